@@ -51,9 +51,9 @@ def equal_requests() -> None:
     """Compare with a fixed interval, with ten requests per run."""
     rows = []
     for what, past, outliers, must, aim in LEARNT:
-        for words, cadence in RHYTHMS.items():
+        for words, intervals in RHYTHMS.items():
             pairs = [
-                compared_with_fixed_interval(seed, cadence, past=past, outliers=outliers) for seed in SEEDS
+                compared_with_fixed_interval(seed, intervals, past=past, outliers=outliers) for seed in SEEDS
             ]
             rows.append((f"{what}, {words}", *medians(pairs), must, aim))
     columns = ("runs", "mean lag ÷ fixed", "p95 lag ÷ fixed", "must", "aim")
@@ -64,11 +64,11 @@ def under_a_limit() -> None:
     """Compare with round-robin polling: 1000 live runs, 100 requests a second."""
     rows = []
     for what, callbacks, must, aim in LIMITED:
-        for words, cadence in RHYTHMS.items():
+        for words, intervals in RHYTHMS.items():
             pairs = []
             for seed in SEEDS:
                 round_robin = Fleet(seed, live=LIVE, limit=LIMIT).lags(None)
-                priced = Fleet(seed, live=LIVE, limit=LIMIT, callbacks=callbacks).lags(cadence)
+                priced = Fleet(seed, live=LIVE, limit=LIMIT, callbacks=callbacks).lags(intervals)
                 pairs.append((priced.mean / round_robin.mean, priced.p95 / round_robin.p95))
             rows.append((f"{what}, {words}", *medians(pairs), must, aim))
     columns = ("fleet", "mean lag ÷ round-robin", "p95 lag ÷ round-robin", "must", "aim")

@@ -102,16 +102,16 @@ def by_interval(runs: Sequence[tuple[int, float]], interval: float) -> Lags:
 def by_cost(
     runs: Sequence[tuple[int, float]],
     durations: DurationTable,
-    price: float,
+    cost: float,
     usual: float,
-    cadence: PollIntervals,
+    intervals: PollIntervals,
 ) -> Lags:
-    """Poll each run when its expected detection lag reaches *price*; *usual* is the fixed interval with as many requests."""
+    """Poll each run when its expected detection lag reaches *cost*; *usual* is the fixed interval with as many requests."""
     lags, polls = [], 0
     for plan, seconds in runs:
         expectation, age = prediction(durations, plan), 0.0
         while age < seconds:
-            age += cadence.next_wait(age=age, expectation=expectation, cost=price, usual=usual)
+            age += intervals.next_wait(age=age, expectation=expectation, cost=cost, usual=usual)
             polls += 1
         lags.append(age - seconds)
     return Lags(lags, polls / len(runs))
@@ -127,14 +127,14 @@ def at_requests(wanted: float, trial: Callable[[float], Lags], low: float, high:
 
 
 def compared_with_fixed_interval(
-    seed: int, cadence: PollIntervals, *, past: int, outliers: float = 0.0, requests: float = 10.0
+    seed: int, intervals: PollIntervals, *, past: int, outliers: float = 0.0, requests: float = 10.0
 ) -> tuple[float, float]:
     """Return mean and p95 lag divided by those of a fixed interval with the same number of requests per run."""
     plans = Plans(seed, outliers=outliers)
     durations = plans.duration_table(past or 10, others=not past)
     runs = [(plan, plans.run(plan)) for plan in range(PLANS) for _ in range(scaled(25, 1))]
     interval, fixed = at_requests(requests, lambda x: by_interval(runs, x), 1.0, 100.0)
-    _, priced = at_requests(requests, lambda x: by_cost(runs, durations, x, interval, cadence), 0.01, 3.0)
+    _, priced = at_requests(requests, lambda x: by_cost(runs, durations, x, interval, intervals), 0.01, 3.0)
     return priced.mean / fixed.mean, priced.p95 / fixed.p95
 
 
@@ -158,9 +158,9 @@ class Fleet:
         self._callbacks_due: list[tuple[float, int, PollTarget]] = []
         self._started = 0
 
-    def lags(self, cadence: PollIntervals | None, *, warm_up: float = 200.0, window: float = 400.0) -> Lags:
-        """Return how late the ends within *window* seconds are seen; without *cadence*, runs are polled round-robin."""
-        planner = None if cadence is None else PollPlanner(cadence, self._durations)
+    def lags(self, intervals: PollIntervals | None, *, warm_up: float = 200.0, window: float = 400.0) -> Lags:
+        """Return how late the ends within *window* seconds are seen; without *intervals*, runs are polled round-robin."""
+        planner = None if intervals is None else PollPlanner(intervals, self._durations)
         for _ in range(self._live):
             self._start(0.0, planner)
         lags: list[float] = []
@@ -236,7 +236,7 @@ def requests_for_host_lag(seed: int, wanted: float) -> tuple[float, float]:
     for number in range(10):
         durations.learn(SCOPE, "step", None, bulk_and_stragglers(1000 * seed + number)[-1])
     expectation = durations.expectation(SCOPE, "step", None) or durations.unknown_name_estimate()
-    adaptive = lambda price: hosts_by_changes(ends, price, TENTHS, expectation)  # noqa: E731 - one line says it
+    adaptive = lambda cost: hosts_by_changes(ends, cost, TENTHS, expectation)  # noqa: E731 - one line says it
     adaptive_lags, lag_of_step = at_lag(wanted, adaptive, 1e-3, 30.0)
     fixed, _ = at_lag(adaptive_lags.mean, lambda interval: hosts_by_interval(ends, interval), 0.2, 10.0)
     return adaptive_lags.requests / fixed.requests, lag_of_step
@@ -260,15 +260,15 @@ def hosts_by_interval(ends: Sequence[float], interval: float) -> tuple[Lags, flo
 
 
 def hosts_by_changes(
-    ends: Sequence[float], price: float, cadence: PollIntervals, expectation: EndPrediction
+    ends: Sequence[float], cost: float, intervals: PollIntervals, expectation: EndPrediction
 ) -> tuple[Lags, float]:
     """Poll a step as often as its hosts change; return their lags and its own."""
-    pace, now, polls, seen = PollState(), 0.0, 0, 0
+    state, now, polls, seen = PollState(), 0.0, 0, 0
     lags: list[float] = []
     while seen < len(ends):
-        pace.on_unfinished(len(ends) - seen, now)
-        now += cadence.next_wait(
-            age=now, expectation=expectation, cost=price, hosts=len(ends), moves=pace.finish_rate
+        state.on_unfinished(len(ends) - seen, now)
+        now += intervals.next_wait(
+            age=now, expectation=expectation, cost=cost, hosts=len(ends), moves=state.finish_rate
         )
         polls += 1
         while seen < len(ends) and ends[seen] <= now:

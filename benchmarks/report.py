@@ -1,7 +1,7 @@
 """What a report costs: CPU and bytes of the page for a run of many hosts.
 
 *Process* is the CPU of the whole command `bkjob report`, interpreter and imports included; *work* is what it takes beyond the
-same command for a run of ten hosts. The run is made up: jobs of one step, 7 % of the hosts fail, and each host is told of
+same command for a run of ten hosts. The run is made up: jobs of one step, 7 % of the hosts fail, and each host is reported
 three times.
 """
 

@@ -253,7 +253,7 @@ async def longest_block(run: Awaitable[None]) -> tuple[float, float]:
     return longest, most
 
 
-async def measure(urls: Sequence[str], tell: Callable[[str], None]) -> list[str]:
+async def measure(urls: Sequence[str], report: Callable[[str], None]) -> list[str]:
     """Print a row for each deed, way and number of requests; return what must not happen, but did."""
     loop = asyncio.get_running_loop()
     failures: list[str] = []
@@ -281,11 +281,11 @@ async def measure(urls: Sequence[str], tell: Callable[[str], None]) -> list[str]
                     ) -> None:
                         found += await asyncio.gather(*(said(client) for _ in range(count)))
 
-                    tell(deed)
+                    report(deed)
                     start = loop.time()
                     block, cpu = await longest_block(run())
                     seconds = loop.time() - start
-                    tell("good")
+                    report("good")
                     again = await said(client)
                 rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 words = ", ".join(f"{number} {word}" for word, number in Counter(answers).items())
@@ -315,12 +315,12 @@ def main() -> None:
         assert server.stdout is not None
         stdin, stdout = server.stdin, server.stdout
 
-        def tell(deed: str) -> None:
+        def report(deed: str) -> None:
             stdin.write(deed + "\n")
             stdin.flush()
             stdout.readline()
 
-        failures = asyncio.run(measure(stdout.readline().split(), tell))
+        failures = asyncio.run(measure(stdout.readline().split(), report))
         stdin.close()
     if failures:
         sys.exit("\n".join(["", f"{len(failures)} failures:", *failures]))

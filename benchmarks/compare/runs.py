@@ -1,4 +1,4 @@
-"""A made-up run of many jobs, as batches with times: what a watch would have told of it."""
+"""A made-up run of many jobs, as batches with times: what a watch would have reported of it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Any
 from bkjob_async.cli.dispatch import guarded
 from bkjob_async.cli.exit_codes import ExitCode
 
-# Within so many seconds another signal is the same wish: some programs pass on what the terminal has sent already.
+# Within so many seconds another signal is the same request: some programs pass on what the terminal has sent already.
 SAME_WISH_SECONDS = 1.0
 SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 

@@ -33,7 +33,7 @@ class Terminal:
             os.write(self.master, keys.encode())
 
     def resize(self, columns: int, rows: int) -> None:
-        """Change the size; the process is told by a signal."""
+        """Change the size; the process is reported by a signal."""
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read_for(self, seconds: float) -> str:

@@ -81,7 +81,7 @@ def test_the_whole_evening_is_seeded() -> None:
     assert demo_jobs.make_plans(6, 8, seed=1) != demo_jobs.make_plans(6, 8, seed=2)
 
 
-# The books are only worth something if they can disagree ------------------------------------------------------------
+# The comparison is only worth something if it can fail ------------------------------------------------------------
 
 
 @pytest.fixture
@@ -95,17 +95,17 @@ def happened() -> History:
 
 def seen(happened: History, *host_codes: int) -> Seen:
     """Return what a watch saw that got everything right, but for the host."""
-    books = Seen()
+    found = Seen()
     (job,), (step,) = happened.jobs, happened.steps
     for code in host_codes:
         after = HostStatus(code)
-        books.apply(
+        found.apply(
             HostChanged(ref=step, host=HostKey(ip="10.0.0.1"), execute_count=0, before=None, after=after)
         )
-    books.apply(StepChanged(ref=step, execute_count=0, before=None, after=RunStatus(3), is_finished=True))
-    books.apply(JobChanged(ref=job, before=None, after=RunStatus(3), is_finished=True))
-    books.apply(Finished(ref=job, result=JobResult(ref=job, status=RunStatus(3))))
-    return books
+    found.apply(StepChanged(ref=step, execute_count=0, before=None, after=RunStatus(3), is_finished=True))
+    found.apply(JobChanged(ref=job, before=None, after=RunStatus(3), is_finished=True))
+    found.apply(Finished(ref=job, result=JobResult(ref=job, status=RunStatus(3))))
+    return found
 
 
 @pytest.mark.parametrize("codes", [(5, 7, 9), (5, 9), (9,)])
@@ -118,7 +118,7 @@ def test_what_is_missed_between_two_looks_is_no_disagreement(
 
 @pytest.mark.parametrize("codes", [(), (5, 7), (7, 5, 9), (5, 7, 104), (9, 7, 9), (5, 7, 9, 9)])
 def test_a_wrong_word_about_a_host_is_found(happened: History, codes: tuple[int, ...]) -> None:
-    """Missing, unfinished, out of order, invented, told twice."""
+    """Missing, unfinished, out of order, invented, reported twice."""
     assert [*disagreements(seen(happened, *codes), happened, happened.jobs)]
 
 

@@ -19,7 +19,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize("missing", ["click", "rich"])
 def test_without_the_extra_it_says_in_one_line_what_to_install(missing: str) -> None:
-    """Whoever installed the library alone is told the way, without a traceback."""
+    """Whoever installed the library alone is shown the way, without a traceback."""
     done = subprocess.run(
         [sys.executable, "-c", BLOCKED.format(missing=missing)],
         cwd=shell.ROOT,

@@ -89,7 +89,7 @@ def test_2_a_url_that_is_none() -> None:
 
 
 def test_2_without_credentials(green: str) -> None:
-    """The names of the variables that are missing are told."""
+    """The names of the variables that are missing are reported."""
     done = shell.run("watch", "--url", green, "--biz", "2", JOB, env={"BKJOB_APP_CODE": "tests"})
 
     assert done.returncode == 2
@@ -118,7 +118,7 @@ async def test_3_credentials_that_are_refused() -> None:
 
 
 def test_4_the_deadline_passed(hanging: str) -> None:
-    """What was seen until then is told; what becomes of the job is unknown."""
+    """What was seen until then is reported; what becomes of the job is unknown."""
     done = shell.run("watch", "--url", hanging, "--biz", "2", "--deadline", "1", JOB, "--json")
     kinds = {json.loads(line)["kind"] for line in done.stdout.splitlines()}
 

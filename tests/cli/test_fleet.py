@@ -51,23 +51,23 @@ def create(platform: str, journal: dict[str, str], *options: str) -> None:
 
 
 def test_a_fleet_is_run_from_the_command_line(platform: str, journal: dict[str, str]) -> None:
-    """From its creation to its stop; what was told is read without the platform."""
+    """From its creation to its stop; what was reported is read without the platform."""
     create(platform, journal, "--rate", "50")
     runner = shell.start("fleet", "run", "night", "--shard", "0", env=journal)
     try:
         added = shell.run("fleet", "add", "night", JOB, env=journal)
         assert (added.returncode, added.stderr) == (0, "1 target added\n")
         wait_for(journal, targets=1, active=0, waiting=0)
-        told = shell.run("fleet", "follow", "night", "--once", "--json", env=journal)
+        reported = shell.run("fleet", "follow", "night", "--once", "--json", env=journal)
         stopped = shell.run("fleet", "stop", "night", env=journal)
     finally:
         ended = shell.ended(runner)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "shard 0: stopped\n")
     assert (stopped.returncode, stopped.stderr) == (0, "the fleet night is stopped\n")
-    events = [event_from_json(json.loads(line)) for line in told.stdout.splitlines()]
+    events = [event_from_json(json.loads(line)) for line in reported.stdout.splitlines()]
     assert "Finished" in {type(event).__name__ for event in events}
-    cursor = told.stderr.removeprefix("cursor: ").strip()
+    cursor = reported.stderr.removeprefix("cursor: ").strip()
     rest = shell.run("fleet", "follow", "night", "--once", "--after", cursor, env=journal)
     assert rest.stdout == ""
 

@@ -95,7 +95,7 @@ def test_half_a_character_does_not_break_the_stream(capsys: pytest.CaptureFixtur
     ],
 )
 def test_the_exit_code_follows_the_last_end_of_each_target(events: tuple[Event, ...], code: ExitCode) -> None:
-    """A failure is certain, a loss is not: the certain one is told."""
+    """A failure is certain, a loss is not: the certain one is reported."""
     assert outcome(*events).exit_code is code
 
 

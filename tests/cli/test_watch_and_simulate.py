@@ -102,18 +102,18 @@ def test_each_host_goes_through_what_the_world_did(
 ) -> None:
     """States are missed between two looks, never invented, and the last one is never missed."""
     targets, truth = the_same_world()
-    told: dict[Any, list[int]] = {}
+    reported: dict[Any, list[int]] = {}
     for line in watched[dialect][1]:
         if line["kind"] == "host_changed":
             run = (parse_ref(line["ref"]), line["execute_count"], line["host"]["label"])
-            told.setdefault(run, []).append(line["after"]["code"])
+            reported.setdefault(run, []).append(line["after"]["code"])
 
-    for run, codes in told.items():
+    for run, codes in reported.items():
         rest = iter(truth.hosts[run])
         assert all(code in rest for code in codes), (run, codes, truth.hosts[run])
     over = {run for run in truth.hosts if run[0] in targets or run[0].job in targets}
-    assert {run: codes[-1] for run, codes in told.items()} == {run: truth.hosts[run][-1] for run in over}
-    assert sum(len(codes) > 1 for codes in told.values()) > 10, (
+    assert {run: codes[-1] for run, codes in reported.items()} == {run: truth.hosts[run][-1] for run in over}
+    assert sum(len(codes) > 1 for codes in reported.values()) > 10, (
         "the watch began too late to see anything move"
     )
 
@@ -156,9 +156,11 @@ def test_both_dialects_tell_the_same_end(watched: dict[str, tuple[int, Lines]]) 
     """Two processes, two languages, one world."""
     ends = []
     for dialect in DIALECTS:
-        told = events(watched[dialect][1])
-        hosts = {(e.ref, e.execute_count, e.host.label): e.after for e in told if isinstance(e, HostChanged)}
-        ends.append((hosts, {e.ref: outline(e.result) for e in told if isinstance(e, Finished)}))
+        reported = events(watched[dialect][1])
+        hosts = {
+            (e.ref, e.execute_count, e.host.label): e.after for e in reported if isinstance(e, HostChanged)
+        }
+        ends.append((hosts, {e.ref: outline(e.result) for e in reported if isinstance(e, Finished)}))
 
     assert ends[0] == ends[1]
 

@@ -1,4 +1,4 @@
-"""`bkjob watch --journal` continues in another process what one before it told."""
+"""`bkjob watch --journal` continues in another process what one before it reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PASSWORD = "opensesame"
 
 
 def test_a_watch_continues_in_another_process(tmp_path: Path) -> None:
-    """Killed in the middle; the next one needs no target, tells the rest, and the journal has all of it once."""
+    """Killed in the middle; the next one needs no target, reports the rest, and the journal has all of it once."""
     journal = ("--journal", sqlite_url(tmp_path), "--name", "night")
     with shell.simulator("--scenario", "all-succeed", "--speed", "3") as url:
         first = shell.start("watch", "--url", url, "--biz", "2", "--interval", "0.1", *journal, JOB)
@@ -28,8 +28,8 @@ def test_a_watch_continues_in_another_process(tmp_path: Path) -> None:
         second = shell.run("watch", "--url", url, "--interval", "0.1", *journal)
 
     assert second.returncode == 0
-    told = shell.run("journal", "export", sqlite_url(tmp_path), "--name", "night").stdout.splitlines()
-    events = [json.loads(line) for line in told]
+    reported = shell.run("journal", "export", sqlite_url(tmp_path), "--name", "night").stdout.splitlines()
+    events = [json.loads(line) for line in reported]
     ends = [e for e in events if e["kind"] == "host_changed" and e["after"]["phase"] == "SUCCESS"]
     assert len(ends) == len({(e["ref"], e["host"]["label"]) for e in ends}) == 22
     assert [e["kind"] for e in events].count("resumed") == 1

@@ -242,13 +242,13 @@ async def test_a_plan_is_found_launched_watched_and_read() -> None:
     simulator = Simulator()
     async with client_of(simulator) as (client, _):
         plan = await anext(client.get_job_plan_list())
-        told = await client.get_job_plan_detail(plan.id)
-        launched = await client.execute_job_plan(told.id)
+        reported = await client.get_job_plan_detail(plan.id)
+        launched = await client.execute_job_plan(reported.id)
         await client.wait(launched, deadline=3600)
         status = await client.get_job_instance_status(launched)
         logs = await client.logs(launched)
 
-    assert told.steps
+    assert reported.steps
     assert status.raw is not None
     assert status.raw["job_instance"]["job_instance_id"] == launched.ref.job_instance_id
     assert status.steps[0].raw is not None

@@ -215,12 +215,12 @@ async def test_no_failure_shows_a_secret(dialect: str, verb: str, log: pytest.Lo
     asyncio.get_running_loop().set_debug(True)
     echo = f"{APP_SECRET} {TICKET} {OWN.get(verb, '')}".strip()
     for name, kind in kinds(echo).items():
-        told: list[object] = []
-        async with server(kind) as url, client_at(url, dialect, observers=[told.append]) as client:
+        reported: list[object] = []
+        async with server(kind) as url, client_at(url, dialect, observers=[reported.append]) as client:
             said, held = await attempted(client, verb)
             logged = [f"{record.getMessage()} {record.exc_text}" for record in log.records]
 
-            assert leaks([*said, *logged, *map(repr, told)]) == [], name
+            assert leaks([*said, *logged, *map(repr, reported)]) == [], name
             assert leaks(held) == [], name
             log.clear()
 

@@ -65,10 +65,10 @@ def test_every_public_method_is_used_there() -> None:
 def test_every_public_method_says_what_to_expect(name: str) -> None:
     """Those that ask the platform tell their errors, and operations the document they come from."""
     method = getattr(bkjob.JobClient, name)
-    told = inspect.getdoc(method) or ""
+    reported = inspect.getdoc(method) or ""
 
-    assert told.split("\n")[0].endswith((".", ";", ","))
+    assert reported.split("\n")[0].endswith((".", ";", ","))
     if inspect.iscoroutinefunction(method) and name != "aclose":
-        assert "aise" in told
+        assert "aise" in reported
     if name.startswith(("get_", "batch_", "operate_", "execute_", "fast_", "push_")):
-        assert re.search(r"Documents?:\s+`\w+`", told)
+        assert re.search(r"Documents?:\s+`\w+`", reported)

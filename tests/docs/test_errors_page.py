@@ -45,10 +45,10 @@ def test_every_error_says_who_must_act(name: str) -> None:
 def test_every_code_is_told() -> None:
     """With the class that it becomes."""
     table = PAGE.partition("## The platform's codes")[2]
-    told = {
+    reported = {
         code: name
         for name, codes in re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)
         for code in codes.split(", ")
     }
 
-    assert told == {str(code): kind.__name__ for code, kind in (*BY_CODE.items(), *BY_WORD.items())}
+    assert reported == {str(code): kind.__name__ for code, kind in (*BY_CODE.items(), *BY_WORD.items())}

@@ -73,7 +73,7 @@ class Hosts:
         return {(n, self.before[n], code) for n, code in self.code.items() if self.changed[n] >= since}
 
 
-def told(table: HostTable, moves: Any) -> dict[int | None, tuple[int | None, int]]:
+def reported(table: HostTable, moves: Any) -> dict[int | None, tuple[int | None, int]]:
     """Return what moved by host id; each row is that of the host which moved, as far as there is one."""
     found = {}
     for move in moves:
@@ -111,7 +111,7 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
 
         taken = table.apply(view, sequence, lookup=index)
 
-        assert told(table, taken.changes) == hosts.take(now, sequence)
+        assert reported(table, taken.changes) == hosts.take(now, sequence)
         assert not stands or stood
         assert not stood or stands or set(now.values()) & set(RARE_CODES)
         assert [table.key(place).bk_host_id for place in taken.places] == [
@@ -159,7 +159,7 @@ def test_codes_that_a_byte_cannot_name_are_not_taken_for_each_other(size: int) -
     view = flat(rows_of({**dict.fromkeys(range(1, size + 1), one), size: other}))
 
     assert not table.is_unchanged(view)
-    assert told(table, table.apply(view, 2).changes) == {size: (one, other)}
+    assert reported(table, table.apply(view, 2).changes) == {size: (one, other)}
     assert not table.is_countable
 
 
@@ -184,11 +184,11 @@ def test_hosts_that_are_listed_together_or_not_at_all_move_as_one_by_one(
     if rows:
         stood = bytes(small_code(start[number]) for number in entering)
         entered = table.set_status(places, stood, rows[0].status, rows, 2)
-        assert told(table, entered) == hosts.take(dict.fromkeys(entering, rows[0].status), 2)
+        assert reported(table, entered) == hosts.take(dict.fromkeys(entering, rows[0].status), 2)
     inferred = table.infer_status(left, 7, 3)
 
     others = {n: 7 for n in start if n not in entering}
-    assert told(table, inferred) == hosts.take(others, 3)
+    assert reported(table, inferred) == hosts.take(others, 3)
     assert {
         (each.place + 1, each.before, each.after) for each in table.statuses.changes_since()
     } == hosts.present(0)
@@ -213,7 +213,7 @@ def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
     )
     assert table.statuses.unfinished() == ([], [])
     assert (table.statuses.unfinished_count, table.is_countable, len(table)) == (0, False, 3)
-    assert told(table, table.apply(flat(rows_of({1: 9, 2: 9, 3: 9})), 2).changes) == dict.fromkeys(
+    assert reported(table, table.apply(flat(rows_of({1: 9, 2: 9, 3: 9})), 2).changes) == dict.fromkeys(
         (1, 2, 3), (None, 9)
     )
     assert table.is_countable

@@ -219,9 +219,9 @@ def test_the_platform_does_it_this_way(way: Way) -> None:
     """Each poll gives the events that it should, and the target is over exactly when it is."""
     state = job_state(way.target)
 
-    told = [apply(state, now, view) for now, view, _ in way.shown]
+    reported = [apply(state, now, view) for now, view, _ in way.shown]
 
-    assert told == [list(expected) for _, _, expected in way.shown]
+    assert reported == [list(expected) for _, _, expected in way.shown]
     assert state.is_over(way.target) is way.over
 
 

@@ -48,7 +48,7 @@ def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) ->
     return job(status, in_groups(view) if grouped else view, finished=finished)
 
 
-def told(state: JobState, now: float, view: JobPollView) -> list[Event]:
+def reported(state: JobState, now: float, view: JobPollView) -> list[Event]:
     """Apply a view; return the events."""
     return list(LazyEventList(apply_job(state, view, at(now))))
 
@@ -71,9 +71,9 @@ def test_the_batch_that_failed_tells_all_of_its_host(order: int, *, grouped: boo
     """One batch failed, the other succeeded: event, result and snapshot all show the one that failed."""
     state = job_state()
     for now in range(2):
-        told(state, now, shown(2, [BAD, OPEN, OTHER][::order], grouped=grouped, finished=False))
+        reported(state, now, shown(2, [BAD, OPEN, OTHER][::order], grouped=grouped, finished=False))
 
-    events = told(state, 2, shown(4, [BAD, GOOD, OTHER][::order], grouped=grouped, finished=True))
+    events = reported(state, 2, shown(4, [BAD, GOOD, OTHER][::order], grouped=grouped, finished=True))
 
     (finished,) = [e for e in events if isinstance(e, Finished)]
     snapshot = target_snapshot(state, STEP)
@@ -93,9 +93,9 @@ def test_details_that_come_late_are_those_of_the_batch_that_failed(*, grouped: b
     early = evolve(BAD, exit_code=None)
     rows = [[early, OPEN, OTHER], [early, OPEN, OTHER], [early, GOOD, OTHER]]
     for now, each in enumerate(rows):
-        told(state, now, shown(2, each, grouped=grouped, finished=False))
+        reported(state, now, shown(2, each, grouped=grouped, finished=False))
 
-    events = told(state, 3, shown(4, [BAD, GOOD, OTHER], grouped=grouped, finished=True))
+    events = reported(state, 3, shown(4, [BAD, GOOD, OTHER], grouped=grouped, finished=True))
 
     assert changes(events) == []
     assert failures(target_result(state, JOB)) == [(1, 104, "bad", 3)]
@@ -105,7 +105,7 @@ def test_who_joins_hears_no_tag_where_none_was_kept() -> None:
     """What succeeded is kept as a code; its tag and its exit code are not known any more, and that is what is said."""
     state = job_state()
     rows = [BAD, OTHER, Row(status=104, bk_host_id=3, tag="", exit_code=1)]
-    first = told(state, 0, shown(2, rows, grouped=False, finished=False))
+    first = reported(state, 0, shown(2, rows, grouped=False, finished=False))
 
     joined = list(LazyEventList([*present_targets(state, (JOB,), "cursor")]))
 
@@ -121,4 +121,4 @@ def test_where_tags_are_never_told_they_are_not_known() -> None:
     state = job_state()
     bare = replace(step(2, [Row(status=9, bk_host_id=1, exit_code=0)]), tells_tags=False)
 
-    assert changes(told(state, 0, job(2, bare))) == [(1, 9, None, 0)]
+    assert changes(reported(state, 0, job(2, bare))) == [(1, 9, None, 0)]

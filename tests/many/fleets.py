@@ -63,7 +63,7 @@ class Site:
         return task
 
     async def batches(self, **options: Any) -> list[bkjob.Batch]:
-        """Return all that was told so far."""
+        """Return all that was reported so far."""
         async with self.fleet.reader(live=False, **options) as reader:
             return [batch async for batch in reader]
 
@@ -73,7 +73,7 @@ class Site:
         return sorted(at for transport in self.transports for at in transport.times)
 
     async def is_as_it_was(self) -> bool:
-        """Check what was told of each shard against the promise, and all of it against what really happened."""
+        """Check what was reported of each shard against the promise, and all of it against what really happened."""
         batches = await self.batches()
         truth = truth_of(self.world.history())
         per_shard: dict[str, list[bkjob.Batch]] = {}
@@ -89,13 +89,13 @@ class Site:
             if promise != AGAIN_IN_SYNC
         ]
         assert broken == []
-        told = {
+        reported = {
             (event.ref, event.execute_count, event.host.label): event.after.code
             for batch in batches
             for event in batch.events
             if isinstance(event, bkjob.HostChanged)
         }
-        assert told == {key: codes[-1] for key, codes in truth.hosts.items()}
+        assert reported == {key: codes[-1] for key, codes in truth.hosts.items()}
         return True
 
 

@@ -1,9 +1,9 @@
-"""Kill or stop one part of a fleet on Dask while its jobs run, and compare what was told with what happened.
+"""Kill or stop one part of a fleet on Dask while its jobs run, and compare what was reported with what happened.
 
 `python -m tests.many.takeover --kind worker-killed --times 20` runs a simulated platform and a reader in this process;
 Redis, a Dask scheduler, two workers and a launcher are processes of their own. Each time 60 jobs of 2 steps on 20 hosts are
 watched in 4 shards. At the end: no event twice, `before` right everywhere, the last status of every host, step and job as on
-the platform, one `Finished` for each end; and how long the shards that were hit told nothing.
+the platform, one `Finished` for each end; and how long the shards that were hit reported nothing.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Told:
 
 
 def client_of(batch: bkjob.Batch) -> str:
-    """Return which runner told a batch."""
+    """Return which runner reported a batch."""
     return batch.cursor.partition("-")[2]
 
 
@@ -122,7 +122,7 @@ def plan(kind: str, number: int) -> JobPlan:
 
 
 async def run(kind: str, seed: int, folder: Path) -> tuple[list[str], list[float]]:
-    """Run once; return what was wrong, and how long each shard that was hit told nothing."""
+    """Run once; return what was wrong, and how long each shard that was hit reported nothing."""
     simulator = Simulator(seed=seed, at_once=True)
     with (
         running(folder, "--appendonly", "yes", "--appendfsync", "always") as redis,
@@ -137,8 +137,8 @@ async def run(kind: str, seed: int, folder: Path) -> tuple[list[str], list[float
             await fleet.create(url=platform.url, credentials=OWN_CREDENTIALS, interval=0.5)
             site = Site(folder, redis, dask, fleet)
             site.launch()
-            told = Told()
-            reading = asyncio.create_task(told.read(fleet))
+            reported = Told()
+            reading = asyncio.create_task(reported.read(fleet))
             try:
                 async with asyncio.timeout(60):
                     while len(await site.holders()) < SHARDS:  # noqa: ASYNC110 - other processes
@@ -146,17 +146,17 @@ async def run(kind: str, seed: int, folder: Path) -> tuple[list[str], list[float
                 jobs = [simulator.add(plan(kind, number)) for number in range(JOBS)]
                 await fleet.add(*jobs)
                 await asyncio.sleep(BEFORE_FAULT)
-                silences = await fault(kind, site, told)
-                await ended(simulator, site, told, jobs)
+                silences = await fault(kind, site, reported)
+                await ended(simulator, site, reported, jobs)
             finally:
                 await site.close()
                 reading.cancel()
                 await asyncio.wait([reading])
-    return [*wrong(simulator, told, jobs)], silences
+    return [*wrong(simulator, reported, jobs)], silences
 
 
-async def fault(kind: str, site: Site, told: Told) -> list[float]:
-    """Do harm; return the silences of the shards that were hit once all of them tell again."""
+async def fault(kind: str, site: Site, reported: Told) -> list[float]:
+    """Do harm; return the silences of the shards that were hit once all of them report again."""
     holders = await site.holders()
     victim = next(name for name, process in site.dask.processes.items() if process.pid in holders.values())
     hit = [shard for shard, pid in holders.items() if pid == site.dask.processes[victim].pid]
@@ -185,31 +185,31 @@ async def fault(kind: str, site: Site, told: Told) -> list[float]:
             hit = []
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        silences = [told.silence(shard, at) for shard in hit]
+        silences = [reported.silence(shard, at) for shard in hit]
         if None not in silences:
             return [each for each in silences if each is not None]
         await asyncio.sleep(0.2)
     return [float("inf")]
 
 
-async def ended(simulator: Simulator, site: Site, told: Told, jobs: Sequence[bkjob.JobRef]) -> None:
+async def ended(simulator: Simulator, site: Site, reported: Told, jobs: Sequence[bkjob.JobRef]) -> None:
     """Wait until the reader got the end of every job, starting workers again as systemd does."""
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and len(told.finished) < len(jobs):
+    while time.monotonic() < end and len(reported.finished) < len(jobs):
         await asyncio.to_thread(site.dask.restart_what_ended)
         await asyncio.sleep(0.5)
-    await asyncio.sleep(4)  # whoever tells something twice does it now
+    await asyncio.sleep(4)  # what is reported twice is reported by now
 
 
-def wrong(simulator: Simulator, told: Told, jobs: Sequence[bkjob.JobRef]) -> Iterator[str]:
-    """Yield what was told and should not have been, and the other way round."""
-    for batches in told.batches.values():
+def wrong(simulator: Simulator, reported: Told, jobs: Sequence[bkjob.JobRef]) -> Iterator[str]:
+    """Yield what was reported and should not have been, and the other way round."""
+    for batches in reported.batches.values():
         yield from (promise for promise in broken_promises(batches) if promise != AGAIN_IN_SYNC)
-    batches_of_all = chain.from_iterable(told.batches.values())
+    batches_of_all = chain.from_iterable(reported.batches.values())
     yield from wrong_ends(simulator, chain.from_iterable(batch.events for batch in batches_of_all))
     for job in jobs:
-        if told.finished[job] != 1:
-            yield f"{job} finished {told.finished[job]} times"
+        if reported.finished[job] != 1:
+            yield f"{job} finished {reported.finished[job]} times"
 
 
 def main() -> int:

@@ -32,7 +32,7 @@ async def created(place: Place) -> Store:
 
 
 async def test_the_first_settings_are_those_of_the_fleet(place: Place) -> None:
-    """Whoever creates it again is told what it was created with."""
+    """Whoever creates it again is reported what it was created with."""
     first, second = place.open(), place.open()
 
     assert await first.shards.create(FLEET, b"one") == b"one"
@@ -159,8 +159,8 @@ async def test_claims_are_granted_as_far_as_the_others_leave(place: Place) -> No
         await store.open(shard_name(FLEET, shard), HERE, take_over=True)
 
     async def granted(shard: int, claim: int) -> int:
-        told = await store.shards.report(FLEET, shard, ShardFigures(1, 1, 1, claim), limit=large)
-        return told.granted
+        reported = await store.shards.report(FLEET, shard, ShardFigures(1, 1, 1, claim), limit=large)
+        return reported.granted
 
     assert await granted(0, large) == large
     assert await granted(1, 7) == 0

@@ -32,7 +32,7 @@ def batch(number: int) -> Batch:
     return Batch(number, events, cursor)
 
 
-async def tell(store: Store, shard: int, first: int, last: int) -> None:
+async def report(store: Store, shard: int, first: int, last: int) -> None:
     """Append batches with the numbers from *first* to *last*, as a runner does."""
     name = shard_name("night", shard)
     if first == 1:
@@ -63,12 +63,12 @@ async def fleet_at(url: str, shards: int) -> AsyncIterator[bkjob.Fleet]:
 
 
 async def test_one_connection_waits_for_all_shards(redis_server: RedisServer) -> None:
-    """However many there are; what one of them tells comes at once."""
+    """However many there are; what one of them reports comes at once."""
     redis_server.flush()
     async with fleet_at(redis_server.url, 100) as fleet, fleet_at(redis_server.url, 100) as runners:
         store = runners.journal.store
         for shard in range(0, 100, 3):
-            await tell(store, shard, 1, 1)
+            await report(store, shard, 1, 1)
         async with fleet.reader() as reader:
             for _ in range(0, 100, 3):
                 await anext(reader)
@@ -76,7 +76,7 @@ async def test_one_connection_waits_for_all_shards(redis_server: RedisServer) ->
             await asyncio.sleep(0.3)
             with redis_server.client() as client:
                 facts = client.info("clients")
-            await tell(store, 50, 1, 1)
+            await report(store, 50, 1, 1)
             assert (await asyncio.wait_for(waiting, 20)).cursor == f"1-{NAME}"
 
     assert facts["blocked_clients"] == 1
@@ -88,8 +88,8 @@ async def test_a_shard_with_much_to_tell_does_not_keep_others_waiting() -> None:
     """They have their turn after some batches of it."""
     async with fleet_at(f"memory:{uuid4().hex}", 2) as fleet:
         store = fleet.journal.store
-        await tell(store, 0, 1, 2000)
-        await tell(store, 1, 1, 1)
+        await report(store, 0, 1, 2000)
+        await report(store, 1, 1, 1)
         order: list[int] = []
         async with fleet.reader(live=False) as reader:
             async for _ in reader:
@@ -104,7 +104,7 @@ async def test_a_shard_with_much_to_tell_does_not_keep_others_waiting() -> None:
 async def test_a_store_that_is_away_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is said once, and nothing is lost or told twice; without `live` it is an error."""
+    """It is said once, and nothing is lost or reported twice; without `live` it is an error."""
     caplog.set_level(logging.INFO, logger="bkjob_async.journal")
     async with fleet_at(f"memory:{uuid4().hex}", 3) as fleet:
         store: Any = fleet.journal.store
@@ -123,12 +123,12 @@ async def test_a_store_that_is_away_is_tried_again(
         for name in ("read", "wait_any", "fleet"):
             sometimes_away(name)
         async with fleet.reader() as reader:
-            await tell(store, 0, 1, 3)
+            await report(store, 0, 1, 3)
             got = [await anext(reader) for _ in range(2)]
             is_away = True
             await asyncio.sleep(7)
-            await tell(store, 0, 4, 6)
-            await tell(store, 1, 1, 4)
+            await report(store, 0, 4, 6)
+            await report(store, 1, 1, 4)
             is_away = False
             got += [await anext(reader) for _ in range(8)]
             assert reader.cursor == f"3;0:6-{NAME},1:4-{NAME}"
@@ -160,7 +160,7 @@ async def test_an_idle_reader_asks_seldom(monkeypatch: pytest.MonkeyPatch) -> No
 
         monkeypatch.setattr(store, "wait_any", counted)
         for shard in range(50):
-            await tell(store, shard, 1, 2)
+            await report(store, shard, 1, 2)
         async with fleet.reader() as reader:
             for _ in range(100):
                 await anext(reader)

@@ -1,4 +1,4 @@
-"""The budget is one: whatever runners come, go and tell, their rates together stay within it."""
+"""The budget is one: whatever runners come, go and exchange, their rates together stay within it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from bkjob_async.journal.shards import granted_of
 from bkjob_async.many.runner.shares import RequestShare
 
 
-class Told:
-    """A store, and runners that tell it in any order what they have; the answer to one of them may be lost."""
+class SharedBudget:
+    """A store, and runners that exchange with it in any order; the answer to one of them may be lost."""
 
     def __init__(self, shards: int, rate: float = 100.0) -> None:
         """Begin with shards that never had a runner."""
@@ -21,7 +21,7 @@ class Told:
         self.active = [0] * shards
         self.claims = [0] * shards
 
-    def tell(self, shard: int, *, is_lost: bool = False) -> None:
+    def exchange(self, shard: int, *, is_lost: bool = False) -> None:
         """Let one runner give a sign of life."""
         runner = self.runners[shard]
         self.active[shard] = self.targets[shard]
@@ -43,69 +43,71 @@ class Told:
 
 
 STEPS = st.tuples(
-    st.sampled_from(["tell", "tell", "tell", "lost", "replace"]), st.integers(0, 4), st.integers(0, 1000)
+    st.sampled_from(["exchange", "exchange", "exchange", "lost", "replace"]),
+    st.integers(0, 4),
+    st.integers(0, 1000),
 )
 
 
 @given(st.lists(STEPS, max_size=80))
 def test_whatever_happens_the_rates_stay_within_the_budget(steps: list[tuple[str, int, int]]) -> None:
-    """Targets come and go, runners tell in any order, die and are replaced, answers are lost."""
-    told = Told(5)
+    """Targets come and go, runners exchange in any order, die and are replaced, answers are lost."""
+    fleet = SharedBudget(5)
     for kind, shard, targets in steps:
-        told.targets[shard] = targets
+        fleet.targets[shard] = targets
         if kind == "replace":
-            told.replace(shard)
+            fleet.replace(shard)
         else:
-            told.tell(shard, is_lost=kind == "lost")
-        assert sum(told.rates) <= 100.0 + 1e-6
-        assert min(told.rates) > 0
+            fleet.exchange(shard, is_lost=kind == "lost")
+        assert sum(fleet.rates) <= 100.0 + 1e-6
+        assert min(fleet.rates) > 0
 
 
 @given(st.lists(st.integers(0, 1000), min_size=5, max_size=5), st.permutations(range(5)))
 def test_once_nothing_changes_the_whole_rate_is_used(targets: list[int], order: list[int]) -> None:
     """Within four rounds of signs of life, by targets."""
-    told = Told(5)
-    told.targets = targets
+    fleet = SharedBudget(5)
+    fleet.targets = targets
     for _ in range(4):
         for shard in order:
-            told.tell(shard)
+            fleet.exchange(shard)
 
-    assert sum(told.rates) == pytest.approx(100.0, abs=1e-4)
-    for own, rate in zip(targets, told.rates, strict=True):
+    assert sum(fleet.rates) == pytest.approx(100.0, abs=1e-4)
+    for own, rate in zip(targets, fleet.rates, strict=True):
         share = own / sum(targets) if sum(targets) else 0.2
         assert rate == pytest.approx(0.4 + 98.0 * share, abs=1e-4)
 
 
 def test_less_counts_at_once_and_more_when_the_others_have_given_it_up() -> None:
     """The runner that has too much slows down when it hears of the others."""
-    told = Told(2)
-    told.targets = [10, 0]
+    fleet = SharedBudget(2)
+    fleet.targets = [10, 0]
     for _ in range(2):
-        told.tell(0)
-    assert told.rates == pytest.approx([99.0, 1.0])
+        fleet.exchange(0)
+    assert fleet.rates == pytest.approx([99.0, 1.0])
 
-    told.targets = [10, 10]
-    told.tell(1)
-    told.tell(1)
-    assert told.rates == pytest.approx([99.0, 1.0])
-    told.tell(0)
-    assert told.rates == pytest.approx([50.0, 1.0])
-    told.tell(0)
-    told.tell(1)
-    assert told.rates == pytest.approx([50.0, 50.0])
+    fleet.targets = [10, 10]
+    fleet.exchange(1)
+    fleet.exchange(1)
+    assert fleet.rates == pytest.approx([99.0, 1.0])
+    fleet.exchange(0)
+    assert fleet.rates == pytest.approx([50.0, 1.0])
+    fleet.exchange(0)
+    fleet.exchange(1)
+    assert fleet.rates == pytest.approx([50.0, 50.0])
 
 
 def test_a_shard_without_a_runner_keeps_its_share() -> None:
     """The one that takes it over begins with that."""
-    told = Told(2)
-    told.targets = [30, 10]
+    fleet = SharedBudget(2)
+    fleet.targets = [30, 10]
     for _ in range(4):
-        told.tell(0)
-        told.tell(1)
-    before = told.rates
+        fleet.exchange(0)
+        fleet.exchange(1)
+    before = fleet.rates
 
     for _ in range(5):
-        told.tell(1)
-    told.replace(0)
+        fleet.exchange(1)
+    fleet.replace(0)
 
-    assert told.rates == before == pytest.approx([74.5, 25.5])
+    assert fleet.rates == before == pytest.approx([74.5, 25.5])

@@ -1,4 +1,4 @@
-"""A store that loses its newest writes, as a Redis server does at a failover: what was added, and what was told."""
+"""A store that loses its newest writes, as a Redis server does at a failover: what was added, and what was reported."""
 
 from __future__ import annotations
 
@@ -154,12 +154,12 @@ async def test_a_reader_misses_nothing_of_the_runner_that_comes_after_the_loss(p
     jobs = jobs_of(world, SLOW, 6, scopes=1)
     async with site_of(world, shards=1) as site:
         first = site.run(0)
-        told: list[bkjob.Batch] = []
+        reported: list[bkjob.Batch] = []
 
         async def read() -> None:
             async with site.fleet.reader() as reader:
                 async for batch in reader:
-                    told.append(batch)
+                    reported.append(batch)
 
         reading = asyncio.create_task(read())
         await site.fleet.add(*jobs)
@@ -168,7 +168,7 @@ async def test_a_reader_misses_nothing_of_the_runner_that_comes_after_the_loss(p
         await asyncio.sleep(30)
         first.cancel()
         await asyncio.wait([first])
-        seen = len(told)
+        seen = len(reported)
         go_back()
         await asyncio.sleep(pause)
         site.run(0)
@@ -176,12 +176,12 @@ async def test_a_reader_misses_nothing_of_the_runner_that_comes_after_the_loss(p
         reading.cancel()
         await asyncio.wait([reading])
 
-        finished = {e.ref for batch in told for e in batch.events if isinstance(e, bkjob.Finished)}
+        finished = {e.ref for batch in reported for e in batch.events if isinstance(e, bkjob.Finished)}
         assert seen
         assert finished == {*jobs}
         after = {
             (e.ref, e.host.label): e.after.code
-            for b in told
+            for b in reported
             for e in b.events
             if isinstance(e, bkjob.HostChanged)
         }

@@ -88,7 +88,7 @@ class Clock:
 async def test_a_runner_whose_clock_is_off(
     offsets: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing that is told depends on it, and the next runner goes on; only the times of records are wrong."""
+    """Nothing that is reported depends on it, and the next runner goes on; only the times of records are wrong."""
     world = World(1)
     async with site_of(world, shards=1) as site:
         for offset in offsets:
@@ -177,7 +177,7 @@ def poisoned(patch: pytest.MonkeyPatch, poison: bkjob.Ref) -> None:
 async def test_a_shard_that_always_fails_leaves_the_others_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is tried again, ever more seldom, and its name is told; dropping the target that it fails at mends it."""
+    """It is tried again, ever more seldom, and its name is reported; dropping the target that it fails at mends it."""
     world = World(1)
     jobs = jobs_of(world, SHORT, 12)
     async with site_of(world, shards=2) as site:

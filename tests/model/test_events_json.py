@@ -137,7 +137,7 @@ def test_an_event_of_tomorrow_is_readable_today() -> None:
 
 
 def test_trouble_of_everything_has_no_ref() -> None:
-    """None is told from a target's name."""
+    """None is recognized by a target's name."""
     event = Trouble(ref=None, error="NotAuthenticated", message="no", targets=3)
 
     assert event_to_json(event)["ref"] is None

@@ -74,8 +74,8 @@ async def test_each_attempt_is_a_request_of_its_own() -> None:
         door.spoil = lambda _request, _now: HTML if len(door.urls) < 3 else None
         await client.get_job_instance_status(jobs[0])
 
-    told = [(each.attempt, each.outcome, each.http_status) for each in recorder.seen]
-    assert told == [(1, "PlatformTrouble", 502), (2, "PlatformTrouble", 502), (3, "ok", 200)]
+    reported = [(each.attempt, each.outcome, each.http_status) for each in recorder.seen]
+    assert reported == [(1, "PlatformTrouble", 502), (2, "PlatformTrouble", 502), (3, "ok", 200)]
 
 
 async def test_a_request_that_is_cancelled_is_observed() -> None:
@@ -111,11 +111,11 @@ async def test_a_poll_tells_its_events_and_how_late_an_end_was_seen() -> None:
     async with client_of(world, observers=[recorder]) as (client, _):
         batches = await watched(client, jobs[0], step)
 
-    told: Counter[str] = Counter()
+    reported: Counter[str] = Counter()
     for poll in recorder.seen:
-        told.update(poll.events_by_kind)
+        reported.update(poll.events_by_kind)
         assert poll.watches == (1,)
-    assert told == Counter(event.kind for batch in batches for event in batch.events) - Counter(in_sync=1)
+    assert reported == Counter(event.kind for batch in batches for event in batch.events) - Counter(in_sync=1)
     lags = dict(lag for poll in recorder.seen for lag in poll.lag_bounds)
     assert lags.keys() == {jobs[0], step}
     assert all(0.0 < seconds <= 6.0 for seconds in lags.values())
@@ -179,10 +179,10 @@ async def test_launches_and_operations_are_accepted_refused_or_unknown() -> None
         with pytest.raises(bkjob.OutcomeUnknown):
             await client.operate_job_instance(jobs[0], 1)
 
-    told = [(each.operation, each.outcome, each.is_launch, each.ref) for each in recorder.seen]
-    assert told[0] == ("fast_execute_script", "accepted", True, launched.ref)
-    assert told[1][:3] == ("operate_job_instance", "refused", False)
-    assert told[2] == ("operate_job_instance", "unknown", False, jobs[0])
+    reported = [(each.operation, each.outcome, each.is_launch, each.ref) for each in recorder.seen]
+    assert reported[0] == ("fast_execute_script", "accepted", True, launched.ref)
+    assert reported[1][:3] == ("operate_job_instance", "refused", False)
+    assert reported[2] == ("operate_job_instance", "unknown", False, jobs[0])
 
 
 async def test_a_watch_is_observed_when_it_opens_and_when_it_ends() -> None:

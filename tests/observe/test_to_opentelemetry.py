@@ -110,14 +110,14 @@ async def test_each_attempt_is_a_span_that_says_what_failed() -> None:
         with pytest.raises(bkjob.OutcomeUnknown):
             await client.operate_job_instance(job, 1)
 
-    told = [
+    reported = [
         (
             dict(s.attributes or {}).get("http.request.resend_count"),
             dict(s.attributes or {}).get("error.type"),
         )
         for s in exported.named("GET")
     ]
-    assert told == [(None, "PlatformTrouble"), (1, "PlatformTrouble"), (2, None)]
+    assert reported == [(None, "PlatformTrouble"), (1, "PlatformTrouble"), (2, None)]
     (operation,) = exported.named("bk_job.operate_job_instance")
     assert operation.status.status_code is StatusCode.ERROR
     assert dict(operation.attributes or {})["error.type"] == "OutcomeUnknown"
@@ -218,12 +218,12 @@ async def test_no_secret_is_in_a_span_a_metric_or_a_record(caplog: pytest.LogCap
                 "echo", ["0:10.0.0.1"], account_alias="root", script_param=parameter
             )
 
-    told = [(s.name, dict(s.attributes or {}), s.status.description, s.events) for s in exported.spans]
-    told += [dict(point.attributes) for point in exported.points("http.client.request.duration")]  # type: ignore[misc]
+    reported = [(s.name, dict(s.attributes or {}), s.status.description, s.events) for s in exported.spans]
+    reported += [dict(point.attributes) for point in exported.points("http.client.request.duration")]  # type: ignore[misc]
     records = [repr(vars(record)) for record in caplog.records]
-    assert len(told) >= 4
+    assert len(reported) >= 4
     assert len(records) >= 4
-    assert [each for each in (*map(repr, told), *records) if secret in each or "param3ter" in each] == []
+    assert [each for each in (*map(repr, reported), *records) if secret in each or "param3ter" in each] == []
 
 
 async def test_tracing_that_fails_stops_no_call() -> None:

@@ -142,7 +142,7 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
         edited(2, lambda e: e.insert(1, e.pop(2))),
         "before 2:100/200 was reported as over",
     ),
-    "finished before it was told": (edited(2, lambda e: e.insert(0, e.pop(3))), "before its last status"),
+    "finished before it was reported": (edited(2, lambda e: e.insert(0, e.pop(3))), "before its last status"),
     "finished twice": (edited(2, lambda e: e.append(e[-1])), "a second time"),
     "reopened from nothing": (
         edited(1, lambda e: e.append(evolve(Reopened(ref=JOB, epoch=9), cursor="2"))),
@@ -218,7 +218,7 @@ def test_every_broken_promise_is_found(name: str) -> None:
 
 
 def late(*events: Event) -> list[Batch]:
-    """Return what a watch is told first that joins when the second run has begun."""
+    """Return what a watch is reported first that joins when the second run has begun."""
     return stream([*events, InSync()])
 
 
@@ -286,7 +286,7 @@ def test_a_host_whose_batch_never_came_is_left_waiting() -> None:
 @pytest.mark.parametrize(("ends_at", "is_owed"), [(10.0, True), (40.0, False)])
 def test_a_step_that_outlasts_its_job_is_not_waited_for(ends_at: float, *, is_owed: bool) -> None:
     """The platform itself called the job over; a step that ends within the bound is waited for."""
-    told = stream([step(None, 2), job(None, 4, over=True)])
+    reported = stream([step(None, 2), job(None, 4, over=True)])
     truth = Truth(hosts={}, steps={STEP: [2, 3]}, jobs={JOB: [4]}, since={STEP: [1.0, ends_at], JOB: [2.0]})
 
-    assert any("was reported as over" in words for words in broken_promises(told, truth=truth)) == is_owed
+    assert any("was reported as over" in words for words in broken_promises(reported, truth=truth)) == is_owed

@@ -38,6 +38,6 @@ class Gauge:
 
 
 def has_read_all(reader: bkjob.Reader[Any], watch: bkjob.Watch) -> bool:
-    """Whether a reader has read all that a watch told so far, and that is the whole present."""
+    """Whether a reader has read all that a watch reported so far, and that is the whole present."""
     position = reader._position
     return watch.is_in_sync and position.place == watch._stream.log.end and position.backlog is None

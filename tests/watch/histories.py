@@ -149,7 +149,7 @@ class WatchPlan:
 class History:
     """One random history: the world, what people do and when, what goes wrong, how it is watched.
 
-    *actions* are (second, what, number, which watch). *survey* says how steps are read: `small` ones whole; as if they
+    *actions* are (second, what, number, which watch). *group_polling* says how steps are read: `small` ones whole; as if they
     were large by `counts`, or with a `guess` of how many hosts to ask for, and jobs of which only the end is wanted by
     lists; then the platform takes its time between two groups of one answer, too.
     """

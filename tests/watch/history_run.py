@@ -115,7 +115,7 @@ class SimulateOptions:
             seen.targets.add(ref)
 
     async def read(self, seen: WatchRecord, after: str | None) -> None:
-        """Read a watch at once, and take note of when it said what."""
+        """Read a watch at once; record when each batch came."""
         try:
             reader = seen.watch.batches(after=after)
             async for batch in reader:

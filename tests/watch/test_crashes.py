@@ -118,10 +118,10 @@ async def test_poll_observations_carry_the_seconds_they_took(detail_level: bkjob
         async with client.watch(jobs, linger=None, detail_level=detail_level):
             await asyncio.sleep(120.0)
 
-    told = [each for each in polls if isinstance(each, PollCompleted)]
-    kinds = {(each.ref is None, each.error is None, each.events > 0) for each in told}
+    reported = [each for each in polls if isinstance(each, PollCompleted)]
+    kinds = {(each.ref is None, each.error is None, each.events > 0) for each in reported}
     of_lists = (
         {(True, False, False), (True, True, False)} if detail_level is bkjob.DetailLevel.END_ONLY else set()
     )
     assert kinds == {(False, False, False), (False, True, False), (False, True, True)} | of_lists
-    assert [each.seconds for each in told] == pytest.approx([0.25] * len(told))
+    assert [each.seconds for each in reported] == pytest.approx([0.25] * len(reported))

@@ -135,15 +135,15 @@ async def test_what_runs_again_just_before_the_end_of_linger_is_seen(
     world = World(7)
     job = world.add(FAILS_FIRST)
     loop = asyncio.get_running_loop()
-    told: list[bkjob.Event] = []
+    reported: list[bkjob.Event] = []
     async with client_of(world, dialect) as (client, _), client.watch(job, linger=linger) as watch:
         async for event in watch:
-            told.append(event)
+            reported.append(event)
             if isinstance(event, bkjob.Finished) and not event.result.ok:
                 loop.call_later(linger - before_end, retry, world, job)
 
-    assert [event.ref for event in told if isinstance(event, bkjob.Reopened)].count(job) == 1
-    assert [event.result.ok for event in told if isinstance(event, bkjob.Finished)] == [False, True]
+    assert [event.ref for event in reported if isinstance(event, bkjob.Reopened)].count(job) == 1
+    assert [event.result.ok for event in reported if isinstance(event, bkjob.Finished)] == [False, True]
 
 
 async def test_what_is_dropped_during_the_last_polls_is_not_waited_for() -> None:
@@ -211,7 +211,7 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
         )
     )
     first, second = steps_of(world, job)
-    told: list[bkjob.Event] = []
+    reported: list[bkjob.Event] = []
     times: list[float] = []
     async with (
         client_of(world) as (client, _),
@@ -219,7 +219,7 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
         client.watch(first, linger=linger) as watch,
     ):
         async for event in watch:
-            told.append(event)
+            reported.append(event)
             times.append(asyncio.get_running_loop().time())
             if isinstance(event, bkjob.Finished):
                 step = world.jobs[job.job_instance_id].steps[0]
@@ -228,7 +228,7 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
                     step.status = 4
                     world.operate_step(step, 8)
 
-    kinds = [event.kind for event in told]
+    kinds = [event.kind for event in reported]
     assert kinds.count("reopened") == 1
     assert times[kinds.index("reopened")] - times[kinds.index("finished")] < min(10.0, linger) + 1.2
-    assert [event.result.ok for event in told if isinstance(event, bkjob.Finished)] == [False, True]
+    assert [event.result.ok for event in reported if isinstance(event, bkjob.Finished)] == [False, True]

@@ -123,7 +123,7 @@ def test_every_reader_goes_on_behind_the_event_that_it_is_given(
 def test_another_watch_goes_on_behind_it_too(
     plans: tuple[JobPlan, ...], operations: list[tuple[float, int, int]], seed: int
 ) -> None:
-    """What both are told of comes neither twice nor never, whatever else one of them is told of."""
+    """What both are given comes neither twice nor never, whatever else one of them is given."""
 
     async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
         single = world.jobs[refs[0].job_instance_id].steps[0].ref
@@ -193,9 +193,9 @@ def test_behind_an_event_that_was_compacted_away_comes_the_newest_of_each_host(
     in_virtual_time(plans, act)
 
 
-def without(batch: bkjob.Batch, told: Iterable[bkjob.Event]) -> bkjob.Batch:
+def without(batch: bkjob.Batch, reported: Iterable[bkjob.Event]) -> bkjob.Batch:
     """Return a batch without what may come again: the ends of the very batch that the cut went through."""
-    again = [e for e in told if isinstance(e, bkjob.Finished)]
+    again = [e for e in reported if isinstance(e, bkjob.Finished)]
     events = tuple(e for e in batch.events if e not in again)
     return evolve(batch, events=events)
 

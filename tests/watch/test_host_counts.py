@@ -22,7 +22,7 @@ TWO_RED = StepPlan(hosts=4, outcomes=(SLOW,), pinned={0: FAILS, 1: FAILS}, retry
 
 
 async def follow(gauge: Gauge, watch: bkjob.Watch, after: str | None = None, until: float = 1e9) -> str:
-    """Count what is told, comparing with the watch whenever all was read; return where it was left."""
+    """Count what is reported, comparing with the watch whenever all was read; return where it was left."""
     reader, cursor = watch.batches(after=after), after or ""
     try:
         while True:
@@ -56,7 +56,7 @@ async def test_a_retry_takes_the_hosts_of_the_execution_before_out_of_their_phas
 
 
 async def follow_for(seconds: float, gauge: Gauge, watch: bkjob.Watch) -> str:
-    """Count what is told from the beginning until so long from now."""
+    """Count what is reported from the beginning until so long from now."""
     return await follow(gauge, watch, until=asyncio.get_running_loop().time() + seconds)
 
 

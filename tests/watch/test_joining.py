@@ -56,18 +56,18 @@ async def test_a_wait_is_never_answered_with_what_another_watch_remembers(dialec
         asked = transport.requests
         result = await client.wait(job)
         again = transport.requests - asked
-        told = [batch async for batch in closed(old)]
+        reported = [batch async for batch in closed(old)]
 
     assert result.ok
     assert again > 0
-    assert keeps_its_promise(told, world)
-    ends = [event.result.ok for event in of_type(told, bkjob.Finished)]
+    assert keeps_its_promise(reported, world)
+    ends = [event.result.ok for event in of_type(reported, bkjob.Finished)]
     assert ends == [False, True]
-    assert len(of_type(told, bkjob.Reopened)) == 2  # the step, and its job
+    assert len(of_type(reported, bkjob.Reopened)) == 2  # the step, and its job
 
 
 async def closed(watch: bkjob.Watch) -> AsyncIterator[bkjob.Batch]:
-    """Close a watch; yield all that it was told."""
+    """Close a watch; yield all that it was reported."""
     await watch.aclose()
     async for batch in watch.batches():
         yield batch
@@ -113,7 +113,7 @@ async def test_an_answer_that_was_asked_for_before_the_join_does_not_count() -> 
 
 
 async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -> None:
-    """A wait asks anew; the older watch was told that it has lost the target, and hears no more of it."""
+    """A wait asks anew; the older watch has reported the loss of the target, and reports no more of it."""
     world = World(4)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),)))
     async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
@@ -121,17 +121,17 @@ async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -
         await first_end(old)
         await asyncio.sleep(60)
         batches = await watched(client, job)
-        told = [batch async for batch in closed(old)]
+        reported = [batch async for batch in closed(old)]
 
     assert keeps_its_promise(batches, world)
     assert [event.result.ok for event in of_type(batches, bkjob.Finished)] == [True]
     assert not of_type(batches, bkjob.Lost)
-    assert isinstance(told[-1].events[-1], bkjob.Lost)
-    assert keeps_its_promise(told, world)
+    assert isinstance(reported[-1].events[-1], bkjob.Lost)
+    assert keeps_its_promise(reported, world)
 
 
 async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
-    """It is asked about again, and told to the new watch only."""
+    """It is asked about again, and reported to the new watch only."""
     world = World(4)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
@@ -142,10 +142,10 @@ async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
         with pytest.raises(bkjob.TargetLost):
             await client.wait(job)
         again = len(transport.urls) - asked
-        told = [batch async for batch in closed(old)]
+        reported = [batch async for batch in closed(old)]
 
     assert 0 < again < 5
-    assert len(of_type(told, bkjob.Lost)) == 1
+    assert len(of_type(reported, bkjob.Lost)) == 1
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -180,7 +180,7 @@ async def test_a_job_and_its_step_are_delivered_once(order: str, dialect: str) -
 
 
 async def test_a_step_added_to_a_watch_of_its_job_after_its_end() -> None:
-    """Its changes were told with the job's; what is new is how it ended."""
+    """Its changes were reported with the job's; what is new is how it ended."""
     world = World(6)
     job = world.add(
         JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)), StepPlan(hosts=2, outcomes=(LONG,))))
@@ -199,7 +199,7 @@ async def test_a_step_added_to_a_watch_of_its_job_after_its_end() -> None:
 
 
 async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
-    """They moved before this watch joined, and the log has let go of what it was told then."""
+    """They moved before this watch joined, and the log no longer holds what was reported then."""
     world = World(7)
     quick = JobPlan(steps=(StepPlan(hosts=6, outcomes=(HostOutcome(duration=exactly(2.0)),)),))
     other, many = world.add(JobPlan(steps=(StepPlan(hosts=5, outcomes=(LONG,)),))), world.add(quick)
@@ -221,7 +221,7 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
 
 
 async def test_a_reader_that_fell_behind_receives_a_loss_once() -> None:
-    """It was told before, and lies in what was compacted away for others only."""
+    """It was reported before, and lies in what was compacted away for others only."""
     world = World(8)
     outcomes = {n: HostOutcome(duration=exactly(20.0 + 10.0 * n)) for n in range(6)}
     job = world.add(JobPlan(steps=(StepPlan(hosts=6, pinned=outcomes),)))
@@ -306,15 +306,15 @@ async def test_a_target_dropped_and_added_again_begins_anew() -> None:
         await asyncio.sleep(1)
         reader = watch.events(after=latest.cursor)
         watch.add(job)
-        told: list[bkjob.Event] = []
+        reported: list[bkjob.Event] = []
         async for event in reader:
-            told.append(event)
+            reported.append(event)
             if isinstance(event, bkjob.Finished):
                 break
 
-    assert isinstance(told[-1], bkjob.Finished)
-    assert told[-1].result.ok
-    steps = [event for event in told if isinstance(event, bkjob.StepChanged)]
+    assert isinstance(reported[-1], bkjob.Finished)
+    assert reported[-1].result.ok
+    steps = [event for event in reported if isinstance(event, bkjob.StepChanged)]
     assert steps[0].before is None
     assert not any(event.after.phase is bkjob.Phase.FAILED for event in steps)
 
@@ -368,10 +368,10 @@ async def test_a_step_that_takes_the_place_of_its_job_is_told_once(seconds: floa
         watch.drop(job)
         await asyncio.sleep(120.0)
 
-    told: dict[object, object] = {}
+    reported: dict[object, object] = {}
     for event in events:
         if isinstance(event, bkjob.HostChanged | bkjob.StepChanged):
             about = (event.ref, event.host if isinstance(event, bkjob.HostChanged) else None)
-            assert event.before == told.get(about)
-            told[about] = event.after
+            assert event.before == reported.get(about)
+            reported[about] = event.after
     assert [event.ref for event in events if isinstance(event, bkjob.Finished)] == [step]

@@ -79,7 +79,7 @@ async def read(watch: bkjob.Watch, events: list[bkjob.Event], after: str | None 
 
 @asynccontextmanager
 async def reading(watch: bkjob.Watch, after: str | None = None) -> AsyncIterator[list[bkjob.Event]]:
-    """Read a watch in the background; yield what it told."""
+    """Read a watch in the background; yield what it reported."""
     events: list[bkjob.Event] = []
     task = asyncio.create_task(read(watch, events, after))
     yield events
@@ -170,9 +170,9 @@ async def test_the_cursor_of_a_process_that_stored_nothing_is_good_in_the_next(l
     assert kinds(events) == ["trouble"]
     async with fleet(world, store, ref) as watch, reading(watch, cursor) as more:
         await asyncio.sleep(120.0)
-    told = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate([*had, *more], 1)]
+    reported = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate([*had, *more], 1)]
     assert [
-        each for each in broken_promises(told, truth=truth_of(world.history())) if "in sync" not in each
+        each for each in broken_promises(reported, truth=truth_of(world.history())) if "in sync" not in each
     ] == []
 
 
@@ -240,7 +240,7 @@ async def test_what_is_not_stored_at_the_end_is_counted(caplog: pytest.LogCaptur
 
 
 async def test_the_end_waits_for_the_store() -> None:
-    """All that was told is stored when the watch is left."""
+    """All that was reported is stored when the watch is left."""
     world, store = World(1), FailingStore()
     job = world.add(SLOW)
     async with fleet(world, store, job) as watch:
@@ -248,10 +248,10 @@ async def test_the_end_waits_for_the_store() -> None:
         store.is_away = True
         await asyncio.sleep(20.0)
         asyncio.get_running_loop().call_later(2.0, setattr, store, "is_away", False)
-    told: list[bkjob.Event] = []
-    await read(watch, told)
+    reported: list[bkjob.Event] = []
+    await read(watch, reported)
 
-    assert "host_changed" in kinds(told)
+    assert "host_changed" in kinds(reported)
     assert (await store.fleets())[0].is_held is False
 
 
@@ -269,7 +269,7 @@ async def test_a_dropped_target_is_gone_for_good() -> None:
 
 
 async def test_another_watch_of_the_client_does_not_hide_what_changed() -> None:
-    """The fleet is told the difference to its own record, not the present as at first sight."""
+    """The fleet is given the difference to its own record, not the present as at first sight."""
     world, store = World(1), FailingStore()
     job = world.add(SLOW)
     async with fleet(world, store, job, linger=None) as watch, reading(watch) as first:
@@ -318,8 +318,8 @@ async def test_what_happens_while_lost_records_are_written_again_is_told_once(
     world, store = World(1), FailingStore()
     jobs = [world.add(SLOW) for _ in range(30)]
     async with fleet(world, store, *jobs, linger=None) as watch:
-        told: list[bkjob.Batch] = []
-        task = asyncio.create_task(read_batches(watch, told))
+        reported: list[bkjob.Batch] = []
+        task = asyncio.create_task(read_batches(watch, reported))
         for _ in range(6):
             await asyncio.sleep(15.0)
             store.lose("night", 1)
@@ -329,15 +329,15 @@ async def test_what_happens_while_lost_records_are_written_again_is_told_once(
     stored = [batch async for batch in Journal(store).follow("night", live=False)]
 
     truth = truth_of(world.history())
-    assert broken_promises([b for b in told if not is_trouble(b)], truth=truth) == []
+    assert broken_promises([b for b in reported if not is_trouble(b)], truth=truth) == []
     assert broken_promises(stored, truth=truth) == []
-    for who, batches in (("here", told), ("journal", stored)):
+    for who, batches in (("here", reported), ("journal", stored)):
         ends = {e.ref for b in batches for e in b.events if isinstance(e, bkjob.Finished)}
         assert ends == set(jobs), who
 
 
 def last_codes(batches: Iterable[bkjob.Batch]) -> dict[object, int]:
-    """Return the last status of each host that was told."""
+    """Return the last status of each host that was reported."""
     changes = [e for batch in batches for e in batch.events if isinstance(e, bkjob.HostChanged)]
     return {event.host: event.after.code for event in changes}
 
@@ -350,7 +350,7 @@ async def follow(store: MemoryStore, batches: list[bkjob.Batch], after: str | No
 
 @pytest.mark.parametrize("count", [2, 3])
 async def test_readers_of_lost_records_are_given_the_whole_present(count: int) -> None:
-    """A store lost its newest records, and another process writes: what it tells has numbers that were used before."""
+    """A store lost its newest records, and another process writes: what it reports has numbers that were used before."""
     world, store = World(11), FailingStore()
     ref = world.add(SLOW)
     live, late, resumed = list[bkjob.Batch](), list[bkjob.Batch](), list[bkjob.Batch]()
@@ -374,8 +374,10 @@ async def test_readers_of_lost_records_are_given_the_whole_present(count: int) -
         assert last_codes([*live[:had], *more]) == last_codes(live) != {}
         changes = [e for batch in more for e in batch.events if isinstance(e, bkjob.HostChanged)]
         assert [event.skipped for event in changes[:4]] == [True] * 4
-        told = [bkjob.Batch(n, batch.events, batch.cursor) for n, batch in enumerate([*live[:had], *more], 1)]
-        assert [broken for broken in broken_promises(told) if "in sync" not in broken] == []
+        reported = [
+            bkjob.Batch(n, batch.events, batch.cursor) for n, batch in enumerate([*live[:had], *more], 1)
+        ]
+        assert [broken for broken in broken_promises(reported) if "in sync" not in broken] == []
 
 
 async def test_a_follower_reads_on_across_takeovers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,8 +417,8 @@ async def test_a_reader_of_a_fleet_that_was_forgotten_is_given_the_next_one_of_i
         await asyncio.sleep(60.0)
     following.cancel()
 
-    told = {e.ref: e for batch in batches for e in batch.events if isinstance(e, bkjob.JobChanged)}
-    assert told[other].is_finished
+    reported = {e.ref: e for batch in batches for e in batch.events if isinstance(e, bkjob.JobChanged)}
+    assert reported[other].is_finished
 
 
 async def slowly(items: Iterable[Any]) -> AsyncIterator[Any]:

@@ -80,7 +80,7 @@ async def test_an_end_is_told_once(targets: str, beside: str) -> None:
 
 
 async def test_what_has_ended_is_not_lost_later() -> None:
-    """The other watch reads the job anew, and is told that it must not; the fleet has the result from before."""
+    """The other watch reads the job anew, and gets an error; the fleet has the result from before."""
     world, store = World(1), MemoryStore()
     job = world.add(JobPlan(steps=(StepPlan(hosts=2),)))
     async with client_of(Platform(world)) as (client, _):
@@ -117,11 +117,11 @@ async def test_the_status_before_is_what_was_told(seconds: float) -> None:
         async with watch, reading(watch, first[-1].cursor) as second:
             await asyncio.sleep(60.0)
 
-    told: dict[object, bkjob.HostStatus | None] = {}
+    reported: dict[object, bkjob.HostStatus | None] = {}
     for change in (event for event in [*first, *second] if isinstance(event, bkjob.HostChanged)):
-        assert change.before == told.get((change.ref, change.host))
+        assert change.before == reported.get((change.ref, change.host))
         assert change.before != change.after
-        told[change.ref, change.host] = change.after
+        reported[change.ref, change.host] = change.after
 
 
 async def test_a_checkpoint_knows_when_the_fleet_was_given_a_host() -> None:

@@ -26,7 +26,7 @@ JOBS = 60
 
 @frozen
 class Seen:
-    """What it took to see all ends: questions about jobs, pages of lists, seconds from each end to its telling."""
+    """What it took to see all ends: questions about jobs, pages of lists, seconds from each end to its report."""
 
     jobs: int
     lists: int
@@ -47,7 +47,7 @@ async def seen(
         world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(status=None),)),)))
     dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
-    told: dict[bkjob.Ref, float] = {}
+    reported: dict[bkjob.Ref, float] = {}
     async with client_of(world, spoken) as (client, transport):
         for name, value in doors.items():
             setattr(transport, name, value)
@@ -56,11 +56,11 @@ async def seen(
             async for batch in watch.batches():
                 batches.append(batch)
                 ended = (event.ref for event in batch.events if isinstance(event, bkjob.Finished))
-                told.update(dict.fromkeys(ended, transport.clock.now()))
+                reported.update(dict.fromkeys(ended, transport.clock.now()))
         asked = ["job_instance_list" in url for url in transport.urls]
     assert keeps_its_promise(batches, world)
-    assert told.keys() == set(refs)
-    lags = [told[ref] - (world.jobs[ref.job_instance_id].ended or 0.0) for ref in refs]
+    assert reported.keys() == set(refs)
+    lags = [reported[ref] - (world.jobs[ref.job_instance_id].ended or 0.0) for ref in refs]
     return Seen(asked.count(False), asked.count(True), lags)
 
 
@@ -106,9 +106,9 @@ def stale() -> Callable[[HttpResponse, float], HttpResponse]:
 
 async def test_a_list_that_is_stale_delays_nothing_for_long() -> None:
     """However often a job is listed as running, it is looked at itself."""
-    told = await seen(tear=stale())
+    reported = await seen(tear=stale())
 
-    assert max(told.lags) < LONGEST_UNSEEN + 8.0
+    assert max(reported.lags) < LONGEST_UNSEEN + 8.0
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,10 @@ async def test_a_list_that_leaves_jobs_out_delays_and_invents_nothing(
     change: Callable[[dict[str, Any]], None],
 ) -> None:
     """What is not listed is looked at as if there were no list, and once more."""
-    plain, told = await seen(lists=False), await seen(tear=rewritten(change))
+    plain, reported = await seen(lists=False), await seen(tear=rewritten(change))
 
-    assert mean(told.lags) < 1.5 * mean(plain.lags)
-    assert told.jobs < 1.1 * plain.jobs + JOBS
+    assert mean(reported.lags) < 1.5 * mean(plain.lags)
+    assert reported.jobs < 1.1 * plain.jobs + JOBS
 
 
 def refusing(request: HttpRequest, _now: float) -> HttpResponse | None:
@@ -141,10 +141,10 @@ def refusing(request: HttpRequest, _now: float) -> HttpResponse | None:
 @pytest.mark.parametrize("options", [{"spoil": refusing}, {"others": 3000}], ids=["refused", "sparse"])
 async def test_a_list_that_does_not_pay_is_given_up_for_longer_each_time(options: dict[str, Any]) -> None:
     """A list that cannot be had, or is full of other people's jobs, costs a few questions in five minutes."""
-    plain, told = await seen(lists=False), await seen(**options)
+    plain, reported = await seen(lists=False), await seen(**options)
 
-    assert 0 < told.lists <= 4
-    assert mean(told.lags) == pytest.approx(mean(plain.lags), rel=0.1)
+    assert 0 < reported.lists <= 4
+    assert mean(reported.lags) == pytest.approx(mean(plain.lags), rel=0.1)
 
 
 @pytest.mark.parametrize(("spoil", "error"), [(refusing, "NotAllowed"), (lambda *_: None, None)])

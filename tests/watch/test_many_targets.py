@@ -154,15 +154,15 @@ LEAVING_EARLY = """
             options = dict(max_in_flight=24, interval=0.5)
             async with bkjob.connect(server.url, credentials, dialect="DIALECT", **options) as client:
                 async with client.watch(jobs) as watch:
-                    told = 0
+                    events = 0
                     async for event in watch:
-                        told += 1
-                        if told > 3000:
+                        events += 1
+                        if events > 3000:
                             break
                     connector = client._session.transport._session.connector
                     open_connections = sum(map(len, connector._conns.values())) + len(connector._acquired)
                     assert open_connections <= 24, open_connections
-                assert told > 3000
+                assert events > 3000
                 mine = {t for t in asyncio.all_tasks() if "bkjob_async watch" in t.get_name()}
                 assert not mine, mine
         left = asyncio.all_tasks() - {asyncio.current_task()}

@@ -274,7 +274,7 @@ def tell_overlaps_again(patch: Patch) -> None:
 
 
 def forget_when_it_joined(patch: Patch) -> None:
-    """Take what was told of a target before it was added for known to every reader."""
+    """Take what was reported of a target before it was added for known to every reader."""
     joined = TargetDelivery._take_joined
 
     def forgetful(self: TargetDelivery, *args: Any) -> Any:
@@ -332,7 +332,7 @@ def count_the_lost_on(patch: Patch) -> None:
 
 
 def count_compacted_changes_alone(patch: Patch) -> None:
-    """Tell no counts behind what is told in place of what was compacted away."""
+    """Report no counts behind what comes in place of what was compacted away."""
     patch.setattr(HostStatuses, "has_changed", lambda *_: False)
 
 
@@ -342,8 +342,8 @@ def try_again_at_once(patch: Patch) -> None:
     patch.setattr(ErrorReporting, "backoff", lambda *args, **options: 0.1 * backoff(*args, **options))
 
 
-def tell_what_others_see_later(patch: Patch) -> None:
-    """Let a watch that has ended tell its jobs as another watch sees them now."""
+def report_what_others_see_later(patch: Patch) -> None:
+    """Let a watch that has ended report its jobs as another watch sees them now."""
     patch.setattr("bkjob_async.watch.subscription.subscription.copy", lambda state: state)
     patch.setattr("bkjob_async.watch.subscription.subscription.copy_of", lambda state: state)
 
@@ -367,7 +367,7 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     settle_for_good: kinds.reopened_in_linger,
     end_linger_by_the_clock: kinds.retried_as_linger_ends,
     lose_twice: kinds.lost_for_the_slow,
-    tell_what_others_see_later: kinds.followed_on,
+    report_what_others_see_later: kinds.followed_on,
     try_again_at_once: kinds.all_fails,
     count_the_lost_on: kinds.dropped_when_lost,
     count_compacted_changes_alone: kinds.dropped_and_added,
@@ -400,7 +400,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     settle_for_good,
     end_linger_by_the_clock,
     lose_twice,
-    tell_what_others_see_later,
+    report_what_others_see_later,
     try_again_at_once,
     count_the_lost_on,
     count_compacted_changes_alone,

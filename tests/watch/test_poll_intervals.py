@@ -21,7 +21,7 @@ DEPLOY = JobPlan(name="deploy", steps=(FORTY,))
 async def looks_at_one(
     client: bkjob.JobClient, transport: RecordingTransport, world: World
 ) -> tuple[int, float]:
-    """Watch one more run; return how often it was looked at, and how long after its end that was told."""
+    """Watch one more run; return how often it was looked at, and how long after its end that was reported."""
     before = len(transport.urls)
     batches = await watched(client, world.add(DEPLOY))
     assert keeps_its_promise(batches, world)

@@ -50,17 +50,17 @@ async def test_every_host_is_seen_to_move_and_end(dialect: str) -> None:
 
 async def test_the_same_scenario_gives_the_same_events_in_both_dialects() -> None:
     """Looked at at the same times, every host makes the same moves; what both dialects have agrees."""
-    told = {}
+    reported = {}
     results = {}
     for dialect in DIALECTS:
         world = World(1)
         job = world.add(two_steps())
         async with client_of(world, dialect, interval=1.0) as (client, _):
             batches = await watched(client, job)
-        told[dialect] = sorted(moves_of(batches), key=str)
+        reported[dialect] = sorted(moves_of(batches), key=str)
         results[dialect] = next(e.result for e in batches[-1].events if isinstance(e, bkjob.Finished))
 
-    gateway, esb = told["gateway-v3"], told["esb-job"]
+    gateway, esb = reported["gateway-v3"], reported["esb-job"]
     assert gateway == esb
     assert len(gateway) > 20
     ours, theirs = results["gateway-v3"], results["esb-job"]
@@ -88,9 +88,9 @@ async def test_jobs_and_single_steps_are_watched_together(dialect: str) -> None:
 
     assert keeps_its_promise(batches, world)
     assert set(ended) == {first, step}
-    told = {event.ref for batch in batches for event in batch.events}
-    assert third in told
-    assert not any(isinstance(ref, bkjob.JobRef) and ref == second for ref in told)
+    reported = {event.ref for batch in batches for event in batch.events}
+    assert third in reported
+    assert not any(isinstance(ref, bkjob.JobRef) and ref == second for ref in reported)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -26,10 +26,10 @@ async def test_the_same_target_in_two_watches_is_polled_once() -> None:
         world = World(1)
         job = world.add(PLAN)
         async with client_of(world, interval=1.0) as (client, transport):
-            told = await asyncio.gather(*(watched(client, job) for _ in range(watches)))
+            reported = await asyncio.gather(*(watched(client, job) for _ in range(watches)))
         prices.append(transport.requests)
-        assert all(keeps_its_promise(batches, world) for batches in told)
-        assert all(moves_of(batches) == moves_of(told[0]) for batches in told)
+        assert all(keeps_its_promise(batches, world) for batches in reported)
+        assert all(moves_of(batches) == moves_of(reported[0]) for batches in reported)
 
     assert prices[0] == prices[1]
 
@@ -188,7 +188,7 @@ async def test_a_reader_reads_what_it_asked_for() -> None:
 
 
 async def test_a_wait_creates_no_event_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits and results are told from what ended; hosts that moved do not become events for them."""
+    """Waits and results are made of what ended; hosts that moved do not become events for them."""
 
     def read(_moves: LazyHostEvents, _end: int) -> None:
         raise AssertionError("nobody asked for hosts")
@@ -205,7 +205,7 @@ async def test_a_wait_creates_no_event_of_a_host(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_watch_receives_events_of_its_own_targets_only() -> None:
-    """Two watches of two steps of one job share its story, and each is told its part."""
+    """Two watches of two steps of one job share its state, and each is given its part."""
     world = World(9)
     job = world.add(JobPlan(steps=PLAN.steps * 2))
     steps = [step.ref for step in world.jobs[job.job_instance_id].steps]
@@ -214,10 +214,10 @@ async def test_a_watch_receives_events_of_its_own_targets_only() -> None:
             watched(client, steps[0]), watched(client, steps[1]), watched(client, *steps)
         )
 
-    told = [
+    reported = [
         {event.ref for batch in batches for event in batch.events if event.ref} for batches in (first, second)
     ]
-    assert told == [{steps[0]}, {steps[1]}]
+    assert reported == [{steps[0]}, {steps[1]}]
     assert sorted(moves_of(first) + moves_of(second), key=str) == sorted(moves_of(both), key=str)
     assert keeps_its_promise(both, world)
 

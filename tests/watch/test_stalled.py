@@ -23,28 +23,28 @@ REFUSED = HttpResponse(
 async def stalled(
     client: bkjob.JobClient, jobs: list[bkjob.JobRef], seconds: float
 ) -> list[tuple[float, bkjob.Stalled]]:
-    """Watch *jobs* for so many seconds; return when each was told to be stalled."""
-    told: list[tuple[float, bkjob.Stalled]] = []
+    """Watch *jobs* for so many seconds; return when each was reported as stalled."""
+    reported: list[tuple[float, bkjob.Stalled]] = []
     loop = asyncio.get_running_loop()
     async with client.watch(jobs, linger=None, deadline=seconds) as watch:
         with pytest.raises(bkjob.DeadlineExceeded):
             async for event in watch:
                 if isinstance(event, bkjob.Stalled):
-                    told.append((loop.time(), event))
-    return told
+                    reported.append((loop.time(), event))
+    return reported
 
 
 @pytest.mark.parametrize("latency", [0.01, 500.0])
 async def test_targets_whose_polls_hang_are_stalled_in_time(latency: float) -> None:
-    """A request limit of ten minutes, and as many places as targets or fewer: each target is told of, once."""
+    """A request limit of ten minutes, and as many places as targets or fewer: each target is reported once."""
     world = World(1, at_once=True)
     jobs = [world.add(LONG) for _ in range(50)]
     async with client_of(world, latency=latency, request_timeout=600.0) as (client, _):
-        told = await stalled(client, jobs, 90.0)
+        reported = await stalled(client, jobs, 90.0)
 
     expected = sorted(jobs, key=str) if latency > 1.0 else []
-    assert sorted((event.ref for _, event in told), key=str) == expected
-    assert all(60.0 <= event.seconds <= at <= 70.0 for at, event in told)
+    assert sorted((event.ref for _, event in reported), key=str) == expected
+    assert all(60.0 <= event.seconds <= at <= 70.0 for at, event in reported)
 
 
 async def test_targets_behind_a_closed_gateway_are_stalled() -> None:
@@ -53,13 +53,13 @@ async def test_targets_behind_a_closed_gateway_are_stalled() -> None:
     jobs = [world.add(LONG) for _ in range(50)]
     async with client_of(world) as (client, transport):
         transport.spoil = lambda _request, now: REFUSED if now > 5.0 else None
-        told = await stalled(client, jobs, 90.0)
+        reported = await stalled(client, jobs, 90.0)
         before = asyncio.get_running_loop().time()
         with pytest.raises(bkjob.Throttled, match="nothing could be read yet"):
             await client.wait(world.add(LONG))
         took = asyncio.get_running_loop().time() - before
 
-    assert len(told) == 50
+    assert len(reported) == 50
     assert took <= 71.0
 
 
@@ -70,10 +70,10 @@ async def test_targets_that_are_not_polled_during_an_outage_are_stalled() -> Non
     gone = bkjob.TransportFailed(bkjob.ErrorDetails(message="connection refused", sent=False))
     async with client_of(world) as (client, transport):
         transport.spoil = lambda _request, now: gone if 30.0 < now < 130.0 else None
-        told = await stalled(client, jobs, 400.0)
+        reported = await stalled(client, jobs, 400.0)
 
-    assert len(told) == 50
-    assert all(90.0 <= at <= 115.0 for at, _ in told)
+    assert len(reported) == 50
+    assert all(90.0 <= at <= 115.0 for at, _ in reported)
 
 
 async def test_a_target_polled_rarely_is_not_stalled() -> None:

@@ -29,7 +29,7 @@ class Counted(RateLimit):
         self.times: list[tuple[float, bool]] = []
 
     def take(self, now: float) -> bool:
-        """Count a request; tell whether it is let through."""
+        """Count a request; return whether it is let through."""
         let_through = super().take(now)
         self.times.append((now, let_through))
         return let_through

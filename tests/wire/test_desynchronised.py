@@ -115,5 +115,5 @@ async def test_reads_ask_for_no_kept_answer() -> None:
         finally:
             await session.aclose()
 
-    told = [headers_of(head).get("cache-control") for head in server.heads]
-    assert told == ["no-cache"] * 4 + [None]
+    reported = [headers_of(head).get("cache-control") for head in server.heads]
+    assert reported == ["no-cache"] * 4 + [None]

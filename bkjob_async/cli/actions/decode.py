@@ -28,7 +28,7 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_out
 
 CALLBACK = "callback"
-# The keys by which the answers to the usual operations are told apart, the most telling first.
+# The keys by which the answers to the usual operations are recognized, the most specific first.
 TELLING_KEYS = (
     ("step_result_group_list", "get_step_instance_status"),
     ("step_ip_status", "get_step_instance_status"),

@@ -276,7 +276,7 @@ class PollPlanner:
                 yield None if step is None else name, seconds
 
     def _steer_to_lag(self, job: JobState, step_name: str | None, seconds: float, goal: float) -> None:
-        """Adjust the price so that ends are detected *goal* seconds late on average."""
+        """Adjust the cost of requests so that ends are detected *goal* seconds late on average."""
         known = self.durations.expectation(job.ref.scope, job.name, step_name)
         if known is None or job.poll_state is None or not job.poll_state.step:
             return

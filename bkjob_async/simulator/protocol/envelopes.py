@@ -114,12 +114,12 @@ def gateway_failure(api_error: ApiError, request_id: str) -> HttpResponse:
         "message": api_error.message,
         "result": False,
     }
-    told = {
+    all_headers = {
         **headers("gateway-v3", request_id),
         "x-bkapi-error-code": str(api_error.code),
         "x-bkapi-error-message": api_error.message.encode("ascii", "replace").decode(),
     }
-    return HttpResponse(status=api_error.status, headers=told, body=encode(body))
+    return HttpResponse(status=api_error.status, headers=all_headers, body=encode(body))
 
 
 def v4_failure(api_error: ApiError, request_id: str) -> HttpResponse:

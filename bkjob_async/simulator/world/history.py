@@ -37,9 +37,9 @@ def history_of(jobs: Iterable[Job]) -> History:
     hosts: dict[HostRun, Moves] = {}
     details: dict[HostRun, Mapping[int, frozenset[Details]]] = {}
     steps: dict[StepRef, Moves] = {}
-    told: dict[JobRef, Moves] = {}
+    moves_of_jobs: dict[JobRef, Moves] = {}
     for job in jobs:
-        told[job.ref] = tuple(job.log)
+        moves_of_jobs[job.ref] = tuple(job.log)
         for step in job.steps:
             steps[step.ref] = tuple(step.log)
             for number, execution in step.executions.items():
@@ -47,7 +47,7 @@ def history_of(jobs: Iterable[Job]) -> History:
                     hosts[step.ref, number, label] = moves
                 for label, ends in host_details(execution, is_file=step.plan.is_file).items():
                     details[step.ref, number, label] = ends
-    return History(hosts=hosts, details=details, steps=steps, jobs=told)
+    return History(hosts=hosts, details=details, steps=steps, jobs=moves_of_jobs)
 
 
 def host_moves(execution: Execution) -> dict[str, Moves]:

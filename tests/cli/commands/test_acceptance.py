@@ -210,7 +210,7 @@ def test_an_interruption_says_how_to_go_on(
 
 
 def test_a_launch_without_an_answer_is_not_repeated(failing: str) -> None:
-    """The exit code is its own, and the command that looks for the job is told."""
+    """The exit code is its own, and the command that looks for the job is reported."""
     with shell.simulator("--scenario", "all-succeed", "--fault", "gateway-timeout:1:1") as url:
         env = {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2"}
         done = shell.run("run", "script", failing, "--hosts", "0:10.0.0.1", env=env)

@@ -137,11 +137,11 @@ def test_every_option_has_a_help_text_and_stands_on_the_page(name: str, leaf: cl
     options = [each for each in leaf.params if isinstance(each, click.Option)]
     section = PAGE.partition(f"\n## `bkjob {name.split(maxsplit=1)[0]}")[2].partition("\n## ")[0]
     common = PAGE.partition("\n## Settings")[2].partition("\n## ")[0]
-    told = set(re.findall(r"(--[\w-]+)", section + common))
+    reported = set(re.findall(r"(--[\w-]+)", section + common))
 
     assert section
     assert [each.name for each in options if not each.help] == []
-    assert {opt for each in options for opt in each.opts if opt.startswith("--")} - told == set()
+    assert {opt for each in options for opt in each.opts if opt.startswith("--")} - reported == set()
 
 
 def test_every_exit_code_stands_on_the_page() -> None:

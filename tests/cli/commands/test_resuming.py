@@ -1,4 +1,4 @@
-"""The commands that are told can be typed as they stand."""
+"""The commands that are reported can be typed as they stand."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ changes = st.lists(
 )
 
 
-def told(pieces: Iterable[bytes]) -> tuple[str, dict[str, Any]]:
+def reported(pieces: Iterable[bytes]) -> tuple[str, dict[str, Any]]:
     """Return the id and the data of an event."""
     lines = b"".join(pieces).decode().split("\n")
     assert lines[2:] == ["", ""]
@@ -36,7 +36,7 @@ class Reader:
 
     def read(self, state: PageState) -> None:
         """Take the next message."""
-        self.id, data = told(state.message_after(state.revision_of(self.id)))
+        self.id, data = reported(state.message_after(state.revision_of(self.id)))
         if data["full"]:
             self.rows, self.failures = {}, []
         self.rows |= {row["ref"]: row["value"] for row in data["rows"]}
@@ -81,7 +81,7 @@ def test_a_message_has_what_changed_and_no_more() -> None:
     state.update({}, {f"2:{n}": {"ref": f"2:{n}", "value": 1, "order": [n]} for n in range(1000)})
     first = state.revision
     state.update({}, {"2:7": {"ref": "2:7", "value": 2, "order": [7]}})
-    _, data = told(state.message_after(first))
+    _, data = reported(state.message_after(first))
 
     assert data["rows"] == [{"ref": "2:7", "value": 2, "order": [7]}]
     assert data["full"] is False
@@ -115,4 +115,4 @@ def test_text_stays_within_its_line() -> None:
     state = PageState("a")
     state.update({"x": "\n\ndata: evil\r\u2028"}, {"k": {"ref": "k", "value": "\r\n\nid: 9", "order": []}})
 
-    assert told(state.message_after(0))[1]["head"] == {"x": "\n\ndata: evil\r\u2028"}
+    assert reported(state.message_after(0))[1]["head"] == {"x": "\n\ndata: evil\r\u2028"}

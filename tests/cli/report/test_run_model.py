@@ -31,7 +31,7 @@ from tests.watch.test_event_cursors import a_few, in_virtual_time, operate, oper
 
 
 async def read(run: RunModel, watch: bkjob.Watch, until: float, cursor: str = "") -> str:
-    """Apply what is told until a time, comparing with the watch whenever all was read; return where it was left."""
+    """Apply what is reported until a time, comparing with the watch whenever all was read; return where it was left."""
     reader, loop = watch.batches(after=cursor or None), asyncio.get_running_loop()
     try:
         while True:

@@ -11,10 +11,10 @@ LIMIT = 16
 changes = st.lists(st.tuples(st.floats(0, 1e5), st.integers(0, 100)), max_size=200)
 
 
-def course(told: list[tuple[float, int]]) -> tuple[Series, list[tuple[float, int]], int]:
-    """Return a series of what was told, what was told at which time, and the last count."""
+def course(reported: list[tuple[float, int]]) -> tuple[Series, list[tuple[float, int]], int]:
+    """Return a series of what was reported, what was reported at which time, and the last count."""
     series, now, count, held = Series(0.0, LIMIT), 0.0, 0, [(0.0, 0)]
-    for pause, after in told:
+    for pause, after in reported:
         now += pause
         series.advance(now, (count,))
         count = after
@@ -26,9 +26,9 @@ def course(told: list[tuple[float, int]]) -> tuple[Series, list[tuple[float, int
     [(1.0, 1), (1.0, 2), *[(1.0, 0), (1.0, 1)] * 7, (1.0, 0)]
 )  # a bin that became wider changes once more
 @given(changes)
-def test_a_point_is_what_was_so_at_the_end_of_its_bin(told: list[tuple[float, int]]) -> None:
+def test_a_point_is_what_was_so_at_the_end_of_its_bin(reported: list[tuple[float, int]]) -> None:
     """However many changes came, and however long it took; bins are at least a second."""
-    series, held, count = course(told)
+    series, held, count = course(reported)
     points = series.points_with((count,))
 
     assert len(points) <= LIMIT + 1

@@ -97,7 +97,11 @@ def test_each_failure_is_shown_by_who_read_its_row() -> None:
     failures.set_row(0, host(1, 104), answers[0].named, details)
     failures.set_row(1, host(2, 104), answers[1].named, details)
     failures.set_row(2, host(3, 104), answers[1].named, lambda row: evolve(details(row), tag="other"))
-    told = [failures.get(place) for place in range(3)]
+    reported = [failures.get(place) for place in range(3)]
 
-    assert [said and (said.host.bk_host_id, said.tag) for said in told] == [(1, ""), (2, ""), (3, "other")]
+    assert [said and (said.host.bk_host_id, said.tag) for said in reported] == [
+        (1, ""),
+        (2, ""),
+        (3, "other"),
+    ]
     assert [answer.asked for answer in answers] == [1, 2]

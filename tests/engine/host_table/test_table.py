@@ -393,9 +393,9 @@ def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) 
                 rows = [Row(status=code, bk_host_id=number) for number in numbers]
                 view.append(GroupPollView(status=code, size=len(rows), rows=rows))
             taken = table.apply(view, sequence, named)
-            told = {table.key(m.place).bk_host_id: (m.before, m.after) for m in taken.changes}
+            reported = {table.key(m.place).bk_host_id: (m.before, m.after) for m in taken.changes}
 
-            assert told == {n: (known.get(n), code) for n, code in now.items() if known.get(n) != code}
+            assert reported == {n: (known.get(n), code) for n, code in now.items() if known.get(n) != code}
             assert [table.key(place).bk_host_id for place in taken.places] == [
                 row.bk_host_id for group in view for row in group.rows or ()
             ]

@@ -25,7 +25,7 @@ host_codes = st.sampled_from([1, 5, 7, 9, 11, 104, 777])
 
 
 def named(number: int, **rest: Any) -> Row:
-    """Return the row of a host, which always has the same names: what is learnt later is told with a change only."""
+    """Return the row of a host, which always has the same names: what is learnt later is reported with a change only."""
     kind = 3 * number % 7 + 1
     return Row(
         bk_host_id=number if kind & 1 else None,
@@ -79,32 +79,34 @@ def played(seen: list[tuple[float, JobPollView | StepPollView]]) -> tuple[JobSta
 @settings(max_examples=examples(400))
 @given(views)
 def test_the_fold_is_the_present(seen: list[tuple[float, JobPollView | StepPollView]]) -> None:
-    """What readers would be told of the present is the same, with the batch of each last change."""
+    """The present that readers would be given is the same, with the batch of each last change."""
     state, records = played(seen)
     folded = fold((), records).state(JOB)
     assert folded is not None
 
     for since in (0, 2500, 25_000):
         for skipped in (False, True):
-            told, back = (
+            reported, back = (
                 list(LazyEventList([*present_targets(job, job.targets, "c", since=since, skipped=skipped)]))
                 for job in (state, folded)
             )
             begun = {
                 step.ref for step in state.steps if step.announced and step.announced[1] != step.execute_count
             }
-            # A step that left an execution and came back to it was told nothing.
+            # A step that left an execution and came back to it reported nothing.
             assert [
                 event for event in comparable(back, begun) if not since or isinstance(event, HostChanged)
-            ] == [event for event in comparable(told, begun) if not since or isinstance(event, HostChanged)]
+            ] == [
+                event for event in comparable(reported, begun) if not since or isinstance(event, HostChanged)
+            ]
 
 
 def comparable(events: list[Event], begun: Collection[Ref]) -> list[Event]:
-    """Return *events* without what was not told.
+    """Return *events* without what was not reported.
 
-    Details of failed hosts that are read late are told with the end of their step, and what is read after that with its
+    Details of failed hosts that are read late are reported with the end of their step, and what is read after that with its
     next event only. Of the steps that have *begun* another
-    execution, whose first status settles, only hosts were told, if there are any; their epochs were counted.
+    execution, whose first status settles, only hosts were reported, if there are any; their epochs were counted.
     """
     return [
         evolve(event, epoch=0)
@@ -138,7 +140,7 @@ def test_a_fold_goes_on_from_its_checkpoint(
 @settings(max_examples=examples(300))
 @given(views)
 def test_a_finished_result_is_kept_in_full(seen: list[tuple[float, JobPollView | StepPollView]]) -> None:
-    """At the batch that tells the end of a target the fold has its result, details of failed hosts included."""
+    """At the batch that reports the end of a target the fold has its result, details of failed hosts included."""
     state, now = JobState(JOB), 0.0
     state.add_target(JOB)
     folded = Fold()

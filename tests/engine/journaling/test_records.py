@@ -44,21 +44,21 @@ def written(batch: Batch) -> bytes:
 
 @settings(max_examples=examples(200))
 @given(events)
-def test_every_batch_comes_back_whole(told: list[Event]) -> None:
+def test_every_batch_comes_back_whole(reported: list[Event]) -> None:
     """Events are equal, and so are their places in the stream."""
-    assume(all(in_range(event_to_json(event)) == event_to_json(event) for event in told))
-    placed = [evolve(event, cursor=CURSOR, index=0) for event in told]
+    assume(all(in_range(event_to_json(event)) == event_to_json(event) for event in reported))
+    placed = [evolve(event, cursor=CURSOR, index=0) for event in reported]
     with_indexes(placed)
-    batch = Batch(17, LazyEventList(placed, last_index=len(told) + 2), CURSOR)
+    batch = Batch(17, LazyEventList(placed, last_index=len(reported) + 2), CURSOR)
 
     back = decode_batch(written(batch))
 
-    if told:
+    if reported:
         assert back is not None
         assert (back.sequence, back.cursor, list(back.events)) == (17, CURSOR, placed)
         assert [event.cursor for event in back.events] == [event.cursor for event in placed]
         assert isinstance(back.events, LazyEventList)
-        assert back.events.last_index == len(told) + 2
+        assert back.events.last_index == len(reported) + 2
     else:
         assert back is None
 

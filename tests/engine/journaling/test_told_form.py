@@ -1,4 +1,4 @@
-"""A checkpoint made of the states of jobs says what was told, at whatever moment each of them is taken."""
+"""A checkpoint made of the states of jobs says what was reported, at whatever moment each of them is taken."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_the_records_behind_it_lead_to_the_same_state(
         *parts_of(sequence, [told_form(state, last if last > sequence else 0)]),
     ]
 
-    assert told(parts, records) == told([], records)
+    assert reported(parts, records) == reported([], records)
 
 
-def told(parts: list[bytes], records: list[bytes]) -> list[Event]:
-    """Return what a reader is told of the present that these amount to."""
+def reported(parts: list[bytes], records: list[bytes]) -> list[Event]:
+    """Return the present that a reader is given of these records."""
     job = fold(parts, records).state(JOB)
     assert job is not None
     begun = {step.ref for step in job.steps if step.announced and step.announced[1] != step.execute_count}

@@ -60,13 +60,13 @@ def test_the_unseen_lag_grows_with_the_step(
 
 
 @given(LAWS, st.floats(0.0, 3e3), st.floats(1e-3, 1e2))
-def test_the_wait_is_where_the_lag_reaches_the_price(law: EndPrediction, age: float, price: float) -> None:
+def test_the_wait_is_where_the_lag_reaches_the_cost(law: EndPrediction, age: float, cost: float) -> None:
     """To a few parts in a hundred, unless a bound came first."""
-    wait = law.wait(age, price, 0.05, 1e5)
+    wait = law.wait(age, cost, 0.05, 1e5)
 
     assert 0.05 <= wait <= 1e5
     if 0.05 < wait < 1e5:
-        assert mean_lag(law, age, wait) == pytest.approx(price, rel=0.1, abs=1e-6)
+        assert mean_lag(law, age, wait) == pytest.approx(cost, rel=0.1, abs=1e-6)
 
 
 @given(LAWS, AGES, STEPS)

@@ -30,15 +30,15 @@ def running(number: int, created: datetime = START) -> JobState:
 
 def list_poller_of(*stories: JobState) -> ListPoller[JobState]:
     """Return a list poller with these jobs."""
-    sweep: ListPoller[JobState] = ListPoller(SCOPE)
+    poller: ListPoller[JobState] = ListPoller(SCOPE)
     for state in stories:
-        sweep.note(state)
-    return sweep
+        poller.note(state)
+    return poller
 
 
-def asked(sweep: ListPoller[JobState]) -> GetJobInstanceList:
+def asked(poller: ListPoller[JobState]) -> GetJobInstanceList:
     """Return the next page that is requested."""
-    question = sweep.next_request(1000)
+    question = poller.next_request(1000)
     assert question is not None
     return question
 
@@ -52,68 +52,68 @@ def page(*numbers: int, start: int = 0, total: int | None = None, code: int = 2)
 def test_a_list_reaches_from_the_oldest_running_job_to_the_newest() -> None:
     """However long jobs start and end: the list does not include those that are over."""
     stories = [running(n, START + timedelta(days=n)) for n in range(1, 60)]
-    sweep = list_poller_of(*stories[:3])
-    assert asked(sweep).create_time_start == START + timedelta(days=1)
+    poller = list_poller_of(*stories[:3])
+    assert asked(poller).create_time_start == START + timedelta(days=1)
     for old, new in zip(stories, stories[3:], strict=False):
-        sweep.note(new)
-        sweep.forget(old)
+        poller.note(new)
+        poller.forget(old)
 
-    assert asked(sweep).create_time_start == START + timedelta(days=57)
-    assert asked(sweep).create_time_end == START + timedelta(days=59, seconds=1)
+    assert asked(poller).create_time_start == START + timedelta(days=57)
+    assert asked(poller).create_time_end == START + timedelta(days=59, seconds=1)
 
 
 def test_a_list_reaches_back_no_further_than_the_platform_allows() -> None:
     """Older jobs are polled as if there were no list."""
-    sweep = list_poller_of(running(1), running(2, START + timedelta(days=300)))
+    poller = list_poller_of(running(1), running(2, START + timedelta(days=300)))
 
-    assert asked(sweep).create_time_start == START + timedelta(days=300) - LONGEST_SPAN
+    assert asked(poller).create_time_start == START + timedelta(days=300) - LONGEST_SPAN
 
 
 def test_a_job_that_does_not_run_any_more_is_not_listed() -> None:
     """Its own polls show that before any list."""
     state = running(1)
-    sweep = list_poller_of(state, running(2))
+    poller = list_poller_of(state, running(2))
     apply_job(state, job(3, step(3)), at(1))
-    sweep.note(state)
+    poller.note(state)
 
-    assert list(sweep.running) == [2]
+    assert list(poller.running) == [2]
 
 
 def test_jobs_that_a_whole_list_leaves_out_are_hinted_at_once() -> None:
     """And again only after it was listed meanwhile; jobs that a cut list leaves out are no hint."""
     first, second = running(1), running(2)
-    sweep = list_poller_of(first, second)
+    poller = list_poller_of(first, second)
 
-    assert sweep.on_page(page(1, 2), 0.0).maybe_finished == []
-    assert sweep.on_page(page(1, 90, 91, total=5000, start=1000), 1.0).maybe_finished == []
-    assert sweep.on_page(page(1), 2.0).maybe_finished == [second]
-    assert sweep.on_page(page(1), 3.0).maybe_finished == []
-    assert sweep.on_page(page(1, 2), 4.0).maybe_finished == []
-    assert sweep.on_page(page(2, code=3), 5.0).maybe_finished == [first, second]
+    assert poller.on_page(page(1, 2), 0.0).maybe_finished == []
+    assert poller.on_page(page(1, 90, 91, total=5000, start=1000), 1.0).maybe_finished == []
+    assert poller.on_page(page(1), 2.0).maybe_finished == [second]
+    assert poller.on_page(page(1), 3.0).maybe_finished == []
+    assert poller.on_page(page(1, 2), 4.0).maybe_finished == []
+    assert poller.on_page(page(2, code=3), 5.0).maybe_finished == [first, second]
 
 
 def test_a_round_is_all_pages_that_are_dense() -> None:
     """The next page comes at once; one that is full of others is the last."""
-    sweep = list_poller_of(*(running(number) for number in range(1, 401)))
+    poller = list_poller_of(*(running(number) for number in range(1, 401)))
 
-    assert list(sweep.on_page(page(*range(1, 201), total=600), 0.0).maybe_finished) == []
-    assert (asked(sweep).start, sweep.next_wait()) == (200, 0.0)
-    sweep.on_page(page(*range(201, 401), start=200, total=600), 0.0)
-    assert asked(sweep).start == 400
-    sweep.on_page(page(*range(9001, 9201), start=400, total=600), 0.0)
-    assert asked(sweep).start == 0
-    assert sweep.next_wait() > 0.0
+    assert list(poller.on_page(page(*range(1, 201), total=600), 0.0).maybe_finished) == []
+    assert (asked(poller).start, poller.next_wait()) == (200, 0.0)
+    poller.on_page(page(*range(201, 401), start=200, total=600), 0.0)
+    assert asked(poller).start == 400
+    poller.on_page(page(*range(9001, 9201), start=400, total=600), 0.0)
+    assert asked(poller).start == 0
+    assert poller.next_wait() > 0.0
 
 
 def test_a_list_of_other_peoples_jobs_is_left_for_longer_each_time() -> None:
     """Until one is worthwhile again."""
-    sweep = list_poller_of(*(running(number) for number in range(1, 31)))
+    poller = list_poller_of(*(running(number) for number in range(1, 31)))
     others = page(*range(9001, 9201), total=5000)
 
-    sweep.on_page(others, 0.0)
-    assert (sweep.is_worthwhile(PAUSE - 1.0), sweep.is_worthwhile(PAUSE)) == (False, True)
-    sweep.on_page(others, PAUSE)
-    assert (sweep.is_worthwhile(3 * PAUSE - 1.0), sweep.is_worthwhile(3 * PAUSE)) == (False, True)
-    sweep.on_page(page(*range(1, 31)), 3 * PAUSE)
-    sweep.on_page(others, 200.0)
-    assert sweep.is_worthwhile(200.0 + PAUSE)
+    poller.on_page(others, 0.0)
+    assert (poller.is_worthwhile(PAUSE - 1.0), poller.is_worthwhile(PAUSE)) == (False, True)
+    poller.on_page(others, PAUSE)
+    assert (poller.is_worthwhile(3 * PAUSE - 1.0), poller.is_worthwhile(3 * PAUSE)) == (False, True)
+    poller.on_page(page(*range(1, 31)), 3 * PAUSE)
+    poller.on_page(others, 200.0)
+    assert poller.is_worthwhile(200.0 + PAUSE)

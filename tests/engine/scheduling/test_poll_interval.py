@@ -57,22 +57,22 @@ def test_a_run_that_should_not_end_yet_is_polled_less_often() -> None:
 
 @given(AGES, PRICES, LAWS, st.floats(0.0, 1e3), st.tuples(st.integers(0, 10_000), st.floats(0.0, 1e4)))
 def test_no_step_is_shorter_than_the_rhythm_or_longer_than_the_cap(
-    age: float, price: float, law: EndPrediction, usual: float, moving: tuple[int, float]
+    age: float, cost: float, law: EndPrediction, usual: float, moving: tuple[int, float]
 ) -> None:
     """Whatever is expected, and however hosts move."""
-    cadence, (hosts, moves) = PollIntervals(), moving
-    wait = cadence.next_wait(age=age, expectation=law, cost=price, usual=usual, hosts=hosts, moves=moves)
+    intervals, (hosts, moves) = PollIntervals(), moving
+    wait = intervals.next_wait(age=age, expectation=law, cost=cost, usual=usual, hosts=hosts, moves=moves)
 
-    assert cadence.shortest(age) <= wait <= cadence.longest(age, usual)
+    assert intervals.shortest(age) <= wait <= intervals.longest(age, usual)
 
 
 @given(AGES, PRICES, st.floats(1.0, 100.0), LAWS)
 def test_a_higher_price_makes_longer_waits(
-    age: float, price: float, factor: float, law: EndPrediction
+    age: float, cost: float, factor: float, law: EndPrediction
 ) -> None:
     """Up to the precision of the search."""
-    cheap = PollIntervals().next_wait(age=age, expectation=law, cost=price, usual=10.0)
-    dear = PollIntervals().next_wait(age=age, expectation=law, cost=price * factor, usual=10.0)
+    cheap = PollIntervals().next_wait(age=age, expectation=law, cost=cost, usual=10.0)
+    dear = PollIntervals().next_wait(age=age, expectation=law, cost=cost * factor, usual=10.0)
 
     assert dear >= cheap * 0.97
 

@@ -36,7 +36,7 @@ def watched_job() -> JobState:
 
 
 @pytest.mark.parametrize(
-    ("error", "verdict"),
+    ("error", "action"),
     [
         (NotAuthenticated(ErrorDetails()), ErrorAction.CLIENT_TROUBLE),
         (ApplicationNotAllowed(ErrorDetails()), ErrorAction.CLIENT_TROUBLE),
@@ -52,9 +52,9 @@ def watched_job() -> JobState:
     ],
     ids=lambda value: value.name if isinstance(value, ErrorAction) else type(value).__name__,
 )
-def test_who_is_in_trouble(error: CallFailed, verdict: ErrorAction) -> None:
+def test_who_is_in_trouble(error: CallFailed, action: ErrorAction) -> None:
     """One target, everybody, or nobody yet."""
-    assert classify_poll_error(error, job_request(JOB, with_rows=False), watched_job(), 0.0) is verdict
+    assert classify_poll_error(error, job_request(JOB, with_rows=False), watched_job(), 0.0) is action
 
 
 def test_unknown_twice_is_unknown() -> None:

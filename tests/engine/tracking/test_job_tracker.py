@@ -157,9 +157,9 @@ def test_ignored_error_is_final_when_the_job_moved_on() -> None:
     """With the next step begun, 6 is no state between batches."""
     state = job_state()
 
-    told = apply(state, 0, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
+    reported = apply(state, 0, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
 
-    assert told == ["job 2", "host 1 None>104", "step #0 6.", "step #0 2", "host 1 None>7"]
+    assert reported == ["job 2", "host 1 None>104", "step #0 6.", "step #0 2", "host 1 None>7"]
 
 
 def test_a_retry_starts_over() -> None:
@@ -215,8 +215,8 @@ def test_an_earlier_status_is_ignored_after_an_operation() -> None:
     assert not state.is_over(JOB)
 
     assert apply(state, 2, job(2, step(2, [host(1, 7)], run=1)))[0] == "job 2"
-    told = apply(state, 3, job(3, step(3, [host(1, 9)], run=1)))
-    assert told == ["host 1 7>9", "step #1 3.", "job 3.", "finished 2:100"]
+    reported = apply(state, 3, job(3, step(3, [host(1, 9)], run=1)))
+    assert reported == ["host 1 7>9", "step #1 3.", "job 3.", "finished 2:100"]
     assert state.is_settled(JOB, 3)
 
 
@@ -244,18 +244,18 @@ def test_steps_that_never_started_do_not_delay_the_job() -> None:
     """A job that failed at its first step leaves the others unstarted."""
     state = job_state()
 
-    told = apply(state, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
+    reported = apply(state, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
 
-    assert told[-2:] == ["job 4.", "finished 2:100"]
+    assert reported[-2:] == ["job 4.", "finished 2:100"]
 
 
 def test_an_unknown_job_code_follows_the_flag() -> None:
     """An unknown code is final when the server's flag says so, never by itself."""
-    told = apply(job_state(), 0, job(77, finished=False))
-    assert told == ["job 77"]
+    reported = apply(job_state(), 0, job(77, finished=False))
+    assert reported == ["job 77"]
 
-    told = apply(job_state(), 0, job(77, finished=True))
-    assert told == ["job 77.", "finished 2:100"]
+    reported = apply(job_state(), 0, job(77, finished=True))
+    assert reported == ["job 77.", "finished 2:100"]
 
 
 def test_an_unknown_step_code_follows_the_jobs_flag() -> None:
@@ -311,9 +311,9 @@ def test_a_change_after_an_operation_is_the_new_status() -> None:
     apply(state, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
     expect_change(state, 1.0)
 
-    told = apply(state, 2, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
+    reported = apply(state, 2, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
 
-    assert "step #0 6." in told
+    assert "step #0 6." in reported
     assert state.step(200).finished
 
 

@@ -1,4 +1,4 @@
-"""What is known of the pace of one job."""
+"""What is known of how fast one job changes."""
 
 import pytest
 

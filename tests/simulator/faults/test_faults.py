@@ -75,10 +75,10 @@ async def test_a_throttled_client_gets_the_limit_in_headers(simulator: Simulator
     with simulator.fault("gateway-rate-limit"):
         _, headers, _ = await get("gateway-v3")
 
-    told = {name.lower(): value for name, value in headers.items()}
-    assert told["x-bkapi-ratelimit-reset"] == "2"
-    assert told["x-bkapi-error-code"] == "1642902"
-    assert "retry-after" not in told
+    reported = {name.lower(): value for name, value in headers.items()}
+    assert reported["x-bkapi-ratelimit-reset"] == "2"
+    assert reported["x-bkapi-error-code"] == "1642902"
+    assert "retry-after" not in reported
 
 
 @pytest.mark.parametrize(

@@ -98,15 +98,15 @@ def test_sent_files_are_shown_with_where_they_come_from_and_go_to() -> None:
     assert simulator.job(simulator.refs[0]).plan.steps[0].inputs.target_name == "c"
 
 
-@pytest.mark.parametrize(("kind", "told", "filled"), [(FILE, 2, "file_info"), (SQL, 1, "script_info")])
-def test_steps_that_were_only_named_have_inputs_too(kind: int, told: int, filled: str) -> None:
+@pytest.mark.parametrize(("kind", "reported", "filled"), [(FILE, 2, "file_info"), (SQL, 1, "script_info")])
+def test_steps_that_were_only_named_have_inputs_too(kind: int, reported: int, filled: str) -> None:
     """No member is empty."""
     simulator = Simulator()
     simulator.add(JobPlan(steps=(StepPlan(kind=kind, content="/data/a"),)))
 
     found = detail(simulator)
 
-    assert found["type"] == told
+    assert found["type"] == reported
     assert found[filled] is not None
 
 

@@ -350,7 +350,7 @@ async def test_a_callback_url_stays_out_of_sight(simulator: Simulator, say: Say)
     """It may hold a token."""
     simulator.add(JobPlan(callback_url="http://nowhere/?token=secret-token"))
 
-    told = f"{await say('GET', 'jobs')} {await say('GET', 'history')} {simulator.world.jobs!r}"
+    reported = f"{await say('GET', 'jobs')} {await say('GET', 'history')} {simulator.world.jobs!r}"
 
-    assert "secret-token" not in told
-    assert AUTHORIZATION not in told
+    assert "secret-token" not in reported
+    assert AUTHORIZATION not in reported
