@@ -42,8 +42,8 @@ class StepProgress:
     """State that only few steps need: those that settle, are large, began anew, or were passed by the job.
 
     *is_first_of_execution*: the present status is the first one seen in its execution. *is_passed*: the job
-    has gone on to a later step. *outdated_since*: since then all responses showed an earlier execution.
-    *rows_digest* is that of the last response if all its rows were believed, else 0.
+    has gone on to a later step. *outdated_since*: since then all responses, *outdated_responses* of them, showed
+    an earlier execution. *rows_digest* is that of the last response if all its rows were believed, else 0.
     """
 
     settling: Settling | None = None
@@ -51,6 +51,7 @@ class StepProgress:
     is_first_of_execution: bool = False
     is_passed: bool = False
     outdated_since: float | None = None
+    outdated_responses: int = 0
     rows_digest: int = 0
 
 

@@ -9,7 +9,6 @@ from bkjob_async.engine.host_table.columns.encoding import packed_times
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.settling import (
-    UNREAD_BOUND,
     announce,
     begin_settling,
     note_passed,
@@ -30,6 +29,9 @@ from bkjob_async.model.status import RUN_CODES, run_status
 # Codes of a step that is over, and of one that is not, whatever flag comes with them.
 FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
 OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
+
+# An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
+RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 3
 
 
 def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = None) -> bool:
@@ -69,9 +71,9 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
 def note_execution(step: StepState, execute_count: int, now: float) -> bool:
     """Return True if a response with this *execute_count* is outdated: it shows an earlier execution of the step.
 
-    A replica of the database may lag behind. A database that was restored from a backup does so for good:
-    after `UNREAD_BOUND` seconds without any other response, an earlier execution is believed, and this
-    returns False.
+    A replica of the database may lag behind: an old response between new ones is ignored. A database that was
+    restored from a backup never shows the later execution again: after `RESTORED_AFTER_SECONDS` and so many
+    responses without any other between them, the earlier execution is believed, and this returns False.
     """
     progress = step.progress
     if step.status_code is None or execute_count >= step.execute_count:
@@ -79,9 +81,13 @@ def note_execution(step: StepState, execute_count: int, now: float) -> bool:
             progress.outdated_since = None
         return False
     if progress.outdated_since is None:
-        step.own_progress().outdated_since = now
-        return True
-    return now - progress.outdated_since < UNREAD_BOUND
+        progress = step.own_progress()
+        progress.outdated_since, progress.outdated_responses = now, 0
+    progress.outdated_responses += 1
+    return (
+        progress.outdated_responses < RESTORED_AFTER_RESPONSES
+        or now - progress.outdated_since < RESTORED_AFTER_SECONDS
+    )
 
 
 def observe(
