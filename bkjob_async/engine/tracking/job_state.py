@@ -84,9 +84,16 @@ class JobState(Struct, eq=False, gc=False):
         self.retry_lost(ref)
 
     def retry_lost(self, ref: Ref) -> None:
-        """Poll a target again that was lost."""
-        if ref in self.poll_failures.lost:
-            self.poll_failures = evolve(self.poll_failures, lost=without(self.poll_failures.lost, ref))
+        """Poll a target again that was lost; refusals from before are forgotten."""
+        failures = self.poll_failures
+        if ref in failures.lost:
+            self.poll_failures = evolve(
+                failures,
+                lost=without(failures.lost, ref),
+                not_found=without(failures.not_found, ref),
+                refusals=0,
+                absent_since=None,
+            )
 
     @property
     def targets(self) -> tuple[Ref, ...]:

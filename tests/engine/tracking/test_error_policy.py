@@ -2,7 +2,7 @@
 
 import pytest
 
-from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
+from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error, lose_target
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.next_request import job_request, step_request
@@ -21,6 +21,7 @@ from bkjob_async.errors import (
     Throttled,
     WrongState,
 )
+from bkjob_async.model.events import LostReason
 from tests.engine.poll_views import JOB, at, host, job, step
 
 STEP = JOB.step(200)
@@ -140,3 +141,19 @@ def test_job_rows_that_are_refused_again_and_again_are_not_asked_for() -> None:
     ]
     assert new.poll_failures.job_rows_refused == REFUSALS
     assert known.poll_failures.job_rows_refused == 0
+
+
+@pytest.mark.parametrize("error", [NotFound(ErrorDetails()), NotAllowed(ErrorDetails(code=9900403))])
+def test_a_lost_target_that_is_added_again_is_refused_anew(error: CallFailed) -> None:
+    """Refusals from before it was added say nothing: it is lost after as many of them, and as long, as the first time."""
+    state, request = watched_job(), job_request(JOB, with_rows=False)
+    for now in (0.0, 20.0, 40.0):
+        classify_poll_error(error, request, state, now)
+    lose_target(state, JOB, LostReason.GONE, "", "")
+
+    state.retry_lost(JOB)
+    actions = [classify_poll_error(error, request, state, now) for now in (100.0, 115.0, 129.0, 131.0)]
+
+    first = ErrorAction.RETRY_ONCE if isinstance(error, NotFound) else ErrorAction.TARGET_TROUBLE
+    assert actions[:3] == [first, ErrorAction.TARGET_TROUBLE, ErrorAction.TARGET_TROUBLE]
+    assert actions[3] in (ErrorAction.NOT_FOUND, ErrorAction.FORBIDDEN)
