@@ -2,11 +2,17 @@
 
 A row may name its host by a host id, by cloud area and IPv4 address, by IPv6 address, or by container. The table keeps one
 *name* a host, a number: its host id, or else its packed address, or else a mark for a host with other names only.
+
+A machine that is registered anew has another id and the same address. It stays the host that it was, and keeps the first
+id: events, records and cursors name it by that. Two machines may have one address, too, where addresses are given
+dynamically. So an unknown id joins the host with its address only where a response that lists all hosts does not list
+that host's own id; they are two hosts again as soon as both ids are listed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeGuard, cast
 
 from bkjob_async.engine.host_table.columns.encoding import (
@@ -21,6 +27,8 @@ from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 LARGEST_ID = NON_NUMERIC_ID - 1
 
+NO_LATER_IDS: Mapping[int, int] = MappingProxyType({})
+
 _unfrozen_key = unfrozen_twin(HostKey)
 
 
@@ -28,16 +36,37 @@ class IdentityIndex:
     """All names of a table's hosts, unpacked for one response with unknown hosts or further names.
 
     *names* are host ids, packed addresses, or marks; *addresses* stand beside ids, 0 for none; *keys* are the names of
-    hosts, by place, that are not numbers. `changed` says whether any of them is to be written back to the table.
+    hosts, by place, that are not numbers; *later_ids* are the places of hosts that were registered anew, by their other
+    ids. `changed` says whether any of them is to be written back to the table.
     """
 
-    __slots__ = ("_by_address", "_by_text", "_places", "addresses", "changed", "keys", "names")
+    __slots__ = (
+        "_by_address",
+        "_by_text",
+        "_is_complete",
+        "_listed",
+        "_places",
+        "addresses",
+        "changed",
+        "keys",
+        "later_ids",
+        "names",
+    )
 
-    def __init__(self, names: Sequence[int], addresses: Sequence[int], keys: Mapping[int, HostKey]) -> None:
+    def __init__(
+        self,
+        names: Sequence[int],
+        addresses: Sequence[int],
+        keys: Mapping[int, HostKey],
+        later_ids: Mapping[int, int] = NO_LATER_IDS,
+    ) -> None:
         self.names = list(names)
         self.addresses = list(addresses)
         self.keys = dict(keys)
+        self.later_ids = later_ids
         self.changed = False
+        self._listed: set[int | None] = set()
+        self._is_complete: bool | None = None
         self._places: dict[int | None, int] = dict(zip(self.names, range(len(self.names)), strict=True))
         if max(self.names, default=0) >= NON_NUMERIC_ID:
             # A host without an id must not be found by a row whose id happens to be the same number.
@@ -45,12 +74,20 @@ class IdentityIndex:
         self._by_address: dict[int, int] | None = None
         self._by_text: dict[object, int] = {}
 
-    def places(self, rows: Sequence[HostRow], with_names: Callable[[HostRow], HostRow]) -> list[int]:
-        """Return the place of each row's host, and add unknown hosts; -1 for a row without a name.
+    def places(
+        self,
+        rows: Sequence[HostRow],
+        with_names: Callable[[HostRow], HostRow],
+        *,
+        complete: bool | None = None,
+    ) -> list[int]:
+        """Return the place of each row's host, and add unknown hosts; -1 for a row that names no host for sure.
 
-        *with_names* returns a row with all its names; it is called only where the id alone is not enough.
+        *with_names* returns a row with all its names; it is called only where the id alone is not enough. *complete*:
+        the rows are those of all hosts; None where they are no response, and an unknown id is another host.
         """
         ids = [row.bk_host_id for row in rows]
+        self._listed, self._is_complete = set(ids), complete
         if not self.names and len(set(ids)) == len(ids) and all(map(is_id, ids)):
             self._add_first_hosts(map(with_names, rows))
             return list(range(len(rows)))
@@ -65,9 +102,42 @@ class IdentityIndex:
     def _place(self, row: HostRow) -> int:
         host_id = row.bk_host_id
         known = self._places.get(host_id)
+        if known is None and host_id in self.later_ids:
+            known = self._by_later_id(cast("int", host_id))
         if known is None:
             known = self._by_alias(row)
         return self._add_host(row) if known is None else known
+
+    # Hosts that were registered anew --------------------------------------------------------------------------------
+
+    def _by_later_id(self, host_id: int) -> int | None:
+        """Return the place of a host that has another id now; None where its first id is listed: then it is another."""
+        place = self.later_ids[host_id]
+        if self.names[place] not in self._listed:
+            return place
+        self.later_ids = {other: at for other, at in self.later_ids.items() if other != host_id}
+        self.changed = True
+        return None
+
+    def _by_conflicting_id(self, row: HostRow, place: int) -> int | None:
+        """Return *place*, where a host has the row's address and another id, if it was registered anew.
+
+        None if it is another host, -1 if that cannot be told.
+        """
+        key, host_id = self.keys.get(place), row.bk_host_id
+        is_container = row.container_id is not None or (key is not None and key.container_id is not None)
+        if self._is_complete is None or is_container or not is_id(host_id):
+            return None
+        if self.names[place] in self._listed or not self._listed.isdisjoint(self._later_ids_of(place)):
+            return None
+        if not self._is_complete:
+            return -1
+        self.later_ids = {**self.later_ids, host_id: place}
+        self.changed = True
+        return place
+
+    def _later_ids_of(self, place: int) -> list[int]:
+        return [host_id for host_id, at in self.later_ids.items() if at == place]
 
     # Other names ----------------------------------------------------------------------------------------------------
 
@@ -86,7 +156,7 @@ class IdentityIndex:
         # An address makes two rows one host only if their ids do not name two different machines.
         name = self.names[found]
         if row.bk_host_id is not None and name < NON_NUMERIC_ID and name != row.bk_host_id:
-            return None
+            return self._by_conflicting_id(row, found)
         self.add_names(found, row)
         return found
 

@@ -153,7 +153,7 @@ class HostTable(Struct, eq=False, gc=False):
             )
         if places is None:
             known = self.known_places(ids, rows, lookup)
-            places = self._resolve(rows, with_names) if known is None else known
+            places = self._resolve(rows, with_names, complete=complete) if known is None else known
             repeated = self._irregular.repeated or len(set(places)) != len(places)
             if not complete or repeated or (known is None and -1 in places):
                 return self._apply_some(
@@ -222,14 +222,22 @@ class HostTable(Struct, eq=False, gc=False):
             self.release_response()
         return places
 
-    def _resolve(self, rows: Sequence[HostRow], with_names: WithNames) -> list[int]:
-        """Return the place of each row's host by any of its names, and add the hosts that are unknown."""
-        index = IdentityIndex(self._columns.names(), self._columns.addresses(), self._irregular.keys)
-        places = index.places(rows, with_names)
+    def _resolve(
+        self, rows: Sequence[HostRow], with_names: WithNames, *, complete: bool | None = None
+    ) -> list[int]:
+        """Return the place of each row's host by any of its names, and add the hosts that are unknown.
+
+        *complete* is that of `IdentityIndex.places`.
+        """
+        irregular = self._irregular
+        index = IdentityIndex(
+            self._columns.names(), self._columns.addresses(), irregular.keys, irregular.later_ids
+        )
+        places = index.places(rows, with_names, complete=complete)
         if index.changed:
             self._set_names(index.names, index.addresses)
-            if index.keys:
-                self._irregular = evolve(self._irregular, keys=index.keys).or_shared()
+            if index.keys or index.later_ids is not irregular.later_ids:
+                self._irregular = evolve(irregular, keys=index.keys, later_ids=index.later_ids).or_shared()
         return places
 
     @property

@@ -1,10 +1,12 @@
 """Hosts with several names."""
 
 import pytest
+from attrs import evolve
 
 from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
+from bkjob_async.model.status import Phase
 from tests.engine.poll_views import Row
 
 
@@ -35,3 +37,80 @@ def test_a_host_without_an_id_is_not_found_by_one(hosts: int) -> None:
     assert len(table) == 2 * hosts
     assert [table.key(n).container_id for n in range(hosts)] == [*range(1, hosts + 1)]
     assert list(table.statuses.changes_since().afters) == [7] * hosts + [9] * hosts
+
+
+SIZES = [3, 100, 300]
+
+
+def rows_of(hosts: int, status: int, **changed: int) -> list[Row]:
+    """Return rows of so many hosts with ids and addresses; *changed* are other ids, by the number of the host."""
+    return [
+        Row(status=status, bk_host_id=changed.get(f"host{n}", n), ip=f"10.0.{n >> 8}.{n & 255}")
+        for n in range(1, hosts + 1)
+    ]
+
+
+@pytest.mark.parametrize("hosts", SIZES)
+def test_an_id_that_is_learnt_later_joins_its_address(hosts: int) -> None:
+    """Hosts that were known by their addresses only are the same ones when rows have ids."""
+    table = HostTable()
+    table.apply(groups(*(evolve(row, bk_host_id=None) for row in rows_of(hosts, 7))), 1)
+    changes = table.apply(groups(*reversed(rows_of(hosts, 9))), 2).changes
+
+    assert len(table) == hosts
+    assert list(changes.befores) == [7] * hosts
+    assert table.statuses.counts() == {Phase.SUCCESS: hosts}
+    assert table.key(0).bk_host_id == 1
+
+
+@pytest.mark.parametrize("hosts", SIZES)
+def test_a_host_that_is_registered_anew_is_the_same_host(hosts: int) -> None:
+    """It has another id, and the address of a host that is not listed any more: its status moves, and it counts once."""
+    table = HostTable()
+    table.apply(groups(*rows_of(hosts, 7)), 1)
+    first = table.apply(groups(*rows_of(hosts, 7, host2=9002)), 2)
+    second = table.apply(groups(*rows_of(hosts, 9, host2=9002)), 3)
+
+    assert not first.changes
+    assert (first.trusted, first.each_once) == (True, True)
+    assert list(second.changes.befores) == [7] * hosts
+    assert len(table) == hosts
+    assert table.statuses.counts() == {Phase.SUCCESS: hosts}
+    assert table.key(1).bk_host_id == 2
+
+
+def test_two_hosts_with_one_address_are_two_hosts() -> None:
+    """Addresses that are given dynamically may be the same; both hosts are listed, then or later."""
+    table = HostTable()
+    table.apply(groups(*rows_of(3, 7)), 1)
+    table.apply(groups(*rows_of(3, 7, host2=9002)), 2)
+
+    both = table.apply(groups(*rows_of(3, 7), Row(status=9, bk_host_id=9002, ip="10.0.0.2")), 3)
+
+    assert len(table) == 4
+    assert [*zip(both.changes.befores, both.changes.afters, strict=True)] == [(None, 9)]
+    assert not table.apply(groups(*rows_of(3, 7), Row(status=9, bk_host_id=9002, ip="10.0.0.2")), 4).changes
+
+
+def test_a_new_id_in_a_part_of_the_hosts_says_nothing() -> None:
+    """The host with the known id may be in the other part: what the row says waits for a response with all hosts."""
+    table = HostTable()
+    table.apply(groups(*rows_of(3, 7)), 1)
+    row = Row(status=9, bk_host_id=9002, ip="10.0.0.2")
+
+    part = table.apply(groups(row), 2, complete=False)
+    again = table.apply(groups(row), 3, complete=False)
+    whole = table.apply(groups(*rows_of(3, 9, host2=9002)), 4)
+
+    assert (len(table), not part.changes, not again.changes) == (3, True, True)
+    assert list(whole.changes.befores) == [7, 7, 7]
+
+
+def test_a_container_is_not_the_host_that_it_runs_on() -> None:
+    """Rows of containers may have the address of their node."""
+    table = HostTable()
+    table.apply(groups(*rows_of(2, 7)), 1)
+
+    table.apply(groups(Row(status=7, bk_host_id=1, ip="10.0.0.1"), Row(status=7, bk_host_id=5, ip="10.0.0.2", container_id=8)), 2)
+
+    assert len(table) == 3

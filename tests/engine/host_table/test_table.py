@@ -107,11 +107,12 @@ def test_two_ids_at_one_address_are_two_hosts() -> None:
     assert len(table) == 2
 
 
-def test_an_address_that_went_to_another_machine_is_another_host() -> None:
-    """A known host is not met by an unknown id at its address; by the address alone it is."""
+def test_another_machine_with_the_same_address_is_another_host() -> None:
+    """A known host that is listed is not met by an unknown id at its address; by the address alone it is."""
     table = HostTable()
-    take(table, groups(Row(status=7, bk_host_id=1, ip="10.0.0.1")), 1)
-    moves, _ = take(table, groups(Row(status=9, bk_host_id=2, ip="10.0.0.1")), 2)
+    known = Row(status=7, bk_host_id=1, ip="10.0.0.1")
+    take(table, groups(known), 1)
+    moves, _ = take(table, groups(known, Row(status=9, bk_host_id=2, ip="10.0.0.1")), 2)
     again, _ = take(table, groups(Row(status=9, ip="10.0.0.1")), 3)
 
     assert [(table.key(m.place).bk_host_id, m.before, m.after) for m in moves] == [(2, None, 9)]
