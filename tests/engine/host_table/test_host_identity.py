@@ -111,6 +111,12 @@ def test_a_container_is_not_the_host_that_it_runs_on() -> None:
     table = HostTable()
     table.apply(groups(*rows_of(2, 7)), 1)
 
-    table.apply(groups(Row(status=7, bk_host_id=1, ip="10.0.0.1"), Row(status=7, bk_host_id=5, ip="10.0.0.2", container_id=8)), 2)
+    table.apply(
+        groups(
+            Row(status=7, bk_host_id=1, ip="10.0.0.1"),
+            Row(status=7, bk_host_id=5, ip="10.0.0.2", container_id=8),
+        ),
+        2,
+    )
 
     assert len(table) == 3
