@@ -449,7 +449,7 @@ class Watch:
             due=load.due,
             in_flight=load.in_flight,
             oldest_unseen=load.oldest_unseen,
-            longest_block=self._subscription.longest_block,
+            longest_block=self._plan.poller.longest_block,
             limit=self._plan.poller.limit_at_work(),
         )
 

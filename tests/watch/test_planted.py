@@ -344,8 +344,8 @@ def try_again_at_once(patch: Patch) -> None:
 
 def report_what_others_see_later(patch: Patch) -> None:
     """Let a watch that has ended report its jobs as another watch sees them now."""
-    patch.setattr("bkjob_async.watch.subscription.subscription.copy", lambda state: state)
-    patch.setattr("bkjob_async.watch.subscription.subscription.copy_of", lambda state: state)
+    patch.setattr("bkjob_async.watch.subscription.target_release.copy", lambda state: state)
+    patch.setattr("bkjob_async.watch.subscription.target_release.copy_of", lambda state: state)
 
 
 # A bug that shows in one kind of history only is looked for in that kind.

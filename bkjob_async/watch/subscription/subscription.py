@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from copy import copy
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy, LazyEventList, event_count, with_indexes
-from bkjob_async.engine.tracking.job_views import copy_of
 from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, InSync, Recovered, Resumed, Trouble
 from bkjob_async.model.refs import JobRef, Ref, StepRef
-from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
@@ -28,8 +25,10 @@ from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
+from bkjob_async.watch.subscription.target_release import TargetRelease
 from bkjob_async.watch.subscription.target_states import TargetStates
 from bkjob_async.watch.subscription.targets import Targets
+from bkjob_async.watch.subscription.watch_reports import WatchReports
 
 
 class Subscription:
@@ -51,15 +50,16 @@ class Subscription:
         self.stream = EventStream(self.states, poller.cursors)
         self.event_count = 0
         self.number = next(poller.watch_numbers)
+        self._reports = WatchReports(poller.observe, self.number)
         self.other_polls = 0
-        self._opened_at = 0.0
         self.is_open = False
         self.is_paused = False
-        self._journal: FleetJournal | None = None
+        self.journal: FleetJournal | None = None
         # The newest entry of the fleet's inbox whose targets are pending or were added, and the term in which it was read.
         self._taken_up = (0, 0)
         self._fleet: RestoredFleet | None = None
-        self._end: BaseException | None = None
+        # The error that the watch ended with, None while it is open or when it was left.
+        self.end: BaseException | None = None
         self._poller = poller
         self._deadline = deadline
         self._lingering = Lingering(
@@ -69,8 +69,7 @@ class Subscription:
         # Steps to be dropped when their job, which is a target as well, was read.
         self._drops_with_job: set[StepRef] = set()
         self._changes = CooperativeLoop(self._apply_next_change)
-        self._release = CooperativeLoop(self._release_next_job)
-        self._unreleased: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
+        self._release = TargetRelease(self, poller)
         self._deadline_timer: asyncio.TimerHandle | None = None
 
     # Opening and closing --------------------------------------------------------------------------------------------
@@ -79,14 +78,11 @@ class Subscription:
         """Begin to poll *refs*."""
         self.stream.open()
         refs, loop = tuple(refs), asyncio.get_running_loop()
-        self._opened_at = loop.time()
-        observe = self._poller.observe
-        if observe.listens(WatchOpened):
-            observe(WatchOpened(client=observe.client, watch=self.number, targets=len(refs)))
+        self._reports.opened(len(refs))
         self.is_open = True
         if self._deadline is not None:
             self._deadline_timer = loop.call_later(self._deadline, self._on_deadline)
-        self._poller.add_subscriber(self, has_journal=self._journal is not None)
+        self._poller.add_subscriber(self, has_journal=self.journal is not None)
         self.change(refs, add=True)
 
     async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
@@ -97,7 +93,7 @@ class Subscription:
         head = journal.head
         terms = [*fold.facts.terms]
         self.stream.continue_behind(StoredHistory(store, name, terms, self._poller.cursors), head)
-        self._journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage)
+        self.journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage)
         targets = [ref async for job in in_slices(fold.jobs.values()) for ref in job.targets]
         journal.targets = len(targets)
         self._poller.planner.restore_durations(fold.facts.durations)
@@ -116,7 +112,7 @@ class Subscription:
         What was reported to a journal is stored first.
         """
         if not self.is_open:
-            if self.stream.state != "closed" and self._journal is None:
+            if self.stream.state != "closed" and self.journal is None:
                 self.stream.close(error)
             return
         self.is_open = False
@@ -124,13 +120,13 @@ class Subscription:
             self._deadline_timer.cancel()
         self._lingering.stop()
         self._pending.clear()
-        self._unreleased = self.targets.jobs()
-        self._report_end(error)
-        if self._journal is None:
+        if self.stream.state == "open":
+            self._reports.closed(self.targets, events=self.event_count, polls=self.polls, error=error)
+        if self.journal is None:
             self.stream.close(error)
         else:
-            self._end = error
-            self._journal.finish()
+            self.end = error
+            self.journal.finish()
         self._release.start()
 
     @property
@@ -146,7 +142,7 @@ class Subscription:
     @property
     def journal_waiting(self) -> tuple[str, int] | None:
         """The name under which the watch is recorded, and how many of its events are not stored yet."""
-        journal = self._journal
+        journal = self.journal
         return None if journal is None else (journal.name, journal.waiting_events)
 
     def load(self) -> PollingLoad:
@@ -154,30 +150,6 @@ class Subscription:
         if not self.is_open:
             return PollingLoad(0, 0, None, 0)
         return self._poller.load(asyncio.get_running_loop().time(), self)
-
-    @property
-    def longest_block(self) -> float:
-        """The longest time in seconds that one poll of the client occupied the event loop."""
-        return self._poller.longest_block
-
-    def _report_end(self, error: BaseException | None) -> None:
-        """Report the end of the watch to the observers."""
-        observe = self._poller.observe
-        if self.stream.state != "open" or not observe.listens(WatchClosed):
-            return
-        seconds = asyncio.get_running_loop().time() - self._opened_at
-        observe(
-            WatchClosed(
-                client=observe.client,
-                watch=self.number,
-                targets=self.targets.size,
-                over=self.targets.over,
-                events=self.event_count,
-                polls=self.polls,
-                seconds=seconds,
-                error=None if error is None else type(error).__name__,
-            )
-        )
 
     @property
     def polls(self) -> int:
@@ -189,11 +161,11 @@ class Subscription:
         self.close()
         try:
             await self._release.wait()
-            if self._journal is not None:
-                await self._journal.aclose()
+            if self.journal is not None:
+                await self.journal.aclose()
         finally:
             if self.stream.state != "closed":
-                self.stream.close(self._end)
+                self.stream.close(self.end)
             await self._poller.stop_if_idle()
 
     # What the journal says ------------------------------------------------------------------------------------------
@@ -201,27 +173,13 @@ class Subscription:
     @property
     def is_full(self) -> bool:
         """Whether the targets must not be polled: so many events wait to be stored, or the runner is paused."""
-        return self.is_paused or (self._journal is not None and self._journal.is_full)
+        return self.is_paused or (self.journal is not None and self.journal.is_full)
 
     def refuse(self, error: BaseException) -> None:
         """End at once with *error*: the journal takes no more records of this watch."""
-        self._end = error
+        self.end = error
         self.close(error)
         self.stream.close(error)
-
-    def _release_next_job(self) -> bool:
-        """Unsubscribe from the next job, keeping its state; return whether there was one."""
-        for job, refs in self._unreleased:
-            state = copy(self._poller.state(job))
-            for ref in refs:
-                self._poller.unsubscribe(self, ref)
-            if state is not None:
-                # What other watches see of the job from now on is not reported here.
-                is_followed = self._poller.state(job) is not None
-                self.states.keep(job, copy_of(state) if is_followed else state)
-            return True
-        self._poller.remove_subscriber(self)
-        return False
 
     # Adding and dropping targets ------------------------------------------------------------------------------------
 
@@ -241,19 +199,9 @@ class Subscription:
         self._changes.start()
 
     @property
-    def end(self) -> BaseException | None:
-        """The error that the watch ended with, None while it is open or when it was left."""
-        return self._end
-
-    @property
     def is_changing(self) -> bool:
         """Whether there are targets yet to be added or dropped."""
         return bool(self._pending)
-
-    @property
-    def journal(self) -> FleetJournal | None:
-        """The journal that the watch is recorded in."""
-        return self._journal
 
     def _apply_next_change(self) -> bool:
         """Add or drop the next target; return whether there was one."""
@@ -272,11 +220,11 @@ class Subscription:
 
     def _record_changes(self) -> None:
         """Store which targets were added and dropped; what still waits to be dropped stays in the inbox."""
-        if self._journal is not None:
-            self._journal.targets = self.targets.size
+        if self.journal is not None:
+            self.journal.targets = self.targets.size
             if not self._drops_with_job:
-                self._journal.take_up(*self._taken_up)
-            self._journal.flush_targets()
+                self.journal.take_up(*self._taken_up)
+            self.journal.flush_targets()
 
     def _add(self, ref: Ref) -> None:
         if ref in self.targets:
@@ -293,16 +241,16 @@ class Subscription:
             self.targets.settle(ref, over=True)
         elif round_wanted is not None:
             self._delivery.join(ref, round_wanted, recorded)
-        if self._journal is not None and recorded is None:
-            self._journal.note_target(ref, added=True)
+        if self.journal is not None and recorded is None:
+            self.journal.note_target(ref, added=True)
 
     def _drop(self, ref: Ref) -> None:
         if isinstance(ref, StepRef) and self._is_joined_by_job(ref):
             # Its state was delivered, and is not delivered again with the job.
             self._drops_with_job.add(ref)
         elif ref in self.targets:
-            if self._journal is not None:
-                self._journal.note_target(ref, added=False)
+            if self.journal is not None:
+                self.journal.note_target(ref, added=False)
             self.targets.remove(ref)
             self._delivery.remove(ref, self._poller.state(ref.job))
             self.stream.log.discard_signals(ref)
@@ -405,10 +353,10 @@ class Subscription:
             self.event_count += event_count(shared)
             events = LazyEventList(shared, last_index=size + max(1, event_count(own)))
             batch = Batch(at.sequence, events, at.cursor)
-            if self._journal is None:
+            if self.journal is None:
                 self.stream.append(batch)
             else:
-                self._journal.put(batch, target)
+                self.journal.put(batch, target)
 
     def on_crash(self, error: BaseException) -> None:
         """End the watch with the *error* that ended polling."""

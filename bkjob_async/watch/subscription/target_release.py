@@ -1,0 +1,57 @@
+"""The end of polling for one watch: its targets are released in slices, and their states are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Protocol
+
+from bkjob_async.engine.tracking.job_views import copy_of
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.watch.cooperative import CooperativeLoop
+from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.watch.polling.target_registry import Subscriber
+from bkjob_async.watch.subscription.target_states import TargetStates
+from bkjob_async.watch.subscription.targets import Targets
+
+
+class Released(Subscriber, Protocol):
+    """The watch whose targets are released."""
+
+    targets: Targets
+    states: TargetStates
+
+
+class TargetRelease:
+    """Unsubscribes a *watch* from all of its targets, job by job."""
+
+    def __init__(self, watch: Released, poller: Poller) -> None:
+        """Release nothing before `start`."""
+        self._watch = watch
+        self._poller = poller
+        self._jobs: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
+        self._loop = CooperativeLoop(self._release_next_job)
+
+    def start(self) -> None:
+        """Begin to release the targets that the watch has now."""
+        self._jobs = self._watch.targets.jobs()
+        self._loop.start()
+
+    async def wait(self) -> None:
+        """Wait until all are released."""
+        await self._loop.wait()
+
+    def _release_next_job(self) -> bool:
+        """Unsubscribe from the next job, keeping its state; return whether there was one."""
+        watch, poller = self._watch, self._poller
+        for job, refs in self._jobs:
+            state = copy(poller.state(job))
+            for ref in refs:
+                poller.unsubscribe(watch, ref)
+            if state is not None:
+                # What other watches see of the job from now on is not reported here.
+                is_followed = poller.state(job) is not None
+                watch.states.keep(job, copy_of(state) if is_followed else state)
+            return True
+        poller.remove_subscriber(watch)
+        return False

@@ -1,0 +1,45 @@
+"""Reports to observers that a watch was opened, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.observe.observer import WatchClosed, WatchOpened
+from bkjob_async.watch.subscription.targets import Targets
+
+
+class WatchReports:
+    """Reports the opening and the end of the watch with a *number*."""
+
+    __slots__ = ("_number", "_observe", "_opened_at")
+
+    def __init__(self, observe: ObserverDispatch, number: int) -> None:
+        """Report to the observers of a client."""
+        self._observe = observe
+        self._number = number
+        self._opened_at = 0.0
+
+    def opened(self, targets: int) -> None:
+        """Report that the watch was opened with so many targets."""
+        self._opened_at = asyncio.get_running_loop().time()
+        observe = self._observe
+        if observe.listens(WatchOpened):
+            observe(WatchOpened(client=observe.client, watch=self._number, targets=targets))
+
+    def closed(self, targets: Targets, *, events: int, polls: int, error: BaseException | None) -> None:
+        """Report that the watch has ended, with an *error* or without."""
+        observe = self._observe
+        if observe.listens(WatchClosed):
+            observe(
+                WatchClosed(
+                    client=observe.client,
+                    watch=self._number,
+                    targets=targets.size,
+                    over=targets.over,
+                    events=events,
+                    polls=polls,
+                    seconds=asyncio.get_running_loop().time() - self._opened_at,
+                    error=None if error is None else type(error).__name__,
+                )
+            )
