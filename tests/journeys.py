@@ -1,16 +1,19 @@
 """Count the calls and files of one poll and of one command.
 
 `python -m tests.journeys` prints, for a poll without changes, a poll with one changed host of ten, and one command:
-the calls within the package, the functions and files they belong to, and how many calls lead into another file. A
-coroutine or generator that continues is not called again, and calls by the simulated platform do not count.
+the calls within the package, the functions and files they belong to, and how many calls lead into another file. The
+command is printed in its three parts, too: until its request is sent, until its response is read, and until the job is
+to be polled at once. A coroutine or generator that continues is not called again, and calls by the simulated platform do
+not count.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 
@@ -24,6 +27,10 @@ PACKAGE = str(Path(bkjob.__file__).parent)
 # The simulated platform replaces the network; what it does and calls is not counted.
 OUTSIDE = (f"{PACKAGE}/simulator/", f"{PACKAGE}/testing/")
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="not-to-be-seen", bk_username="admin")
+
+
+# The file of the caller, the file of the function that was called, and its name.
+Called = tuple[str, str, str]
 
 
 @frozen
@@ -78,7 +85,7 @@ class Recorder:
 
     def __init__(self) -> None:
         """Begin without calls."""
-        self._calls: list[tuple[str, str, str]] = []
+        self._calls: list[Called] = []
 
     def start(self) -> None:
         """Record from now on."""
@@ -88,20 +95,31 @@ class Recorder:
     def stop(self) -> Journey:
         """Stop recording; return what was recorded."""
         sys.setprofile(None)
-        calls = self._calls
-        hops = tuple(f"{outer} -> {inner}: {name}" for outer, inner, name in calls if outer != inner)
-        return Journey(
-            calls=len(calls),
-            functions=len({(inner, name) for _, inner, name in calls}),
-            files=len({inner for _, inner, _ in calls}),
-            file_changes=len(hops),
-            hops=hops,
-        )
+        return journey_of(self._calls)
+
+    def stop_in_parts(self, *ends: str) -> list[Journey]:
+        """Stop recording; return the parts, each of which is followed by the first call of one of these functions."""
+        sys.setprofile(None)
+        names = [name for _, _, name in self._calls]
+        places = [0, *map(names.index, ends), len(names)]
+        return [journey_of(self._calls[begin:end]) for begin, end in pairwise(places)]
 
     def _record(self, frame: FrameType) -> None:
         outer = caller(frame)
         inner = place(frame)
         self._calls.append((place(outer) if outer is not None else inner, inner, frame.f_code.co_qualname))
+
+
+def journey_of(calls: Sequence[Called]) -> Journey:
+    """Return these calls in numbers."""
+    hops = tuple(f"{outer} -> {inner}: {name}" for outer, inner, name in calls if outer != inner)
+    return Journey(
+        calls=len(calls),
+        functions=len({(inner, name) for _, inner, name in calls}),
+        files=len({inner for _, inner, _ in calls}),
+        file_changes=len(hops),
+        hops=hops,
+    )
 
 
 def place(frame: FrameType) -> str:
@@ -141,6 +159,8 @@ async def journeys() -> dict[str, Journey]:
                 await client.operate_job_instance(job, operation_code=1)
             finally:
                 found["a command"] = recorder.stop()
+                parts = recorder.stop_in_parts("parse_rate_limit_headers", "Poller.on_operation")
+                found |= zip(("  to the wire", "  and back", "  and to the next poll"), parts, strict=True)
             seen.cancel()
     return found
 
