@@ -62,7 +62,7 @@ INNER_HOUSES = {
         {"factory"},
     ],
     "many": [
-        {"at_once", "cursor", "environment", "inbox", "placement", "status", "upkeep"},
+        {"concurrently", "cursor", "environment", "inbox", "placement", "status", "upkeep"},
         {"reader", "settings"},
         {"removal"},
         {"fleet"},

@@ -1,4 +1,4 @@
-"""The base of a client: sends operations, names jobs and steps, and makes views with other options."""
+"""The base of a client: sends operations, has changed jobs polled at once, names jobs and steps, makes views."""
 
 from __future__ import annotations
 

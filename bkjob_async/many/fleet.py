@@ -19,7 +19,7 @@ from bkjob_async.journal.shards import (
     shard_name,
 )
 from bkjob_async.journal.urls import MAX_NAME, check_fleet_name
-from bkjob_async.many.at_once import some_at_once
+from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.many.inbox import entries_of
 from bkjob_async.many.placement import Placement
 from bkjob_async.many.reader import FleetReader
@@ -180,7 +180,7 @@ class Fleet:
             if entries:
                 await store.put(self.name, shard, entries)
 
-        await some_at_once(put(shard, some) for shard, some in shards.items())
+        await run_concurrently(put(shard, some) for shard, some in shards.items())
         await self._record()  # a removal that began before these were stored took them with it
 
     # Reading --------------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class Fleet:
         settings = await self.settings()
         shards: dict[int, ShardStatus] = {}
 
-        async def look(shard: int) -> None:
+        async def read(shard: int) -> None:
             entry = await store.fleet(shard_name(self.name, shard))
             seen = (record.created,) if entry is None else (record.created, entry.last_seen)
             of_shard = figures.get(shard, ShardFigures())
@@ -222,7 +222,7 @@ class Fleet:
                 failure=failures.get(shard),
             )
 
-        await some_at_once(look(shard) for shard in range(settings.placement.shards))
+        await run_concurrently(read(shard) for shard in range(settings.placement.shards))
         return FleetStatus(
             name=self.name,
             url=settings.url,

@@ -12,7 +12,7 @@ from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.shards import no_such_fleet, shard_name
 from bkjob_async.journal.store import Store
-from bkjob_async.many.at_once import some_at_once
+from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.many.cursor import fleet_cursor, shard_cursors
 from bkjob_async.model.events import Batch
 
@@ -21,7 +21,7 @@ READ_AHEAD, BATCHES_AT_ONCE = 64, 64
 # So many shards are read at the same time.
 READ_AT_ONCE = 8
 # Seconds that one waiting read lasts, between looks whether all shards are there, and between attempts at a store that is away.
-WAIT_SECONDS, LOOK_SECONDS, RETRY_SECONDS = 5.0, 5.0, 1.0
+WAIT_SECONDS, LOSS_CHECK_SECONDS, RETRY_SECONDS = 5.0, 5.0, 1.0
 
 CountShards = Callable[[], Awaitable[int]]
 _Item = tuple[int, Batch | BaseException | None]
@@ -51,7 +51,7 @@ class FleetReader:
         self._task: asyncio.Task[None] | None = None
         self._followers: dict[int, Follower] = {}
         self._has_ended = self._is_away = False
-        self._looked_at = 0.0
+        self._checked_at = 0.0
 
     @property
     def cursor(self) -> str:
@@ -70,7 +70,7 @@ class FleetReader:
             for shard in range(shards)
         }
         loop = asyncio.get_running_loop()
-        self._looked_at = loop.time()
+        self._checked_at = loop.time()
         self._task = loop.create_task(self._read(), name=f"bkjob_async reader {self._name}")
         return self
 
@@ -121,7 +121,7 @@ class FleetReader:
                 self._on_answer()
                 if self._live:
                     ready |= {*await self._wait(seconds=0.0 if ready else WAIT_SECONDS)}
-                    ready |= await self._look()
+                    ready |= await self._find_lost()
             except JournalUnavailable as error:
                 if not self._live:
                     raise
@@ -140,7 +140,7 @@ class FleetReader:
                 await self._arrived.put((shard, batch))
             more.add(shard)
 
-        await some_at_once(map(give, shards), READ_AT_ONCE)
+        await run_concurrently(map(give, shards), READ_AT_ONCE)
         return more
 
     async def _next_of(self, shard: int) -> Batch | None:
@@ -159,22 +159,22 @@ class FleetReader:
         places = {name: self._followers[shard].read_to for name, shard in names.items()}
         return [names[name] for name in await self._store.wait_any(places, seconds=seconds)]
 
-    async def _look(self) -> set[int]:
+    async def _find_lost(self) -> set[int]:
         """From time to time, return the shards whose stores have lost what was read; raise `FleetNotFound` where one is no more."""
         lost: set[int] = set()
         now = asyncio.get_running_loop().time()
-        if now < self._looked_at + LOOK_SECONDS:
+        if now < self._checked_at + LOSS_CHECK_SECONDS:
             return lost
-        self._looked_at = now
+        self._checked_at = now
         if await self._store.shards.record(self._name) is None:
             raise no_such_fleet(self._name)
 
-        async def look(shard: int) -> None:
+        async def check(shard: int) -> None:
             if await self._followers[shard].look_for_loss():
                 lost.add(shard)
 
         begun = [shard for shard, follower in self._followers.items() if follower.cursor]
-        await some_at_once(map(look, begun), READ_AT_ONCE)
+        await run_concurrently(map(check, begun), READ_AT_ONCE)
         return lost
 
     async def _on_away(self, error: JournalUnavailable) -> None:

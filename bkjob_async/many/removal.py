@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bkjob_async.errors import FleetBusy
 from bkjob_async.journal.shards import no_such_fleet, shard_name
 from bkjob_async.journal.store import ALIVE_SECONDS, FleetEntry, Store
-from bkjob_async.many.at_once import some_at_once
+from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.many.settings import FleetSettings
 
 
@@ -25,7 +25,7 @@ async def remove_fleet(store: Store, fleet: str) -> None:
     if not record.is_being_removed:
         await check_nobody_runs(store, names, record.now)
         await store.shards.begin_removal(fleet)
-    await some_at_once(store.forget(name) for name in names)
+    await run_concurrently(store.forget(name) for name in names)
     await store.shards.remove(fleet, shards)
 
 
@@ -33,12 +33,12 @@ async def check_nobody_runs(store: Store, names: Sequence[str], now: float) -> N
     """Raise `FleetBusy` where one of the shards with these *names* has a runner that lives at the store's time *now*."""
     held: dict[str, FleetEntry] = {}
 
-    async def look(name: str) -> None:
+    async def read(name: str) -> None:
         entry = await store.fleet(name)
         if entry is not None and entry.is_held and now - entry.last_seen < ALIVE_SECONDS:
             held[name] = entry
 
-    await some_at_once(map(look, names))
+    await run_concurrently(map(read, names))
     running = [held[name] for name in names if name in held]
     if running:
         first, *others = running

@@ -1,4 +1,4 @@
-"""Handle lists of plans, accounts, scripts and crons of the ESB's `job`: other names, few totals, times as texts."""
+"""Handle lists and details of plans, accounts, scripts and crons as the ESB component `job` has them: other names, few totals."""
 
 from __future__ import annotations
 
