@@ -11,7 +11,7 @@ from attrs import define
 class Selection:
     """A selected key of a list, and the first line of it that is shown.
 
-    Nothing is selected before the user moves: the list then shows its top.
+    Before the user moves nothing stays selected: the list shows its top, and its first line stands for a selection.
     """
 
     key: Hashable | None = None
@@ -20,7 +20,7 @@ class Selection:
     index: int = 0
 
     def settle(self, keys: Sequence[Hashable], height: int) -> int | None:
-        """Find the selected key among *keys* and scroll so that it is visible; return its index, None for none."""
+        """Find the selected key among *keys* and scroll so that it is visible; return its index, None without keys."""
         found: int | None = None
         if self.key is not None and keys:
             try:
@@ -34,14 +34,14 @@ class Selection:
             elif found >= self.top + height:
                 self.top = found - height + 1
         self.top = max(0, min(self.top, len(keys) - height))
-        return found
+        return found if found is not None or not keys else self.top
 
     def move(self, keys: Sequence[Hashable], by: int) -> bool:
         """Select the key so many lines further; return False where the list ends there already."""
         if not keys:
             return False
         if self.key is None or self.key not in keys:
-            goal = min(self.top, len(keys) - 1) if abs(by) == 1 else max(0, min(len(keys) - 1, self.top + by))
+            goal = max(0, min(len(keys) - 1, self.top + by))
             self.key, self.index = keys[goal], goal
             return True
         at = keys.index(self.key)

@@ -102,7 +102,7 @@
     return 0;
   }
   function wanted(row) {
-    return (!failedOnly || row.order[0] === 0) && (!filter || row.text.includes(filter));
+    return (!failedOnly || row.order[0] === 0 || row.failed) && (!filter || row.text.includes(filter));
   }
   function showRows() {
     if (!isSorted) order = [...rows.values()].sort(compare);

@@ -184,7 +184,7 @@ async def test_r_while_the_step_runs_says_that_the_platform_refuses() -> None:
     """Nothing is sent."""
     async with board() as shown:
         await shown.until("▸ deploy chat .*✗1")
-        await shown.press("down", "down", "r")
+        await shown.press("down", "r")
         await shown.until("the step still runs: the platform refuses a retry until it is over")
 
         await shown.press("end", "r")
@@ -288,7 +288,7 @@ async def test_a_selection_stays_on_its_target_when_the_order_changes() -> None:
     """The first line is another one."""
     async with board() as shown:
         await shown.until("✓ deploy mail")
-        await shown.press("down")
+        await shown.press("down", "up")
         assert "▌✗ deploy login" in shown.text
         await shown.press("r", "y")
         await shown.until("▌✓ deploy login")

@@ -20,7 +20,7 @@ from bkjob_async.cli.board.views.jobs_view import JobsView
 from bkjob_async.cli.board.views.log_view import LAST_BYTES, LogView, visible_lines
 from bkjob_async.cli.board.views.rows import columns_for
 from bkjob_async.cli.board.views.views import TextView, View, help_lines
-from tests.cli.board.samples import applied, changed, failure, job_ref, sample_model, text_of
+from tests.cli.board.samples import applied, changed, failure, finished, job_ref, sample_model, text_of
 
 HERE = Path(__file__).parent
 SIZES = st.tuples(st.integers(1, 220), st.integers(1, 70))
@@ -187,6 +187,65 @@ def test_what_is_left_out_is_counted() -> None:
     assert "left out" not in everything
 
 
+def test_failed_only_leaves_out_no_target_with_failures() -> None:
+    """Also where the platform calls the job a success: the head counts it, too."""
+    model = BoardModel()
+    model.set_targets([job_ref(1), job_ref(2)])
+    hosts = {Phase.SUCCESS: 9, Phase.FAILED: 1}
+    applied(model, 1, changed(1, Phase.SUCCESS, "ignores one"), finished(1, Phase.SUCCESS, 9.0), hosts=hosts)
+    applied(model, 2, changed(2, Phase.RUNNING, "fine"), hosts={Phase.RUNNING: 9})
+    view = jobs_view(model)
+    press(view, "f")
+    shown = text_of(view.draw(80, 24, 0.0))
+
+    assert "1 with failures" in shown
+    assert "ignores one" in shown
+    assert "1 left out by failed only" in shown
+
+
+def test_the_target_that_keys_are_about_is_marked() -> None:
+    """From the beginning; and the next one after a step down."""
+    view = jobs_view(sample_model())
+    marked = []
+    for key in ("x", "down", "down", "up"):
+        press(view, key)
+        shown = text_of(view.draw(80, 24, 0.0)).split("\n")
+        marked.append([number for number, line in enumerate(shown) if line.startswith("▌")])
+
+    assert marked == [[4], [5], [6], [5]]
+
+
+def test_trouble_is_read_to_the_end_where_there_is_room() -> None:
+    """The last column has what the others leave, and the colour of what needs a look."""
+    model = sample_model(3)
+    row = model.ordered()[0]
+    row.trouble = "PlatformTrouble: " + "get_job_instance_status failed " * 2
+    lines = jobs_view(model).draw(200, 60, 20.0)
+
+    assert row.trouble.strip() in text_of(lines)
+    assert any(role == Phase.WAITING and "PlatformTrouble" in text for line in lines for text, role in line)
+
+
+def test_a_running_target_with_failures_stands_out() -> None:
+    """Its name and its sign have the colour of a failure, not that of a run."""
+    model = BoardModel()
+    model.set_targets([job_ref(1)])
+    hosts = {Phase.RUNNING: 9, Phase.FAILED: 1}
+    applied(model, 1, changed(1, Phase.RUNNING, "deploy"), hosts=hosts)
+    line = next(line for line in jobs_view(model).draw(80, 24, 0.0) if "deploy" in text_of([line]))
+
+    assert [role for _, role in line[1:3]] == [Phase.FAILED, "strong"]
+
+
+def test_a_board_without_rows_says_so() -> None:
+    """Where the rows would be, whatever message stands below them."""
+    view = jobs_view(sample_model())
+    view.say("a message")
+    press(view, "slash", "q", "q")
+
+    assert "  no target matches" in text_of(view.draw(80, 24, 0.0))
+
+
 def test_a_text_to_find_is_edited() -> None:
     """Backspace takes a character back, Esc shows all again; nothing found is said so."""
     view = jobs_view(sample_model())
@@ -268,11 +327,11 @@ def test_hosts_are_paged_at_their_ends() -> None:
     press(view, "home", "end", "down", "up")
     back = text_of(view.draw(80, 24, 0.0))
 
-    assert "hosts 1-200 of 1,000" in first
+    assert "hosts 1-19 of 1,000" in first
     assert "10.1.0.0" in first
-    assert "hosts 201-400 of 1,000" in second
-    assert "hosts 801-1,000 of 1,000" in last
-    assert "hosts 1-200 of 1,000" in back
+    assert "hosts 201-219 of 1,000" in second
+    assert "hosts 982-1,000 of 1,000" in last
+    assert "hosts 182-200 of 1,000" in back
 
 
 def test_a_page_whose_hosts_have_gone_elsewhere_is_the_page_before() -> None:
@@ -305,7 +364,7 @@ def test_pages_of_a_target_that_was_added_again_begin_anew() -> None:
     is_new = True
     view.refresh()
 
-    assert "hosts 1-200 of 1,000" in text_of(view.draw(80, 24, 0.0))
+    assert "hosts 1-19 of 1,000" in text_of(view.draw(80, 24, 0.0))
 
 
 def test_a_log_shows_its_end_and_what_it_leaves_out() -> None:

@@ -187,8 +187,9 @@ def test_the_selection_is_always_visible_and_stays_on_its_target(
         index = selection.settle(keys, height)
         if before in keys:
             assert selection.key == before
+        assert (index is None) is (not keys)
         if index is not None:
-            assert keys[index] == selection.key
+            assert keys[index] == selection.current(keys)
             assert selection.top <= index < selection.top + height
         assert 0 <= selection.top <= max(0, len(keys) - height)
         if by:
@@ -197,13 +198,15 @@ def test_the_selection_is_always_visible_and_stays_on_its_target(
 
 
 def test_nothing_is_selected_before_the_user_moves() -> None:
-    """The list shows its top, and a command is about its first line."""
+    """The list shows its top, and its first line is marked: a command is about that, and the next one is one below."""
     selection = Selection()
 
-    assert selection.settle([1, 2, 3], 2) is None
+    assert selection.settle([1, 2, 3], 2) == 0
     assert selection.current([1, 2, 3]) == 1
+    assert selection.settle([2, 1, 3], 2) == 0
+    assert selection.current([2, 1, 3]) == 2
     assert selection.move([1, 2, 3], 1)
-    assert selection.current([3, 2, 1]) == 1
+    assert selection.current([3, 2, 1]) == 2
 
 
 # Frames --------------------------------------------------------------------------------------------------------------

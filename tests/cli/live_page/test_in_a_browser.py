@@ -106,6 +106,9 @@ async def test_news_is_shown_at_once() -> None:
         await page.locator("#failed-only").check()
         await expect(page.locator("#rows li")).to_have_count(1)
         await expect(page.locator("#cut")).to_have_text("2 rows left out by the filter")
+        ignored = {**row(2, failed=1, done=10), "phase": "SUCCESS", "order": [3, 1, 0, 2, 0]}
+        changed(server, ignored)
+        await expect(page.locator("#rows li")).to_have_count(2)
         await page.locator("#failed-only").uncheck()
         await page.locator("#find").fill("APP-2")
         await expect(page.locator("#rows li")).to_have_count(1)

@@ -15,6 +15,8 @@ from bkjob_async.model.status import Phase
 
 # Of a palette that stays distinct for people who see fewer colours; text contrast is at least 4.5.
 BACKGROUND = "#14171c"
+# The line that begins with it has its background.
+MARK = "mark"
 COLOURS: Mapping[str, str] = {
     "": "#d5dae1",
     "strong": "bold #f2f4f7",
@@ -23,7 +25,8 @@ COLOURS: Mapping[str, str] = {
     "key": "bold #f0c674 on #1f242c",
     "keys": "#b6bec9 on #1f242c",
     "selected": "bold #f0c674",
-    Phase.PENDING: "#7c8694",
+    "mark": "bold #f0c674 on #262d37",
+    Phase.PENDING: "#8d96a3",
     Phase.RUNNING: "#5aa9e6",
     Phase.WAITING: "bold #f0c674",
     Phase.STOPPING: "#d08fc7",
@@ -81,5 +84,9 @@ class LinesWidget(Widget):
         """Return one line as textual draws it."""
         plain = self._styles[""]
         line = self.lines[y] if y < len(self.lines) else ()
-        strip = Strip([Segment(text, self._styles.get(role, plain)) for text, role in line])
-        return strip.adjust_cell_length(self.size.width, plain).simplify()
+        segments = [Segment(text, self._styles.get(role, plain)) for text, role in line]
+        if line and line[0][1] == MARK:
+            under = Style(bgcolor=self._styles[MARK].bgcolor)
+            segments = [Segment(text, (style or plain) + under) for text, style, _ in segments]
+            plain += under
+        return Strip(segments).adjust_cell_length(self.size.width, plain).simplify()

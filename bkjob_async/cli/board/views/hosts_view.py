@@ -74,18 +74,17 @@ class HostsView:
             ((" ", ""), *joined(counts, width - 1, gap="  ")),
             ((" ", ""), *bar(row.counts, max(0, min(WIDEST_BAR, width - 2)), signs)),
         ]
-        begun = PAGE_SIZE * (len(self._afters) - 1)
-        if hosts:
-            shown = f"hosts {number(begun + 1)}-{number(begun + len(hosts))} of {number(self._page.total)}"
-        else:
-            shown = "no hosts were seen yet"
-        foot = ((f"{signs.rule} {shown} ", "dim"), (signs.rule * max(0, width - len(shown) - 3), "dim"))
-        keys = [(signs.enter, "log"), ("r", "retry"), ("Esc", "back"), ("PgDn", "more"), ("q", "back")]
+        keys = [(signs.enter, "log"), ("r", "retry"), ("PgDn", "more"), ("Esc", "back")]
         keys_line = key_line([each for each in keys if each[0] != "r" or not self._read_only], width)
         self._height = room = max(1, height - min(len(head), max(0, height - 3)) - 2)
         selected = self._selection.settle(self._keys, room)
         top = self._selection.top
         some = hosts[top : top + room]
+        first = PAGE_SIZE * (len(self._afters) - 1) + top + 1
+        shown = "no hosts were seen yet"
+        if some:
+            shown = f"hosts {number(first)}-{number(first + len(some) - 1)} of {number(self._page.total)}"
+        foot = ((f"{signs.rule} {shown} ", "dim"), (signs.rule * max(0, width - len(shown) - 3), "dim"))
         name = min(max((cells_of(label(host)) for _, host in some), default=0), max(12, width // 3))
         code = min(max((len(host.status.name) for _, host in some), default=0), 28)
         has_steps = len({step for step, _ in hosts}) > 1
@@ -101,7 +100,7 @@ class HostsView:
         """Return one host: its name, status, exit code and tag, and its step where there are several."""
         signs, phase = self._signs, host.status.phase
         spans: list[Span] = [
-            (signs.selected if is_selected else " ", "selected"),
+            (signs.selected, "mark") if is_selected else (" ", ""),
             (f"{signs.of[phase]} ", phase.value),
             (fitted(signs.text(label(host)), widths[0]), "strong" if is_selected else ""),
             ("  " + fitted(host.status.name, widths[1]), phase.value),

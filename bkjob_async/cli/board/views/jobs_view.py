@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from bkjob_async import Ref
@@ -17,7 +17,7 @@ from bkjob_async.cli.board.commands import (
     TogglePause,
 )
 from bkjob_async.cli.board.drawing.signs import Signs
-from bkjob_async.cli.board.drawing.spans import Line, Span, joined, width_of
+from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line, joined, width_of
 from bkjob_async.cli.board.drawing.times import number
 from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.selection import Selection
@@ -79,10 +79,12 @@ class JobsView:
         columns = columns_for(self.visible, width)
         if height >= 8:
             head.append(heading_line(columns, width))
-        body = (
+        body: Iterable[Line] = (
             row_line(row, columns, width, self._signs, now, is_selected=top + n == selected)
             for n, row in enumerate(self.visible)
         )
+        if not rows:
+            body = [((f"   {'no target matches' if self._model.rows else 'no targets'}", "dim"),)]
         foot = [self._rule(len(rows), now, width)] if height >= 6 else []
         foot += failure_lines(self._model, failures, width, self._signs, now)
         return page(head, body, [*foot, self._last_line(width)], (width, height), self._signs)
@@ -91,7 +93,7 @@ class JobsView:
         """Return the rows that are not left out, in their order."""
         rows = self._model.ordered()
         if self._failed_only:
-            rows = [row for row in rows if row.group == ATTENTION]
+            rows = [row for row in rows if row.group == ATTENTION or row.failed]
         if self._find:
             wanted = self._find.casefold()
             rows = [row for row in rows if wanted in row.title.casefold() or wanted in str(row.ref)]
@@ -141,14 +143,8 @@ class JobsView:
                 width,
             )
         if self._is_finding:
-            keys: list[Span] = [
-                ("   ", ""),
-                ("Enter", "key"),
-                (" keep  ", "dim"),
-                ("Esc", "key"),
-                (" all", "dim"),
-            ]
-            return joined([[(" /", "key"), (printable(self._find), "strong"), ("_", "dim"), *keys]], width)
+            typed = fitted_line([(" /", "key"), (f"{printable(self._find)}_  ", "keys")], width)
+            return (*typed, *key_line([("Enter", "keep"), ("Esc", "all")], width - width_of(typed)))
         retry = [] if self._read_only else [("r", "retry")]
         only = "all" if self._failed_only else "failed only"
         keys_shown = [

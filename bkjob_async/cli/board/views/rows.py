@@ -10,7 +10,7 @@ from bkjob_async.cli.board.drawing.bars import bar
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
 from bkjob_async.cli.board.drawing.times import clock, ratio
-from bkjob_async.cli.board.target_row import TargetRow
+from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
@@ -19,7 +19,6 @@ NARROWEST_BAR, WIDEST_BAR = 8, 40
 # Where it is narrow only the number of the step is shown.
 STEP_NUMBER, WIDEST_STEP = 4, 28
 WIDE = 120
-WIDEST_STATE = 60
 DIM = "dim"
 HEADINGS = ("target", "step", "hosts", "done", "failed", "time", "left", "id", "state")
 
@@ -86,7 +85,7 @@ def columns_for(rows: Sequence[TargetRow], width: int) -> Columns:
     more = max(0, min(left, wanted_name - name))
     name, left = name + more, left - more
     if "state" in extra:
-        extra["state"] = min(WIDEST_STATE, extra["state"] + left)
+        extra["state"] += left
     return Columns(name=max(1, name), bar=max(0, bar_width), done=done, **extra)
 
 
@@ -106,13 +105,13 @@ def row_line(
 ) -> Line:
     """Return the line of a target."""
     phase = row.phase or Phase.PENDING
-    attention = row.is_lost or phase in {Phase.FAILED, Phase.WAITING, Phase.ABNORMAL, Phase.STOPPED}
+    needs_a_look = row.group == ATTENTION
     sign = signs.of[Phase.UNKNOWN] if row.is_lost else signs.of[phase]
     name = fitted(signs.text(row.title), columns.name)
     spans: list[Span] = [
-        (signs.selected if is_selected else " ", "selected"),
-        (sign, phase.value),
-        (" " + name, "strong" if attention or is_selected else ""),
+        (signs.selected, "mark") if is_selected else (" ", ""),
+        (sign, Phase.FAILED.value if row.failed and not row.is_over else phase.value),
+        (" " + name, "strong" if needs_a_look or is_selected else ""),
     ]
     if columns.step:
         spans += [
@@ -133,7 +132,7 @@ def row_line(
     if columns.id:
         spans.append((" " + fitted(id_of(row), columns.id), DIM))
     if columns.state:
-        spans.append((" " + fitted(signs.text(state_text(row)), columns.state), phase.value))
+        spans.append((" " + fitted(signs.text(state_text(row)), columns.state), state_role(row)))
     return fitted_line(spans, width)
 
 
@@ -154,6 +153,13 @@ def state_text(row: TargetRow) -> str:
     if row.phase is None:
         return "not seen yet"
     return WORDS[row.phase]
+
+
+def state_role(row: TargetRow) -> str:
+    """Return the role of that: trouble looks like what waits for a person."""
+    if row.trouble and not row.is_lost:
+        return Phase.WAITING.value
+    return (row.phase or Phase.PENDING).value
 
 
 def time_text(row: TargetRow, now: float) -> str:

@@ -64,7 +64,7 @@ class TextView:
 
     def draw(self, width: int, height: int, now: float) -> list[Line]:  # noqa: ARG002 - as any view
         """Return the text."""
-        keys = key_line([("Esc", "back"), ("q", "back")], width)
+        keys = key_line([("Esc", "back")], width)
         return page([((f" {self._title}", STRONG),), ()], self._read(), [keys], (width, height), self._signs)
 
     def press(self, key: str, character: str) -> Command | None:  # noqa: ARG002 - as any view
