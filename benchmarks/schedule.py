@@ -93,7 +93,8 @@ async def ours() -> dict[str, float]:
     def on_crash(error: BaseException) -> None:
         raise error
 
-    worker_pool = WorkerPool(poll, on_crash=on_crash, workers=WORKERS)
+    worker_pool = WorkerPool[PollTarget](on_crash=on_crash, workers=WORKERS)
+    worker_pool.poll = poll
     for ref, at in zip(refs(TARGETS), due, strict=True):
         worker_pool.schedule(PollTarget(ref), at)
     found = await lateness.figures()

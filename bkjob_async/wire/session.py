@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from typing import Any, TypeVar, overload
 
@@ -145,8 +146,11 @@ class Session:
 
         Rows that are *known* need not be decoded.
         """
+        timeout = self.request_timeout
+        sign = partial(self._prepared.get, operation)
+        decode: Callable[[HttpResponse], PollView] = partial(self.dialect.decode_poll, operation, known=known)
         try:
-            return await self._poll(operation, known)
+            return await self._send(operation, sign, decode, NO_RETRIES, timeout, urgent=False, is_poll=True)
         except BaseException as error:  # noqa: BLE001 - as in `_without_frames`, without one more frame for each poll
             stripped = strip_traceback(error, self.credentials.secrets)
         try:
@@ -177,23 +181,6 @@ class Session:
         timeout = self.request_timeout if request_timeout is None else request_timeout
         return await self._send(operation, sign, decode, retries, timeout, urgent=urgent, is_poll=is_poll)
 
-    def _poll(self, operation: PollOperation, known: KnownRows | None) -> Awaitable[PollView]:
-        prepared: PreparedRequest
-
-        def sign(credentials: Credentials) -> PreparedRequest:
-            nonlocal prepared
-            prepared = self._prepared.get(operation, credentials)
-            return prepared
-
-        def decode(response: HttpResponse) -> PollView:
-            prepared.adapt_compression(len(response.body))
-            if isinstance(operation, GetStepInstanceStatus):
-                return self.dialect.decode_poll(operation, response, known)
-            return self.dialect.decode_poll(operation, response)
-
-        timeout = self.request_timeout
-        return self._send(operation, sign, decode, NO_RETRIES, timeout, urgent=False, is_poll=True)
-
     async def _send(
         self,
         operation: Operation[Any],
@@ -218,7 +205,7 @@ class Session:
                 ) or await self.limiter.acquire(
                     prepared.scope, prepared.resource, urgent=urgent, patience=timeout if urgent else None
                 )
-                result = await self._send_once(permit, prepared.request, decode, timeout=timeout)
+                result = await self._send_once(permit, prepared, decode, timeout=timeout)
             except CallFailed as error:
                 failure = self._completed(error, operation, attempt)
                 self._report(permit, operation, attempt, failure, is_poll=is_poll)
@@ -255,25 +242,29 @@ class Session:
     async def _send_once(
         self,
         permit: Permit,
-        request: HttpRequest,
+        prepared: PreparedRequest,
         decode: Callable[[HttpResponse], T],
         *,
         timeout: float,  # noqa: ASYNC109 - per call, not per task
     ) -> T:
         """Send with a permit, decode, and let the limiter learn from the outcome."""
         limiter = self.limiter
-        permit.request = request
+        permit.request = request = prepared.request
         # The permit is released last: when the response forbids further requests, the next waiter must not go.
+        succeeded: Permit | None = None
         rate_limit: RateLimitHeaders | None = None
         try:
             permit.response = response = await self.transport.send(request, timeout=timeout)
             rate_limit = parse_rate_limit_headers(response.headers)
             size = len(response.body)
             limiter.on_response(permit, size, rate_limit)
-            if size < LARGE_BODY:
-                result = decode_or_close(decode, response)
-            else:
-                result = await self._decode_large(decode, response)
+            prepared.adapt_compression(size)
+            result = decode(response) if size < LARGE_BODY else await self._decode_large(decode, response)
+        except InvalidResponse:
+            if permit.response is not None and permit.response.connection is not None:
+                # A connection that carries the response to another request would do so again.
+                permit.response.connection.close()
+            raise
         except Throttled as error:
             announced = rate_limit is not None and rate_limit.per_resource
             pause = limiter.on_throttled(
@@ -288,12 +279,12 @@ class Session:
             limiter.on_timeout(permit)
             raise
         else:
-            limiter.on_success(permit)
+            succeeded = permit
             if rate_limit is not None and rate_limit.remaining <= 0:
                 report_rate_limit(self.observe, permit.resource, rate_limit.reset, refused=False)
             return result
         finally:
-            limiter.release()
+            limiter.release(succeeded)
 
     def _report(
         self,
@@ -318,7 +309,7 @@ class Session:
         loop = asyncio.get_running_loop()
         await self._large_bodies.next_turn()
         begun = loop.time()
-        result = decode_or_close(decode, response)
+        result = decode(response)
         took = loop.time() - begun
         await self._large_bodies.next_turn()
         self.limiter.received_at = loop.time() - took  # waiting for turns is not work
@@ -365,16 +356,3 @@ class Session:
             await self.credentials.aclose()
         finally:
             await self.transport.aclose()
-
-
-def decode_or_close(decode: Callable[[HttpResponse], T], response: HttpResponse) -> T:
-    """Decode *response*; close its connection when it is invalid.
-
-    A connection that carries the response to another request would do so again.
-    """
-    try:
-        return decode(response)
-    except InvalidResponse:
-        if response.connection is not None:
-            response.connection.close()
-        raise

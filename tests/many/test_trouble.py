@@ -21,6 +21,7 @@ from bkjob_async.many.runner.shard import ShardEnd, run_shard
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.watch.journaling import fleet_journal
+from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
 from tests.journal.redis_server import RedisServer
@@ -163,14 +164,14 @@ async def test_a_fleet_of_a_newer_version_is_refused(redis_server: RedisServer) 
 
 def poisoned(patch: pytest.MonkeyPatch, poison: bkjob.Ref) -> None:
     """Let every poll of a target fail as a defect does."""
-    poll = TargetPoller._poll
+    poll = TargetPoller.poll
 
-    async def fail(self: TargetPoller, target: PollTarget) -> None:
-        if target.ref == poison:
+    async def fail(self: TargetPoller, target: Polled) -> None:
+        if isinstance(target, PollTarget) and target.ref == poison:
             raise ZeroDivisionError("poisoned")
         await poll(self, target)
 
-    patch.setattr(TargetPoller, "_poll", fail)
+    patch.setattr(TargetPoller, "poll", fail)
 
 
 @pytest.mark.looptime

@@ -29,7 +29,9 @@ def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> WorkerPool
     def on_crash(error: BaseException) -> None:
         raise error
 
-    return WorkerPool(poll, on_crash=on_crash, workers=workers, group=lambda key: key[0])
+    pool = WorkerPool[Key](on_crash=on_crash, workers=workers, group=lambda key: key[0])
+    pool.poll = poll
+    return pool
 
 
 @pytest.mark.looptime
@@ -92,7 +94,8 @@ def test_a_loop_may_end_at_any_moment() -> None:
             await asyncio.sleep(0)
             worker_pool.schedule(key, loop.time() + 0.01 * dice.random())
 
-        worker_pool = WorkerPool(poll, on_crash=complaints.append, workers=8)
+        worker_pool = WorkerPool[Key](on_crash=complaints.append, workers=8)
+        worker_pool.poll = poll
         for key in [Key(number) for number in range(50)]:
             worker_pool.schedule(key, loop.time() + 0.01 * dice.random())
         await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from attrs import frozen
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from bkjob_async.dialects.common.envelopes import parse_json
 from bkjob_async.dialects.common.host_rows import FlatHostRow, FullHostRow, GroupedHostRow, read_row
@@ -41,52 +41,16 @@ class RowList:
     tag: str | None = None
 
 
-class LazyHostRows:
+class LazyHostRows(Struct, eq=False, gc=False):
     """The host rows of one response, each read in full when it is asked for.
 
-    *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the
-    body.
+    *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the *body*.
     """
 
-    __slots__ = (
-        "_body",
-        "_full_rows",
-        "_last_list",
-        "_list_bytes",
-        "_list_rows",
-        "_lists",
-        "_places",
-        "_requests",
-        "_row_bytes",
-        "_search_order",
-        "_split",
-    )
-
-    def __init__(
-        self,
-        body: bytes,
-        list_rows: Callable[[], Sequence[RowList]],
-        split: Callable[[bytes], Sequence[Raw]],
-    ) -> None:
-        """Keep *body*; nothing more is read yet."""
-        self._body = body
-        self._list_rows = list_rows
-        self._split = split
-        self._lists: Sequence[RowList] | None = None
-        self._full_rows: dict[int, FullHostRow] | None = None
-
-    def _open(self) -> Sequence[RowList]:
-        """Split the body into lists, at the first request."""
-        self._list_bytes = self._split(self._body)
-        self._row_bytes: dict[int, Sequence[Raw]] = {}
-        self._places: dict[int, dict[int, int]] = {}
-        self._full_rows = {}
-        self._requests = 0
-        self._lists = lists = self._list_rows()
-        # Changed hosts are in the short lists more often than in the long one.
-        self._search_order = sorted(range(len(lists)), key=lambda number: len(lists[number].rows))
-        self._last_list = self._search_order[0]
-        return lists
+    body: bytes
+    list_rows: Callable[[], Sequence[RowList]]
+    split: Callable[[bytes], Sequence[Raw]]
+    opened: OpenedRows | None = None
 
     def read_full(self, row: HostRow) -> FullHostRow:
         """Return *row* with all members that the response has.
@@ -96,37 +60,67 @@ class LazyHostRows:
         """
         if isinstance(row, FullHostRow):
             return row
-        found = self._full_rows.get(id(row)) if self._full_rows else None
+        if self.opened is None:
+            self.opened = OpenedRows(self.split(self.body), self.list_rows())
+        return self.opened.read_full(row)
+
+
+class OpenedRows:
+    """The rows of a response whose body was split into *lists*, of which *list_bytes* are the bytes."""
+
+    __slots__ = (
+        "_full_rows",
+        "_last_list",
+        "_list_bytes",
+        "_lists",
+        "_places",
+        "_requests",
+        "_row_bytes",
+        "_search_order",
+    )
+
+    def __init__(self, list_bytes: Sequence[Raw], lists: Sequence[RowList]) -> None:
+        self._list_bytes = list_bytes
+        self._lists = lists
+        self._row_bytes: dict[int, Sequence[Raw]] = {}
+        self._places: dict[int, dict[int, int]] = {}
+        self._full_rows: dict[int, FullHostRow] = {}
+        self._requests = 0
+        # Changed hosts are in the short lists more often than in the long one.
+        self._search_order = sorted(range(len(lists)), key=lambda number: len(lists[number].rows))
+        self._last_list = self._search_order[0]
+
+    def read_full(self, row: HostRow) -> FullHostRow:
+        """Return *row*, which was read in part, with all members that the response has."""
+        found = self._full_rows.get(id(row))
         if found is not None:
             return found
-        lists = self._lists if self._lists is not None else self._open()
         for number in (self._last_list, *self._search_order):
-            place = self._places_in(lists, number).get(id(row))
+            place = self._places_in(number).get(id(row))
             if place is not None:
                 self._last_list = number
-                return self._read_at(lists[number], number, place)
+                return self._read_at(number, place)
         raise LookupError("the row is not one of this response")
 
-    def _places_in(self, lists: Sequence[RowList], number: int) -> dict[int, int]:
+    def _places_in(self, number: int) -> dict[int, int]:
         places = self._places.get(number)
         if places is None:
-            rows = lists[number].rows
+            rows = self._lists[number].rows
             places = self._places[number] = dict(zip(map(id, rows), range(len(rows)), strict=True))
         return places
 
-    def _read_at(self, row_list: RowList, number: int, place: int) -> FullHostRow:
+    def _read_at(self, number: int, place: int) -> FullHostRow:
         """Read one row of a list, or many at once where many are asked for."""
-        row_bytes, full_rows = self._row_bytes.get(number), self._full_rows
+        row_list, row_bytes = self._lists[number], self._row_bytes.get(number)
         if row_bytes is None:
             row_bytes = self._row_bytes[number] = _SPLIT_ROWS.decode(self._list_bytes[number]) or ()
         self._requests += 1
-        is_few = len(row_bytes) > SHORT_LIST and self._requests * BULK_SHARE < len(row_bytes)
-        if full_rows is None or is_few:
+        if len(row_bytes) > SHORT_LIST and self._requests * BULK_SHARE < len(row_bytes):
             return read_row_bytes(row_bytes[place], row_list, row_list.rows[place])
         begin = place - place % BLOCK_SIZE
         partial_rows = row_list.rows[begin : begin + BLOCK_SIZE]
         rows = read_rows_of(row_bytes[begin : begin + BLOCK_SIZE], row_list, partial_rows)
-        full_rows.update(zip(map(id, partial_rows), rows, strict=True))
+        self._full_rows.update(zip(map(id, partial_rows), rows, strict=True))
         return rows[place - begin]
 
 

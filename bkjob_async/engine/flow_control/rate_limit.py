@@ -57,7 +57,3 @@ class RateLimiter:
         else:
             self._used_until = min(self._used_until, now + 1.0 / rate)
             self.next_allowed_at = self._used_until - (self.burst - 1) / rate
-
-    def release(self) -> None:
-        """Count a request that is over."""
-        self.in_flight -= 1

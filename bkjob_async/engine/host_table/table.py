@@ -33,7 +33,7 @@ from bkjob_async.engine.host_table.columns.encoding import (
     small_code,
     small_codes,
 )
-from bkjob_async.engine.host_table.columns.id_lookup import IdLookup, pack_ids
+from bkjob_async.engine.host_table.columns.id_lookup import IdLookup
 from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
 from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 from bkjob_async.engine.host_table.columns.view_columns import (
@@ -118,11 +118,9 @@ class HostTable(Struct, eq=False, gc=False):
         """Return whether *groups* list exactly these hosts in this order, each once and with its status."""
         if self._irregular.repeated:
             return False
-        packed = pack_ids([row.bk_host_id for group in groups for row in group.rows or ()])
-        if packed is None or not self._columns.has_packed_names(packed):
-            return False
         smalls = small_codes_in(groups)
-        return self._columns.has_statuses(smalls) and UNENCODABLE not in smalls
+        ids = [row.bk_host_id for group in groups for row in group.rows or ()]
+        return self._columns.are(ids, smalls) and UNENCODABLE not in smalls
 
     def apply(
         self,

@@ -23,17 +23,16 @@ class NextPolls:
     list_pollers: ListPollers
     limiter: RequestLimiter
 
-    def is_unchanged(self, target: PollTarget, now: float) -> bool:
-        """Return True when a poll without events needs no more than the next one: nothing is pending or awaited."""
+    def after_unchanged(self, target: PollTarget, at: PollStamp, asked: float) -> bool:
+        """Schedule the next poll after one without events; return False, and do nothing, if more is pending or awaited."""
         if target.pending or target.operated_at is not None or target in self.registry.rereads.requested:
             return False
-        return not target.all_settled(now)
-
-    def after_unchanged(self, target: PollTarget, at: PollStamp, asked: float) -> None:
-        """Schedule the next poll of a job in which nothing has changed."""
+        if target.all_settled(at.now):
+            return False
         self.registry.publish_unchanged(target, at)
         if target.group != NO_SUBSCRIBERS:
             self.workers.schedule(target, self._next_at(target, at.now, asked))
+        return True
 
     def after_poll(self, target: PollTarget, now: float, asked: float, *, published: bool) -> None:
         """Determine which watches have settled, and schedule the next poll, if any; *asked* is when this one began."""

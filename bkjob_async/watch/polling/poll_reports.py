@@ -32,10 +32,8 @@ class PollReports:
 
     def begin(
         self, target: PollTarget, request: PollRequest, view: PollView, started: float, received: float
-    ) -> PollReport | None:
-        """Return the report of a poll whose response was *received* and is not applied yet; None if it is not wanted."""
-        if not self._observe.wants_polls:
-            return None
+    ) -> PollReport:
+        """Return the report of a poll whose response was *received* and is not applied yet."""
         return PollReport(
             self,
             target,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 from attrs import evolve
@@ -14,9 +14,7 @@ from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import (
-    expect_change,
-)
+from bkjob_async.engine.tracking.job_tracker import expect_change
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND
 from bkjob_async.errors import ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
@@ -57,7 +55,7 @@ class Poller:
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
         self._workers: WorkerPool[Polled] = WorkerPool(
-            self._poll, on_crash=self._registry.crash, workers=workers, group=scope_of
+            on_crash=self._registry.crash, workers=workers, group=scope_of
         )
         self._list_pollers = ListPollers(
             session, self._registry, poll_planner, self._workers, breaker=self.errors.breaker, now=self._now
@@ -87,6 +85,7 @@ class Poller:
             outage_recovery=self._outage_recovery,
             poll_counts=self.observe.polls,
         )
+        self._workers.poll = self._target_poller.poll
         self._stall_timer = StallTimer(
             self._registry.targets.values(),
             interval=poll_planner.intervals.interval,
@@ -243,9 +242,6 @@ class Poller:
         await self._workers.aclose()
 
     # Events of all targets, and of stalled ones ---------------------------------------------------------------------
-
-    def _poll(self, polled: Polled) -> Awaitable[None]:
-        return self._target_poller.poll(polled)
 
     def _report_stalled(self, target: PollTarget, silence: float) -> None:
         at = self._stamp()

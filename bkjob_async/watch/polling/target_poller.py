@@ -68,11 +68,11 @@ class TargetPoller:
     # Names of many hosts, read before the next response about them comes.
     _unread_names: CooperativeQueue = field(factory=CooperativeQueue, init=False)
 
-    def poll(self, polled: Polled) -> Awaitable[None]:
+    async def poll(self, target: Polled) -> None:
         """Poll one target, or a list of jobs."""
-        return self._poll_list(polled) if isinstance(polled, ListPoller) else self._poll(polled)
-
-    async def _poll(self, target: PollTarget) -> None:
+        if isinstance(target, ListPoller):
+            await self._poll_list(target)
+            return
         if target.group == NO_SUBSCRIBERS:
             return
         started = self._now()
@@ -87,10 +87,8 @@ class TargetPoller:
             self._begin_round(target, started)
         scarce = self.session.limiter.waiting > 0
         request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=scarce)
-        if target.first_polled_at is None and target.seen_at is None:
-            target.first_polled_at = started
         try:
-            view = await self._send(target, request)
+            view = await self._send(target, request, started)
         except BkJobError as error:
             if target.group != NO_SUBSCRIBERS:
                 self._on_failure(target, request, error, started)
@@ -99,8 +97,10 @@ class TargetPoller:
         if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
             self._on_response(target, request, view, started)
 
-    def _send(self, target: PollTarget, request: PollRequest) -> Awaitable[PollView]:
+    def _send(self, target: PollTarget, request: PollRequest, now: float) -> Awaitable[PollView]:
         """Count a poll and begin it."""
+        if target.first_polled_at is None and target.seen_at is None:
+            target.first_polled_at = now
         self.registry.polls[target.group] += 1
         if isinstance(request, GetJobInstanceStatus):
             self.poll_counts.jobs += 1
@@ -128,13 +128,13 @@ class TargetPoller:
         if self.errors.breaker.failures:
             self._on_reachable(started)
         at = self._stamp()
-        report = self.reports.begin(target, request, view, started, received)
-        counts = self.session.observe.counters is not None
+        observe, report = self.session.observe, None
+        if observe.wants_polls:
+            report = self.reports.begin(target, request, view, started, received)
+        counts = observe.counters is not None
         active_at = active_times(target, view) if counts else None
         self.longest_block = max(self.longest_block, at.now - received)
-        if self.outage_detector.on_response(at.now, sent=started) and self.workers.overdue:
-            self.outage_recovery.resume_all()
-        asked = at.now if started < self.outage_detector.outage_ended_at else started
+        asked = self._after_outage(at.now, started)
         events: Sequence[EventOrLazy] = (
             self.errors.on_success(target, at) if target.poll_failures.troubled else NO_EVENTS
         )
@@ -146,9 +146,8 @@ class TargetPoller:
                 changes is NO_EVENTS
                 and not missing
                 and not events
-                and self.next_polls.is_unchanged(target, at.now)
+                and self.next_polls.after_unchanged(target, at, asked)
             ):
-                self.next_polls.after_unchanged(target, at, asked)
                 self.list_pollers.update(target, at.now)
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
@@ -157,8 +156,7 @@ class TargetPoller:
         else:
             mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
             changes = apply_step(target, view, at, mode)
-            if changes is NO_EVENTS and self.next_polls.is_unchanged(target, at.now):
-                self.next_polls.after_unchanged(target, at, asked)
+            if changes is NO_EVENTS and self.next_polls.after_unchanged(target, at, asked):
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
                 return
@@ -170,6 +168,13 @@ class TargetPoller:
             self.reports.count(target, events, active_at, at.now)
         self._deliver(target, at, events, asked)
         self.longest_block = max(self.longest_block, self._now() - received)
+
+    def _after_outage(self, now: float, started: float) -> float:
+        """Resume all polls if this response ends an outage; return when its poll counts as begun."""
+        detector = self.outage_detector
+        if detector.on_response(now, sent=started) and self.workers.overdue:
+            self.outage_recovery.resume_all()
+        return now if started < detector.outage_ended_at else started
 
     def _deliver(
         self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], asked: float

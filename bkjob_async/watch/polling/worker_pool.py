@@ -30,16 +30,17 @@ NOT_BUSY = -1.0
 
 
 class WorkerPool(Generic[K]):
-    """Calls *poll* for each key that is due, with at most *workers* calls at once.
+    """Calls `poll`, which is set before the first key, for each key that is due, with at most *workers* calls at once.
 
     When more keys are due than can be polled, the groups that *group* returns take turns, and urgent keys go first. A
     key is never polled twice at the same time: scheduled during its poll, it is polled again afterwards. When a poll
     raises, all workers stop and *on_crash* is called with the error. New workers start for keys scheduled after that.
     """
 
+    poll: Callable[[K], Awaitable[None]]
+
     def __init__(
         self,
-        poll: Callable[[K], Awaitable[None]],
         *,
         on_crash: Callable[[BaseException], None],
         workers: int,
@@ -51,7 +52,6 @@ class WorkerPool(Generic[K]):
         # Late keys are marked and counted: a dict of them would never shrink after a long backlog.
         self._late = 0
         self._queue: PriorityFairQueue[Hashable, K] = PriorityFairQueue(is_live=is_late)
-        self._poll = poll
         self._on_crash = on_crash
         self._max_workers = workers
         self._workers: _Workers[K] | None = None
@@ -216,7 +216,7 @@ class WorkerPool(Generic[K]):
             if key is None:
                 key = await workers.wait_for_key(loop.create_future())
             try:
-                await self._poll(key)
+                await self.poll(key)
             finally:
                 again = workers.busy.pop(key)
             if again is not None and workers is self._workers:

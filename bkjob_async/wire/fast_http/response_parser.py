@@ -10,7 +10,7 @@ from bkjob_async.wire.bodies.reading import RawResponse
 
 END = b"\r\n\r\n"
 # aiohttp's bounds of a line and of the number of header fields. Beyond any of them it is aiohttp that refuses.
-MAX_HEAD_SIZE, MAX_FIELDS = 8190, 128
+MAX_HEAD_SIZE, MAX_FIELDS, SHORTEST_FIELD = 8190, 128, len("a:\r\n")
 # A status that has a body, then fields of plain text on a line each: RFC 9112 without its rarer forms.
 HEAD = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [ -~]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~]*\r\n)*\Z")
 # Interim responses, 100 to 199, may come before the real one. Behind 101 another protocol begins.
@@ -104,7 +104,9 @@ def parse_response(data: bytes) -> RawResponse | PartialResponse | OverlongRespo
     end = data.find(END)
     head = data[: end + 2]
     match = HEAD.match(head) if 0 < end <= MAX_HEAD_SIZE else None
-    if match is None or match[1] in STATUSES_WITHOUT_BODY or head.count(b"\r\n") > MAX_FIELDS:
+    if match is None or match[1] in STATUSES_WITHOUT_BODY:
+        return None
+    if end > SHORTEST_FIELD * MAX_FIELDS and head.count(b"\r\n") > MAX_FIELDS:
         return None
     fields_at = head.index(b"\r\n")
     lowered = head[fields_at:].lower()

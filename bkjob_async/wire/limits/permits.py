@@ -5,27 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 
+from msgspec import Struct
+
 from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
 from bkjob_async.engine.flow_control.server_quota import ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 
 
-class Permit:
+class Permit(Struct, eq=False, gc=False):
     """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock.
 
     `request` is what was sent with it, `response` what came back.
     """
 
-    __slots__ = ("asked_at", "received_at", "request", "resource", "response", "scope", "sent_at", "urgent")
-
-    def __init__(self, scope: Hashable, resource: str, urgent: bool, sent_at: float) -> None:  # noqa: FBT001 - once a request
-        self.scope = scope
-        self.resource = resource
-        self.urgent = urgent
-        self.asked_at = self.sent_at = self.received_at = sent_at
-        self.request: HttpRequest | None = None
-        self.response: HttpResponse | None = None
+    scope: Hashable
+    resource: str
+    urgent: bool
+    asked_at: float
+    sent_at: float
+    received_at: float
+    request: HttpRequest | None = None
+    response: HttpResponse | None = None
 
 
 class Waiter:

@@ -81,7 +81,7 @@ class RequestLimiter:
             return None
         limit.acquire(now)
         quota.acquire(now)
-        return Permit(scope, resource, urgent, now)
+        return Permit(scope, resource, urgent, now, now, now)
 
     async def acquire(
         self,
@@ -102,7 +102,8 @@ class RequestLimiter:
         if self._closed:
             raise client_closed()
         loop = asyncio.get_running_loop()
-        permit = Permit(scope, resource, urgent, loop.time())
+        now = loop.time()
+        permit = Permit(scope, resource, urgent, now, now, now)
         queue = self._resource_queues.get(resource, self._shared_queue)
         waiter = Waiter(permit, queue, loop.create_future())
         queue.waiters.push(scope, waiter, urgent=urgent)
@@ -157,13 +158,6 @@ class RequestLimiter:
             waiters = (self._resource_queues.get(permit.resource) or self._shared_queue).waiters
             waiters.add_cost(permit.scope, size / BYTES_PER_TURN, urgent=permit.urgent)
 
-    def on_success(self, permit: Permit) -> None:
-        """Learn that a request was not throttled."""
-        self.quota.on_success(permit.received_at, sent=permit.sent_at)
-        queue = self._resource_queues.get(permit.resource) if self._resource_queues else None
-        if queue is not None and queue.quota is not None:
-            queue.quota.on_success(permit.received_at, sent=permit.sent_at)
-
     def on_throttled(
         self, permit: Permit, *, retry_after: float | None, per_resource: bool, too_concurrent: bool
     ) -> float:
@@ -182,9 +176,14 @@ class RequestLimiter:
         """Learn that no response came in time."""
         self.limit.concurrency.on_timeout(asyncio.get_running_loop().time(), sent=permit.sent_at)
 
-    def release(self) -> None:
-        """Give back the permit of a request that is over, and let the next go."""
-        self.limit.release()
+    def release(self, succeeded: Permit | None = None) -> None:
+        """Give back the permit of a request that is over, and let the next go; learn from one that *succeeded*."""
+        if succeeded is not None:  # it was not throttled
+            self.quota.on_success(succeeded.received_at, sent=succeeded.sent_at)
+            queue = self._resource_queues.get(succeeded.resource) if self._resource_queues else None
+            if queue is not None and queue.quota is not None:
+                queue.quota.on_success(succeeded.received_at, sent=succeeded.sent_at)
+        self.limit.in_flight -= 1
         if self.waiting:
             self._grant_permits()
 

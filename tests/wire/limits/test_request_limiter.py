@@ -253,7 +253,7 @@ async def test_whoever_waits_behind_others_that_succeed_waits_on() -> None:
     for _ in range(5):
         await asyncio.sleep(6)
         limiter.on_response(permit, 10, None)
-        limiter.on_success(permit)
+        limiter.quota.on_success(permit.received_at, sent=permit.sent_at)
     assert not waiting.done()
 
     limiter.release()

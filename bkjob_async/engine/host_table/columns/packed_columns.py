@@ -34,7 +34,12 @@ from bkjob_async.engine.host_table.columns.byte_columns import (
     marked,
     picked,
 )
-from bkjob_async.engine.host_table.columns.id_lookup import ListedOrder, column_at, places_if_sorted
+from bkjob_async.engine.host_table.columns.id_lookup import (
+    ListedOrder,
+    column_at,
+    pack_ids,
+    places_if_sorted,
+)
 from bkjob_async.engine.host_table.columns.plain_columns import StatusUpdate
 
 LARGEST_SHORT = (1 << 32) - 1
@@ -224,9 +229,10 @@ class PackedColumns(Struct, eq=False, gc=False):
         """Return the status that the host at *place* had before."""
         return self._cells[self._statuses_at + len(self) + place]
 
-    def has_statuses(self, smalls: bytes) -> bool:
-        """Return whether these are the statuses of all hosts in this order."""
-        return self.statuses() == smalls
+    def are(self, ids: Sequence[int | None], smalls: bytes) -> bool:
+        """Return whether these are the names and the statuses of all hosts in this order."""
+        packed = pack_ids(ids)
+        return packed is not None and self.has_packed_names(packed) and self.statuses() == smalls
 
     def has_status(self, small: int) -> bool:
         """Return whether any host has this status."""

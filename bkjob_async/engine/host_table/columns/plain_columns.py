@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import cast
 
 from msgspec import Struct
 
@@ -137,9 +138,15 @@ class PlainColumns(Struct, eq=False, gc=False):
         """Return the status that the host at *place* had before."""
         return self._cells[len(self) + place]
 
-    def has_statuses(self, smalls: bytes) -> bool:
-        """Return whether these are the statuses of all hosts in this order."""
-        return len(smalls) == len(self) and self._cells.startswith(smalls)
+    def are(self, ids: Sequence[int | None], smalls: bytes) -> bool:
+        """Return whether these are the names and the statuses of all hosts in this order."""
+        cells, size = self._cells, len(smalls)
+        if len(cells) != size * (26 if self._has_addresses else 18) or not cells.startswith(smalls):
+            return False
+        try:
+            return cells.startswith(array("Q", cast("Sequence[int]", ids)).tobytes(), NAMES * size)
+        except (TypeError, OverflowError):  # one is None, or no number of 64 bits
+            return False
 
     def has_status(self, small: int) -> bool:
         """Return whether any host has this status."""

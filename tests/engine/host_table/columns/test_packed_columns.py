@@ -42,7 +42,7 @@ def contents(columns: PlainColumns | PackedColumns) -> tuple[object, ...]:
         [bytes(columns.befores()), bytes([columns.before(place) for place in places])],
         list(columns.sequences()),
         [columns.has_addresses, columns.has_packed_names(columns.names().tobytes())],
-        [columns.has_statuses(bytes(columns.statuses())), *map(columns.has_status, range(6))],
+        [columns.are(columns.names(), bytes(columns.statuses())), *map(columns.has_status, range(6))],
     )
 
 
