@@ -78,6 +78,13 @@ class Dialect(Protocol):
     def decode_poll(
         self, operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows | None = None
     ) -> StepPollView: ...
+    @overload
+    def decode_poll(
+        self,
+        operation: GetJobInstanceStatus | GetStepInstanceStatus,
+        response: HttpResponse,
+        known: KnownRows | None = None,
+    ) -> JobPollView | StepPollView: ...
 
 
 @frozen
@@ -253,6 +260,13 @@ class TableDialect:
     def decode_poll(
         self, operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows | None = None
     ) -> StepPollView: ...
+    @overload
+    def decode_poll(
+        self,
+        operation: GetJobInstanceStatus | GetStepInstanceStatus,
+        response: HttpResponse,
+        known: KnownRows | None = None,
+    ) -> JobPollView | StepPollView: ...
     def decode_poll(
         self,
         operation: GetJobInstanceStatus | GetStepInstanceStatus,
