@@ -21,6 +21,7 @@ from bkjob_async.dialects.esb.job_responses import (
     read_step_status,
 )
 from bkjob_async.dialects.esb.job_stored_items import CALLS as STORED_ITEM_CALLS
+from bkjob_async.dialects.gateway.v3_requests import parameters_of
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
@@ -52,7 +53,7 @@ CAPABILITIES = Capabilities(
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
         "GET",
-        requests.job_only_parameters,
+        parameters_of(),
         read_job_status,
         read_strict=read_job_status_strictly,
         read_poll=read_job_poll,
@@ -60,10 +61,10 @@ CALLS: Calls = {
     GetStepInstanceStatus: Call(
         "POST", requests.step_status_parameters, read_step_status, read_poll=read_step_poll
     ),
-    GetJobInstanceLog: Call("GET", requests.job_only_parameters, read_job_logs),
-    GetJobInstanceGlobalVarValue: Call("GET", requests.job_only_parameters, read_variables),
-    OperateStepInstance: Call("POST", requests.operate_step_parameters, read_operation_accepted),
-    OperateJobInstance: Call("POST", requests.operate_job_parameters, read_operation_accepted),
+    GetJobInstanceLog: Call("GET", parameters_of(), read_job_logs),
+    GetJobInstanceGlobalVarValue: Call("GET", parameters_of(), read_variables),
+    OperateStepInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),
+    OperateJobInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),
     ExecuteJobPlan: Call(
         "POST", requests.execute_job_parameters, read_job_launch, platform_name="execute_job"
     ),

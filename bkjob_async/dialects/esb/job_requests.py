@@ -8,11 +8,9 @@ from bkjob_async.dialects.common.dialect import refuse_options
 from bkjob_async.dialects.common.hosts import address_parameters, refuse_containers
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
+from bkjob_async.dialects.gateway.v3_requests import ref_parameters
 from bkjob_async.model.operations.base import (
-    GetJobInstanceStatus,
     GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
 )
 from bkjob_async.model.operations.codes import FileSourceType
 from bkjob_async.model.operations.launches import (
@@ -24,9 +22,8 @@ from bkjob_async.model.operations.launches import (
     GlobalVar,
     PushConfigFile,
 )
-from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
 from bkjob_async.model.operations.targets import Targets
-from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType
+from bkjob_async.model.refs import HostKey, Scope, ScopeType
 
 
 def scope_parameters(scope: Scope) -> dict[str, Any]:
@@ -41,40 +38,13 @@ def scope_parameters(scope: Scope) -> dict[str, Any]:
     return {"bk_biz_id": scope.id, **named} if is_known else named
 
 
-def job_parameters(ref: JobRef) -> dict[str, Any]:
-    """Return the parameters that name a job."""
-    return {"job_instance_id": ref.job_instance_id}
-
-
-def job_only_parameters(
-    operation: GetJobInstanceStatus | GetJobInstanceLog | GetJobInstanceGlobalVarValue,
-) -> dict[str, Any]:
-    """Return the parameters of an operation on a job alone; responses always have host rows."""
-    return job_parameters(operation.ref)
-
-
 def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
     """Return what `get_step_instance_status` takes, flat and nested.
 
     The documented component reads a nested `params`, the backend that replaced it reads the same keys flat.
     """
-    ref = operation.ref
-    ids = {"job_instance_id": ref.job_instance_id, "step_instance_id": ref.step_instance_id}
+    ids = ref_parameters(operation.ref)
     return {**ids, "params": ids}
-
-
-def operate_step_parameters(operation: OperateStepInstance) -> dict[str, Any]:
-    """Return what `operate_step_instance` takes."""
-    return {
-        **job_parameters(operation.ref.job),
-        "step_instance_id": operation.ref.step_instance_id,
-        "operation_code": operation.operation_code,
-    }
-
-
-def operate_job_parameters(operation: OperateJobInstance) -> dict[str, Any]:
-    """Return what `operate_job_instance` takes."""
-    return {**job_parameters(operation.ref), "operation_code": operation.operation_code}
 
 
 # Launches -----------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from bkjob_async.dialects.gateway.v3_launch_requests import (
 from bkjob_async.dialects.gateway.v3_requests import (
     LOG_HOSTS_V3,
     check_host_count,
-    job_parameters,
-    step_parameters,
+    parameters_of,
+    ref_parameters,
 )
 from bkjob_async.dialects.gateway.v4_responses import read_job_poll, read_job_status
 from bkjob_async.errors import UsageError
@@ -41,16 +41,6 @@ HOST = 1
 
 
 # Agent tasks --------------------------------------------------------------------------------------
-
-
-def gse_task_parameters(operation: QueryGseTask) -> dict[str, Any]:
-    """Return what `query_gse_task` takes: a step by its id alone."""
-    return {"step_instance_id": operation.step_instance_id}
-
-
-def gse_job_parameters(operation: QueryJobInstance) -> dict[str, Any]:
-    """Return what `query_job_instance` takes."""
-    return {"gse_task_id": operation.gse_task_id}
 
 
 def read_gse_tasks(_operation: QueryGseTask, envelope: JsonObject) -> tuple[GseTask, ...]:
@@ -107,7 +97,7 @@ def host_context_parameters(operation: GetScriptTaskContext | GetFileTaskContext
     """Return what both requests about one host take."""
     kind, number = execute_object_id(operation.host)
     return {
-        **step_parameters(operation.ref),
+        **ref_parameters(operation.ref),
         "execute_count": operation.execute_count,
         "batch": operation.batch,
         "execute_object_type": kind,
@@ -187,20 +177,12 @@ def pipeline_file_parameters(operation: BkciPluginFastTransferFile) -> dict[str,
     }
 
 
-def pipeline_status_parameters(operation: BkciPluginGetJobInstanceStatus) -> dict[str, Any]:
-    """Return what `bkci_plugin_get_job_instance_status` takes."""
-    return {
-        **job_parameters(operation.ref),
-        "include_execute_object_task_result": operation.return_ip_result,
-    }
-
-
 def pipeline_log_parameters(operation: BkciPluginBatchGetJobInstanceExecuteObjectLog) -> dict[str, Any]:
     """Return what `bkci_plugin_batch_get_job_instance_execute_object_log` takes: ids, as text."""
     check_host_count(operation.hosts, LOG_HOSTS_V3)
     named = [execute_object_id(host) for host in operation.hosts]
     objects = [{"type": kind, "resource_id": str(number)} for kind, number in named]
-    return {**step_parameters(operation.ref), "execute_object_list": objects}
+    return {**ref_parameters(operation.ref), "execute_object_list": objects}
 
 
 UPLOADS: Calls = {
@@ -209,12 +191,16 @@ UPLOADS: Calls = {
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
     GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls, paths="system"),
-    QueryGseTask: Call("GET", gse_task_parameters, read_gse_tasks, paths="system"),
-    QueryJobInstance: Call("GET", gse_job_parameters, read_one_gse_task, paths="system"),
+    QueryGseTask: Call("GET", parameters_of("step_instance_id"), read_gse_tasks, paths="system"),
+    QueryJobInstance: Call("GET", parameters_of("gse_task_id"), read_one_gse_task, paths="system"),
     BkciPluginFastExecuteScript: Call("POST", pipeline_script_parameters, read_job_launch, paths="system"),
     BkciPluginFastTransferFile: Call("POST", pipeline_file_parameters, read_job_launch, paths="system"),
     BkciPluginGetJobInstanceStatus: Call(
-        "POST", pipeline_status_parameters, read_job_status, read_poll=read_job_poll, paths="system"
+        "POST",
+        parameters_of(include_execute_object_task_result="return_ip_result"),
+        read_job_status,
+        read_poll=read_job_poll,
+        paths="system",
     ),
     BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(
         "POST", pipeline_log_parameters, read_host_logs, paths="system"

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bkjob_async.dialects.common.hosts import address_parameters, host_list_parameters
 from bkjob_async.errors import UsageError
-from bkjob_async.model.operations.base import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-)
 from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
-    GetJobInstanceGlobalVarValue,
     GetJobInstanceIpLog,
     GetJobInstanceList,
-    GetStepInstanceDetail,
 )
-from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
+from bkjob_async.model.refs import HostKey, Ref, Scope, ScopeType, StepRef
 
 # The platform's own bounds on one request for logs.
 LOG_HOSTS_V3 = 500
@@ -42,58 +34,25 @@ def scope_parameters_esb(scope: Scope) -> dict[str, Any]:
     return {"bk_biz_id": scope.id, **named} if scope.type is ScopeType.BIZ else named
 
 
-def job_parameters(ref: JobRef) -> dict[str, Any]:
-    """Return the parameters that name a job."""
-    return {"job_instance_id": ref.job_instance_id}
+def ref_parameters(ref: Ref) -> dict[str, Any]:
+    """Return the parameters that name a job or a step."""
+    named = {"job_instance_id": ref.job.job_instance_id}
+    return {**named, "step_instance_id": ref.step_instance_id} if isinstance(ref, StepRef) else named
 
 
-def step_parameters(ref: StepRef) -> dict[str, Any]:
-    """Return the parameters that name a step."""
-    return {**job_parameters(ref.job), "step_instance_id": ref.step_instance_id}
+def parameters_of(*same: str, **renamed: str) -> Callable[[Any], dict[str, Any]]:
+    """Return what encodes an operation: the job or step that it names, if any, and some of its fields.
 
+    The platform has the fields *same* under the same names; *renamed* maps its names to those of other fields.
+    """
+    sent = {name: name for name in same} | renamed
 
-def job_only_parameters(operation: GetJobInstanceGlobalVarValue) -> dict[str, Any]:
-    """Return what an operation takes that knows nothing but a job."""
-    return job_parameters(operation.ref)
+    def parameters(operation: Any) -> dict[str, Any]:
+        ref: Ref | None = getattr(operation, "ref", None)
+        named = {} if ref is None else ref_parameters(ref)
+        return named | {name: getattr(operation, field) for name, field in sent.items()}
 
-
-def step_only_parameters(operation: GetStepInstanceDetail) -> dict[str, Any]:
-    """Return what an operation takes that knows nothing but a step."""
-    return step_parameters(operation.ref)
-
-
-def job_status_parameters(operation: GetJobInstanceStatus) -> dict[str, Any]:
-    """Return what `get_job_instance_status` takes."""
-    return {**job_parameters(operation.ref), "return_ip_result": operation.return_ip_result}
-
-
-def job_status_v4_parameters(operation: GetJobInstanceStatus) -> dict[str, Any]:
-    """Return what `get_job_instance_status` takes in version 4."""
-    return {**job_parameters(operation.ref), "return_execute_object_result": operation.return_ip_result}
-
-
-def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
-    """Return what `get_step_instance_status` takes."""
-    return {
-        **step_parameters(operation.ref),
-        "execute_count": operation.execute_count,
-        "batch": operation.batch,
-        "max_host_num_per_group": operation.max_host_num_per_group,
-        "keyword": operation.keyword,
-        "search_ip": operation.search_ip,
-        "status": operation.status,
-        "tag": operation.tag,
-    }
-
-
-def operate_step_parameters(operation: OperateStepInstance) -> dict[str, Any]:
-    """Return what `operate_step_instance` takes."""
-    return {**step_parameters(operation.ref), "operation_code": operation.operation_code}
-
-
-def operate_job_parameters(operation: OperateJobInstance) -> dict[str, Any]:
-    """Return what `operate_job_instance` takes."""
-    return {**job_parameters(operation.ref), "operation_code": operation.operation_code}
+    return parameters
 
 
 def host_log_parameters(operation: GetJobInstanceIpLog) -> dict[str, Any]:
@@ -101,13 +60,13 @@ def host_log_parameters(operation: GetJobInstanceIpLog) -> dict[str, Any]:
     host = operation.host
     host_list_parameters((host,))
     named = {"bk_host_id": host.bk_host_id} if host.bk_host_id is not None else address_parameters(host)
-    return {**step_parameters(operation.ref), **named}
+    return {**ref_parameters(operation.ref), **named}
 
 
 def host_logs_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
     """Return what `batch_get_job_instance_ip_log` takes."""
     check_host_count(operation.hosts, LOG_HOSTS_V3)
-    return {**step_parameters(operation.ref), **host_list_parameters(operation.hosts)}
+    return {**ref_parameters(operation.ref), **host_list_parameters(operation.hosts)}
 
 
 def host_logs_v4_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
@@ -115,10 +74,10 @@ def host_logs_v4_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, An
     check_host_count(operation.hosts, LOG_HOSTS_V4)
     ids = [host.container_id for host in operation.hosts]
     if not any(number is not None for number in ids):
-        return {**step_parameters(operation.ref), **host_list_parameters(operation.hosts)}
+        return {**ref_parameters(operation.ref), **host_list_parameters(operation.hosts)}
     if None in ids:
         raise UsageError("ask for the logs of hosts and of containers separately")
-    return {**step_parameters(operation.ref), "container_id_list": ids}
+    return {**ref_parameters(operation.ref), "container_id_list": ids}
 
 
 def check_host_count(hosts: Sequence[HostKey], most: int) -> None:

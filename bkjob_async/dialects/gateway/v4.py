@@ -26,7 +26,7 @@ CAPABILITIES = Capabilities(
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
         "GET",
-        requests.job_status_v4_parameters,
+        requests.parameters_of(return_execute_object_result="return_ip_result"),
         read_job_status,
         read_strict=read_job_status_strictly,
         read_poll=read_job_poll,
