@@ -10,9 +10,8 @@ from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
 from bkjob_async.dialects.gateway.v3_launch_requests import (
     common_script_parameters,
-    file_source_parameters,
+    common_transfer_parameters,
     object_targets,
-    rolling_parameters,
 )
 from bkjob_async.dialects.gateway.v3_requests import (
     LOG_HOSTS_V3,
@@ -160,21 +159,8 @@ def pipeline_script_parameters(operation: BkciPluginFastExecuteScript) -> dict[s
 def pipeline_file_parameters(operation: BkciPluginFastTransferFile) -> dict[str, Any]:
     """Return what `bkci_plugin_fast_transfer_file` takes."""
     refuse_options(operation.name, start_task=operation.start_task)
-    return {
-        "task_name": operation.task_name,
-        "file_source_list": [file_source_parameters(source) for source in operation.sources],
-        "file_target_path": operation.file_target_path,
-        "file_target_name": operation.file_target_name,
-        "account_alias": operation.account_alias,
-        "account_id": operation.account_id,
-        "execute_object": pipeline_target_parameters(operation.targets),
-        "callback_url": operation.callback_url,
-        "upload_speed_limit": operation.upload_speed_limit,
-        "download_speed_limit": operation.download_speed_limit,
-        "timeout": operation.timeout,
-        "transfer_mode": operation.transfer_mode,
-        "rolling_config": rolling_parameters(operation.rolling_config),
-    }
+    targets = pipeline_target_parameters(operation.targets)
+    return {**common_transfer_parameters(operation), "execute_object": targets}
 
 
 def pipeline_log_parameters(operation: BkciPluginBatchGetJobInstanceExecuteObjectLog) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from bkjob_async.model.operations.launches import (
     PushConfigFile,
     RollingConfig,
     ScriptFields,
+    TransferFields,
 )
 from bkjob_async.model.operations.targets import Targets
 
@@ -223,6 +224,11 @@ def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
 
 def fast_transfer_file_parameters(operation: FastTransferFile) -> dict[str, Any]:
     """Return what `fast_transfer_file` takes."""
+    return {**common_transfer_parameters(operation), "target_server": target_server(operation.targets)}
+
+
+def common_transfer_parameters(operation: TransferFields) -> dict[str, Any]:
+    """Return what operations that transfer files take, without their targets."""
     return {
         "file_source_list": [file_source_parameters(source) for source in operation.sources],
         "file_target_path": operation.file_target_path,
@@ -237,7 +243,6 @@ def fast_transfer_file_parameters(operation: FastTransferFile) -> dict[str, Any]
         "callback_url": operation.callback_url,
         "rolling_config": rolling_parameters(operation.rolling_config),
         "start_task": operation.start_task,
-        "target_server": target_server(operation.targets),
     }
 
 
