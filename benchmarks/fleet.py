@@ -35,7 +35,6 @@ class CountingTransport(AiohttpTransport):
     """The usual transport, which counts requests by kind."""
 
     def __init__(self) -> None:
-        """Start at zero."""
         super().__init__()
         self.requests: Counter[str] = Counter()
 

@@ -137,7 +137,6 @@ class LocalTransport:
     """
 
     def __init__(self, latency: float) -> None:
-        """Prepare the responses."""
         self.latency = latency
         self._requests = 0
         self._job, self._step = json_response(job_body()), json_response(step_body(1))

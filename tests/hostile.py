@@ -139,7 +139,6 @@ class HostileServer:
     """Does the same *deed* to every request; counts nothing, keeps nothing."""
 
     def __init__(self) -> None:
-        """Be good at first."""
         self.deed = "good"
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -84,7 +84,6 @@ class Recorder:
     """Records the calls between `start` and `stop`."""
 
     def __init__(self) -> None:
-        """Begin without calls."""
         self._calls: list[Called] = []
 
     def start(self) -> None:

@@ -81,7 +81,6 @@ class LargeSteps:
     """What the server knows, and what it answers."""
 
     def __init__(self, hosts: int, failing: float) -> None:
-        """Prepare all rows."""
         self._steps = {number: LargeStep.of(number, hosts, failing) for number in range(1, STEPS + 1)}
         self._begun: dict[int, float] = {}
 

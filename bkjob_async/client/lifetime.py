@@ -12,7 +12,6 @@ class Lifetime:
     """The state of a client, shared by all its views: new, open or closed."""
 
     def __init__(self) -> None:
-        """Begin in this process, without an event loop."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
         self._closed = False

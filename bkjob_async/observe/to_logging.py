@@ -50,7 +50,6 @@ class Log:
     """
 
     def __init__(self) -> None:
-        """Begin with nothing logged."""
         self._warned_at: dict[str, float] = {}
 
     def writes(self, kind: type[Observation]) -> bool:

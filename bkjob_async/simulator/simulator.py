@@ -45,7 +45,6 @@ class Simulator:
         rate_limit: RateLimit | None = None,
         begins: datetime | None = None,
     ) -> None:
-        """Create the world and its platform."""
         chosen = scenario_by_name(scenario) if isinstance(scenario, str) else scenario
         default = chosen.delays if chosen is not None else None
         epoch_ms = EPOCH_MS if begins is None else round(begins.timestamp() * 1000)

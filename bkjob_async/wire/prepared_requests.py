@@ -53,7 +53,6 @@ class PreparedRequestCache:
     __slots__ = ("_credentials", "_headers", "_kept", "_sign", "_templates")
 
     def __init__(self, sign: Callable[[Operation[Any], Credentials], HttpRequest]) -> None:
-        """Keep nothing yet."""
         self._sign = sign
         self._kept: BoundedCache[int, PreparedRequest] = BoundedCache(CACHE_SIZE)
         self._templates = RequestTemplates()

@@ -27,7 +27,6 @@ class TimeoutManager:
     __slots__ = ("_running", "_timer")
 
     def __init__(self) -> None:
-        """Run no timeout yet."""
         self._running: set[RequestTimeout] = set()
         self._timer: asyncio.TimerHandle | None = None
 

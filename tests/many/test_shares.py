@@ -14,7 +14,6 @@ class SharedBudget:
     """A store, and runners that exchange with it in any order; the answer to one of them may be lost."""
 
     def __init__(self, shards: int, rate: float = 100.0) -> None:
-        """Begin with shards that never had a runner."""
         self.rate = rate
         self.runners = [RequestShare(total_rate=rate, shards=shards) for _ in range(shards)]
         self.targets = [0] * shards

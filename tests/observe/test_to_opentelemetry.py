@@ -33,7 +33,6 @@ class Exported:
     """Providers whose spans and metrics are kept in memory."""
 
     def __init__(self) -> None:
-        """Make the providers."""
         self._spans = InMemorySpanExporter()
         self.tracers = TracerProvider()
         self.tracers.add_span_processor(SimpleSpanProcessor(self._spans))

@@ -13,7 +13,6 @@ class Gauge:
     """The gauge of the docstring, whose own lines are run with the other examples; here for targets that change."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.steps: dict[bkjob.StepRef, Counter[bkjob.Phase]] = defaultdict(Counter)
 
     def count(self, event: bkjob.Event) -> None:

@@ -38,7 +38,6 @@ class FleetFacts:
     __slots__ = ("_signals", "durations", "terms", "time")
 
     def __init__(self) -> None:
-        """Begin before the first record."""
         self.terms: list[Term] = []
         self.time = 0.0
         self.durations: Mapping[str, Any] | None = None

@@ -56,7 +56,6 @@ class CursorSequence:
     __slots__ = ("last", "name")
 
     def __init__(self, name: str) -> None:
-        """Begin before the first batch."""
         self.name = name
         self.last = 0
 

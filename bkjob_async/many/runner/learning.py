@@ -33,7 +33,6 @@ class DurationExchange:
     """Stores what the *client* of a *shard* learnt, and takes over what other shards learnt better."""
 
     def __init__(self, fleet: Fleet, shard: int, client: JobClient) -> None:
-        """Prepare the first exchange."""
         self._fleet = fleet
         self._shard = shard
         self._client = client

@@ -52,7 +52,6 @@ class World:
         epoch_ms: int = EPOCH_MS,
         at_once: bool = False,
     ) -> None:
-        """Begin without jobs."""
         self.seed = seed
         self.epoch_ms = epoch_ms
         self.jobs: dict[int, Job] = {}

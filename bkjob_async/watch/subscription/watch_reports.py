@@ -15,7 +15,6 @@ class WatchReports:
     __slots__ = ("_number", "_observe", "_opened_at")
 
     def __init__(self, observe: ObserverDispatch, number: int) -> None:
-        """Report to the observers of a client."""
         self._observe = observe
         self._number = number
         self._opened_at = 0.0

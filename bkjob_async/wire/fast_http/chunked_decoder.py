@@ -25,7 +25,6 @@ class ChunkedDecoder:
     __slots__ = ("_count", "_pending", "_remaining", "_trailer_size", "body", "has_surplus", "is_complete")
 
     def __init__(self) -> None:
-        """Expect the first chunk."""
         self.body = BodyBuffer()
         self.is_complete = self.has_surplus = False
         self._pending = b""

@@ -29,7 +29,6 @@ class Reader:
     """What the page's script does with messages."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.rows: dict[str, int] = {}
         self.failures: list[int] = []
         self.id = ""

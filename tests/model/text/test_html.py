@@ -31,7 +31,6 @@ class Tags(HTMLParser):
     """Collects the tags of a page."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         super().__init__()
         self.seen: set[str] = set()
 
