@@ -7,7 +7,7 @@ is the fleet `night/3`, with a term, a head and a log. Beside them the store kee
 * for each shard an *inbox*: entries, as bytes, in the order of their numbers. Whoever adds targets writes there; the append
   that records these targets removes the entry in the same step (`Store.append`);
 * for each shard the figures that its runner reported last;
-* for each shard the durations that its runner learnt, as bytes.
+* for each shard the durations that its runner measured, as bytes.
 """
 
 from __future__ import annotations
@@ -130,11 +130,11 @@ class ShardStore(Protocol):
         ...
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
-        """Store what the runner of a shard learnt, in place of what it had."""
+        """Store the durations that the runner of a shard measured, in place of what it had."""
         ...
 
     async def durations(self, fleet: str, shard: int) -> bytes | None:
-        """Return what the runners of a shard learnt, None for nothing."""
+        """Return the durations that the runners of a shard measured, None for none."""
         ...
 
 

@@ -15,7 +15,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.shards import ShardReply, shard_name
 from bkjob_async.journal.store import Holder
 from bkjob_async.many.fleet import Fleet
-from bkjob_async.many.runner.learning import decoded
+from bkjob_async.many.runner.duration_exchange import decoded
 from bkjob_async.many.runner.shard import ShardEnd, run_shard
 from bkjob_async.simulator.world.plans import (
     FAILS,

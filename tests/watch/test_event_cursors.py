@@ -186,8 +186,8 @@ def test_behind_an_event_that_was_compacted_away_comes_the_newest_of_each_host(
             assert same(rest[0].events, tail)
             joined = [*before, last, *rest[1:]]
         else:
-            told_again = [without(batch, had.events) for batch in rest]
-            joined = [*before, had, *(batch for batch in told_again if batch.events)]
+            repeated = [without(batch, had.events) for batch in rest]
+            joined = [*before, had, *(batch for batch in repeated if batch.events)]
         assert broken_promises(joined, truth=truth_of(world.history())) == []
 
     in_virtual_time(plans, act)
@@ -299,9 +299,9 @@ def test_inside_the_batch_of_a_join_that_was_compacted_away() -> None:
                 in_sync = [event async for event in until_quiet(watch.events(after=batch.events[-1].cursor))]
 
         assert isinstance(batch.events[-1], bkjob.InSync)
-        told_again = [event for event in rest if isinstance(event, bkjob.HostChanged)]
-        assert told_again
-        assert all(event.skipped for event in told_again)
+        repeated = [event for event in rest if isinstance(event, bkjob.HostChanged)]
+        assert repeated
+        assert all(event.skipped for event in repeated)
         assert sum(isinstance(event, bkjob.InSync) for event in rest) == 1
         assert not any(isinstance(event, bkjob.InSync) for event in in_sync)
 

@@ -184,7 +184,7 @@ async def test_hosts_that_stand_once_per_batch_hold_nothing_up(dialect: str) -> 
     job = world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAST,), rolling=rolling),)))
     async with client_of(world, dialect, interval=1.0) as (client, _):
         batches = await watched(client, job)
-        told_at = asyncio.get_running_loop().time()
+        reported_at = asyncio.get_running_loop().time()
 
     assert keeps_its_promise(batches, world)
-    assert told_at - world.history().jobs[job][-1][0] < 5.0
+    assert reported_at - world.history().jobs[job][-1][0] < 5.0

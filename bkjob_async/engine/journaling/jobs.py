@@ -75,7 +75,7 @@ def job_form(job: JobState) -> JobForm:
     )
 
 
-def told_form(job: JobState, sequence: int) -> JobForm:
+def reported_form(job: JobState, sequence: int) -> JobForm:
     """Return what the only watch of a job was given of it, in records up to number *sequence*.
 
     Beside that a state has what settles, and what is left of targets that were dropped.
@@ -86,7 +86,9 @@ def told_form(job: JobState, sequence: int) -> JobForm:
         is_target=job.is_target,
         target_steps=[ref.step_instance_id for ref in job.target_steps],
         signals=signals_of(job),
-        steps=[told_step_form(step) for step in job.steps if job.is_target or step.ref in job.target_steps],
+        steps=[
+            reported_step_form(step) for step in job.steps if job.is_target or step.ref in job.target_steps
+        ],
         sequence=sequence,
     )
     if not job.is_target or announced is None:
@@ -114,7 +116,7 @@ def signals_in(failures: PollFailures) -> Iterator[Event]:
     yield from failures.lost.values()
 
 
-def told_step_form(step: StepState) -> StepForm:
+def reported_step_form(step: StepState) -> StepForm:
     """Return what was reported of a step: not a status that settles, nor an execution of which that is all."""
     announced = step.announced
     if announced is None and not len(step.hosts):

@@ -228,7 +228,7 @@ class DurationTable:
         """Read back what `exported` wrote; raise `UsageError` for anything else."""
         try:
             if data["version"] != VERSION:
-                raise UsageError(f"what was learnt has version {data['version']!r}, not {VERSION}")
+                raise UsageError(f"the durations have version {data['version']!r}, not {VERSION}")
             made = cls(keys=keys)
             made._all = record_from(*data["all"])
             weight, squares = data["within"]
@@ -237,7 +237,7 @@ class DurationTable:
                 key = (Scope.parse(scope), text(job), None if step is None else text(step))
                 made._records[key] = record_from(*figures)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise UsageError("this is not what was learnt and exported before") from error
+            raise UsageError("these are not durations that were exported before") from error
         return made
 
 

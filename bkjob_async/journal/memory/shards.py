@@ -127,11 +127,11 @@ class MemoryShards:
         return {} if known is None else dict(known.failures)
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
-        """Store what the runner of a shard learnt."""
+        """Store the durations that the runner of a shard measured."""
         self._known(fleet).durations[shard] = durations
 
     async def durations(self, fleet: str, shard: int) -> bytes | None:
-        """Return what the runners of a shard learnt, None for nothing."""
+        """Return the durations that the runners of a shard measured, None for none."""
         known = self._fleets.get(fleet)
         return None if known is None else known.durations.get(shard)
 

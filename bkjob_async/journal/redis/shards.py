@@ -222,11 +222,11 @@ class RedisShards:
         return words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
-        """Store what the runner of a shard learnt."""
+        """Store the durations that the runner of a shard measured."""
         await self._client.command("SET", durations_key(shard_name(fleet, shard)), durations)
 
     async def durations(self, fleet: str, shard: int) -> bytes | None:
-        """Return what the runners of a shard learnt, None for nothing."""
+        """Return the durations that the runners of a shard measured, None for none."""
         found: bytes | None = await self._client.command("GET", durations_key(shard_name(fleet, shard)))
         return found
 
@@ -262,7 +262,7 @@ def inbox_key(name: str) -> str:
 
 
 def durations_key(name: str) -> str:
-    """Return the key of what the runners of a shard learnt."""
+    """Return the key of the durations that the runners of a shard measured."""
     return f"{{bkjob:{name}}}:durations"
 
 

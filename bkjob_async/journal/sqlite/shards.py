@@ -117,12 +117,12 @@ class SqliteShards:
         return found
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
-        """Store what the runner of a shard learnt."""
-        await self._write(partial(put_learnt, name=shard_name(fleet, shard), durations=durations))
+        """Store the durations that the runner of a shard measured."""
+        await self._write(partial(put_durations, name=shard_name(fleet, shard), durations=durations))
 
     async def durations(self, fleet: str, shard: int) -> bytes | None:
-        """Return what the runners of a shard learnt, None for nothing."""
-        found: bytes | None = await self._read(partial(read_learnt, name=shard_name(fleet, shard)))
+        """Return the durations that the runners of a shard measured, None for none."""
+        found: bytes | None = await self._read(partial(read_durations, name=shard_name(fleet, shard)))
         return found
 
 
@@ -270,14 +270,14 @@ def read_failures(connection: Connection, fleet: str) -> dict[int, str]:
     return dict(connection.execute("SELECT number, text FROM shard_failure WHERE fleet = ?", (fleet,)))
 
 
-def put_learnt(connection: Connection, name: str, durations: bytes) -> None:
-    """Store what the runner of a shard learnt."""
+def put_durations(connection: Connection, name: str, durations: bytes) -> None:
+    """Store the durations that the runner of a shard measured."""
     if has_tables(connection):
         connection.execute("UPDATE shard SET durations = ? WHERE name = ?", (durations, name))
 
 
-def read_learnt(connection: Connection, name: str) -> bytes | None:
-    """Return what the runners of a shard learnt."""
+def read_durations(connection: Connection, name: str) -> bytes | None:
+    """Return the durations that the runners of a shard measured."""
     if not has_tables(connection):
         return None
     row = connection.execute("SELECT durations FROM shard WHERE name = ?", (name,)).fetchone()

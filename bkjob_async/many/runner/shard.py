@@ -16,8 +16,8 @@ from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.fleet import Fleet, dialect_options
 from bkjob_async.many.inbox import InboxPlace, read_entry
+from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.failures import failures_noted
-from bkjob_async.many.runner.learning import DurationExchange
 from bkjob_async.many.runner.shares import RequestShare
 from bkjob_async.many.settings import FleetSettings, credentials_provider
 from bkjob_async.many.upkeep import WORKS_SECONDS

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts
 from bkjob_async.engine.journaling.forms import JobForm
-from bkjob_async.engine.journaling.jobs import encode_part, parts_of, told_form
+from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_form
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet
@@ -107,7 +107,7 @@ class Checkpoints:
             if job is None:
                 raise StateDiffers
             last_put = self._writer.last_put
-            yield told_form(job, last_put if last_put > sequence else 0)
+            yield reported_form(job, last_put if last_put > sequence else 0)
 
     async def _from_records(self) -> Checkpoint:
         """Return the last checkpoint with the records behind it."""

@@ -31,5 +31,5 @@ class RestoredFleet:
 
     def end_outage(self) -> bool:
         """Return True once if an outage was reported: it is over, or others report it from now on."""
-        was_told, self._outage = self._outage is not None, None
-        return was_told
+        was_reported, self._outage = self._outage is not None, None
+        return was_reported

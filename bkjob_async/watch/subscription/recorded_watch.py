@@ -112,5 +112,5 @@ class RecordedWatch:
         for job in watch.targets.copy_of_jobs():
             refs, state = watch.targets.of(job), self._poller.state(job)
             if refs:
-                is_told = state is not None and not self._delivery.differs(state, refs)
-                yield state if is_told and self._poller.is_only_subscriber(watch, job) else None
+                is_reported = state is not None and not self._delivery.differs(state, refs)
+                yield state if is_reported and self._poller.is_only_subscriber(watch, job) else None

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.engine.journaling.fold import fold
-from bkjob_async.engine.journaling.jobs import encode_part, parts_of, told_form
+from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_form
 from bkjob_async.engine.journaling.records import decode_record
 from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_views import present_targets
@@ -33,7 +33,7 @@ def test_the_records_behind_it_lead_to_the_same_state(
 
     parts = [
         encode_part(fold((), before).facts.part(sequence)),
-        *parts_of(sequence, [told_form(state, last if last > sequence else 0)]),
+        *parts_of(sequence, [reported_form(state, last if last > sequence else 0)]),
     ]
 
     assert reported(parts, records) == reported([], records)

@@ -1,4 +1,4 @@
-"""What a runner learns from other shards: how long runs of a name take."""
+"""Exchange with other shards how long runs of a name take."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shards_to_ask(own: int, shards: int, round_number: int) -> Sequence[int]:
 
 
 class DurationExchange:
-    """Stores what the *client* of a *shard* learnt, and takes over what other shards learnt better."""
+    """Stores the durations that the *client* of a *shard* measured, and takes over those that other shards measured better."""
 
     def __init__(self, fleet: Fleet, shard: int, client: JobClient) -> None:
         self._fleet = fleet
@@ -39,15 +39,17 @@ class DurationExchange:
         self._rounds = 0
 
     async def store(self) -> None:
-        """Store what was learnt; where the store cannot, the next exchange does."""
+        """Store the durations; where the store cannot, the next exchange does."""
         try:
             data = msgspec.msgpack.encode(self._client.export_durations())
             await self._fleet.journal.store.shards.put_durations(self._fleet.name, self._shard, data)
         except JournalError as error:
-            logger.debug("what shard %s/%d learnt was not stored: %s", self._fleet.name, self._shard, error)
+            logger.debug(
+                "the durations of shard %s/%d were not stored: %s", self._fleet.name, self._shard, error
+            )
 
     async def exchange(self) -> None:
-        """Store what was learnt, and take over what some other shards learnt better."""
+        """Store the durations, and take over those that some other shards measured better."""
         await self.store()
         shards = (await self._fleet.settings()).placement.shards
         for other in shards_to_ask(self._shard, shards, self._rounds):
@@ -56,7 +58,9 @@ class DurationExchange:
                 if found is not None:
                     take_durations(self._client, decoded(found))
             except (JournalUnavailable, JournalDamaged, FleetNotFound, UsageError) as error:
-                logger.debug("nothing was learnt from shard %d of %s: %s", other, self._fleet.name, error)
+                logger.debug(
+                    "the durations of shard %d of %s were not read: %s", other, self._fleet.name, error
+                )
             await asyncio.sleep(0)
         self._rounds += 1
 
