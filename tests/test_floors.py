@@ -54,7 +54,7 @@ INNER_HOUSES = {
     "client": [
         {"lifetime", "operation_reports"},
         {"caller"},
-        {"surrounding", "statistics", "runner_access"},
+        {"statistics", "runner_access"},
         {"operations"},
         {"watching"},
         {"shortcuts"},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
+from collections.abc import Callable, Coroutine, Mapping
+from functools import wraps
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from attrs import evolve, field, frozen, validators
 from yarl import URL
@@ -286,3 +287,18 @@ def build(make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     except (TypeError, ValueError) as error:
         reason = error.args[0] if error.args and isinstance(error.args[0], str) else type(error).__name__
         raise UsageError(reason) from error
+
+
+Method = Callable[Concatenate[Caller, P], Coroutine[Any, Any, T]]
+
+
+def surrounded(method: Method[P, T]) -> Method[P, T]:
+    """Let observers surround each call of *method*, which may send several requests, under its name."""
+    verb = method.__name__
+
+    @wraps(method)
+    async def called(client: Caller, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with client._session.observe.around(verb):
+            return await method(client, *args, **kwargs)
+
+    return called

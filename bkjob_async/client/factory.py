@@ -1,4 +1,4 @@
-"""Create a client of its parts."""
+"""Create a client, with the dialect, limits and transport that its options name."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from bkjob_async.client.caller import Caller, build
+from bkjob_async.client.caller import Caller, build, surrounded
 from bkjob_async.client.operations.batch_logs import GatheredLogs, is_same
 from bkjob_async.client.operations.commands import (
     execute_job_plan,
@@ -18,7 +18,6 @@ from bkjob_async.client.operations.queries import (
     get_job_instance_log,
     get_job_instance_status,
 )
-from bkjob_async.client.surrounding import surrounded
 from bkjob_async.client.watching import Deadline, seconds, wait
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import UsageError

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from bkjob_async.client.caller import Caller
-from bkjob_async.client.surrounding import surrounded
+from bkjob_async.client.caller import Caller, surrounded
 from bkjob_async.engine.scheduling.duration_stats import DurationStats
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import (

@@ -1,4 +1,4 @@
-"""The idle connections of a client."""
+"""The connections of a client: new ones, and idle ones that are used again."""
 
 from __future__ import annotations
 
