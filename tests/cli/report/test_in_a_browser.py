@@ -80,7 +80,11 @@ async def test_the_page_prints(tmp_path: Path) -> None:
     async with browser() as running:
         page, _ = await new_page(running, color_scheme="dark")
         await opened(page, tmp_path)
+        await page.set_viewport_size({"width": 688, "height": 1000})  # A4 within its margins
         await page.emulate_media(media="print")
+        display = await page.locator(".steps tr").first.evaluate("row => getComputedStyle(row).display")
+        assert display == "table-row"  # not the narrow layout of a telephone
+        assert await width_beyond(page) <= 0
         paper = await page.evaluate("getComputedStyle(document.body).backgroundColor")
         printed = await page.pdf(prefer_css_page_size=True)
 
