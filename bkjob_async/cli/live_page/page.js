@@ -80,7 +80,7 @@
     item.shown = row;
     const parts = item.parts, total = Object.values(row.hosts).reduce((sum, n) => sum + n, 0);
     setText(parts.sign, SIGNS[row.phase] || "·");
-    parts.sign.className = "sign ink-" + row.phase;
+    parts.sign.className = "sign ink-" + (row.failed && !row.over ? "FAILED" : row.phase);
     setText(parts.title, row.title);
     setText(parts.step, row.step);
     setText(parts.ref, row.title === row.ref ? "" : row.ref);
