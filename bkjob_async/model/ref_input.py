@@ -130,8 +130,10 @@ def _from_link(link: str, default_scope: Scope | None) -> Ref:
     if found is None:
         example = "https://job.example.com/api_execute/100"
         raise UsageError(f"{_shown(place)} is no link to a job or step; such as {example}")
-    steps = parse_qs(query).get(_STEP_IN_QUERY, [])
-    step = found["step"] or (steps[0] if steps and steps[0].isdecimal() else None)
+    steps = parse_qs(query, keep_blank_values=True).get(_STEP_IN_QUERY, [])
+    step = found["step"] or (steps[0] if steps else None)
+    if step is not None and _PLAIN_ID.fullmatch(step) is None:
+        raise UsageError(f"{_shown(place)} names no step in {_STEP_IN_QUERY}, where an id is positive")
     scope = default_scope
     if found["kind"] is not None:
         scope = Scope(found["kind"], int(found["scope"]))

@@ -55,6 +55,10 @@ def test_every_name_of_a_target_is_taken(given: Any, ref: Ref) -> None:
         *(True, 0, -1, 5.0, None, [5], b"5", object()),
         *("", "five", "2:", "2:x", "5/", "2:0", "0", "https://job.example.com/home", "https://[broken"),
         *("https://job.example.com/api_execute/five", HostKey(bk_host_id=5)),
+        *(
+            f"https://job.example.com/api_execute/5?stepInstanceId={step}"
+            for step in ("", "x", "7x", "0", "²")
+        ),
     ],
 )
 def test_anything_else_is_a_usage_error_that_says_what_is_accepted(given: Any) -> None:

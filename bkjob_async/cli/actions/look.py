@@ -27,6 +27,10 @@ class Look:
         end = self.outcome.ends.get(ref)
         return end if isinstance(end, Lost) else None
 
+    def unread(self) -> list[Ref]:
+        """Return the targets that could not be read because of some trouble."""
+        return [ref for ref in self.trouble if self.watch.snapshot(ref) is None and self.lost(ref) is None]
+
 
 class NothingSeen(BkJobError):
     """The platform could not be read."""

@@ -20,7 +20,7 @@ from bkjob_async.cli.watching.failures import results_in
 from bkjob_async.cli.watching.outcome import CONTINUING
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
-from bkjob_async.model.text.printing import printable, tally
+from bkjob_async.model.text.printing import first_of, printable, tally
 
 HEADER = ("TARGET", "STATUS", "HOSTS", "TIME", "STEP", "NAME")
 PLAUSIBLE = timedelta(days=30)
@@ -71,8 +71,9 @@ def expected_end(look: Look, ref: Ref, earlier: DurationTable) -> tuple[float, f
 
 def code_of(look: Look) -> ExitCode:
     """Return 0 when all could be read, and in time."""
-    if look.outcome.lost:
-        write_note(f"not readable: {', '.join(map(str, look.outcome.lost[:5]))}")
+    unread = [*look.outcome.lost, *look.unread()]
+    if unread:
+        write_note(f"not readable: {first_of(unread)}")
         return ExitCode.COULD_NOT_WATCH
     return ExitCode.DEADLINE_PASSED if look.is_late else ExitCode.ALL_SUCCEEDED
 

@@ -27,7 +27,7 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command
-from bkjob_async.model.text.printing import counted
+from bkjob_async.model.text.printing import counted, first_of
 from bkjob_async.watch.stream.readers import events_but_hosts
 from bkjob_async.watch.watch import lazy_batches
 
@@ -132,7 +132,7 @@ class Waiting:
             write_out(str(ends[0]) if len(ends) == 1 else str(self.outcome))
             return self.outcome.exit_code
         is_true = bool(self.fulfilled) if isinstance(self.condition, FirstFailure) else not self.unreachable
-        named = ", ".join(str(ref) for ref in [*(self.fulfilled if is_true else self.unreachable)][:5])
+        named = first_of([*(self.fulfilled if is_true else self.unreachable)])
         state = "is true" if is_true else "cannot become true any more"
         write_out(f"{until} {state} for {counted(len(self.refs), 'target')}: {named}")
         if is_true:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from attrs import field, frozen
 
 from bkjob_async.model.base_error import UsageError
 
+PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 EXAMPLE = """\
 default = "prod"
 
@@ -71,9 +73,9 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        # The text of the error may quote the file.
-        place = getattr(error, "lineno", None)
-        raise UsageError(f"{path} is not TOML" + (f", line {place}" if place else "")) from None
+        # The text of the error may quote the file; the place at its end does not.
+        place = PLACE.search(str(error))
+        raise UsageError(f"{path} is not TOML{place[0] if place else ''}") from None
 
 
 def choose_profile(

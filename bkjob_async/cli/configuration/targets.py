@@ -22,8 +22,14 @@ def targets_argument(*, required: bool = True) -> Callable[[F], F]:
 
 
 def targets_from(words: Sequence[str], scope: Scope | None) -> tuple[Ref, ...]:
-    """Return what *words* name, each once: targets, `@FILE`, `-`; bare ids are in *scope*. Raises `UsageError`."""
-    return tuple(dict.fromkeys(target_from(word, scope) for word in expanded(words)))
+    """Return what *words* name, each once: targets, `@FILE`, `-`; bare ids are in *scope*.
+
+    Raises `UsageError`, also for words that name nothing.
+    """
+    refs = tuple(dict.fromkeys(target_from(word, scope) for word in expanded(words)))
+    if words and not refs:
+        raise UsageError(f"which targets? {' '.join(words)} names none")
+    return refs
 
 
 def target_from(word: str, scope: Scope | None) -> Ref:
@@ -37,12 +43,18 @@ def target_from(word: str, scope: Scope | None) -> Ref:
 
 
 def hosts_from(words: Sequence[str]) -> tuple[HostKey, ...]:
-    """Return the hosts that *words* name, each once: `cloud:ip`, `#id`, several with commas, `@FILE`, `-`."""
+    """Return the hosts that *words* name, each once: `cloud:ip`, `#id`, several with commas, `@FILE`, `-`.
+
+    Raises `UsageError`, also for words that name nothing.
+    """
     names = (name for word in expanded(words) for name in word.split(",") if name)
     try:
-        return tuple(dict.fromkeys(HostKey.parse(name.strip()) for name in names))
+        hosts = tuple(dict.fromkeys(HostKey.parse(name.strip()) for name in names))
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if words and not hosts:
+        raise UsageError(f"which hosts? {' '.join(words)} names none")
+    return hosts
 
 
 def expanded(words: Iterable[str]) -> Iterator[str]:

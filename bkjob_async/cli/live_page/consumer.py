@@ -34,7 +34,7 @@ def announced_page(*, host: str, port: int) -> PageConsumer:
             (bare, port), family=socket.AF_INET6 if ":" in bare else socket.AF_INET
         )
     except (OSError, OverflowError) as error:
-        raise UsageError(f"no page on {host}:{port}: {error}") from None
+        raise UsageError(f"no page on {host}:{port}: {getattr(error, 'strerror', None) or error}") from None
     page = PageConsumer(listening, host)
     if not is_loopback(host):
         write_note(

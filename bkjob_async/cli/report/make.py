@@ -21,7 +21,7 @@ from bkjob_async.cli.report.reading.read_lines import LineReader
 from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.cli.report.writing import check_target, write_report
 from bkjob_async.errors import UsageError
-from bkjob_async.model.text.printing import counted
+from bkjob_async.model.text.printing import counted, first_of
 
 STDIN = "-"
 # How the URL of a journal begins; no file does.
@@ -64,7 +64,9 @@ async def report(
     with without_collection():
         figures = await read_figures(source, title)
         if source.targets and not (figures.job_count or figures.lost):
-            write_note("none of these targets is in it")
+            raise UsageError(
+                f"none of {first_of(sorted(source.targets, reverse=True))} is in the run: no report is written"
+            )
         write_report(written(figures, form), output, overwrite=overwrite)
     return ExitCode.ALL_SUCCEEDED
 

@@ -20,6 +20,7 @@ from bkjob_async import (
     Trouble,
 )
 from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.model.text.printing import first_of
 
 SIGHT = HostChanged | StepChanged | JobChanged | Finished
 # The statuses that wait for a person, and the operation that lets the step go on.
@@ -107,6 +108,5 @@ class Outcome:
         parts = [f"{well} succeeded"]
         for word, refs in (("failed", self.failed), ("lost", self.lost)):
             if refs:
-                shown = ", ".join(str(ref) for ref in refs[:5]) + (", …" if len(refs) > 5 else "")
-                parts.append(f"{len(refs)} {word} ({shown})")
+                parts.append(f"{len(refs)} {word} ({first_of(refs)})")
         return "; ".join(parts)

@@ -90,6 +90,16 @@ def test_status_is_a_line_or_an_object(env: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", ["status", "explain"])
+def test_a_target_that_could_not_be_read_is_no_success(command: str, env: dict[str, str]) -> None:
+    """Whether the platform is away, or refuses this target alone; the reason is written."""
+    away = shell.run(command, JOB, env={**env, "BKJOB_URL": "http://127.0.0.1:1"})
+
+    assert away.returncode == 3
+    assert "Cannot connect to host" in away.stdout + away.stderr
+
+
+@pytest.mark.slow
 def test_what_could_be_read_in_time_is_shown() -> None:
     """The others are said not to be seen, and the exit code is that of a deadline."""
     with shell.simulator("--scenario", "rolling") as url:

@@ -236,6 +236,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
         (["{lines}", "-o", "/nowhere/r.html"], "no folder"),
         (["{lines}", "-o", "/"], "is a folder"),
         (["{empty}"], "no line"),
+        (["{lines}", "2:99", "2:98/1", "-o", "{empty}.xml"], "none of 2:99, 2:98/1 is in"),
     ],
 )
 def test_wrong_usage_names_the_remedy(
@@ -249,6 +250,7 @@ def test_wrong_usage_names_the_remedy(
     assert done.return_value == 2
     assert complaint in done.stderr
     assert "opensesame" not in done.stderr
+    assert not (tmp_path / "empty.xml").exists()
 
 
 def test_damaged_lines_are_counted(lines: Path) -> None:

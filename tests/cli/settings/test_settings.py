@@ -155,9 +155,9 @@ def test_a_secret_in_another_profile_of_the_file_is_refused(tmp_path: Path) -> N
 def test_a_file_that_is_not_toml_is_not_quoted(tmp_path: Path) -> None:
     """The wrong line may hold a secret."""
     path = tmp_path / "config.toml"
-    path.write_text(f"app_secret = {SECRET}\n")
+    path.write_text(f"[profiles.a]\napp_secret = {SECRET}\n")
 
-    with pytest.raises(UsageError, match="is not TOML") as refused:
+    with pytest.raises(UsageError, match=r"is not TOML \(at line 2, column \d+\)$") as refused:
         load_profile(path, None, check_profile)
     assert SECRET not in str(refused.value)
 

@@ -58,6 +58,19 @@ def test_a_file_that_is_not_there_is_named() -> None:
         targets_from(["@/nonexistent"], None)
 
 
+@pytest.mark.parametrize("content", ["", "\n# none\n"])
+def test_a_list_that_names_nothing_is_refused(content: str, tmp_path: Path) -> None:
+    """A pipe whose first command failed would be green, and a launch without hosts a question to the platform."""
+    file = tmp_path / "list"
+    file.write_text(content)
+
+    with pytest.raises(UsageError, match=r"which targets\? @.*list names none"):
+        targets_from([f"@{file}"], TWO)
+    with pytest.raises(UsageError, match=r"which hosts\? @.*list names none"):
+        hosts_from([f"@{file}"])
+    assert (targets_from([], TWO), hosts_from([])) == ((), ())
+
+
 def test_hosts_come_in_lists_and_files(tmp_path: Path) -> None:
     """By address, by cloud and address, by id; each once."""
     file = tmp_path / "hosts"
