@@ -242,7 +242,7 @@ def test_every_file_keeps_to_its_floor(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=where)
-def test_every_file_says_what_lives_there(path: Path) -> None:
+def test_every_file_says_what_is_in_it(path: Path) -> None:
     """A file opens with a docstring and lies at most four levels deep."""
     assert ast.get_docstring(ast.parse(path.read_text()))
     assert len(path.relative_to(PACKAGE).parts) <= 4

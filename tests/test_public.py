@@ -105,7 +105,7 @@ def test_a_client_brings_no_server_and_no_terminal() -> None:
     assert not {"aiohttp.web", "bkjob_async.simulator", *optional} & loaded
 
 
-def test_the_version_is_told_without_http() -> None:
+def test_the_version_is_printed_without_http() -> None:
     """`bkjob --version` is as quick as its answer is short."""
     code = "from bkjob_async.cli.entry import main\nimport sys\nsys.argv = ['bkjob', '--version']\nmain()"
 

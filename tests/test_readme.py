@@ -59,7 +59,7 @@ def test_the_ten_lines_run_as_they_stand() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_every_key_of_every_line_is_told(kind: type) -> None:
+def test_every_key_of_every_line_is_documented(kind: type) -> None:
     """The table of kinds names what a line holds."""
     row = next(line for line in EVENTS.splitlines() if line.startswith(f"| `{kind.kind}`"))  # type: ignore[attr-defined]
     fields = set(kind.__annotations__) - {"kind", "ref", "cursor"}
@@ -67,14 +67,14 @@ def test_every_key_of_every_line_is_told(kind: type) -> None:
     assert fields <= set(re.findall(r"`(\w+)`", row))
 
 
-def test_every_command_is_told() -> None:
+def test_every_command_is_documented() -> None:
     """The table of commands is complete; their options stand on the page about the command line."""
     rows = "\n".join(line for line in README.splitlines() if line.startswith("| `bkjob "))
 
     assert [name for name in COMMANDS if f"`bkjob {name}" not in rows and f"`{name}" not in rows] == []
 
 
-def test_every_exit_code_is_told() -> None:
+def test_every_exit_code_is_documented() -> None:
     """The table of exit codes is complete."""
     table = COMMAND_LINE.partition("| code |")[2].partition("\n\n")[0]
 
@@ -86,6 +86,6 @@ def test_every_exit_code_is_told() -> None:
     } == set(ExitCode)
 
 
-def test_every_dialect_is_told() -> None:
+def test_every_dialect_is_named() -> None:
     """In the last release's lines and in the Chinese half-page."""
     assert all(README.count(f"`{name}`") >= 2 for name in DIALECTS)

@@ -122,7 +122,7 @@ def test_a_wrong_word_about_a_host_is_found(happened: History, codes: tuple[int,
     assert [*disagreements(seen(happened, *codes), happened, happened.jobs)]
 
 
-def test_nothing_told_of_something_that_happened_is_found() -> None:
+def test_nothing_reported_of_something_that_happened_is_found() -> None:
     """Silence is no sample of a story."""
     assert not is_sampled([], [5])
     assert is_sampled([], [])

@@ -46,7 +46,7 @@ def outcome(*events: Event) -> Outcome:
     return found
 
 
-def test_a_json_line_is_the_event_and_when_it_was_told() -> None:
+def test_a_json_line_is_the_event_and_when_it_was_reported() -> None:
     """One line, readable back, Chinese left as it is."""
     line = json_line(SEEN)
 

@@ -152,7 +152,7 @@ def test_the_lines_keep_the_promise_of_the_stream(
     assert broken_promises(batches, truth=truth) == []
 
 
-def test_both_dialects_tell_the_same_end(watched: dict[str, tuple[int, Lines]]) -> None:
+def test_both_dialects_report_the_same_end(watched: dict[str, tuple[int, Lines]]) -> None:
     """Two processes, two languages, one world."""
     ends = []
     for dialect in DIALECTS:

@@ -42,7 +42,7 @@ def test_every_error_says_who_must_act(name: str) -> None:
     assert row == WHO.get(name, "")
 
 
-def test_every_code_is_told() -> None:
+def test_every_code_is_documented() -> None:
     """With the class that it becomes."""
     table = PAGE.partition("## The platform's codes")[2]
     reported = {

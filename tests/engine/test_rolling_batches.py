@@ -116,7 +116,7 @@ def test_who_joins_hears_no_tag_where_none_was_kept() -> None:
     assert event_from_json(event_to_json(unknown)) == unknown
 
 
-def test_where_tags_are_never_told_they_are_not_known() -> None:
+def test_where_tags_are_never_reported_they_are_not_known() -> None:
     """A response without tags does not say that there is none."""
     state = job_state()
     bare = replace(step(2, [Row(status=9, bk_host_id=1, exit_code=0)]), tells_tags=False)

@@ -199,7 +199,7 @@ async def test_a_runner_of_an_earlier_term_tells_nothing(place: Place) -> None:
     assert entry.refused == 1
 
 
-async def test_a_term_that_the_store_lost_is_told_so(place: Place) -> None:
+async def test_a_term_that_the_store_lost_is_reported_as_such(place: Place) -> None:
     """As an append is."""
     store = await created(place)
 

@@ -159,7 +159,7 @@ async def test_too_few_workers_are_an_error_and_just_enough_a_warning(
     assert any("but not without the largest worker, which has 2" in r.getMessage() for r in caplog.records)
 
 
-async def test_a_scheduler_that_is_away_is_tried_again_and_told_of_once(
+async def test_a_scheduler_that_is_away_is_tried_again_and_reported_once(
     tmp_path: Path, on_dask: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fleet may be stopped meanwhile."""

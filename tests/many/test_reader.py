@@ -84,7 +84,7 @@ async def test_one_connection_waits_for_all_shards(redis_server: RedisServer) ->
 
 
 @pytest.mark.looptime
-async def test_a_shard_with_much_to_tell_does_not_keep_others_waiting() -> None:
+async def test_a_shard_with_much_to_report_does_not_keep_others_waiting() -> None:
     """They have their turn after some batches of it."""
     async with fleet_at(f"memory:{uuid4().hex}", 2) as fleet:
         store = fleet.journal.store

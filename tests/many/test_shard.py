@@ -248,7 +248,7 @@ async def test_a_stopped_fleet_that_is_created_again_goes_on() -> None:
         assert await site.is_as_it_was()
 
 
-async def test_a_cancelled_runner_stores_what_it_told_and_leaves_the_shard() -> None:
+async def test_a_cancelled_runner_stores_what_it_reported_and_leaves_the_shard() -> None:
     """As a process does that is told to end."""
     world = World(1)
     async with site_of(world, shards=1) as site:

@@ -222,7 +222,7 @@ def late(*events: Event) -> list[Batch]:
     return stream([*events, InSync()])
 
 
-def test_what_holds_when_a_target_comes_to_be_watched_may_be_told() -> None:
+def test_what_holds_when_a_target_comes_to_be_watched_may_be_reported() -> None:
     """A late watch begins in the second run."""
     batches = late(job(None, 2), host(None, 9, run=1), step(None, 2, run=1))
 
@@ -246,7 +246,7 @@ def test_what_was_so_no_more_when_a_target_came_to_be_watched_is_found(
     assert any(problems in each for each in found)
 
 
-def test_a_target_that_is_watched_anew_is_told_anew_once() -> None:
+def test_a_target_that_is_watched_anew_is_reported_anew_once() -> None:
     """The first sight of a host may come again where its step was dropped meanwhile, and only there."""
     batches = stream([host(None, 5)], [host(None, 7)], [host(None, 7)])
 
@@ -255,7 +255,7 @@ def test_a_target_that_is_watched_anew_is_told_anew_once() -> None:
     assert found == [f"{host(None, 7)} begins at None, the last was 7"]
 
 
-def test_the_end_of_a_step_that_is_added_again_is_told_again_once() -> None:
+def test_the_end_of_a_step_that_is_added_again_is_reported_again_once() -> None:
     """The step's job stayed a target: nothing but how the step ended is new."""
     end = Finished(ref=STEP, result=JobResult(ref=STEP, status=run_status(3), steps=()))
     batches = stream([step(None, 3, over=True), end], [end], [end])

@@ -353,7 +353,7 @@ async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 3.0, 8.0, 20.0])
-async def test_a_step_that_takes_the_place_of_its_job_is_told_once(seconds: float, number: int) -> None:
+async def test_a_step_that_takes_the_place_of_its_job_is_reported_once(seconds: float, number: int) -> None:
     """Its state was given with the job; who follows the step alone is given its end, too."""
     world = World(1)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2), StepPlan(hosts=2, outcomes=(LONG,)))))

@@ -290,7 +290,7 @@ async def test_another_watch_of_the_client_does_not_hide_what_changed() -> None:
     assert all(status.is_finished for status in last.values())
 
 
-async def test_a_store_that_lost_its_newest_records_is_told_again() -> None:
+async def test_a_store_that_lost_its_newest_records_is_reported_again() -> None:
     """The writer takes a new term and stores the newest of what is missing, marked; readers here miss nothing."""
     world, store = World(1), FailingStore()
     job = world.add(SLOW)
@@ -310,7 +310,7 @@ async def test_a_store_that_lost_its_newest_records_is_told_again() -> None:
         assert all(status.is_finished for status in last.values())
 
 
-async def test_what_happens_while_lost_records_are_written_again_is_told_once(
+async def test_what_happens_while_lost_records_are_written_again_is_reported_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The jobs are written in slices, and go on between them: here and in the journal each change comes once."""

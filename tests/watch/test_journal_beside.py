@@ -66,7 +66,7 @@ def parts_of(world: World, job: bkjob.JobRef, what: str) -> list[bkjob.Ref]:
 
 @pytest.mark.parametrize("beside", PARTS)
 @pytest.mark.parametrize("targets", PARTS)
-async def test_an_end_is_told_once(targets: str, beside: str) -> None:
+async def test_an_end_is_reported_once(targets: str, beside: str) -> None:
     """Whatever the other watch follows, and while it waits for steps of the job to settle."""
     world = World(1)
     job = world.add(STUCK)
@@ -103,7 +103,7 @@ async def test_what_has_ended_is_not_lost_later() -> None:
 
 
 @pytest.mark.parametrize("seconds", [16.0, 18.0, 20.0, 22.0, 24.0])
-async def test_the_status_before_is_what_was_told(seconds: float) -> None:
+async def test_the_status_before_is_what_was_reported(seconds: float) -> None:
     """Batches run on the same hosts; where none is listed when the other watch reads the step, it has no host."""
     world, store = World(1), MemoryStore()
     batches = StepPlan(hosts=1, rolling=Rolling(sizes=(1, 1, 1), mode=2, kind=2))

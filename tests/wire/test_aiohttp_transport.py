@@ -180,7 +180,7 @@ async def test_a_host_that_cannot_be_one_is_an_error_of_ours() -> None:
     assert not failed.value.details.sent
 
 
-async def test_a_proxy_that_refuses_does_not_tell_its_password() -> None:
+async def test_a_proxy_that_refuses_does_not_show_its_password() -> None:
     """Not in the error, nor in what stands behind it."""
     no = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     async with raw_server.serving(lambda *_: no) as (proxy, url):
@@ -196,7 +196,7 @@ async def test_a_proxy_that_refuses_does_not_tell_its_password() -> None:
     assert (error.__cause__, error.details.sent) == (None, False)
 
 
-async def test_a_proxy_is_told_who_asks() -> None:
+async def test_a_proxy_is_given_its_credentials() -> None:
     """Over plain HTTP the password goes with the request itself."""
     async with raw_server.serving(lambda *_: raw_server.answer(b"ok", "Connection: close")) as (proxy, url):
         transport = AiohttpTransport(HttpOptions(proxy=f"http://me:pa55word@127.0.0.1:{url.port}"))

@@ -191,7 +191,7 @@ async def test_r_while_the_step_runs_says_that_the_platform_refuses() -> None:
         await shown.until("deploy mail has no failed step")
 
 
-async def test_a_retry_that_the_platform_refuses_is_told() -> None:
+async def test_a_retry_that_the_platform_refuses_is_reported() -> None:
     """With its error; one that was not answered is not sent again."""
     async with board() as shown:
         await shown.until("✗ deploy login")

@@ -178,7 +178,7 @@ def test_a_reader_that_wants_one_line_gets_one(platform: dict[str, str], tmp_pat
         assert "BrokenPipe" not in done.stderr
 
 
-def test_a_full_disk_is_told(platform: dict[str, str]) -> None:
+def test_a_full_disk_is_reported(platform: dict[str, str]) -> None:
     """In one line."""
     with Path("/dev/full").open("w") as full:
         done = shell.ended(shell.start("watch", JOB, env=platform, stdout=full))
@@ -239,7 +239,7 @@ def test_an_operation_without_an_answer_is_not_repeated(platform: dict[str, str]
     assert f"status {ref}/" in done.stderr
 
 
-def test_a_step_that_waits_for_a_person_is_told_and_confirmed() -> None:
+def test_a_step_that_waits_for_a_person_is_reported_and_confirmed() -> None:
     """The command that lets it go on stands in the message."""
     with shell.simulator("--scenario", "manual-confirm", "--speed", "20") as url:
         env = {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2"}

@@ -32,7 +32,7 @@ def table_of(*codes: int) -> HostTable:
         ({9: 2, 11: 1, 7: 2}, None),  # more hosts than there are
     ],
 )
-def test_growth_is_told_where_the_counts_make_sense(
+def test_growth_is_reported_where_the_counts_make_sense(
     counts: dict[int, int], growth: dict[int, int] | None, *, remembered: bool
 ) -> None:
     """Final statuses only grow, all hosts are counted, and nobody begins to wait; remembered counts say the same."""

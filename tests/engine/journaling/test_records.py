@@ -122,7 +122,7 @@ def test_a_newer_record_is_refused() -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 200), st.integers(0, 255))
-def test_damage_is_told_as_such(noise: bytes, place: int, byte: int) -> None:
+def test_damage_is_reported_as_such(noise: bytes, place: int, byte: int) -> None:
     """Whatever the bytes are, the error is typed."""
     batch = Batch(17, LazyEventList([moved(3), InSync(cursor=CURSOR)]), CURSOR)
     data = bytearray(written(batch))

@@ -67,9 +67,7 @@ def test_no_step_is_shorter_than_the_rhythm_or_longer_than_the_cap(
 
 
 @given(AGES, PRICES, st.floats(1.0, 100.0), LAWS)
-def test_a_higher_price_makes_longer_waits(
-    age: float, cost: float, factor: float, law: EndPrediction
-) -> None:
+def test_a_higher_cost_makes_longer_waits(age: float, cost: float, factor: float, law: EndPrediction) -> None:
     """Up to the precision of the search."""
     cheap = PollIntervals().next_wait(age=age, expectation=law, cost=cost, usual=10.0)
     dear = PollIntervals().next_wait(age=age, expectation=law, cost=cost * factor, usual=10.0)

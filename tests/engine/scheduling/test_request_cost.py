@@ -25,7 +25,7 @@ def steps_at(cost: float, hazards: list[float]) -> list[float]:
 
 @example([1.0] * 14, 0.01)
 @given(HAZARDS, st.floats(0.01, 100.0))
-def test_the_price_fits_all_targets_to_the_limit_at_once(hazards: list[float], limit: float) -> None:
+def test_the_cost_fits_all_targets_to_the_limit_at_once(hazards: list[float], limit: float) -> None:
     """Whatever cost the waits were chosen at, the next one fits all, up to the highest cost."""
     cost = RequestCost()
     for step in steps_at(3.0, hazards):

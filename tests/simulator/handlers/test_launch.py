@@ -209,7 +209,7 @@ def test_a_containers_log_is_requested_by_its_id() -> None:
     assert logs["script_step_execute_object_logs"][0]["execute_object"]["container"]["name"] == "app-1"
 
 
-def test_file_logs_tell_uploads_and_downloads() -> None:
+def test_file_logs_show_uploads_and_downloads() -> None:
     """One pair per source file."""
     simulator = Simulator()
     plan = StepPlan(kind=2, hosts=1, content="/data/a,/data/b")
@@ -282,7 +282,7 @@ def test_lists_have_bounds(change: dict[str, Any], code: int) -> None:
     assert body(ask(simulator, "get_job_instance_list", given))["code"] == code
 
 
-def test_variables_are_told() -> None:
+def test_variables_are_reported() -> None:
     """In each dialect's names."""
     simulator = Simulator()
     step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(pinned={0: FAILS, 1: HANGS}),))))[0]

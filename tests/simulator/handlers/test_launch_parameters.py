@@ -213,7 +213,7 @@ def test_every_launch_may_wait_to_be_started(operation: str) -> None:
         ),
     ],
 )
-def test_scopes_are_read_and_told_as_on_the_platform(
+def test_scopes_are_read_and_written_as_on_the_platform(
     given: dict[str, Any], scope: tuple[str, str, int]
 ) -> None:
     """A business id alone is enough, and may be that of a business set; responses have all spellings."""

@@ -89,6 +89,6 @@ def test_usual_times_take_little_room() -> None:
     assert len(packed_times(Times(create_time=begun, start_time=begun))) == 13
 
 
-def test_what_was_told_alike_is_one_object() -> None:
+def test_what_was_reported_alike_is_one_object() -> None:
     """A hundred thousand running steps share their announced state."""
     assert announced_state(2, 0, finished=False) is announced_state(2, 0, finished=False)
