@@ -85,12 +85,21 @@ class WatchRecord:
                 self.miscounted.append(f"{name} counts {counted} at #{batch.sequence}, the watch {truly}")
 
     def told(self) -> dict[bkjob.Ref, tuple[float, bkjob.Event]]:
-        """Return the last word on whether each target is over, and when it was told."""
+        """Return the last word on whether each target is over, and when it was told.
+
+        A reader that fell behind is given the present in place of what it missed, be it that a target was reopened.
+        """
         last: dict[bkjob.Ref, tuple[float, bkjob.Event]] = {}
         for time, batch in zip(self.times, self.batches, strict=True):
             for event in batch.events:
                 if isinstance(event, bkjob.Finished | bkjob.Lost | bkjob.Reopened):
                     last[event.ref] = (time, event)
+                elif (
+                    isinstance(event, bkjob.JobChanged | bkjob.StepChanged)
+                    and event.skipped
+                    and not event.is_finished
+                ):
+                    last.pop(event.ref, None)
         return last
 
 

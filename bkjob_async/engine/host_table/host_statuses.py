@@ -11,6 +11,7 @@ from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.host_table.columns.byte_columns import ByteColumn, picked
 from bkjob_async.engine.host_table.columns.encoding import (
     CODES,
+    FINAL,
     NOT_SEEN,
     OPEN,
     UNENCODABLE,
@@ -73,6 +74,16 @@ class HostStatuses:
     def at(self, places: Sequence[int]) -> bytes:
         """Return the statuses of the hosts at *places* as bytes."""
         return bytes(picked(self._columns.statuses(), places))
+
+    def are_final_otherwise(self, places: Sequence[int], smalls: Sequence[int]) -> bool:
+        """Return whether one of the hosts at *places* has a final status that is another than in *smalls*, as bytes.
+
+        A place of -1 is left out.
+        """
+        return any(
+            before in FINAL and before != small and place >= 0
+            for before, small, place in zip(self.at(places), smalls, places, strict=True)
+        )
 
     def masked(self, codes: Iterable[int]) -> bytearray:
         """Return a byte for each place: the host's status where it is one of *codes*, else 0."""

@@ -130,12 +130,14 @@ class HostTable(Struct, eq=False, gc=False):
         lookup: IdLookup | None = None,
         *,
         complete: bool = True,
+        forward_only: bool = False,
     ) -> ApplyResult:
         """Apply the rows of one response in batch *sequence*, and return what changed.
 
         *with_names* returns a row with all its names, *lookup* finds hosts by id. *complete*: the response was asked for
         all hosts and lists as many as it counts. Rows of a host that stands several times are not always trusted;
-        `repeated_rows` explains this.
+        `repeated_rows` explains this. *forward_only*: where a host has ended with another status than the row has, it has
+        several rows, of which the response lists some; then nothing is changed.
         """
         lists = [group.rows for group in groups if group.rows]
         rows = joined(lists)
@@ -143,6 +145,7 @@ class HostTable(Struct, eq=False, gc=False):
         smalls = small_codes_in(groups)
         self.release_response()
         places: Sequence[int] | None = None
+        is_regular = True
         if complete and not self._irregular.repeated:
             places = (
                 ordered_places(self._columns, ids, rows, lists, lookup)
@@ -153,10 +156,12 @@ class HostTable(Struct, eq=False, gc=False):
             known = self.known_places(ids, rows, lookup)
             places = self._resolve(rows, with_names, complete=complete) if known is None else known
             repeated = self._irregular.repeated or len(set(places)) != len(places)
-            if not complete or repeated or (known is None and -1 in places):
-                return self._apply_some(
-                    places, groups, rows, sequence, complete=complete and lists_all_hosts(groups)
-                )
+            is_regular = complete and not repeated and (known is not None or -1 not in places)
+        if forward_only and self.statuses.are_final_otherwise(places, smalls):
+            return ApplyResult(NO_CHANGES, trusted=False, places=[-1] * len(rows), each_once=False)
+        if not is_regular:
+            is_complete = complete and lists_all_hosts(groups)
+            return self._apply_some(places, groups, rows, sequence, complete=is_complete)
         codes = codes_in(groups) if UNENCODABLE in smalls else None
         return ApplyResult(self._set(places, smalls, codes, rows, sequence), trusted=True, places=places)
 

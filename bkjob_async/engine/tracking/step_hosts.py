@@ -53,7 +53,9 @@ def apply_groups(
     elif not group_poller.begin_round(step.hosts, groups, may_defer=may_defer):
         return []
     if moves is None:
-        taken = step.hosts.apply(groups, stamp.sequence, view.named, group_poller.id_lookup)
+        taken = step.hosts.apply(
+            groups, stamp.sequence, view.named, group_poller.id_lookup, forward_only=True
+        )
         group_poller.record_rows(taken, groups, requested=requested)
         moves = taken.changes
     tag, remaining = "", group_poller.infer_remaining()

@@ -514,6 +514,22 @@ def test_a_row_that_names_nobody_proves_nothing() -> None:
     assert (poller.infer_remaining(), poller.needs_full_read) == (None, True)
 
 
+def test_a_failed_host_in_another_group_is_another_row_of_it() -> None:
+    """A rolling step lists a host once a batch. Counts that are older than the lists do not show that yet."""
+    follower = Follower(guess=True)
+    follower.poll(many(7, [1]) | many(9, [2]) | many(18, range(3, 9)) | many(2, [9]))
+    question = next_request(follower.state, GATEWAY, requests_are_scarce=True)
+    assert isinstance(question, GetStepInstanceStatus)
+    seen = answer(question, many(9, [1, 2]) | many(18, range(3, 9)) | many(2, [9]))
+    assert seen.groups is not None
+    seen.groups[0].rows.append(Row(status=2, bk_host_id=8))
+    events = apply_step(follower.state, seen, at(5.0), read_mode_of(question))
+    plan_follow_ups(follower.state, question, GATEWAY)
+
+    assert not [*LazyEventList(events)]
+    assert follower.state.pending  # the same poll reads all hosts
+
+
 def listing(group: GroupPollView, *rows: Row) -> GroupPollView:
     """Return a group that lists *rows*."""
     return GroupPollView(status=group.status, tag=group.tag, size=group.size, rows=rows)

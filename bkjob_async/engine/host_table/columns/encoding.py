@@ -21,6 +21,7 @@ _SMALL: dict[int, int] = {code: small for small, code in enumerate(CODES) if cod
 UNENCODABLE = 255
 
 OPEN = frozenset(_SMALL[code] for code in UNFINISHED_HOST_CODES)
+FINAL = frozenset(_SMALL[code] for code in HOST_CODES) - OPEN
 
 ADDRESS = 1 << 63
 NON_NUMERIC_ID = 1 << 62
