@@ -150,7 +150,7 @@ def hosts_of(names: bytes, size: int, **columns: object) -> HostsForm:
 
 
 ONE_HOST = (5).to_bytes(4, "little")
-NESTED = msgspec.Raw(b"\x91" * 3000 + b"\xc0")
+NESTED = msgspec.Raw(b"\x91" * 100_000 + b"\xc0")
 STEP_CHANGED = {
     "kind": "step_changed",
     "ref": "2:1/2",
@@ -168,7 +168,7 @@ STEP_CHANGED = {
         pytest.param(record_of(hosts_of(ONE_HOST, 1, tags=[["a"]])), id="a list as a tag"),
         pytest.param(record_of(hosts_of(ONE_HOST, 1, afters={"a": 1})), id="no code"),
         pytest.param(record_of(EventForm(1, {"kind": "in_sync", "nested": NESTED})), id="nested"),
-        pytest.param(b"\x98" * 5000 + b"\xc0", id="nested version"),
+        pytest.param(b"\x98" * 100_000 + b"\xc0", id="nested version"),
         pytest.param(record_of(EventForm(1, {"kind": "resumed", "gap": "long"})), id="no number"),
         pytest.param(record_of(EventForm(1, {**STEP_CHANGED, "after": {"code": "3"}})), id="text as a code"),
         pytest.param(record_of(time=float("inf")), id="no time"),
