@@ -1,4 +1,4 @@
-"""The store at a place."""
+"""Create the store that the URL of a journal names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client in figures."""
+"""The figures of a client: what it watches, polls, queues and holds."""
 
 from __future__ import annotations
 

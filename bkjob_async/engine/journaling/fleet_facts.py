@@ -1,4 +1,4 @@
-"""What a journal keeps of a fleet beside its jobs: its terms, what was learnt, and trouble that no later state repeats."""
+"""What a journal keeps of a fleet beside its jobs: its terms, durations, and trouble that no later state repeats."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Term(Struct, frozen=True, gc=False):
 
 
 class FleetFacts:
-    """The terms of a fleet, the durations that were learnt, and the newest trouble of each target or its end.
+    """The terms of a fleet, the durations that were measured, and the newest trouble of each target or its end.
 
     `durations` is as it was exported; `time` that of the newest record in Unix seconds.
     """

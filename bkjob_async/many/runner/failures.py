@@ -1,4 +1,4 @@
-"""What ended a runner, for those who look at its fleet."""
+"""Store the error that ended a runner, for the status of its fleet."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def failures_noted(store: ShardStore, fleet: str, shard: int) -> AsyncIter
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await store.put_failure(fleet, shard, described(error))
-        except (JournalError, TimeoutError) as untold:
-            logger.debug("what ended shard %s/%d was not stored: %s", fleet, shard, untold)
+        except (JournalError, TimeoutError) as not_stored:
+            logger.debug("what ended shard %s/%d was not stored: %s", fleet, shard, not_stored)
         raise
 
 

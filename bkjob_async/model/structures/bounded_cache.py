@@ -1,4 +1,4 @@
-"""A cache that does not churn when more is asked for than it holds."""
+"""A cache of bounded size that keeps its first values while it is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One piece of work on large responses in one turn of the event loop."""
+"""Spread the work on large responses over turns of the event loop: one response in each."""
 
 from __future__ import annotations
 
