@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -522,7 +523,7 @@ def test_a_failed_host_in_another_group_is_another_row_of_it() -> None:
     assert isinstance(question, GetStepInstanceStatus)
     seen = answer(question, many(9, [1, 2]) | many(18, range(3, 9)) | many(2, [9]))
     assert seen.groups is not None
-    seen.groups[0].rows.append(Row(status=2, bk_host_id=8))
+    cast("list[Row]", seen.groups[0].rows).append(Row(status=2, bk_host_id=8))
     events = apply_step(follower.state, seen, at(5.0), read_mode_of(question))
     plan_follow_ups(follower.state, question, GATEWAY)
 
