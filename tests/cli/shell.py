@@ -29,22 +29,6 @@ def start_words(*arguments: str) -> list[str]:
     return [sys.executable, "-W", "error", "-m", "bkjob_async", *arguments]
 
 
-def start(
-    *arguments: str, env: Mapping[str, str] | None = None, stdout: IO[str] | int = subprocess.PIPE
-) -> Process:
-    """Start `bkjob` with *arguments*, and with credentials unless *env* says otherwise."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("BKJOB_")}
-    return subprocess.Popen(
-        start_words(*arguments),
-        cwd=ROOT,
-        env={**clean, "BKJOB_CONFIG": NO_CONFIG, **(IDENTITY if env is None else env)},
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-
-
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let commands that are started meanwhile notice Ctrl-C.
@@ -56,6 +40,23 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def start(
+    *arguments: str, env: Mapping[str, str] | None = None, stdout: IO[str] | int = subprocess.PIPE
+) -> Process:
+    """Start `bkjob` with *arguments*, and with credentials unless *env* says otherwise."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BKJOB_")}
+    with interruptible():
+        return subprocess.Popen(
+            start_words(*arguments),
+            cwd=ROOT,
+            env={**clean, "BKJOB_CONFIG": NO_CONFIG, **(IDENTITY if env is None else env)},
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -88,23 +88,24 @@ def terminal(
     master, slave = pty.openpty()
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     out = slave if stdout is None else os.open(stdout, os.O_WRONLY | os.O_CREAT)
-    process = subprocess.Popen(
-        shell.start_words(*arguments),
-        cwd=shell.ROOT,
-        env={
-            **clean,
-            "TERM": "xterm-256color",
-            "LC_ALL": "C.UTF-8",
-            "BKJOB_CONFIG": shell.NO_CONFIG,
-            **shell.IDENTITY,
-            **(env or {}),
-        },
-        stdin=slave,
-        stdout=out,
-        stderr=slave,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - Ctrl-C reaches who controls the terminal
-    )
+    with shell.interruptible():
+        process = subprocess.Popen(
+            shell.start_words(*arguments),
+            cwd=shell.ROOT,
+            env={
+                **clean,
+                "TERM": "xterm-256color",
+                "LC_ALL": "C.UTF-8",
+                "BKJOB_CONFIG": shell.NO_CONFIG,
+                **shell.IDENTITY,
+                **(env or {}),
+            },
+            stdin=slave,
+            stdout=out,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - Ctrl-C reaches who controls the terminal
+        )
     os.close(slave)
     if stdout is not None:
         os.close(out)

@@ -197,8 +197,7 @@ def test_an_interruption_says_how_to_go_on(
     number: int, code: int, command: list[str], again: str, slow: dict[str, str]
 ) -> None:
     """The jobs go on; no traceback."""
-    with shell.interruptible():
-        process = shell.start(*command, JOB, env=slow)
+    process = shell.start(*command, JOB, env=slow)
     shell.wait_until_polled(slow["BKJOB_URL"])
     process.send_signal(number)
     done = shell.ended(process)
@@ -360,8 +359,7 @@ app_secret = 'command:["echo", "{shell.SECRET}"]'
 
 def test_ctrl_c_twice_is_quiet_as_well(slow: dict[str, str]) -> None:
     """People press it again."""
-    with shell.interruptible():
-        process = shell.start("watch", JOB, env=slow)
+    process = shell.start("watch", JOB, env=slow)
     shell.wait_until_polled(slow["BKJOB_URL"])
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
@@ -376,8 +374,7 @@ def test_ctrl_c_a_second_time_ends_what_is_stuck() -> None:
     """Such as a command whose reader does not read."""
     with shell.simulator("--scenario", "thousand-small-jobs", "--speed", "20") as url:
         targets = [str(20000000000 + number) for number in range(1, 400)]
-        with shell.interruptible():
-            process = shell.start("watch", "--url", url, "--biz", "2", "--json", *targets)
+        process = shell.start("watch", "--url", url, "--biz", "2", "--json", *targets)
         time.sleep(4.0)  # until the pipe is full
         process.send_signal(signal.SIGINT)
         time.sleep(1.2)
