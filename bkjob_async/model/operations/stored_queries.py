@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
 
 from attrs import field, frozen, validators
 
@@ -22,22 +21,12 @@ from bkjob_async.model.refs import Scope
 LONGEST_PAGE = 1000
 
 
-class ListQuery(Protocol):
-    """A request for one page of a list: *length* items at most, from *start* on."""
+@frozen(kw_only=True)
+class ListQuery:
+    """A request for one page of a list: *length* items at most, 1 to 1000, from *start* on, which counts from 0."""
 
-    @property
-    def start(self) -> int:
-        """The place of the page's first item in the list."""
-        ...
-
-    @property
-    def length(self) -> int:
-        """How many items the page may have, at most 1000."""
-        ...
-
-
-_valid_start = validators.ge(0)
-_valid_length = validators.and_(validators.ge(1), validators.le(LONGEST_PAGE))
+    start: int = field(default=0, validator=validators.ge(0))
+    length: int = field(default=20, validator=validators.and_(validators.ge(1), validators.le(LONGEST_PAGE)))
 
 
 def _has_zone(_operation: object, _attribute: object, value: datetime | None) -> None:
@@ -51,7 +40,7 @@ def _check_version(id: int | None, script_id: str | None, version: str | None) -
 
 
 @frozen(kw_only=True)
-class GetJobTemplateList(Operation[Page[JobTemplate]]):
+class GetJobTemplateList(ListQuery, Operation[Page[JobTemplate]]):
     """Ask for job templates, by part of their name (*item_name*). Documents: `get_job_template_list`.
 
     *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a
@@ -70,12 +59,10 @@ class GetJobTemplateList(Operation[Page[JobTemplate]]):
     last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
     last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
     item_name: str | None = None
-    start: int = field(default=0, validator=_valid_start)
-    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetJobPlanList(Operation[Page[JobPlan]]):
+class GetJobPlanList(ListQuery, Operation[Page[JobPlan]]):
     """Ask for job plans, by part of their name (*item_name*) or template. Documents: `get_job_plan_list`.
 
     *scope* owns the plans, *job_template_id* names their template. *creator* and *last_modify_user* are
@@ -95,8 +82,6 @@ class GetJobPlanList(Operation[Page[JobPlan]]):
     last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
     job_template_id: int | None = None
     item_name: str | None = None
-    start: int = field(default=0, validator=_valid_start)
-    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
@@ -113,7 +98,7 @@ class GetJobPlanDetail(Operation[JobPlan]):
 
 
 @frozen(kw_only=True)
-class GetAccountList(Operation[Page[StoredAccount]]):
+class GetAccountList(ListQuery, Operation[Page[StoredAccount]]):
     """Ask for accounts; *category* is an `AccountCategory`. Documents: `get_account_list`.
 
     *scope* owns the accounts. *account* is the name on the host, *alias* the name on the platform. *start*
@@ -126,12 +111,10 @@ class GetAccountList(Operation[Page[StoredAccount]]):
     category: int | None = None
     account: str | None = None
     alias: str | None = None
-    start: int = field(default=0, validator=_valid_start)
-    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetPublicScriptList(Operation[Page[Script]]):
+class GetPublicScriptList(ListQuery, Operation[Page[Script]]):
     """Ask for public scripts, by part of their name (*item_name*). Documents: `get_public_script_list`.
 
     *script_language* is a `ScriptLanguage`. *start* counts items from 0, and *length* is that of the page.
@@ -141,12 +124,10 @@ class GetPublicScriptList(Operation[Page[Script]]):
 
     item_name: str | None = None
     script_language: int | None = None
-    start: int = field(default=0, validator=_valid_start)
-    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetScriptList(Operation[Page[Script]]):
+class GetScriptList(ListQuery, Operation[Page[Script]]):
     """Ask for the scripts of a scope, by part of their name (*item_name*). Documents: `get_script_list`.
 
     *scope* owns the scripts. *script_language* is a `ScriptLanguage`. *start* counts items from 0, and
@@ -158,12 +139,10 @@ class GetScriptList(Operation[Page[Script]]):
     scope: Scope
     item_name: str | None = None
     script_language: int | None = None
-    start: int = field(default=0, validator=_valid_start)
-    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetPublicScriptVersionList(Operation[Page[ScriptVersion]]):
+class GetPublicScriptVersionList(ListQuery, Operation[Page[ScriptVersion]]):
     """Ask for the versions of a public script. Documents: `get_public_script_version_list`.
 
     *script_id* names the script; *return_script_content* asks for its texts, too. *start* counts items from
@@ -174,12 +153,10 @@ class GetPublicScriptVersionList(Operation[Page[ScriptVersion]]):
 
     script_id: str = field(converter=str)
     return_script_content: bool = False
-    start: int = field(default=0, validator=_valid_start)
-    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetScriptVersionList(Operation[Page[ScriptVersion]]):
+class GetScriptVersionList(ListQuery, Operation[Page[ScriptVersion]]):
     """Ask for the versions of a script. Documents: `get_script_version_list`.
 
     *scope* owns the script, *script_id* names it; *return_script_content* asks for its texts, too. *start*
@@ -191,8 +168,6 @@ class GetScriptVersionList(Operation[Page[ScriptVersion]]):
     scope: Scope
     script_id: str = field(converter=str)
     return_script_content: bool = False
-    start: int = field(default=0, validator=_valid_start)
-    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
@@ -233,7 +208,7 @@ class GetScriptVersionDetail(Operation[ScriptVersion]):
 
 
 @frozen(kw_only=True)
-class GetCronList(Operation[Page[CronJob]]):
+class GetCronList(ListQuery, Operation[Page[CronJob]]):
     """Ask for crons, by name (*item_name*) or status; an *id* makes the platform ignore every other filter.
 
     Documents: `get_cron_list`.
@@ -256,8 +231,6 @@ class GetCronList(Operation[Page[CronJob]]):
     item_name: str | None = None
     id: int | None = None
     status: int | None = None
-    start: int = field(default=0, validator=_valid_start)
-    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
