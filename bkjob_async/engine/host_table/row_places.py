@@ -30,11 +30,12 @@ def known_places(
     """Return the places of *ids*; None where one is unknown, and where the rows have addresses to be learnt."""
     if not ids or (rows[0].ip and not columns.has_addresses):
         return None
-    if lookup is None and RARE_SEARCH * len(ids) < len(columns):
+    size = len(columns)
+    if lookup is None and RARE_SEARCH * len(ids) < size:
         places = [columns.find(number) if is_id(number) else -1 for number in ids]
         return None if -1 in places else places
     if lookup is None:
-        is_kept = MAX_LOOKED_UP_ANEW < len(columns) <= MAX_LOOKED_UP
+        is_kept = MAX_LOOKED_UP_ANEW < size <= MAX_LOOKED_UP
         lookup = lookup_of(columns.packed_names()) if is_kept else IdLookup(columns.names())
     return lookup.places(ids)
 
@@ -47,12 +48,13 @@ def ordered_places(
     lookup: IdLookup | None,
 ) -> Sequence[int] | None:
     """Return the places of rows that list every host once, in an order that makes it easy; None elsewhere."""
-    if len(ids) != len(columns) or MAX_LOOKED_UP_ANEW < len(columns) <= MAX_LOOKED_UP:
+    size = len(columns)
+    if len(ids) != size or MAX_LOOKED_UP_ANEW < size <= MAX_LOOKED_UP:
         return None
     packed = pack_ids(ids)
     if packed is not None and columns.has_packed_names(packed):
         return range(len(ids))
-    if packed is None or len(columns) <= MAX_LOOKED_UP or isinstance(columns, PlainColumns):
+    if packed is None or size <= MAX_LOOKED_UP or isinstance(columns, PlainColumns):
         return None
     if lookup is not None or (rows[0].ip and not columns.has_addresses):
         return None

@@ -23,23 +23,23 @@ class LazyEventList(Sequence[Event]):
 
     `parts` are single events, and one `LazyHostEvents` for each step whose hosts changed. A short list replaces its parts
     by the events once they are made; a long one keeps the parts, so that readers of other targets can skip them whole.
-    `last_index` is the index of the last event of the batch, including events that only other watches were given.
+    `size` is their number, `last_index` is the index of the last event of the batch, including events that only other watches were given.
     """
 
-    __slots__ = ("_events", "_size", "last_index", "parts")
+    __slots__ = ("_events", "last_index", "parts", "size")
 
     def __init__(self, parts: Sequence[BatchPart], *, last_index: int = 0) -> None:
         """Hold *parts* in their order."""
         self.parts = parts
         self.last_index = last_index
-        self._size = event_count(parts)
+        self.size = event_count(parts)
         self._events: tuple[Event, ...] | None = None
 
     def materialize(self) -> tuple[Event, ...]:
         """Return the events as a tuple."""
         if self._events is None:
             self._events = tuple(chain.from_iterable(slices_of(self.parts)))
-            if self._size <= MAX_DROPPED_PARTS:
+            if self.size <= MAX_DROPPED_PARTS:
                 self.parts = self._events
         return self._events
 
@@ -53,7 +53,7 @@ class LazyEventList(Sequence[Event]):
             self._events = tuple(events)
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.materialize())

@@ -133,6 +133,15 @@ class JobState(Struct, eq=False, gc=False):
         """Whether the job itself was announced finished and has not run since."""
         return self.announced is not None and self.announced[2]
 
+    def has_ends(self) -> bool:
+        """Return True if the job itself or any step was announced finished, or a target is lost."""
+        if self.poll_failures.lost or (self.announced is not None and self.announced[2]):
+            return True
+        for step in self.steps:  # noqa: SIM110 - called for every poll with a change, mostly with one
+            if step.announced is not None and step.announced[2]:
+                return True
+        return False
+
     @property
     def lost(self) -> Mapping[Ref, Lost]:
         """The targets that are lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import repeat
 
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, GroupPoller, ReadMode, is_large
@@ -274,6 +275,7 @@ def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:
     return tags
 
 
+@lru_cache(maxsize=1024)  # there are few codes, and each is asked for at every poll with a change
 def is_failure(code: int) -> bool:
     """Return True for the final code of a host that did not succeed."""
     status = host_status(code)

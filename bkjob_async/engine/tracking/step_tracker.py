@@ -179,4 +179,4 @@ def is_final(view: StepPollView, *, job_finished: bool | None) -> bool:
 
 def is_over_with_job(step: StepState, code: int, *, job_finished: bool | None) -> bool:
     """Return True if a step with an open status was announced finished because its job is, and nothing changed."""
-    return step.finished and job_finished is not False and code == step.status_code and code in OPEN_CODES
+    return job_finished is not False and code == step.status_code and code in OPEN_CODES and step.finished

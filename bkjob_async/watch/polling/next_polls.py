@@ -34,12 +34,15 @@ class NextPolls:
             self.workers.schedule(target, self._next_at(target, at.now, asked))
         return True
 
-    def after_poll(self, target: PollTarget, now: float, asked: float, *, published: bool) -> None:
-        """Determine which watches have settled, and schedule the next poll, if any; *asked* is when this one began."""
+    def after_poll(self, target: PollTarget, now: float, asked: float, *, may_settle: bool) -> None:
+        """Determine which watches have settled, and schedule the next poll, if any; *asked* is when this one began.
+
+        *may_settle*: something was published that can settle a target or reopen one, as changes of hosts alone do not.
+        """
         if target.ended:
             expected = self.registry.expects_callbacks(target)
             self.planner.learn(target, now, expects_callbacks=expected)
-        if published or target.operated_at is not None or target in self.registry.rereads.requested:
+        if may_settle or target.operated_at is not None or target in self.registry.rereads.requested:
             self.registry.update_settled(target, now)
             forget_old_operation(target, now)
         if target.group == NO_SUBSCRIBERS:

@@ -12,6 +12,7 @@ from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
 from bkjob_async.engine.tracking.job_tracker import NO_EVENTS, abandon_round, apply_job, apply_step
 from bkjob_async.engine.tracking.next_request import (
@@ -186,7 +187,10 @@ class TargetPoller:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
         self._read_names_later(target)
-        self.next_polls.after_poll(target, at.now, asked, published=bool(events))
+        may_settle = bool(events) and (
+            target.has_ends() or any(not isinstance(event, LazyHostEvents) for event in events)
+        )
+        self.next_polls.after_poll(target, at.now, asked, may_settle=may_settle)
 
     def _read_names_later(self, target: PollTarget) -> None:
         """Read names of many new hosts in slices, so that not all are to be read when the next response comes."""
@@ -234,7 +238,7 @@ class TargetPoller:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
         if target.all_settled(at.now) and not self.registry.awaits_reread(target):
-            self.next_polls.after_poll(target, at.now, asked, published=True)
+            self.next_polls.after_poll(target, at.now, asked, may_settle=True)
             return
         if events:
             self.registry.update_settled(target, at.now)

@@ -348,10 +348,13 @@ class Subscription:
             own.append(InSync(cursor=at.cursor))
             self.stream.in_sync_index = size + event_count(own)
         if shared or own:
-            # The indexes of its own events follow those that all watches share.
-            shared += with_indexes(own, events_before=size)
-            self.event_count += event_count(shared)
-            events = LazyEventList(shared, last_index=size + max(1, event_count(own)))
+            last_index = size + 1
+            if own:
+                # The indexes of its own events follow those that all watches share.
+                shared += with_indexes(own, events_before=size)
+                last_index = size + event_count(own)
+            events = LazyEventList(shared, last_index=last_index)
+            self.event_count += events.size
             batch = Batch(at.sequence, events, at.cursor)
             if self.journal is None:
                 self.stream.append(batch)
