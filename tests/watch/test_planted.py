@@ -251,7 +251,7 @@ def end_with_the_others(patch: Patch) -> None:
     patch.setattr(
         NextPolls,
         "after_poll",
-        lambda self, target, now, asked, **_: after_poll(self, target, now, asked, published=False),
+        lambda self, target, now, asked, **_: after_poll(self, target, now, asked, may_settle=False),
     )
 
 

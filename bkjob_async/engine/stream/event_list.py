@@ -83,7 +83,7 @@ def event_count(parts: Sequence[BatchPart]) -> int:
     """Return how many events *parts* are."""
     count = 0
     for part in parts:
-        count += len(part) if isinstance(part, LAZY) else 1
+        count += part.size if isinstance(part, LAZY) else 1
     return count
 
 
@@ -115,7 +115,7 @@ def with_indexes(parts: Sequence[N], *, events_before: int = 0) -> Sequence[N]:
     for part in parts:
         if isinstance(part, LazyHostEvents):
             part.events_before = before
-            before += len(part)
+            before += part.size
         else:
             before += 1
             give_index(part, before)
@@ -140,6 +140,6 @@ def parts_after(parts: Sequence[BatchPart], index: int) -> list[BatchPart]:
         before = part.events_before or 0
         if before >= index:
             after.append(part)
-        elif before + len(part) > index:
+        elif before + part.size > index:
             after.append(HostEventsCopy(part, begin=index - before))
     return after

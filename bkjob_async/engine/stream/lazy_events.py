@@ -34,7 +34,7 @@ MakeColumns = Callable[[StatusChanges], HostEventColumns]
 class LazyHostEvents:
     """The host changes of one step in one poll; they become events when they are read, `SLICE_SIZE` at a time.
 
-    `events_before` is the number of events before them in the same batch; None for events without a place in a batch, as
+    `size` is how many they are, `events_before` the number of events before them in the same batch; None for events without a place in a batch, as
     those of a present state.
     """
 
@@ -44,10 +44,10 @@ class LazyHostEvents:
         "_columns",
         "_events",
         "_make",
-        "_size",
         "_with_names",
         "events_before",
         "ref",
+        "size",
     )
 
     def __init__(
@@ -66,7 +66,7 @@ class LazyHostEvents:
         """
         self.ref = ref
         self.events_before: int | None = None
-        self._size = len(changes)
+        self.size = len(changes.places)
         self._changes = changes
         self._with_names = with_names
         self._make: MakeEvents | None = make
@@ -74,37 +74,37 @@ class LazyHostEvents:
         self._events: list[HostChanged] = []
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def __iter__(self) -> Iterator[HostChanged]:
         return chain.from_iterable(self.slices())
 
     def __repr__(self) -> str:
-        return f"<LazyHostEvents {self.ref}: {self._size}>"
+        return f"<LazyHostEvents {self.ref}: {self.size}>"
 
     def slices(self) -> Iterator[Sequence[HostChanged]]:
         """Yield the events, at most `SLICE_SIZE` at a time, and make those that were not read yet."""
-        if self._size <= SLICE_SIZE:
-            yield self._made_up_to(self._size)
+        if self.size <= SLICE_SIZE:
+            yield self._made_up_to(self.size)
             return
         row = self._changes.rows[0] if not self._events else None
         if row is not None and self._with_names is not with_all_names:
             self._with_names(row)  # reading the first name takes a large response apart
             yield ()
-        for begin in range(0, self._size, SLICE_SIZE):
-            end = min(begin + SLICE_SIZE, self._size)
+        for begin in range(0, self.size, SLICE_SIZE):
+            end = min(begin + SLICE_SIZE, self.size)
             yield self._made_up_to(end)[begin:end]
 
     def materialize(self) -> Sequence[HostChanged]:
         """Return all events, and release what they were made from."""
-        return self._made_up_to(self._size)
+        return self._made_up_to(self.size)
 
     def _made_up_to(self, end: int) -> Sequence[HostChanged]:
         """Return the events that were made, at least the first *end*."""
         begin, make = len(self._events), self._make
         if make is None or begin >= end:
             return self._events
-        changes = self._changes if end - begin == self._size else self._changes[begin:end]
+        changes = self._changes if end - begin == self.size else self._changes[begin:end]
         if self._with_names is not with_all_names:
             changes = changes.with_rows([row and self._with_names(row) for row in changes.rows])
         before = self.events_before
@@ -112,7 +112,7 @@ class LazyHostEvents:
             repeat(0, end - begin) if before is None else shared_indexes(before + begin + 1, end - begin)
         )
         self._events += make(changes, indexes)
-        if end == self._size:
+        if end == self.size:
             self._changes, self._make, self._columns = NO_CHANGES, None, None
             self._with_names = with_all_names
         return self._events
@@ -146,12 +146,12 @@ class LazyHostEvents:
             return columns_of(self.materialize())
         columns = self._columns(self._changes)
         self._make, self._columns = partial(make_events, self.ref, columns), lambda _: columns
-        self._changes = StatusChanges(range(self._size), columns.befores, columns.afters, [None] * self._size)
+        self._changes = StatusChanges(range(self.size), columns.befores, columns.afters, [None] * self.size)
         return columns
 
     def split_last(self) -> tuple[Sequence[LazyHostEvents | HostChanged], HostChanged]:
         """Return all events but the last, and the last, the only one to be made if none was made before."""
-        if self._make is None or self._events or self._size == 1:
+        if self._make is None or self._events or self.size == 1:
             *others, last = self.materialize()
             return others, last
         first = LazyHostEvents(self.ref, self._changes[:-1], self._make, self._with_names)
@@ -207,7 +207,7 @@ class HostEventsCopy:
 
     events_before = None
 
-    __slots__ = ("_begin", "_change", "_source", "ref")
+    __slots__ = ("_begin", "_change", "_source", "ref", "size")
 
     def __init__(
         self,
@@ -221,12 +221,13 @@ class HostEventsCopy:
         self.ref: StepRef = source.ref
         self._source = source
         self._begin = begin
+        self.size: int = source.size - begin
         self._change: Callable[[HostChanged], HostChanged] | None = None
         if cursor is not None or skipped:
             self._change = partial(copied_event, cursor=cursor, skipped=skipped)
 
     def __len__(self) -> int:
-        return len(self._source) - self._begin
+        return self.size
 
     def __iter__(self) -> Iterator[HostChanged]:
         return chain.from_iterable(self.slices())

@@ -20,7 +20,7 @@ from bkjob_async.engine.tracking.job_views import finished_event, job_changed
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND, UNREAD_BOUND, finish, finish_if_settled
 from bkjob_async.engine.tracking.step_state import NO_PROGRESS, NOT_STARTED, StepState
-from bkjob_async.engine.tracking.step_tracker import note_execution, observe, shows_same_step
+from bkjob_async.engine.tracking.step_tracker import OPEN_CODES, note_execution, observe, shows_same_step
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.poll_view import JobPollView, StepPollView
@@ -69,7 +69,7 @@ def shows_same_job(job: JobState, view: JobPollView) -> bool:
         return False
     if view.finished or view.name != job.name or not job.is_target or len(view.steps) != len(job.steps):
         return False
-    if run_status(view.status).is_finished(flag=view.finished):
+    if view.status not in OPEN_CODES:
         return False
     for step, step_view in zip(job.steps, view.steps, strict=True):
         if step.ref.step_instance_id != step_view.step_instance_id or not shows_same_step(step, step_view):

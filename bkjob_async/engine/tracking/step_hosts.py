@@ -150,7 +150,7 @@ def apply_moves(
     step: StepState, moves: StatusChanges, view: StepPollView, stamp: PollStamp, *, tag: str = ""
 ) -> list[EventOrLazy]:
     """Apply what follows from changed hosts; return the events. *tag* is that of hosts without a row."""
-    if not moves:
+    if not moves.places:
         return []
     events: list[EventOrLazy] = []
     progress = step.progress
@@ -163,7 +163,7 @@ def apply_moves(
         progress.settling.rows_settled = False
     keep_failures(step, moves, view, tag)
     host_events = lazy_events_of(step, moves, view, stamp, tag)
-    if KEEP_RESPONSE_SHARE * len(moves) < len(step.hosts):
+    if KEEP_RESPONSE_SHARE * len(moves.places) < len(step.hosts):
         # Events are created when they are read: a few of them must not keep a whole response until then.
         if progress.group_poller is not None:
             progress.group_poller.release_later(host_events)

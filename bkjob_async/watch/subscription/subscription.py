@@ -231,7 +231,7 @@ class Subscription:
             self._drops_with_job.discard(ref)
             return
         self.targets.add(ref, unread=self.stream.in_sync_at is None)
-        self.states.mark_changed(ref.job)
+        self.states.totals.mark_changed(ref.job)
         recorded = None if self._fleet is None else self._fleet.job_of(ref)
         state, round_wanted = self._poller.subscribe(self, ref, recorded)
         self.targets.share(state.ref, state.targets)
@@ -255,7 +255,7 @@ class Subscription:
             self._delivery.remove(ref, self._poller.state(ref.job))
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
-            self.states.mark_changed(ref.job)
+            self.states.totals.mark_changed(ref.job)
             if (last_polls := self._lingering.last_polls) is not None and not self.targets.of(ref.job):
                 last_polls.forget(ref.job)
             if self._drops_with_job:
@@ -314,7 +314,7 @@ class Subscription:
         job = target.ref
         refs = self.targets.of(job)
         shared, own = self._delivery.select(target, refs, events, at, round_read)
-        self.states.mark_changed(job)
+        self.states.totals.mark_changed(job)
         if (last_polls := self._lingering.last_polls) is not None:
             last_polls.on_round(job, round_read)
         if not self.targets.all_read:

@@ -21,7 +21,7 @@ from bkjob_async.watch.subscription.targets import Targets
 class TargetStates:
     """Snapshots, results and counts of the targets of one watch, and what readers are given that fell behind.
 
-    After the end of the watch they stay as they were then, whatever other watches see.
+    `totals` is told which jobs have changed, and counts their hosts again when it is asked. After the end of the watch they stay as they were then, whatever other watches see.
     """
 
     def __init__(
@@ -31,17 +31,13 @@ class TargetStates:
         self._targets = targets
         self._delivery = delivery
         self._polled = polled
-        self._totals = PhaseTotals()
+        self.totals = PhaseTotals()
         # The state of each job when the watch ended, for readers that come later.
         self._final: dict[JobRef, JobState] = {}
 
     def keep(self, job: JobRef, state: JobState) -> None:
         """Show this state of a job from now on."""
         self._final[job] = state
-
-    def mark_changed(self, job: JobRef) -> None:
-        """Count the hosts of a job again next time."""
-        self._totals.mark_changed(job)
 
     # For readers that fell behind -----------------------------------------------------------------------------------
 
@@ -92,7 +88,7 @@ class TargetStates:
 
     def total_counts(self) -> Mapping[Phase, int]:
         """Return the host counts of all targets by phase."""
-        return self._totals.current((job for job, _ in self._targets.jobs()), self._counts_in)
+        return self.totals.current((job for job, _ in self._targets.jobs()), self._counts_in)
 
     def counts(self, ref: Ref) -> Mapping[Phase, int]:
         """Return the host counts of one target, or of one step of a watched job, by phase."""
