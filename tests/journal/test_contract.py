@@ -139,6 +139,17 @@ async def test_records_come_back_as_they_were_written(place: Place) -> None:
     assert [*(await place.open().read("night", 0)).records] == written
 
 
+@pytest.mark.parametrize("count", [1, 4, 5, 31, 130, 260])
+async def test_an_append_of_many_records_is_as_many_records(place: Place, count: int) -> None:
+    """However a store puts them together, each is read by its own number, behind any other."""
+    store, written = place.open(), records(*range(3, 3 + 2 * count, 2))
+    await store.open("night", HERE, take_over=True)
+    await store.append("night", term=1, head=0, records=written, targets=1)
+
+    assert list((await store.read("night", 0)).records) == written
+    assert list((await store.read("night", written[-1].sequence - 1)).records) == written[-1:]
+
+
 async def test_an_append_whose_answer_was_lost_is_repeated(place: Place) -> None:
     """The second one succeeds and stores nothing."""
     store = place.open()

@@ -24,6 +24,14 @@ from bkjob_async.journal.store import (
 # A transaction reads or removes at most so many rows.
 MAX_ROWS = 1000
 
+# Statements insert so many rows. At the end of each the thread waits until it may run Python again, so they are few.
+ROWS_OF_INSERT = (100, 25, 5, 1)
+_INSERTS = {
+    rows: "INSERT INTO record (fleet, sequence, previous, time, checksum, data) VALUES (?, ?, ?, ?, ?, ?)"
+    + ", (?, ?, ?, ?, ?, ?)" * (rows - 1)
+    for rows in ROWS_OF_INSERT
+}
+
 COLUMNS = (
     *(
         "id",
@@ -107,19 +115,28 @@ def append_records(
     if fleet.has_all(name, head, records):
         return
     last = records[-1].sequence if records else head
-    previous = [head, *(record.sequence for record in records)]
-    connection.executemany(
-        "INSERT INTO record (fleet, sequence, previous, time, checksum, data) VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (fleet.id, r.sequence, before, r.time, checksum_of(r.data, r.sequence), r.data)
-            for r, before in zip(records, previous, strict=False)
-        ],
-    )
+    insert_records(connection, fleet.id, head, records)
     size = sum(len(record.data) for record in records)
     connection.execute(
         "UPDATE fleet SET head = ?, size = size + ?, targets = ?, last_seen = ? WHERE id = ?",
         (last, size, targets, time.time(), fleet.id),
     )
+
+
+def insert_records(
+    connection: sqlite3.Connection, fleet: int, head: int, records: Sequence[StoredRecord]
+) -> None:
+    """Insert the rows of *records* behind number *head*, in few statements."""
+    previous, begin = head, 0
+    while begin < len(records):
+        size = next(size for size in ROWS_OF_INSERT if size <= len(records) - begin)
+        values = list[object]()
+        for record in records[begin : begin + size]:
+            sequence, data = record.sequence, record.data
+            values += (fleet, sequence, previous, record.time, checksum_of(data, sequence), data)
+            previous = sequence
+        connection.execute(_INSERTS[size], values)
+        begin += size
 
 
 def replace_checkpoint(connection: sqlite3.Connection, name: str, checkpoint: Checkpoint, term: int) -> None:
