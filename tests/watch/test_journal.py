@@ -195,6 +195,25 @@ async def test_polling_pauses_while_too_much_waits(monkeypatch: pytest.MonkeyPat
         assert watch.stats().polls > paused
 
 
+async def test_records_that_come_all_the_time_are_appended_together() -> None:
+    """A single one is stored in some milliseconds; where others follow, there are at most fifty appends a second."""
+    world, store = World(1), FailingStore()
+    async with fleet(world, store, world.add(SLOW), linger=None) as watch:
+        await asyncio.sleep(120.0)
+        journal = watch._subscription.journal
+        assert journal is not None
+        journal.put_empty()
+        await asyncio.sleep(0.01)
+        assert journal.head == journal.last_put
+
+        before = store.appends
+        for _ in range(1000):
+            journal.put_empty()
+            await asyncio.sleep(0.001)
+
+        assert 40 <= store.appends - before <= 52
+
+
 async def test_an_older_holder_ends_as_superseded() -> None:
     """Its readers raise, its polling stops, and it stores nothing any more."""
     world, store = World(1), FailingStore()

@@ -35,8 +35,8 @@ from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
 
-# Records are collected for so many seconds, or for as long as an append takes.
-COLLECT_SECONDS = 0.005
+# Records are collected for so many seconds; where others come all the time, for so many since the last append began.
+COLLECT_SECONDS, COLLECT_SECONDS_BUSY = 0.005, 0.02
 # An append that failed is made again after so many seconds.
 RETRY_SECONDS = 1.0
 # A holder gives a sign of life, and stores what was learnt, after so many seconds.
@@ -246,18 +246,19 @@ class FleetJournal:
 
     async def _run(self) -> None:
         """Append what waits, until the watch has ended and everything is stored."""
-        life_at = now() + LIFE_SECONDS
+        life_at, appended_at = now() + LIFE_SECONDS, 0.0
         try:
             while True:
                 if not self._waiting:
                     if self._is_closing:
                         break
                     await self._wait(min(life_at, self._durations_at) - now())
-                elif not self._is_closing:
-                    await asyncio.sleep(COLLECT_SECONDS)
+                if self._waiting and not self._is_closing:
+                    await asyncio.sleep(max(COLLECT_SECONDS, appended_at + COLLECT_SECONDS_BUSY - now()))
                 if now() >= self._durations_at:
                     self._put_durations()
                 if self._waiting:
+                    appended_at = now()
                     await self._append()
                     life_at = now() + LIFE_SECONDS
                 elif now() >= life_at:
