@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -10,6 +12,8 @@ from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID, packe
 from bkjob_async.engine.host_table.host_identity import is_id, key_from
 from bkjob_async.engine.host_table.irregular_hosts import NO_KEYS
 from bkjob_async.model.refs import HostKey
+
+LARGEST_SHORT = (1 << 32) - 1
 
 
 class HostNames(Struct, frozen=True, gc=False):
@@ -37,6 +41,32 @@ class HostNames(Struct, frozen=True, gc=False):
             for place in places
         ]
 
+    def packed(self) -> PackedNames:
+        """Return the same names as bytes."""
+        addresses = packed_numbers(self.addresses) if any(self.addresses) else b""
+        return PackedNames(len(self.names), packed_numbers(self.names), addresses, self.keys)
+
+
+class PackedNames(Struct, frozen=True, gc=False):
+    """The names of hosts as `packed_numbers`, which the garbage collector does not track; no bytes are zeros."""
+
+    size: int
+    names: bytes
+    addresses: bytes
+    keys: Mapping[int, HostKey] = NO_KEYS
+
+    def __len__(self) -> int:
+        return self.size
+
+    def packed(self) -> PackedNames:
+        """Return these names."""
+        return self
+
+    def host_keys(self, places: Sequence[int] | None = None) -> list[HostKey]:
+        """Return all names of the hosts at *places* in the order, or of each."""
+        names = unpacked_numbers(self.names, self.size)
+        return HostNames(names, unpacked_numbers(self.addresses, self.size), self.keys).host_keys(places)
+
 
 def names_of(keys: Sequence[HostKey]) -> HostNames:
     """Return the names of hosts as columns."""
@@ -56,3 +86,26 @@ def numbers_of(key: HostKey) -> tuple[int, int]:
     if is_id(key.bk_host_id):
         return key.bk_host_id, address or 0
     return (NON_NUMERIC_ID, 0) if address is None else (address, 0)
+
+
+def packed_numbers(numbers: Sequence[int]) -> bytes:
+    """Return numbers in four bytes each, or eight where one of them needs it."""
+    if len(numbers) == 1:
+        return numbers[0].to_bytes(4 if numbers[0] <= LARGEST_SHORT else 8, "little")
+    column = array("I" if max(numbers, default=0) <= LARGEST_SHORT else "Q", numbers)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column.tobytes()
+
+
+def unpacked_numbers(packed: bytes, size: int) -> Sequence[int]:
+    """Return *size* numbers; no bytes at all are zeros. Raise ValueError for another length."""
+    if not packed:
+        return array("I", bytes(4 * size))
+    width = len(packed) // size if size else 0
+    if width not in (4, 8) or len(packed) != width * size:
+        raise ValueError("not a column of numbers")
+    column = array("I" if width == 4 else "Q", packed)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
 from bkjob_async.engine.host_table.columns.encoding import unpacked_times
-from bkjob_async.engine.host_table.host_names import HostNames
+from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, unpacked_numbers
 from bkjob_async.engine.journaling.forms import Column, FailureForm, HostNamesForm, Key, Moments
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
-
-LARGEST_SHORT = (1 << 32) - 1
-
-
-def packed_numbers(numbers: Sequence[int]) -> bytes:
-    """Return numbers in four bytes each, or eight where one of them needs it."""
-    if len(numbers) == 1:
-        return numbers[0].to_bytes(4 if numbers[0] <= LARGEST_SHORT else 8, "little")
-    column = array("I" if max(numbers, default=0) <= LARGEST_SHORT else "Q", numbers)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column.tobytes()
-
-
-def unpacked_numbers(packed: bytes, size: int) -> Sequence[int]:
-    """Return *size* numbers; no bytes at all are zeros. Raise ValueError for another length."""
-    if not packed:
-        return array("I", bytes(4 * size))
-    width = len(packed) // size if size else 0
-    if width not in (4, 8) or len(packed) != width * size:
-        raise ValueError("not a column of numbers")
-    column = array("I" if width == 4 else "Q", packed)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
 
 
 def column(values: Sequence[Any]) -> Column:
@@ -64,13 +37,13 @@ def expanded(values: Column, size: int) -> list[Any]:
 # Names ----------------------------------------------------------------------------------------------------------------
 
 
-def names_form(hosts: HostNames) -> HostNamesForm:
+def names_form(hosts: HostNames | PackedNames) -> HostNamesForm:
     """Return names of hosts in their form."""
-    addresses = packed_numbers(hosts.addresses) if any(hosts.addresses) else b""
-    if not hosts.keys:
-        return HostNamesForm(len(hosts.names), packed_numbers(hosts.names), addresses)
-    keys = {number: key_form(key) for number, key in hosts.keys.items()}
-    return HostNamesForm(len(hosts.names), packed_numbers(hosts.names), addresses, keys)
+    packed = hosts.packed()
+    if not packed.keys:
+        return HostNamesForm(packed.size, packed.names, packed.addresses)
+    keys = {number: key_form(key) for number, key in packed.keys.items()}
+    return HostNamesForm(packed.size, packed.names, packed.addresses, keys)
 
 
 def names_from(form: HostNamesForm) -> HostNames:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from bkjob_async.engine.host_table.host_names import unpacked_numbers
 from bkjob_async.engine.journaling.columns import (
     column,
     expanded,
@@ -196,7 +197,10 @@ def failures_among(columns: HostEventColumns, step: StepState | None) -> list[Fa
     if not failed:
         return []
     numbers = [number for number, code in enumerate(columns.afters) if code in failed]
-    places = columns.places or step.hosts.find_hosts(columns.hosts.host_keys())
+    if columns.places:
+        places = unpacked_numbers(columns.places, len(columns.afters))
+    else:
+        places = step.hosts.find_hosts(columns.hosts.host_keys())
     kept = ((number, step.failures.get(places[number])) for number in numbers)
     return [
         failure_form(number, details, step.hosts.key(places[number]))

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.host_names import HostNames, names_of
+from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, names_of
 from bkjob_async.model.events import HostChanged
+
+T = TypeVar("T", int | None, str | None)
+
+# Equal columns of at most so many hosts are one object.
+MAX_SHARED_SIZE = 128
 
 
 class HostEventColumns(Struct, frozen=True, gc=False):
-    """The events of hosts of one step and one execution; *places* are those in its table, none where not known.
+    """The events of hosts of one step and one execution; *places* are those in its table, packed, none where not known.
 
     *cursor* is that of their batch.
     """
 
-    hosts: HostNames
+    hosts: HostNames | PackedNames
     befores: Sequence[int | None]
     afters: Sequence[int]
     tags: Sequence[str | None]
@@ -24,7 +32,7 @@ class HostEventColumns(Struct, frozen=True, gc=False):
     execute_count: int
     epoch: int
     skipped: bool = False
-    places: Sequence[int] = ()
+    places: bytes = b""
     cursor: str = ""
 
 
@@ -41,3 +49,32 @@ def columns_of(events: Sequence[HostChanged]) -> HostEventColumns:
         epoch=first.epoch,
         skipped=first.skipped,
     )
+
+
+def compact(columns: HostEventColumns) -> HostEventColumns:
+    """Return the same columns in fewer objects: those whose values are all equal are shared.
+
+    A journal keeps the columns of some dozens of batches until they are stored. Were each column a list of its own, the
+    garbage collector would run more often.
+    """
+    return replace(
+        columns,
+        befores=shared(columns.befores),
+        afters=shared(columns.afters),
+        tags=shared(columns.tags),
+        exit_codes=shared(columns.exit_codes),
+    )
+
+
+def shared(values: Sequence[T]) -> Sequence[T]:
+    """Return *values*, where all are equal the same object each time."""
+    size = len(values)
+    if 0 < size <= MAX_SHARED_SIZE and values.count(values[0]) == size:
+        return repeated(values[0], size)
+    return values
+
+
+@lru_cache(maxsize=512)
+def repeated(value: T, size: int) -> Sequence[T]:
+    """Return so many times *value*."""
+    return (value,) * size

@@ -13,7 +13,7 @@ from itertools import chain, repeat
 
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.host_table.columns.byte_columns import picked
-from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
+from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of, compact
 from bkjob_async.model.events import HostChanged, cursor_of, index_of
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
@@ -24,6 +24,7 @@ from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 # Indexes below this are shared `int` objects; the events of larger batches have one of their own each.
 SHARED_INDEXES = 65_536
 _indexes: list[int] = []
+_NONE_MADE: list[HostChanged] = []  # shared, never changed
 
 unfrozen_host_changed = unfrozen_twin(HostChanged)
 
@@ -44,6 +45,7 @@ class LazyHostEvents:
         "_columns",
         "_events",
         "_make",
+        "_told",
         "_with_names",
         "events_before",
         "ref",
@@ -69,9 +71,10 @@ class LazyHostEvents:
         self.size = len(changes.places)
         self._changes = changes
         self._with_names = with_names
-        self._make: MakeEvents | None = make
+        self._make = make
         self._columns = columns
-        self._events: list[HostChanged] = []
+        self._told: HostEventColumns | None = None
+        self._events = _NONE_MADE
 
     def __len__(self) -> int:
         return self.size
@@ -87,10 +90,11 @@ class LazyHostEvents:
         if self.size <= SLICE_SIZE:
             yield self._made_up_to(self.size)
             return
-        row = self._changes.rows[0] if not self._events else None
-        if row is not None and self._with_names is not with_all_names:
-            self._with_names(row)  # reading the first name takes a large response apart
-            yield ()
+        if self._with_names is not with_all_names and not self._events:
+            row = self._changes.rows[0]
+            if row is not None:
+                self._with_names(row)  # reading the first name takes a large response apart
+                yield ()
         for begin in range(0, self.size, SLICE_SIZE):
             end = min(begin + SLICE_SIZE, self.size)
             yield self._made_up_to(end)[begin:end]
@@ -101,27 +105,33 @@ class LazyHostEvents:
 
     def _made_up_to(self, end: int) -> Sequence[HostChanged]:
         """Return the events that were made, at least the first *end*."""
-        begin, make = len(self._events), self._make
-        if make is None or begin >= end:
+        begin = len(self._events)
+        if begin >= end:
             return self._events
-        changes = self._changes if end - begin == self.size else self._changes[begin:end]
+        changes = self._all_changes()
+        if end - begin < self.size:
+            changes = changes[begin:end]
         if self._with_names is not with_all_names:
             changes = changes.with_rows([row and self._with_names(row) for row in changes.rows])
         before = self.events_before
         indexes = (
             repeat(0, end - begin) if before is None else shared_indexes(before + begin + 1, end - begin)
         )
-        self._events += make(changes, indexes)
+        made = self._make_some(changes, indexes)
+        if self._events:
+            self._events += made
+        else:
+            self._events = [*made]
         if end == self.size:
-            self._changes, self._make, self._columns = NO_CHANGES, None, None
+            self._changes, self._make, self._columns, self._told = NO_CHANGES, no_events, None, None
             self._with_names = with_all_names
         return self._events
 
     def last_ending_in(self, codes: Collection[int], limit: int) -> Sequence[HostChanged]:
         """Return the last of the events with one of these codes after them, at most *limit*; no other is made."""
-        if self._make is None:
+        if len(self._events) == self.size:
             return [event for event in self._events if event.after.code in codes][-limit:]
-        changes = self._changes
+        changes = self._all_changes()
         wanted = [n for n, after in enumerate(changes.afters) if after in codes][-limit:]
         if not wanted:
             return ()
@@ -134,28 +144,42 @@ class LazyHostEvents:
         if self._with_names is not with_all_names:
             some = some.with_rows([row and self._with_names(row) for row in some.rows])
         before = self.events_before or 0
-        return [*self._make(some, [before + n + 1 for n in wanted])]
+        return [*self._make_some(some, [before + n + 1 for n in wanted])]
+
+    def _all_changes(self) -> StatusChanges:
+        """Return all changes that the events are made from."""
+        told = self._told
+        if told is None:
+            return self._changes
+        return StatusChanges(range(self.size), told.befores, told.afters, [None] * self.size)
+
+    def _make_some(self, changes: StatusChanges, indexes: Iterable[int]) -> Iterable[HostChanged]:
+        """Return the events of some changes, from the columns where they were asked for."""
+        told = self._told
+        return self._make(changes, indexes) if told is None else make_events(self.ref, told, changes, indexes)
 
     def columns(self) -> HostEventColumns:
         """Return what the events say as columns, without making them where that is possible.
 
         From then on they are made from the columns, so that the response can be freed.
         """
+        if self._told is not None:
+            return self._told
         self.release_response()
         if self._columns is None:
             return columns_of(self.materialize())
-        columns = self._columns(self._changes)
-        self._make, self._columns = partial(make_events, self.ref, columns), lambda _: columns
-        self._changes = StatusChanges(range(self.size), columns.befores, columns.afters, [None] * self.size)
-        return columns
+        told = self._told = compact(self._columns(self._changes))
+        self._changes, self._make, self._columns = NO_CHANGES, no_events, None
+        return told
 
     def split_last(self) -> tuple[Sequence[LazyHostEvents | HostChanged], HostChanged]:
         """Return all events but the last, and the last, the only one to be made if none was made before."""
-        if self._make is None or self._events or self.size == 1:
+        if self._events or self.size == 1:
             *others, last = self.materialize()
             return others, last
-        first = LazyHostEvents(self.ref, self._changes[:-1], self._make, self._with_names)
-        end = LazyHostEvents(self.ref, self._changes[-1:], self._make, self._with_names)
+        changes = self._all_changes()
+        first = LazyHostEvents(self.ref, changes[:-1], self._make_some, self._with_names)
+        end = LazyHostEvents(self.ref, changes[-1:], self._make_some, self._with_names)
         if self.events_before is not None:
             first.events_before = self.events_before
             end.events_before = self.events_before + len(first)
@@ -166,6 +190,11 @@ class LazyHostEvents:
         with_names, self._with_names = self._with_names, with_all_names
         if with_names is not with_all_names:
             self._changes = self._changes.with_rows([row and with_names(row) for row in self._changes.rows])
+
+
+def no_events(changes: StatusChanges, indexes: Iterable[int]) -> Iterable[HostChanged]:  # noqa: ARG001 - as all that make events
+    """Return nothing: all events were made, or are made from columns."""
+    return ()
 
 
 def make_events(

@@ -10,6 +10,7 @@ from bkjob_async.engine.group_polling.group_poller import CountsOnly, GroupPolle
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChange, StatusChanges
 from bkjob_async.engine.host_table.columns.encoding import announced_state
 from bkjob_async.engine.host_table.failure_details import FailureDetails
+from bkjob_async.engine.host_table.host_names import packed_numbers
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
@@ -180,7 +181,7 @@ def lazy_events_of(
     """Return the events of hosts that moved; each is made when it is read."""
     # Another response may change the step before the events are read: keep what they say now.
     ref, hosts, execute_count, epoch = step.ref, step.hosts, step.execute_count, step.epoch
-    read_details = view.details
+    read_details, has_failures = view.details, step.failures is not None
     tags, no_tag = tags_by_code(view.groups or ()), "" if view.tells_tags else None
 
     def tag_of(code: int, row: HostRow | None) -> str | None:
@@ -210,14 +211,14 @@ def lazy_events_of(
 
     def make_columns(moves: StatusChanges) -> HostEventColumns:
         return HostEventColumns(
-            hosts.names_at(moves.places),
+            hosts.names_at(moves.places).packed(),
             moves.befores,
             moves.afters,
             list(map(tag_of, moves.afters, moves.rows)),
             [None if row is None else row.exit_code for row in moves.rows],
             execute_count,
             epoch,
-            places=moves.places,
+            places=packed_numbers(moves.places) if has_failures else b"",
             cursor=stamp.cursor,
         )
 

@@ -1,8 +1,10 @@
 """Lazy events of hosts: created when they are read, and the same ones for all readers."""
 
+import pytest
 from attrs import evolve
 
 from bkjob_async.engine.host_table.changes import StatusChange, StatusChanges
+from bkjob_async.engine.host_table.host_names import HostNames
 from bkjob_async.engine.stream.event_list import (
     MAX_DROPPED_PARTS,
     EventOrLazy,
@@ -12,8 +14,9 @@ from bkjob_async.engine.stream.event_list import (
     with_indexes,
 )
 from bkjob_async.engine.stream.event_log import MAX_LAZY_BATCHES, EventLog
-from bkjob_async.engine.stream.lazy_events import HostEventsCopy, LazyHostEvents
-from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
+from bkjob_async.engine.stream.host_columns import MAX_SHARED_SIZE, HostEventColumns, columns_of
+from bkjob_async.engine.stream.lazy_events import HostEventsCopy, LazyHostEvents, events_from
+from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged, index_of
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import host_status, run_status
@@ -175,6 +178,37 @@ def test_copies_are_what_evolve_would_make() -> None:
     assert [event.cursor for event in skipped] == [event.cursor for event in placed]
     assert list(skipped) == [evolve(event, skipped=True) for event in placed]
     assert list(moved) == placed
+
+
+@pytest.mark.parametrize("size", [1, 2, MAX_SHARED_SIZE, 2 * SLICE_SIZE + 5])
+@pytest.mark.parametrize("are_equal", [False, True])
+def test_events_are_the_same_once_their_columns_were_asked_for(size: int, *, are_equal: bool) -> None:
+    """A journal asks; the events are made later, in slices, in part, or all at once."""
+    afters = [9] * size if are_equal else [9 if n % 3 else 104 for n in range(size)]
+    tags = [""] * size if are_equal else [f"tag {n}" for n in range(size)]
+    hosts = HostNames([*range(1, size + 1)], [0] * size if are_equal else [1 << 63 | n for n in range(size)])
+    columns = HostEventColumns(hosts, [7] * size, afters, tags, [None] * size, 2, 3, cursor="5-a")
+    expected = [*events_from(STEP, columns, 4)]
+
+    def asked() -> LazyHostEvents:
+        changes = StatusChanges(range(size), columns.befores, afters, [None] * size)
+        events = LazyHostEvents(STEP, changes, lambda *_: expected, columns=lambda _: columns)
+        events.events_before = 4
+        assert columns_of([*events_from(STEP, events.columns(), 4)]) == columns_of(expected)
+        assert events.columns() is events.columns()
+        return events
+
+    assert [each for part in asked().slices() for each in part] == expected
+    assert list(asked().materialize()) == expected
+    assert (
+        list(asked().last_ending_in({104}, 3)) == [each for each in expected if each.after.code == 104][-3:]
+    )
+    others, last = asked().split_last()
+    assert [
+        *(each for part in others for each in ([part] if isinstance(part, HostChanged) else part)),
+        last,
+    ] == expected
+    assert [index_of(event) for event in asked()] == [*range(5, size + 5)]
 
 
 def test_the_rest_of_a_batch_is_the_same_events() -> None:

@@ -13,7 +13,8 @@ from bkjob_async.cli.report.reading.event_forms import EventForm
 from bkjob_async.cli.report.reading.read_forms import apply_form
 from bkjob_async.cli.report.reading.run_model import HostChange, RunModel
 from bkjob_async.engine.host_table.host_identity import plain_id, plain_label
-from bkjob_async.engine.journaling.columns import key_from_form, unpacked_numbers
+from bkjob_async.engine.host_table.host_names import unpacked_numbers
+from bkjob_async.engine.journaling.columns import key_from_form
 from bkjob_async.engine.journaling.decoding import decode_record_form
 from bkjob_async.engine.journaling.forms import Column, HostNamesForm, HostsForm
 from bkjob_async.errors import JournalDamaged
