@@ -91,9 +91,19 @@ class FleetFacts:
         self.terms = [Term(each.term, each.client, each.head) for each in form.terms]
         self.time, self.durations = form.time, form.durations
         outage = () if form.outage is None else (form.outage,)
-        for signal in map(event_from_json, (*outage, *form.signals)):
+        for signal in map(signal_from, (*outage, *form.signals)):
             if isinstance(signal, Trouble | Recovered):
                 self.note_signal(signal)
+
+
+def signal_from(form: dict[str, Any]) -> Event:
+    """Return trouble, or its end, from its form in a checkpoint; raise ValueError where it is no event or has no place."""
+    signal = event_from_json(form)
+    try:
+        parse_cursor(signal.cursor)
+    except UsageError as error:
+        raise ValueError(f"a {signal.kind} without a cursor") from error
+    return signal
 
 
 def is_since(event: Event, sequence: int) -> bool:

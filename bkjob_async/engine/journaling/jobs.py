@@ -23,12 +23,13 @@ from bkjob_async.engine.journaling.columns import (
     names_from,
     times_from,
 )
+from bkjob_async.engine.journaling.fleet_facts import signal_from
 from bkjob_async.engine.journaling.forms import VERSION, FailureForm, JobForm, PartForm, StepForm, TableForm
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
 from bkjob_async.model.events import Event, Lost, Trouble
-from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.events_json import event_to_json
 from bkjob_async.model.refs import JobRef, Ref
 
 # A part of a checkpoint ends after so many hosts, and a job counts as some: it is made in a few milliseconds.
@@ -166,7 +167,7 @@ def job_from(form: JobForm, make_job: MakeJob) -> JobState:
     job.steps = tuple(step_from(step, job.ref) for step in form.steps)
     job.is_target = form.is_target
     job.target_steps = tuple(job.step(number).ref for number in form.target_steps)
-    for signal in map(event_from_json, form.signals):
+    for signal in map(signal_from, form.signals):
         if isinstance(signal, Trouble) and signal.ref is not None:
             note_trouble(job, signal.ref, signal)
         elif isinstance(signal, Lost):

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.engine.journaling.fold import Fold, fold
+from bkjob_async.engine.journaling.forms import VERSION, JobForm, PartForm, TermForm
+from bkjob_async.engine.journaling.jobs import encode_part
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.event_list import LazyEventList, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.job_views import present_targets, target_result
-from bkjob_async.model.events import Batch, Event, Finished, HostChanged, StepChanged
+from bkjob_async.errors import JournalDamaged
+from bkjob_async.model.events import Batch, Event, Finished, HostChanged, StepChanged, Trouble
+from bkjob_async.model.events_json import event_to_json
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from tests.engine.poll_views import JOB, Row, at, job, step
@@ -166,3 +171,19 @@ def test_a_finished_result_is_kept_in_full(seen: list[tuple[float, JobPollView |
                 assert [each.failed for each in result.steps if each.is_finished] == [
                     each.failed for each in event.result.steps if each.is_finished
                 ]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "-1-0a1b2c3d", "5-0a1b2c3d.0"])
+@pytest.mark.parametrize("of_job", [False, True])
+def test_a_signal_without_a_place_is_damage(cursor: str, *, of_job: bool) -> None:
+    """What a checkpoint says of trouble has the cursor of its record; readers of its state compare it with theirs."""
+    trouble = {
+        **event_to_json(Trouble(ref=JOB, error="PlatformTrouble", message="", cursor="5-0a1b2c3d")),
+        "cursor": cursor,
+    }
+    jobs = [JobForm(str(JOB), is_target=True, signals=[trouble])] if of_job else []
+    signals = [] if of_job else [trouble]
+    part = PartForm(VERSION, 5, jobs, terms=[TermForm(1, "0a1b2c3d", 0)], signals=signals)
+
+    with pytest.raises(JournalDamaged):
+        list(fold([encode_part(part)], []).present(1, ""))
