@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from bkjob_async.errors import (
         ApiNotFound, ApplicationNotAllowed, BkJobError, CallFailed, ClientClosed, ConditionUnreachable,
         DeadlineExceeded, ErrorDetails, FleetBusy, FleetNotFound, InvalidRequest, InvalidResponse, JobFailed,
-        JournalDamaged, JournalError, JournalTooNew, JournalUnavailable, NotAJournal, NotAllowed,
-        NotAuthenticated, NotFound, NotSupported, OutcomeUnknown, PlatformTrouble, QuotaExceeded,
+        JournalAccessDenied, JournalDamaged, JournalError, JournalTooNew, JournalUnavailable, NotAJournal,
+        NotAllowed, NotAuthenticated, NotFound, NotSupported, OutcomeUnknown, PlatformTrouble, QuotaExceeded,
         RequestTimedOut, Superseded, TargetLost, Throttled, TransportFailed, UsageError, WrongEventLoop,
         WrongState,
     )
@@ -157,7 +157,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "InvalidRequest", "ApiNotFound", "NotAuthenticated", "NotAllowed", "ApplicationNotAllowed",
     "NotFound", "WrongState", "QuotaExceeded", "Throttled", "PlatformTrouble", "InvalidResponse",
     "TransportFailed", "RequestTimedOut", "OutcomeUnknown", "JournalError", "FleetBusy", "FleetNotFound",
-    "JournalDamaged", "JournalTooNew", "JournalUnavailable", "NotAJournal", "Superseded",
+    "JournalAccessDenied", "JournalDamaged", "JournalTooNew", "JournalUnavailable", "NotAJournal", "Superseded",
     "__version__",
 ]
 
@@ -174,8 +174,8 @@ _NAMES = {
     "bkjob_async.errors": (
         "ApiNotFound ApplicationNotAllowed BkJobError CallFailed ClientClosed ConditionUnreachable "
         "DeadlineExceeded ErrorDetails FleetBusy FleetNotFound InvalidRequest InvalidResponse JobFailed "
-        "JournalDamaged JournalError JournalTooNew JournalUnavailable NotAJournal NotAllowed "
-        "NotAuthenticated NotFound NotSupported OutcomeUnknown PlatformTrouble QuotaExceeded "
+        "JournalAccessDenied JournalDamaged JournalError JournalTooNew JournalUnavailable NotAJournal "
+        "NotAllowed NotAuthenticated NotFound NotSupported OutcomeUnknown PlatformTrouble QuotaExceeded "
         "RequestTimedOut Superseded TargetLost Throttled TransportFailed UsageError WrongEventLoop "
         "WrongState"
     ),

@@ -30,6 +30,15 @@ class JournalUnavailable(JournalError):
     advice = "it is tried again; make it reachable, writable and large enough"
 
 
+class JournalAccessDenied(JournalUnavailable):
+    """The server of the journal refuses the user, the password, or a command that the user may not run.
+
+    A watch that is open goes on to try, for a password may be changed in two steps; what opens a journal raises at once.
+    """
+
+    advice = "give a user and a password that may read and write its keys"
+
+
 class Superseded(JournalError):
     """The fleet was opened elsewhere: this holder's records are refused from now on.
 

@@ -15,6 +15,7 @@ import trustme
 
 from bkjob_async.errors import (
     ClientClosed,
+    JournalAccessDenied,
     JournalDamaged,
     JournalTooNew,
     JournalUnavailable,
@@ -196,17 +197,31 @@ async def test_a_server_that_is_away_is_named_without_its_password(tmp_path: Pat
 
 
 async def test_a_wrong_password_is_not_told(tmp_path: Path) -> None:
-    """It is unavailable until somebody mends the one or the other."""
+    """The error says who must act; the password is not in it."""
     with running(tmp_path) as server:
         with server.client() as client:
             client.config_set("requirepass", PASSWORD)
         url = server.url.replace("redis://", "redis://:openbarley@")
         async with opened(url) as place:
-            with pytest.raises(JournalUnavailable, match="redis://127") as caught:
+            with pytest.raises(JournalAccessDenied, match="redis://127") as caught:
                 await place.open().fleets()
+            assert "password" in str(caught.value)
+            assert "tried again" not in str(caught.value)
             assert "openbarley" not in f"{caught.value} {caught.value.__cause__!r}"
         async with opened(server.url.replace("redis://", f"redis://:{PASSWORD}@")) as place:
             assert await place.open().fleets() == []
+
+
+async def test_a_user_who_may_not_write_is_told_so(tmp_path: Path) -> None:
+    """The user and its password are right, but commands that write are refused."""
+    with running(tmp_path) as server:
+        with server.client() as client:
+            client.execute_command(
+                "ACL", "SETUSER", "guest", "on", f">{PASSWORD}", "~*", "+@all", "-hset", "-eval", "-evalsha"
+            )
+        async with opened(server.url.replace("redis://", f"redis://guest:{PASSWORD}@")) as place:
+            with pytest.raises(JournalAccessDenied, match="redis://127"):
+                await place.open().open("night", HERE, take_over=True)
 
 
 async def test_a_full_server_is_unavailable_until_there_is_room(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from bkjob_async import (
     Fleet,
     FleetNotFound,
     FleetStatus,
+    JournalAccessDenied,
     JournalTooNew,
     Scope,
     ShardEnd,
@@ -135,7 +136,7 @@ async def run_again(fleet: Fleet, shard: int, url: str | None) -> ShardEnd:
         begun = loop.time()
         try:
             return await run_one(fleet, shard, url)
-        except (UsageError, FleetNotFound, JournalTooNew):
+        except (UsageError, FleetNotFound, JournalAccessDenied, JournalTooNew):
             raise
         except Exception as error:  # noqa: BLE001 - also a defect must not end the other shards
             failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
-from bkjob_async.errors import ClientClosed, JournalUnavailable, NotAJournal, UsageError
+from bkjob_async.errors import ClientClosed, JournalAccessDenied, JournalUnavailable, NotAJournal, UsageError
 from bkjob_async.journal.redis.scripts import Script
 from bkjob_async.journal.urls import RedisPlace
 
@@ -33,6 +33,8 @@ class RedisClient:
             backoff: Any = import_module("redis.backoff").NoBackoff
         except ModuleNotFoundError:
             raise UsageError("a journal in Redis needs redis: pip install 'bkjob-async[redis]'") from None
+        errors = self._errors
+        self._denials = (errors.AuthenticationError, errors.AuthorizationError, errors.NoPermissionError)
         self._place = place
         self._options: dict[str, Any] = {
             "socket_timeout": RESPONSE_TIMEOUT,
@@ -116,11 +118,12 @@ class RedisClient:
             if task is not None and task.cancelling() > cancellations:
                 raise asyncio.CancelledError
         except (self._errors.RedisError, OSError) as error:
-            text = f"{type(error).__name__}: {error}"
+            text, is_denied = f"{type(error).__name__}: {error}", isinstance(error, self._denials)
         else:
             return result
         finally:
             del work
         if "WRONGTYPE" in text:
             raise NotAJournal("a key of this name belongs to another program", journal=str(self._place))
-        raise JournalUnavailable(f"Redis: {text}", journal=str(self._place))
+        kind = JournalAccessDenied if is_denied else JournalUnavailable
+        raise kind(f"Redis: {text}", journal=str(self._place))
