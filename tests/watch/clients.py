@@ -30,8 +30,8 @@ Spoil = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
 class RecordingTransport(SimulatedTransport):
     """The simulator's transport that records the URLs and times of requests.
 
-    *spoil* may return a response or an error in place of the platform's, by request and time; *tear* may
-    change a response.
+    *spoil* may return a response or an error in place of the platform's, by request and time; *outdate* may
+    return an older one in place of a response, and *tear* may change it.
     """
 
     def __init__(self, platform: Platform, *, latency: float = 0.0) -> None:
@@ -41,6 +41,9 @@ class RecordingTransport(SimulatedTransport):
         self.times: list[float] = []
         self.spoilt: list[bool] = []
         self.spoil: Spoil = lambda _request, _now: None
+        self.outdate: Callable[[HttpRequest, HttpResponse, float], HttpResponse] = (
+            lambda _request, response, _now: response
+        )
         self.tear: Callable[[HttpResponse, float], HttpResponse] = lambda response, _now: response
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
@@ -53,7 +56,9 @@ class RecordingTransport(SimulatedTransport):
             raise spoilt
         if spoilt is not None:
             return spoilt
-        return self.tear(await super().send(request, timeout=timeout), self.clock.now())
+        response = await super().send(request, timeout=timeout)
+        now = self.clock.now()
+        return self.tear(self.outdate(request, response, now), now)
 
 
 @asynccontextmanager

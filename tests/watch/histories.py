@@ -94,9 +94,16 @@ ACTIONS = (
     "stop elsewhere",
     "start",
     "nudge",
+    "callback",
     "leave",
     "wait",
     "wait",
+    "wait until",
+)
+CONDITIONS: tuple[bkjob.Condition, ...] = (
+    bkjob.FirstFailure(),
+    bkjob.HostsDone(0.5),
+    bkjob.HostsDone(),
 )
 OPERATIONS = (2, 2, 2, 8, 8, 3, 6, 9, 10, 11, 12, 13)
 ERRORS = ("html", "half", "timeout", "refused", "throttled", "internal", "credentials")
@@ -109,12 +116,17 @@ OTHER_FAULTS = (
     "another job",
     "another scope",
     "forbidden",
+    "lagging",
+    "lagging",
 )
 
 
 @frozen(kw_only=True)
 class FaultWindow:
-    """From *start* on, for *length* seconds, a *share* of answers is spoilt; *kind* torn spoils rows only."""
+    """From *start* on, for *length* seconds, a *share* of answers is spoilt.
+
+    *kind* torn spoils rows only, lagging shows steps as before their last retry.
+    """
 
     kind: str
     start: float
@@ -151,7 +163,8 @@ class History:
 
     *actions* are (second, what, number, which watch). *group_polling* says how steps are read: `small` ones whole; as if they
     were large by `counts`, or with a `guess` of how many hosts to ask for, and jobs of which only the end is wanted by
-    lists; then the platform takes its time between two groups of one answer, too.
+    lists; then the platform takes its time between two groups of one answer, too. *callbacks* come so many seconds
+    after the ends of jobs, some twice and some never; without a number nobody expects any.
     """
 
     seed: int
@@ -164,6 +177,7 @@ class History:
     latency: float = 0.0
     log_limit: int = field(default=100_000)
     group_polling: str = "small"
+    callbacks: float | None = None
 
 
 windows = st.builds(
@@ -204,4 +218,5 @@ histories = st.builds(
     latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
     log_limit=st.sampled_from([100_000, 100_000, 25, 8]),
     group_polling=st.sampled_from(["small", "counts", "counts", "guess"]),
+    callbacks=st.sampled_from([None, None, None, 0.0, 0.7, 8.0]),
 )

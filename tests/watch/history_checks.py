@@ -14,8 +14,10 @@ from bkjob_async.model.status import run_status
 from bkjob_async.simulator.world.history import History as WorldHistory
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from bkjob_async.testing.results import result_errors
+from bkjob_async.testing.truth import SLACK
 from tests.watch.gauge import Gauge, has_read_all
 from tests.watch.histories import History, WatchPlan
+from tests.watch.history_waits import Waited, may_hold, must_hold
 
 # What stood so for so many seconds, undisturbed, was told.
 QUIET = 60.0
@@ -24,6 +26,9 @@ SETTLED = 20.0
 # So long after a fault the polls that failed are spread at most.
 RECOVERY = 70.0
 
+
+# A condition that holds for so many seconds, undisturbed, is noticed.
+NOTICED = 40.0
 
 # A poll that failed is repeated after this share of an interval, or of a second, at the earliest.
 HASTE = 0.45
@@ -103,17 +108,6 @@ class WatchRecord:
         return last
 
 
-@define(kw_only=True)
-class Waited:
-    """A wait, and what it brought."""
-
-    ref: bkjob.JobRef
-    begun: float
-    ended: float = 0.0
-    result: bkjob.JobResult | None = None
-    error: Exception | None = None
-
-
 @define
 class Past:
     """All that was done and seen.
@@ -181,8 +175,8 @@ class Checks:
             [*(watch.opens for watch in history.watches), *(action[0] for action in history.actions)]
         )
         failed: dict[str, float] = {}
-        if history.latency or any(watch.linger for watch in history.watches):
-            return  # another request may have got through meanwhile, or the end of linger may be due
+        if history.latency or history.callbacks is not None or any(watch.linger for watch in history.watches):
+            return  # a callback may have come, another request may have got through meanwhile, or the end of linger may be due
         for time, url, spoilt in self.past.requests:
             before = failed.get(url)
             if before is not None and AT_ONCE < time - before < least and "get_" in url:
@@ -339,27 +333,36 @@ class Checks:
 
     def of_wait(self, waited: Waited) -> Iterator[str]:
         """Yield what is wrong with the outcome of a wait."""
-        ref, result = waited.ref, waited.result
+        ref, result, error = waited.ref, waited.result, waited.error
         if result is not None:
-            place = self.truth.index_at(ref, waited.begun)
-            codes = self.truth.jobs.get(ref, ())
-            if result.status.code not in codes[place:]:
-                yield f"a wait from {waited.begun:.0f} s on had {result.status}, truly {list(codes[place:])}"
-            for step in result.steps:
-                start = self.truth.index_at(step.ref, waited.begun)
-                yield from (f"a wait had {words}" for words in result_errors(step, self.truth, start))
-        elif isinstance(waited.error, bkjob.TargetLost):
+            yield from self.of_result(waited, result)
+        elif isinstance(error, bkjob.ConditionUnreachable):
+            over = (self.truth.is_over(each, waited.begun - SLACK, waited.ended) for each in (ref, ref.job))
+            if not any(over):
+                yield f"{error!r} at {waited.ended:.0f} s while {ref} was running"
+        elif isinstance(error, bkjob.TargetLost):
             windows = [
                 w for w in self.history.faults if w.kind in ("forbidden", "another job", "another scope")
             ]
             if not any(w.start <= waited.ended and w.start + w.length + 1 >= waited.begun for w in windows):
-                yield f"a wait from {waited.begun:.0f} s on ended with {waited.error!r}"
-        elif (
-            isinstance(waited.error, bkjob.DeadlineExceeded)
-            and not self.disturbed(waited.begun, waited.ended)
-            and self.is_quietly_over(ref, waited.begun, waited.ended)
-        ):
-            yield f"a wait from {waited.begun:.0f} s on did not end, and {ref} was over before"
+                yield f"a wait from {waited.begun:.0f} s on ended with {error!r}"
+        elif isinstance(error, bkjob.DeadlineExceeded) and not self.disturbed(waited.begun, waited.ended):
+            if self.is_quietly_over(ref, waited.begun, waited.ended):
+                yield f"a wait from {waited.begun:.0f} s on did not end, and {ref} was over before"
+            if must_hold(self.truth, waited, waited.ended - NOTICED):
+                yield f"a wait from {waited.begun:.0f} s until {waited.until} did not end, and it was so for long"
+
+    def of_result(self, waited: Waited, result: bkjob.JobResult) -> Iterator[str]:
+        """Yield what is wrong with the result of a wait."""
+        ref = waited.ref
+        codes = (self.truth.codes(ref) or ())[self.truth.index_at(ref, waited.begun) :]
+        if result.status.code not in codes:
+            yield f"a wait from {waited.begun:.0f} s on had {result.status}, truly {list(codes)}"
+        for step in result.steps:
+            start = self.truth.index_at(step.ref, waited.begun)
+            yield from (f"a wait had {words}" for words in result_errors(step, self.truth, start))
+        if not may_hold(self.truth, waited, waited.begun - SLACK):
+            yield f"a wait from {waited.begun:.0f} s until {waited.until} ended at {waited.ended:.1f} s too early"
 
 
 def belongs(event: bkjob.Event, cut: Cut) -> bool:

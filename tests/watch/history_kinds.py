@@ -210,3 +210,26 @@ reopened_in_linger = of(
     watches=watched(WatchPlan(linger=20.0)),
     actions=at(12, 25, (0, "operate elsewhere", 0, 0)),
 )
+
+# A lagging replica, callbacks, conditions.
+lagging = of(
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(LONG, FAILS)), StepPlan(hosts=2))),
+    dialects=CAN_OPERATE,
+    watches=watched(WatchPlan(picks=((0, "both"),), linger=None)),
+    faults=st.floats(25, 45).map(
+        lambda start: (FaultWindow(kind="lagging", start=start, length=25.0, share=0.4),)
+    ),
+    actions=at(20, 30, (0, "operate", 0, 0)),
+)
+called_back = of(
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(IGNORES_STOP, QUICK)), StepPlan(hosts=1))),
+    dialects=CAN_OPERATE,
+    callbacks=st.sampled_from([0.0, 0.7]),
+    actions=at(
+        5, 60, (0, "stop", 0, 0), (4, "operate", 10, 0), (5, "callback", 0, 0), (6.1, "callback", 0, 0)
+    ),
+)
+waited_for = of(
+    JobPlan(steps=(StepPlan(hosts=5, outcomes=(LONG, FAILS, QUICK)),)),
+    actions=st.integers(0, 2).flatmap(lambda n: at(0, 20, (0, "wait until", 0, n), (3, "wait until", 2, n))),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -16,13 +17,18 @@ import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.operations import OperationNotAllowed
+from bkjob_async.simulator.world.plans import JobPlan
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
-from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
+from tests.watch.histories import CONDITIONS, HORIZON, OPERATIONS, History, WatchPlan
 from tests.watch.history_checks import Cut, Past, Waited, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
+from tests.watch.history_replica import LaggingReplica
 from tests.watch.small_bounds import small_bounds
+
+# Where callbacks are received.
+HERE = "http://127.0.0.1/callbacks"
 
 
 def run(history: History) -> list[str]:
@@ -34,16 +40,21 @@ def run(history: History) -> list[str]:
 
 async def _run(history: History) -> list[str]:
     world = World(history.seed)
-    refs = [world.add(plan) for plan in history.plans]
+    refs = [world.add(plan_in(history, plan)) for plan in history.plans]
     dice = Random(history.seed)
     platform = Platform(world, site=SiteConfig(group_read_seconds=0.2 if history.latency else 0.002))
     options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
-    async with client_of(platform, history.dialect, **options) as (client, transport):
+    receiver = None if history.callbacks is None else bkjob.CallbackReceiver(base=HERE)
+    async with client_of(platform, history.dialect, callbacks=receiver, **options) as (client, transport):
         transport.spoil = spoiler(history, dice, refs[0].job_instance_id)
         transport.tear = tearer(history, dice)
+        transport.outdate = LaggingReplica(history, dice, partial(knows_later, client)).outdate
         transport.clock.now()  # the world begins with the history, whenever the first watch is opened
-        stage = SimulateOptions(history, world, client, refs)
+        stage = SimulateOptions(history, world, client, refs, receiver)
+        calling_back = asyncio.create_task(stage.call_back(dice))
         await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
+        calling_back.cancel()
+        await asyncio.wait([calling_back])
         stage.past.requests = list(zip(transport.times, transport.urls, transport.spoilt, strict=True))
         for seen in stage.past.watches:
             await reread(seen)
@@ -58,6 +69,20 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
+def plan_in(history: History, plan: JobPlan) -> JobPlan:
+    """Return a job's plan with a callback where somebody expects it."""
+    return plan if history.callbacks is None else evolve(plan, callback_url=HERE)
+
+
+def knows_later(client: bkjob.JobClient, step_instance_id: int, execute_count: int) -> bool:
+    """Whether a client has seen a later execution of a step than this one."""
+    steps = (target.find_step(step_instance_id) for target in client._poller._registry.targets.values())
+    return any(
+        step is not None and step.status_code is not None and step.execute_count > execute_count
+        for step in steps
+    )
+
+
 @define
 class SimulateOptions:
     """The world, its client, and what people do with them."""
@@ -66,6 +91,7 @@ class SimulateOptions:
     world: World
     client: bkjob.JobClient
     refs: list[bkjob.JobRef]
+    receiver: bkjob.CallbackReceiver | None = None
     past: Past = field(factory=Past)
 
     # Watches --------------------------------------------------------------------------------------------------------
@@ -173,6 +199,15 @@ class SimulateOptions:
             if action == "wait":
                 waits.append(asyncio.create_task(self.wait(ref)))
                 continue
+            if action == "wait until":
+                target = parts_of(self.world, ref, ("job", "job", "first", "last")[number % 4])[0]
+                until = CONDITIONS[which % len(CONDITIONS)]
+                waits.append(asyncio.create_task(self.wait(target, until)))
+                continue
+            if action == "callback" and self.receiver is not None:
+                # Nobody signs callbacks: this one may be false, or of a job that is unknown.
+                self.receiver.receive(body_of(ref.job_instance_id + number // 6, 3))
+                continue
             with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed):
                 await self.operate(action, number, job)
             watches = [seen for seen in self.past.watches if seen.is_open]
@@ -201,7 +236,8 @@ class SimulateOptions:
         """Change what a watch watches."""
         match action:
             case "add" if number % 3 == 0:
-                self.refs.append(self.world.add(evolve(self.history.plans[0], created=0.0)))
+                plan = evolve(plan_in(self.history, self.history.plans[0]), created=0.0)
+                self.refs.append(self.world.add(plan))
                 self.note_joins(seen, self.refs[-1])
                 seen.watch.add(self.refs[-1])
             case "add":
@@ -225,15 +261,39 @@ class SimulateOptions:
             case _:
                 pass
 
-    async def wait(self, ref: bkjob.JobRef) -> None:
-        """Wait for a job that may be over already."""
-        waited = Waited(ref=ref, begun=now())
+    async def wait(self, ref: bkjob.Ref, until: bkjob.Condition | None = None) -> None:
+        """Wait for a target that may be over already, or for a condition that may hold already."""
+        waited = Waited(ref=ref, begun=now(), until=until)
         self.past.waits.append(waited)
         try:
-            waited.result = await self.client.wait(ref, deadline=60.0)
-        except (bkjob.DeadlineExceeded, bkjob.TargetLost, bkjob.CallFailed) as error:
+            waited.result = await self.client.wait(ref, until=until, deadline=60.0)
+        except (
+            bkjob.DeadlineExceeded,
+            bkjob.TargetLost,
+            bkjob.CallFailed,
+            bkjob.ConditionUnreachable,
+        ) as error:
             waited.error = error
         waited.ended = now()
+
+    async def call_back(self, dice: Random) -> None:
+        """Send the callbacks of jobs that have ended: one in six never, and one in six twice."""
+        while self.receiver is not None:
+            self.world.advance(now())
+            due, self.world.callbacks = self.world.callbacks, []
+            for callback in due:
+                for again in range((0, 1, 1, 1, 1, 2)[dice.randrange(6)]):
+                    asyncio.get_running_loop().call_later(
+                        (self.history.callbacks or 0.0) + 0.3 * again,
+                        self.receiver.receive,
+                        body_of(callback.job_instance_id, callback.status),
+                    )
+            await asyncio.sleep(0.5)
+
+
+def body_of(job_instance_id: int, status: int) -> bytes:
+    """Return the body of a callback."""
+    return json.dumps({"job_instance_id": job_instance_id, "status": status}).encode()
 
 
 async def reread(seen: WatchRecord) -> None:

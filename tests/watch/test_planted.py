@@ -1,14 +1,17 @@
 """The random histories find every planted bug."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase as SearchPhase
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
+import bkjob_async as bkjob
+from bkjob_async.client import watching
 from bkjob_async.dialects.common import parsed
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
@@ -18,13 +21,14 @@ from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.columns.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence
+from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, PollStamp
 from bkjob_async.engine.tracking import job_tracker, job_views, settling, step_hosts, step_tracker
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.events import HostChanged, Recovered
-from bkjob_async.model.status import host_status
+from bkjob_async.model.status import Phase, host_status
+from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling.error_reporting import ErrorReporting
 from bkjob_async.watch.polling.next_polls import NextPolls
 from bkjob_async.watch.polling.poller import Poller
@@ -348,6 +352,52 @@ def report_what_others_see_later(patch: Patch) -> None:
     patch.setattr("bkjob_async.watch.subscription.target_release.copy_of", lambda state: state)
 
 
+def believe_old_responses(patch: Patch) -> None:
+    """Take a response with an earlier execution for a new one."""
+    for module in (step_tracker, job_tracker):
+        patch.setattr(module, "note_execution", lambda *_: False)
+
+
+def confirm_nothing_after_a_callback(patch: Patch) -> None:
+    """Take the first final status behind a callback for confirmed."""
+    finish = job_tracker.finish_settled_step
+    called: set[int] = set()
+    deliver = CallbackReceiver._deliver
+
+    def note(self: CallbackReceiver, callback: bkjob.Callback) -> None:
+        called.add(callback.job_instance_id)
+        deliver(self, callback)
+
+    def hasty(job: JobState, step: StepState, stamp: PollStamp) -> Any:
+        if step.progress.settling is not None and job.ref.job_instance_id in called:
+            step.progress.settling.rows_settled = True
+        return finish(job, step, stamp)
+
+    patch.setattr(CallbackReceiver, "_deliver", note)
+    patch.setattr(job_tracker, "finish_settled_step", hasty)
+
+
+def end_a_wait_early(patch: Patch) -> None:
+    """End a wait until a condition holds a poll early: one host that still runs counts as failed."""
+    reached = watching.reached
+
+    class Early:
+        def __init__(self, until: bkjob.Condition) -> None:
+            self.until = until
+
+        def holds(self, hosts: Mapping[Phase, int], *, over: bool) -> bool | None:
+            moved = Counter(hosts)
+            if moved[Phase.RUNNING]:
+                moved.subtract({Phase.RUNNING: 1, Phase.FAILED: -1})
+            return self.until.holds(moved, over=over)
+
+    patch.setattr(
+        watching,
+        "reached",
+        lambda watch, ref, until, ended: reached(watch, ref, until and Early(until), ended),
+    )
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
@@ -371,6 +421,9 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     try_again_at_once: kinds.all_fails,
     count_the_lost_on: kinds.dropped_when_lost,
     count_compacted_changes_alone: kinds.dropped_and_added,
+    believe_old_responses: kinds.lagging,
+    confirm_nothing_after_a_callback: kinds.called_back,
+    end_a_wait_early: kinds.waited_for,
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     emit_twice,
@@ -404,6 +457,9 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     try_again_at_once,
     count_the_lost_on,
     count_compacted_changes_alone,
+    believe_old_responses,
+    confirm_nothing_after_a_callback,
+    end_a_wait_early,
 )
 
 
@@ -417,7 +473,7 @@ def test_a_planted_bug_is_found(plant: Callable[[Patch], None], monkeypatch: Pat
         max_examples=400,
         deadline=None,
         derandomize=True,
-        phases=[Phase.generate],
+        phases=[SearchPhase.generate],
         database=None,
         suppress_health_check=list(HealthCheck),
     )
