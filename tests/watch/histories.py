@@ -116,6 +116,7 @@ OTHER_FAULTS = (
     "another job",
     "another scope",
     "forbidden",
+    "one step",
     "lagging",
     "lagging",
 )
@@ -125,7 +126,7 @@ OTHER_FAULTS = (
 class FaultWindow:
     """From *start* on, for *length* seconds, a *share* of answers is spoilt.
 
-    *kind* torn spoils rows only, lagging shows steps as before their last retry.
+    *kind* torn spoils rows only, one step refuses to show every other step, lagging shows steps as before their last retry.
     """
 
     kind: str

@@ -34,6 +34,10 @@ FORBIDDEN = {
         body=b'{"error": {"code": "NO_PERMISSION", "message": "apply for it"}, "job_request_id": "1"}',
     )
 }
+STEP_REFUSED = HttpResponse(
+    status=200, body=b'{"result": false, "code": 1240003, "message": "illegal parameters"}'
+)
+STEP_WITH_EVEN_ID = re.compile(r"30000000\d\d[02468]\b")
 FORBIDDEN_BY_CODE = HttpResponse(
     status=200, body=b'{"result": false, "code": 9900403, "message": "apply for it"}'
 )
@@ -62,9 +66,10 @@ def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
         for window in history.faults:
             if not window.covers(now):
                 continue
-            if window.kind == "forbidden":
-                if is_read(request) and str(forbidden) in said(request):
-                    return FORBIDDEN.get(history.dialect, FORBIDDEN_BY_CODE)
+            if window.kind in ("forbidden", "one step"):
+                refusal = refusal_of(request, window.kind, history.dialect, forbidden)
+                if refusal is not None:
+                    return refusal
             elif dice.random() >= window.share:
                 continue
             elif window.kind in FAULTS:
@@ -81,6 +86,16 @@ def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
         return None
 
     return spoil
+
+
+def refusal_of(request: HttpRequest, kind: str, dialect: str, forbidden: int) -> HttpResponse | None:
+    """Return the refusal of a job that must not be read, or of a step that is not shown; None for other requests."""
+    if kind == "one step":
+        is_refused = request.url.path.rstrip("/").endswith("get_step_instance_status")
+        return STEP_REFUSED if is_refused and STEP_WITH_EVEN_ID.search(said(request)) else None
+    if is_read(request) and str(forbidden) in said(request):
+        return FORBIDDEN.get(dialect, FORBIDDEN_BY_CODE)
+    return None
 
 
 def is_read(request: HttpRequest) -> bool:

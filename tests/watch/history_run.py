@@ -22,9 +22,10 @@ from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 from tests.watch.histories import CONDITIONS, HORIZON, OPERATIONS, History, WatchPlan
-from tests.watch.history_checks import Cut, Past, Waited, WatchRecord, broken
+from tests.watch.history_checks import Cut, Past, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_replica import LaggingReplica
+from tests.watch.history_waits import Waited
 from tests.watch.small_bounds import small_bounds
 
 # Where callbacks are received.

@@ -80,7 +80,7 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState, 
     if isinstance(error, NotFound):
         count = count_not_found(job, request.ref)
         if count < NOT_FOUND_TWICE:
-            note_absence(job, now)
+            note_absence(job, request.ref, now)
             return ErrorAction.RETRY_ONCE
         return ErrorAction.NOT_FOUND if is_absent(job, request.ref, now) else ErrorAction.TARGET_TROUBLE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
@@ -130,18 +130,19 @@ def is_gateway_made(error: BkJobError) -> bool:
     return error.details.http_status in GATEWAY_STATUS or error.code in GATEWAY_CODES
 
 
-def note_absence(job: JobState, now: float) -> float:
-    """Note that a target cannot be read any more; return since when."""
-    since = job.poll_failures.absent_since
+def note_absence(job: JobState, ref: Ref, now: float) -> float:
+    """Note that *ref* cannot be read any more; return since when."""
+    absent = job.poll_failures.absent_since
+    since = absent.get(ref)
     if since is None:
         since = now
-        job.poll_failures = evolve(job.poll_failures, absent_since=now)
+        job.poll_failures = evolve(job.poll_failures, absent_since={**absent, ref: now})
     return since
 
 
 def is_absent(job: JobState, ref: Ref, now: float) -> bool:
     """Return True if *ref*, which cannot be read, never could, or could not for long enough."""
-    since = note_absence(job, now)
+    since = note_absence(job, ref, now)
     return not job.was_read(ref) or now - since >= LOST_AFTER_SECONDS
 
 

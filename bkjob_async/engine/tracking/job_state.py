@@ -92,7 +92,7 @@ class JobState(Struct, eq=False, gc=False):
                 lost=without(failures.lost, ref),
                 not_found=without(failures.not_found, ref),
                 refusals=0,
-                absent_since=None,
+                absent_since={},
             )
 
     @property

@@ -20,6 +20,7 @@ NEWEST_WEIGHT = 0.7
 
 NO_COUNTS: Mapping[Ref, int] = MappingProxyType({})
 NONE_LOST: Mapping[Ref, Lost] = MappingProxyType({})
+NONE_ABSENT: Mapping[Ref, float] = MappingProxyType({})
 NO_TROUBLE: Mapping[Ref, Trouble] = MappingProxyType({})
 
 
@@ -69,13 +70,14 @@ class PollFailures:
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
-    *absent_since* is when the first of them came that said so, or that a target does not exist. *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that are lost.
+    *round_failed*: a request of the present round failed. *absent_since* is when the first of them came that said so, or that a target does not exist, by what was requested. *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that are lost.
     *job_rows_refused* counts refusals to list hosts with the job.
     """
 
     failures: int = 0
     refusals: int = 0
-    absent_since: float | None = None
+    round_failed: bool = False
+    absent_since: Mapping[Ref, float] = NONE_ABSENT
     not_found: Mapping[Ref, int] = NO_COUNTS
     troubled: Mapping[Ref, Trouble] = NO_TROUBLE
     stalled: bool = False
@@ -86,8 +88,15 @@ class PollFailures:
         """Return what remains after a successful poll."""
         if self is NO_FAILURES:
             return self
-        remaining = evolve(self, failures=0, refusals=0, absent_since=None, stalled=False)
-        return NO_FAILURES if remaining == NO_FAILURES else remaining
+        absent = self.absent_since
+        if absent:
+            # Of a part that still does not exist, a response about another part says nothing.
+            absent = {ref: since for ref, since in absent.items() if ref in self.not_found}
+        return evolve(self, failures=0, refusals=0, absent_since=absent, stalled=False).or_none()
+
+    def or_none(self) -> PollFailures:
+        """Return these failures, or the one value that stands for none."""
+        return NO_FAILURES if self == NO_FAILURES else self
 
     def found(self, ref: Ref) -> PollFailures:
         """Return what remains after a response about *ref*."""

@@ -116,7 +116,7 @@ class ErrorReporting:
         targets: int,
     ) -> list[Event]:
         """Return the events of a failed poll that were not published before."""
-        if action in LOST_REASONS:
+        if action in LOST_REASONS and (request.ref == target.ref or request.ref in target.targets):
             reason = LOST_REASONS[action]
             if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
                 reason = LostReason.GONE
@@ -154,11 +154,16 @@ class ErrorReporting:
         self._report_failure(None, operation, error, targets)
 
     def on_success(self, target: PollTarget, at: PollStamp) -> list[Event]:
-        """Return the events, published once, that polling the targets of a job works again."""
-        troubled = target.poll_failures.troubled
-        if troubled:
-            target.poll_failures = evolve(target.poll_failures, troubled=NO_TROUBLE)
-            self._report_recovery(target.ref)
+        """Return the events, published once, that polling the targets of a job works again.
+
+        It does when every request of a round was answered: a job may be shown, and one step of it refused.
+        """
+        failures = target.poll_failures
+        troubled = failures.troubled
+        if not troubled or target.pending or failures.round_failed:
+            return []
+        target.poll_failures = evolve(failures, troubled=NO_TROUBLE).or_none()
+        self._report_recovery(target.ref)
         return [
             Recovered(ref=ref, cursor=at.cursor)
             for ref in troubled

@@ -14,7 +14,13 @@ from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
-from bkjob_async.engine.tracking.job_tracker import NO_EVENTS, abandon_round, apply_job, apply_step
+from bkjob_async.engine.tracking.job_tracker import (
+    NO_EVENTS,
+    abandon_round,
+    abandon_step,
+    apply_job,
+    apply_step,
+)
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
@@ -24,7 +30,7 @@ from bkjob_async.engine.tracking.next_request import (
 )
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError
-from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
 from bkjob_async.observe.counters import PollCounts
 from bkjob_async.watch.cooperative import CooperativeQueue
@@ -42,6 +48,10 @@ from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget
 from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.session import Session
 
+# These errors say nothing of the other steps of a job.
+ABOUT_THE_TARGET = frozenset(
+    {ErrorAction.TARGET_TROUBLE, ErrorAction.RETRY_ONCE, ErrorAction.NOT_FOUND, ErrorAction.FORBIDDEN}
+)
 # A target whose journal can take no more events is considered again after this many seconds.
 PAUSE_SECONDS = 1.0
 
@@ -117,10 +127,13 @@ class TargetPoller:
 
     def _begin_round(self, target: PollTarget, now: float) -> None:
         """Begin a round of requests with the whole job where single steps do not show all that is wanted."""
+        failures = target.poll_failures
+        if failures.round_failed:
+            target.poll_failures = evolve(failures, round_failed=False).or_none()
         if target in self.registry.rereads.requested:
             self.registry.rereads.begin(target)
             target.pending = (JOB_ITSELF,)
-        elif target.target_steps and self.registry.must_revisit(target, now):
+        elif target.target_steps and (failures.round_failed or self.registry.must_revisit(target, now)):
             target.pending = (JOB_ITSELF,)
 
     def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
@@ -136,13 +149,13 @@ class TargetPoller:
         active_at = active_times(target, view) if counts else None
         self.longest_block = max(self.longest_block, at.now - received)
         asked = self._after_outage(at.now, started)
-        events: Sequence[EventOrLazy] = (
-            self.errors.on_success(target, at) if target.poll_failures.troubled else NO_EVENTS
-        )
+        events: Sequence[EventOrLazy] = NO_EVENTS
         if isinstance(view, JobPollView):
             changes = apply_job(target, view, at)
             missing = lose_missing_steps(target, at) if target.target_steps else NO_EVENTS
             plan_follow_ups(target, request, self.session.dialect.capabilities)
+            if target.poll_failures.troubled:
+                events = self.errors.on_success(target, at)
             if (
                 changes is NO_EVENTS
                 and not missing
@@ -161,8 +174,8 @@ class TargetPoller:
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
                 return
-            events = [*events, *changes]
             plan_follow_ups(target, request, self.session.dialect.capabilities)
+            events = [*self.errors.on_success(target, at), *changes]
         if report is not None:
             report.send(events, at.now)
         if events and counts:
@@ -181,7 +194,7 @@ class TargetPoller:
         self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], asked: float
     ) -> None:
         """Deliver the events of a poll that was begun at *asked*, and schedule the next one."""
-        if not target.pending:
+        if not (target.pending or target.poll_failures.round_failed):
             self.registry.rereads.complete(target)
         if events:
             self.phases.mark_changed(target.ref)
@@ -216,7 +229,10 @@ class TargetPoller:
     def _on_failure(self, target: PollTarget, request: PollRequest, error: BkJobError, asked: float) -> None:
         """Deliver the events of a failed poll, begun at *asked*, and schedule another one."""
         action = classify_poll_error(error, request, target, self._now())
-        abandon_round(target)
+        if action in ABOUT_THE_TARGET and isinstance(request, GetStepInstanceStatus):
+            abandon_step(target, request.ref)
+        else:
+            abandon_round(target)
         if action not in REACHABILITY_UNKNOWN:
             self._on_reachable(asked)
         at = self._stamp()
@@ -224,7 +240,8 @@ class TargetPoller:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
             self.workers.schedule(target, at.now + SETTLE_INTERVAL)
             return
-        target.poll_failures = evolve(target.poll_failures, failures=target.poll_failures.failures + 1)
+        failures = target.poll_failures.failures + 1
+        target.poll_failures = evolve(target.poll_failures, failures=failures, round_failed=True)
         was_open = self.errors.breaker.is_open
         events = self.errors.on_failure(
             target, request, error, action, at, targets=len(self.registry.targets)

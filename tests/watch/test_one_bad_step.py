@@ -1,0 +1,68 @@
+"""The platform refuses to read one step of a job, and shows the others."""
+
+from collections import Counter
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import FIRST_JOB_ID, FIRST_STEP_ID, World
+from tests.watch.clients import client_of
+
+pytestmark = pytest.mark.looptime
+
+HOSTS = 150
+RUNS = HostOutcome(duration=DurationRange(20.0, 40.0))
+FIRST = bkjob.JobRef(bkjob.Scope.biz(2), FIRST_JOB_ID)
+JOB = JobPlan(steps=(StepPlan(hosts=HOSTS, outcomes=(RUNS,)),) * 3)
+BAD = str(FIRST_STEP_ID + 1)
+REFUSALS = {"internal": 1240002, "parameters": 1240003, "not found": 1244006, "forbidden": 9900403}
+
+
+def refuse(request: HttpRequest, now: float, code: int) -> HttpResponse | None:
+    """Refuse to read the second step."""
+    about = f"{request.url} {(request.body or b'').decode()}"
+    if now < 5.0 or BAD not in about or "get_step" not in about:
+        return None
+    return HttpResponse(status=200, body=b'{"result": false, "code": %d, "message": "no"}' % code)
+
+
+async def events_of(code: int, *, by_steps: bool) -> tuple[list[bkjob.Event], Counter[bkjob.Phase]]:
+    """Watch the job, or its steps, while its second step is refused; return the events, and the third step's hosts."""
+    world = World(1)
+    job = world.add(JOB)
+    events: list[bkjob.Event] = []
+    async with client_of(world, interval=2.0) as (client, transport):
+        steps = [job.step(FIRST_STEP_ID + n) for n in range(3)]
+        transport.spoil = lambda request, now: refuse(request, now, code)
+        async with client.watch(steps if by_steps else job, deadline=500) as watch:
+            async for event in watch:
+                events.append(event)
+            return events, Counter(watch.counts(steps[2] if by_steps else job))
+    raise AssertionError
+
+
+@pytest.mark.parametrize("code", REFUSALS.values(), ids=REFUSALS)
+async def test_the_other_steps_are_read_on(code: int) -> None:
+    """Each of them ends at its time; only the bad one is in trouble, or lost."""
+    events, hosts = await events_of(code, by_steps=True)
+
+    bad = FIRST.step(FIRST_STEP_ID + 1)
+    assert hosts == {bkjob.Phase.SUCCESS: HOSTS}
+    assert not [event for event in events if isinstance(event, bkjob.Stalled)]
+    assert {event.ref for event in events if isinstance(event, bkjob.Trouble)} <= {bad}
+    ended = [event.ref for event in events if isinstance(event, bkjob.Finished | bkjob.Lost)]
+    assert sorted(ended, key=str) == [FIRST.step(FIRST_STEP_ID + n) for n in range(3)]
+
+
+@pytest.mark.parametrize("by_steps", [False, True], ids=["job", "steps"])
+@pytest.mark.parametrize("code", REFUSALS.values(), ids=REFUSALS)
+async def test_trouble_with_one_step_is_told_once(code: int, *, by_steps: bool) -> None:
+    """That the job itself can be read is no recovery."""
+    events, _ = await events_of(code, by_steps=by_steps)
+
+    troubles = Counter(event.ref for event in events if isinstance(event, bkjob.Trouble))
+    recoveries = Counter(event.ref for event in events if isinstance(event, bkjob.Recovered))
+    assert all(count == 1 for count in troubles.values())
+    assert all(count <= troubles[ref] for ref, count in recoveries.items())
