@@ -28,8 +28,10 @@ from bkjob_async.engine.tracking.next_request import (
     next_request,
     plan_follow_ups,
 )
+from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError
+from bkjob_async.model.events import Event
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
 from bkjob_async.observe.counters import PollCounts
@@ -149,24 +151,15 @@ class TargetPoller:
         active_at = active_times(target, view) if counts else None
         self.longest_block = max(self.longest_block, at.now - received)
         asked = self._after_outage(at.now, started)
-        events: Sequence[EventOrLazy] = NO_EVENTS
         if isinstance(view, JobPollView):
             changes = apply_job(target, view, at)
-            missing = lose_missing_steps(target, at) if target.target_steps else NO_EVENTS
             plan_follow_ups(target, request, self.session.dialect.capabilities)
-            if target.poll_failures.troubled:
-                events = self.errors.on_success(target, at)
-            if (
-                changes is NO_EVENTS
-                and not missing
-                and not events
-                and self.next_polls.after_unchanged(target, at, asked)
-            ):
+        asked = self._after_outage(at.now, started)
                 self.list_pollers.update(target, at.now)
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
                 return
-            events = [*events, *changes, *missing]
+            events = [*others, *changes]
         else:
             mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
             changes = apply_step(target, view, at, mode)
@@ -183,12 +176,7 @@ class TargetPoller:
         self._deliver(target, at, events, asked)
         self.longest_block = max(self.longest_block, self._now() - received)
 
-    def _after_outage(self, now: float, started: float) -> float:
-        """Resume all polls if this response ends an outage; return when its poll counts as begun."""
-        detector = self.outage_detector
-        if detector.on_response(now, sent=started) and self.workers.overdue:
-            self.outage_recovery.resume_all()
-        return now if started < detector.outage_ended_at else started
+        asked = self._after_outage(at.now, started)
 
     def _deliver(
         self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], asked: float
