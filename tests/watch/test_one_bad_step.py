@@ -1,5 +1,6 @@
 """The platform refuses to read one step of a job, and shows the others."""
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -26,6 +27,24 @@ def refuse(request: HttpRequest, now: float, code: int) -> HttpResponse | None:
     if now < 5.0 or BAD not in about or "get_step" not in about:
         return None
     return HttpResponse(status=200, body=b'{"result": false, "code": %d, "message": "no"}' % code)
+
+
+async def test_a_watch_that_joins_is_given_the_other_steps() -> None:
+    """It does not wait for the bad step: that is none of its targets."""
+    world = World(1)
+    job = world.add(JOB)
+    async with client_of(world, interval=2.0) as (client, transport):
+        transport.spoil = lambda request, now: refuse(request, now, 1240003)
+        async with client.watch(job):
+            await asyncio.sleep(60.0)
+            async with client.watch(job.step(FIRST_STEP_ID + 2), deadline=100.0) as late:
+                await asyncio.sleep(5.0)
+                was_in_sync = late.is_in_sync
+                (result,) = (await late.results()).values()
+
+    assert was_in_sync
+    assert isinstance(result, bkjob.JobResult)
+    assert result.ok
 
 
 async def events_of(code: int, *, by_steps: bool) -> tuple[list[bkjob.Event], Counter[bkjob.Phase]]:

@@ -24,7 +24,7 @@ from bkjob_async.engine.tracking.step_tracker import OPEN_CODES, note_execution,
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from bkjob_async.model.refs import StepRef
+from bkjob_async.model.refs import Ref
 from bkjob_async.model.status import run_status
 
 NO_EVENTS: Sequence[EventOrLazy] = ()
@@ -267,12 +267,13 @@ def forget_old_operation(job: JobState, now: float) -> None:
         job.operated_at = None
 
 
-def abandon_step(job: JobState, ref: StepRef) -> None:
+def abandon_step(job: JobState, ref: Ref) -> None:
     """Go on with a round of requests without a step that the platform refuses to show."""
-    job.pending = tuple(number for number in job.pending if number != ref.step_instance_id)
-    step = job.find_step(ref.step_instance_id)
-    if step is not None and step.progress.group_poller is not None:
-        step.progress.group_poller.abandon_round()
+    for step in job.steps:
+        if step.ref == ref:
+            job.pending = tuple(number for number in job.pending if number != step.ref.step_instance_id)
+            if step.progress.group_poller is not None:
+                step.progress.group_poller.abandon_round()
 
 
 def abandon_round(job: JobState) -> None:

@@ -70,13 +70,13 @@ class PollFailures:
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
-    *round_failed*: a request of the present round failed. *absent_since* is when the first of them came that said so, or that a target does not exist, by what was requested. *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that are lost.
+    *failed_in_round* are what requests of the present round failed for. *absent_since* is when the first of them came that said so, or that a target does not exist, by what was requested. *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that are lost.
     *job_rows_refused* counts refusals to list hosts with the job.
     """
 
     failures: int = 0
     refusals: int = 0
-    round_failed: bool = False
+    failed_in_round: tuple[Ref, ...] = ()
     absent_since: Mapping[Ref, float] = NONE_ABSENT
     not_found: Mapping[Ref, int] = NO_COUNTS
     troubled: Mapping[Ref, Trouble] = NO_TROUBLE

@@ -160,7 +160,7 @@ class ErrorReporting:
         """
         failures = target.poll_failures
         troubled = failures.troubled
-        if not troubled or target.pending or failures.round_failed:
+        if not troubled or target.pending or failures.failed_in_round:
             return []
         target.poll_failures = evolve(failures, troubled=NO_TROUBLE).or_none()
         self._report_recovery(target.ref)

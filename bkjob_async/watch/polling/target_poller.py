@@ -32,8 +32,9 @@ from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
+from bkjob_async.model.refs import StepRef
 from bkjob_async.observe.counters import PollCounts
 from bkjob_async.watch.cooperative import CooperativeQueue
 from bkjob_async.watch.polling.error_reporting import (
@@ -130,12 +131,12 @@ class TargetPoller:
     def _begin_round(self, target: PollTarget, now: float) -> None:
         """Begin a round of requests with the whole job where single steps do not show all that is wanted."""
         failures = target.poll_failures
-        if failures.round_failed:
-            target.poll_failures = evolve(failures, round_failed=False).or_none()
+        if failures.failed_in_round:
+            target.poll_failures = evolve(failures, failed_in_round=()).or_none()
         if target in self.registry.rereads.requested:
             self.registry.rereads.begin(target)
             target.pending = (JOB_ITSELF,)
-        elif target.target_steps and (failures.round_failed or self.registry.must_revisit(target, now)):
+        elif target.target_steps and (failures.failed_in_round or self.registry.must_revisit(target, now)):
             target.pending = (JOB_ITSELF,)
 
     def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
@@ -182,8 +183,8 @@ class TargetPoller:
         self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], asked: float
     ) -> None:
         """Deliver the events of a poll that was begun at *asked*, and schedule the next one."""
-        if not (target.pending or target.poll_failures.round_failed):
-            self.registry.rereads.complete(target)
+        if not target.pending:
+            self.registry.rereads.complete(target, target.poll_failures.failed_in_round)
         if events:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
@@ -217,7 +218,8 @@ class TargetPoller:
     def _on_failure(self, target: PollTarget, request: PollRequest, error: BkJobError, asked: float) -> None:
         """Deliver the events of a failed poll, begun at *asked*, and schedule another one."""
         action = classify_poll_error(error, request, target, self._now())
-        if action in ABOUT_THE_TARGET and isinstance(request, GetStepInstanceStatus):
+        is_about_step = action in ABOUT_THE_TARGET and isinstance(request.ref, StepRef)
+        if is_about_step:
             abandon_step(target, request.ref)
         else:
             abandon_round(target)
@@ -228,8 +230,7 @@ class TargetPoller:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
             self.workers.schedule(target, at.now + SETTLE_INTERVAL)
             return
-        failures = target.poll_failures.failures + 1
-        target.poll_failures = evolve(target.poll_failures, failures=failures, round_failed=True)
+        self._count_failure(target, request, is_about_step=is_about_step)
         was_open = self.errors.breaker.is_open
         events = self.errors.on_failure(
             target, request, error, action, at, targets=len(self.registry.targets)
@@ -253,6 +254,14 @@ class TargetPoller:
             )
             due = at.now + wait
             self.workers.schedule(target, self.errors.retry_at(due))
+
+    def _count_failure(self, target: PollTarget, request: PollRequest, *, is_about_step: bool) -> None:
+        """Count a failed poll, which may have been the last one of its round."""
+        known = target.poll_failures
+        failed = (*known.failed_in_round, request.ref)
+        target.poll_failures = evolve(known, failures=known.failures + 1, failed_in_round=failed)
+        if is_about_step and not target.pending:
+            self.registry.rereads.complete(target, failed)
 
     def _on_reachable(self, sent: float) -> None:
         """Record that the platform responded to a request *sent* then; after an outage, resume all polls."""

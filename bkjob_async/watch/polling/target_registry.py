@@ -211,15 +211,15 @@ class TargetRegistry:
     def publish(self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy]) -> None:
         """Deliver the events of one poll to the subscribers of a job."""
         with_indexes(events)
-        round_read = self.rereads.last_completed(target)
+        rereads = self.rereads
         for subscriber in self._groups[target.group]:
-            subscriber.on_events(target, at, events, round_read)
+            subscriber.on_events(target, at, events, rereads.last_completed(target, subscriber))
 
     def publish_unchanged(self, target: PollTarget, at: PollStamp) -> None:
         """Deliver a poll without events to subscribers that may become in sync by it."""
         for subscriber in self._groups[target.group]:
             if not subscriber.is_in_sync:
-                subscriber.on_events(target, at, (), self.rereads.last_completed(target))
+                subscriber.on_events(target, at, (), self.rereads.last_completed(target, subscriber))
 
     def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Deliver an event that concerns all targets."""
@@ -294,15 +294,18 @@ def has_past(target: PollTarget) -> bool:
 class Rereads:
     """Jobs that are read once more because a watch joined them, in numbered rounds of requests.
 
-    A round counts for the watches that joined before it began, once every request of it was answered. A round with a
-    failed request does not count. *requested* holds the number of the present round of each such job.
+    A round counts for the watches that joined before it began, once every request of it was answered. A round in which
+    steps were refused counts for the watches of other steps only. *requested* holds the number of the present round of
+    each such job.
     """
 
-    __slots__ = ("_completed", "requested")
+    __slots__ = ("_completed", "_completed_without", "requested")
 
     def __init__(self) -> None:
         self.requested: dict[PollTarget, int] = {}
         self._completed: dict[PollTarget, int] = {}
+        # The last round of a job in which steps were refused, and those steps.
+        self._completed_without: dict[PollTarget, tuple[int, tuple[Ref, ...]]] = {}
 
     def request(self, target: PollTarget) -> int:
         """Return the number of the next round, the first that shows the present state of a job."""
@@ -312,17 +315,28 @@ class Rereads:
         """Record that a round of a requested job begins."""
         self.requested[target] += 1
 
-    def complete(self, target: PollTarget) -> None:
-        """Record that every request of the present round was answered."""
+    def complete(self, target: PollTarget, refused: tuple[Ref, ...] = ()) -> None:
+        """Record that every request of the present round was answered, except for those about what was *refused*."""
         number = self.requested.get(target)
-        if number:
+        if not number:
+            return
+        if refused:
+            self._completed_without[target] = number, refused
+        else:
             self._completed[target] = number
 
-    def last_completed(self, target: PollTarget) -> int:
-        """Return the number of the last complete round, 0 for none."""
-        return self._completed.get(target, 0)
+    def last_completed(self, target: PollTarget, subscriber: Subscriber) -> int:
+        """Return the number of the last round that a *subscriber* was shown its targets of a job by, 0 for none."""
+        number = self._completed.get(target, 0)
+        later = self._completed_without.get(target) if self._completed_without else None
+        if later is None or later[0] <= number:
+            return number
+        refs = subscriber.targets_in(target.ref)
+        is_shown = target.ref not in refs and not any(ref in refs for ref in later[1])
+        return later[0] if is_shown else number
 
     def forget(self, target: PollTarget) -> None:
         """Remove a job that is not waited for any more."""
         self.requested.pop(target, None)
         self._completed.pop(target, None)
+        self._completed_without.pop(target, None)
