@@ -84,6 +84,7 @@ class _Checker:
     _synced: bool = False
     _hosts: dict[HostRun, int] = field(factory=dict)
     _runs: dict[StepRef, int] = field(factory=dict)
+    _epochs: dict[StepRef, int] = field(factory=dict)
     _status: dict[Ref, int] = field(factory=dict)
     _finished_refs: set[Ref] = field(factory=set)
     _finished_runs: set[tuple[StepRef, int]] = field(factory=set)
@@ -179,8 +180,12 @@ class _Checker:
         ):
             known = None
         if event.execute_count < self._runs.get(event.ref, 0):
-            self._report(f"{event} belongs to an execution that is past")
-        self._runs[event.ref] = event.execute_count
+            # Without the truth a later epoch may be that of a platform that was restored from a backup.
+            if self.matcher is not None or event.epoch <= self._epochs.get(event.ref, 0):
+                self._report(f"{event} belongs to an execution that is past")
+            self._forget_runs(event)
+            known = None
+        self._runs[event.ref], self._epochs[event.ref] = event.execute_count, event.epoch
         if event.ref in self._finished_refs and not event.skipped:
             self._report(f"{event} after its step was over")
         before = event.before.code if event.before else None
@@ -195,6 +200,11 @@ class _Checker:
         is_first = event.before is None and not self.matcher.has_matched(run)
         if not (is_first and event.after.code == WAITING):
             self.violations += (f"{event} {error}" for error in self.matcher.host_errors(event))
+
+    def _forget_runs(self, event: HostChanged) -> None:
+        """Forget an execution and those behind it: the platform was restored, and shows it anew."""
+        for run in [run for run in self._hosts if run[0] == event.ref and run[1] >= event.execute_count]:
+            del self._hosts[run]
 
     def _step(self, event: StepChanged) -> None:
         self._check_before(event)

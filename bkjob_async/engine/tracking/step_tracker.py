@@ -31,7 +31,7 @@ FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finish
 OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
 
 # An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
-RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 3
+RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
 
 
 def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = None) -> bool:
