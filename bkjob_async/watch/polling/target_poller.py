@@ -155,7 +155,9 @@ class TargetPoller:
         if isinstance(view, JobPollView):
             changes = apply_job(target, view, at)
             plan_follow_ups(target, request, self.session.dialect.capabilities)
-        asked = self._after_outage(at.now, started)
+            is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
+            others = NO_EVENTS if is_plain else self._other_events(target, at)
+            if changes is NO_EVENTS and not others and self.next_polls.after_unchanged(target, at, asked):
                 self.list_pollers.update(target, at.now)
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
@@ -177,7 +179,16 @@ class TargetPoller:
         self._deliver(target, at, events, asked)
         self.longest_block = max(self.longest_block, self._now() - received)
 
-        asked = self._after_outage(at.now, started)
+    def _after_outage(self, now: float, started: float) -> float:
+        """Resume all polls if this response ends an outage; return when its poll counts as begun."""
+        detector = self.outage_detector
+        if detector.on_response(now, sent=started) and self.workers.overdue:
+            self.outage_recovery.resume_all()
+        return now if started < detector.outage_ended_at else started
+
+    def _other_events(self, target: PollTarget, at: PollStamp) -> list[Event]:
+        """Return the events that polling works again, and that steps do not exist."""
+        return [*self.errors.on_success(target, at), *lose_missing_steps(target, at)]
 
     def _deliver(
         self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], asked: float
