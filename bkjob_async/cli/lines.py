@@ -16,6 +16,10 @@ from bkjob_async.model.text.printing import printable
 PLAIN = str.maketrans({"→": "->", "∅": "-", "…": "...", "■": "#", "─": "-", "–": "-"})
 
 
+# Behind the numbers of their descriptors.
+STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+
+
 class OutputFailed(BkJobError):
     """stdout cannot be written: the disk is full, the terminal is gone."""
 
@@ -90,6 +94,17 @@ def set_output_encoding() -> None:
             # Half of a surrogate pair, and what a terminal cannot show, is written as its escape.
             encoding = stream.encoding if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def open_closed_streams() -> None:
+    """Put the null device where stdin, stdout or stderr is closed, so that no socket takes its number."""
+    # The lowest number that is free is given first.
+    while (opened := os.open(os.devnull, os.O_RDWR)) < len(STREAMS):
+        pass
+    os.close(opened)
+    for number, (name, mode) in enumerate(STREAMS):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - until the process ends
 
 
 def discard_output() -> None:

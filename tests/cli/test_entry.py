@@ -1,5 +1,6 @@
 """The console script, with and without what it needs."""
 
+import os
 import subprocess
 import sys
 
@@ -45,6 +46,51 @@ def test_another_missing_module_is_not_hidden() -> None:
 
     assert done.returncode == 1
     assert "aiohttp.web" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "complaint"),
+    [
+        ("<&-", 2, "which targets? - names none"),
+        (">&-", 2, "which targets? - names none"),
+        ("2>&-", 2, ""),
+        ("<&- >&- 2>&-", 2, ""),
+    ],
+)
+def test_a_closed_stream_is_an_empty_one(closed: str, code: int, complaint: str) -> None:
+    """No socket takes its number, and nothing is written into that."""
+    words = shell.start_words("status", "--url", "http://127.0.0.1:1", "--biz", "2", "-")
+    script = f'"$@" {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *words],
+        cwd=shell.ROOT,
+        env={**os.environ, "BKJOB_CONFIG": shell.NO_CONFIG, **shell.IDENTITY},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert complaint in done.stderr
+
+
+@pytest.mark.slow
+def test_a_watch_without_stdout_says_on_stderr_how_it_went() -> None:
+    """As where stdout is the null device."""
+    with shell.simulator("--scenario", "all-succeed", "--speed", "50") as url:
+        words = shell.start_words("watch", "--url", url, "--biz", "2", "20000000001")
+        done = subprocess.run(
+            ["/bin/sh", "-c", '"$@" >&-', "sh", *words],
+            cwd=shell.ROOT,
+            env={**os.environ, "BKJOB_CONFIG": shell.NO_CONFIG, **shell.IDENTITY},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "1 succeeded\n")
 
 
 def test_it_knows_its_version() -> None:

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from bkjob_async.cli.dispatch import guarded
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import discard_output, set_output_encoding
+from bkjob_async.cli.lines import discard_output, open_closed_streams, set_output_encoding
 
 
 @frozen
@@ -160,6 +160,7 @@ def bkjob() -> None:
 
 def run() -> int:
     """Run the command that this process was started with; return its exit code."""
+    open_closed_streams()
     set_output_encoding()
     return guarded(run_command)
 
