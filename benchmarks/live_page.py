@@ -72,6 +72,7 @@ def head_of(message: int) -> dict[str, Any]:
         "over": 0,
         "targets": JOBS,
         "with_failures": 0,
+        "lost": 0,
         "hosts": {"RUNNING": 10 * JOBS},
         "hosts_per_second": 1.0,
         "ends_in": None,

@@ -12,7 +12,7 @@ from bkjob_async.cli.board.drawing.signs import UNFINISHED, UNSUCCESSFUL
 from bkjob_async.cli.board.target_row import ATTENTION, RUNNING, TargetRow, apply_notice
 from bkjob_async.model.status import Phase
 
-NOTHING = (False, False, False)
+NOTHING = (False, False, False, False)
 # So many failures are remembered.
 LAST_FAILURES = 50
 # The rate of hosts is that of so many seconds.
@@ -31,13 +31,14 @@ class BoardModel:
     over: int = field(default=0, init=False)
     with_failures: int = field(default=0, init=False)
     waiting: int = field(default=0, init=False)
+    lost: int = field(default=0, init=False)
     version: int = field(default=0, init=False)
     _by_job: dict[Ref, list[TargetRow]] = field(factory=dict, init=False)
     _orders: dict[Ref, tuple[int, bool, int, int, int]] = field(factory=dict, init=False)
     _order: list[TargetRow] | None = field(default=None, init=False)
     _ends: deque[tuple[float, int]] = field(factory=deque, init=False)
-    # Counted again for a row that has changed: whether it is over, has failures, waits for a person.
-    _counted: dict[Ref, tuple[bool, bool, bool]] = field(factory=dict, init=False)
+    # Counted again for a row that has changed: whether it is over, has failures, waits for a person, is lost.
+    _counted: dict[Ref, tuple[bool, bool, bool, bool]] = field(factory=dict, init=False)
 
     # Targets --------------------------------------------------------------------------------------------------------
 
@@ -97,6 +98,7 @@ class BoardModel:
             row.is_over,
             bool(row.failed) or row.phase in UNSUCCESSFUL,
             row.waits,
+            row.is_lost,
         )
         self._add(counted, 1)
         order = row.order
@@ -104,10 +106,10 @@ class BoardModel:
             self._orders[row.ref] = order
             self._order = None
 
-    def _add(self, counted: tuple[bool, bool, bool], sign: int) -> None:
-        over, with_failures, waiting = counted
+    def _add(self, counted: tuple[bool, bool, bool, bool], sign: int) -> None:
+        over, with_failures, waiting, lost = counted
         self.over, self.waiting = self.over + sign * over, self.waiting + sign * waiting
-        self.with_failures += sign * with_failures
+        self.with_failures, self.lost = self.with_failures + sign * with_failures, self.lost + sign * lost
 
     # What is shown --------------------------------------------------------------------------------------------------
 

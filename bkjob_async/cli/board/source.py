@@ -139,6 +139,7 @@ class BoardSource:
             targets=len(model.rows),
             with_failures=model.with_failures,
             waiting=model.waiting,
+            lost=model.lost,
             hosts=model.hosts,
             hosts_per_second=known.hosts_per_second,
             ends_in=known.ends_in,

@@ -92,6 +92,11 @@ class TargetRow:
         return self.phase is Phase.WAITING and not self.is_over
 
     @property
+    def shown_phase(self) -> Phase:
+        """The phase that its sign stands for: unknown where it is lost, pending where it was not seen yet."""
+        return Phase.UNKNOWN if self.is_lost else self.phase or Phase.PENDING
+
+    @property
     def title(self) -> str:
         """The name, or the ref where there is none."""
         return printable(self.name) if self.name else str(self.ref)

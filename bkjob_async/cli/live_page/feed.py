@@ -83,12 +83,11 @@ class PageFeed:
 
 def row_json(row: TargetRow) -> dict[str, Any]:
     """Return a row as plain values; its times are those of the event loop's clock."""
-    phase = row.phase or Phase.PENDING
     return {
         "ref": str(row.ref),
         "title": row.title,
         "step": step_text(row),
-        "phase": phase.value,
+        "phase": row.shown_phase.value,
         "over": row.is_over,
         "hosts": counts_json(row.expected_counts),
         "done": row.done,
@@ -109,6 +108,7 @@ def head_json(figures: HeadFigures, now: float) -> dict[str, Any]:
         "over": figures.over,
         "targets": figures.targets,
         "with_failures": figures.with_failures,
+        "lost": figures.lost,
         "hosts": counts_json(figures.hosts),
         "hosts_per_second": figures.hosts_per_second,
         "ends_in": tenths(figures.ends_in),

@@ -142,7 +142,7 @@
     const failed = ["FAILED", "ABNORMAL", "UNKNOWN", "STOPPED"].reduce((sum, phase) => sum + (hosts[phase] || 0), 0);
     const total = Object.values(hosts).reduce((sum, n) => sum + n, 0);
     const over = `${number(head.over)} of ${counted(head.targets, "target")} over`;
-    const verdict = failed ? `✗ ${number(failed)} of ${counted(total, "host")} failed` : head.with_failures ? `✗ ${counted(head.with_failures, "target")} failed` : head.over === head.targets && head.targets ? "✓ All succeeded" : "▸ None has failed";
+    const verdict = failed ? `✗ ${number(failed)} of ${counted(total, "host")} failed` : head.with_failures ? `✗ ${counted(head.with_failures, "target")} failed` : head.lost ? `¿ ${counted(head.lost, "target")} lost` : head.over === head.targets && head.targets ? "✓ All succeeded" : "▸ None has failed";
     setText(at("verdict"), `${verdict} · ${over}`);
     const title = `${verdict} · ${number(head.over)}/${number(head.targets)}`;
     if (document.title !== title) document.title = title;

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async import HostKey, HostPage, HostSnapshot, HostStatus, Phase, UsageError
+from bkjob_async import HostKey, HostPage, HostSnapshot, HostStatus, Lost, LostReason, Phase, UsageError
 from bkjob_async.cli.board.drawing.signs import ASCII, UNICODE, Signs
 from bkjob_async.cli.board.drawing.spans import width_of
 from bkjob_async.cli.board.drawing.times import clock
@@ -33,6 +33,7 @@ def figures_of(model: BoardModel, **changes: object) -> HeadFigures:
         targets=len(model.rows),
         with_failures=model.with_failures,
         waiting=model.waiting,
+        lost=model.lost,
         hosts=model.hosts,
         hosts_per_second=17.1,
         ends_in=34.0,
@@ -235,6 +236,21 @@ def test_a_running_target_with_failures_stands_out() -> None:
     line = next(line for line in jobs_view(model).draw(80, 24, 0.0) if "deploy" in text_of([line]))
 
     assert [role for _, role in line[1:3]] == [Phase.FAILED, "strong"]
+
+
+def test_a_lost_target_says_why_on_any_terminal() -> None:
+    """In place of its bar where there is no column for that, and above its hosts; the head counts it."""
+    model = BoardModel()
+    model.set_targets([job_ref(1), job_ref(2)])
+    model.apply([Lost(ref=job_ref(1), reason=LostReason.NOT_FOUND)], {})
+    applied(model, 2, changed(2, Phase.RUNNING, "deploy"), hosts={Phase.RUNNING: 9})
+    hosts = HostsView(model.rows[job_ref(1)], lambda *_: HostPage(hosts=(), total=0), UNICODE)
+    narrow, wide = (jobs_view(model).draw(width, 24, 0.0) for width in (80, 200))
+
+    for shown in (narrow, wide):
+        assert "¿ 1 lost" in text_of(shown[:1])
+        assert text_of(shown).count("lost: not found") == 1
+    assert "lost: not found" in text_of(hosts.draw(80, 24, 0.0))
 
 
 def test_a_board_without_rows_says_so() -> None:

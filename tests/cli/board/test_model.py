@@ -62,6 +62,7 @@ def test_the_head_counts_what_the_rows_say(moves: list[tuple[int, Phase, dict[Ph
     assert {row.ref for job in map(job_ref, range(6)) for row in model.rows_of(job)} == model.rows.keys()
     assert +model.hosts == sum((Counter(row.counts) for row in rows), Counter())
     assert model.over == sum(row.is_over for row in rows)
+    assert model.lost == sum(row.is_lost for row in rows)
     assert model.with_failures == sum(bool(row.failed) or row.phase is Phase.FAILED for row in rows)
     assert model.waiting == sum(row.waits for row in rows)
     assert [row.ref for row in model.ordered()] == [

@@ -49,6 +49,7 @@ def head(hosts: Mapping[str, int] | None = None, **changed: Any) -> dict[str, An
         "over": 0,
         "targets": 3,
         "with_failures": 0,
+        "lost": 0,
         "hosts": {"RUNNING": 30} if hosts is None else dict(hosts),
         "hosts_per_second": 1.5,
         "ends_in": 60.0,

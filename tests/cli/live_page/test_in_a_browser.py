@@ -134,6 +134,17 @@ async def test_the_page_is_back_after_the_server_was_away() -> None:
             assert await titles(page) == ["deploy app-7"]
 
 
+async def test_lost_targets_are_no_success() -> None:
+    """Though they are over, and nothing has failed."""
+    state = PageState("one")
+    state.update(head({"SUCCESS": 9}, over=3, targets=3, lost=2), rows(row(1)))
+    async with serving(state) as (_, url), browser() as running:
+        page, _ = await new_page(running)
+        await page.goto(f"{url}/?token={TOKEN}")
+
+        await expect(page.locator("#verdict")).to_have_text("¿ 2 targets lost · 3 of 3 targets over")
+
+
 async def test_the_end_is_said() -> None:
     """The last state stays; a server that went away then is no lost connection."""
     async with browser() as running:

@@ -24,6 +24,7 @@ class HeadFigures:
     targets: int
     with_failures: int = 0
     waiting: int = 0
+    lost: int = 0
     hosts: Mapping[Phase, int]
     hosts_per_second: float = 0.0
     ends_in: float | None = None
@@ -47,13 +48,15 @@ def head_lines(figures: HeadFigures, width: int, signs: Signs) -> list[Line]:
 
 
 def over_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
-    """Return how many targets are over, have failures, wait for a person, and when the last one is expected to end."""
+    """Return how many targets are over, have failures, are lost, wait for a person, and when the last one is expected to end."""
     noun = "target" if figures.targets == 1 else "targets"
     parts: list[list[Span]] = [
         [(f"{number(figures.over)} of {number(figures.targets)}", STRONG), (f" {noun} over", "")]
     ]
     if figures.with_failures:
         parts.append([(f"{signs.of[Phase.FAILED]} {number(figures.with_failures)} with failures", BAD)])
+    if figures.lost:
+        parts.append([(f"{signs.of[Phase.UNKNOWN]} {number(figures.lost)} lost", Phase.UNKNOWN.value)])
     if figures.waiting:
         text = f"{signs.of[Phase.WAITING]} {number(figures.waiting)} {'waits' if figures.waiting == 1 else 'wait'} for you"
         parts.append([(text, Phase.WAITING.value)])

@@ -12,6 +12,7 @@ from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, jo
 from bkjob_async.cli.board.drawing.times import number
 from bkjob_async.cli.board.selection import Selection
 from bkjob_async.cli.board.target_row import TargetRow
+from bkjob_async.cli.board.views.rows import state_role, state_text
 from bkjob_async.cli.board.views.views import key_line, page
 from bkjob_async.model.text.printing import printable
 
@@ -69,9 +70,10 @@ class HostsView:
             for phase in BAR_ORDER
             if row.counts.get(phase)
         ]
+        trouble = [[(signs.text(state_text(row)), state_role(row))]] if row.trouble else []
         head: list[Line] = [
             ((f" {signs.text(row.title)}", "strong"), (f"  {row.ref}", "dim")),
-            ((" ", ""), *joined(counts, width - 1, gap="  ")),
+            ((" ", ""), *joined([*counts, *trouble], width - 1, gap="  ")),
             ((" ", ""), *bar(row.counts, max(0, min(WIDEST_BAR, width - 2)), signs)),
         ]
         keys = [(signs.enter, "log"), ("r", "retry"), ("PgDn", "more"), ("Esc", "back")]

@@ -104,13 +104,12 @@ def row_line(
     row: TargetRow, columns: Columns, width: int, signs: Signs, now: float, *, is_selected: bool = False
 ) -> Line:
     """Return the line of a target."""
-    phase = row.phase or Phase.PENDING
+    phase = row.shown_phase
     needs_a_look = row.group == ATTENTION
-    sign = signs.of[Phase.UNKNOWN] if row.is_lost else signs.of[phase]
     name = fitted(signs.text(row.title), columns.name)
     spans: list[Span] = [
         (signs.selected, "mark") if is_selected else (" ", ""),
-        (sign, Phase.FAILED.value if row.failed and not row.is_over else phase.value),
+        (signs.of[phase], Phase.FAILED.value if row.failed and not row.is_over else phase.value),
         (" " + name, "strong" if needs_a_look or is_selected else ""),
     ]
     if columns.step:
@@ -119,7 +118,10 @@ def row_line(
             (fitted(signs.text(step_text(row, has_name=columns.step > STEP_NUMBER)), columns.step), DIM),
         ]
     spans.append((" ", ""))
-    spans += bar(row.expected_counts, columns.bar, signs)
+    if row.trouble and not row.total and not columns.state:
+        spans.append((fitted(signs.text(state_text(row)), columns.bar), state_role(row)))
+    else:
+        spans += bar(row.expected_counts, columns.bar, signs)
     done = ratio(row.done, row.total) if row.total else ""
     spans.append((" " + fitted(done, columns.done, right=True), ""))
     if columns.failed:
@@ -157,9 +159,7 @@ def state_text(row: TargetRow) -> str:
 
 def state_role(row: TargetRow) -> str:
     """Return the role of that: trouble looks like what waits for a person."""
-    if row.trouble and not row.is_lost:
-        return Phase.WAITING.value
-    return (row.phase or Phase.PENDING).value
+    return (Phase.WAITING if row.trouble and not row.is_lost else row.shown_phase).value
 
 
 def time_text(row: TargetRow, now: float) -> str:
