@@ -9,9 +9,10 @@ from typing import Any
 from bkjob_async import Batch, HostChanged, Ref
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.board.target_row import TargetRow
-from bkjob_async.cli.board.views.failures import label, name_of
+from bkjob_async.cli.board.views.failures import name_of
 from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.cli.board.views.rows import step_text
+from bkjob_async.cli.board.views.views import host_name
 from bkjob_async.cli.live_page.page_state import PageState
 from bkjob_async.engine.stream.event_list import parts_of
 from bkjob_async.model.status import Phase
@@ -124,7 +125,7 @@ def head_json(figures: HeadFigures, now: float) -> dict[str, Any]:
 def failure_json(event: HostChanged, title: str, now: float) -> dict[str, Any]:
     """Return a host that failed as plain values."""
     return {
-        "host": label(event),
+        "host": host_name(event.host),
         "ref": str(event.ref),
         "title": title,
         "phase": event.after.phase.value,

@@ -9,6 +9,7 @@ from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, with_right
 from bkjob_async.cli.board.drawing.times import clock
 from bkjob_async.cli.board.model import BoardModel
+from bkjob_async.cli.board.views.views import host_name
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
@@ -25,7 +26,7 @@ def failure_lines(model: BoardModel, count: int, width: int, signs: Signs, now: 
     ages = [((f"{clock(now - at)} ago", "dim"),) for at in reversed(model.failed_at)]
     names = [name_of(model, event) for event in last]
     name = min(max(map(cells_of, names), default=0), max(8, width // 3))
-    host = min(max((cells_of(label(event)) for event in last), default=0), max(8, width // 4))
+    host = min(max((cells_of(host_name(event.host)) for event in last), default=0), max(8, width // 4))
     lines = [
         with_right(failure_line(event, text, (name, host), signs), age, min(width, LINE_WIDTH))
         for event, text, age in zip(last, names, ages, strict=False)
@@ -39,7 +40,7 @@ def failure_line(event: HostChanged, name: str, widths: Sequence[int], signs: Si
         (f" {signs.of[event.after.phase]} ", event.after.phase.value),
         (fitted(signs.text(name), widths[0]), ""),
         (" ", ""),
-        (fitted(signs.text(label(event)), widths[1]), "strong"),
+        (fitted(signs.text(host_name(event.host)), widths[1]), "strong"),
         (f" {event.after.name}", Phase.FAILED.value),
     ]
     if event.exit_code is not None:
@@ -53,8 +54,3 @@ def name_of(model: BoardModel, event: HostChanged) -> str:
     """Return the name of the target that a failure is in."""
     rows = model.rows_of(event.ref)
     return rows[0].title if rows else str(event.ref)
-
-
-def label(event: HostChanged) -> str:
-    """Return a host's name, without the cloud area that nearly every host is in."""
-    return printable(event.host.label).removeprefix("0:")

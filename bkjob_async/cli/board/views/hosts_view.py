@@ -13,12 +13,11 @@ from bkjob_async.cli.board.drawing.times import number
 from bkjob_async.cli.board.selection import Selection
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.rows import state_role, state_text
-from bkjob_async.cli.board.views.views import key_line, page
+from bkjob_async.cli.board.views.views import STEPS, host_name, key_line, page, rule_line
 from bkjob_async.model.text.printing import printable
 
 PAGE_SIZE = 200
 WIDEST_BAR = 80
-STEPS = {"up": -1, "k": -1, "down": 1, "j": 1}
 Key = tuple[StepRef, HostKey]
 
 
@@ -86,15 +85,14 @@ class HostsView:
         shown = "no hosts were seen yet"
         if some:
             shown = f"hosts {number(first)}-{number(first + len(some) - 1)} of {number(self._page.total)}"
-        foot = ((f"{signs.rule} {shown} ", "dim"), (signs.rule * max(0, width - len(shown) - 3), "dim"))
-        name = min(max((cells_of(label(host)) for _, host in some), default=0), max(12, width // 3))
+        name = min(max((cells_of(host_name(host.host)) for _, host in some), default=0), max(12, width // 3))
         code = min(max((len(host.status.name) for _, host in some), default=0), 28)
         has_steps = len({step for step, _ in hosts}) > 1
         body = (
             self._host_line(step, host, (name, code), has_step=has_steps, is_selected=top + n == selected)
             for n, (step, host) in enumerate(some)
         )
-        return page(head, body, [foot, keys_line], (width, height), signs)
+        return page(head, body, [rule_line(shown, width, signs), keys_line], (width, height), signs)
 
     def _host_line(
         self, step: StepRef, host: HostSnapshot, widths: tuple[int, int], *, has_step: bool, is_selected: bool
@@ -104,7 +102,7 @@ class HostsView:
         spans: list[Span] = [
             (signs.selected, "mark") if is_selected else (" ", ""),
             (f"{signs.of[phase]} ", phase.value),
-            (fitted(signs.text(label(host)), widths[0]), "strong" if is_selected else ""),
+            (fitted(signs.text(host_name(host.host)), widths[0]), "strong" if is_selected else ""),
             ("  " + fitted(host.status.name, widths[1]), phase.value),
         ]
         if has_step:
@@ -158,8 +156,3 @@ class HostsView:
         self.refresh()
         keys = self._keys
         self._selection = Selection(key=(keys[-1] if at_end else keys[0]) if keys else None)
-
-
-def label(host: HostSnapshot) -> str:
-    """Return a host's name, without the cloud area that nearly every host is in."""
-    return printable(host.host.label).removeprefix("0:")

@@ -25,11 +25,10 @@ from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
 from bkjob_async.cli.board.views.failures import failure_lines
 from bkjob_async.cli.board.views.head import HeadFigures, head_lines
 from bkjob_async.cli.board.views.rows import columns_for, heading_line, row_line
-from bkjob_async.cli.board.views.views import key_line, page
+from bkjob_async.cli.board.views.views import STEPS, key_line, page
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
-STEPS = {"up": -1, "k": -1, "down": 1, "j": 1}
 GENERAL: Mapping[str, Command] = {"q": Leave(), "question_mark": ShowHelp(), "p": TogglePause()}
 MESSAGE_SECONDS = 10.0
 

@@ -7,7 +7,7 @@ from bkjob_async.cli.board.commands import Back, Command
 from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.drawing.times import number
-from bkjob_async.cli.board.views.views import key_line, page
+from bkjob_async.cli.board.views.views import host_name, key_line, page, rule_line
 from bkjob_async.model.text.printing import printable
 
 LAST_BYTES = 64 * 1024
@@ -40,9 +40,8 @@ class LogView:
 
     def draw(self, width: int, height: int, now: float) -> list[Line]:  # noqa: ARG002 - as any view
         """Return the end of the log, or as much above it as the user has scrolled."""
-        label = printable(self.host.label).removeprefix("0:")
         head: list[Line] = [
-            ((f" {label}", "strong"), (f"  the log in {self._signs.text(self._title)}", "dim"))
+            ((f" {host_name(self.host)}", "strong"), (f"  the log in {self._signs.text(self._title)}", "dim"))
         ]
         self._height = room = max(1, height - 3)
         self._up = max(0, min(self._up, len(self._lines) - room))
@@ -59,8 +58,7 @@ class LogView:
             said += f", the {number(self._left_out)} bytes before them left out"
         if self._state:
             said = printable(self._state)
-        rule = self._signs.rule
-        foot = ((f"{rule} {said} ", "dim"), (rule * max(0, width - len(said) - 3), "dim"))
+        foot = rule_line(said, width, self._signs)
         keys = [("Esc", "back"), ("PgUp", "up"), ("PgDn", "down"), ("Right", "sideways"), ("End", "follow")]
         return page(head, body, [foot, key_line(keys, width)], (width, height), self._signs)
 

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Protocol
 
+from bkjob_async import HostKey
 from bkjob_async.cli.board.commands import Back, Command
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs
-from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line
+from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted_line
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import printable
 
+# Keys that move a selection by a line.
+STEPS = {"up": -1, "k": -1, "down": 1, "j": 1}
 KEY, DIM, STRONG = "key", "dim", "strong"
 
 
@@ -52,6 +56,16 @@ def key_line(keys: Iterable[tuple[str, str]], width: int) -> Line:
         spans += [("  " if spans else " ", "keys"), (key, KEY), (f" {meaning}", "keys")]
         used += size + (1 if not used else 0)
     return (*spans, (" " * max(0, width - sum(len(text) for text, _ in spans)), "keys"))
+
+
+def rule_line(text: str, width: int, signs: Signs) -> Line:
+    """Return a rule across the screen that says *text*."""
+    return ((f"{signs.rule} {text} ", DIM), (signs.rule * max(0, width - cells_of(text) - 3), DIM))
+
+
+def host_name(host: HostKey) -> str:
+    """Return a host's name, without the cloud area that nearly every host is in."""
+    return printable(host.label).removeprefix("0:")
 
 
 class TextView:
