@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bkjob_async.engine.group_polling.group_round import changed_statuses
 from bkjob_async.engine.host_table import row_places
 from bkjob_async.engine.host_table import table as host_table
 from bkjob_async.engine.host_table.columns.encoding import UNENCODABLE, small_code
@@ -161,6 +162,15 @@ def test_codes_that_a_byte_cannot_name_are_not_taken_for_each_other(size: int) -
     assert not table.is_unchanged(view)
     assert reported(table, table.apply(view, 2).changes) == {size: (one, other)}
     assert not table.is_countable
+
+
+def test_counts_of_codes_that_a_byte_cannot_name_prove_nothing() -> None:
+    """Hosts that nothing lists could not be given one of them."""
+    table = HostTable()
+    table.apply(flat(rows_of(dict.fromkeys(range(1, 4), 7))), 1)
+
+    assert changed_statuses(table, {(7, ""): 1, (9, ""): 2}) is not None
+    assert changed_statuses(table, {(7, ""): 1, (RARE_CODES[0], ""): 2}) is None
 
 
 @settings(max_examples=examples(200), deadline=None)

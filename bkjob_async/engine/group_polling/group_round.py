@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from attrs import define
 
-from bkjob_async.engine.host_table.columns.encoding import NOT_SEEN, small_code
+from bkjob_async.engine.host_table.columns.encoding import NOT_SEEN, UNENCODABLE, small_code
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 
@@ -46,8 +46,11 @@ def changed_statuses(
     The counts must add up to the hosts of the *table*, and no final status may shrink. Hosts pass through `RUNNING`:
     when anything changed, other hosts than before may be running, even where their number is the same. So `RUNNING` is
     returned with a growth of 0 then. *last_counts* are counts that the table agrees with; they spare counting it.
+    Counts of a status that no byte of the table stands for are not used, either.
     """
     if not table.is_countable or sum(counts.values()) != len(table):
+        return None
+    if any(small_code(status) == UNENCODABLE for status, _ in counts):
         return None
     totals = count_statuses(counts)
     last_totals = None if last_counts is None else count_statuses(last_counts)
