@@ -220,6 +220,26 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
     assert {e.ref for e in of_type(batches, bkjob.Finished)} == {other, many}
 
 
+async def test_a_late_reader_of_what_is_lost_is_given_nothing_that_another_watch_saw() -> None:
+    """The watch has joined after the last answer; what was true before that is not its news."""
+    world = World(4)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
+        transport.spoil = lambda _request, now: REFUSED if now > 5.0 else None
+        async for event in old:
+            if isinstance(event, bkjob.Trouble):
+                break
+        watch = client.watch(job)
+        watch._stream.log._limit = 1
+        async with watch:
+            at_once = [batch async for batch in watch.batches()]
+            late = [batch async for batch in watch.batches()]
+
+    assert len(of_type(at_once, bkjob.Lost)) == 1
+    assert [event.ref for event in of_type(late, bkjob.Lost)] == [job]
+    assert not of_type(late, bkjob.JobChanged, bkjob.StepChanged, bkjob.HostChanged)
+
+
 async def test_a_reader_that_fell_behind_receives_a_loss_once() -> None:
     """It was reported before, and lies in what was compacted away for others only."""
     world = World(8)

@@ -36,11 +36,15 @@ WAS_READ = 0
 
 
 class LostTarget(NamedTuple):
-    """A target that one watch lost: when, the event, and the host counts that the watch was given last, by step."""
+    """A target that one watch lost: when, the event, and the host counts that the watch was given last, by step.
+
+    Not *had_state*: it was lost before the watch was given any state of it; another watch may have seen some.
+    """
 
     sequence: int
     event: Lost
     counts: dict[StepRef, Mapping[Phase, int]]
+    had_state: bool = True
 
 
 class TargetDelivery:
@@ -304,9 +308,10 @@ class TargetDelivery:
                 if ref not in self._joining and job.has_finished(ref):
                     continue
                 has_ended, recorded = self._has_ended(ref), self._recorded.pop(ref, None)
-                counts = counts_by_step(recorded or job, ref) if recorded or self._is_followed(ref) else {}
+                had_state = recorded is not None or self._is_followed(ref)
+                counts = counts_by_step(recorded or job, ref) if had_state else {}
                 self._joining.pop(ref, None)
-                self._lost[ref] = LostTarget(stamp.sequence, event, counts)
+                self._lost[ref] = LostTarget(stamp.sequence, event, counts, had_state)
                 if has_ended and recorded is not None:
                     # Its end was reported before this watch was opened; that it cannot be read any more changes nothing.
                     self._ended_before[ref] = recorded
@@ -348,7 +353,7 @@ class TargetDelivery:
         *skipped*: the reader was given a part of the stream before. *partly_read* is the batch, if any, that the
         reader was given the first events of.
         """
-        given = [ref for ref in refs if ref not in self._joining and not self._has_gone_on(job, ref)]
+        given = [ref for ref in refs if self._has_state(ref) and not self._has_gone_on(job, ref)]
         joined = [ref for ref in given if self._present_given_at.get(ref, -1) >= since]
         others = [ref for ref in given if ref not in joined] if joined else given
         yield from present_targets(job, others, cursor, since=since, skipped=skipped)
@@ -362,6 +367,10 @@ class TargetDelivery:
             lost = self._lost.get(ref)
             if lost is not None and lost.sequence >= since and ref not in self._ended_before:
                 yield evolve(lost.event, cursor=cursor, index=0)
+
+    def _has_state(self, ref: Ref) -> bool:
+        """Return True if the watch was given a state of *ref*, be it lost now."""
+        return ref not in self._joining and (ref not in self._lost or self._lost[ref].had_state)
 
     def _has_gone_on(self, job: JobState, ref: Ref) -> bool:
         """Return True if *ref* is lost for this watch, and a later poll showed it again."""
