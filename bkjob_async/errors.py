@@ -17,7 +17,7 @@ BkJobError
 │   ├── JournalTooNew        you: upgrade, a newer version wrote it
 │   ├── JournalDamaged       you: restore the file, or move it away
 │   └── JournalUnavailable   wait: the store is away, locked, full or read-only
-│       └── JournalAccessDenied you: the server refuses the user, the password or a command
+│       └── JournalAccessDenied   you: the server refuses the user, the password or a command
 └── CallFailed               one call of the platform failed
     ├── InvalidRequest       you: the platform rejects a parameter
     │   └── ApiNotFound      you: the URL, the stage or the dialect is wrong; this API is not there
