@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -33,8 +34,12 @@ def start_words(*arguments: str) -> list[str]:
 def interruptible() -> Iterator[None]:
     """Let commands that are started meanwhile notice Ctrl-C.
 
-    What a shell starts in the background ignores it, and so does whatever that starts in turn.
+    What a shell starts in the background ignores it, and so does whatever that starts in turn. Other threads cannot
+    change it; what they start is not interrupted.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
