@@ -35,7 +35,7 @@ async def batches_of(watch: bkjob.Watch, batches: list[bkjob.Batch], times: list
 
 @pytest.mark.parametrize("dialect", ALL_DIALECTS)
 async def test_an_earlier_execution_that_stays_is_a_new_look(dialect: str) -> None:
-    """After half a minute its statuses are told in a new epoch, and the end that the job had; a journal has the same."""
+    """After half a minute its statuses are reported in a new epoch, and the end that the job had; a journal has the same."""
     world = World(1)
     job = world.add(JOB)
     batches: list[bkjob.Batch] = []
@@ -75,7 +75,7 @@ async def test_an_earlier_execution_that_stays_is_a_new_look(dialect: str) -> No
 
 @pytest.mark.parametrize("dialect", ALL_DIALECTS)
 async def test_a_replica_that_lags_now_and_then_changes_nothing(dialect: str) -> None:
-    """Four of ten responses are old for minutes, and nothing is told of them."""
+    """Four of ten responses are old for minutes, and nothing is reported of them."""
     world = World(1)
     job = world.add(JOB)
     batches: list[bkjob.Batch] = []

@@ -74,7 +74,7 @@ class PollReports:
             return
         for event in events:
             if isinstance(event, LazyHostEvents):
-                counters.events[HostChanged.kind] += len(event)
+                counters.events[HostChanged.kind] += event.size
             else:
                 counters.events[event.kind] += 1
         if before is not None:
@@ -178,7 +178,7 @@ def count_by_kind(events: Sequence[EventOrLazy]) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
     for event in events:
         if isinstance(event, LazyHostEvents):
-            counts[HostChanged.kind] += len(event)
+            counts[HostChanged.kind] += event.size
         else:
             counts[event.kind] += 1
     return dict(counts)

@@ -21,7 +21,7 @@ from bkjob_async.watch.subscription.targets import Targets
 class TargetStates:
     """Snapshots, results and counts of the targets of one watch, and what readers are given that fell behind.
 
-    `totals` is told which jobs have changed, and counts their hosts again when it is asked. After the end of the watch they stay as they were then, whatever other watches see.
+    `totals` is notified of jobs that have changed, and counts their hosts again when it is asked. After the end of the watch they stay as they were then, whatever other watches see.
     """
 
     def __init__(
