@@ -2,7 +2,8 @@
 
 Two processes differ by some percent in the same work, and a busy machine changes from one second to the next; neighbouring
 intervals of one process differ by less than a percent. Nothing but what the client's dispatch of observations knows is
-switched, as `connect` and `PrometheusCollector` would set it.
+switched, as `connect` and `PrometheusCollector` would set it. Each interval ends with what a scrape by Prometheus counts, ten
+times a second, which is more often than any server scrapes.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Switch:
     def __init__(self, client: bkjob.JobClient, name: str) -> None:
         """Switch *client* between the sink of this *name* and none."""
         self._observe = client._session.observe  # noqa: SLF001 - there is no public way
-        self._phases = client._poller.phases  # noqa: SLF001 - there is no public way
+        self.poller = client._poller  # noqa: SLF001 - `stats` would count targets and hosts each time
         self._name = name
         self._sinks = {NONE: sink_of(NONE), name: sink_of(name)}
 
@@ -73,11 +74,12 @@ class Switch:
         for attribute, value in vars(self._sinks[name][0]).items():
             if attribute != "polls":  # counted for the client, whatever its sinks are
                 setattr(self._observe, attribute, value)
-        self._phases.is_started = self._observe.counters is not None
+        self.poller.phases.is_started = self._observe.counters is not None
 
     def complete(self) -> None:
-        """Let the sink complete what waits in it."""
+        """Let the sink complete what waits in it, and count the targets and hosts that have changed."""
         self._sinks[self._name][1]()
+        self.poller.phases.update()
 
 
 async def ratios(sink: str, server: str, in_flight: int, seconds: float, pairs: int) -> tuple[float, float]:
@@ -98,11 +100,11 @@ async def ratios(sink: str, server: str, in_flight: int, seconds: float, pairs: 
         async def interval(name: str) -> float:
             switch.turn(name)
             await asyncio.sleep(seconds / 10)  # the requests that are under way began with the other sink
-            polls, started = client.stats().polls, time.process_time()
+            polls, started = switch.poller.polls, time.process_time()
             await asyncio.sleep(seconds)
-            while client.stats().polls == polls:  # noqa: ASYNC110 - on a busy machine nothing may have run yet
+            while switch.poller.polls == polls:  # noqa: ASYNC110 - on a busy machine nothing may have run yet
                 await asyncio.sleep(0.01)
-            polls = client.stats().polls - polls
+            polls = switch.poller.polls - polls
             switch.complete()
             return (time.process_time() - started) / polls * 1e6
 

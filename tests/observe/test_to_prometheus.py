@@ -21,6 +21,7 @@ from bkjob_async.observe.client_stats import ClientStats
 from bkjob_async.observe.counters import MOST_JOURNALS, OPERATIONS, OTHER, Counters
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
+from bkjob_async.watch.polling import polling_load
 from tests.watch.clients import CREDENTIALS, client_of
 
 prometheus = pytest.importorskip("prometheus_client", reason="install the extra `prometheus`")
@@ -161,8 +162,10 @@ async def test_what_a_journal_takes_is_counted() -> None:
 
 
 @pytest.mark.looptime
-async def test_gauges_follow_targets_and_hosts() -> None:
-    """Through changes, drops and additions they are what a count of all would give; so it is when counting begins late."""
+@pytest.mark.parametrize("most_uncounted", [polling_load.MOST_UNCOUNTED, 16])
+async def test_gauges_follow_targets_and_hosts(most_uncounted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through changes of many jobs, drops and additions they are what a count of all gives, even when counting begins late."""
+    monkeypatch.setattr(polling_load, "MOST_UNCOUNTED", most_uncounted)
     world = World(5)
     jobs = [world.add(PLAN) for _ in range(300)]
     async with client_of(world) as (client, _), client.watch(jobs, linger=None) as watch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import cast
@@ -24,6 +23,8 @@ from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 
 Columns = PlainColumns | PackedColumns
+
+NOT_SEEN_BYTE = bytes((NOT_SEEN,))
 
 
 class HostStatuses:
@@ -47,13 +48,19 @@ class HostStatuses:
         return self._columns.statuses().count(small_code(code))
 
     def counts(self) -> dict[Phase, int]:
-        """Return the number of hosts seen in the current execution, by phase."""
-        total: Counter[Phase] = Counter()
-        statuses = self._columns.statuses()
-        for small in set(statuses) - {NOT_SEEN}:
+        """Return the number of hosts seen in the current execution, by phase.
+
+        Each status is counted by taking it out of the bytes, which costs less than looking at each byte.
+        """
+        total: dict[Phase, int] = {}
+        left = self._columns.statuses().translate(None, NOT_SEEN_BYTE)
+        while left:
+            small, size = left[0], len(left)
+            left = left.translate(None, bytes((small,)))
             code = code_of(small) if small != UNENCODABLE else None
-            total[Phase.UNKNOWN if code is None else host_status(code).phase] += statuses.count(small)
-        return dict(total)
+            phase = Phase.UNKNOWN if code is None else host_status(code).phase
+            total[phase] = total.get(phase, 0) + size - len(left)
+        return total
 
     def classes(self, class_of: Mapping[Phase, int]) -> bytes:
         """Return a byte for each place: the class of the host's phase; 0 for hosts that were not seen, and other phases."""

@@ -81,10 +81,12 @@ def target_snapshot(job: JobState, ref: Ref) -> JobSnapshot | StepSnapshot | Non
 
 def count_hosts(job: JobState, ref: Ref) -> dict[Phase, int]:
     """Count the hosts of the job, or of one step, by phase in the present execution of each step."""
+    steps = job.steps if ref == job.ref else [step for step in job.steps if step.ref == ref]
+    if len(steps) == 1:
+        return steps[0].hosts.statuses.counts()
     total: Counter[Phase] = Counter()
-    for step in job.steps:
-        if ref in (job.ref, step.ref):
-            total.update(step.hosts.statuses.counts())
+    for step in steps:
+        total.update(step.hosts.statuses.counts())
     return dict(total)
 
 

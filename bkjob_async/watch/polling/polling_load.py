@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
@@ -17,8 +18,10 @@ from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
 
-# So many changed jobs are counted again at once: some microseconds each.
-COUNTED_TOGETHER = 128
+# The most jobs that have changed and wait to be counted again: a few microseconds each when the figures are asked for.
+MOST_UNCOUNTED = 512
+# When there are more, so many are counted at once.
+COUNTED_TOGETHER = 32
 
 
 @frozen
@@ -69,7 +72,8 @@ def polling_load(
 class PhaseCounts:
     """How many targets and hosts of all jobs are in each phase, counted again for each job that has changed.
 
-    Nothing is counted before `start`. A job that changes is counted a little later, together with others.
+    Nothing is counted before `start`. Jobs that have changed are counted when the figures are asked for, some of them
+    earlier where many change: a job that changes at every poll is counted once for many polls.
     """
 
     def __init__(self, jobs: Mapping[JobRef, JobState]) -> None:
@@ -96,35 +100,42 @@ class PhaseCounts:
             yield
 
     def mark_changed(self, job: JobRef) -> None:
-        """Count *job* again soon."""
+        """Count *job* again before the figures are read."""
         if self.is_started:
             self._changed.add(job)
-            if len(self._changed) >= COUNTED_TOGETHER:
-                self.update()
+            if len(self._changed) > MOST_UNCOUNTED:
+                self.update(COUNTED_TOGETHER)
 
-    def update(self) -> None:
-        """Count the jobs that have changed."""
-        while self._changed:
+    def update(self, most: int = sys.maxsize) -> None:
+        """Count the jobs that have changed, at most *most* of them."""
+        for _ in range(min(most, len(self._changed))):
             self._count(self._changed.pop())
 
     def _count(self, job: JobRef) -> None:
-        old_targets, old_hosts = self._counted.pop(job, ({}, {}))
-        self.targets.subtract(old_targets)
-        self.hosts.subtract(old_hosts)
+        if counted := self._counted.pop(job, None):
+            add(self.targets, counted[0], -1)
+            add(self.hosts, counted[1], -1)
         state = self._jobs.get(job)
         if state is not None:
-            counts = self._counted[job] = count_targets(state), count_hosts_of_targets(state)
-            self.targets.update(counts[0])
-            self.hosts.update(counts[1])
+            targets, hosts = self._counted[job] = count_targets(state), count_hosts_of_targets(state)
+            add(self.targets, targets)
+            add(self.hosts, hosts)
+
+
+def add(total: Counter[Phase], counts: Mapping[Phase, int], sign: int = 1) -> None:
+    """Add *counts* to *total*, or take them away; `Counter.update` costs more than the counting."""
+    for phase, count in counts.items():
+        total[phase] += sign * count
 
 
 def count_targets(job: JobState) -> Mapping[Phase, int]:
     """Count the targets of a job by the phase that readers were given; those that were not seen are UNKNOWN."""
-    counts: Counter[Phase] = Counter()
+    counts: dict[Phase, int] = {}
     for ref in job.targets:
         step = job.find_step(ref.step_instance_id) if isinstance(ref, StepRef) else None
         announced = job.announced if step is None else step.announced
-        counts[Phase.UNKNOWN if announced is None else run_status(announced[0]).phase] += 1
+        phase = Phase.UNKNOWN if announced is None else run_status(announced[0]).phase
+        counts[phase] = counts.get(phase, 0) + 1
     return counts
 
 
@@ -132,4 +143,6 @@ def count_hosts_of_targets(job: JobState) -> Mapping[Phase, int]:
     """Count the hosts of a job's targets by phase; a host counts once for each step."""
     if job.is_target:
         return count_hosts(job, job.ref)
+    if len(job.target_steps) == 1:
+        return count_hosts(job, job.target_steps[0])
     return sum((Counter(count_hosts(job, ref)) for ref in job.target_steps), Counter())
