@@ -7,7 +7,18 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from bkjob_async import BkJobError, HostChanged, HostKey, JobClient, JobRef, StepRef, Trouble, Watch
+from bkjob_async import (
+    BkJobError,
+    HostChanged,
+    HostKey,
+    JobClient,
+    JobRef,
+    Lost,
+    Ref,
+    StepRef,
+    Trouble,
+    Watch,
+)
 from bkjob_async.cli.actions.look import NothingSeen
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.options import scope_of
@@ -15,10 +26,10 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import hosts_from, targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.logs.hosts import HostFilter, read_logs
+from bkjob_async.cli.logs.hosts import HostFilter, KnownHosts, read_logs
 from bkjob_async.cli.logs.lines import LogWriter, text_of
 from bkjob_async.cli.logs.request import LogRequest
-from bkjob_async.cli.logs.show import WHOLE_JOB_LOGS
+from bkjob_async.cli.logs.show import WHOLE_JOB_LOGS, say_absent
 from bkjob_async.cli.logs.tail import LogTail
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command
@@ -42,6 +53,7 @@ class FollowedHosts:
 
     hosts: HostFilter
     by_step: dict[StepRef, dict[str, FollowedHost]] = field(factory=dict)
+    _met: KnownHosts = field(factory=KnownHosts, init=False)
 
     def apply(self, event: HostChanged) -> None:
         """Follow a host that runs, and read the log of one that has finished once more; a retry begins anew."""
@@ -49,12 +61,18 @@ class FollowedHosts:
         is_wanted = after.is_finished and not after.is_success if self.hosts.failed else True
         if after.phase is Phase.PENDING or not is_wanted or not self.hosts.takes(event.host):
             return
+        if self.hosts.keys:
+            self._met.add(event.host)
         step = self.by_step.setdefault(event.ref, {})
         known = step.get(event.host.label)
         if known is None or known.execute_count != event.execute_count:
             step[event.host.label] = FollowedHost(event.host, event.execute_count, after.is_finished)
         else:
             known.is_finished = after.is_finished
+
+    def not_met(self) -> list[HostKey]:
+        """Return the hosts that were named, and not followed."""
+        return self._met.without(self.hosts.keys)
 
     def due(self) -> list[tuple[StepRef, dict[str, FollowedHost]]]:
         """Return the hosts to read now; those that have finished are not returned again."""
@@ -79,11 +97,12 @@ async def follow_logs(settings: Settings, words: Sequence[str], request: LogRequ
     try:
         async with client_of(settings) as client, client.watch(refs) as watch:
             await reader.follow(client, watch)
+            absent = await say_absent(client, reader.readable(refs), followed.not_met())
     except asyncio.CancelledError:
         again = next_command(["logs"], refs, settings, ["--follow"])
         write_note(f"the jobs go on; follow their logs again: {again}")
         raise
-    return ExitCode.ALL_SUCCEEDED
+    return ExitCode.COULD_NOT_WATCH if absent or reader.outcome.lost else ExitCode.ALL_SUCCEEDED
 
 
 class LogFollower:
@@ -97,6 +116,11 @@ class LogFollower:
         self._writer = writer
         self._request = request
         self._in_portions = in_portions
+        self.outcome = Outcome()
+
+    def readable(self, refs: Sequence[Ref]) -> list[Ref]:
+        """Return those of *refs* that can still be read."""
+        return [ref for ref in refs if ref not in self.outcome.lost]
 
     async def follow(self, client: JobClient, watch: Watch) -> None:
         """Read until the watch has ended and every log was read after the end of its host."""
@@ -110,12 +134,13 @@ class LogFollower:
             reading.cancel()
 
     async def _read_events(self, watch: Watch) -> None:
-        outcome = Outcome()
         async for event in watch:
-            outcome.apply(event)
+            self.outcome.apply(event)
             if isinstance(event, HostChanged):
                 self._followed.apply(event)
-            elif outcome.is_hopeless(event):
+            elif isinstance(event, Lost):
+                write_note(str(event))
+            elif self.outcome.is_hopeless(event):
                 raise NothingSeen(event.message if isinstance(event, Trouble) else str(event))
 
     async def _read_due(self, client: JobClient) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 
-from attrs import frozen
+from attrs import define, field, frozen
 
-from bkjob_async import CallFailed, HostKey, HostLog, HostSnapshot, JobClient, JobRef, Ref, StepRef
+from bkjob_async import (
+    CallFailed,
+    HostKey,
+    HostLog,
+    HostSnapshot,
+    JobClient,
+    JobRef,
+    LostReason,
+    Ref,
+    StepRef,
+    StepSnapshot,
+    TargetLost,
+)
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.failures import has_failed
 from bkjob_async.client.operations.batch_logs import is_same
@@ -32,20 +44,59 @@ class HostFilter:
         return self.takes(row.host) and (has_failed(row) or not self.failed)
 
 
+@define
+class KnownHosts:
+    """Hosts that can be looked up by any of their names; how many there are makes no difference."""
+
+    _names: set[tuple[object, ...]] = field(factory=set, init=False)
+
+    def add(self, host: HostKey) -> None:
+        """Add a host with all names that *host* has."""
+        self._names.update(names_of(host))
+
+    def without(self, hosts: Iterable[HostKey]) -> list[HostKey]:
+        """Return those of *hosts* that were not added."""
+        return [host for host in hosts if self._names.isdisjoint(names_of(host))]
+
+
+def names_of(host: HostKey) -> list[tuple[object, ...]]:
+    """Return each of the names by which the platform may tell a host apart."""
+    cloud = host.bk_cloud_id or 0
+    names = ((host.bk_host_id,), (cloud, host.ip), (cloud, host.ipv6), ("container", host.container_id))
+    return [name for name in names if name[-1]]
+
+
+async def absent_hosts(client: JobClient, refs: Sequence[Ref], hosts: Iterable[HostKey]) -> list[HostKey]:
+    """Return those of *hosts* that no step of *refs* shows."""
+    known = KnownHosts()
+    for ref in refs:
+        for step in await steps_of(client, ref):
+            for row in step.hosts or ():
+                known.add(row.host)
+    return known.without(hosts)
+
+
+async def steps_of(client: JobClient, ref: Ref) -> Sequence[StepSnapshot]:
+    """Return the steps that *ref* names, with their hosts; raise `TargetLost` where its job has no such step."""
+    job = await client.get_job_instance_status(ref.job, return_ip_result=True)
+    steps = [step for step in job.steps if isinstance(ref, JobRef) or step.ref == ref]
+    if isinstance(ref, StepRef) and not steps:
+        raise TargetLost(ref, LostReason.NOT_FOUND.value, "its job has no such step")
+    return steps
+
+
 async def select_hosts(
     client: JobClient, ref: Ref, hosts: HostFilter
 ) -> list[tuple[StepRef, tuple[HostKey, ...]]]:
     """Return the steps of *ref* with those of their hosts that are asked for."""
     if isinstance(ref, StepRef) and hosts.keys and not hosts.failed:
         return [(ref, hosts.keys)]
-    job = await client.get_job_instance_status(ref.job, return_ip_result=True)
     selected = []
-    for step in job.steps:
-        if isinstance(ref, JobRef) or step.ref == ref:
-            rows = (row.host for row in step.hosts or () if hosts.takes_row(row))
-            keys = tuple(dict.fromkeys(rows))
-            if keys:
-                selected.append((step.ref, keys))
+    for step in await steps_of(client, ref):
+        rows = (row.host for row in step.hosts or () if hosts.takes_row(row))
+        keys = tuple(dict.fromkeys(rows))
+        if keys:
+            selected.append((step.ref, keys))
     return selected
 
 

@@ -139,5 +139,32 @@ def test_a_host_without_a_log_does_not_hide_the_others() -> None:
         old = shell.run("logs", *at, "--dialect", "esb-job", "--failed", "20000000001")
 
     assert one.stdout == "0:10.0.0.3 | no such file\n"
-    assert (none.stdout, none.returncode) == ("", 0)
+    assert (none.stdout, none.returncode) == ("", 3)
     assert {"0:10.0.0.3 | no such file", "0:10.0.0.8 | no such file"} <= set(old.stdout.splitlines())
+
+
+def test_a_host_that_is_not_there_is_named() -> None:
+    """So is one without a log, and a step or job that is not there; a typing error must not look like silence."""
+    with shell.simulator("--scenario", "some-fail") as url:
+        shell.control(url, "advance", {"seconds": 60})
+
+        def logs(*words: str) -> tuple[int, str, str]:
+            done = shell.run("logs", "--url", url, "--biz", "2", *words)
+            return done.returncode, done.stdout, done.stderr
+
+        absent = "1 host not in {}: 0:10.0.9.9 (a step shows its hosts when it begins)\n"
+        job, step = "2:20000000001", "2:20000000001/30000000001"
+        for more in ([], ["--failed"], ["--follow", "--interval", "0.2"]):
+            assert logs(job, "--host", "10.0.9.9", *more) == (3, "", absent.format(job))
+            assert logs(step, "--host", "10.0.9.9", *more) == (3, "", absent.format(step))
+        both = logs(job, "--host", "10.0.0.3,10.0.9.9")
+        silent = logs(job, "--host", "10.0.0.6")
+        fine = logs(job, "--host", "10.0.0.1", "--failed")
+        unknown = [logs("2:20000000001/9"), logs("2:7", "--follow"), logs("2:20000000001/9", "--host", "#1")]
+
+    assert both == (3, "0:10.0.0.3 | no such file\n", absent.format(job))
+    assert silent == (0, "", "1 host without a log: 0:10.0.0.6\n")
+    assert fine == (0, "", "none of these hosts failed\n")
+    assert [code for code, _, _ in unknown] == [3, 3, 3]
+    assert "its job has no such step" in unknown[0][2]
+    assert "2:7 lost: not found" in unknown[1][2]
