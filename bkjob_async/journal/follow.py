@@ -126,7 +126,11 @@ class Follower:
             raise error
         if not self._is_away:
             self._is_away = True
-            logger.warning("the journal of fleet %r cannot be read: %s", self._name, error)
+            logger.warning(
+                "the journal of fleet %r cannot be read, and is tried again each second: %s",
+                self._name,
+                error,
+            )
         await asyncio.sleep(RETRY_SECONDS)
 
     async def _exists(self) -> bool:

@@ -181,7 +181,11 @@ class FleetReader:
         """Wait until the next attempt; say once that the journal is away."""
         if not self._is_away:
             self._is_away = True
-            logger.warning("the journal of fleet %r cannot be read: %s", self._name, error)
+            logger.warning(
+                "the journal of fleet %r cannot be read, and is tried again each second: %s",
+                self._name,
+                error,
+            )
         await asyncio.sleep(RETRY_SECONDS)
 
     def _on_answer(self) -> None:

@@ -27,7 +27,7 @@ class JournalError(BkJobError):
 class JournalUnavailable(JournalError):
     """The store cannot be used at present: away, locked, full or read-only; nothing was changed, or it is unknown."""
 
-    advice = "it is tried again; make it reachable, writable and large enough"
+    advice = "make it reachable, writable and large enough"
 
 
 class JournalAccessDenied(JournalUnavailable):
@@ -92,7 +92,7 @@ class FleetBusy(JournalError):
 class FleetNotFound(JournalError):
     """The journal has no fleet of this name."""
 
-    advice = "check the name; `fleets()` lists those that there are"
+    advice = "check the name; `Journal.fleets()` and `bkjob journal show` list those that there are"
 
 
 class StoreBehind(JournalError):

@@ -47,6 +47,23 @@ def test_what_had_failed_before_a_watch_was_continued_counts(tmp_path: Path) -> 
     assert first.stderr.splitlines()[0] == second.stderr.splitlines()[0] == f"0 succeeded; 1 failed (2:{JOB})"
 
 
+def test_a_misspelt_name_is_no_success(tmp_path: Path) -> None:
+    """A watch without targets goes on with those of its fleet; where there are none, it must not say that all is well."""
+    journal = ("--journal", sqlite_url(tmp_path))
+    with shell.simulator("--scenario", "all-succeed", "--speed", "50") as url:
+        no_file = shell.run("watch", "--url", url, *journal, "--name", "night")
+        shell.run("watch", "--url", url, "--biz", "2", *journal, "--name", "night", JOB)
+        no_fleet = shell.run("watch", "--url", url, *journal, "--name", "nigth")
+        without_name = shell.run("watch", "--url", url, "--biz", "2", *journal, JOB)
+
+    assert (no_file.returncode, no_fleet.returncode, without_name.returncode) == (3, 3, 2)
+    assert "there is no such file: check the path" in no_file.stderr
+    assert "there is no fleet 'nigth'" in no_fleet.stderr
+    assert "bkjob journal show" in no_fleet.stderr
+    assert "give --name" in without_name.stderr
+    assert [each.name for each in tmp_path.glob("*.db")] == ["fleet.db"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

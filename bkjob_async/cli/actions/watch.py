@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bkjob_async import UsageError
+from bkjob_async import FleetNotFound, UsageError, open_journal
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.journals import recorded_in
+from bkjob_async.cli.configuration.journals import Recorded, recorded_in
 from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
@@ -18,8 +18,12 @@ from bkjob_async.cli.watching.options import WatchFlags
 async def watch(settings: Settings, flags: WatchFlags, name: str | None, words: Sequence[str]) -> ExitCode:
     """Show a watch of the targets that *words* name, and of those of the fleet *name*."""
     recorded = recorded_in(settings, name)
-    if not words and recorded is None:
-        raise UsageError("which jobs? give targets, or --name for those of a journal")
+    if recorded is not None and name is None:
+        raise UsageError("under which name is it recorded? give --name, by which it is continued")
+    if not words:
+        if recorded is None:
+            raise UsageError("which jobs? give targets, or --name for those of a journal")
+        await check_fleet(recorded)
     request = WatchRequest(
         refs=targets_from(words, scope_of(settings)),
         words=tuple(words),
@@ -28,3 +32,13 @@ async def watch(settings: Settings, flags: WatchFlags, name: str | None, words: 
     )
     async with client_of(settings, interval=flags.interval) as client:
         return await follow(client, settings, request, flags)
+
+
+async def check_fleet(recorded: Recorded) -> None:
+    """Raise `FleetNotFound` or `UsageError` where the journal has no targets to go on with: a name may be misspelt."""
+    async with open_journal(recorded.journal) as journal:
+        found = next((fleet for fleet in await journal.fleets() if fleet.name == recorded.name), None)
+        if found is None:
+            raise FleetNotFound(f"there is no fleet {recorded.name!r}")
+        if not found.targets:
+            raise UsageError(f"the fleet {recorded.name!r} has no targets: give some")

@@ -126,7 +126,7 @@ class SqliteFile:
                 return self._connection
             self.close()
         if found is None and not create:
-            raise JournalUnavailable("there is no such file", journal=self._shown)
+            raise JournalUnavailable("there is no such file: check the path", journal=self._shown)
         if found is None and not self.path.parent.is_dir():
             raise JournalUnavailable(f"the folder {self.path.parent} does not exist", journal=self._shown)
         if self._check_header() and not create:

@@ -67,7 +67,9 @@ class RecordedWatch:
     def on_unavailable(self, sequence: int, cursor: str, error: JournalError) -> None:
         """Tell local readers that nothing can be stored."""
         targets = self._watch.targets.size
-        trouble = Trouble(ref=None, error="JournalUnavailable", message=str(error), targets=targets)
+        trouble = Trouble(
+            ref=None, error="JournalUnavailable", message=f"{error}; it is tried again", targets=targets
+        )
         self._append_local(sequence, cursor, trouble)
 
     def on_available(self, sequence: int, cursor: str) -> None:
