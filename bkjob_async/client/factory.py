@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
+from math import inf
 from typing import Any, Literal
 
 import aiohttp
 from attrs import evolve
+from yarl import URL
 
 from bkjob_async.client.client import JobClient
 from bkjob_async.dialects.common.dialect import Dialect
@@ -18,6 +20,7 @@ from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.errors import UsageError
+from bkjob_async.model.base_error import WrongType, WrongValue
 from bkjob_async.model.refs import Scope
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.observe.dispatch import ObserverDispatch
@@ -88,8 +91,14 @@ def connect(
     """
     if session is not None and transport is not None:
         raise UsageError("give a session or a transport, not both")
-    if not request_timeout > 0:
-        raise UsageError("request_timeout is a positive number of seconds")
+    check_types(url, scope)
+    check_positive(
+        request_timeout=request_timeout,
+        max_in_flight=max_in_flight,
+        requests_per_second=requests_per_second,
+        interval=interval,
+        target_lag=target_lag,
+    )
     if interval is not None and target_lag is not None:
         raise UsageError("give an interval or a target_lag, not both")
     if callbacks is not None and not callbacks.base:
@@ -124,6 +133,29 @@ def connect(
     poll_planner = PollPlanner(PollIntervals(interval=interval, target_lag=target_lag), durations)
     poller = Poller(way, poll_planner=poll_planner, workers=at_once)
     return JobClient(way, poller, scope=scope, callbacks=callbacks)
+
+
+def check_types(url: object, scope: object) -> None:
+    """Raise `UsageError` for a URL that is no text, as a missing variable of the environment is, and for a bare scope id."""
+    if not isinstance(url, str | URL):
+        raise WrongType(f"the URL must be a text, not {type(url).__name__}")
+    if scope is not None and not isinstance(scope, Scope):
+        raise WrongType(f"scope must be a Scope, not {scope!r:.60}: scope=Scope.biz(2)")
+
+
+def check_positive(**numbers: object) -> None:
+    """Raise `UsageError` for an option that is given and no positive number."""
+    for name, number in numbers.items():
+        if number is None and name in ("request_timeout", "max_in_flight"):
+            raise WrongType(f"{name} must be a positive number, not None")
+        if number is None:
+            continue
+        kinds = (int,) if name == "max_in_flight" else (int, float)
+        if isinstance(number, bool) or not isinstance(number, kinds):
+            what = "a whole number" if kinds == (int,) else "a number"
+            raise WrongType(f"{name} must be {what}, not {number!r:.60}")
+        if not 0 < number < inf:
+            raise WrongValue(f"{name} must be positive, not {number}")
 
 
 def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSession | None) -> int:

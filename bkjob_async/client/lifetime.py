@@ -28,7 +28,7 @@ class Lifetime:
         """Open in the running event loop; raise `ClientClosed` the second time."""
         if self._closed or self._loop is not None:
             raise ClientClosed("a client is opened once; make another with connect()")
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
 
     def close(self) -> bool:
         """Close; return True the first time."""
@@ -43,5 +43,15 @@ class Lifetime:
             raise ClientClosed("open the client first: async with bkjob_async.connect(...) as client")
         if os.getpid() != self._pid:
             raise WrongEventLoop("the process was forked; connect() anew in the child")
-        if asyncio.get_running_loop() is not self._loop:
+        if running_loop() is not self._loop:
             raise WrongEventLoop("the client belongs to another event loop; connect() once per loop")
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop that runs here; raise `WrongEventLoop` in a thread without one, and under trio."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise WrongEventLoop(
+            "no asyncio event loop runs here: use the client in coroutines of asyncio, not from other threads or trio"
+        ) from None

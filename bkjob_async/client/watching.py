@@ -19,6 +19,7 @@ from bkjob_async.errors import (
 )
 from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.urls import check_fleet_name
+from bkjob_async.model.base_error import WrongType, WrongValue
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Finished, Lost, Stalled, Trouble
 from bkjob_async.model.ref_input import RefLike, as_refs
@@ -177,9 +178,11 @@ def seconds(deadline: Deadline) -> float | None:
     """Return a deadline in seconds; raise `UsageError` for one that is not positive."""
     if deadline is None:
         return None
-    value = deadline.total_seconds() if isinstance(deadline, timedelta) else float(deadline)
+    value: object = deadline.total_seconds() if isinstance(deadline, timedelta) else deadline
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongType(f"a deadline is seconds or a timedelta, not {deadline!r:.60}")
     if not value > 0:
-        raise UsageError("a deadline is a positive number of seconds")
+        raise WrongValue("a deadline is a positive number of seconds")
     return value
 
 

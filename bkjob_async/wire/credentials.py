@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from typing import Protocol
+from inspect import isawaitable
+from typing import Protocol, TypeGuard
 
 from attrs import evolve
 
@@ -41,7 +42,7 @@ class CredentialsCache:
         self.current: Credentials | None = None
         if isinstance(source, AppCredentials | AccessToken):
             self.current = source
-        elif callable(source):
+        elif is_provider(source):
             self._provider = source
         else:
             raise UsageError(
@@ -77,7 +78,12 @@ class CredentialsCache:
         fresh: object = None
         failure: CallFailed | None = None
         try:
-            fresh = await provider()
+            pending: object = provider()
+            if isawaitable(pending):
+                fresh = await pending
+            else:
+                message = "the credentials provider is not async: write it as async def"
+                failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
         except CallFailed as error:
             failure = type(error)(evolve(error.details, message=redact_named(error.details.message)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
@@ -101,6 +107,11 @@ class CredentialsCache:
         if fetching is not None:
             fetching.cancel()
             await asyncio.wait([fetching])
+
+
+def is_provider(source: object) -> TypeGuard[CredentialsProvider]:
+    """Return True for what can be called for credentials; their classes cannot."""
+    return callable(source) and not isinstance(source, type)
 
 
 def retrieve_exception(fetching: asyncio.Task[Credentials]) -> None:

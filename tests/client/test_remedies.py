@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -42,3 +44,56 @@ async def test_a_wait_for_an_id_without_a_scope_says_where_to_give_it() -> None:
             await client.wait("2:100", deadline=-5)
 
     assert transport.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ({"scope": 2}, r"scope must be a Scope, not 2: scope=Scope\.biz\(2\)"),
+        ({"url": None}, "the URL must be a text, not NoneType"),
+        ({"interval": "1"}, "interval must be a number, not '1'"),
+        ({"interval": -1}, "interval must be positive, not -1"),
+        ({"interval": float("nan")}, "interval must be positive, not nan"),
+        ({"requests_per_second": 0}, "requests_per_second must be positive, not 0"),
+        ({"max_in_flight": 0}, "max_in_flight must be positive, not 0"),
+        ({"max_in_flight": 1.5}, "max_in_flight must be a whole number"),
+        ({"request_timeout": None}, "request_timeout must be a positive number"),
+        ({"credentials": bkjob.AppCredentials}, "credentials must be AppCredentials, an AccessToken"),
+    ],
+)
+def test_an_option_that_cannot_work_is_refused_by_its_name(given: dict[str, Any], remedy: str) -> None:
+    """By `connect`, not by what is made of it later."""
+    options = {"url": URLS["gateway-v3"], "credentials": CREDENTIALS, **given}
+
+    with pytest.raises(bkjob.UsageError, match=remedy):
+        bkjob.connect(**options)
+
+
+@pytest.mark.looptime
+async def test_a_provider_that_is_not_async_is_named() -> None:
+    """A lambda that returns credentials is the usual slip; and a deadline is no date."""
+    async with bkjob.connect(
+        URLS["gateway-v3"],
+        lambda: CREDENTIALS,  # type: ignore[arg-type]
+        scope=bkjob.Scope.biz(2),
+        transport=Simulator().transport(),
+    ) as client:
+        with pytest.raises(bkjob.NotAuthenticated, match="provider is not async: write it as async def"):
+            await client.get_job_instance_status(100)
+        with pytest.raises(bkjob.UsageError, match="a deadline is seconds or a timedelta, not datetime"):
+            await client.wait(100, deadline=datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
+
+
+def test_a_client_says_that_it_needs_an_event_loop_of_asyncio() -> None:
+    """What runs coroutines without one, as trio does, is told; it must not wait for what never comes."""
+    client = bkjob.connect(URLS["gateway-v3"], CREDENTIALS, transport=Simulator().transport())
+
+    with pytest.raises(bkjob.WrongEventLoop, match="no asyncio event loop runs here"):
+        client.__aenter__().send(None)
+
+
+async def test_another_thread_is_told_where_a_client_is_used() -> None:
+    """Where no event loop runs at all."""
+    async with bkjob.connect(URLS["gateway-v3"], CREDENTIALS, transport=Simulator().transport()) as client:
+        with pytest.raises(bkjob.WrongEventLoop, match="not from other threads"):
+            await asyncio.to_thread(client.watch, "2:100")

@@ -46,7 +46,9 @@ async def operate_step_instance(
     2:20000000001/30000000001
     """
     if operation_code is None:
-        raise UsageError("operate_step_instance needs an operation_code")
+        raise UsageError(
+            "operate_step_instance needs an operation_code: operation_code=StepOperation.RETRY_FAILED_HOSTS"
+        )
     ref = client.step(job_instance_id, step_instance_id, scope=scope)
     command = OperateStepInstance(ref=ref, operation_code=operation_code)
     return await client._call(command, request_timeout)

@@ -143,7 +143,8 @@ class SimulatorServer:
         await self.aclose()
 
     async def start(self) -> None:
-        """Listen; raise OSError for a port that is taken."""
+        """Listen; raise OSError for a port that is taken, RuntimeError where no event loop of asyncio runs."""
+        asyncio.get_running_loop()
         app = create_app(self.platform, self.clock, control_names=self._control_names)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
