@@ -414,8 +414,8 @@ class Watch:
 
         >>> async with client.watch(job) as watch:
         ...     ends = await watch.results()
-        ...     print({str(phase): hosts for phase, hosts in watch.counts().items() if hosts})
-        {'FAILED': 1, 'SUCCESS': 2}
+        ...     print(watch.counts()[bkjob.Phase.SUCCESS], watch.counts()[bkjob.Phase.FAILED])
+        2 1
         """
         if ref is None:
             return self._subscription.states.total_counts()
