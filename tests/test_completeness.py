@@ -19,7 +19,7 @@ from hypothesis import find
 
 import bkjob_async as bkjob
 from bkjob_async.cli.board.target_row import apply_notice
-from bkjob_async.dialects.common.dialect import TableDialect
+from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.events_json import KINDS, event_from_json, event_to_json
@@ -69,7 +69,7 @@ class Wiring:
 
     public: frozenset[str] = frozenset(bkjob.__all__)
     methods: frozenset[str] = frozenset(name for name in dir(bkjob.JobClient) if not name.startswith("_"))
-    dialects: Mapping[str, TableDialect] = DIALECTS
+    dialects: Mapping[str, Dialect] = DIALECTS
     routes: Mapping[str, Iterable[str]] = ROUTES
     round_trips: frozenset[type[Any]] = frozenset(ROUND_TRIPS)
     json_kinds: Mapping[str, type[Any]] = KINDS
@@ -101,7 +101,7 @@ def operation_lacks(kind: type[base.Operation[Any]], wiring: Wiring) -> list[str
     return [what for what, is_lacking in lacks.items() if is_lacking]
 
 
-def refuses(dialect: TableDialect, kind: type[base.Operation[Any]], able: list[str]) -> bool:
+def refuses(dialect: Dialect, kind: type[base.Operation[Any]], able: list[str]) -> bool:
     """Whether a dialect without an operation says so, and who has it."""
     try:
         evolve(dialect, supported_by=OPERATIONS).call_for(object.__new__(kind))

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from bkjob_async.dialects.common.dialect import COMMON_OPTIONS, TableDialect
+from bkjob_async.dialects.common.dialect import COMMON_OPTIONS, Dialect
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE
 from bkjob_async.dialects.esb.job import ESB_JOB
 from bkjob_async.dialects.esb.jobv3 import ESB_JOBV3
@@ -15,7 +15,7 @@ from bkjob_async.dialects.gateway.v4 import GATEWAY_V4
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import Operation
 
-DIALECTS: Mapping[str, TableDialect] = {
+DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect for dialect in (ESB_JOB, ESB_JOBV3, GATEWAY_V3, GATEWAY_V4)
 }
 
@@ -26,7 +26,7 @@ OPERATIONS: Mapping[type[Operation[Any]], tuple[str, ...]] = {
 }
 
 
-def dialect_by_name(name: str, *, timezone: tzinfo = DEFAULT_ZONE, **options: Any) -> TableDialect:
+def dialect_by_name(name: str, *, timezone: tzinfo = DEFAULT_ZONE, **options: Any) -> Dialect:
     """Return the dialect of this *name*; raise `UsageError`, for options that it does not have too.
 
     *timezone* is that of times which carry none. All take *tenant* and *language*; the gateways take *system*

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.common.dialect import TableDialect
+from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 
@@ -78,7 +78,7 @@ EXTRAS: tuple[bkjob.Operation[Any], ...] = (
 )
 OPERATIONS += STORED + EXTRAS
 OPERATION_BY_NAME = {operation.name: operation for operation in OPERATIONS}
-DIALECTS: dict[str, TableDialect] = {
+DIALECTS: dict[str, Dialect] = {
     name: dialect_by_name(name) for name in ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
 }
 
@@ -89,7 +89,7 @@ SAMPLES: dict[str, Any] = {
 }
 
 
-def sample_call(sample: str) -> tuple[TableDialect, bkjob.Operation[Any]]:
+def sample_call(sample: str) -> tuple[Dialect, bkjob.Operation[Any]]:
     """Return the dialect and the operation of a sample response."""
     codec, _, name = sample.partition("/")
     return DIALECTS[codec], OPERATION_BY_NAME[name.partition(".")[0]]

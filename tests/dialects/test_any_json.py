@@ -171,7 +171,7 @@ def test_any_piece_of_a_body_is_a_typed_error_or_a_model(sample: str, data: st.D
 
 QUICK: dict[str, tuple[Any, Any]] = {
     "gateway-v3/get_job_instance_status": (
-        partial(read_job_strictly, sample_operations.JOB),
+        lambda response: read_job_strictly(sample_operations.JOB, response, DEFAULT_ZONE),
         partial(read_job, sample_operations.JOB),
     ),
     "gateway-v3/get_step_instance_status": (
@@ -179,11 +179,11 @@ QUICK: dict[str, tuple[Any, Any]] = {
         partial(read_step, sample_operations.STEP),
     ),
     "gateway-v4/get_job_instance_status": (
-        partial(quick_v4_job, sample_operations.JOB),
+        lambda response: quick_v4_job(sample_operations.JOB, response, DEFAULT_ZONE),
         partial(read_v4_job, sample_operations.JOB),
     ),
     "gateway-v4/get_job_instance_status.containers": (
-        partial(quick_v4_job, sample_operations.JOB),
+        lambda response: quick_v4_job(sample_operations.JOB, response, DEFAULT_ZONE),
         partial(read_v4_job, sample_operations.JOB),
     ),
     "esb-job/get_job_instance_status": (

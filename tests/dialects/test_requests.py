@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.common.dialect import TableDialect, scope_of
+from bkjob_async.dialects.common.dialect import Dialect, scope_of
 from bkjob_async.dialects.registry import DIALECTS as NAMES
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import NotSupported, UsageError
@@ -355,7 +355,7 @@ def test_all_logs_are_the_oldest_dialects_own() -> None:
         (DIALECTS["esb-jobv3"], "api/c/compapi/v2/jobv3/get_cron_list/"),
     ],
 )
-def test_anything_can_be_called_by_name(codec: TableDialect, path: str) -> None:
+def test_anything_can_be_called_by_name(codec: Dialect, path: str) -> None:
     """An operation without a class is sent with its parameters, and the scope under the dialect's names."""
     call = RawCall(name="get_cron_list", parameters={"start": 0, "on": True}, method="GET", scope=SCOPE)
 

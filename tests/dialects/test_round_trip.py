@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.common.dialect import TableDialect
+from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import NotAuthenticated, NotFound, WrongState
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -70,7 +70,7 @@ class Caller:
     """Sends operations of one dialect to one simulated platform, at its present time."""
 
     def __init__(self, name: str, options: dict[str, Any], *, site: SiteConfig | None = None) -> None:
-        self.dialect: TableDialect = dialect_by_name(name, **options)
+        self.dialect: Dialect = dialect_by_name(name, **options)
         self.simulator = Simulator(site=site)
         fails = StepPlan(hosts=3, pinned={1: FAILS})
         self.job = self.simulator.add(JobPlan(name="tale", steps=(fails, StepPlan(hosts=2, kind=FILE))))

@@ -1,10 +1,10 @@
-"""The interface of a dialect, and its implementation as a table of operations."""
+"""A dialect: one of the platform's APIs as a table of its operations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import Any, Literal, Protocol, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 from attrs import evolve, field, frozen, validators
@@ -34,57 +34,6 @@ NOT_CACHED = {"Cache-Control": "no-cache"}
 GATEWAY_OPTIONS = frozenset(("system", "acting_user"))
 ESB_OPTIONS = frozenset(("credentials_in",))
 COMMON_OPTIONS = frozenset(("tenant", "language"))
-
-
-class Dialect(Protocol):
-    """One of the platform's APIs: encodes operations and decodes responses, without I/O.
-
-    `encode` makes a relative, unsigned request. It raises `NotSupported` for what the dialect cannot do.
-    `sign` puts credentials where this dialect expects them, never into a URL. `decode` returns the typed
-    result of a response or raises the typed error; `decode_raw` returns the response as it came instead.
-    `decode_poll` reads a status response as lightly as a poll needs it; one about a step with the rows that are
-    *known* may be returned without them.
-    """
-
-    @property
-    def name(self) -> str:
-        """The dialect's name, as `connect` takes it."""
-        ...
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the dialect can do."""
-        ...
-
-    def encode(self, operation: Operation[Any]) -> HttpRequest:
-        """Return *operation* as a relative, unsigned request; raise `NotSupported`."""
-        ...
-
-    def sign(self, request: HttpRequest, credentials: Credentials) -> HttpRequest:
-        """Return *request* with *credentials* where this dialect expects them."""
-        ...
-
-    def decode(self, operation: Operation[R], response: HttpResponse) -> R:
-        """Return the typed result of *operation*, or raise a `CallFailed`."""
-        ...
-
-    def decode_raw(self, operation: Operation[Any], response: HttpResponse) -> Envelope:
-        """Return the response to *operation* as the platform wrote it, or raise a `CallFailed`."""
-        ...
-
-    @overload
-    def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
-    @overload
-    def decode_poll(
-        self, operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows | None = None
-    ) -> StepPollView: ...
-    @overload
-    def decode_poll(
-        self,
-        operation: GetJobInstanceStatus | GetStepInstanceStatus,
-        response: HttpResponse,
-        known: KnownRows | None = None,
-    ) -> JobPollView | StepPollView: ...
 
 
 @frozen
@@ -133,8 +82,10 @@ def read_raw(_call: RawCall, envelope: JsonObject) -> Any:
 
 
 @frozen(kw_only=True)
-class TableDialect:
-    """A dialect as data: one line per operation, the path, and where credentials are put.
+class Dialect:
+    """One of the platform's APIs as data: one line per operation, the path, and where credentials are put.
+
+    It encodes operations and decodes responses, without I/O.
 
     The path of an operation is *path_prefix*, its name, *path_suffix*. *options* names the options that only
     this dialect has: *system* and *acting_user* (gateways), *credentials_in* (ESB).
@@ -223,7 +174,7 @@ class TableDialect:
         return JSON_HEADERS | {name: value for name, value in optional.items() if value is not None}
 
     def sign(self, request: HttpRequest, credentials: Credentials) -> HttpRequest:
-        """Return *request* with *credentials* in its header, or in its body beside the parameters."""
+        """Return *request* with *credentials* in its header, or in its body beside the parameters; never in its URL."""
         return (sign_body if self.credentials_in == "body" else sign_header)(request, credentials)
 
     def decode(self, operation: Operation[R], response: HttpResponse) -> R:
@@ -273,7 +224,11 @@ class TableDialect:
         response: HttpResponse,
         known: KnownRows | None = None,
     ) -> JobPollView | StepPollView:
-        """Return the poll view of a status response, or raise a `CallFailed`."""
+        """Return the poll view of a status response, or raise a `CallFailed`.
+
+        The response is read as lightly as a poll needs it; one about a step with the rows that are *known* may be
+        returned without them.
+        """
         call = self.call_for(operation)
         if call.read_poll is None:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, TableDialect
+from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect
 from bkjob_async.dialects.common.responses import (
     read_job_launch,
     read_job_logs,
     read_operation_accepted,
     read_variables,
 )
+from bkjob_async.dialects.common.status_calls import job_status_call
 from bkjob_async.dialects.esb import job_requests as requests
 from bkjob_async.dialects.esb.job_responses import (
-    read_job_poll,
-    read_job_status,
-    read_job_status_strictly,
+    read_job,
+    read_job_strictly,
     read_step_poll,
     read_step_status,
 )
@@ -51,13 +51,7 @@ CAPABILITIES = Capabilities(
 )
 
 CALLS: Calls = {
-    GetJobInstanceStatus: Call(
-        "GET",
-        parameters_of(),
-        read_job_status,
-        read_strict=read_job_status_strictly,
-        read_poll=read_job_poll,
-    ),
+    GetJobInstanceStatus: job_status_call("GET", parameters_of(), read_job, read_job_strictly),
     GetStepInstanceStatus: Call(
         "POST", requests.step_status_parameters, read_step_status, read_poll=read_step_poll
     ),
@@ -86,7 +80,7 @@ INSTEAD: Mapping[type[Operation[Any]], str] = {
 }
 
 # Both the old backend and the one that replaced it serve this component.
-ESB_JOB = TableDialect(
+ESB_JOB = Dialect(
     name="esb-job",
     capabilities=CAPABILITIES,
     path_prefix="api/c/compapi/v2/job/",

@@ -15,8 +15,6 @@ from bkjob_async.dialects.common.parsed import (
     ParsedJob,
     ParsedStep,
     group_rows,
-    job_poll_view,
-    job_snapshot,
     read_job_members,
     read_step_members,
     step_poll_view,
@@ -36,10 +34,10 @@ from bkjob_async.dialects.common.status_structs import (
     parse_step,
 )
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.operations.base import GetStepInstanceStatus
+from bkjob_async.model.poll_view import StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
+from bkjob_async.model.snapshot import StepSnapshot, Times
 
 
 class TextStepStruct(StepStruct[str], gc=False, kw_only=True):
@@ -65,31 +63,9 @@ class BlocksDataStruct(Struct, gc=False):
 _JOB = msgspec.json.Decoder(EnvelopeStruct[BlocksDataStruct])
 
 
-def read_job_status(operation: GetJobInstanceStatus, envelope: JsonObject) -> JobSnapshot:
-    """Read a job with its steps and their hosts."""
-    return job_snapshot(read_job(operation.ref, envelope), operation.ref)
-
-
 def read_step_status(operation: GetStepInstanceStatus, envelope: JsonObject) -> StepSnapshot:
     """Read a step with the hosts of the groups that the server filled."""
     return step_snapshot(read_step(operation.ref, envelope), operation.ref)
-
-
-def read_job_status_strictly(
-    operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo
-) -> JobSnapshot | None:
-    """Return the snapshot of a job from a response exactly as documented, None for any other."""
-    job = read_job_strictly(operation.ref, response, zone)
-    return None if job is None else job_snapshot(job, operation.ref)
-
-
-def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
-    """Return the poll view of a job."""
-    ref = operation.ref
-    return job_poll_view(
-        read_job_strictly(ref, response, zone)
-        or read_job(ref, JsonObject(open_envelope(response), zone=zone))
-    )
 
 
 def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Calls, TableDialect
+from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Calls, Dialect
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS, UPLOADS
 from bkjob_async.dialects.gateway.v3 import CALLS as GATEWAY_CALLS
@@ -25,7 +25,7 @@ LACKING = (GetStepInstanceStatus, GetStepInstanceDetail, *SYSTEM_CALLS)
 SHARED: Calls = {kind: call for kind, call in GATEWAY_CALLS.items() if kind not in LACKING}
 CALLS: Calls = {**SHARED, **UPLOADS}
 
-ESB_JOBV3 = TableDialect(
+ESB_JOBV3 = Dialect(
     name="esb-jobv3",
     capabilities=CAPABILITIES,
     path_prefix="api/c/compapi/v2/jobv3/",

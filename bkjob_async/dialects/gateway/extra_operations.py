@@ -8,6 +8,7 @@ from bkjob_async.dialects.common.dialect import Call, Calls, refuse_options
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
+from bkjob_async.dialects.common.status_calls import job_status_call
 from bkjob_async.dialects.gateway.v3_launch_requests import (
     common_script_parameters,
     common_transfer_parameters,
@@ -19,7 +20,7 @@ from bkjob_async.dialects.gateway.v3_requests import (
     parameters_of,
     ref_parameters,
 )
-from bkjob_async.dialects.gateway.v4_responses import read_job_poll, read_job_status
+from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
@@ -181,11 +182,11 @@ SYSTEM_CALLS: Calls = {
     QueryJobInstance: Call("GET", parameters_of("gse_task_id"), read_one_gse_task, paths="system"),
     BkciPluginFastExecuteScript: Call("POST", pipeline_script_parameters, read_job_launch, paths="system"),
     BkciPluginFastTransferFile: Call("POST", pipeline_file_parameters, read_job_launch, paths="system"),
-    BkciPluginGetJobInstanceStatus: Call(
+    BkciPluginGetJobInstanceStatus: job_status_call(
         "POST",
         parameters_of(include_execute_object_task_result="return_ip_result"),
-        read_job_status,
-        read_poll=read_job_poll,
+        read_job,
+        read_job_strictly,
         paths="system",
     ),
     BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(

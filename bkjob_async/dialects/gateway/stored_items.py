@@ -15,7 +15,7 @@ from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, unexpected_value
 from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, check_scope
 from bkjob_async.dialects.common.responses import read_scope
-from bkjob_async.dialects.common.step_detail import read_file, read_script
+from bkjob_async.dialects.gateway.step_detail import read_file, read_script
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Page, ScriptDetail
 from bkjob_async.model.operations.stored_items import (

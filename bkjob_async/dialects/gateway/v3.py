@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, TableDialect
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect
 from bkjob_async.dialects.common.responses import (
     read_host_log,
     read_host_logs,
@@ -11,20 +11,21 @@ from bkjob_async.dialects.common.responses import (
     read_operation_accepted,
     read_variables,
 )
-from bkjob_async.dialects.common.step_detail import read_step_detail
+from bkjob_async.dialects.common.status_calls import job_status_call
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS
+from bkjob_async.dialects.gateway.step_detail import read_step_detail
 from bkjob_async.dialects.gateway.stored_items import CALLS as STORED_CALLS
+from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job
 from bkjob_async.dialects.gateway.v3_responses import (
-    read_job_poll,
-    read_job_status,
-    read_job_status_strictly,
+    read_job,
     read_step_poll,
     read_step_status,
     read_step_status_strictly,
     skip_known_step_rows,
 )
+from bkjob_async.dialects.gateway.v3_strict_decoder import read_job_strictly
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
@@ -66,12 +67,8 @@ STEP_STATUS_FIELDS = (
     "tag",
 )
 CALLS: Calls = {
-    GetJobInstanceStatus: Call(
-        "GET",
-        requests.parameters_of("return_ip_result"),
-        read_job_status,
-        read_strict=read_job_status_strictly,
-        read_poll=read_job_poll,
+    GetJobInstanceStatus: job_status_call(
+        "GET", requests.parameters_of("return_ip_result"), read_job, read_job_strictly, poll=poll_job
     ),
     GetStepInstanceStatus: Call(
         "GET",
@@ -97,7 +94,7 @@ CALLS: Calls = {
     **SYSTEM_CALLS,
 }
 
-GATEWAY_V3 = TableDialect(
+GATEWAY_V3 = Dialect(
     name="gateway-v3",
     capabilities=CAPABILITIES,
     path_prefix="api/v3/",

@@ -17,8 +17,6 @@ from bkjob_async.dialects.common.parsed import (
     ParsedJob,
     ParsedStep,
     group_rows,
-    job_poll_view,
-    job_snapshot,
     read_job_members,
     read_step_members,
     step_poll_view,
@@ -26,13 +24,13 @@ from bkjob_async.dialects.common.parsed import (
     ungrouped_rows,
 )
 from bkjob_async.dialects.common.ref_checks import check_step
-from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job, poll_step, skip_known_rows
-from bkjob_async.dialects.gateway.v3_strict_decoder import read_job_strictly, read_step_strictly
+from bkjob_async.dialects.gateway.v3_poll_decoder import poll_step, skip_known_rows
+from bkjob_async.dialects.gateway.v3_strict_decoder import read_step_strictly
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView
+from bkjob_async.model.operations.base import GetStepInstanceStatus
+from bkjob_async.model.poll_view import KnownRows, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.snapshot import StepSnapshot
 
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
@@ -40,22 +38,9 @@ NO_FILTERS = (None,) * 5
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
 
-def read_job_status(operation: GetJobInstanceStatus, envelope: JsonObject) -> JobSnapshot:
-    """Read a job with its steps."""
-    return job_snapshot(read_job(operation.ref, envelope), operation.ref)
-
-
 def read_step_status(operation: GetStepInstanceStatus, envelope: JsonObject) -> StepSnapshot:
     """Read a step with its groups of hosts."""
     return step_snapshot(read_step(operation.ref, envelope), operation.ref)
-
-
-def read_job_status_strictly(
-    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
-) -> JobSnapshot | None:
-    """Return the snapshot of a job from a response exactly as documented, None for any other."""
-    job = read_job_strictly(operation.ref, response)
-    return None if job is None else job_snapshot(job, operation.ref)
 
 
 def read_step_status_strictly(
@@ -67,17 +52,6 @@ def read_step_status_strictly(
 
 
 # Polling ------------------------------------------------------------------------------------------
-
-
-def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
-    """Return the poll view of a job."""
-    ref = operation.ref
-    view = poll_job(ref, response)
-    if view is not None:
-        return view
-    return job_poll_view(
-        read_job_strictly(ref, response) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
-    )
 
 
 def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:

@@ -5,6 +5,8 @@ It is two to three times as fast as the lenient reader and serves every typed st
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 import msgspec
 from msgspec import UNSET
 
@@ -29,7 +31,7 @@ _JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FullStep]])
 _STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[FullHostRow]]])
 
 
-def read_job_strictly(ref: JobRef, response: HttpResponse) -> ParsedJob | None:
+def read_job_strictly(ref: JobRef, response: HttpResponse, _zone: tzinfo) -> ParsedJob | None:
     """Return the job *ref* from a response exactly as documented, None for any other response."""
     try:
         envelope = _JOB.decode(response.body)

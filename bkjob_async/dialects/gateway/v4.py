@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, TableDialect
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
+from bkjob_async.dialects.common.status_calls import job_status_call
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS
-from bkjob_async.dialects.gateway.v4_responses import read_job_poll, read_job_status, read_job_status_strictly
+from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.launches import FastExecuteScript
@@ -24,12 +25,11 @@ CAPABILITIES = Capabilities(
 )
 
 CALLS: Calls = {
-    GetJobInstanceStatus: Call(
+    GetJobInstanceStatus: job_status_call(
         "GET",
         requests.parameters_of(return_execute_object_result="return_ip_result"),
-        read_job_status,
-        read_strict=read_job_status_strictly,
-        read_poll=read_job_poll,
+        read_job,
+        read_job_strictly,
     ),
     BatchGetJobInstanceIpLog: Call(
         "POST",
@@ -43,7 +43,7 @@ CALLS: Calls = {
 }
 
 # No step status, but containers.
-GATEWAY_V4 = TableDialect(
+GATEWAY_V4 = Dialect(
     name="gateway-v4",
     capabilities=CAPABILITIES,
     path_prefix="api/v4/",

@@ -7,7 +7,6 @@ from datetime import tzinfo
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import (
     Code,
     FullHostRow,
@@ -20,8 +19,6 @@ from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
 from bkjob_async.dialects.common.parsed import (
     ParsedGroup,
     ParsedJob,
-    job_poll_view,
-    job_snapshot,
     read_job_members,
     read_step_members,
     ungrouped_rows,
@@ -35,10 +32,7 @@ from bkjob_async.dialects.common.status_structs import (
     parse_job_data,
 )
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations.base import GetJobInstanceStatus
-from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import JobRef
-from bkjob_async.model.snapshot import JobSnapshot
 
 # The first name is the present one, the others were used before 2025-10, the last with rows like those of
 # version 3.
@@ -87,31 +81,10 @@ class ObjectStepStruct(StepStruct[Code], gc=False, kw_only=True):
 _JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[ObjectStepStruct]])
 
 
-def read_job_status(operation: GetJobInstanceStatus, envelope: JsonObject) -> JobSnapshot:
-    """Read a job with its steps."""
-    return job_snapshot(read_job(operation.ref, envelope), operation.ref)
-
-
-def read_job_status_strictly(
-    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
-) -> JobSnapshot | None:
-    """Return the snapshot of a job from a response exactly as documented, None for any other."""
-    job = read_job_strictly(operation.ref, response)
-    return None if job is None else job_snapshot(job, operation.ref)
-
-
-def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
-    """Return the poll view of a job."""
-    ref = operation.ref
-    return job_poll_view(
-        read_job_strictly(ref, response) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
-    )
-
-
 # Strictly, as documented --------------------------------------------------------------------------
 
 
-def read_job_strictly(ref: JobRef, response: HttpResponse) -> ParsedJob | None:
+def read_job_strictly(ref: JobRef, response: HttpResponse, _zone: tzinfo) -> ParsedJob | None:
     """Return the job *ref* from a response exactly as documented, with hosts only; None for any other."""
     try:
         envelope = _JOB.decode(response.body)
