@@ -1,4 +1,4 @@
-"""How phases are shown to people: a sign and a word for each, besides its colour."""
+"""How phases are shown to people: the sign of each, their order, and which of them are good or bad."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ SIGNS = {
     Phase.ABNORMAL: "!",
     Phase.UNKNOWN: "¿",
 }
+
+OPEN = frozenset({Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.STOPPING})
+BAD = frozenset({Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL})
+# An unknown code may be a failure: people should look.
+UNSUCCESSFUL = BAD | {Phase.UNKNOWN}
 
 # What asks for attention comes first, then what moves, then what is over.
 SHOWN_FIRST = (

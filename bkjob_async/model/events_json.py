@@ -29,7 +29,7 @@ from bkjob_async.model.events import (
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef, parse_ref
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import Times
-from bkjob_async.model.status import HostStatus, RunStatus, host_status, run_status
+from bkjob_async.model.status import HostStatus, RunStatus, host_status, run_status, status_to_json
 
 KINDS: dict[str, type[Event]] = {
     kind.kind: kind
@@ -76,10 +76,6 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
         raise ValueError(f"not an event of kind {name}") from error
 
 
-def _status_to_json(status: RunStatus | HostStatus) -> dict[str, Any]:
-    return {"code": status.code, "name": status.name, "phase": status.phase.value}
-
-
 @cache
 def event_converter() -> Converter:
     """Return the converter of all values of events, made when it is first wanted: that takes as long as many imports."""
@@ -87,10 +83,10 @@ def event_converter() -> Converter:
     write, read = converter.register_unstructure_hook, converter.register_structure_hook
     write(datetime, datetime.isoformat)
     read(datetime, lambda text, _: datetime.fromisoformat(text))
-    write(RunStatus, _status_to_json)
+    write(RunStatus, status_to_json)
     read(float, lambda value, _: _finite(value))
     read(RunStatus, lambda data, _: run_status(_whole(data["code"])))
-    write(HostStatus, _status_to_json)
+    write(HostStatus, status_to_json)
     read(HostStatus, lambda data, _: host_status(_whole(data["code"])))
     write(JobRef, str)
     read(JobRef, lambda text, _: JobRef.parse(text))

@@ -179,3 +179,8 @@ def run_status(code: int) -> RunStatus:
 def host_status(code: int) -> HostStatus:
     """Return the host status of *code*, one shared object per code."""
     return HostStatus(code)
+
+
+def status_to_json(status: RunStatus | HostStatus) -> dict[str, int | str]:
+    """Return a status as JSON values."""
+    return {"code": status.code, "name": status.name, "phase": status.phase.value}

@@ -109,12 +109,10 @@ def test_the_last_sentence_names_what_did_not_go_well() -> None:
 
 def test_hopeless_is_only_what_never_worked() -> None:
     """After the first sight every trouble may pass."""
-    nothing_yet, something_seen = outcome(InSync()), outcome(SEEN)
-
-    assert nothing_yet.is_hopeless(REFUSED)
-    assert nothing_yet.is_hopeless(Stalled(ref=JOB, seconds=60.0))
-    assert not nothing_yet.is_hopeless(Trouble(ref=JOB, error="NotFound", message=""))
-    assert not something_seen.is_hopeless(REFUSED)
+    assert outcome(InSync(), REFUSED).hopeless
+    assert outcome(InSync(), Stalled(ref=JOB, seconds=60.0)).hopeless
+    assert not outcome(InSync(), Trouble(ref=JOB, error="NotFound", message="")).hopeless
+    assert not outcome(SEEN, REFUSED).hopeless
 
 
 def test_a_json_line_cannot_steer_a_terminal_either() -> None:

@@ -28,10 +28,10 @@ from bkjob_async.cli.checking.findings import (
     plain_finding,
     proxy_finding,
 )
-from bkjob_async.cli.checking.probes import ProxyRefused, is_loopback, reach, resolve
+from bkjob_async.cli.checking.probes import ProxyRefused, reach, resolve
 from bkjob_async.cli.configuration.connection import client_of, http_options
 from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, scope_of
-from bkjob_async.cli.configuration.proxies import proxy_for
+from bkjob_async.cli.configuration.proxies import is_this_machine, proxy_for
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_out
@@ -75,7 +75,7 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
 
 async def on_the_network(settings: Settings) -> AsyncIterator[Finding]:
     """Yield what is found without credentials."""
-    url = settings.require("url", "which platform")
+    url = settings.url
     parts = urlsplit(url)
     host, is_tls = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if is_tls else 80)
@@ -119,7 +119,10 @@ async def on_the_network(settings: Settings) -> AsyncIterator[Finding]:
     if is_tls:
         yield certificate_finding(reached.tls, reached.certificate_ends, now)
     else:
-        yield plain_finding(host, is_loopback=proxy is None and is_loopback(host, addresses))
+        yield plain_finding(
+            host,
+            is_loopback=proxy is None and (is_this_machine(host) or all(map(is_this_machine, addresses))),
+        )
     yield clock_finding(reached.date, now, reached.seconds)
 
 

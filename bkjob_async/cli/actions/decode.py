@@ -26,6 +26,7 @@ from bkjob_async.cli.configuration.targets import read_text
 from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_out
+from bkjob_async.model.status import status_to_json
 
 CALLBACK = "callback"
 # The keys by which the answers to the usual operations are recognized, the most specific first.
@@ -102,10 +103,7 @@ def plain(value: Any) -> Any:
 PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     ((JobRef, StepRef, Scope), str),
     (HostKey, lambda host: host.label),
-    (
-        (RunStatus, HostStatus),
-        lambda status: {"code": status.code, "name": status.name, "phase": status.phase.value},
-    ),
+    ((RunStatus, HostStatus), status_to_json),
     (datetime, datetime.isoformat),
     (Enum, lambda member: member.value),
     ((str, int, float, bool, type(None)), lambda value: value),

@@ -27,6 +27,7 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
+from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.event_lines import json_line, plain_line
 from bkjob_async.many.upkeep import WORKS_SECONDS, pause_before
@@ -63,7 +64,7 @@ async def create(
     """Create a fleet, or start again one that was stopped."""
     async with opened(name, profile, shards=shards, journal=journal, **options) as (fleet, settings):
         await fleet.create(
-            url=settings.require("url", "which platform"),
+            url=settings.url,
             dialect=settings.get("dialect", DEFAULT_DIALECT),
             credentials=credentials,
             requests_per_second=settings.get("rate"),
@@ -229,16 +230,13 @@ def shard_lines(found: FleetStatus) -> list[str]:
             str(each.active),
             str(each.waiting),
             str(each.term),
-            printable(f"{each.holder.host}:{each.holder.pid}")
-            if each.holder is not None and each.is_held
-            else "nobody",
+            f"{each.holder.host}:{each.holder.pid}" if each.holder is not None and each.is_held else "nobody",
             f"{each.silence:.0f} s ago",
             str(each.refused),
         )
         for each in found.shards
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return table_lines(rows)
 
 
 def shard_json(shard: ShardStatus) -> str:

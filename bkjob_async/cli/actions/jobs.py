@@ -12,6 +12,7 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import seconds_text, write_table
+from bkjob_async.model.status import status_to_json
 from bkjob_async.model.text.printing import counted
 
 HEADER = ("JOB", "STATUS", "CREATED", "TIME", "BY", "NAME")
@@ -108,7 +109,7 @@ def job_json(job: JobInstance, now: datetime) -> dict[str, Any]:
     return {
         "ref": str(job.ref),
         "name": job.name,
-        "status": {"code": job.status.code, "name": job.status.name, "phase": job.status.phase.value},
+        "status": status_to_json(job.status),
         "operator": job.operator,
         "create_time": times.create_time.isoformat() if times.create_time else None,
         "start_time": times.start_time.isoformat() if times.start_time else None,

@@ -12,8 +12,9 @@ from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.options import gather
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
+from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.watching.event_lines import json_line, plain_line
-from bkjob_async.model.text.printing import counted, printable
+from bkjob_async.model.text.printing import counted
 
 
 async def show(url: str | None, *, as_json: bool) -> ExitCode:
@@ -49,17 +50,16 @@ def fleet_lines(fleets: Sequence[FleetEntry], now: float) -> list[str]:
     rows = [("FLEET", "TARGETS", "TERM", "HELD BY", "LAST SEEN", "BYTES")]
     rows += [
         (
-            printable(fleet.name),
+            fleet.name,
             str(fleet.targets),
             str(fleet.term),
-            printable(f"{fleet.holder.host}:{fleet.holder.pid}") if fleet.is_held else "nobody",
+            f"{fleet.holder.host}:{fleet.holder.pid}" if fleet.is_held else "nobody",
             f"{max(0.0, now - fleet.last_seen):.0f} s ago",
             str(fleet.size),
         )
         for fleet in fleets
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return table_lines(rows)
 
 
 def fleet_json(fleet: FleetEntry) -> str:

@@ -57,7 +57,7 @@ async def read_once(look: Look) -> None:
             look.outcome.apply(event)
             if isinstance(event, Trouble) and event.ref is not None:
                 look.trouble[event.ref] = event.message
-            if look.outcome.is_hopeless(event):
-                raise NothingSeen(event.message if isinstance(event, Trouble) else str(event))
+            if look.outcome.hopeless:
+                raise NothingSeen(look.outcome.hopeless)
         if any(isinstance(event, InSync) for event in events):
             return

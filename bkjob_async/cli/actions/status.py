@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bkjob_async import JobSnapshot, Phase, Ref, RunStatus, StepSnapshot, Watch
+from bkjob_async import JobSnapshot, Phase, Ref, StepSnapshot, Watch
 from bkjob_async.cli.actions.earlier_runs import earlier_runs, time_left
 from bkjob_async.cli.actions.look import Look, look_at
 from bkjob_async.cli.configuration.connection import client_of
@@ -15,16 +15,17 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
+from bkjob_async.cli.phases import BAD
 from bkjob_async.cli.tables import seconds_text, write_table
 from bkjob_async.cli.watching.failures import results_in
 from bkjob_async.cli.watching.outcome import CONTINUING
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
+from bkjob_async.model.status import status_to_json
 from bkjob_async.model.text.printing import first_of, printable, tally
 
 HEADER = ("TARGET", "STATUS", "HOSTS", "TIME", "STEP", "NAME")
 PLAUSIBLE = timedelta(days=30)
-TROUBLED = {Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL}
 
 
 async def status(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
@@ -130,7 +131,7 @@ def status_json(look: Look, ref: Ref) -> dict[str, Any]:
     return {
         "ref": str(ref),
         "name": seen.name,
-        "status": run_json(seen.status),
+        "status": status_to_json(seen.status),
         "is_finished": seen.is_finished,
         "hosts": counts_json(look.watch.counts(ref)),
         "start_time": started.isoformat() if started else None,
@@ -139,18 +140,13 @@ def status_json(look: Look, ref: Ref) -> dict[str, Any]:
             {
                 "ref": str(step.ref),
                 "name": step.name,
-                "status": run_json(step.status),
+                "status": status_to_json(step.status),
                 "execute_count": step.execute_count,
                 "hosts": counts_json(look.watch.counts(step.ref)),
             }
             for step in steps
         ],
     }
-
-
-def run_json(status: RunStatus) -> dict[str, Any]:
-    """Return a status as events have it."""
-    return {"code": status.code, "name": status.name, "phase": status.phase.value}
 
 
 def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
@@ -196,7 +192,7 @@ def waiting_steps(look: Look, ref: Ref) -> list[tuple[Ref, str]]:
 
 def failures_of(watch: Watch, ref: Ref) -> list[str]:
     """Return the failed hosts of a target by cause, one line each."""
-    if not TROUBLED & {phase for phase, count in watch.counts(ref).items() if count}:
+    if not BAD & {phase for phase, count in watch.counts(ref).items() if count}:
         return []
     result = watch.progress(ref)
     return [str(group) for group in results_in([result]).largest] if result is not None else []

@@ -96,8 +96,6 @@ class Waiting:
         for events in events_but_hosts(batch):
             for event in events:
                 self.outcome.apply(event)
-                if self.outcome.is_hopeless(event):
-                    self.outcome.hopeless = getattr(event, "message", "") or str(event)
         if self.condition is not None:
             job = batch.job
             self._check(self.refs if job is None else self._by_job.get(job, ()), self.condition, watch)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import define, field
 
 from bkjob_async import Event, HostChanged, Recovered, Ref, Trouble
-from bkjob_async.cli.board.drawing.signs import UNFINISHED, UNSUCCESSFUL
 from bkjob_async.cli.board.target_row import ATTENTION, RUNNING, TargetRow, apply_notice
+from bkjob_async.cli.phases import OPEN, UNSUCCESSFUL
 from bkjob_async.model.status import Phase
 
 NOTHING = (False, False, False, False)
@@ -122,7 +122,7 @@ class BoardModel:
     @property
     def done(self) -> int:
         """The number of hosts that are over."""
-        return sum(count for phase, count in self.hosts.items() if phase not in UNFINISHED)
+        return sum(count for phase, count in self.hosts.items() if phase not in OPEN)
 
     def hosts_per_second(self, now: float) -> float:
         """Return how many hosts a second have ended lately; each call is a sample."""

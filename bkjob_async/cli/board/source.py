@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from attrs import evolve
+
 from bkjob_async import (
     Batch,
     BkJobError,
@@ -21,11 +23,11 @@ from bkjob_async import (
     StepRef,
     Watch,
 )
-from bkjob_async.cli.board.drawing.signs import UNSUCCESSFUL
 from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.head import HeadFigures
+from bkjob_async.cli.phases import UNSUCCESSFUL
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.engine.stream.event_list import parts_of
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
@@ -133,23 +135,16 @@ class BoardSource:
 
     def figures(self) -> HeadFigures:
         """Return the figures of the head; counts are those of the model now."""
-        model, known = self.model, self._figures
-        return HeadFigures(
+        model = self.model
+        return evolve(
+            self._figures,
             over=model.over,
             targets=len(model.rows),
             with_failures=model.with_failures,
             waiting=model.waiting,
             lost=model.lost,
-            hosts=model.hosts,
-            hosts_per_second=known.hosts_per_second,
-            ends_in=known.ends_in,
             elapsed=self._now() - self._began_at,
-            requests_per_second=known.requests_per_second,
-            budget=known.budget,
-            oldest_unseen=known.oldest_unseen,
-            limit=known.limit,
             outage=printable(model.outage),
-            in_trouble=known.in_trouble,
             is_paused=self.is_paused,
         )
 

@@ -24,7 +24,7 @@ from bkjob_async import (
     StepRef,
     Trouble,
 )
-from bkjob_async.cli.board.drawing.signs import UNFINISHED, UNSUCCESSFUL
+from bkjob_async.cli.phases import OPEN, UNSUCCESSFUL
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
@@ -69,7 +69,7 @@ class TargetRow:
     @property
     def done(self) -> int:
         """The number of hosts that are over."""
-        return sum(count for phase, count in self.counts.items() if phase not in UNFINISHED)
+        return sum(count for phase, count in self.counts.items() if phase not in OPEN)
 
     @property
     def failed(self) -> int:

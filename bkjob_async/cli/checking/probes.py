@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from time import monotonic
 
 from attrs import frozen
@@ -147,11 +146,3 @@ def certificate_of(writer: asyncio.StreamWriter) -> tuple[str, datetime | None]:
 def authority(host: str, port: int) -> str:
     """Return host and port as HTTP names them."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def is_loopback(host: str, addresses: Sequence[str]) -> bool:
-    """Return True if *host* is this machine."""
-    try:
-        return host == "localhost" or all(ip_address(each).is_loopback for each in addresses)
-    except ValueError:
-        return False

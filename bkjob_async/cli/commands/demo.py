@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bkjob_async.cli.dispatch import run_action
@@ -23,13 +25,11 @@ from bkjob_async.cli.exit_codes import ExitCode
     show_default=True,
     help="How fast the platform's clock runs.",
 )
-@click.option("--plain", is_flag=True, help="Write lines, no live board.")
-def demo_command(*, jobs: int, hosts: int, seed: int, speed: float, plain: bool) -> ExitCode:
+@click.option("--plain", "is_plain", is_flag=True, help="Write lines, no live board.")
+def demo_command(**options: Any) -> ExitCode:
     """Watch a simulated platform for half a minute.
 
     On the way the platform limits requests, and does not answer for some seconds. The exit code is 0 when the watch saw
     what the simulator did, even if jobs failed.
     """
-    return run_action(
-        "bkjob_async.cli.demo.run:demo", jobs=jobs, hosts=hosts, seed=seed, speed=speed, is_plain=plain
-    )
+    return run_action("bkjob_async.cli.demo.run:demo", **options)

@@ -16,89 +16,36 @@ from bkjob_async.cli.lines import discard_output, open_closed_streams, set_outpu
 
 @frozen
 class Entry:
-    """Where a command is defined, and what the list of commands says of it."""
+    """The *module* in this folder that defines a command as `NAME_command`, and what the list of commands says of it."""
 
     module: str
-    name: str
     help: str
 
 
 # In the order of the help.
 COMMANDS = {
-    "watch": Entry(
-        "bkjob_async.cli.commands.watch", "watch_command", "Watch jobs and steps until they are over."
-    ),
-    "run": Entry(
-        "bkjob_async.cli.commands.run", "run_command", "Launch a job, then show it as bkjob watch does."
-    ),
-    "wait": Entry(
-        "bkjob_async.cli.commands.watch",
-        "wait_command",
-        "Wait for jobs and steps, and write one line at the end.",
-    ),
-    "status": Entry("bkjob_async.cli.commands.looking", "status_command", "Show how jobs and steps stand."),
-    "jobs": Entry(
-        "bkjob_async.cli.commands.looking",
-        "jobs_command",
-        "List the jobs of --biz or --biz-set, the newest first.",
-    ),
+    "watch": Entry("watch", "Watch jobs and steps until they are over."),
+    "run": Entry("run", "Launch a job, then show it as bkjob watch does."),
+    "wait": Entry("watch", "Wait for jobs and steps, and write one line at the end."),
+    "status": Entry("looking", "Show how jobs and steps stand."),
+    "jobs": Entry("looking", "List the jobs of --biz or --biz-set, the newest first."),
     "explain": Entry(
-        "bkjob_async.cli.commands.looking",
-        "explain_command",
-        "Say what jobs and steps do, why they fail, what they wait for, and what comes next.",
+        "looking", "Say what jobs and steps do, why they fail, what they wait for, and what comes next."
     ),
-    "logs": Entry(
-        "bkjob_async.cli.commands.logs", "logs_command", "Write the logs of hosts, each line with its host."
-    ),
-    "retry": Entry(
-        "bkjob_async.cli.commands.operate",
-        "retry_command",
-        "Run the failed hosts of a job or step again, and watch it.",
-    ),
-    "operate": Entry(
-        "bkjob_async.cli.commands.operate",
-        "operate_command",
-        "Confirm, skip, continue or end a step or a job.",
-    ),
-    "journal": Entry(
-        "bkjob_async.cli.commands.journal", "journal_command", "Read what watches with --journal recorded."
-    ),
-    "fleet": Entry(
-        "bkjob_async.cli.commands.fleet",
-        "fleet_command",
-        "Watch a fleet in shards, each of which a process on any machine runs.",
-    ),
-    "report": Entry(
-        "bkjob_async.cli.commands.report",
-        "report_command",
-        "Report on a run: verdict, causes, durations, steps.",
-    ),
+    "logs": Entry("logs", "Write the logs of hosts, each line with its host."),
+    "retry": Entry("operate", "Run the failed hosts of a job or step again, and watch it."),
+    "operate": Entry("operate", "Confirm, skip, continue or end a step or a job."),
+    "journal": Entry("journal", "Read what watches with --journal recorded."),
+    "fleet": Entry("fleet", "Watch a fleet in shards, each of which a process on any machine runs."),
+    "report": Entry("report", "Report on a run: verdict, causes, durations, steps."),
     "decode": Entry(
-        "bkjob_async.cli.commands.decode",
-        "decode_command",
-        "Read a recorded response or callback as the library does, and write it as JSON.",
+        "decode", "Read a recorded response or callback as the library does, and write it as JSON."
     ),
-    "check": Entry(
-        "bkjob_async.cli.commands.check",
-        "check_command",
-        "Check the way to the platform, step by step, and say who must act.",
-    ),
-    "config": Entry(
-        "bkjob_async.cli.commands.setup", "config_command", "Show the settings, and where each comes from."
-    ),
-    "completion": Entry(
-        "bkjob_async.cli.commands.setup",
-        "completion_command",
-        "Write the completion script of a shell to stdout.",
-    ),
-    "simulate": Entry(
-        "bkjob_async.cli.commands.simulate",
-        "simulate_command",
-        "Run a simulated platform on the loopback interface until interrupted.",
-    ),
-    "demo": Entry(
-        "bkjob_async.cli.commands.demo", "demo_command", "Watch a simulated platform for half a minute."
-    ),
+    "check": Entry("check", "Check the way to the platform, step by step, and say who must act."),
+    "config": Entry("setup", "Show the settings, and where each comes from."),
+    "completion": Entry("setup", "Write the completion script of a shell to stdout."),
+    "simulate": Entry("simulate", "Run a simulated platform on the loopback interface until interrupted."),
+    "demo": Entry("demo", "Watch a simulated platform for half a minute."),
 }
 
 
@@ -114,7 +61,9 @@ class LazyGroup(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        command: click.Command = getattr(import_module(entry.module), entry.name)
+        command: click.Command = getattr(
+            import_module(f"{__package__}.{entry.module}"), f"{cmd_name}_command"
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click passes it

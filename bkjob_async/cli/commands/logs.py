@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bkjob_async.cli.configuration.options import connection_options, positive
@@ -34,21 +36,10 @@ from bkjob_async.cli.logs.request import LogRequest
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per line of a log.")
 @targets_argument()
 @connection_options
-def logs_command(
-    *,
-    settings: Settings,
-    failed: bool,
-    hosts: tuple[str, ...],
-    tail: int | None,
-    follow: bool,
-    interval: float,
-    as_json: bool,
-    targets: tuple[str, ...],
-) -> ExitCode:
+def logs_command(*, settings: Settings, targets: tuple[str, ...], follow: bool, **options: Any) -> ExitCode:
     """Write the logs of hosts, each line with its host.
 
     With several steps the step stands before the host. Control characters are written as escapes.
     """
-    request = LogRequest(failed=failed, hosts=hosts, tail=tail, as_json=as_json, interval=interval)
     action = "follow:follow_logs" if follow else "show:show_logs"
-    return run_action(f"bkjob_async.cli.logs.{action}", settings, targets, request)
+    return run_action(f"bkjob_async.cli.logs.{action}", settings, targets, LogRequest(**options))

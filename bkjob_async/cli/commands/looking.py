@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bkjob_async.cli.configuration.options import connection_options, positive
@@ -22,14 +24,12 @@ deadline_option = click.option(
 @deadline_option
 @targets_argument()
 @connection_options
-def status_command(
-    *, settings: Settings, as_json: bool, deadline: float, targets: tuple[str, ...]
-) -> ExitCode:
+def status_command(*, settings: Settings, targets: tuple[str, ...], **options: Any) -> ExitCode:
     """Show how jobs and steps stand.
 
     The exit code is 0 when all could be read, however they stand.
     """
-    return run_action(f"{ACTIONS}:status", settings, targets, as_json=as_json, deadline=deadline)
+    return run_action(f"{ACTIONS}:status", settings, targets, **options)
 
 
 @click.command(name="explain")
@@ -37,11 +37,9 @@ def status_command(
 @deadline_option
 @targets_argument()
 @connection_options
-def explain_command(
-    *, settings: Settings, as_json: bool, deadline: float, targets: tuple[str, ...]
-) -> ExitCode:
+def explain_command(*, settings: Settings, targets: tuple[str, ...], **options: Any) -> ExitCode:
     """Say what jobs and steps do, why they fail, what they wait for, and what comes next."""
-    return run_action(f"{ACTIONS}:explain", settings, targets, as_json=as_json, deadline=deadline)
+    return run_action(f"{ACTIONS}:explain", settings, targets, **options)
 
 
 @click.command(name="jobs")
@@ -66,29 +64,9 @@ def explain_command(
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per job.")
 @connection_options
-def jobs_command(
-    *,
-    settings: Settings,
-    running: bool,
-    failed: bool,
-    since: str,
-    name: str | None,
-    operator: str | None,
-    limit: int,
-    as_json: bool,
-) -> ExitCode:
+def jobs_command(*, settings: Settings, **options: Any) -> ExitCode:
     """List the jobs of --biz or --biz-set, the newest first.
 
     Each line begins with the job's name, as other commands take it: bkjob jobs --running | bkjob watch -
     """
-    return run_action(
-        "bkjob_async.cli.actions.jobs:jobs",
-        settings,
-        running=running,
-        failed=failed,
-        since=since,
-        name=name,
-        operator=operator,
-        limit=limit,
-        as_json=as_json,
-    )
+    return run_action("bkjob_async.cli.actions.jobs:jobs", settings, **options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bkjob_async.cli.configuration.operations import OPERATIONS
@@ -28,29 +30,13 @@ detach_option = click.option("--detach", is_flag=True, help="Send it and end; do
 @watch_options
 @connection_options
 def retry_command(
-    *,
-    settings: Settings,
-    flags: WatchFlags,
-    yes: bool,
-    detach: bool,
-    all_hosts: bool,
-    name: str | None,
-    targets: tuple[str, ...],
+    *, settings: Settings, flags: WatchFlags, targets: tuple[str, ...], **options: Any
 ) -> ExitCode:
     """Run the failed hosts of a job or step again, and watch it.
 
     Shows the steps and hosts, and asks. It is sent once: when no answer comes, the exit code is 6.
     """
-    return run_action(
-        f"{ACTIONS}:retry",
-        settings,
-        flags,
-        targets,
-        all_hosts=all_hosts,
-        name=name,
-        yes=yes,
-        detach=detach,
-    )
+    return run_action(f"{ACTIONS}:retry", settings, flags, targets, **options)
 
 
 @click.command(name="operate", epilog="\b\nOperations:\n" + "\n".join(f"  {name}" for name in OPERATIONS))

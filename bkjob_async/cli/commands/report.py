@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,7 +37,7 @@ SUFFIXES = {".htm": "html", ".html": "html", ".md": "md", ".json": "json", ".xml
     show_default="stdout",
     help="Write to FILE, whole or not at all.",
 )
-@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option("--force", "overwrite", is_flag=True, help="Overwrite FILE.")
 @click.option(
     "--title", metavar="TEXT", help="The name of the run.  [default: that of the fleet or the file]"
 )
@@ -45,29 +46,10 @@ SUFFIXES = {".htm": "html", ".html": "html", ".md": "md", ".json": "json", ".xml
 )
 @click.option("--biz-set", type=click.IntRange(min=1), metavar="ID", help="The business set, instead.")
 @click.argument("words", nargs=-1, metavar="[SOURCE] [TARGET]...")
-def report_command(
-    *,
-    name: str | None,
-    form: str | None,
-    output: str,
-    force: bool,
-    title: str | None,
-    biz: int | None,
-    biz_set: int | None,
-    words: tuple[str, ...],
-) -> ExitCode:
+def report_command(*, form: str | None, output: str, words: tuple[str, ...], **options: Any) -> ExitCode:
     """Report on a run: verdict, causes, durations, steps.
 
     A page needs no network and no script.
     """
-    return run_action(
-        "bkjob_async.cli.report.make:report",
-        words,
-        name=name,
-        title=title,
-        form=form or SUFFIXES.get(Path(output).suffix.lower(), "html"),
-        output=output,
-        overwrite=force,
-        biz=biz,
-        biz_set=biz_set,
-    )
+    form = form or SUFFIXES.get(Path(output).suffix.lower(), "html")
+    return run_action("bkjob_async.cli.report.make:report", words, form=form, output=output, **options)

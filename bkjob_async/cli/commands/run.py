@@ -64,30 +64,10 @@ def run_command() -> None:
 @watch_options
 @connection_options
 def script_command(
-    *,
-    settings: Settings,
-    flags: WatchFlags,
-    fleet: str | None,
-    detach: bool,
-    name: str | None,
-    account: str,
-    timeout: int | None,
-    hosts: tuple[str, ...],
-    language: str | None,
-    parameters: str | None,
-    file: str,
+    *, settings: Settings, flags: WatchFlags, fleet: str | None, detach: bool, **options: Any
 ) -> ExitCode:
     """Run the script in FILE, or from stdin, on hosts."""
-    launch = ScriptLaunch(
-        file=file,
-        hosts=hosts,
-        account=account,
-        language=language,
-        parameters=parameters,
-        timeout=timeout,
-        name=name,
-    )
-    return run_action(ACTION, settings, flags, launch, fleet=fleet, detach=detach)
+    return run_action(ACTION, settings, flags, ScriptLaunch(**options), fleet=fleet, detach=detach)
 
 
 @run_command.command(name="plan")
@@ -111,21 +91,10 @@ def script_command(
 @watch_options
 @connection_options
 def plan_command(
-    *,
-    settings: Settings,
-    flags: WatchFlags,
-    fleet: str | None,
-    detach: bool,
-    variables: tuple[str, ...],
-    variable_files: tuple[str, ...],
-    variable_hosts: tuple[str, ...],
-    plan: int,
+    *, settings: Settings, flags: WatchFlags, fleet: str | None, detach: bool, **options: Any
 ) -> ExitCode:
     """Run the plan with this ID."""
-    launch = PlanLaunch(
-        plan=plan, variables=variables, variable_files=variable_files, variable_hosts=variable_hosts
-    )
-    return run_action(ACTION, settings, flags, launch, fleet=fleet, detach=detach)
+    return run_action(ACTION, settings, flags, PlanLaunch(**options), fleet=fleet, detach=detach)
 
 
 @run_command.command(name="file")
@@ -144,27 +113,7 @@ def plan_command(
 @watch_options
 @connection_options
 def file_command(
-    *,
-    settings: Settings,
-    flags: WatchFlags,
-    fleet: str | None,
-    detach: bool,
-    name: str | None,
-    account: str,
-    timeout: int | None,
-    hosts: tuple[str, ...],
-    source: tuple[str, ...],
-    destination: str,
-    files: tuple[str, ...],
+    *, settings: Settings, flags: WatchFlags, fleet: str | None, detach: bool, **options: Any
 ) -> ExitCode:
     """Send files from hosts to hosts."""
-    launch = FileLaunch(
-        files=files,
-        source=source,
-        destination=destination,
-        hosts=hosts,
-        account=account,
-        timeout=timeout,
-        name=name,
-    )
-    return run_action(ACTION, settings, flags, launch, fleet=fleet, detach=detach)
+    return run_action(ACTION, settings, flags, FileLaunch(**options), fleet=fleet, detach=detach)

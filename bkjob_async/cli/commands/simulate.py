@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bkjob_async.cli.configuration.simulation import FAULTS, SCENARIOS, SimulateOptions
@@ -39,27 +41,9 @@ from bkjob_async.cli.exit_codes import ExitCode
     "--rate-limit", type=click.IntRange(min=1), metavar="N", help="Refuse more than N requests a second."
 )
 @click.option("--remote-callbacks", is_flag=True, help="Call back other machines, too.")
-def simulate_command(
-    *,
-    port: int,
-    seed: int,
-    scenario: str,
-    speed: float,
-    faults: tuple[str, ...],
-    rate_limit: int | None,
-    remote_callbacks: bool,
-) -> ExitCode:
+def simulate_command(**options: Any) -> ExitCode:
     """Run a simulated platform on the loopback interface until interrupted.
 
     The first line on stdout is its URL, for every dialect; it accepts any app code and secret.
     """
-    options = SimulateOptions(
-        scenario=scenario,
-        port=port,
-        seed=seed,
-        speed=speed,
-        faults=faults,
-        rate_limit=rate_limit,
-        remote_callbacks=remote_callbacks,
-    )
-    return run_action("bkjob_async.cli.actions.simulate:simulate", options)
+    return run_action("bkjob_async.cli.actions.simulate:simulate", SimulateOptions(**options))

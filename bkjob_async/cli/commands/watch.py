@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bkjob_async.cli.configuration.options import connection_options, positive
@@ -60,23 +62,9 @@ def watch_command(
 @click.option("--interval", type=positive, metavar="S", help="Poll every S seconds.")
 @targets_argument()
 @connection_options
-def wait_command(
-    *,
-    settings: Settings,
-    until: str,
-    deadline: float | None,
-    interval: float | None,
-    targets: tuple[str, ...],
-) -> ExitCode:
+def wait_command(*, settings: Settings, targets: tuple[str, ...], **options: Any) -> ExitCode:
     """Wait for jobs and steps, and write one line at the end.
 
     With another condition than finished the exit code is 0 when it became true, 1 when it cannot any more.
     """
-    return run_action(
-        "bkjob_async.cli.actions.wait:wait",
-        settings,
-        targets,
-        until=until,
-        deadline=deadline,
-        interval=interval,
-    )
+    return run_action("bkjob_async.cli.actions.wait:wait", settings, targets, **options)

@@ -19,7 +19,7 @@ def client_of(settings: Settings, *, interval: float | None = None) -> JobClient
 
     Secrets are looked up now. What a program gave is asked of it again when the platform rejects it.
     """
-    url = settings.require("url", "which platform")
+    url = settings.url
     lookup = SecretLookup(ask_secret if can_ask() else None)
     credentials = lookup.credentials(settings)
     return connect(

@@ -63,6 +63,6 @@ def proxy_for(url: str) -> Proxy | None:
 def is_this_machine(host: str) -> bool:
     """Return True for `localhost` and for addresses of the loopback interface."""
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        return ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        return False
+        return host.casefold() == "localhost"

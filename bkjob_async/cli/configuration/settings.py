@@ -91,14 +91,12 @@ class Settings:
         found = self.found.get(name)
         return PROFILE + 1 if found is None else found.level
 
-    def require(self, name: str, question: str) -> Any:
-        """Return the value of a setting; raise `UsageError` with the *question* and where it can be answered."""
-        if name not in self.found:
-            setting = SETTINGS[name]
-            raise UsageError(
-                f"{question}: give {setting.option}, {setting.envvar}, or {name} in a profile (bkjob config path)"
-            )
-        return self.get(name)
+    @property
+    def url(self) -> str:
+        """The URL of the platform; raises `UsageError` that says where it can be given."""
+        if "url" not in self.found:
+            raise UsageError("which platform: give --url, BKJOB_URL, or url in a profile (bkjob config path)")
+        return str(self.found["url"].value)
 
 
 def resolve(options: Mapping[str, Any], environ: Mapping[str, str], profile: Profile | None) -> Settings:

@@ -95,14 +95,6 @@ def names_of(host: str, own_name: str) -> tuple[Sequence[str], bool]:
     return (*LOOPBACK, shown) if address.is_loopback else (shown,), False
 
 
-def is_loopback(host: str) -> bool:
-    """Return True if only this machine reaches *host*."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost"
-
-
 def is_address(host: str, port: int) -> bool:
     """Return True for an address in figures with this port."""
     name, _, given = host.rpartition(":")

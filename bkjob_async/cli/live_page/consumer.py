@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from bkjob_async import UsageError
 from bkjob_async.cli.board.source import BoardSource
+from bkjob_async.cli.configuration.proxies import is_this_machine
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.live_page.access import Access, hosts_of, is_loopback, names_of
+from bkjob_async.cli.live_page.access import Access, hosts_of, names_of
 from bkjob_async.cli.live_page.feed import PageFeed
 from bkjob_async.cli.live_page.listening import listening_on
 from bkjob_async.cli.live_page.page_state import PageState
@@ -36,7 +37,7 @@ def announced_page(*, host: str, port: int) -> PageConsumer:
     except (OSError, OverflowError) as error:
         raise UsageError(f"no page on {host}:{port}: {getattr(error, 'strerror', None) or error}") from None
     page = PageConsumer(listening, host)
-    if not is_loopback(host):
+    if not is_this_machine(host):
         write_note(
             f"the live page is served on {host}: whoever has the link, or reads the network, sees it all"
         )

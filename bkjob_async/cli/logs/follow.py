@@ -7,18 +7,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from bkjob_async import (
-    BkJobError,
-    HostChanged,
-    HostKey,
-    JobClient,
-    JobRef,
-    Lost,
-    Ref,
-    StepRef,
-    Trouble,
-    Watch,
-)
+from bkjob_async import BkJobError, HostChanged, HostKey, JobClient, JobRef, Lost, Ref, StepRef, Watch
 from bkjob_async.cli.actions.look import NothingSeen
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.options import scope_of
@@ -140,8 +129,8 @@ class LogFollower:
                 self._followed.apply(event)
             elif isinstance(event, Lost):
                 write_note(str(event))
-            elif self.outcome.is_hopeless(event):
-                raise NothingSeen(event.message if isinstance(event, Trouble) else str(event))
+            if self.outcome.hopeless:
+                raise NothingSeen(self.outcome.hopeless)
 
     async def _read_due(self, client: JobClient) -> None:
         for step, hosts in self._followed.due():

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from bkjob_async.cli.phases import SHOWN_FIRST
+from bkjob_async.cli.phases import BAD, OPEN, SHOWN_FIRST, UNSUCCESSFUL
 from bkjob_async.cli.report.durations import Durations, durations_of
 from bkjob_async.cli.report.hosts import FailedHost, FailureGroup, failed_hosts, failure_groups
 from bkjob_async.cli.report.reading.rows import NUMBER_OF, PHASES, JobRow, Outage, StepRow
 from bkjob_async.cli.report.reading.run_model import RunModel
-from bkjob_async.cli.report.verdict import BAD, OPEN, Verdict, verdict_of
+from bkjob_async.cli.report.verdict import Verdict, verdict_of
 from bkjob_async.model.status import Phase
 
 Counts = tuple[int, ...]
@@ -147,7 +147,7 @@ def figures_of(
 
 
 OPEN_NUMBERS = tuple(NUMBER_OF[phase] for phase in OPEN)
-FAILED_NUMBERS = tuple(NUMBER_OF[phase] for phase in (*BAD, Phase.UNKNOWN))
+FAILED_NUMBERS = tuple(NUMBER_OF[phase] for phase in UNSUCCESSFUL)
 
 
 def by_phase(counts: Iterable[int]) -> Mapping[Phase, int]:

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from bkjob_async.cli.phases import SIGNS
+from bkjob_async.cli.phases import BAD, OPEN, SIGNS
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import counted
-
-OPEN = (Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.STOPPING)
-BAD = (Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL)
 
 
 @frozen

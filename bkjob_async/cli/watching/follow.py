@@ -14,15 +14,14 @@ from bkjob_async import (
     FirstFailure,
     JobClient,
     JobResult,
-    Phase,
     Ref,
-    Trouble,
     UsageError,
     Watch,
 )
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
+from bkjob_async.cli.phases import BAD
 from bkjob_async.cli.terminal import can_ask, can_redraw, is_terminal
 from bkjob_async.cli.watching.consumers import (
     LineWriter,
@@ -96,8 +95,6 @@ class OutcomeReader:
         async for events in notices(opened.watch):
             for event in events:
                 self._outcome.apply(event)
-                if self._outcome.is_hopeless(event):
-                    self._outcome.hopeless = event.message if isinstance(event, Trouble) else str(event)
             if self._is_enough(opened.watch):
                 opened.stop()
                 return
@@ -168,7 +165,7 @@ def failed_so_far(watch: Watch, outcome: Outcome) -> Iterator[JobResult]:
     """Yield the results of targets that failed, and those so far of targets with failed hosts."""
     yield from outcome.failures.values()
     for ref in outcome.unfinished(watch.targets):
-        if any(watch.counts(ref).get(phase) for phase in (Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL)):
+        if any(watch.counts(ref).get(phase) for phase in BAD):
             result = watch.progress(ref)
             if result is not None:
                 yield result

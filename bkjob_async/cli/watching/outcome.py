@@ -56,6 +56,8 @@ class Outcome:
         elif isinstance(event, Reopened):
             self.ends.pop(event.ref, None)
             self.failures.pop(event.ref, None)
+        elif self._is_hopeless(event):
+            self.hopeless = event.message if isinstance(event, Trouble) else str(event)
 
     def add_earlier(self, ends: Mapping[Ref, JobResult | Lost]) -> None:
         """Add the ends of targets that an earlier process saw, and of which no event came since."""
@@ -69,7 +71,7 @@ class Outcome:
         if isinstance(event, Finished) and not event.result.ok:
             self.failures[event.ref] = event.result
 
-    def is_hopeless(self, event: Event) -> bool:
+    def _is_hopeless(self, event: Event) -> bool:
         """Return True when *event* shows that the watch will never see anything.
 
         After the first successful poll, trouble is temporary. Before it, refused credentials and a platform

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from bkjob_async import Phase
 from bkjob_async.cli.board.drawing.bars import bar, cells
-from bkjob_async.cli.board.drawing.signs import ASCII, BAR_ORDER, UNFINISHED, UNICODE
+from bkjob_async.cli.board.drawing.signs import ASCII, BAR_ORDER, UNICODE
 from bkjob_async.cli.board.drawing.spans import cells_of, fitted, fitted_line, width_of
+from bkjob_async.cli.phases import OPEN
 
 COUNTS = st.lists(st.one_of(st.just(0), st.integers(0, 20), st.integers(0, 100_000)), min_size=1, max_size=11)
 HOSTS = st.dictionaries(st.sampled_from(Phase), st.integers(0, 100_000))
@@ -45,7 +46,7 @@ def test_a_bar_shows_failures_and_is_full_only_when_all_is_over(
     roles = {role for _, role in spans}
     for phase in BAR_ORDER:
         assert (phase.value in roles) == bool(hosts.get(phase))
-    assert any(phase.value in roles for phase in UNFINISHED) == any(hosts.get(phase) for phase in UNFINISHED)
+    assert any(phase.value in roles for phase in OPEN) == any(hosts.get(phase) for phase in OPEN)
 
 
 def test_the_examples_that_must_not_be_rounded_away() -> None:

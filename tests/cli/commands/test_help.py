@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 
 import click
 import pytest
@@ -39,7 +38,8 @@ finally:
 
 def command(name: str) -> click.Command:
     """Return the command of this name."""
-    found: click.Command = getattr(import_module(COMMANDS[name].module), COMMANDS[name].name)
+    found = bkjob.get_command(click.Context(bkjob), name)
+    assert found is not None
     return found
 
 

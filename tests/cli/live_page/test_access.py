@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.cli.live_page.access import COOKIE_SECONDS, Access, hosts_of, is_loopback, names_of
+from bkjob_async.cli.configuration.proxies import is_this_machine
+from bkjob_async.cli.live_page.access import COOKIE_SECONDS, Access, hosts_of, names_of
 
 PORT = 8642
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a name, nothing is bound
@@ -102,4 +103,4 @@ def test_no_other_cookie_is_known(cookie: str) -> None:
 )
 def test_others_reach_all_but_loopback(host: str, alone: bool) -> None:  # noqa: FBT001 - a parameter
     """What this machine alone reaches needs no warning."""
-    assert is_loopback(host) is alone
+    assert is_this_machine(host) is alone

@@ -23,22 +23,8 @@ BAR_ORDER = (
     Phase.RUNNING,
     Phase.PENDING,
 )
-UNFINISHED = frozenset({Phase.WAITING, Phase.STOPPING, Phase.RUNNING, Phase.PENDING})
-UNSUCCESSFUL = frozenset({Phase.FAILED, Phase.ABNORMAL, Phase.UNKNOWN, Phase.STOPPED})
 
-WORDS = {
-    Phase.PENDING: "pending",
-    Phase.RUNNING: "running",
-    Phase.WAITING: "waits for a person",
-    Phase.STOPPING: "stopping",
-    Phase.SUCCESS: "success",
-    Phase.FAILED: "failed",
-    Phase.SKIPPED: "skipped",
-    Phase.IGNORED: "ignored",
-    Phase.STOPPED: "stopped",
-    Phase.ABNORMAL: "abnormal",
-    Phase.UNKNOWN: "unknown",
-}
+WORDS = {phase: phase.lower() for phase in Phase} | {Phase.WAITING: "waits for a person"}
 
 
 @frozen(kw_only=True)
@@ -67,19 +53,7 @@ def table(signs: str) -> Mapping[Phase, str]:
     return dict(zip(Phase, signs, strict=True))
 
 
-UNICODE = Signs(
-    of=SIGNS,
-    bar=table("·╍?↓━✗»≈■!¿"),
-    selected="▌",
-    rule="─",
-    enter="⏎",
-    is_ascii=False,
-)
+UNICODE = Signs(of=SIGNS, bar=table("·╍?↓━✗»≈■!¿"), selected="▌", rule="─", enter="⏎", is_ascii=False)
 ASCII = Signs(
-    of=table(".>?v+x^~#!u"),
-    bar=table(".-?v=x^~#!u"),
-    selected="|",
-    rule="-",
-    enter="Enter",
-    is_ascii=True,
+    of=table(".>?v+x^~#!u"), bar=table(".-?v=x^~#!u"), selected="|", rule="-", enter="Enter", is_ascii=True
 )

@@ -7,14 +7,12 @@ from xml.sax.saxutils import quoteattr
 
 from attrs import frozen
 
+from bkjob_async.cli.phases import BAD, OPEN
 from bkjob_async.cli.report.figures import Figures, StepFigures, phase_of_job
 from bkjob_async.cli.report.hosts import code_name, order_of
 from bkjob_async.cli.report.reading.rows import HostRow, JobRow, facts_of
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
-
-BAD = (Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL)
-OPEN = (Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.STOPPING)
 
 
 @frozen

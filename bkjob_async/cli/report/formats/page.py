@@ -21,7 +21,6 @@ from bkjob_async.cli.report.figures import Figures, StepFigures
 from bkjob_async.cli.report.formats import svg
 from bkjob_async.cli.report.formats.scales import clock, ticks
 from bkjob_async.cli.report.hosts import code_name, names_within
-from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
 # Longer tables are cut, and say so; so are longer texts.
@@ -88,27 +87,25 @@ def page_of(figures: Figures) -> Iterator[str]:
     )
 
 
-def axis_labels(begin: float, end: float, places: Places) -> list[Label]:
-    """Return labels for the ticks of an axis of time; every other one may be left out on narrow screens."""
+def axis_labels(begin: float, end: float, places: Places, *, width: float = 1.0) -> list[Label]:
+    """Return labels for the ticks of an axis, which is this share of the *width* of its place.
+
+    Every other one may be left out on narrow screens.
+    """
     span = max(end - begin, 1e-9)
     labels = []
     for number, tick in enumerate(ticks(begin, end)):
-        percent = 100 * (tick - begin) / span
+        percent = 100 * width * (tick - begin) / span
         side = "first" if percent < 4 else "last" if percent > 94 else ""
         labels.append(Label(clock(tick), places.rule(percent), f"{side} odd" if number % 2 else side))
     return labels
 
 
 def duration_labels(durations: Durations, places: Places) -> list[Label]:
-    """Return labels for the ticks below the histogram."""
-    span = durations.end - durations.begin
-    share = span / (span + durations.width) if durations.beyond else 1.0
-    labels = []
-    for number, tick in enumerate(ticks(durations.begin, durations.end)):
-        percent = 100 * share * (tick - durations.begin) / span
-        side = "first" if percent < 4 else "last" if percent > 94 else ""
-        labels.append(Label(clock(tick), places.rule(percent), f"{side} odd" if number % 2 else side))
-    return labels
+    """Return labels for the ticks below the histogram, whose last bin may be of all longer durations."""
+    bins = len(durations.bins)
+    share = bins / (bins + 1) if durations.beyond else 1.0
+    return axis_labels(durations.begin, durations.end, places, width=share)
 
 
 def percentile_labels(durations: Durations, places: Places) -> list[Label]:
@@ -130,11 +127,6 @@ def short(text: object, most: int = MAX_TEXT) -> str:
     """Return a text of the platform in one printable line of bounded length."""
     shown = printable(str(text))
     return shown if len(shown) <= most else shown[: most - 1] + "…"
-
-
-def sign(phase: Phase) -> str:
-    """Return the sign of a phase."""
-    return SIGNS[phase]
 
 
 def names_text(names: Sequence[str]) -> str:
@@ -179,7 +171,7 @@ def environment() -> Environment:
         short=short,
         clock=clock,
         offset=offset,
-        sign=sign,
+        sign=SIGNS.__getitem__,
         names=names_text,
         took=took_text,
         code_name=code_name,

@@ -38,21 +38,7 @@ Point = tuple[float, float]
 
 
 def stepped_path(points: Iterable[Point], end: float, base: float) -> str:
-    """Return the area under values that each hold until the next one, down to *base*."""
-    parts: list[str] = []
-    last_x = last_y = None
-    for x, y in points:
-        column, row = f"{x:.0f}", f"{y:.0f}"
-        if last_x is None:
-            parts.append(f"M{column} {base:.0f}V{row}")
-        elif row != last_y:
-            parts.append(f"H{column}V{row}")
-        last_x, last_y = column, row
-    return f"{''.join(parts)}H{end:.0f}V{base:.0f}Z" if parts else ""
-
-
-def relative_path(points: Iterable[Point], end: float, base: float) -> str:
-    """Return the same area as `stepped_path` in steps from one place to the next, which is shorter."""
+    """Return the area under values that each hold until the next one, down to *base*; steps are relative, which is shorter."""
     parts: list[str] = []
     x = y = 0
     for at, height in points:
@@ -138,7 +124,7 @@ def sparkline(step: StepFigures, seconds: float) -> Markup:
 
     def path(heights: Iterable[int]) -> str:
         places = zip((max(0.0, point.at) * across for point in points), heights, strict=True)
-        shape = relative_path(((x, SPARK_HEIGHT - height * up) for x, height in places), end, SPARK_HEIGHT)
+        shape = stepped_path(((x, SPARK_HEIGHT - height * up) for x, height in places), end, SPARK_HEIGHT)
         return f'<path d="{shape}"/>'
 
     # Their colours follow from their order.
