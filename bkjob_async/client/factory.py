@@ -118,7 +118,7 @@ def connect(
     at_once = in_flight(max_in_flight, http, session)
     bound_by = RequestLimit.MAX_IN_FLIGHT if at_once == max_in_flight else RequestLimit.CONNECTIONS
     limit = RateLimiter(max_in_flight=at_once, rate=requests_per_second, bound_by=bound_by)
-    way = Session(
+    own_session = Session(
         url,
         transport=transport
         or AiohttpTransport(evolve(http or HttpOptions(), connections=at_once), session=session),
@@ -131,8 +131,8 @@ def connect(
     )
     durations = DurationTable.imported(duration_stats) if duration_stats is not None else DurationTable()
     poll_planner = PollPlanner(PollIntervals(interval=interval, target_lag=target_lag), durations)
-    poller = Poller(way, poll_planner=poll_planner, workers=at_once)
-    return JobClient(way, poller, scope=scope, callbacks=callbacks)
+    poller = Poller(own_session, poll_planner=poll_planner, workers=at_once)
+    return JobClient(own_session, poller, scope=scope, callbacks=callbacks)
 
 
 def check_types(url: object, scope: object) -> None:

@@ -149,8 +149,8 @@ def poll_error_is_failure(patch: Patch) -> None:
     """Report a failed poll as hosts that failed."""
     failed = TargetPoller._on_failure
 
-    def blaming(self: TargetPoller, target: PollTarget, request: Any, error: Any, asked: float) -> None:
-        failed(self, target, request, error, asked)
+    def blaming(self: TargetPoller, target: PollTarget, request: Any, error: Any, begun: float) -> None:
+        failed(self, target, request, error, begun)
         at = self._stamp()
         for step in target.steps:
             for change in step.hosts.statuses.changes_since():
@@ -255,7 +255,7 @@ def end_with_the_others(patch: Patch) -> None:
     patch.setattr(
         NextPolls,
         "after_poll",
-        lambda self, target, now, asked, **_: after_poll(self, target, now, asked, may_settle=False),
+        lambda self, target, now, begun, **_: after_poll(self, target, now, begun, may_settle=False),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, Protocol, Self, TypeVar
+from operator import attrgetter
+from typing import Any, Generic, Self, TypeVar
 
 from attrs import evolve
 
@@ -13,7 +14,6 @@ from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import JobInstance, Page
-from bkjob_async.model.refs import JobRef
 
 USUAL_PAGE = 100
 # Version 3 has no page of job instances that starts later; older ones are reached by an earlier end of the
@@ -21,17 +21,7 @@ USUAL_PAGE = 100
 LAST_START = 1000
 
 
-class HasId(Protocol):
-    """An item of a list."""
-
-    @property
-    def id(self) -> int | str:
-        """What no other item of the list has."""
-        ...
-
-
 T = TypeVar("T")
-Item = TypeVar("Item", bound=HasId)
 
 
 class PagedList(Generic[T]):
@@ -88,28 +78,16 @@ class PagedList(Generic[T]):
         return tuple([item async for item in self])
 
 
-def list_items(
-    client: Caller, query: Operation[Page[Item]], request_timeout: float | None
-) -> PagedList[Item]:
+def list_items(client: Caller, query: Operation[Page[T]], request_timeout: float | None) -> PagedList[T]:
     """Return the list that *query* asks for; *client* fetches each page when it is needed."""
-    return PagedList(client, query, request_timeout, next_query=next_page, identity=item_id)
+    return PagedList(client, query, request_timeout, next_query=next_page, identity=attrgetter("id"))
 
 
 def list_jobs(
     client: Caller, query: GetJobInstanceList, request_timeout: float | None
 ) -> PagedList[JobInstance]:
     """Return the job instances that *query* asks for; *client* fetches each page when it is needed."""
-    return PagedList(client, query, request_timeout, next_query=next_job_page, identity=job_ref)
-
-
-def item_id(item: HasId) -> int | str:
-    """Return the id of a stored item."""
-    return item.id
-
-
-def job_ref(item: JobInstance) -> JobRef:
-    """Return the ref of a listed job."""
-    return item.ref
+    return PagedList(client, query, request_timeout, next_query=next_job_page, identity=attrgetter("ref"))
 
 
 def next_page(query: Any, page: Page[T]) -> Operation[Page[T]] | None:

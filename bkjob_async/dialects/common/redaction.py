@@ -58,9 +58,9 @@ def encodings_of(secret: str) -> tuple[str, ...]:
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return *text* without any of *secrets*, in any encoding, nor the beginning of one at its end."""
     for secret in secrets:
-        for way in encodings_of(secret) if secret else ():
-            text = text.replace(way, HIDDEN)
-            text = _without_cut_secret(text, way)
+        for encoded in encodings_of(secret) if secret else ():
+            text = text.replace(encoded, HIDDEN)
+            text = _without_cut_secret(text, encoded)
     return text
 
 

@@ -107,42 +107,42 @@ def check_scope(fields: JsonObject, scope: Scope) -> None:
     found = read_scope_name(fields)
     if found is None or is_unnamed(scope):
         return
-    asked = normalize_scope(scope.type, scope.id)
-    if not is_same_scope(asked, found):
-        raise mismatch_of_scopes(asked, found)
+    requested = normalize_scope(scope.type, scope.id)
+    if not is_same_scope(requested, found):
+        raise mismatch_of_scopes(requested, found)
 
 
-def check_raw(question: Mapping[str, Any], data: object) -> None:
-    """Raise `InvalidResponse` when *data* names another job, step or scope than the parameters of its *question*.
+def check_raw(parameters: Mapping[str, Any], data: object) -> None:
+    """Raise `InvalidResponse` when *data* names another job, step or scope than the *parameters* of its request.
 
     Only names that can be read as such are compared, in the data itself and in the object about the job or step in it.
     """
-    asked_scope = readable_scope_name(question)
+    requested_scope = readable_scope_name(parameters)
     outer = data if isinstance(data, dict) else {}
     for named in (outer, *(outer.get(name) for name in PARTS)):
         if not isinstance(named, dict):
             continue
         for name in ("job_instance_id", "step_instance_id"):
-            asked, got = as_integer(question.get(name)), as_integer(named.get(name))
-            if asked is not None and got is not None and asked != got:
-                raise mismatch(name.partition("_")[0], asked, got)
+            requested, found = as_integer(parameters.get(name)), as_integer(named.get(name))
+            if requested is not None and found is not None and requested != found:
+                raise mismatch(name.partition("_")[0], requested, found)
         scope = readable_scope_name(named)
-        if asked_scope and scope and not is_same_scope(asked_scope, scope):
-            raise mismatch_of_scopes(asked_scope, scope)
+        if requested_scope and scope and not is_same_scope(requested_scope, scope):
+            raise mismatch_of_scopes(requested_scope, scope)
 
 
-def check_host(found: HostKey, asked: HostKey) -> None:
-    """Raise `InvalidResponse` when *found* is certainly another host than *asked*.
+def check_host(found: HostKey, requested: HostKey) -> None:
+    """Raise `InvalidResponse` when *found* is certainly another host than *requested*.
 
     Names of different kinds are not compared.
     """
-    if asked.bk_host_id is not None:
-        differ = found.bk_host_id not in (None, asked.bk_host_id)
+    if requested.bk_host_id is not None:
+        differ = found.bk_host_id not in (None, requested.bk_host_id)
     else:
-        here, there = (found.bk_cloud_id or 0, found.ip), (asked.bk_cloud_id or 0, asked.ip)
-        differ = bool(found.ip and asked.ip) and here != there
+        here, there = (found.bk_cloud_id or 0, found.ip), (requested.bk_cloud_id or 0, requested.ip)
+        differ = bool(found.ip and requested.ip) and here != there
     if differ:
-        raise mismatch("host", asked, found)
+        raise mismatch("host", requested, found)
 
 
 def read_scope_name(fields: JsonObject) -> ScopeName | None:
@@ -174,9 +174,9 @@ def normalize_scope(kind: str, number: int) -> ScopeName:
     return (ScopeType.BIZ_SET if number in BIZ_SETS else ScopeType.BIZ).value, number
 
 
-def is_same_scope(asked: ScopeName, found: ScopeName) -> bool:
+def is_same_scope(requested: ScopeName, found: ScopeName) -> bool:
     """Return True when two scopes are the same, as far as *found* names it."""
-    return found[0] == asked[0] and found[1] in (None, asked[1])
+    return found[0] == requested[0] and found[1] in (None, requested[1])
 
 
 def is_unnamed(scope: Scope) -> bool:
@@ -184,13 +184,13 @@ def is_unnamed(scope: Scope) -> bool:
     return scope.id == UNKNOWN_ID
 
 
-def mismatch(thing: str, asked: object, got: object) -> InvalidResponse:
-    """Return the error for a response about another thing than the *asked* one."""
+def mismatch(thing: str, requested: object, got: object) -> InvalidResponse:
+    """Return the error for a response about another thing than the *requested* one."""
     return InvalidResponse(
-        ErrorDetails(message=f"the response is about another {thing}: asked for {asked}, got {got}")
+        ErrorDetails(message=f"the response is about another {thing}: asked for {requested}, got {got}")
     )
 
 
-def mismatch_of_scopes(asked: ScopeName, found: ScopeName) -> InvalidResponse:
+def mismatch_of_scopes(requested: ScopeName, found: ScopeName) -> InvalidResponse:
     """Return the error for a response about another scope."""
-    return mismatch("scope", *(f"{kind}:{number or '?'}" for kind, number in (asked, found)))
+    return mismatch("scope", *(f"{kind}:{number or '?'}" for kind, number in (requested, found)))

@@ -93,17 +93,17 @@ def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObj
 
 
 def item_reader(
-    read: Callable[[JsonObject], T], asked: str, *names: str
+    read: Callable[[JsonObject], T], field_name: str, *names: str
 ) -> Callable[[Operation[T], JsonObject], T]:
     """Return a reader of one item; *read* reads its data.
 
-    The item's id, under one of *names*, must be the value of the operation's field *asked*.
+    The item's id, under one of *names*, must be the value of the operation's field *field_name*.
     """
 
     def read_one(operation: Operation[T], envelope: JsonObject) -> T:
         data = envelope.child("data")
         check_requested_scope(operation, data)
-        wanted, found = getattr(operation, asked), data.maybe_identity(*names)
+        wanted, found = getattr(operation, field_name), data.maybe_identity(*names)
         if found is not None and wanted not in {None, UNKNOWN_ID, found}:
             raise unexpected_value(f"$.data.{names[0]}", f"{wanted}", found)
         return read(data)
@@ -279,9 +279,9 @@ def list_call(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS) -> 
     return Call("GET", field_parameters(unit), page_reader(read))
 
 
-def detail_call(read: Callable[[JsonObject], Any], asked: str, *names: str) -> Call:
+def detail_call(read: Callable[[JsonObject], Any], field_name: str, *names: str) -> Call:
     """Return the call of one item that *read* reads; see `item_reader`."""
-    return Call("GET", field_parameters(), item_reader(read, asked, *names))
+    return Call("GET", field_parameters(), item_reader(read, field_name, *names))
 
 
 CALLS: Calls = {

@@ -118,12 +118,12 @@ class PollIntervals:
         return min(first * 2.0 ** min(failures - 1, 10), max(longest, first))
 
 
-def next_slot(ref: JobRef, interval: float, *, asked: float, now: float) -> float:
-    """Return when *ref* is polled next at a fixed *interval*, after a poll that began at *asked* and is over *now*.
+def next_slot(ref: JobRef, interval: float, *, begun: float, now: float) -> float:
+    """Return when *ref* is polled next at a fixed *interval*, after a poll that began at *begun* and is over *now*.
 
     The poll may be late already; earlier ones that were missed are skipped.
     """
-    due = slot_after(ref, interval, asked + EARLY * interval)
+    due = slot_after(ref, interval, begun + EARLY * interval)
     return due if now - due <= TOO_LATE * interval else slot_after(ref, interval, now)
 
 

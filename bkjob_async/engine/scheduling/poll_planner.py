@@ -136,12 +136,12 @@ class PollPlanner:
         job: JobState,
         now: float,
         *,
-        asked: float | None = None,
+        begun: float | None = None,
         limit: float | None = None,
         expects_callbacks: bool = False,
         ends_in: float | None = None,
     ) -> float:
-        """Return when *job* is polled next, after a poll that began at *asked* and is over *now*.
+        """Return when *job* is polled next, after a poll that began at *begun* and is over *now*.
 
         *limit* is requests per second, None for any. *expects_callbacks*: the platform is expected to call back at the end.
         *ends_in* is when its watch ends, in seconds.
@@ -150,7 +150,7 @@ class PollPlanner:
         if intervals.interval is not None:
             if job.is_settling(now):
                 return now + intervals.next_wait(age=0.0, settling=True)
-            return next_slot(job.ref, intervals.interval, asked=now if asked is None else asked, now=now)
+            return next_slot(job.ref, intervals.interval, begun=now if begun is None else begun, now=now)
         open_steps = job.open_steps()
         settling = job.is_settling(now, open_steps)
         poll_state = job.poll_state

@@ -48,9 +48,8 @@ class RequestCost:
         cost = self.at_rest
         if limit is not None:
             # Targets that were not polled yet are assumed to be like the others.
-            everybody = self._weights * self.live / max(1, self._weighed)
-            asked = everybody / (PLANNED * limit)
-            cost = asked * asked
+            weights = self._weights * self.live / max(1, self._weighed)
+            cost = (weights / (PLANNED * limit)) ** 2
         return min(DEAREST, max(self.at_rest, cost * self.strain))
 
     @staticmethod

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from attrs import field, frozen, validators
 
 from bkjob_async.model.operations.base import Operation
@@ -15,13 +13,9 @@ from bkjob_async.model.operations.responses import (
     StepLogs,
     TaskContextField,
 )
-from bkjob_async.model.operations.targets import host_key, host_keys
+from bkjob_async.model.operations.targets import host_key, host_keys, texts
 from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
 from bkjob_async.model.snapshot import JobSnapshot
-
-
-def _names(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 @frozen(kw_only=True)
@@ -58,7 +52,7 @@ class GenerateLocalFileUploadUrl(Operation[tuple[LocalFileUpload, ...]]):
     name = "generate_local_file_upload_url"
 
     scope: Scope
-    file_names: tuple[str, ...] = field(converter=_names)
+    file_names: tuple[str, ...] = field(converter=texts)
 
 
 @frozen(kw_only=True)

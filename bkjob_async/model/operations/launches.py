@@ -9,7 +9,7 @@ from attrs import field, frozen, validators
 
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import JobLaunch
-from bkjob_async.model.operations.targets import Targets, TargetsLike, targets_of
+from bkjob_async.model.operations.targets import Targets, TargetsLike, mappings, targets_of, texts
 from bkjob_async.model.refs import Scope
 
 _seconds = validators.optional(validators.and_(validators.ge(1), validators.le(259_200)))
@@ -21,14 +21,6 @@ def _optional_targets(value: TargetsLike | None) -> Targets | None:
 
 def _optional_text(value: str | int | None) -> str | None:
     return None if value is None else str(value)
-
-
-def _mappings(given: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    return tuple(given)
-
-
-def _paths(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 @frozen(kw_only=True)
@@ -137,7 +129,7 @@ class ScriptFields:
     rolling_config: RollingConfig | None = None
     start_task: bool | None = None
     windows_interpreter: str | None = None
-    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=_mappings, repr=False)
+    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=mappings, repr=False)
 
 
 @frozen(kw_only=True)
@@ -196,7 +188,7 @@ class FileSource:
     *file_source_code* the third-party source.
     """
 
-    files: tuple[str, ...] = field(converter=_paths)
+    files: tuple[str, ...] = field(converter=texts)
     file_type: int | None = None
     server: Targets | None = field(default=None, converter=_optional_targets)
     account_alias: str | None = None

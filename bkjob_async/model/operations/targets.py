@@ -42,11 +42,13 @@ class TopoNode:
     id: int
 
 
-def _texts(given: str | Iterable[str]) -> tuple[str, ...]:
+def texts(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return one text or many."""
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _mappings(given: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+def mappings(given: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Return mappings under the platform's names."""
     return tuple(given)
 
 
@@ -65,9 +67,9 @@ class Targets:
     """
 
     hosts: tuple[HostKey, ...] = field(default=(), converter=host_keys)
-    dynamic_groups: tuple[str, ...] = field(default=(), converter=_texts)
+    dynamic_groups: tuple[str, ...] = field(default=(), converter=texts)
     topo_nodes: tuple[TopoNode, ...] = field(default=(), converter=_nodes)
-    kube_container_filters: tuple[Mapping[str, Any], ...] = field(default=(), converter=_mappings)
+    kube_container_filters: tuple[Mapping[str, Any], ...] = field(default=(), converter=mappings)
 
     def __bool__(self) -> bool:
         """Whether any target is named."""

@@ -20,13 +20,12 @@ from bkjob_async.simulator.servers.control_access import access_error
 
 
 def create_app(
-    platform: Platform, clock: WorldClock | None = None, *, control_names: Collection[str] = ()
+    platform: Platform, clock: WorldClock, *, control_names: Collection[str] = ()
 ) -> web.Application:
     """Return a web application that serves *platform*, in *clock*'s time.
 
     *control_names* are host names under which the control API may be called, besides loopback ones.
     """
-    clock = clock or WorldClock()
 
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -103,8 +102,7 @@ def reset_connection(request: web.Request) -> None:
 class SimulatorServer:
     """Serves a platform on a port of the loopback interface, within `async with`.
 
-    *port* 0 is any free port; `url` has it. World time passes *speed* times as fast as the event loop's.
-    Callbacks are sent while it serves, to loopback addresses only unless *remote_callbacks*. *control_names*
+    *port* 0 is any free port; `url` has it. World time is that of *clock*. Callbacks are sent while it serves, to loopback addresses only unless *remote_callbacks*. *control_names*
     are host names under which the control API may be called, besides loopback ones.
     """
 
@@ -114,14 +112,13 @@ class SimulatorServer:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        speed: float = 1.0,
         clock: WorldClock | None = None,
         control_names: Collection[str] = (),
         remote_callbacks: bool = False,
     ) -> None:
         """Serve *platform*, once entered."""
         self.platform = platform
-        self.clock = clock or WorldClock(speed=speed)
+        self.clock = clock or WorldClock()
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None

@@ -23,7 +23,7 @@ class NextPolls:
     list_pollers: ListPollers
     limiter: RequestLimiter
 
-    def after_unchanged(self, target: PollTarget, at: PollStamp, asked: float) -> bool:
+    def after_unchanged(self, target: PollTarget, at: PollStamp, begun: float) -> bool:
         """Schedule the next poll after one without events; return False, and do nothing, if more is pending or awaited."""
         if target.pending or target.operated_at is not None or target in self.registry.rereads.requested:
             return False
@@ -31,11 +31,11 @@ class NextPolls:
             return False
         self.registry.publish_unchanged(target, at)
         if target.group != NO_SUBSCRIBERS:
-            self.workers.schedule(target, self._next_at(target, at.now, asked))
+            self.workers.schedule(target, self._next_at(target, at.now, begun))
         return True
 
-    def after_poll(self, target: PollTarget, now: float, asked: float, *, may_settle: bool) -> None:
-        """Determine which watches have settled, and schedule the next poll, if any; *asked* is when this one began.
+    def after_poll(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> None:
+        """Determine which watches have settled, and schedule the next poll, if any; *begun* is when this one began.
 
         *may_settle*: something was published that can settle a target or reopen one, as changes of hosts alone do not.
         """
@@ -50,7 +50,7 @@ class NextPolls:
         if target.pending or self.registry.awaits_reread(target):
             self.workers.schedule(target, now)
         elif not target.all_settled(now):
-            self.workers.schedule(target, self._next_at(target, now, asked))
+            self.workers.schedule(target, self._next_at(target, now, begun))
             self.list_pollers.update(target, now)
         else:
             self.list_pollers.forget(target)
@@ -60,10 +60,10 @@ class NextPolls:
             if interval is not None and target.group != NO_SUBSCRIBERS:
                 self.workers.schedule(target, now + interval)
 
-    def _next_at(self, target: PollTarget, now: float, asked: float) -> float:
-        """Return when a job that is not over, last polled at *asked*, is polled again."""
+    def _next_at(self, target: PollTarget, now: float, begun: float) -> float:
+        """Return when a job that is not over, last polled at *begun*, is polled again."""
         if self.planner.intervals.interval is not None:
-            return self.planner.next_poll_at(target, now, asked=asked)
+            return self.planner.next_poll_at(target, now, begun=begun)
         deadline = self.registry.first_deadline(target)
         return self.planner.next_poll_at(
             target,

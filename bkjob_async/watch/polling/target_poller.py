@@ -151,13 +151,13 @@ class TargetPoller:
         counts = observe.counters is not None
         active_at = active_times(target, view) if counts else None
         self.longest_block = max(self.longest_block, at.now - received)
-        asked = self._after_outage(at.now, started)
+        begun = self._after_outage(at.now, started)
         if isinstance(view, JobPollView):
             changes = apply_job(target, view, at)
             plan_follow_ups(target, request, self.session.dialect.capabilities)
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
             others = NO_EVENTS if is_plain else self._other_events(target, at)
-            if changes is NO_EVENTS and not others and self.next_polls.after_unchanged(target, at, asked):
+            if changes is NO_EVENTS and not others and self.next_polls.after_unchanged(target, at, begun):
                 self.list_pollers.update(target, at.now)
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
@@ -166,7 +166,7 @@ class TargetPoller:
         else:
             mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
             changes = apply_step(target, view, at, mode)
-            if changes is NO_EVENTS and self.next_polls.after_unchanged(target, at, asked):
+            if changes is NO_EVENTS and self.next_polls.after_unchanged(target, at, begun):
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
                 return
@@ -176,7 +176,7 @@ class TargetPoller:
             report.send(events, at.now)
         if events and counts:
             self.reports.count(target, events, active_at, at.now)
-        self._deliver(target, at, events, asked)
+        self._deliver(target, at, events, begun)
         self.longest_block = max(self.longest_block, self._now() - received)
 
     def _after_outage(self, now: float, started: float) -> float:
@@ -191,9 +191,9 @@ class TargetPoller:
         return [*self.errors.on_success(target, at), *lose_missing_steps(target, at)]
 
     def _deliver(
-        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], asked: float
+        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], begun: float
     ) -> None:
-        """Deliver the events of a poll that was begun at *asked*, and schedule the next one."""
+        """Deliver the events of a poll that was begun at *begun*, and schedule the next one."""
         if not target.pending:
             self.registry.rereads.complete(target, target.poll_failures.failed_in_round)
         if events:
@@ -203,7 +203,7 @@ class TargetPoller:
         may_settle = bool(events) and (
             target.has_ends() or any(not isinstance(event, LazyHostEvents) for event in events)
         )
-        self.next_polls.after_poll(target, at.now, asked, may_settle=may_settle)
+        self.next_polls.after_poll(target, at.now, begun, may_settle=may_settle)
 
     def _read_names_later(self, target: PollTarget) -> None:
         """Read names of many new hosts in slices, so that not all are to be read when the next response comes."""
@@ -226,8 +226,8 @@ class TargetPoller:
 
     # Failures and outages -------------------------------------------------------------------------------------------
 
-    def _on_failure(self, target: PollTarget, request: PollRequest, error: BkJobError, asked: float) -> None:
-        """Deliver the events of a failed poll, begun at *asked*, and schedule another one."""
+    def _on_failure(self, target: PollTarget, request: PollRequest, error: BkJobError, begun: float) -> None:
+        """Deliver the events of a failed poll, begun at *begun*, and schedule another one."""
         action = classify_poll_error(error, request, target, self._now())
         is_about_step = action in ABOUT_THE_TARGET and isinstance(request.ref, StepRef)
         if is_about_step:
@@ -235,7 +235,7 @@ class TargetPoller:
         else:
             abandon_round(target)
         if action not in REACHABILITY_UNKNOWN:
-            self._on_reachable(asked)
+            self._on_reachable(begun)
         at = self._stamp()
         if action is ErrorAction.USE_OTHER_REQUEST:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
@@ -255,7 +255,7 @@ class TargetPoller:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
         if target.all_settled(at.now) and not self.registry.awaits_reread(target):
-            self.next_polls.after_poll(target, at.now, asked, may_settle=True)
+            self.next_polls.after_poll(target, at.now, begun, may_settle=True)
             return
         if events:
             self.registry.update_settled(target, at.now)

@@ -91,9 +91,9 @@ class WorkerPool(Generic[K]):
         """Make *key* due at *at*, or earlier if it already is; an *urgent* key is due now and goes before late ones."""
         workers = self._workers
         if workers is not None:
-            asked = workers.busy.get(key, NOT_BUSY)
-            if asked != NOT_BUSY:
-                workers.busy[key] = at if asked is None else min(at, asked)
+            again_at = workers.busy.get(key, NOT_BUSY)
+            if again_at != NOT_BUSY:
+                workers.busy[key] = at if again_at is None else min(at, again_at)
                 return
         if urgent:
             self.timers.discard(key)
