@@ -9,22 +9,29 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, get_args
 
+import attrs
 import pytest
 from attrs import evolve, frozen
 from hypothesis import find
 
 import bkjob_async as bkjob
 from bkjob_async.cli.board.target_row import apply_notice
+from bkjob_async.cli.configuration.options import DIALECTS as CLI_DIALECTS
+from bkjob_async.cli.report.reading.event_forms import EventForm
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
 from bkjob_async.errors import NotSupported
+from bkjob_async.model import events
+from bkjob_async.model import operations as package
 from bkjob_async.model.events_json import KINDS, event_from_json, event_to_json
-from bkjob_async.model.operations import base, extra_operations, launches, queries, stored_queries
-from bkjob_async.observe import to_logging
+from bkjob_async.model.operations import base
+from bkjob_async.observe import observer, to_logging
 from bkjob_async.pytest_plugin import URLS
 from bkjob_async.simulator.handlers.routes import ROUTES
 from tests.client.test_round_trip import ALL as ROUND_TRIPS
@@ -34,8 +41,13 @@ PACKAGE = Path(bkjob.__file__).parent
 GUIDE = "\n".join(
     page.read_text() for page in (PACKAGE.parent / "README.md", *sorted((PACKAGE / "docs").glob("*.md")))
 )
-EVENTS: tuple[type[Any], ...] = get_args(bkjob.Event)
-OBSERVATIONS: tuple[type[Any], ...] = get_args(bkjob.Observation)
+# Every class of its module, whether somebody has listed it or not.
+EVENTS: tuple[type[Any], ...] = tuple(
+    value for value in vars(events).values() if events.StreamEvent in getattr(value, "__bases__", ())
+)
+OBSERVATIONS = tuple(
+    value for value in vars(observer).values() if attrs.has(value) and value.__module__ == observer.__name__
+)
 # Operations that the simulator does not offer in some dialect, with the reason.
 NOT_SIMULATED: Mapping[type[base.Operation[Any]], str] = {}
 
@@ -51,7 +63,7 @@ def is_operation(value: object) -> bool:
 
 def operations() -> list[type[base.Operation[Any]]]:
     """Return every operation of the model."""
-    modules = (base, launches, queries, stored_queries, extra_operations)
+    modules = [import_module(f"{package.__name__}.{each.name}") for each in iter_modules(package.__path__)]
     found = {value for module in modules for value in vars(module).values() if is_operation(value)}
     return sorted(found, key=lambda kind: kind.__name__)
 
@@ -74,9 +86,13 @@ class Wiring:
     round_trips: frozenset[type[Any]] = frozenset(ROUND_TRIPS)
     json_kinds: Mapping[str, type[Any]] = KINDS
     drawn: frozenset[str] = frozenset(matched(apply_notice))
+    reported: frozenset[str] = frozenset(form.__struct_config__.tag for form in get_args(EventForm))
+    events: frozenset[type[Any]] = frozenset(get_args(bkjob.Event))
+    observations: frozenset[type[Any]] = frozenset(get_args(bkjob.Observation))
     logged: frozenset[str] = frozenset(matched(to_logging.Log._text))
     guide: str = GUIDE
     plugin_urls: Mapping[str, str] = URLS
+    cli_dialects: Sequence[str] = CLI_DIALECTS
 
 
 def operation_lacks(kind: type[base.Operation[Any]], wiring: Wiring) -> list[str]:
@@ -118,6 +134,7 @@ def dialect_lacks(name: str, wiring: Wiring) -> list[str]:
         "its name in the guide": f"`{name}`" not in wiring.guide,
         "its name in the docstring of connect()": f"`{name}`" not in (bkjob.connect.__doc__ or ""),
         "a URL in the pytest plugin": name not in wiring.plugin_urls,
+        "a place in DIALECTS of cli/configuration/options.py": name not in wiring.cli_dialects,
         "a job status that a watch can poll": getattr(
             calls.get(bkjob.GetJobInstanceStatus), "read_poll", None
         )
@@ -133,9 +150,11 @@ def event_lacks(kind: type[Any], wiring: Wiring) -> list[str]:
     """Return what a kind of event lacks."""
     lacks = {
         "a public name": kind.__name__ not in wiring.public,
+        "a place in the union Event": kind not in wiring.events,
         "a way to JSON and back": wiring.json_kinds.get(kind.kind) is not kind or not survives_json(kind),
         "a row in the guide": f"| `{kind.kind}` |" not in wiring.guide,
         "a case in the board's apply_notice": kind.__name__ not in wiring.drawn,
+        "a form in the report's event_forms.py": kind.kind not in wiring.reported,
         "a docstring": not kind.__doc__,
         "a line of its own (__str__)": "__str__" not in vars(kind),
     }
@@ -152,34 +171,41 @@ def observation_lacks(kind: type[Any], wiring: Wiring) -> list[str]:
     """Return what a kind of observation lacks."""
     lacks = {
         "a public name": kind.__name__ not in wiring.public,
+        "a place in the union Observation": kind not in wiring.observations,
         "a case in to_logging.Log": kind.__name__ not in wiring.logged,
         "a docstring": not kind.__doc__,
     }
     return [what for what, is_lacking in lacks.items() if is_lacking]
 
 
+def check_complete(name: str, lacks: list[str]) -> None:
+    """Fail with everything that is missing, whatever pytest shows of a list."""
+    if lacks:
+        pytest.fail("\n  ".join([f"{name} lacks", *lacks]), pytrace=False)
+
+
 @pytest.mark.parametrize("kind", operations(), ids=lambda kind: kind.name)
 def test_every_operation_is_complete(kind: type[base.Operation[Any]]) -> None:
     """Class, method, dialects, simulator and round trip."""
-    assert operation_lacks(kind, Wiring()) == []
+    check_complete(kind.name, operation_lacks(kind, Wiring()))
 
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_every_dialect_is_complete(name: str) -> None:
     """Table, simulator, guide and fixtures."""
-    assert dialect_lacks(name, Wiring()) == []
+    check_complete(name, dialect_lacks(name, Wiring()))
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.kind)
 def test_every_event_is_complete(kind: type[Any]) -> None:
     """JSON, guide and `match`."""
-    assert event_lacks(kind, Wiring()) == []
+    check_complete(kind.__name__, event_lacks(kind, Wiring()))
 
 
 @pytest.mark.parametrize("kind", OBSERVATIONS, ids=lambda kind: kind.__name__)
 def test_every_observation_is_complete(kind: type[Any]) -> None:
     """Public, and logged by name."""
-    assert observation_lacks(kind, Wiring()) == []
+    check_complete(kind.__name__, observation_lacks(kind, Wiring()))
 
 
 # Planted omissions ---------------------------------------------------------------------------------------------------
@@ -224,6 +250,7 @@ def test_an_operation_wired_nowhere_lacks_everything() -> None:
         (Wiring(routes={name: routes for name, routes in ROUTES.items() if name != "esb-job"}), "simulated"),
         (Wiring(guide=GUIDE.replace("`esb-job`", "")), "guide"),
         (Wiring(plugin_urls={}), "URL"),
+        (Wiring(cli_dialects=()), "options.py"),
         (Wiring(dialects={**DIALECTS, "esb-job": WITHOUT_SCRIPTS}), "run a script"),
     ],
 )
@@ -239,6 +266,8 @@ def test_a_dialect_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:
         (Wiring(json_kinds={}), "JSON"),
         (Wiring(guide=""), "guide"),
         (Wiring(drawn=Wiring().drawn - {"Stalled"}), "board"),
+        (Wiring(reported=Wiring().reported - {"stalled"}), "report"),
+        (Wiring(events=Wiring().events - {bkjob.Stalled}), "union Event"),
     ],
 )
 def test_an_event_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:
@@ -251,6 +280,7 @@ def test_an_event_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:
     [
         (Wiring(public=Wiring().public - {"PollingFailed"}), "public name"),
         (Wiring(logged=Wiring().logged - {"PollingFailed"}), "to_logging"),
+        (Wiring(observations=Wiring().observations - {bkjob.PollingFailed}), "union Observation"),
     ],
 )
 def test_an_observation_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:

@@ -6,48 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from math import isfinite
-from typing import Any
+from typing import Any, get_args
 
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from bkjob_async.model.events import (
-    Event,
-    Finished,
-    HostChanged,
-    HostCounts,
-    InSync,
-    JobChanged,
-    Lost,
-    Recovered,
-    Reopened,
-    Resumed,
-    Stalled,
-    StepChanged,
-    Trouble,
-)
+from bkjob_async.model.events import Event
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef, parse_ref
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HostStatus, RunStatus, host_status, run_status, status_to_json
 
-KINDS: dict[str, type[Event]] = {
-    kind.kind: kind
-    for kind in (
-        HostChanged,
-        HostCounts,
-        StepChanged,
-        JobChanged,
-        InSync,
-        Resumed,
-        Finished,
-        Reopened,
-        Trouble,
-        Recovered,
-        Lost,
-        Stalled,
-    )
-}
+KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in get_args(Event)}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

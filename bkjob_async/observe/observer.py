@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, get_args
 
 from attrs import frozen
 
@@ -185,19 +185,7 @@ Observation = (
     | WatchOpened
     | WatchClosed
 )
-OBSERVATIONS: frozenset[type[Observation]] = frozenset(
-    {
-        RequestSent,
-        PollCompleted,
-        PollingFailed,
-        PollingRecovered,
-        RateLimitHit,
-        BreakerChanged,
-        OperationSent,
-        WatchOpened,
-        WatchClosed,
-    }
-)
+OBSERVATIONS: frozenset[type[Observation]] = frozenset(get_args(Observation))
 
 
 class Observer(Protocol):
