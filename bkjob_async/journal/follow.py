@@ -1,4 +1,4 @@
-"""Reading what a watch reported, and goes on reporting, from its journal: in another process, without the platform."""
+"""Read what a watch reports from its journal, in another process, without the platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what the runners of all shards reported, and go on reporting, with one cursor."""
+"""Read what the runners of all shards report, with one cursor."""
 
 from __future__ import annotations
 

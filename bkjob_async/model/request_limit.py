@@ -1,4 +1,4 @@
-"""What may hold up the requests of a client."""
+"""The limits that may hold up the requests of a client."""
 
 from enum import StrEnum
 

@@ -1,1 +1,1 @@
-"""The way to the platform: transports and the session on top of them."""
+"""Requests to the platform: transports, and the session that uses them."""

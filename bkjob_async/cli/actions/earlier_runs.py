@@ -1,4 +1,4 @@
-"""How long earlier runs of jobs took, as the platform lists them: no command keeps that for the next one."""
+"""How long earlier runs of jobs took, read from the platform's lists: a command stores nothing for the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Change what a step or job does: shown, asked for, sent once."""
+"""Operate a step or job: show it, ask for confirmation, send the operation once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How some targets stand, and why."""
+"""The status of some targets, and what explains it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from bkjob_async import JobSnapshot, Phase, Ref, StepSnapshot, Watch
 from bkjob_async.cli.actions.earlier_runs import earlier_runs, time_left
-from bkjob_async.cli.actions.look import Look, look_at
+from bkjob_async.cli.actions.present_state import PresentState, read_present_state
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings
@@ -31,67 +31,67 @@ PLAUSIBLE = timedelta(days=30)
 async def status(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
     """Write a line for each target."""
     refs = targets_from(words, scope_of(settings))
-    async with client_of(settings) as client, look_at(client, refs, deadline) as look:
+    async with client_of(settings) as client, read_present_state(client, refs, deadline) as state:
         if as_json:
             for ref in refs:
-                write_out(json_text(status_json(look, ref)))
+                write_out(json_text(status_json(state, ref)))
         else:
-            write_table(HEADER, [status_row(look, ref) for ref in refs])
-        return code_of(look)
+            write_table(HEADER, [status_row(state, ref) for ref in refs])
+        return code_of(state)
 
 
 async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
     """Write some lines about each target."""
     refs = targets_from(words, scope_of(settings))
-    async with client_of(settings) as client, look_at(client, refs, deadline) as look:
-        running = [seen for ref in refs if (seen := running_job(look, ref)) is not None]
+    async with client_of(settings) as client, read_present_state(client, refs, deadline) as state:
+        running = [seen for ref in refs if (seen := running_job(state, ref)) is not None]
         earlier = await earlier_runs(client, running, datetime.now(UTC))
         for ref in refs:
-            ends_in = expected_end(look, ref, earlier)
+            ends_in = expected_end(state, ref, earlier)
             if as_json:
-                write_out(json_text({**status_json(look, ref), **explanation_json(look, ref, ends_in)}))
+                write_out(json_text({**status_json(state, ref), **explanation_json(state, ref, ends_in)}))
             else:
-                for line in explanation_lines(look, ref, settings, ends_in):
+                for line in explanation_lines(state, ref, settings, ends_in):
                     write_out(printable(line))
-        return code_of(look)
+        return code_of(state)
 
 
-def running_job(look: Look, ref: Ref) -> JobSnapshot | None:
+def running_job(state: PresentState, ref: Ref) -> JobSnapshot | None:
     """Return a job that is not over."""
-    seen = look.watch.snapshot(ref)
+    seen = state.watch.snapshot(ref)
     return seen if isinstance(seen, JobSnapshot) and not seen.is_finished else None
 
 
-def expected_end(look: Look, ref: Ref, earlier: DurationTable) -> tuple[float, float] | None:
+def expected_end(state: PresentState, ref: Ref, earlier: DurationTable) -> tuple[float, float] | None:
     """Return in how many seconds half and 90 % of such runs are over: as the client learned, else by *earlier* runs."""
-    job = running_job(look, ref)
+    job = running_job(state, ref)
     if job is None:
         return None
-    return look.watch.explain(ref).ends_in or time_left(earlier, job, elapsed(look.watch, job) or 0.0)
+    return state.watch.explain(ref).ends_in or time_left(earlier, job, elapsed(state.watch, job) or 0.0)
 
 
-def code_of(look: Look) -> ExitCode:
+def code_of(state: PresentState) -> ExitCode:
     """Return 0 when all could be read, and in time."""
-    unread = [*look.outcome.lost, *look.unread()]
+    unread = [*state.outcome.lost, *state.unread()]
     if unread:
         write_note(f"not readable: {first_of(unread)}")
         return ExitCode.COULD_NOT_WATCH
-    return ExitCode.DEADLINE_PASSED if look.is_late else ExitCode.ALL_SUCCEEDED
+    return ExitCode.DEADLINE_PASSED if state.is_late else ExitCode.ALL_SUCCEEDED
 
 
-def status_row(look: Look, ref: Ref) -> tuple[str, ...]:
+def status_row(state: PresentState, ref: Ref) -> tuple[str, ...]:
     """Return the row of one target."""
-    seen = look.watch.snapshot(ref)
+    seen = state.watch.snapshot(ref)
     if seen is None:
-        lost = look.lost(ref)
-        why = f"lost: {lost.reason.value.replace('_', ' ')}" if lost else look.trouble.get(ref, "not seen")
+        lost = state.lost(ref)
+        why = f"lost: {lost.reason.value.replace('_', ' ')}" if lost else state.trouble.get(ref, "not seen")
         return (str(ref), why, "", "", "", "")
-    hosts = tally({phase.lower(): count for phase, count in look.watch.counts(ref).items() if count})
+    hosts = tally({phase.lower(): count for phase, count in state.watch.counts(ref).items() if count})
     return (
         str(ref),
         seen.status.phase,
         hosts,
-        seconds_text(elapsed(look.watch, seen)),
+        seconds_text(elapsed(state.watch, seen)),
         present_step(seen),
         seen.name,
     )
@@ -120,11 +120,11 @@ def elapsed(watch: Watch, seen: JobSnapshot | StepSnapshot, now: datetime | None
     return watch.explain(seen.ref).running_for
 
 
-def status_json(look: Look, ref: Ref) -> dict[str, Any]:
+def status_json(state: PresentState, ref: Ref) -> dict[str, Any]:
     """Return one target as JSON values."""
-    seen = look.watch.snapshot(ref)
+    seen = state.watch.snapshot(ref)
     if seen is None:
-        lost = look.lost(ref)
+        lost = state.lost(ref)
         return {"ref": str(ref), "status": None, "lost": lost.reason.value if lost else None}
     steps = seen.steps if isinstance(seen, JobSnapshot) else ()
     started = seen.times.start_time
@@ -133,16 +133,16 @@ def status_json(look: Look, ref: Ref) -> dict[str, Any]:
         "name": seen.name,
         "status": status_to_json(seen.status),
         "is_finished": seen.is_finished,
-        "hosts": counts_json(look.watch.counts(ref)),
+        "hosts": counts_json(state.watch.counts(ref)),
         "start_time": started.isoformat() if started else None,
-        "seconds": elapsed(look.watch, seen),
+        "seconds": elapsed(state.watch, seen),
         "steps": [
             {
                 "ref": str(step.ref),
                 "name": step.name,
                 "status": status_to_json(step.status),
                 "execute_count": step.execute_count,
-                "hosts": counts_json(look.watch.counts(step.ref)),
+                "hosts": counts_json(state.watch.counts(step.ref)),
             }
             for step in steps
         ],
@@ -155,23 +155,23 @@ def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
 
 
 def explanation_lines(
-    look: Look, ref: Ref, settings: Settings, ends_in: tuple[float, float] | None
+    state: PresentState, ref: Ref, settings: Settings, ends_in: tuple[float, float] | None
 ) -> Iterator[str]:
     """Yield what a target does, why it fails, what it waits for, and the next command."""
-    yield "  ".join(cell for cell in status_row(look, ref) if cell)
-    if look.watch.snapshot(ref) is None:
-        lost = look.lost(ref)
+    yield "  ".join(cell for cell in status_row(state, ref) if cell)
+    if state.watch.snapshot(ref) is None:
+        lost = state.lost(ref)
         yield f"  {lost.message or lost.reason.value}" if lost else "  it could not be read"
         return
-    yield f"  {seen_lately(look.watch, ref, ends_in)}"
-    for step, operation in waiting_steps(look, ref):
+    yield f"  {seen_lately(state.watch, ref, ends_in)}"
+    for step, operation in waiting_steps(state, ref):
         yield f"  {step} waits for a person: {next_command(['operate'], [step], settings, [operation])}"
-    groups = failures_of(look.watch, ref)
+    groups = failures_of(state.watch, ref)
     for line in groups:
         yield f"  {line}"
     if groups:
         yield f"  next: {next_command(['logs'], [ref], settings, ['--failed'])}"
-        if look.outcome.ends.get(ref) is not None:
+        if state.outcome.ends.get(ref) is not None:
             yield f"        {next_command(['retry'], [ref], settings)}"
 
 
@@ -183,9 +183,9 @@ def seen_lately(watch: Watch, ref: Ref, ends_in: tuple[float, float] | None) -> 
     return f"{watch.explain(ref).because}; expected to end in {half}, 90 % of such runs within {most}"
 
 
-def waiting_steps(look: Look, ref: Ref) -> list[tuple[Ref, str]]:
+def waiting_steps(state: PresentState, ref: Ref) -> list[tuple[Ref, str]]:
     """Return the steps of a target that wait for a person, with what lets them go on."""
-    seen = look.watch.snapshot(ref)
+    seen = state.watch.snapshot(ref)
     steps = seen.steps if isinstance(seen, JobSnapshot) else () if seen is None else (seen,)
     return [(step.ref, CONTINUING[step.status.code]) for step in steps if step.status.code in CONTINUING]
 
@@ -198,14 +198,14 @@ def failures_of(watch: Watch, ref: Ref) -> list[str]:
     return [str(group) for group in results_in([result]).largest] if result is not None else []
 
 
-def explanation_json(look: Look, ref: Ref, ends_in: tuple[float, float] | None) -> dict[str, Any]:
+def explanation_json(state: PresentState, ref: Ref, ends_in: tuple[float, float] | None) -> dict[str, Any]:
     """Return why a target stands as it does, as JSON values."""
-    if look.watch.snapshot(ref) is None:
+    if state.watch.snapshot(ref) is None:
         return {}
-    known = look.watch.explain(ref)
+    known = state.watch.explain(ref)
     return {
         "because": known.because,
         "ends_in": None if ends_in is None else list(ends_in),
-        "waiting": [{"ref": str(step), "operation": what} for step, what in waiting_steps(look, ref)],
-        "failures": failures_of(look.watch, ref),
+        "waiting": [{"ref": str(step), "operation": what} for step, what in waiting_steps(state, ref)],
+        "failures": failures_of(state.watch, ref),
     }

@@ -1,4 +1,4 @@
-"""Wait for targets, in silence."""
+"""Wait for targets, and write one line at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the next frame is drawn: at most four times a second, twice where a frame is expensive."""
+"""When the next frame is drawn: at most four times a second, or twice where a frame is expensive."""
 
 from __future__ import annotations
 

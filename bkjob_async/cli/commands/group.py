@@ -27,10 +27,10 @@ COMMANDS = {
     "watch": Entry("watch", "Watch jobs and steps until they are over."),
     "run": Entry("run", "Launch a job, then show it as bkjob watch does."),
     "wait": Entry("watch", "Wait for jobs and steps, and write one line at the end."),
-    "status": Entry("looking", "Show how jobs and steps stand."),
-    "jobs": Entry("looking", "List the jobs of --biz or --biz-set, the newest first."),
+    "status": Entry("status", "Show how jobs and steps stand."),
+    "jobs": Entry("status", "List the jobs of --biz or --biz-set, the newest first."),
     "explain": Entry(
-        "looking", "Say what jobs and steps do, why they fail, what they wait for, and what comes next."
+        "status", "Say what jobs and steps do, why they fail, what they wait for, and what comes next."
     ),
     "logs": Entry("logs", "Write the logs of hosts, each line with its host."),
     "retry": Entry("operate", "Run the failed hosts of a job or step again, and watch it."),
@@ -42,8 +42,8 @@ COMMANDS = {
         "decode", "Read a recorded response or callback as the library does, and write it as JSON."
     ),
     "check": Entry("check", "Check the way to the platform, step by step, and say who must act."),
-    "config": Entry("setup", "Show the settings, and where each comes from."),
-    "completion": Entry("setup", "Write the completion script of a shell to stdout."),
+    "config": Entry("config", "Show the settings, and where each comes from."),
+    "completion": Entry("config", "Write the completion script of a shell to stdout."),
     "simulate": Entry("simulate", "Run a simulated platform on the loopback interface until interrupted."),
     "demo": Entry("demo", "Watch a simulated platform for half a minute."),
 }

@@ -1,4 +1,4 @@
-"""What a simulated platform can do, by the names of the simulator, which takes longer to import; a test compares them."""
+"""The names of the simulator's scenarios and faults: importing the simulator takes longer; a test compares them."""
 
 from attrs import frozen
 

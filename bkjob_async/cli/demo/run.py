@@ -12,7 +12,7 @@ from bkjob_async import AppCredentials, Finished, JobRef, StepOperation, connect
 from bkjob_async.cli.board.consumer import BoardConsumer
 from bkjob_async.cli.demo import jobs as demo_jobs
 from bkjob_async.cli.demo.check import Seen, disagreements, figures_seen, figures_true
-from bkjob_async.cli.demo.course import Course
+from bkjob_async.cli.demo.disturbances import Disturbances
 from bkjob_async.cli.demo.text import closing, opening, table
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
@@ -77,8 +77,12 @@ async def run_demo(options: DemoOptions, board: BoardConsumer | None = None) -> 
     jobs = [simulator.add(plan) for plan in plans]
     say = write_nothing if board is None else board.say
     reader = EventReader(jobs[0], say)
-    course = Course(simulator.platform, options.speed, say)
-    consumers: list[WatchConsumer] = [reader, course, LineWriter(as_json=False) if board is None else board]
+    disturbances = Disturbances(simulator.platform, options.speed, say)
+    consumers: list[WatchConsumer] = [
+        reader,
+        disturbances,
+        LineWriter(as_json=False) if board is None else board,
+    ]
     started = asyncio.get_running_loop().time()
     async with simulator.serve() as server:
         write_out(opening(options.jobs, options.hosts, server.url))
@@ -96,11 +100,17 @@ async def run_demo(options: DemoOptions, board: BoardConsumer | None = None) -> 
         write_note("left before the end: there is nothing to compare")
         return ExitCode.INTERRUPTED
     took = asyncio.get_running_loop().time() - started
-    return compare(reader.seen, simulator, jobs, course, polls=polls, seconds=took)
+    return compare(reader.seen, simulator, jobs, disturbances, polls=polls, seconds=took)
 
 
 def compare(
-    seen: Seen, simulator: Simulator, jobs: list[JobRef], course: Course, *, polls: int, seconds: float
+    seen: Seen,
+    simulator: Simulator,
+    jobs: list[JobRef],
+    disturbances: Disturbances,
+    *,
+    polls: int,
+    seconds: float,
 ) -> ExitCode:
     """Write what the watch saw beside what the simulator did; return the exit code."""
     history = simulator.history(jobs)
@@ -116,7 +126,7 @@ def compare(
             moved=moved,
             polls=polls,
             seconds=seconds,
-            on_the_way=course.summary(),
+            on_the_way=disturbances.summary(),
         )
     )
     return ExitCode.ALL_SUCCEEDED if agree else ExitCode.SOMETHING_FAILED

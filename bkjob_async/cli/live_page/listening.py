@@ -1,4 +1,4 @@
-"""Serve on a socket: so many connections at most, none of which may ask nothing for long."""
+"""Serve an application on a socket, with a limit of connections, each of which must soon send a request."""
 
 from __future__ import annotations
 

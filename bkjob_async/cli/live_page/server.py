@@ -1,4 +1,4 @@
-"""The server of the page: every request is checked, every answer says what a browser may do with it."""
+"""The server of the page: it checks every request, and sends security headers with every response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing a report: whole or not at all, and over nothing that was there before."""
+"""Write a report whole or not at all, and never over an existing file that was not named for that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars: how many cells each phase gets, so that neither a failure nor the last unfinished host is rounded away."""
+"""Bars: how many cells each phase gets, so that a phase with few hosts is still visible."""
 
 from __future__ import annotations
 

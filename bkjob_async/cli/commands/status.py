@@ -1,4 +1,4 @@
-"""`bkjob status`, `bkjob explain` and `bkjob jobs`: one look at some targets, or at all jobs of a scope."""
+"""`bkjob status`, `bkjob explain` and `bkjob jobs`: the present state of some targets, and the jobs of a scope."""
 
 from __future__ import annotations
 

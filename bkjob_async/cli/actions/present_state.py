@@ -1,4 +1,4 @@
-"""One look at some targets: a watch until every target was read once."""
+"""The present state of some targets: a watch that was read until every target was polled once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bkjob_async.watch.watch import notices
 
 
 @define
-class Look:
-    """A watch in which every target was read, but those that are lost; where it *is_late*, as many as could be."""
+class PresentState:
+    """An open watch in which every target was read that is not lost; where it *is_late*, as many as could be."""
 
     watch: Watch
     outcome: Outcome = field(factory=Outcome, init=False)
@@ -37,27 +37,29 @@ class NothingSeen(BkJobError):
 
 
 @asynccontextmanager
-async def look_at(client: JobClient, refs: Sequence[Ref], deadline: float) -> AsyncIterator[Look]:
+async def read_present_state(
+    client: JobClient, refs: Sequence[Ref], deadline: float
+) -> AsyncIterator[PresentState]:
     """Read all *refs* of an open client, as far as that is possible by the *deadline*; raise `NothingSeen`."""
     # It stays open after all targets are over, so that they can be looked at.
     level = DetailLevel.COALESCED
     async with client.watch(refs, deadline=deadline, linger=None, detail_level=level) as watch:
-        look = Look(watch)
+        state = PresentState(watch)
         try:
-            await read_once(look)
+            await read_once(state)
         except DeadlineExceeded:
-            look.is_late = True
-        yield look
+            state.is_late = True
+        yield state
 
 
-async def read_once(look: Look) -> None:
+async def read_once(state: PresentState) -> None:
     """Read events until every target was read; raise `NothingSeen` or `DeadlineExceeded`."""
-    async for events in notices(look.watch):
+    async for events in notices(state.watch):
         for event in events:
-            look.outcome.apply(event)
+            state.outcome.apply(event)
             if isinstance(event, Trouble) and event.ref is not None:
-                look.trouble[event.ref] = event.message
-            if look.outcome.hopeless:
-                raise NothingSeen(look.outcome.hopeless)
+                state.trouble[event.ref] = event.message
+            if state.outcome.hopeless:
+                raise NothingSeen(state.outcome.hopeless)
         if any(isinstance(event, InSync) for event in events):
             return

@@ -1,4 +1,4 @@
-"""What happens to the platform during the demonstration: it limits requests, and later it does not answer."""
+"""What disturbs the platform during the demonstration: it limits requests, and later it does not answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUESTS_PER_SECOND = 20
 
 
 @define(eq=False)
-class Course:
+class Disturbances:
     """Limits requests of a *platform* for a while, and then makes it fail for a while; *say* writes when."""
 
     platform: Platform
@@ -32,7 +32,7 @@ class Course:
     troubles: int = field(default=0, init=False)
 
     async def consume(self, opened: OpenWatch) -> None:
-        """Follow the course until it ends or the watch does."""
+        """Disturb the platform until the course of the demonstration ends, or the watch does."""
         following = asyncio.create_task(self._follow())
         try:
             async for events in notices(opened.watch):
