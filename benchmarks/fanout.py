@@ -19,8 +19,9 @@ from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
+from bkjob_async.watch.plan import WatchPlan
 from bkjob_async.watch.polling.target_registry import PollTarget
-from bkjob_async.watch.watch import Watch, WatchPlan
+from bkjob_async.watch.watch import Watch
 
 READERS, BATCH, BATCHES, ROUNDS = 4, 100, scaled(500, 5), scaled(7, 1)
 STEP = JobRef(Scope.biz(2), 100).step(200)

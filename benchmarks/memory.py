@@ -25,8 +25,9 @@ from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, Ste
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
+from bkjob_async.watch.plan import WatchPlan
 from bkjob_async.watch.polling.target_registry import PollTarget
-from bkjob_async.watch.watch import Watch, WatchPlan
+from bkjob_async.watch.watch import Watch
 
 HOSTS = scaled(100_000, 2_000)
 STEPS = scaled(20_000, 200)

@@ -101,7 +101,7 @@ INNER_HOUSES = {
         {"polling"},
         {"journaling"},
         {"stream"},
-        {"subscription"},
+        {"subscription", "plan"},
         {"watch"},
         {"callbacks", "progress_bar"},
         {"callbacks_aiohttp"},

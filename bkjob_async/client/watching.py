@@ -26,7 +26,8 @@ from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.watch import Recording, Watch, WatchPlan, notices
+from bkjob_async.watch.plan import Recording, WatchPlan
+from bkjob_async.watch.watch import Watch, notices
 from bkjob_async.wire.tracebacks import hide_call_arguments
 
 Deadline = float | timedelta | None

@@ -8,13 +8,9 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from attrs import frozen
-
 from bkjob_async.engine.tracking.host_pages import host_page
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import UsageError
-from bkjob_async.journal.journal import Journal
-from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
 from bkjob_async.model.refs import Ref, Scope
@@ -23,7 +19,7 @@ from bkjob_async.model.snapshot import HostPage, JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text import html
 from bkjob_async.model.text.html import MOST_HOSTS
-from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.watch.plan import WatchPlan
 from bkjob_async.watch.stats import Explanation, WatchStats
 from bkjob_async.watch.stream.readers import (
     Reader,
@@ -37,38 +33,6 @@ from bkjob_async.watch.stream.readers import (
     whole_batch,
 )
 from bkjob_async.watch.subscription.subscription import Subscription
-
-
-@frozen(kw_only=True)
-class Recording:
-    """Where a watch is recorded: a journal, and a name in it.
-
-    *take_over*: open it even if another process holds it. A journal that *is_own* ends with the watch.
-    """
-
-    journal: Journal
-    name: str
-    take_over: bool = True
-    is_own: bool = False
-
-    async def aclose(self) -> None:
-        """Close the journal if it is not shared."""
-        if self.is_own:
-            await self.journal.aclose()
-
-
-@frozen(kw_only=True)
-class WatchPlan:
-    """What a watch begins with: targets, and those of *fleet*; bare ids are in *scope*."""
-
-    poller: Poller
-    refs: Sequence[Ref] = ()
-    deadline: float | None = None
-    linger: float | None = 0.0
-    detail_level: DetailLevel = DetailLevel.EVERY_CHANGE
-    scope: Scope | None = None
-    fleet: Recording | None = None
-
 
 # A notebook is shown the failed hosts of so many targets.
 MOST_SHOWN = 200
