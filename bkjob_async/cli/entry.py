@@ -16,9 +16,6 @@ def main() -> int:
         missing = (error.name or "").partition(".")[0]
         if missing not in OPTIONAL:
             raise
-        print(
-            f"bkjob needs {missing}: pip install 'bkjob-async[cli]'",
-            file=sys.stderr,
-        )
+        print(f"bkjob needs {missing}: pip install 'bkjob-async[cli]'", file=sys.stderr)
         return USAGE
     return code

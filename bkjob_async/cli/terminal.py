@@ -50,10 +50,7 @@ def interruptible() -> Iterator[None]:
         return
     before = {
         number: signal.signal(number, handler)
-        for number, handler in (
-            (signal.SIGINT, signal.default_int_handler),
-            (signal.SIGTERM, signal.SIG_DFL),
-        )
+        for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL))
     }
     try:
         yield

@@ -66,14 +66,7 @@ class FleetBusy(JournalError):
     advice = "stop it, wait until it was silent for 30 s, or take the fleet over"
 
     def __init__(
-        self,
-        name: str,
-        *,
-        host: str,
-        pid: int,
-        seconds: float,
-        others: Sequence[str] = (),
-        journal: str = "",
+        self, name: str, *, host: str, pid: int, seconds: float, others: Sequence[str] = (), journal: str = ""
     ) -> None:
         """Keep who holds the fleet *name*."""
         more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""

@@ -28,8 +28,7 @@ A terminal is asked for what no place has. A secret in the file is refused.
 
 
 @click.group(
-    name="config",
-    epilog=HELP.format(example="\n".join(f"  {line}" for line in EXAMPLE.splitlines() if line)),
+    name="config", epilog=HELP.format(example="\n".join(f"  {line}" for line in EXAMPLE.splitlines() if line))
 )
 def config_command() -> None:
     """Show the settings, and where each comes from."""

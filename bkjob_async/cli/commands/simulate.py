@@ -17,11 +17,7 @@ from bkjob_async.cli.exit_codes import ExitCode
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same run.")
 @click.option(
-    "--scenario",
-    type=click.Choice(SCENARIOS),
-    default="slow-tail",
-    show_default=True,
-    help="What happens.",
+    "--scenario", type=click.Choice(SCENARIOS), default="slow-tail", show_default=True, help="What happens."
 )
 @click.option(
     "--speed",

@@ -9,15 +9,7 @@ from importlib import import_module
 
 from attrs import frozen
 
-from bkjob_async import (
-    DeadlineExceeded,
-    FirstFailure,
-    JobClient,
-    JobResult,
-    Ref,
-    UsageError,
-    Watch,
-)
+from bkjob_async import DeadlineExceeded, FirstFailure, JobClient, JobResult, Ref, UsageError, Watch
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note

@@ -88,11 +88,7 @@ async def get_script_version_detail(
     ('2.0', 'uptime')
     """
     query = build(
-        GetScriptVersionDetail,
-        scope=client._needed_scope(scope),
-        id=id,
-        script_id=script_id,
-        version=version,
+        GetScriptVersionDetail, scope=client._needed_scope(scope), id=id, script_id=script_id, version=version
     )
     return await client._call(query, request_timeout)
 
@@ -113,12 +109,7 @@ def get_public_script_list(
     >>> [script.name async for script in client.get_public_script_list()]
     ['clean up']
     """
-    query = build(
-        GetPublicScriptList,
-        item_name=name,
-        script_language=script_language,
-        length=length,
-    )
+    query = build(GetPublicScriptList, item_name=name, script_language=script_language, length=length)
     return list_items(client, query, request_timeout)
 
 
@@ -164,10 +155,5 @@ async def get_public_script_version_detail(
     >>> version.name
     'clean up'
     """
-    query = build(
-        GetPublicScriptVersionDetail,
-        id=id,
-        script_id=script_id,
-        version=version,
-    )
+    query = build(GetPublicScriptVersionDetail, id=id, script_id=script_id, version=version)
     return await client._call(query, request_timeout)

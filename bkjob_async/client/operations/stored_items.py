@@ -95,11 +95,7 @@ def get_job_plan_list(
 
 
 async def get_job_plan_detail(
-    client: Caller,
-    job_plan_id: int,
-    *,
-    scope: Scope | None = None,
-    request_timeout: float | None = None,
+    client: Caller, job_plan_id: int, *, scope: Scope | None = None, request_timeout: float | None = None
 ) -> JobPlan:
     """Return a job plan with its steps and its global variables.
 
@@ -110,11 +106,7 @@ async def get_job_plan_detail(
     >>> [step.name for step in plan.steps]
     ['step 1']
     """
-    query = build(
-        GetJobPlanDetail,
-        scope=client._needed_scope(scope),
-        job_plan_id=job_plan_id,
-    )
+    query = build(GetJobPlanDetail, scope=client._needed_scope(scope), job_plan_id=job_plan_id)
     return await client._call(query, request_timeout)
 
 
@@ -202,9 +194,5 @@ async def get_cron_detail(
     >>> cron.expression, cron.execute_time_zone
     ('0 4 * * ?', 'Asia/Shanghai')
     """
-    query = build(
-        GetCronDetail,
-        scope=client._needed_scope(scope),
-        id=id,
-    )
+    query = build(GetCronDetail, scope=client._needed_scope(scope), id=id)
     return await client._call(query, request_timeout)

@@ -9,9 +9,7 @@ from bkjob_async.dialects.common.hosts import address_parameters, refuse_contain
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
 from bkjob_async.dialects.gateway.v3_requests import ref_parameters
-from bkjob_async.model.operations.base import (
-    GetStepInstanceStatus,
-)
+from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.codes import FileSourceType
 from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,

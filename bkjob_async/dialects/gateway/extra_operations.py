@@ -172,9 +172,7 @@ def pipeline_log_parameters(operation: BkciPluginBatchGetJobInstanceExecuteObjec
     return {**ref_parameters(operation.ref), "execute_object_list": objects}
 
 
-UPLOADS: Calls = {
-    GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls),
-}
+UPLOADS: Calls = {GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls)}
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
     GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls, paths="system"),

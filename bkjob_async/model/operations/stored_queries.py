@@ -34,13 +34,26 @@ def _has_zone(_operation: object, _attribute: object, value: datetime | None) ->
         raise ValueError("a time needs a zone")
 
 
+@frozen(kw_only=True)
+class EditQuery(ListQuery):
+    """What each list takes of items that users make and change; `GetJobPlanList` describes it."""
+
+    scope: Scope
+    creator: str | None = None
+    create_time_start: datetime | None = field(default=None, validator=_has_zone)
+    create_time_end: datetime | None = field(default=None, validator=_has_zone)
+    last_modify_user: str | None = None
+    last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
+    last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
+
+
 def _check_version(id: int | None, script_id: str | None, version: str | None) -> None:  # noqa: A002 - the platform's word
     if id is None and (script_id is None or version is None):
         raise ValueError("name a script's version by its id, or by script_id and version")
 
 
 @frozen(kw_only=True)
-class GetJobTemplateList(ListQuery, Operation[Page[JobTemplate]]):
+class GetJobTemplateList(EditQuery, Operation[Page[JobTemplate]]):
     """Ask for job templates, by part of their name (*item_name*). Documents: `get_job_template_list`.
 
     *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a
@@ -51,18 +64,11 @@ class GetJobTemplateList(ListQuery, Operation[Page[JobTemplate]]):
 
     name = "get_job_template_list"
 
-    scope: Scope
-    creator: str | None = None
-    create_time_start: datetime | None = field(default=None, validator=_has_zone)
-    create_time_end: datetime | None = field(default=None, validator=_has_zone)
-    last_modify_user: str | None = None
-    last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
-    last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
     item_name: str | None = None
 
 
 @frozen(kw_only=True)
-class GetJobPlanList(ListQuery, Operation[Page[JobPlan]]):
+class GetJobPlanList(EditQuery, Operation[Page[JobPlan]]):
     """Ask for job plans, by part of their name (*item_name*) or template. Documents: `get_job_plan_list`.
 
     *scope* owns the plans, *job_template_id* names their template. *creator* and *last_modify_user* are
@@ -73,13 +79,6 @@ class GetJobPlanList(ListQuery, Operation[Page[JobPlan]]):
 
     name = "get_job_plan_list"
 
-    scope: Scope
-    creator: str | None = None
-    create_time_start: datetime | None = field(default=None, validator=_has_zone)
-    create_time_end: datetime | None = field(default=None, validator=_has_zone)
-    last_modify_user: str | None = None
-    last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
-    last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
     job_template_id: int | None = None
     item_name: str | None = None
 
@@ -208,7 +207,7 @@ class GetScriptVersionDetail(Operation[ScriptVersion]):
 
 
 @frozen(kw_only=True)
-class GetCronList(ListQuery, Operation[Page[CronJob]]):
+class GetCronList(EditQuery, Operation[Page[CronJob]]):
     """Ask for crons, by name (*item_name*) or status; an *id* makes the platform ignore every other filter.
 
     Documents: `get_cron_list`.
@@ -221,13 +220,6 @@ class GetCronList(ListQuery, Operation[Page[CronJob]]):
 
     name = "get_cron_list"
 
-    scope: Scope
-    creator: str | None = None
-    create_time_start: datetime | None = field(default=None, validator=_has_zone)
-    create_time_end: datetime | None = field(default=None, validator=_has_zone)
-    last_modify_user: str | None = None
-    last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
-    last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
     item_name: str | None = None
     id: int | None = None
     status: int | None = None

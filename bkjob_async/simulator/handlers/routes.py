@@ -136,9 +136,5 @@ ROUTES: dict[str, dict[str, Route]] = {
         **by(READ, V3_SYSTEM_READS, audience=SYSTEMS),
         **by(WRITE, V3_SYSTEM_WRITES, audience=SYSTEMS),
     },
-    "gateway-v4": {
-        **by(READ, V4_READS),
-        **by(WRITE, V4_WRITES),
-        **by(WRITE, V4_USER_WRITES, audience=USERS),
-    },
+    "gateway-v4": {**by(READ, V4_READS), **by(WRITE, V4_WRITES), **by(WRITE, V4_USER_WRITES, audience=USERS)},
 }

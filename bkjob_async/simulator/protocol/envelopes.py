@@ -137,9 +137,5 @@ def v4_failure(api_error: ApiError, request_id: str) -> HttpResponse:
 def headers(dialect: str, request_id: str) -> dict[str, str]:
     """Return the headers of every response of a dialect."""
     if dialect.startswith("gateway"):
-        return {
-            "content-type": JSON,
-            "x-bkapi-request-id": request_id,
-            "x-bk-job-request-id": request_id,
-        }
+        return {"content-type": JSON, "x-bkapi-request-id": request_id, "x-bk-job-request-id": request_id}
     return {"content-type": JSON}

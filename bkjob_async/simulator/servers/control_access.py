@@ -54,7 +54,5 @@ def is_loopback(host: str) -> bool:
 def forbidden(reason: str) -> HttpResponse:
     """Return a 403 in the control API's own JSON."""
     return HttpResponse(
-        status=403,
-        headers={"content-type": "application/json"},
-        body=msgspec.json.encode({"error": reason}),
+        status=403, headers={"content-type": "application/json"}, body=msgspec.json.encode({"error": reason})
     )

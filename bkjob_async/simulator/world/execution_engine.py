@@ -12,13 +12,7 @@ from random import Random
 
 from attrs import field, frozen
 
-from bkjob_async.simulator.world.codes import (
-    FILE,
-    HOST_RUNNING,
-    HOST_UNKNOWN,
-    HOST_WAITING,
-    UNFINISHED_HOST,
-)
+from bkjob_async.simulator.world.codes import FILE, HOST_RUNNING, HOST_UNKNOWN, HOST_WAITING, UNFINISHED_HOST
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, Rolling, StepPlan
 from bkjob_async.simulator.world.records import Execution, PlannedChange, Step

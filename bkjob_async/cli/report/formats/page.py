@@ -112,9 +112,7 @@ def percentile_labels(durations: Durations, places: Places) -> list[Label]:
     """Return a label for each percentile; each has a row of its own, so that none covers another."""
     return [
         Label(
-            f"{each.label} {clock(each.seconds)}",
-            places.rule(percent),
-            "left" if percent > 50 else "right",
+            f"{each.label} {clock(each.seconds)}", places.rule(percent), "left" if percent > 50 else "right"
         )
         for each, percent in zip(durations.percentiles, svg.percentile_places(durations), strict=True)
     ]

@@ -25,8 +25,14 @@ class HostForm(Struct, frozen=True, gc=False):
     bk_host_id: int | None = None
 
 
-class HostChangedForm(Struct, tag_field="kind", tag="host_changed", frozen=True, gc=False):
-    """The change of a host; *at* is the time of its line."""
+class TimedForm(Struct, frozen=True, gc=False, kw_only=True):
+    """An event; *at* is the time of its line."""
+
+    at: str | None = None
+
+
+class HostChangedForm(TimedForm, tag_field="kind", tag="host_changed", frozen=True, gc=False):
+    """The change of a host."""
 
     ref: str
     host: HostForm
@@ -36,19 +42,17 @@ class HostChangedForm(Struct, tag_field="kind", tag="host_changed", frozen=True,
     tag: str | None = None
     exit_code: int | None = None
     skipped: bool = False
-    at: str | None = None
 
 
-class HostCountsForm(Struct, tag_field="kind", tag="host_counts", frozen=True, gc=False):
+class HostCountsForm(TimedForm, tag_field="kind", tag="host_counts", frozen=True, gc=False):
     """The hosts of a step by phase, in place of their changes."""
 
     ref: str
     execute_count: int
     hosts: dict[Phase, int]
-    at: str | None = None
 
 
-class StepChangedForm(Struct, tag_field="kind", tag="step_changed", frozen=True, gc=False):
+class StepChangedForm(TimedForm, tag_field="kind", tag="step_changed", frozen=True, gc=False):
     """Another status or execution of a step."""
 
     ref: str
@@ -56,17 +60,15 @@ class StepChangedForm(Struct, tag_field="kind", tag="step_changed", frozen=True,
     after: StatusForm
     is_finished: bool
     name: str = ""
-    at: str | None = None
 
 
-class JobChangedForm(Struct, tag_field="kind", tag="job_changed", frozen=True, gc=False):
+class JobChangedForm(TimedForm, tag_field="kind", tag="job_changed", frozen=True, gc=False):
     """Another status of a job."""
 
     ref: str
     after: StatusForm
     is_finished: bool
     name: str = ""
-    at: str | None = None
 
 
 class TimesForm(Struct, frozen=True, gc=False):
@@ -102,62 +104,52 @@ class ResultForm(Struct, frozen=True, gc=False):
     steps: list[StepResultForm] = []
 
 
-class FinishedForm(Struct, tag_field="kind", tag="finished", frozen=True, gc=False):
+class FinishedForm(TimedForm, tag_field="kind", tag="finished", frozen=True, gc=False):
     """A target is over."""
 
     ref: str
     result: ResultForm
-    at: str | None = None
 
 
-class ReopenedForm(Struct, tag_field="kind", tag="reopened", frozen=True, gc=False):
+class ReopenedForm(TimedForm, tag_field="kind", tag="reopened", frozen=True, gc=False):
     """A target that was over is running again."""
 
     ref: str
-    at: str | None = None
 
 
-class TroubleForm(Struct, tag_field="kind", tag="trouble", frozen=True, gc=False):
+class TroubleForm(TimedForm, tag_field="kind", tag="trouble", frozen=True, gc=False):
     """Polling of a target, or of all, fails."""
 
     error: str
     message: str
     ref: str | None = None
-    at: str | None = None
 
 
-class RecoveredForm(Struct, tag_field="kind", tag="recovered", frozen=True, gc=False):
+class RecoveredForm(TimedForm, tag_field="kind", tag="recovered", frozen=True, gc=False):
     """Polling works again."""
 
     ref: str | None = None
-    at: str | None = None
 
 
-class LostForm(Struct, tag_field="kind", tag="lost", frozen=True, gc=False):
+class LostForm(TimedForm, tag_field="kind", tag="lost", frozen=True, gc=False):
     """A target cannot be read any more."""
 
     ref: str
     reason: str
-    at: str | None = None
 
 
-class ResumedForm(Struct, tag_field="kind", tag="resumed", frozen=True, gc=False):
+class ResumedForm(TimedForm, tag_field="kind", tag="resumed", frozen=True, gc=False):
     """Another process continued the watch."""
 
     gap: Seconds
-    at: str | None = None
 
 
-class InSyncForm(Struct, tag_field="kind", tag="in_sync", frozen=True, gc=False):
+class InSyncForm(TimedForm, tag_field="kind", tag="in_sync", frozen=True, gc=False):
     """The present state was reported."""
 
-    at: str | None = None
 
-
-class StalledForm(Struct, tag_field="kind", tag="stalled", frozen=True, gc=False):
+class StalledForm(TimedForm, tag_field="kind", tag="stalled", frozen=True, gc=False):
     """A target was not seen for long; the watch reports `trouble` as well."""
-
-    at: str | None = None
 
 
 EventForm = (
