@@ -145,4 +145,4 @@ class JobFailed(BkJobError):
 
     def __str__(self) -> str:
         result, count = self.result, sum(map(len, _without_success(self.result.steps)))
-        return printable(f"{result.ref} ended {result.status.name}, {count} host(s) did not succeed")
+        return printable(f"{result.ref} ended {result.status.name}, {counted(count, 'host')} did not succeed")

@@ -12,6 +12,7 @@ from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import counted
 
 
 @frozen(kw_only=True)
@@ -60,7 +61,7 @@ class Explanation:
     def __str__(self) -> str:
         seen = "never seen" if self.seen_ago is None else f"seen {self.seen_ago:.1f} s ago"
         due = "not due" if self.next_in is None else f"next poll in {self.next_in:.1f} s"
-        failed = f", {self.failures} failed poll(s)" if self.failures else ""
+        failed = f", {counted(self.failures, 'failed poll')}" if self.failures else ""
         return f"{self.ref}: {self.because}; {seen}, {due}{failed}"
 
 

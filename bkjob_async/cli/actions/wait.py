@@ -68,7 +68,7 @@ async def wait(
             write_note(f"the jobs go on; wait for them again: {again}")
             raise
         except DeadlineExceeded as error:
-            write_note(f"{waiting.outcome}; {error}")
+            write_note(waiting.outcome.at_deadline(error))
             return ExitCode.DEADLINE_PASSED
     return waiting.conclude(until)
 

@@ -10,6 +10,7 @@ from attrs import define, field
 
 from bkjob_async import Trouble
 from bkjob_async.cli.watching.consumers import OpenWatch
+from bkjob_async.model.text.printing import counted
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.watch.watch import notices
@@ -73,5 +74,5 @@ class Disturbances:
         return (
             f"On the way: a limit of {REQUESTS_PER_SECOND} requests/s ({self.refused} refused), and an outage of"
             f" {OUTAGE_ENDS - OUTAGE_BEGINS:.0f} s ({self.unanswered} requests failed), reported as trouble"
-            f" {self.troubles} time(s), and no job as failed because of it."
+            f" {counted(self.troubles, 'time')}, and no job as failed because of it."
         )

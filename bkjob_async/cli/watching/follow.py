@@ -46,7 +46,7 @@ def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
     if flags.web is not None:
         page = page_consumer(host=flags.web_host, port=flags.web)
         consumers.append(page)
-        notes.append(f"live page, the link works once: {page.link}")
+        notes.append(f"live page: {page.link}")
     has_board = can_ask() and (
         flags.board if flags.board is not None else can_redraw(sys.stdout) and not flags.as_json
     )
@@ -113,7 +113,7 @@ async def follow(client: JobClient, settings: Settings, request: WatchRequest, f
         say_how_to_resume(outcome, watch, settings, request)
         raise
     except DeadlineExceeded as error:
-        write_note(f"{outcome}; {error}")
+        write_note(outcome.at_deadline(error))
         await report(client, watch, outcome, settings)
         return ExitCode.DEADLINE_PASSED
     if request.name is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from attrs import define, field
 
 from bkjob_async import (
+    DeadlineExceeded,
     Event,
     Finished,
     HostChanged,
@@ -33,7 +34,7 @@ class Outcome:
     """The end of each target so far, taken from the events; *failures* are those without success.
 
     *waiting* has each step that waits for a person, with the operation that lets it go on. *hopeless* says why nothing
-    will be seen, if so.
+    will be seen, if so; *trouble* is the last that was reported.
     """
 
     ends: dict[Ref, Finished | Lost] = field(factory=dict, init=False)
@@ -42,11 +43,14 @@ class Outcome:
     anything_seen: bool = field(default=False, init=False)
     host_failed: bool = field(default=False, init=False)
     hopeless: str = field(default="", init=False)
+    trouble: str = field(default="", init=False)
 
     def apply(self, event: Event) -> None:
         """Record one event."""
         if isinstance(event, SIGHT):
             self.anything_seen = True
+        if isinstance(event, Trouble):
+            self.trouble = event.message
         if isinstance(event, StepChanged):
             self.waiting.pop(event.ref, None)
             if event.after.code in CONTINUING:
@@ -108,7 +112,19 @@ class Outcome:
     def __str__(self) -> str:
         well = len(self.ends) - len(self.failed) - len(self.lost)
         parts = [f"{well} succeeded"]
-        for word, refs in (("failed", self.failed), ("lost", self.lost)):
+        for word, refs in (("failed", self.failed), *self._lost_by_reason().items()):
             if refs:
                 parts.append(f"{len(refs)} {word} ({first_of(refs)})")
         return "; ".join(parts)
+
+    def _lost_by_reason(self) -> dict[str, list[Ref]]:
+        lost: dict[str, list[Ref]] = {}
+        for ref, end in self.ends.items():
+            if isinstance(end, Lost):
+                lost.setdefault(f"lost, {end.reason.value.replace('_', ' ')}", []).append(ref)
+        return lost
+
+    def at_deadline(self, error: DeadlineExceeded) -> str:
+        """Return what there is to say when the time is over; where nothing was ever seen, why."""
+        why = f"; nothing was seen: {self.trouble}" if self.trouble and not self.anything_seen else ""
+        return f"{self}; {error}{why}"

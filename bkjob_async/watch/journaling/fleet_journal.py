@@ -32,6 +32,7 @@ from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
 
@@ -428,8 +429,8 @@ class FleetJournal:
         await self._checkpoints.cancel()
         if self.waiting_events:
             logger.warning(
-                "%d event(s) of the fleet %r could not be stored; they will be reported again",
-                self.waiting_events,
+                "%s of the fleet %r could not be stored; what they tell will be reported again",
+                counted(self.waiting_events, "event"),
                 self._name,
             )
             return

@@ -14,6 +14,7 @@ from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, InSync, Recovered, Resumed, Trouble
 from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.text.printing import counted, first_of
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
@@ -389,10 +390,9 @@ class Subscription:
         if not late and not self._pending:
             self.close()
             return
-        shown = ", ".join(str(ref) for ref in late[:3]) + (" …" if len(late) > 3 else "")
         self.close(
             DeadlineExceeded(
-                f"{len(late)} target(s) not over after {self._deadline:g} s: {shown};"
+                f"{counted(len(late), 'target')} not over after {self._deadline:g} s: {first_of(late)};"
                 " what becomes of them is unknown",
                 snapshots=LastSeen(late, self.states.snapshot),
                 cursor=self.stream.last_cursor,

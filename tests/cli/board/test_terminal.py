@@ -165,3 +165,15 @@ def test_the_demo_draws_a_board_and_proves_itself_afterwards() -> None:
     assert code == 0
     assert "deploy login-1" in before
     assert "The simulator's own records agree" in after
+
+
+def test_the_link_of_a_live_page_fits_on_eighty_columns(hanging: str) -> None:
+    """It can be read nowhere else while the board is drawn, and cut it opens nothing."""
+    with terminal("watch", JOB, "--url", hanging, "--interval", "0.2", "--web", "--read-only") as shown:
+        board = shown.read_until("?token=")
+        link = re.search(r"live page, the link works once: (\S+)", board)
+        assert link is not None
+        drawn = shown.read_until(f"live page: {link[1]}")
+        shown.ended(pressing="q")
+
+    assert drawn.rindex(link[1]) > drawn.index(ENTERS)

@@ -68,3 +68,23 @@ def test_a_deadline_is_an_exit_code() -> None:
     assert done.returncode == 4
     assert done.stdout == ""
     assert "not over after 1 s" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_deadline_before_anything_was_seen_says_why() -> None:
+    """A wait is silent: whoever reads its last line must not have to guess that there is no platform."""
+    done = shell.run("wait", "--url", "http://127.0.0.1:9", "--biz", "2", "--deadline", "1", JOB)
+
+    assert done.returncode == 4
+    assert "1 target not over after 1 s" in done.stderr
+    assert "nothing was seen: get_job_instance_status failed: ClientConnectorError" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_end_says_why_targets_were_lost() -> None:
+    """The board does not leave its rows on the terminal."""
+    with shell.simulator("--scenario", "some-fail", "--speed", "20") as url:
+        done = shell.run("watch", "--url", url, "--biz", "2", "7", "8")
+
+    assert done.returncode == 3
+    assert done.stderr == "0 succeeded; 2 lost, not found (2:7, 2:8)\n"
