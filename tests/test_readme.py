@@ -41,7 +41,7 @@ def endings(text: str) -> list[str]:
     return [re.sub(r"\S+ →", "→", line) for line in text.splitlines()]
 
 
-def test_the_ten_lines_run_as_they_stand() -> None:
+def test_the_first_program_runs_as_it_stands() -> None:
     """Copied from the page, they print what the page says, among the rest."""
     (lines,) = blocks("python")
     done = subprocess.run(

@@ -69,6 +69,6 @@ def closing(
         "",
         f"Next:  {simulate:<{width}}  a platform of your own to try things on",
         f"       {watch:<{width}}  watch a job there, or on your real platform",
-        f"       {'README.md':<{width}}  ten lines of Python that do the same",
+        f"       {'README.md':<{width}}  a first program in Python",
     ]
     return "\n".join(lines)
