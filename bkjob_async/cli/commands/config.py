@@ -45,7 +45,10 @@ def path_command() -> ExitCode:
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @connection_options
 def show_command(*, settings: Settings, as_json: bool) -> ExitCode:
-    """Write the settings with their sources; secrets are neither fetched nor shown."""
+    """Write the settings with their sources.
+
+    Secrets are neither fetched nor shown.
+    """
     rows = [(name, shown(name, found), found.source) for name, found in settings.found.items()]
     if as_json:
         write_out(json_text({name: {"value": value, "source": source} for name, value, source in rows}))

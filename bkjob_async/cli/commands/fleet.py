@@ -110,7 +110,7 @@ def drop_command(*, name: str, **options: Any) -> ExitCode:
     "--shard", "shards", required=True, metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
 )
 def run_command(*, name: str, shards: str, **options: Any) -> ExitCode:
-    """Run shards until the fleet is stopped, or other processes run them."""
+    """Run shards until the fleet is stopped or they run elsewhere."""
     return run_action(f"{ACTIONS}:run", name, shard_numbers(shards), **options)
 
 
@@ -119,7 +119,10 @@ def run_command(*, name: str, shards: str, **options: Any) -> ExitCode:
 @journal_option
 @json_option
 def status_command(*, name: str, **options: Any) -> ExitCode:
-    """List the shards; exit code 3 where one fails, or has had no runner for 30 seconds."""
+    """List the shards, with their runners.
+
+    The exit code is 3 where one fails, or has had no runner for 30 seconds.
+    """
     return run_action(f"{ACTIONS}:status", name, **options)
 
 
@@ -136,7 +139,7 @@ def stop_command(*, name: str, **options: Any) -> ExitCode:
 @journal_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def forget_command(*, name: str, **options: Any) -> ExitCode:
-    """Remove a fleet that was stopped, with its targets and everything reported of it."""
+    """Remove a stopped fleet and everything reported of it."""
     return run_action(f"{ACTIONS}:forget", name, **options)
 
 
@@ -147,7 +150,10 @@ def forget_command(*, name: str, **options: Any) -> ExitCode:
 @click.option("--once", is_flag=True, help="Stop at the end of what was reported so far.")
 @json_option
 def follow_command(*, name: str, **options: Any) -> ExitCode:
-    """Write what the runners report, of all shards; the cursor behind it goes to stderr at the end."""
+    """Write what the runners report, of all shards.
+
+    The cursor behind it goes to stderr at the end.
+    """
     return run_action(f"{ACTIONS}:follow", name, **options)
 
 

@@ -29,7 +29,7 @@ def journal_command() -> None:
 @url_argument
 @json_option
 def show_command(*, url: str | None, as_json: bool) -> ExitCode:
-    """List the fleets: targets, term, who holds each, and its last sign of life."""
+    """List the fleets: targets, term, holder, last sign of life."""
     return run_action(f"{ACTIONS}:show", url, as_json=as_json)
 
 
@@ -39,7 +39,7 @@ def show_command(*, url: str | None, as_json: bool) -> ExitCode:
 @after_option
 @json_option
 def follow_command(*, url: str | None, name: str, after: str | None, as_json: bool) -> ExitCode:
-    """Write what was reported of a fleet, and what is reported later, until interrupted."""
+    """Write what was and is reported of a fleet, until interrupted."""
     return run_action(f"{ACTIONS}:follow", url, name, after, as_json=as_json, live=True)
 
 
@@ -48,5 +48,5 @@ def follow_command(*, url: str | None, name: str, after: str | None, as_json: bo
 @name_option
 @after_option
 def export_command(*, url: str | None, name: str, after: str | None) -> ExitCode:
-    """Write what was reported of a fleet as JSON, one event a line, and end."""
+    """Write what was reported of a fleet as lines of JSON, and end."""
     return run_action(f"{ACTIONS}:follow", url, name, after, as_json=True, live=False)

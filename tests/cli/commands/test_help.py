@@ -149,3 +149,11 @@ def test_every_exit_code_stands_on_the_page() -> None:
     table = PAGE.partition("\n## Exit codes")[2]
 
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == set(ExitCode)
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if isinstance(command(name), click.Group)])
+def test_the_lists_of_commands_are_whole_sentences(name: str) -> None:
+    """On eighty columns: what is cut says nothing."""
+    shown = CliRunner().invoke(bkjob, [name, "--help"], terminal_width=80).output
+
+    assert "..." not in shown.partition("Commands:")[2].partition("\n\n")[0]
