@@ -18,6 +18,7 @@ from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed, U
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
 from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
+from bkjob_async.wire.bodies.buffer import keep_freed_memory
 from bkjob_async.wire.bodies.reading import (
     CONTENT_ENCODING,
     MAX_BODY_SIZE,
@@ -91,6 +92,7 @@ class AiohttpTransport:
         self._fast: FastHttpClient | None = None
         self._timeouts = TimeoutManager()
         self._budget = BodyBudget(self._options.largest_body)
+        keep_freed_memory()
         self._closed = False
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from functools import cache
 from io import BytesIO
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,17 @@ FIRST_SEGMENT = 4 * 1024 * 1024
 # The rest comes into pages of its own. When large blocks of the heap are freed, the C library's allocator (glibc) keeps
 # twice as much as the largest of them instead of returning it to the system.
 FURTHER_SEGMENT = 4 * 1024 * 1024
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let the C library keep some freed megabytes for the next bodies, once for the process.
+
+    Bodies come in waves. glibc returns the end of its heap to the system when a few hundred kilobytes of it are free, and
+    the next wave then takes the pages anew, at a page fault each. A larger block that was freed teaches it to keep twice
+    as much; elsewhere this does nothing. The block itself is never written to, so that it takes no memory.
+    """
+    bytes(FIRST_SEGMENT)
 
 
 class BodyBuffer:

@@ -1,5 +1,8 @@
 """Bodies that arrive in pieces come out whole, however many segments they took."""
 
+import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -44,3 +47,38 @@ def test_a_body_that_never_becomes_whole_is_freed(pieces: list[bytes]) -> None:
 
     with pytest.raises(ValueError, match="closed"):
         buffer.write(b"x")
+
+
+WAVES = """
+import resource
+from bkjob_async.wire.bodies.buffer import BodyBuffer, keep_freed_memory
+
+keep_freed_memory() if {kept} else None
+
+
+def wave():
+    bodies = []
+    for _ in range(8):
+        with BodyBuffer(280_000) as body:
+            body.write(b"x" * 280_000)
+            bodies.append(body.getvalue())
+
+
+for _ in range(3):
+    wave()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    wave()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators do not return memory so soon")
+def test_waves_of_bodies_use_the_same_memory_again() -> None:
+    """A wave of bodies takes no pages anew that the wave before it has left."""
+
+    def faults(*, kept: bool) -> int:
+        code = WAVES.format(kept=kept)
+        return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+
+    assert 10 * faults(kept=True) < faults(kept=False)
