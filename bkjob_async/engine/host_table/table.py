@@ -43,7 +43,7 @@ from bkjob_async.engine.host_table.columns.view_columns import (
     small_codes_in,
 )
 from bkjob_async.engine.host_table.host_identity import IdentityIndex, key_from
-from bkjob_async.engine.host_table.host_names import HostNames
+from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, packed_numbers
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
@@ -322,6 +322,19 @@ class HostTable(Struct, eq=False, gc=False):
         for number in keys:
             names[number] = addresses[number] = 0
         return HostNames(names, addresses, keys)
+
+    def packed_names_at(self, places: Sequence[int]) -> PackedNames:
+        """Return the names of the hosts at *places* as bytes."""
+        irregular = self._irregular
+        if irregular.keys or irregular.unread is not None or len(places) == 1:
+            return self.names_at(places).packed()
+        columns = self._columns
+        addresses = columns.addresses_at(places)
+        return PackedNames(
+            len(places),
+            packed_numbers(columns.names_at(places)),
+            packed_numbers(addresses) if any(addresses) else b"",
+        )
 
     def find_hosts(self, keys: Sequence[HostKey]) -> list[int]:
         """Return the place of each host, by any of its names; -1 for one that is not in the table."""

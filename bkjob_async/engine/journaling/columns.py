@@ -39,7 +39,7 @@ def expanded(values: Column, size: int) -> list[Any]:
 
 def names_form(hosts: HostNames | PackedNames) -> HostNamesForm:
     """Return names of hosts in their form."""
-    packed = hosts.packed()
+    packed = hosts if type(hosts) is PackedNames else hosts.packed()
     if not packed.keys:
         return HostNamesForm(packed.size, packed.names, packed.addresses)
     keys = {number: key_form(key) for number, key in packed.keys.items()}

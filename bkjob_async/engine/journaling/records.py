@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.host_names import unpacked_numbers
 from bkjob_async.engine.journaling.columns import (
     column,
@@ -29,7 +30,14 @@ from bkjob_async.engine.journaling.forms import (
     StepFacts,
     TargetsForm,
 )
-from bkjob_async.engine.stream.event_list import LAZY, BatchPart, EventOrLazy, LazyEventList, parts_of
+from bkjob_async.engine.stream.event_list import (
+    LAZY,
+    BatchPart,
+    EventOrLazy,
+    LazyEventList,
+    last_index,
+    parts_of,
+)
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.engine.stream.lazy_events import HostEventsCopy, LazyHostEvents, events_from
 from bkjob_async.engine.tracking.job_state import JobState
@@ -95,21 +103,19 @@ def encode_record(
     *targets* are those that were added (True) or dropped before it, in this order; *durations* what was learnt; *behind* is
     the number of the record before it, for the first record of a term.
     """
-    parts = [] if batch is None else list(part_forms(parts_of(batch.events), job))
+    parts = [] if batch is None else part_forms(parts_of(batch.events), job)
     form = RecordForm(
-        version=VERSION,
-        sequence=sequence,
-        time=time,
-        term=term,
-        client=client,
-        last_index=0 if batch is None else last_index_of(batch),
-        parts=parts,
-        targets=TargetsForm([str(ref) for ref, _ in targets], [added for _, added in targets])
-        if targets
-        else None,
-        steps=None if job is None else order_of_steps(job, parts),
-        durations=None if durations is None else dict(durations),
-        behind=behind,
+        VERSION,
+        sequence,
+        time,
+        term,
+        client,
+        0 if batch is None else last_index(batch.events),
+        parts,
+        targets_form(targets) if targets else None,
+        None if job is None else order_of_steps(job, parts),
+        None if durations is None else dict(durations),
+        behind,
     )
     try:
         return _encoder.encode(form)
@@ -136,17 +142,20 @@ def order_of_steps(job: JobState, parts: Sequence[HostsForm | EventForm]) -> tup
     return str(job.ref), [step.ref.step_instance_id for step in job.steps]
 
 
-def last_index_of(batch: Batch) -> int:
-    """Return the index of the last event of the batch, of which a watch may have been given only some."""
-    events = batch.events
-    return events.last_index if isinstance(events, LazyEventList) else len(events)
+def targets_form(targets: Sequence[tuple[Ref, bool]]) -> TargetsForm:
+    """Return targets that were added (True) or dropped in their form."""
+    return TargetsForm([str(ref) for ref, _ in targets], [added for _, added in targets])
 
 
-def part_forms(parts: Sequence[BatchPart], job: JobState | None) -> Iterator[HostsForm | EventForm]:
-    """Yield the forms of the *parts* of a batch; single events of hosts are written together where they can be."""
+def part_forms(parts: Sequence[BatchPart], job: JobState | None) -> list[HostsForm | EventForm]:
+    """Return the forms of the *parts* of a batch; single events of hosts are written together where they can be."""
     if len(parts) == 1 and isinstance(parts[0], LAZY):  # as of most polls
-        yield hosts_form(parts[0], job)
-        return
+        return [hosts_form(parts[0], job)]
+    return list(grouped_forms(parts, job))
+
+
+def grouped_forms(parts: Sequence[BatchPart], job: JobState | None) -> Iterator[HostsForm | EventForm]:
+    """Yield the forms of parts of several kinds."""
     for run, group in groupby(enumerate(parts), key=run_of):
         if run is None:
             for _, part in group:
@@ -174,25 +183,30 @@ def hosts_form_of(
     ref: StepRef, events_before: int, columns: HostEventColumns, job: JobState | None
 ) -> HostsForm:
     """Return the form of events of hosts of step *ref*."""
+    step = None if job is None else job.find_step(ref.step_instance_id)
     return HostsForm(
-        events_before=events_before,
-        step=str(ref),
-        execute_count=columns.execute_count,
-        epoch=columns.epoch,
-        skipped=columns.skipped,
-        hosts=names_form(columns.hosts),
-        befores=column(columns.befores),
-        afters=column(columns.afters),
-        tags=column(columns.tags),
-        exit_codes=column(columns.exit_codes),
-        failures=failures_among(columns, None if job is None else job.find_step(ref.step_instance_id)),
+        events_before,
+        step_text(ref),
+        columns.execute_count,
+        columns.epoch,
+        columns.skipped,
+        names_form(columns.hosts),
+        column(columns.befores),
+        column(columns.afters),
+        column(columns.tags),
+        column(columns.exit_codes),
+        [] if step is None or step.failures is None else failures_among(columns, step, step.failures),
     )
 
 
-def failures_among(columns: HostEventColumns, step: StepState | None) -> list[FailureForm]:
+@lru_cache(maxsize=4096)
+def step_text(ref: StepRef) -> str:
+    """Return the name of a step; records name few steps, and each many times."""
+    return str(ref)
+
+
+def failures_among(columns: HostEventColumns, step: StepState, failures: FailureDetails) -> list[FailureForm]:
     """Return the details of the hosts that failed, as the *step* has them."""
-    if step is None or step.failures is None:
-        return []
     failed = {code for code in set(columns.afters) if is_failure(code)}
     if not failed:
         return []
@@ -201,7 +215,7 @@ def failures_among(columns: HostEventColumns, step: StepState | None) -> list[Fa
         places = unpacked_numbers(columns.places, len(columns.afters))
     else:
         places = step.hosts.find_hosts(columns.hosts.host_keys())
-    kept = ((number, step.failures.get(places[number])) for number in numbers)
+    kept = ((number, failures.get(places[number])) for number in numbers)
     return [
         failure_form(number, details, step.hosts.key(places[number]))
         for number, details in kept

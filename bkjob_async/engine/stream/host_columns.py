@@ -7,12 +7,11 @@ from functools import lru_cache
 from typing import TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, names_of
 from bkjob_async.model.events import HostChanged
 
-T = TypeVar("T", int | None, str | None)
+T = TypeVar("T", int, int | None, str | None)
 
 # Equal columns of at most so many hosts are one object.
 MAX_SHARED_SIZE = 128
@@ -51,23 +50,12 @@ def columns_of(events: Sequence[HostChanged]) -> HostEventColumns:
     )
 
 
-def compact(columns: HostEventColumns) -> HostEventColumns:
-    """Return the same columns in fewer objects: those whose values are all equal are shared.
+def shared(values: Sequence[T]) -> Sequence[T]:
+    """Return *values*, where all are equal the same object each time.
 
     A journal keeps the columns of some dozens of batches until they are stored. Were each column a list of its own, the
     garbage collector would run more often.
     """
-    return replace(
-        columns,
-        befores=shared(columns.befores),
-        afters=shared(columns.afters),
-        tags=shared(columns.tags),
-        exit_codes=shared(columns.exit_codes),
-    )
-
-
-def shared(values: Sequence[T]) -> Sequence[T]:
-    """Return *values*, where all are equal the same object each time."""
     size = len(values)
     if 0 < size <= MAX_SHARED_SIZE and values.count(values[0]) == size:
         return repeated(values[0], size)

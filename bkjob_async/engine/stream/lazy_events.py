@@ -13,7 +13,7 @@ from itertools import chain, repeat
 
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.host_table.columns.byte_columns import picked
-from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of, compact
+from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.model.events import HostChanged, cursor_of, index_of
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
@@ -165,10 +165,11 @@ class LazyHostEvents:
         """
         if self._told is not None:
             return self._told
-        self.release_response()
+        if self._with_names is not with_all_names:
+            self.release_response()
         if self._columns is None:
             return columns_of(self.materialize())
-        told = self._told = compact(self._columns(self._changes))
+        told = self._told = self._columns(self._changes)
         self._changes, self._make, self._columns = NO_CHANGES, no_events, None
         return told
 

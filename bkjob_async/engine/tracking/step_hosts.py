@@ -14,7 +14,7 @@ from bkjob_async.engine.host_table.host_names import packed_numbers
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
-from bkjob_async.engine.stream.host_columns import HostEventColumns
+from bkjob_async.engine.stream.host_columns import HostEventColumns, shared
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, unfrozen_host_changed
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
@@ -211,11 +211,11 @@ def lazy_events_of(
 
     def make_columns(moves: StatusChanges) -> HostEventColumns:
         return HostEventColumns(
-            hosts.names_at(moves.places).packed(),
-            moves.befores,
-            moves.afters,
-            list(map(tag_of, moves.afters, moves.rows)),
-            [None if row is None else row.exit_code for row in moves.rows],
+            hosts.packed_names_at(moves.places),
+            shared(moves.befores),
+            shared(moves.afters),
+            shared(list(map(tag_of, moves.afters, moves.rows))),
+            shared([None if row is None else row.exit_code for row in moves.rows]),
             execute_count,
             epoch,
             places=packed_numbers(moves.places) if has_failures else b"",

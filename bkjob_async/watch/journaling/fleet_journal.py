@@ -46,6 +46,9 @@ LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
 SHORTEST_WAIT = 0.01
 # Polling pauses while more events than this wait to be stored.
 MAX_WAITING = 32_768
+# Readers are given so many batches at a time, and read them before they are given more: memory that the oldest events of
+# the log leave is used again at once, and the garbage collector is not woken by objects that will soon be gone.
+DELIVERED_TOGETHER = 8
 # `aclose` waits so many seconds for the last records.
 CLOSE_SECONDS = 5.0
 
@@ -309,8 +312,11 @@ class FleetJournal:
             self._observe.counters.add_append(self._name, asyncio.get_running_loop().time() - begun, size)
         self._stored.set()
         unrecorded, self._unrecorded = self._unrecorded, []
-        for each in (*waiting, *unrecorded):
-            self.waiting_events -= each.events
+        stored = (*waiting, *unrecorded)
+        self.waiting_events -= sum(each.events for each in stored)
+        for number, each in enumerate(stored, 1):
+            if number % DELIVERED_TOGETHER == 0:
+                await asyncio.sleep(0)
             if each.batch is not None:
                 self._listener.on_stored(each.batch)
         if self._is_troubled:
