@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from random import Random
@@ -471,12 +472,14 @@ def comparable(result: object) -> object:
             hosts_visible=step.hosts_visible or step.status.code == 1,
             is_finished=step.is_finished or step.status.code == 1,
             hosts={} if step.status.code == 1 else step.hosts,
-            unfinished=() if step.status.code == 1 else step.unfinished,
-            failed=tuple(
-                evolve(host, error_code=host.error_code or None)
-                for host in sorted(step.failed, key=lambda host: host.host.label)
-            ),
+            unfinished=() if step.status.code == 1 else in_order(step.unfinished),
+            failed=tuple(evolve(host, error_code=host.error_code or None) for host in in_order(step.failed)),
         )
         for step in result.steps
     ]
     return evolve(result, steps=tuple(steps))
+
+
+def in_order(hosts: Iterable[bkjob.HostSnapshot]) -> tuple[bkjob.HostSnapshot, ...]:
+    """Return *hosts* in the order of their names."""
+    return tuple(sorted(hosts, key=lambda host: host.host.label))
