@@ -232,7 +232,8 @@ def typed_error(error: Exception, timeout: float) -> Exception:
         case TimeoutError():
             return timeout_error(timeout)
         case aiohttp.ClientConnectorError():
-            details = ErrorDetails(message=one_line(error), sent=False)
+            hint = "; the server does not speak TLS at this port" if is_plain(error) else ""
+            details = ErrorDetails(message=one_line(error) + hint, sent=False)
         case aiohttp.ClientHttpProxyError():
             # Its text contains the headers of its request, and so the proxy's password.
             details = ErrorDetails(message=f"the proxy refused: HTTP {error.status}", sent=False)
@@ -245,6 +246,11 @@ def typed_error(error: Exception, timeout: float) -> Exception:
         case _:
             return error
     return TransportFailed(details)
+
+
+def is_plain(error: aiohttp.ClientConnectorError) -> bool:
+    """Return True where TLS was begun, and the server answered otherwise: the URL has https in place of http."""
+    return isinstance(error.os_error, ssl_module.SSLError) and error.os_error.reason == "WRONG_VERSION_NUMBER"
 
 
 def timeout_error(timeout: float) -> RequestTimedOut:

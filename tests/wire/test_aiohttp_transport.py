@@ -462,3 +462,18 @@ async def test_a_body_of_very_small_chunks_is_refused(serve: Serve) -> None:
     assert await get(await serve(answering(head + few + b"0\r\n\r\n"))) == b"x" * 200
     with pytest.raises(TransportFailed, match="small chunks"):
         await get(await serve(answering(head + many + b"0\r\n\r\n")))
+
+
+async def test_https_in_place_of_http_is_named() -> None:
+    """OpenSSL's "wrong version number" says nothing of the URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1")
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(TransportFailed, match="the server does not speak TLS at this port"):
+            await get(URL(f"https://127.0.0.1:{port}/"))

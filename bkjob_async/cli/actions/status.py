@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bkjob_async import JobSnapshot, Phase, Ref, StepSnapshot, Watch
+from bkjob_async import JobSnapshot, Phase, Ref, ScopeType, StepSnapshot, Watch
 from bkjob_async.cli.actions.earlier_runs import earlier_runs, time_left
 from bkjob_async.cli.actions.present_state import PresentState, read_present_state
 from bkjob_async.cli.configuration.connection import client_of
@@ -37,7 +37,7 @@ async def status(settings: Settings, words: Sequence[str], *, as_json: bool, dea
                 write_out(json_text(status_json(state, ref)))
         else:
             write_table(HEADER, [status_row(state, ref) for ref in refs])
-        return code_of(state)
+        return code_of(state, refs, settings)
 
 
 async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
@@ -53,7 +53,7 @@ async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, de
             else:
                 for line in explanation_lines(state, ref, settings, ends_in):
                     write_out(printable(line))
-        return code_of(state)
+        return code_of(state, refs, settings)
 
 
 def running_job(state: PresentState, ref: Ref) -> JobSnapshot | None:
@@ -70,13 +70,21 @@ def expected_end(state: PresentState, ref: Ref, earlier: DurationTable) -> tuple
     return state.watch.explain(ref).ends_in or time_left(earlier, job, elapsed(state.watch, job) or 0.0)
 
 
-def code_of(state: PresentState) -> ExitCode:
-    """Return 0 when all could be read, and in time."""
+def code_of(state: PresentState, refs: Sequence[Ref], settings: Settings) -> ExitCode:
+    """Return 0 when all could be read, and in time; say what was not."""
     unread = [*state.outcome.lost, *state.unread()]
     if unread:
         write_note(f"not readable: {first_of(unread)}")
         return ExitCode.COULD_NOT_WATCH
-    return ExitCode.DEADLINE_PASSED if state.is_late else ExitCode.ALL_SUCCEEDED
+    if not state.is_late:
+        return ExitCode.ALL_SUCCEEDED
+    unseen = [ref for ref in refs if state.watch.snapshot(ref) is None]
+    if unseen:
+        scope = unseen[0].scope
+        option = "--biz-set" if scope.type is ScopeType.BIZ_SET else "--biz"
+        check = next_command(["check"], (), settings, [option, str(scope.id)])
+        write_note(f"not seen before the deadline: {first_of(unseen)}; next: {check}")
+    return ExitCode.DEADLINE_PASSED
 
 
 def status_row(state: PresentState, ref: Ref) -> tuple[str, ...]:

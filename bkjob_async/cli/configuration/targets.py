@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def targets_from(words: Sequence[str], scope: Scope | None) -> tuple[Ref, ...]:
     """
     refs = tuple(dict.fromkeys(target_from(word, scope) for word in expanded(words)))
     if words and not refs:
-        raise UsageError(f"which targets? {' '.join(words)} names none")
+        raise UsageError(f"which targets? {shlex.join(words)} names none")
     return refs
 
 
@@ -53,7 +54,7 @@ def hosts_from(words: Sequence[str]) -> tuple[HostKey, ...]:
     except ValueError as error:
         raise UsageError(str(error)) from None
     if words and not hosts:
-        raise UsageError(f"which hosts? {' '.join(words)} names none")
+        raise UsageError(f"which hosts? {shlex.join(words)} names none")
     return hosts
 
 

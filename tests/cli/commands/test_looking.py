@@ -180,3 +180,17 @@ async def test_an_end_is_expected_from_the_runs_that_the_platform_lists() -> Non
     assert ends is not None
     assert 0.0 < ends[0] <= ends[1]
     assert time_left(known, few, 0.0) is None
+
+
+@pytest.mark.slow
+def test_what_was_not_seen_in_time_leads_to_a_check() -> None:
+    """Requests that are refused for their number are no trouble of a target, so its row cannot say why."""
+    with shell.simulator("--scenario", "some-fail", "--fault", "gateway-rate-limit") as url:
+        done = shell.run("status", "--url", url, f"2:{JOB}", "--deadline", "1")
+        words = done.stderr.partition("next: ")[2].split()
+        checked = shell.run(*words[words.index("check") :])
+
+    assert done.returncode == 4
+    assert done.stderr.startswith(f"not seen before the deadline: 2:{JOB}; next: ")
+    assert checked.returncode == 3
+    assert "have the platform's operators raise the limit" in checked.stdout

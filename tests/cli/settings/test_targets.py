@@ -114,3 +114,9 @@ def test_a_wrong_variable_does_not_repeat_its_value() -> None:
     assert [*named_values(["a=b=c", "d="], "--var")] == [("a", "b=c"), ("d", "")]
     with pytest.raises(UsageError, match="--var is NAME=VALUE"):
         [*named_values(["=hush"], "--var")]
+
+
+def test_an_empty_word_is_shown_as_one() -> None:
+    """An empty variable of a shell is the usual cause."""
+    with pytest.raises(UsageError, match=r"which hosts\? '' names none"):
+        hosts_from([""])
