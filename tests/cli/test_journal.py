@@ -1,4 +1,4 @@
-"""`bkjob journal` reads what watches told, without the platform, and takes passwords from the environment only."""
+"""`bkjob journal` reads what watches recorded, without the platform, and takes passwords from the environment only."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from bkjob_async import event_from_json
 from tests.cli import shell
+from tests.journal.recording import Recorder, events_of
 from tests.journal.stores import opened, sqlite_url
-from tests.journal.told import Teller, events_of
 
 pytestmark = pytest.mark.slow
 
@@ -18,16 +18,16 @@ PASSWORD = "opensesame"
 
 
 @pytest.fixture
-async def teller(tmp_path: Path) -> Teller:
-    """Give a fleet of which three batches were told."""
+async def recorder(tmp_path: Path) -> Recorder:
+    """Give a fleet of which three batches were recorded."""
     async with opened(sqlite_url(tmp_path)) as place:
-        teller = Teller(place.open(), name="night shift")
-        await teller.open()
-        await teller.tell(3)
-    return teller
+        recorder = Recorder(place.open(), name="night shift")
+        await recorder.open()
+        await recorder.record(3)
+    return recorder
 
 
-def test_the_fleets_are_listed(teller: Teller, tmp_path: Path) -> None:
+def test_the_fleets_are_listed(recorder: Recorder, tmp_path: Path) -> None:
     """As a table, or as JSON."""
     table = shell.run("journal", "show", sqlite_url(tmp_path))
     lines = shell.run("journal", "show", "--json", env={"BKJOB_JOURNAL": sqlite_url(tmp_path)})
@@ -38,22 +38,24 @@ def test_the_fleets_are_listed(teller: Teller, tmp_path: Path) -> None:
     assert json.loads(lines.stdout)["name"] == "night shift"
 
 
-def test_a_fleet_is_exported(teller: Teller, tmp_path: Path) -> None:
+def test_a_fleet_is_exported(recorder: Recorder, tmp_path: Path) -> None:
     """Every event as the line that `bkjob watch --json` writes; from a cursor on, or all."""
     whole = shell.run("journal", "export", sqlite_url(tmp_path), "--name", "night shift")
-    after = teller.told[0].cursor
+    after = recorder.recorded[0].cursor
     rest = shell.run("journal", "export", sqlite_url(tmp_path), "--name", "night shift", "--after", after)
 
-    assert [event_from_json(json.loads(line)) for line in whole.stdout.splitlines()] == events_of(teller.told)
-    assert len(rest.stdout.splitlines()) == len(events_of(teller.told[1:]))
+    assert [event_from_json(json.loads(line)) for line in whole.stdout.splitlines()] == events_of(
+        recorder.recorded
+    )
+    assert len(rest.stdout.splitlines()) == len(events_of(recorder.recorded[1:]))
     assert whole.returncode == rest.returncode == 0
 
 
-def test_a_fleet_is_followed(teller: Teller, tmp_path: Path) -> None:
+def test_a_fleet_is_followed(recorder: Recorder, tmp_path: Path) -> None:
     """Lines come until it is interrupted."""
     process = shell.start("journal", "follow", sqlite_url(tmp_path), "--name", "night shift")
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in events_of(teller.told)]
+    lines = [process.stdout.readline() for _ in events_of(recorder.recorded)]
     process.send_signal(2)
 
     assert "RUNNING" in lines[0]
@@ -78,7 +80,7 @@ def test_a_wrong_place_is_refused(command: list[str], arguments: list[str], comp
     assert PASSWORD not in done.stderr
 
 
-def test_a_journal_that_is_not_there_could_not_be_read(tmp_path: Path, teller: Teller) -> None:
+def test_a_journal_that_is_not_there_could_not_be_read(tmp_path: Path, recorder: Recorder) -> None:
     """A missing file, a missing fleet: one line each."""
     missing = shell.run("journal", "show", sqlite_url(tmp_path, "other.db"))
     unknown = shell.run("journal", "export", sqlite_url(tmp_path), "--name", "day")

@@ -103,8 +103,8 @@ async def kill(journal_url: str, times: int, seed: int, folder: Path, pause: flo
             for _ in range(0 if is_last else JOBS_PER_LIFE):
                 simulator.add(plan(dice))
             # A target that a killed process was given may not be in the journal yet.
-            told = {event.ref.job for event in events_in(follower.batches) if event.ref is not None}
-            new = [str(ref) for ref in simulator.refs if ref not in told]
+            recorded = {event.ref.job for event in events_in(follower.batches) if event.ref is not None}
+            new = [str(ref) for ref in simulator.refs if ref not in recorded]
             words = ["--write", platform.url, journal_url, got, *new, *(["--to-the-end"] if is_last else [])]
             writer = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tests.journal.kill", *words, stdout=asyncio.subprocess.PIPE
@@ -130,7 +130,7 @@ async def kill(journal_url: str, times: int, seed: int, folder: Path, pause: flo
         f" {sum(len(batch.events) for batch in stored)} events"
     )
     cursors = [event.cursor for event in events_in(follower.batches)]
-    lost = [*missing(Path(got), stored), *untold(simulator, follower.batches)]
+    lost = [*missing(Path(got), stored), *unreported(simulator, follower.batches)]
     print(f"lost: {len(lost)}, twice: {len(cursors) - len({*cursors})}")
     return [*wrong(follower.batches, stored), *lost]
 
@@ -144,8 +144,8 @@ def wrong(followed: list[bkjob.Batch], stored: list[bkjob.Batch]) -> Iterator[st
     yield from (promise for promise in broken_promises(followed) if promise != AGAIN_IN_SYNC)
 
 
-def untold(simulator: Simulator, followed: list[bkjob.Batch]) -> Iterator[str]:
-    """Yield the hosts, steps and jobs whose last status was not told."""
+def unreported(simulator: Simulator, followed: list[bkjob.Batch]) -> Iterator[str]:
+    """Yield the hosts, steps and jobs whose last status was not reported."""
     yield from wrong_ends(simulator, events_in(followed))
 
 
@@ -167,15 +167,15 @@ def wrong_ends(simulator: Simulator, events: Iterable[bkjob.Event]) -> Iterator[
 
 def missing(got: Path, stored: list[bkjob.Batch]) -> Iterator[str]:
     """Yield what a reader of a killed watch had got that is not in the journal; the last line may be half."""
-    told = {event.cursor: event for event in events_in(stored)}
+    recorded = {event.cursor: event for event in events_in(stored)}
     lines = got.read_bytes().split(b"\n")
     print(f"{len(lines) - 1} events were read in the processes that were killed")
     for line in lines[:-1]:
         event = event_from_json(json.loads(line))
         if isinstance(event, bkjob.Trouble | bkjob.Recovered) and "Journal" in str(event):
             continue
-        if told.get(event.cursor) != event:
-            yield f"a reader got {event.cursor} {event}, the journal has {told.get(event.cursor)}"
+        if recorded.get(event.cursor) != event:
+            yield f"a reader got {event.cursor} {event}, the journal has {recorded.get(event.cursor)}"
 
 
 def events_in(batches: list[bkjob.Batch]) -> list[bkjob.Event]:

@@ -114,7 +114,7 @@ async def test_many_processes_open_at_once(place: Place) -> None:
 
 
 async def test_of_many_that_do_not_take_over_one_gets_the_fleet(place: Place) -> None:
-    """The others are told that it is busy."""
+    """The others learn that it is busy."""
     stores = [place.open() for _ in range(8)]
 
     opened = await asyncio.gather(
@@ -339,7 +339,7 @@ async def test_a_checkpoint_replaces_the_one_before(place: Place) -> None:
 async def test_old_records_behind_the_checkpoint_are_removed(
     place: Place, keep: Keep, kept: list[int]
 ) -> None:
-    """By age or by size; none that the checkpoint does not hold, and a reader can tell which."""
+    """By age or by size; none that the checkpoint does not hold, and a reader knows which."""
     store = place.open(keep)
     await store.open("night", HERE, take_over=True)
     old, new = records(1, 2, size=100, time=LONG_AGO), records(3, 4, 5, size=100, time=time.time())

@@ -15,9 +15,9 @@ from subprocess import PIPE
 import pytest
 
 from tests.journal.examples.exactly_once import count_ends
+from tests.journal.recording import Recorder
 from tests.journal.redis_server import require_redis_server
 from tests.journal.stores import opened, sqlite_url
-from tests.journal.told import Teller
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "bkjob_async" / "docs" / "journal.md").read_text(encoding="utf-8")
@@ -45,10 +45,10 @@ async def test_every_end_is_counted_once_by_a_reader_that_is_killed(tmp_path: Pa
     dice, hosts, kills = random.Random(5), 240, 0
     database = tmp_path / "own.db"
     async with opened(sqlite_url(tmp_path)) as place:
-        teller = Teller(place.open(), hosts=hosts)
-        await teller.open()
-        await teller.tell(1)
-        while teller.rounds < hosts:
+        recorder = Recorder(place.open(), hosts=hosts)
+        await recorder.open()
+        await recorder.record(1)
+        while recorder.rounds < hosts:
             reader = await asyncio.create_subprocess_exec(
                 sys.executable, str(EXAMPLE), sqlite_url(tmp_path), "night", str(database)
             )
@@ -56,13 +56,13 @@ async def test_every_end_is_counted_once_by_a_reader_that_is_killed(tmp_path: Pa
             for _ in range(200):
                 if ends_in(database) > already:
                     break
-                await teller.tell(1 if teller.rounds < hosts else 0)
+                await recorder.record(1 if recorder.rounds < hosts else 0)
                 await asyncio.sleep(0.02)
             await asyncio.sleep(dice.random() * 0.05)
             reader.send_signal(signal.SIGKILL)
             kills += await reader.wait() == -signal.SIGKILL
             if dice.random() < 0.3:
-                await teller.open()
+                await recorder.open()
 
     await count_ends(sqlite_url(tmp_path), "night", str(database), live=False)
     assert kills >= 3

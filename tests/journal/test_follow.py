@@ -1,4 +1,4 @@
-"""A reader of a journal gets what the watch told: all of it, once, in order, from any cursor."""
+"""A reader of a journal gets what the watch recorded: all of it, once, in order, from any cursor."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bkjob_async.model.events import Batch, HostChanged, InSync
 from bkjob_async.model.status import Phase
 from bkjob_async.testing import broken_promises
 from tests.engine.poll_views import JOB
+from tests.journal.recording import HOSTS, Recorder, events_of
 from tests.journal.stores import Place, opened, sqlite_url
-from tests.journal.told import HOSTS, Teller, events_of
 from tests.test_public import modules_after
 
 DAY = timedelta(days=1)
@@ -31,48 +31,48 @@ async def read(place: Place, after: str | None = None) -> list[Batch]:
     return [batch async for batch in Journal(place.open()).follow("night", after=after, live=False)]
 
 
-async def test_a_reader_gets_what_was_told(place: Place) -> None:
+async def test_a_reader_gets_what_was_recorded(place: Place) -> None:
     """Batch by batch, event by event, each with its cursor."""
-    teller = Teller(place.open())
-    await teller.open()
-    await teller.tell(5)
+    recorder = Recorder(place.open())
+    await recorder.open()
+    await recorder.record(5)
 
     found = await read(place)
 
     assert [(b.sequence, b.cursor, [*b.events]) for b in found] == [
-        (b.sequence, b.cursor, [*b.events]) for b in teller.told
+        (b.sequence, b.cursor, [*b.events]) for b in recorder.recorded
     ]
-    assert [e.cursor for e in events_of(found)] == [e.cursor for e in events_of(teller.told)]
+    assert [e.cursor for e in events_of(found)] == [e.cursor for e in events_of(recorder.recorded)]
 
 
 async def test_a_reader_continues_behind_any_cursor(place: Place) -> None:
     """That of a batch, or of an event within one; of an earlier process as well."""
-    teller = Teller(place.open())
-    await teller.open()
-    await teller.tell(3)
-    teller.client = "99887766"
-    await teller.open()
-    await teller.tell(3)
-    all_of_them = events_of(teller.told)
+    recorder = Recorder(place.open())
+    await recorder.open()
+    await recorder.record(3)
+    recorder.client = "99887766"
+    await recorder.open()
+    await recorder.record(3)
+    all_of_them = events_of(recorder.recorded)
 
     for number, event in enumerate(all_of_them, 1):
         assert events_of(await read(place, event.cursor)) == all_of_them[number:]
-    for number, batch in enumerate(teller.told, 1):
-        assert events_of(await read(place, batch.cursor)) == events_of(teller.told[number:])
+    for number, batch in enumerate(recorder.recorded, 1):
+        assert events_of(await read(place, batch.cursor)) == events_of(recorder.recorded[number:])
 
 
-async def test_a_live_reader_gets_what_is_told_later(place: Place) -> None:
+async def test_a_live_reader_gets_what_is_recorded_later(place: Place) -> None:
     """It waits, and its own cursor names what it has had."""
-    teller = Teller(place.open())
-    await teller.open()
-    await teller.tell(1)
+    recorder = Recorder(place.open())
+    await recorder.open()
+    await recorder.record(1)
     follower = Journal(place.open()).follow("night")
     first = await anext(follower)
 
     waiting = asyncio.create_task(anext(follower))
     await asyncio.sleep(0.02)
     cursor, waited = follower.cursor, not waiting.done()
-    await teller.tell(2)
+    await recorder.record(2)
     second, third = await waiting, await anext(follower)
 
     assert waited
@@ -81,27 +81,27 @@ async def test_a_live_reader_gets_what_is_told_later(place: Place) -> None:
     assert follower.cursor == third.cursor
 
 
-async def removed(place: Place) -> Teller:
-    """Tell 20 batches, of which only those behind a checkpoint at the tenth are kept."""
-    teller = Teller(place.open(Keep(age=DAY)))
-    await teller.open()
-    await teller.tell(10, age=WEEK)
-    await teller.write_checkpoint()
-    await teller.tell(10)
-    return teller
+async def removed(place: Place) -> Recorder:
+    """Record 20 batches, of which only those behind a checkpoint at the tenth are kept."""
+    recorder = Recorder(place.open(Keep(age=DAY)))
+    await recorder.open()
+    await recorder.record(10, age=WEEK)
+    await recorder.write_checkpoint()
+    await recorder.record(10)
+    return recorder
 
 
 async def test_a_cursor_older_than_what_is_kept_gets_the_newest(place: Place) -> None:
     """Of each host that changed since, marked; the cursor moves when all of it was given."""
-    teller = await removed(place)
+    recorder = await removed(place)
 
-    for batch in teller.told[:9]:
+    for batch in recorder.recorded[:9]:
         first, *rest = await read(place, batch.cursor)
         changed = {event.host for event in first.events if isinstance(event, HostChanged)}
 
         assert all(event.skipped for event in first.events if isinstance(event, HostChanged))
         assert {event.cursor for event in first.events[:-1]} <= {batch.cursor}
-        assert first.events[-1].cursor == first.cursor == teller.told[-1].cursor
+        assert first.events[-1].cursor == first.cursor == recorder.recorded[-1].cursor
         assert len(changed) == 20 - batch.sequence
         assert rest == []
 
@@ -122,41 +122,41 @@ async def test_a_late_reader_gets_the_present_first(place: Place) -> None:
 async def test_the_present_comes_in_portions(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that continues from one of them gets the present again; all but the last have its cursor."""
     monkeypatch.setattr(follow, "PORTION_SIZE", 7)
-    teller = await removed(place)
+    recorder = await removed(place)
 
-    found = await read(place, teller.told[0].cursor)
+    found = await read(place, recorder.recorded[0].cursor)
 
     assert len(found) > 2
-    assert {batch.cursor for batch in found[:-1]} == {teller.told[0].cursor}
-    assert found[-1].cursor == teller.told[-1].cursor
-    assert {batch.sequence for batch in found} == {teller.told[-1].sequence}
-    assert broken_promises([teller.told[0], *found], require_past_executions=False) == []
+    assert {batch.cursor for batch in found[:-1]} == {recorder.recorded[0].cursor}
+    assert found[-1].cursor == recorder.recorded[-1].cursor
+    assert {batch.sequence for batch in found} == {recorder.recorded[-1].sequence}
+    assert broken_promises([recorder.recorded[0], *found], require_past_executions=False) == []
     assert await read(place, found[-1].cursor) == []
 
 
 async def test_a_reader_that_fell_behind_catches_up(place: Place) -> None:
     """Records may be removed while it reads slowly."""
-    teller = Teller(place.open(Keep(bytes=1)))
-    await teller.open()
-    await teller.tell(5)
+    recorder = Recorder(place.open(Keep(bytes=1)))
+    await recorder.open()
+    await recorder.record(5)
     slow = Journal(place.open()).follow("night", live=False)
     first = await anext(slow)
     held = [batch async for batch in slow]
     late = Journal(place.open()).follow("night", after=first.cursor, live=False)
-    await teller.write_checkpoint()
+    await recorder.write_checkpoint()
     (caught_up,) = [batch async for batch in late]
 
     assert [batch.sequence for batch in (first, *held)] == [1, 2, 3, 4, 5]
-    assert caught_up.cursor == teller.told[-1].cursor
+    assert caught_up.cursor == recorder.recorded[-1].cursor
     assert all(event.skipped for event in caught_up.events if isinstance(event, HostChanged))
 
 
 @pytest.mark.parametrize("cursor", ["3-ffffffff", "x", "0-0a1b2c3d", "2-0a1b2c3d.999"])
 async def test_a_cursor_of_something_else_is_refused(place: Place, cursor: str) -> None:
     """Of another fleet, of an event that there never was, or none at all."""
-    teller = Teller(place.open())
-    await teller.open()
-    await teller.tell(3)
+    recorder = Recorder(place.open())
+    await recorder.open()
+    await recorder.record(3)
 
     with pytest.raises(UsageError, match="cursor"):
         await read(place, cursor)
@@ -164,9 +164,9 @@ async def test_a_cursor_of_something_else_is_refused(place: Place, cursor: str) 
 
 async def test_a_fleet_that_is_not_there_is_an_error(place: Place) -> None:
     """Also one that is forgotten while somebody follows it."""
-    teller = Teller(place.open(), name="day")
-    await teller.open()
-    await teller.tell(1)
+    recorder = Recorder(place.open(), name="day")
+    await recorder.open()
+    await recorder.record(1)
     journal = Journal(place.open())
     with pytest.raises(FleetNotFound, match="night"):
         await anext(journal.follow("night"))
@@ -180,13 +180,13 @@ async def test_a_fleet_that_is_not_there_is_an_error(place: Place) -> None:
         await anext(follower)
 
 
-async def test_a_snapshot_is_the_state_that_was_told_last(place: Place) -> None:
+async def test_a_snapshot_is_the_state_that_was_recorded_last(place: Place) -> None:
     """With and without a checkpoint."""
-    teller = Teller(place.open())
-    await teller.open()
-    await teller.tell(4)
-    await teller.write_checkpoint()
-    await teller.tell(3)
+    recorder = Recorder(place.open())
+    await recorder.open()
+    await recorder.record(4)
+    await recorder.write_checkpoint()
+    await recorder.record(3)
 
     snapshot = await Journal(place.open()).snapshot("night", "2:100")
 
@@ -203,9 +203,9 @@ async def test_a_live_reader_waits_for_a_store_that_is_away(
     caplog.set_level(logging.INFO, logger="bkjob_async")
     monkeypatch.setattr(follow, "RETRY_SECONDS", 0.01)
     async with opened(sqlite_url(tmp_path)) as place:
-        teller = Teller(place.open())
-        await teller.open()
-        await teller.tell(2)
+        recorder = Recorder(place.open())
+        await recorder.open()
+        await recorder.record(2)
         store = place.open()
         live, once = Journal(store).follow("night"), Journal(store).follow("night", live=False)
         await anext(live)
@@ -225,7 +225,7 @@ async def test_a_live_reader_waits_for_a_store_that_is_away(
         monkeypatch.setattr(store, "read", read_or_not)
         with pytest.raises(JournalUnavailable, match="away"):
             await anext(once)
-        await teller.tell(1)
+        await recorder.record(1)
 
         assert (await anext(live)).sequence == 3
         assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]

@@ -15,7 +15,7 @@ RECOVERED = Recovered(ref=None, cursor="5-c.1")
 
 
 def folded(*events: Event) -> Fold:
-    """Return the fold of a fleet of one job that was told these events, a record each, from number 2 on."""
+    """Return the fold of a fleet of one job that reported these events, a record each, from number 2 on."""
     fold = Fold()
     fold.apply(encode_record(1, time=0.0, term=1, client="c", targets=[(JOB, True)]))
     for number, event in enumerate(events, 2):
@@ -33,7 +33,7 @@ def kinds(fold: Fold, since: int, cursor: str) -> list[tuple[str, bool | None]]:
     return [(e.kind, getattr(e, "skipped", None)) for batch in batches for e in batch.events]
 
 
-def test_trouble_and_loss_are_told_to_those_who_missed_them() -> None:
+def test_trouble_and_loss_are_reported_to_those_who_missed_them() -> None:
     """And to nobody a second time."""
     fold = folded(TROUBLE, LOST)
 
@@ -42,8 +42,8 @@ def test_trouble_and_loss_are_told_to_those_who_missed_them() -> None:
     assert kinds(fold, 4, "3-c") == []
 
 
-def test_the_end_of_an_outage_is_told_to_those_who_know_of_it() -> None:
-    """A reader that begins is told what matters now."""
+def test_the_end_of_an_outage_is_reported_to_those_who_know_of_it() -> None:
+    """A reader that begins is given what matters now."""
     fold = folded(TROUBLE, LOST, OUTAGE, RECOVERED)
 
     assert ("recovered", True) in kinds(fold, 5, "4-c")

@@ -30,9 +30,9 @@ from bkjob_async.journal.redis.store import keys_of
 from bkjob_async.journal.store import Checkpoint, Store
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.journal_errors import StoreBehind
+from tests.journal.recording import Recorder
 from tests.journal.redis_server import RedisServer, running
 from tests.journal.stores import HERE, THERE, Place, opened, records
-from tests.journal.told import Teller
 
 PASSWORD = "opensesame"
 
@@ -116,7 +116,7 @@ async def test_a_server_without_its_newest_records_is_behind(tmp_path: Path) -> 
             assert await numbers(store) == [1, 2, 3, 4, 5]
 
 
-async def test_a_follower_is_told_what_a_server_has_left(
+async def test_a_follower_is_given_what_a_server_has_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once another process writes behind that, under numbers that the follower has seen."""
@@ -124,12 +124,12 @@ async def test_a_follower_is_told_what_a_server_has_left(
     monkeypatch.setattr(follow, "RETRY_SECONDS", 0.05)
     with running(tmp_path) as server:
         async with opened(server.url) as place:
-            first, other = Teller(place.open()), Teller(MemoryStore(), client="99887766")
+            first, other = Recorder(place.open()), Recorder(MemoryStore(), client="99887766")
             await first.open()
-            await first.tell(4)
+            await first.record(4)
             with server.client() as client:
                 client.save()
-            await first.tell(6)
+            await first.record(6)
             follower = Journal(place.open()).follow("night")
             for _ in range(10):
                 await anext(follower)
@@ -137,16 +137,16 @@ async def test_a_follower_is_told_what_a_server_has_left(
             server.kill()
             server.start()
             await other.open()
-            await other.tell(4)
+            await other.record(4)
             other.store = place.open()
             await other.open()
-            await other.tell(1)
+            await other.record(1)
 
-            told = [await waiting]
-            while follower.cursor != other.told[-1].cursor:
-                told.append(await anext(follower))
+            received = [await waiting]
+            while follower.cursor != other.recorded[-1].cursor:
+                received.append(await anext(follower))
 
-        changes = [event for batch in told for event in batch.events if isinstance(event, HostChanged)]
+        changes = [event for batch in received for event in batch.events if isinstance(event, HostChanged)]
         last = {event.host.bk_host_id: event.after.code for event in changes}
         assert [last[number] for number in range(1, 11)] == [9] * 5 + [5] * 5
         assert changes[0].skipped
@@ -196,7 +196,7 @@ async def test_a_server_that_is_away_is_named_without_its_password(tmp_path: Pat
     assert PASSWORD not in f"{caught.value} {caught.value!r} {caught.value.__cause__!r} {store!r}"
 
 
-async def test_a_wrong_password_is_not_told(tmp_path: Path) -> None:
+async def test_a_wrong_password_is_not_shown(tmp_path: Path) -> None:
     """The error says who must act; the password is not in it."""
     with running(tmp_path) as server:
         with server.client() as client:
@@ -212,7 +212,7 @@ async def test_a_wrong_password_is_not_told(tmp_path: Path) -> None:
             assert await place.open().fleets() == []
 
 
-async def test_a_user_who_may_not_write_is_told_so(tmp_path: Path) -> None:
+async def test_a_user_who_may_not_write_is_refused(tmp_path: Path) -> None:
     """The user and its password are right, but commands that write are refused."""
     with running(tmp_path) as server:
         with server.client() as client:

@@ -210,7 +210,7 @@ async def test_names_with_marks_of_urls(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_was_removed_is_noticed(place: Place, tmp_path: Path) -> None:
-    """The writer is told that the store has nothing, opens the fleet again and goes on."""
+    """The writer learns that the store has nothing, opens the fleet again and goes on."""
     store = place.open()
     await store.open("night", HERE, take_over=True)
     await store.append("night", term=1, head=0, records=records(1), targets=1)
@@ -325,7 +325,7 @@ os.kill(os.getpid(), 9)
 
 
 async def test_what_a_killed_creator_left_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next process creates the file; until then a reader is told that it is empty."""
+    """The next process creates the file; until then a reader learns that it is empty."""
     monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.1)
     assert kill_itself(CREATED_HALF, str(tmp_path / "fleet.db")) == -9
     assert (tmp_path / "fleet.db-journal").stat().st_size > 0

@@ -1,4 +1,4 @@
-"""Run a history of several lives in virtual time, and hold what the lives told together against the truth."""
+"""Run a history of several lives in virtual time, and hold what the lives delivered together against the truth."""
 
 from __future__ import annotations
 
@@ -118,14 +118,14 @@ def now() -> float:
 
 @define
 class Stage:
-    """The world, the store, and what the lives of the fleet have told so far."""
+    """The world, the store, and what the lives of the fleet have delivered so far."""
 
     history: Resumption
     world: World = field(init=False)
     platform: Platform = field(init=False)
     refs: list[bkjob.JobRef] = field(init=False)
     store: MemoryStore = field(factory=MemoryStore)
-    told: list[bkjob.Batch] = field(factory=list)
+    delivered: list[bkjob.Batch] = field(factory=list)
     cursor: str = ""
     sat: list[bkjob.Batch] = field(factory=list)
     sat_cursor: str = ""
@@ -216,7 +216,7 @@ class Stage:
             reader.cancel()
             with suppress(asyncio.CancelledError):
                 await reader
-            ends = watch.aclose() if is_killed else self.go_on(watch, self.cursor)
+            ends = watch.aclose() if is_killed else self.go_on(watch, self.cursor, life.pause)
             self.ending.append(asyncio.create_task(ends))
         outage.cancel()
         store.is_away = False
@@ -233,26 +233,26 @@ class Stage:
             await asyncio.sleep(AWAY_SECONDS)
             store.is_away = False
 
-    async def go_on(self, watch: bkjob.Watch, cursor: str) -> None:
-        """Read on in a process whose fleet was taken over: what it tells is in the journal, until it is refused."""
-        told: list[bkjob.Batch] = []
+    async def go_on(self, watch: bkjob.Watch, cursor: str, pause: float) -> None:
+        """Read on in a process whose fleet is taken over after a *pause*: what it delivers is stored, until it is refused."""
+        delivered: list[bkjob.Batch] = []
         is_refused = False
         try:
-            async with asyncio.timeout(max(30.0, END - now())):
+            async with asyncio.timeout(pause + max(30.0, END - now())):
                 async for batch in watch.batches(after=cursor):
-                    told.append(batch)
+                    delivered.append(batch)
         except Superseded:
             is_refused = True
         except TimeoutError:
             pass
         if not is_refused:
-            self.problems.append("a process whose fleet was taken over was not told so")
+            self.problems.append("a process whose fleet was taken over was not refused")
         await watch.aclose()
         stored = {record.sequence for record in (await self.store.read("fleet", 0, limit=1 << 20)).records}
         removed_to = (await self.store.read("fleet", 0, limit=1)).removed_to
         self.problems += [
-            f"batch {batch.cursor} was told by a process whose fleet was taken over, and is not stored"
-            for batch in told
+            f"batch {batch.cursor} was delivered by a process whose fleet was taken over, and is not stored"
+            for batch in delivered
             if batch.sequence > removed_to and batch.sequence not in stored and not is_local(batch)
         ]
 
@@ -311,21 +311,21 @@ class Stage:
     async def read(self, watch: bkjob.Watch, life: Life) -> None:
         """Read on behind what an earlier life has read."""
         async for batch in watch.batches(after=self.cursor):
-            self.told.append(batch)
+            self.delivered.append(batch)
             self.cursor = batch.cursor
 
     def forget_unread(self, life: Life) -> None:
         """Take back what the reader has not read, and put the cursor behind the last event that it has."""
         unread = life.unread
-        while self.told and unread >= len(self.told[-1].events):
-            unread -= len(self.told.pop().events)
-        if self.told and unread and life.reads == "events":
-            last = self.told[-1]
+        while self.delivered and unread >= len(self.delivered[-1].events):
+            unread -= len(self.delivered.pop().events)
+        if self.delivered and unread and life.reads == "events":
+            last = self.delivered[-1]
             events = tuple(last.events[:-unread])
-            self.told[-1] = bkjob.Batch(last.sequence, events, events[-1].cursor)
-        while self.told and not self.told[-1].cursor.startswith(f"{self.told[-1].sequence}-"):
-            self.told.pop()  # a portion that comes once more, as the reader has not had the last one
-        self.cursor = self.told[-1].cursor if self.told else ""
+            self.delivered[-1] = bkjob.Batch(last.sequence, events, events[-1].cursor)
+        while self.delivered and not self.delivered[-1].cursor.startswith(f"{self.delivered[-1].sequence}-"):
+            self.delivered.pop()  # a portion that comes once more, as the reader has not had the last one
+        self.cursor = self.delivered[-1].cursor if self.delivered else ""
 
     async def watch_uncut(self) -> None:
         """Watch the same targets in one process, and keep how each ended last."""
@@ -407,8 +407,10 @@ class Stage:
         )
         truth = None if has_containers else truth_of(self.world.history())
         found = list(self.problems)
-        for who, told in (("", self.told), ("the reader of the journal: ", self.sat)):
-            broken = broken_promises(told, truth=truth, watch_starts=self.joins, target_starts=self.added)
+        for who, delivered in (("", self.delivered), ("the reader of the journal: ", self.sat)):
+            broken = broken_promises(
+                delivered, truth=truth, watch_starts=self.joins, target_starts=self.added
+            )
             found += [who + each for each in broken if not self.is_excused(each)]
         found += [
             f"the other fleet: {each}" for each in broken_promises(self.other) if not self.is_excused(each)
@@ -418,7 +420,7 @@ class Stage:
         return found
 
     def is_excused(self, broken: str) -> bool:
-        """Return True for what each life tells by itself, and for what faults bring about that hide the hosts of a step.
+        """Return True for what each life says by itself, and for what faults bring about that hide the hosts of a step.
 
         Each life says that it is in sync, and that it cannot store; two that store nothing say so in batches of the same number,
         which are not stored either. A step whose hosts could not be listed ends without them;
@@ -437,7 +439,7 @@ class Stage:
         """Return the batches that say that nothing can be stored."""
         return [
             batch
-            for batch in self.told
+            for batch in self.delivered
             if any(isinstance(e, bkjob.Trouble) and e.error == "JournalUnavailable" for e in batch.events)
         ]
 
@@ -452,7 +454,7 @@ class Stage:
 
 
 def is_local(batch: bkjob.Batch) -> bool:
-    """Return True for what is told of the store to the readers of one process only."""
+    """Return True for what is reported of the store to the readers of one process only."""
     return any(
         isinstance(event, bkjob.Trouble | bkjob.Recovered) and event.ref is None for event in batch.events
     )

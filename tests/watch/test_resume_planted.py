@@ -31,7 +31,7 @@ Patch = pytest.MonkeyPatch
 
 
 def tell_the_present_again(patch: Patch) -> None:
-    """Restore nothing: every host is told as at first sight."""
+    """Restore nothing: every host is reported as at first sight."""
     patch.setattr(RestoredFleet, "job_of", lambda *_: None)
 
 
@@ -81,7 +81,7 @@ def forget_trouble(patch: Patch) -> None:
 
 
 def hide_what_others_saw(patch: Patch) -> None:
-    """Tell no difference to the record where another watch follows the job."""
+    """Report no difference to the record where another watch follows the job."""
     patch.setattr(target_delivery, "changes_since", lambda *_, **_names: ())
 
 

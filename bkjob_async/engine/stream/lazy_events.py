@@ -45,7 +45,7 @@ class LazyHostEvents:
         "_columns",
         "_events",
         "_make",
-        "_told",
+        "_make_columns",
         "_with_names",
         "events_before",
         "ref",
@@ -72,8 +72,8 @@ class LazyHostEvents:
         self._changes = changes
         self._with_names = with_names
         self._make = make
-        self._columns = columns
-        self._told: HostEventColumns | None = None
+        self._make_columns = columns
+        self._columns: HostEventColumns | None = None
         self._events = _NONE_MADE
 
     def __len__(self) -> int:
@@ -123,7 +123,7 @@ class LazyHostEvents:
         else:
             self._events = [*made]
         if end == self.size:
-            self._changes, self._make, self._columns, self._told = NO_CHANGES, no_events, None, None
+            self._changes, self._make, self._make_columns, self._columns = NO_CHANGES, no_events, None, None
             self._with_names = with_all_names
         return self._events
 
@@ -148,30 +148,34 @@ class LazyHostEvents:
 
     def _all_changes(self) -> StatusChanges:
         """Return all changes that the events are made from."""
-        told = self._told
-        if told is None:
+        columns = self._columns
+        if columns is None:
             return self._changes
-        return StatusChanges(range(self.size), told.befores, told.afters, [None] * self.size)
+        return StatusChanges(range(self.size), columns.befores, columns.afters, [None] * self.size)
 
     def _make_some(self, changes: StatusChanges, indexes: Iterable[int]) -> Iterable[HostChanged]:
         """Return the events of some changes, from the columns where they were asked for."""
-        told = self._told
-        return self._make(changes, indexes) if told is None else make_events(self.ref, told, changes, indexes)
+        columns = self._columns
+        return (
+            self._make(changes, indexes)
+            if columns is None
+            else make_events(self.ref, columns, changes, indexes)
+        )
 
     def columns(self) -> HostEventColumns:
         """Return what the events say as columns, without making them where that is possible.
 
         From then on they are made from the columns, so that the response can be freed.
         """
-        if self._told is not None:
-            return self._told
+        if self._columns is not None:
+            return self._columns
         if self._with_names is not with_all_names:
             self.release_response()
-        if self._columns is None:
+        if self._make_columns is None:
             return columns_of(self.materialize())
-        told = self._told = self._columns(self._changes)
-        self._changes, self._make, self._columns = NO_CHANGES, no_events, None
-        return told
+        columns = self._columns = self._make_columns(self._changes)
+        self._changes, self._make, self._make_columns = NO_CHANGES, no_events, None
+        return columns
 
     def split_last(self) -> tuple[Sequence[LazyHostEvents | HostChanged], HostChanged]:
         """Return all events but the last, and the last, the only one to be made if none was made before."""

@@ -28,31 +28,31 @@ from bkjob_async.model.status import Phase
 from bkjob_async.simulator.world.plans import JobPlan
 from bkjob_async.simulator.world.world import World
 from tests.cli.report.reports import figures
+from tests.journal.recording import Recorder
 from tests.journal.stores import opened, sqlite_url
-from tests.journal.told import Teller
 from tests.watch.test_event_cursors import a_few, all_of, in_virtual_time, operate, operations, plans
 
 HOSTS = 60
 
 
 @pytest.fixture(scope="module")
-def told() -> list[Timed]:
+def timed() -> list[Timed]:
     """Give a run of three jobs."""
     return run_of(HOSTS)
 
 
 @pytest.fixture
-def lines(told: list[Timed], tmp_path: Path) -> Path:
+def lines(timed: list[Timed], tmp_path: Path) -> Path:
     """Give the run as lines of JSON."""
-    write_lines(told, tmp_path / "run.jsonl")
+    write_lines(timed, tmp_path / "run.jsonl")
     return tmp_path / "run.jsonl"
 
 
 @pytest.fixture
-def journal(told: list[Timed], tmp_path: Path) -> str:
+def journal(timed: list[Timed], tmp_path: Path) -> str:
     """Give the run as a journal."""
     url = f"sqlite:///{tmp_path / 'fleet.db'}"
-    asyncio.run(write_journal(told, url, "night"))
+    asyncio.run(write_journal(timed, url, "night"))
     return url
 
 
@@ -96,10 +96,10 @@ def test_hosts_of_all_kinds_have_the_same_names_in_both(tmp_path: Path) -> None:
         )
         for code, key in zip((104, 1, 104, 9, 104, 16, 104), keys, strict=True)
     ]
-    told: list[Timed] = [(0.0, 0, [*events]), (9.0, 0, [*events[:1]]), (10.0, 0, [*events[4:6]])]
+    timed: list[Timed] = [(0.0, 0, [*events]), (9.0, 0, [*events[:1]]), (10.0, 0, [*events[4:6]])]
     url, file = f"sqlite:///{tmp_path / 'fleet.db'}", tmp_path / "run.jsonl"
-    write_lines(told, file)
-    asyncio.run(write_journal(told, url, "night"))
+    write_lines(timed, file)
+    asyncio.run(write_journal(timed, url, "night"))
     found = plain(url, "--name", "night")
 
     assert found == plain(str(file))
@@ -143,14 +143,14 @@ async def hosts_in(journal: bkjob.Journal, step: str) -> Sequence[bkjob.HostSnap
 
 
 async def test_a_journal_that_forgot_its_past_begins_with_its_present(tmp_path: Path) -> None:
-    """What was told before is there as it was then."""
+    """What was reported before is there as it was then."""
     url = sqlite_url(tmp_path)
     async with opened(url) as place:
-        teller = Teller(place.open(Keep(age=timedelta(days=1))))
-        await teller.open()
-        await teller.tell(10, age=2 * 86400.0)
-        await teller.write_checkpoint()
-        await teller.tell(10)
+        recorder = Recorder(place.open(Keep(age=timedelta(days=1))))
+        await recorder.open()
+        await recorder.record(10, age=2 * 86400.0)
+        await recorder.write_checkpoint()
+        await recorder.record(10)
         run = RunModel()
         await read_journal(run, url, "night")
 

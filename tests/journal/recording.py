@@ -1,4 +1,4 @@
-"""A small fleet whose watch told some batches, as records of a journal."""
+"""A small fleet whose watch published some batches, as records of a journal."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HOSTS = 30
 
 
 @define
-class Teller:
-    """Writes what a watch of one job would tell: each round moves one more host to its end."""
+class Recorder:
+    """Writes what a watch of one job would publish: each round moves one more host to its end."""
 
     store: Store
     name: str = "night"
@@ -30,14 +30,14 @@ class Teller:
     head: int = 0
     rounds: int = 0
     state: JobState = field(factory=lambda: JobState(JOB, is_target=True))
-    told: list[Batch] = field(factory=list)
+    recorded: list[Batch] = field(factory=list)
 
     async def open(self) -> None:
         """Begin the next term."""
         opened = await self.store.open(self.name, Holder("here", 1), take_over=True)
         self.term, self.head = opened.term, opened.head
 
-    async def tell(self, rounds: int, *, age: float = 0.0) -> None:
+    async def record(self, rounds: int, *, age: float = 0.0) -> None:
         """Poll so many times, and store each batch."""
         for _ in range(rounds):
             self.rounds += 1
@@ -61,7 +61,7 @@ class Teller:
             record = StoredRecord(stamp.sequence, time.time() - age, data)
             await self.store.append(self.name, term=self.term, head=self.head, records=[record], targets=1)
             self.head = stamp.sequence
-            self.told.append(batch)
+            self.recorded.append(batch)
 
     async def write_checkpoint(self) -> None:
         """Store the state up to now."""
