@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
+from yarl import URL
+
 from bkjob_async.dialects.decode import decode_callback
 from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.operations.responses import Callback
@@ -42,6 +44,16 @@ REQUEST_TIMEOUT, CONTENT_TOO_LARGE = 408, 413
 logger = logging.getLogger("bkjob_async")
 
 
+def check_base(base: str) -> str:
+    """Return *base*; raise `UsageError` unless a path can be added to it that the platform reaches."""
+    url = URL(base)
+    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
+        raise UsageError(
+            "the base of callbacks must be absolute: http:// or https://, with a host and without a query"
+        )
+    return base
+
+
 class CallbackReceiver:
     """An ASGI application that receives callbacks at a path ending in a secret *token*.
 
@@ -64,14 +76,14 @@ class CallbackReceiver:
         """Accept callbacks for *token*; a random one is made by default.
 
         *base* is the URL at which the platform reaches this application, without the token.
-        Raises `UsageError` for a token that is too short or not fit for a path.
+        Raises `UsageError` for a token that is too short or not fit for a path, and for a base that is no such URL.
         """
         self._token = secrets.token_urlsafe(32) if token is None else token
         if TOKEN.fullmatch(self._token) is None:
             raise UsageError(
                 f"a token has at least {MIN_TOKEN_LENGTH} of the characters A-Z, a-z, 0-9 and -._~"
             )
-        self.base = base
+        self.base = None if base is None else check_base(base)
         self.largest_body = largest_body
         self._on_callback = on_callback
         self._watches: WeakKeyDictionary[Watch, NudgeLimiter] = WeakKeyDictionary()
@@ -85,7 +97,7 @@ class CallbackReceiver:
             raise UsageError(
                 "a callback receiver needs the URL at which the platform reaches it: CallbackReceiver(base=...)"
             )
-        return f"{base.rstrip('/')}/{self._token}"
+        return f"{check_base(base).rstrip('/')}/{self._token}"
 
     def attach(self, watch: Watch) -> None:
         """Nudge *watch* for each callback that names one of its jobs."""

@@ -156,8 +156,13 @@ class AiohttpTransport:
     def _open_session(self, url: URL) -> aiohttp.ClientSession:
         """Return the session, opened if need be, for *url* first; raise `TransportFailed` once closed."""
         if self._closed or (self._session is not None and self._session.closed):
-            closed = "lent aiohttp session" if self._is_lent and not self._closed else "transport"
-            raise TransportFailed(ErrorDetails(message=f"the {closed} is closed", sent=False))
+            is_owners = self._is_lent and not self._closed
+            closed = (
+                "lent aiohttp session is closed: keep it open as long as the client"
+                if is_owners
+                else "transport is closed"
+            )
+            raise TransportFailed(ErrorDetails(message=f"the {closed}", sent=False))
         if self._session is not None:
             return self._session
         options = self._options

@@ -348,3 +348,14 @@ async def test_a_callback_for_a_cancelled_iterator_goes_to_the_next() -> None:
 
     assert (await asyncio.wait_for(second, 5.0)).job_instance_id == 7
     assert first.cancelled()
+
+
+@pytest.mark.parametrize(
+    "base", ["me.example.com/bk", "/bk", "ftp://me.example.com", "https://me.example.com/bk?x=1", "https://"]
+)
+def test_a_base_that_the_platform_cannot_reach_is_refused(base: str) -> None:
+    """When it is given: the platform does not say whom it could not call back."""
+    with pytest.raises(bkjob.UsageError, match="the base of callbacks must be absolute"):
+        bkjob.CallbackReceiver(base=base)
+    with pytest.raises(bkjob.UsageError, match="the base of callbacks must be absolute"):
+        bkjob.CallbackReceiver().url(base)
