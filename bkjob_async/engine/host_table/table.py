@@ -4,7 +4,7 @@ An example. A step has the hosts 11, 12 and 13, all running (7). A response list
 
     apply     groups 7: [11, 13], 9: [12], in batch 5
     names     11, 13, 12 are not in the table's order: a dictionary made for this response gives the places 0, 2, 1
-    codes     7, 7, 9 become the bytes 2, 2, 3; the columns compare them with the statuses at these places
+    codes     7, 7, 9 become the bytes 6, 6, 7; the columns compare them with the statuses at these places
     returned  one change: place 1, before 7, after 9, the row of host 12
     thrown    the dictionary, and all rows of hosts that did not change
     away

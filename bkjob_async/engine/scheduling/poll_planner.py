@@ -1,11 +1,13 @@
 """When each job is polled next: one set of intervals, one cost of a request, one table of durations for all jobs.
 
-A worked example: 1000 jobs named "deploy" run, earlier ones took about 60 s, and 50 requests per second are allowed.
+A worked example: 1000 jobs named "deploy" run, begun one after the other in the last minute; 20 earlier ones took
+about 60 s, and 50 requests per second are allowed.
 
-1. Polls of all jobs compete for requests, so `RequestCost` sets the cost of one, in seconds of detection lag.
+1. Polls of all jobs compete for requests, so `RequestCost` sets the cost of one, in seconds of detection lag: 2.5.
 2. A job was just seen running. `DurationTable` knows its name and returns an `EndPrediction`.
-3. At an age of 10 s hardly any run has ended: the prediction's lag reaches the cost late, so the next poll is far off.
-4. At 55 s runs end often. The lag grows fast, and the wait shrinks to the platform's own interval (`PollIntervals`).
+3. At an age of 10 s hardly any run has ended: the prediction's lag reaches the cost late, so the next poll is 50 s off.
+4. At 55 s runs end often: the lag grows fast, and the wait is 8 s. With requests for all it would be 2 s, the platform's own
+   interval (`PollIntervals`).
 5. The wait is spread a little by the job's id, so that jobs that started together are not polled together.
 6. Polls that come late show that more was planned than fits: the cost rises, and all waits grow.
 7. The job ends. Its duration is added to the table, and the next run of this name is predicted better.

@@ -1,10 +1,10 @@
 """The columns of a large host table, packed one after the other into one string of bytes.
 
-An example. A step has four hosts with the ids 11, 12, 13, 14, all running (small code 7 here):
+An example, with fewer hosts than such a table has. A step has the hosts 11, 12, 13 and 14, all running (small code 7 here):
 
     cells     | 11 12 13 14 | 1 1 1 1 | 7 7 7 7 | 0 0 0 0 |    names, batch numbers, statuses, statuses before
     response  9: [13]   7: [11, 12, 14]                        poll 2, in groups by status
-    asked     where are 13, 11, 12, 14?                        11, 12, 14 are in the table's order: one comparison
+    ids       13, 11, 12, 14                                   11, 12, 14 are in the table's order: one comparison
     returned  ListedOrder: place 2 first, then 0, 1, 3         no place of the other hosts is written down
     compared  9 7 7 7 with the statuses in this order          one XOR of two numbers of four bytes
     returned  position 0, place 2, before 7, after 9           only the changed host is looked at by itself
