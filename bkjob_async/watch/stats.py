@@ -1,17 +1,12 @@
-"""Numbers of a watch, explanations of single targets, and host counts of all targets."""
+"""The figures of a watch, and explanations of single targets."""
 
 from __future__ import annotations
-
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.refs import Ref
 from bkjob_async.model.request_limit import RequestLimit
-from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
-from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import counted
 
 
@@ -107,60 +102,3 @@ def explanation_of(
         running_for=running_for,
         ends_in=ends_in,
     )
-
-
-class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
-    """The last snapshots of some targets; each is created when it is looked up."""
-
-    def __init__(
-        self, refs: Sequence[Ref], snapshot: Callable[[Ref], JobSnapshot | StepSnapshot | None]
-    ) -> None:
-        """Hold *refs*; *snapshot* returns that of one."""
-        self._refs = dict.fromkeys(refs)
-        self._snapshot = snapshot
-
-    def __getitem__(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
-        self._refs[ref]
-        return self._snapshot(ref)
-
-    def __iter__(self) -> Iterator[Ref]:
-        return iter(self._refs)
-
-    def __len__(self) -> int:
-        return len(self._refs)
-
-
-class PhaseTotals:
-    """The host counts of all jobs by phase: every job is counted once, and again only after it has changed.
-
-    Nothing is stored before the first call of `current`.
-    """
-
-    __slots__ = ("_by_job", "_changed", "_total")
-
-    def __init__(self) -> None:
-        self._by_job: dict[JobRef, Mapping[Phase, int]] | None = None
-        self._changed: set[JobRef] = set()
-        self._total: Counter[Phase] = Counter()
-
-    def mark_changed(self, job: JobRef) -> None:
-        """Count *job* again next time."""
-        if self._by_job is not None:
-            self._changed.add(job)
-
-    def current(
-        self, jobs: Iterable[JobRef], count: Callable[[JobRef], Mapping[Phase, int]]
-    ) -> dict[Phase, int]:
-        """Return the counts of all *jobs*, calling *count* for each that has changed."""
-        by_job = self._by_job
-        if by_job is None:
-            by_job = self._by_job = {}
-            self._changed.update(jobs)
-        for job in self._changed:
-            counts = count(job)
-            self._total.subtract(by_job.pop(job, {}))
-            self._total.update(counts)
-            if counts:
-                by_job[job] = counts
-        self._changed = set()
-        return {phase: number for phase, number in self._total.items() if number}

@@ -21,13 +21,12 @@ from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.polling_load import PollingLoad
 from bkjob_async.watch.polling.target_registry import PollTarget
-from bkjob_async.watch.stats import LastSeen
 from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
 from bkjob_async.watch.subscription.target_release import TargetRelease
-from bkjob_async.watch.subscription.target_states import TargetStates
+from bkjob_async.watch.subscription.target_states import LastSeen, TargetStates
 from bkjob_async.watch.subscription.targets import Targets
 from bkjob_async.watch.subscription.watch_reports import WatchReports
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.stream.event_list import EventOrLazy
@@ -13,7 +14,6 @@ from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
-from bkjob_async.watch.stats import PhaseTotals
 from bkjob_async.watch.stream.readers import MissedJob
 from bkjob_async.watch.subscription.targets import Targets
 
@@ -21,7 +21,8 @@ from bkjob_async.watch.subscription.targets import Targets
 class TargetStates:
     """Snapshots, results and counts of the targets of one watch, and what readers are given that fell behind.
 
-    `totals` is notified of jobs that have changed, and counts their hosts again when it is asked. After the end of the watch they stay as they were then, whatever other watches see.
+    `totals` is notified of jobs that have changed, and counts their hosts again when it is read. After the end of the watch
+    they stay as they were then, whatever other watches see.
     """
 
     def __init__(
@@ -99,3 +100,60 @@ class TargetStates:
         """Return the host counts of the targets that belong to *job*."""
         state = self.state(job)
         return {} if state is None else self._delivery.counts(state, self._targets.of(job))
+
+
+class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
+    """The last snapshots of some targets; each is created when it is looked up."""
+
+    def __init__(
+        self, refs: Sequence[Ref], snapshot: Callable[[Ref], JobSnapshot | StepSnapshot | None]
+    ) -> None:
+        """Hold *refs*; *snapshot* returns that of one."""
+        self._refs = dict.fromkeys(refs)
+        self._snapshot = snapshot
+
+    def __getitem__(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        self._refs[ref]
+        return self._snapshot(ref)
+
+    def __iter__(self) -> Iterator[Ref]:
+        return iter(self._refs)
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+
+class PhaseTotals:
+    """The host counts of all jobs by phase: every job is counted once, and again only after it has changed.
+
+    Nothing is stored before the first call of `current`.
+    """
+
+    __slots__ = ("_by_job", "_changed", "_total")
+
+    def __init__(self) -> None:
+        self._by_job: dict[JobRef, Mapping[Phase, int]] | None = None
+        self._changed: set[JobRef] = set()
+        self._total: Counter[Phase] = Counter()
+
+    def mark_changed(self, job: JobRef) -> None:
+        """Count *job* again next time."""
+        if self._by_job is not None:
+            self._changed.add(job)
+
+    def current(
+        self, jobs: Iterable[JobRef], count: Callable[[JobRef], Mapping[Phase, int]]
+    ) -> dict[Phase, int]:
+        """Return the counts of all *jobs*, calling *count* for each that has changed."""
+        by_job = self._by_job
+        if by_job is None:
+            by_job = self._by_job = {}
+            self._changed.update(jobs)
+        for job in self._changed:
+            counts = count(job)
+            self._total.subtract(by_job.pop(job, {}))
+            self._total.update(counts)
+            if counts:
+                by_job[job] = counts
+        self._changed = set()
+        return {phase: number for phase, number in self._total.items() if number}
