@@ -66,7 +66,7 @@ class Interruptions:
         return self.code
 
     def end(self) -> None:
-        """Give the signals back; after an interruption the process ends, and is left in peace."""
+        """Restore the handlers of signals; after an interruption the process ends, and ignores further ones."""
         for number, before in self._before.items():
             signal.signal(number, before if self.code is None else signal.SIG_IGN)
 
@@ -78,4 +78,4 @@ class Interruptions:
         self.code, self._at = SIGNALS[signal.Signals(number)], monotonic()
         if self._task is not None and self._loop is not None and not self._task.done():
             self._task.cancel()
-            self._loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+            self._loop.call_soon_threadsafe(lambda: None)  # the loop returns from waiting

@@ -20,7 +20,7 @@ NO = {"", "0", "false", "no"}
 
 
 def is_plain(environ: Mapping[str, str]) -> bool:
-    """Return True where nothing may be redrawn and nobody can be asked, whatever is a terminal: `TERM=dumb`, `CI`."""
+    """Return True where a terminal must not be redrawn and no question asked: `TERM=dumb`, `CI`."""
     return environ.get("TERM") == "dumb" or environ.get("CI", "").lower() not in NO
 
 

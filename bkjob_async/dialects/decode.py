@@ -101,7 +101,7 @@ def wrap_data(response: HttpResponse) -> HttpResponse:
 
 
 def decode_callback(body: bytes | str, content_type: str = "application/json") -> Callback:
-    """Return what the platform called back with; raise `InvalidResponse` for what means nothing.
+    """Return what the platform called back with; raise `InvalidResponse` for what is no callback.
 
     The second attempt of a callback carries the same JSON as a form, so *content_type* is a hint only.
     """

@@ -231,7 +231,7 @@ class Fleet:
         )
 
     async def stop(self) -> None:
-        """Let all runners end; each hears of it within about two seconds, and what it reported is stored.
+        """End all runners; each learns of it within about two seconds, and stores what it has reported.
 
         Targets and journals stay. `create` with the same values lets runners begin again.
         """

@@ -12,7 +12,7 @@ from bkjob_async.model.refs import Ref, StepRef
 # Upper bounds of all histograms but the last, which has none, in seconds.
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 LAG_BOUNDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
-# What stands for the names of operations that are not ours, and of journals beyond the first: there is no end of them.
+# The label in place of names of unknown operations, and of journals beyond the first few: their number has no limit.
 OTHER = "other"
 MOST_JOURNALS = 64
 

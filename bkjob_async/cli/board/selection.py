@@ -11,7 +11,7 @@ from attrs import define
 class Selection:
     """A selected key of a list, and the first line of it that is shown.
 
-    Before the user moves nothing stays selected: the list shows its top, and its first line stands for a selection.
+    Until the user moves, no key is selected: the list shows its top, and a command is about its first line.
     """
 
     key: Hashable | None = None

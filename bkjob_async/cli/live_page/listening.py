@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-# The watch needs files of its own: strangers who connect and ask nothing do not take them all.
+# The watch needs files of its own: connections that send no request must not use them all.
 MAX_CONNECTIONS = 128
 IDLE_SECONDS = 15.0
-# What strangers send that is no request is nothing to write on the terminal, where a board may be drawn.
+# Errors about what is no request are not written to the terminal, where a board may be drawn.
 logger = logging.getLogger("bkjob_async.live_page")
 
 

@@ -40,7 +40,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @define(eq=False)
 class LiveServer:
-    """Serves a *state* to those whom *access* knows; `changed` wakes them up."""
+    """Serves a *state* to readers that *access* allows; `changed` has it sent to them."""
 
     state: PageState
     access: Access

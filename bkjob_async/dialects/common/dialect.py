@@ -195,7 +195,7 @@ class Dialect:
         return envelope
 
     def _check_raw(self, operation: Operation[Any], data: object) -> None:
-        """Compare the response to a query with its parameters; that to a command may well name something new."""
+        """Compare the response to a query with its parameters; the response to a command may name a new job."""
         if operation.repeatable:
             check_raw(self._parameters_of(operation, self.call_for(operation)), data)
 

@@ -46,7 +46,7 @@ def changed_statuses(
     The counts must add up to the hosts of the *table*, and no final status may shrink. Hosts pass through `RUNNING`:
     when anything changed, other hosts than before may be running, even where their number is the same. So `RUNNING` is
     returned with a growth of 0 then. *last_counts* are counts that the table agrees with; they spare counting it.
-    Counts of a status that no byte of the table stands for are not used, either.
+    Counts of a status that the table cannot encode are not used, either.
     """
     if not table.is_countable or sum(counts.values()) != len(table):
         return None

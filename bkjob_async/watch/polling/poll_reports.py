@@ -156,7 +156,7 @@ def active_times(target: JobState, view: PollView) -> ActiveTimes | None:
 
 
 def lag_bounds(target: JobState, before: ActiveTimes, now: float) -> LagBounds:
-    """Return the targets of a job whose end the poll at *now* was the first to show, with bounds of how long ago it was.
+    """Return the targets of a job that were first seen finished at *now*, each with the bounds of how late that was.
 
     *before* is what `active_times` returned before the poll. A target that was over when it was first seen has no bound.
     """

@@ -106,4 +106,4 @@ class Targets:
         if self._unread:
             self._unread.discard(ref)
             if not self._unread:
-                self._unread = set()  # the old one would not shrink
+                self._unread = set()  # the memory of the old one is freed

@@ -1,4 +1,4 @@
-"""What stands for each phase besides its colour: a sign, and what its part of a bar is drawn with."""
+"""The sign of each phase, and the character of its part of a bar: both can be read without colours."""
 
 from __future__ import annotations
 
