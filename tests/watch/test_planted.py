@@ -38,7 +38,7 @@ from bkjob_async.watch.stream.readers import Backlog, Position, Reader
 from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.subscription import Subscription
-from bkjob_async.watch.subscription.targets import Targets
+from bkjob_async.watch.subscription.targets import TargetSet
 from tests.watch import history_kinds as kinds
 from tests.watch.histories import History, histories
 from tests.watch.history_kinds import retried, rolled, skipped, slowly_read
@@ -297,13 +297,13 @@ def recover_from_nothing(patch: Patch) -> None:
 
 def settle_for_good(patch: Patch) -> None:
     """Take a target that was over for over, though it runs again."""
-    settle = Targets.settle
+    settle = TargetSet.settle
 
-    def once(self: Targets, ref: Any, *, over: bool) -> None:
+    def once(self: TargetSet, ref: Any, *, over: bool) -> None:
         if over:
             settle(self, ref, over=True)
 
-    patch.setattr(Targets, "settle", once)
+    patch.setattr(TargetSet, "settle", once)
 
 
 def end_linger_by_the_clock(patch: Patch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bkjob_async import JobSnapshot, Phase, Ref, ScopeType, StepSnapshot, Watch
 from bkjob_async.cli.actions.earlier_runs import earlier_runs, time_left
-from bkjob_async.cli.actions.present_state import PresentState, read_present_state
+from bkjob_async.cli.actions.read_targets import ReadTargets, read_targets
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings
@@ -31,7 +31,7 @@ PLAUSIBLE = timedelta(days=30)
 async def status(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
     """Write a line for each target."""
     refs = targets_from(words, scope_of(settings))
-    async with client_of(settings) as client, read_present_state(client, refs, deadline) as state:
+    async with client_of(settings) as client, read_targets(client, refs, deadline) as state:
         if as_json:
             for ref in refs:
                 write_out(json_text(status_json(state, ref)))
@@ -43,7 +43,7 @@ async def status(settings: Settings, words: Sequence[str], *, as_json: bool, dea
 async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
     """Write some lines about each target."""
     refs = targets_from(words, scope_of(settings))
-    async with client_of(settings) as client, read_present_state(client, refs, deadline) as state:
+    async with client_of(settings) as client, read_targets(client, refs, deadline) as state:
         running = [seen for ref in refs if (seen := running_job(state, ref)) is not None]
         earlier = await earlier_runs(client, running, datetime.now(UTC))
         for ref in refs:
@@ -56,13 +56,13 @@ async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, de
         return code_of(state, refs, settings)
 
 
-def running_job(state: PresentState, ref: Ref) -> JobSnapshot | None:
+def running_job(state: ReadTargets, ref: Ref) -> JobSnapshot | None:
     """Return a job that is not over."""
     seen = state.watch.snapshot(ref)
     return seen if isinstance(seen, JobSnapshot) and not seen.is_finished else None
 
 
-def expected_end(state: PresentState, ref: Ref, earlier: DurationTable) -> tuple[float, float] | None:
+def expected_end(state: ReadTargets, ref: Ref, earlier: DurationTable) -> tuple[float, float] | None:
     """Return in how many seconds half and 90 % of such runs are over: as the client learned, else by *earlier* runs."""
     job = running_job(state, ref)
     if job is None:
@@ -70,7 +70,7 @@ def expected_end(state: PresentState, ref: Ref, earlier: DurationTable) -> tuple
     return state.watch.explain(ref).ends_in or time_left(earlier, job, elapsed(state.watch, job) or 0.0)
 
 
-def code_of(state: PresentState, refs: Sequence[Ref], settings: Settings) -> ExitCode:
+def code_of(state: ReadTargets, refs: Sequence[Ref], settings: Settings) -> ExitCode:
     """Return 0 when all could be read, and in time; say what was not."""
     unread = [*state.outcome.lost, *state.unread()]
     if unread:
@@ -87,7 +87,7 @@ def code_of(state: PresentState, refs: Sequence[Ref], settings: Settings) -> Exi
     return ExitCode.DEADLINE_PASSED
 
 
-def status_row(state: PresentState, ref: Ref) -> tuple[str, ...]:
+def status_row(state: ReadTargets, ref: Ref) -> tuple[str, ...]:
     """Return the row of one target."""
     seen = state.watch.snapshot(ref)
     if seen is None:
@@ -128,7 +128,7 @@ def elapsed(watch: Watch, seen: JobSnapshot | StepSnapshot, now: datetime | None
     return watch.explain(seen.ref).running_for
 
 
-def status_json(state: PresentState, ref: Ref) -> dict[str, Any]:
+def status_json(state: ReadTargets, ref: Ref) -> dict[str, Any]:
     """Return one target as JSON values."""
     seen = state.watch.snapshot(ref)
     if seen is None:
@@ -163,7 +163,7 @@ def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
 
 
 def explanation_lines(
-    state: PresentState, ref: Ref, settings: Settings, ends_in: tuple[float, float] | None
+    state: ReadTargets, ref: Ref, settings: Settings, ends_in: tuple[float, float] | None
 ) -> Iterator[str]:
     """Yield what a target does, why it fails, what it waits for, and the next command."""
     yield "  ".join(cell for cell in status_row(state, ref) if cell)
@@ -191,7 +191,7 @@ def seen_lately(watch: Watch, ref: Ref, ends_in: tuple[float, float] | None) -> 
     return f"{watch.explain(ref).because}; expected to end in {half}, 90 % of such runs within {most}"
 
 
-def waiting_steps(state: PresentState, ref: Ref) -> list[tuple[Ref, str]]:
+def waiting_steps(state: ReadTargets, ref: Ref) -> list[tuple[Ref, str]]:
     """Return the steps of a target that wait for a person, with what lets them go on."""
     seen = state.watch.snapshot(ref)
     steps = seen.steps if isinstance(seen, JobSnapshot) else () if seen is None else (seen,)
@@ -206,7 +206,7 @@ def failures_of(watch: Watch, ref: Ref) -> list[str]:
     return [str(group) for group in results_in([result]).largest] if result is not None else []
 
 
-def explanation_json(state: PresentState, ref: Ref, ends_in: tuple[float, float] | None) -> dict[str, Any]:
+def explanation_json(state: ReadTargets, ref: Ref, ends_in: tuple[float, float] | None) -> dict[str, Any]:
     """Return why a target stands as it does, as JSON values."""
     if state.watch.snapshot(ref) is None:
         return {}

@@ -53,7 +53,7 @@ async def wait(
     """Wait until the targets have ended or fulfil a condition; write one line."""
     condition = parse_condition(until)
     refs = targets_from(words, scope_of(settings))
-    waiting = Waiting(refs, condition)
+    waiting = WaitProgress(refs, condition)
     async with (
         client_of(settings, interval=interval) as client,
         client.watch(refs, deadline=deadline) as watch,
@@ -74,7 +74,7 @@ async def wait(
 
 
 @define
-class Waiting:
+class WaitProgress:
     """How far each target is from what is waited for."""
 
     refs: Sequence[Ref]

@@ -33,7 +33,7 @@ NO_COUNTS: Mapping[Phase, int] = {}
 
 
 @define(eq=False)
-class StepState:
+class BoardStep:
     """A step of a row: its name and phase as reported last."""
 
     name: str = ""
@@ -53,7 +53,7 @@ class TargetRow:
     phase: Phase | None = None
     is_over: bool = False
     counts: Mapping[Phase, int] = NO_COUNTS
-    steps: dict[StepRef, StepState] = field(factory=dict)
+    steps: dict[StepRef, BoardStep] = field(factory=dict)
     current: StepRef | None = None
     is_lost: bool = False
     trouble: str = ""
@@ -168,7 +168,7 @@ def apply_step(row: TargetRow, event: StepChanged) -> bool:
     """Apply the change of a step to the row of its job."""
     if isinstance(row.ref, StepRef):
         return False
-    step = row.steps.setdefault(event.ref, StepState())
+    step = row.steps.setdefault(event.ref, BoardStep())
     step.name, step.phase = event.name or step.name, event.after.phase
     if step.phase is not Phase.PENDING:
         row.current = event.ref

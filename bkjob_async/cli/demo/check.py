@@ -51,7 +51,7 @@ class Seen:
 
 
 @frozen(kw_only=True)
-class Figures:
+class DemoFigures:
     """The counts of a whole demo, comparable with `==`."""
 
     jobs: Mapping[Phase, int]
@@ -60,12 +60,12 @@ class Figures:
     hosts: Mapping[Phase, int]
 
 
-def figures_seen(seen: Seen) -> Figures:
+def figures_seen(seen: Seen) -> DemoFigures:
     """Count what a watch of whole jobs reported."""
     hosts: Counter[Phase] = Counter()
     for result in seen.results.values():
         hosts.update(result.hosts)
-    return Figures(
+    return DemoFigures(
         jobs=Counter(result.status.phase for result in seen.results.values()),
         steps=sum(isinstance(ref, StepRef) for ref in seen.runs),
         executions=len({(ref, count) for ref, count, _ in seen.hosts}),
@@ -73,12 +73,12 @@ def figures_seen(seen: Seen) -> Figures:
     )
 
 
-def figures_true(history: History) -> Figures:
+def figures_true(history: History) -> DemoFigures:
     """Count what the simulator did."""
     latest: dict[tuple[StepRef, str], tuple[int, int]] = {}
     for (ref, count, label), moves in history.hosts.items():
         latest[ref, label] = max(latest.get((ref, label), (-1, 0)), (count, moves[-1][1]))
-    return Figures(
+    return DemoFigures(
         jobs=Counter(RunStatus(moves[-1][1]).phase for moves in history.jobs.values()),
         steps=len(history.steps),
         executions=len({(ref, count) for ref, count, _ in history.hosts}),

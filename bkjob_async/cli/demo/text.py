@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bkjob_async import Phase
-from bkjob_async.cli.demo.check import Figures
+from bkjob_async.cli.demo.check import DemoFigures
 from bkjob_async.cli.lines import program_name
 
 MAX_DISAGREEMENTS = 10
@@ -19,7 +19,7 @@ def opening(jobs: int, hosts: int, url: str) -> str:
     )
 
 
-def table(watched: Figures, happened: Figures) -> str:
+def table(watched: DemoFigures, happened: DemoFigures) -> str:
     """Return the figures of the watch and of the simulator, side by side."""
     rows = [("", "watched", "happened")]
     rows += compared("jobs", watched.jobs, happened.jobs)

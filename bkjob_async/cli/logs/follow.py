@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from bkjob_async import BkJobError, HostChanged, HostKey, JobClient, JobRef, Lost, Ref, StepRef, Watch
-from bkjob_async.cli.actions.present_state import NothingSeen
+from bkjob_async.cli.actions.read_targets import NothingSeen
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings

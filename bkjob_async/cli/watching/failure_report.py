@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from bkjob_async import BkJobError, HostLog, JobClient, JobResult, Ref
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.watching.failures import FailureGroup, Failures, last_lines
+from bkjob_async.cli.watching.failures import Failures, HostsByCause, last_lines
 from bkjob_async.cli.watching.resuming import next_command
 
 LOG_LINES = 5
@@ -46,7 +46,7 @@ async def described(client: JobClient, failures: Failures) -> AsyncIterator[str]
         yield f"… and {failures.not_shown} more causes"
 
 
-async def log_of(client: JobClient, group: FailureGroup) -> list[str]:
+async def log_of(client: JobClient, group: HostsByCause) -> list[str]:
     """Return the last lines of the log of a group's first host; none where it cannot be read soon."""
     try:
         async with asyncio.timeout(LOG_SECONDS):

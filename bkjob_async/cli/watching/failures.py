@@ -31,7 +31,7 @@ class Cause:
 
 
 @define
-class FailureGroup:
+class HostsByCause:
     """The hosts that failed for one cause: how many, the first of them, and the step of the first."""
 
     cause: Cause
@@ -51,7 +51,7 @@ class FailureGroup:
 class Failures:
     """The failed hosts of any number of results; a step counts once."""
 
-    groups: dict[Cause, FailureGroup] = field(factory=dict)
+    groups: dict[Cause, HostsByCause] = field(factory=dict)
     _steps: set[StepRef] = field(factory=set)
 
     def add(self, result: JobResult) -> Iterator[None]:
@@ -72,14 +72,14 @@ class Failures:
         cause = Cause(host.status, host.tag or "", host.exit_code)
         group = self.groups.get(cause)
         if group is None:
-            group = self.groups[cause] = FailureGroup(cause, step)
+            group = self.groups[cause] = HostsByCause(cause, step)
         group.count += 1
         group.jobs[step.job] = None
         if len(group.hosts) < MAX_HOSTS:
             group.hosts.append(host.host)
 
     @property
-    def largest(self) -> Sequence[FailureGroup]:
+    def largest(self) -> Sequence[HostsByCause]:
         """The groups with most hosts, in that order."""
         return sorted(self.groups.values(), key=lambda group: -group.count)[:MAX_GROUPS]
 

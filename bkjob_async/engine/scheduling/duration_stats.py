@@ -61,7 +61,7 @@ class DurationStats:
     spread: float
 
 
-class Record:
+class DurationRecord:
     """Logarithms of durations, as count, mean and sum of squares about the mean; old ones lose their weight."""
 
     __slots__ = ("expectation", "mean", "outlier_side", "runs", "squares", "weight")
@@ -96,8 +96,8 @@ class DurationTable:
 
     def __init__(self, *, keys: int = KEYS) -> None:
         self._keys = keys
-        self._records: OrderedDict[Key, Record] = OrderedDict()
-        self._all = Record(*ALL_RUNS)
+        self._records: OrderedDict[Key, DurationRecord] = OrderedDict()
+        self._all = DurationRecord(*ALL_RUNS)
         self._within_variance = WITHIN_VARIANCE
         self._unknown_name: EndPrediction | None = None
 
@@ -111,7 +111,7 @@ class DurationTable:
         key = (scope, normalize_name(job), None if step is None else normalize_name(step))
         record = self._records.get(key)
         if record is None:
-            record = self._records[key] = Record()
+            record = self._records[key] = DurationRecord()
             if len(self._records) > self._keys:
                 self._records.popitem(last=False)
         else:
@@ -124,7 +124,7 @@ class DurationTable:
         self._unknown_name = None
         return True
 
-    def _limit_outlier(self, record: Record, value: float) -> float:
+    def _limit_outlier(self, record: DurationRecord, value: float) -> float:
         """Return *value*, moved towards the others if it is far from them; record the spread."""
         off, far = value - record.mean, OUTLIER_SPREADS * self._own(record).sigma
         near = max(-far, min(far, off))
@@ -162,10 +162,10 @@ class DurationTable:
             self._unknown_name = EndPrediction(law, law, DOUBT)
         return self._unknown_name
 
-    def _find(self, scope: Scope, job: str, step: str | None) -> Record | None:
+    def _find(self, scope: Scope, job: str, step: str | None) -> DurationRecord | None:
         return self._records.get((scope, normalize_name(job), None if step is None else normalize_name(step)))
 
-    def _own(self, record: Record) -> LogNormal:
+    def _own(self, record: DurationRecord) -> LogNormal:
         """Return the distribution of one name, moved towards that of all names while it has few runs."""
         within = self._within_variance[1] / self._within_variance[0]
         among = max(self._all.squares / self._all.weight, within)
@@ -257,10 +257,10 @@ def normalize_name(name: str) -> str:
     return STAMP.sub("#", name)
 
 
-def record_from(weight: object, mean: object, squares: object, runs: object) -> Record:
+def record_from(weight: object, mean: object, squares: object, runs: object) -> DurationRecord:
     """Read back one record; raise ValueError for impossible numbers."""
     whole = number(runs, low=0.0, high=1e15)
-    return Record(
+    return DurationRecord(
         number(weight, low=1e-6, high=1e6),
         number(mean, low=log(SHORTEST) - 1e-9, high=log(LONGEST)),
         number(squares, low=0.0, high=1e9),

@@ -13,7 +13,7 @@ from bkjob_async.model.text.printing import counted, printable, tally
 MOST_STEPS, MOST_HOSTS, LONGEST = 10, 20, 40
 
 
-class Step(Protocol):
+class StepWithHosts(Protocol):
     """A step, as it is shown."""
 
     @property
@@ -48,7 +48,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def page(
     title: str,
     counts: Mapping[Any, int],
-    steps: Sequence[Step] = (),
+    steps: Sequence[StepWithHosts] = (),
     failed: Iterable[tuple[object, Any]] = (),
     failed_count: int = 0,
 ) -> str:

@@ -18,7 +18,7 @@ from bkjob_async.simulator.world.records import Step
 MAX_HOSTS, MAX_OBJECTS = 500, 50
 
 
-class KnownHosts:
+class HostIndex:
     """The hosts of a step by their ids and addresses; others are simulated hosts."""
 
     def __init__(self, step: Step) -> None:
@@ -52,7 +52,7 @@ def one_log(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `get_job_instance_ip_log`: one host, named as in the request."""
     step = require_log(context.step(request))
     number, ip = request.integer("bk_host_id"), request.text("ip")
-    known_hosts = KnownHosts(step)
+    known_hosts = HostIndex(step)
     if number is not None:
         host = known_hosts.by_id(number)
         names: dict[str, Any] = {"bk_host_id": number, "bk_cloud_id": None, "ip": None}
@@ -73,7 +73,7 @@ def one_log(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
 def many_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `batch_get_job_instance_ip_log`: at most 500 hosts."""
     step = require_log(context.step(request))
-    given, known_hosts = dict(request.parameters), KnownHosts(step)
+    given, known_hosts = dict(request.parameters), HostIndex(step)
     hosts = [known_hosts.by_id(number) for number in optional_list(given, "host_id_list")]
     hosts += [known_hosts.by_entry(entry, "ip_list") for entry in optional_list(given, "ip_list")]
     if not hosts or len(hosts) > MAX_HOSTS:
@@ -108,7 +108,7 @@ def host_names(host: Host) -> dict[str, Any]:
 def v4_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `batch_get_job_instance_execute_object_log`: at most 50 objects, the first list counts."""
     step = require_log(context.step(request))
-    given, known_hosts = dict(request.parameters), KnownHosts(step)
+    given, known_hosts = dict(request.parameters), HostIndex(step)
     containers = {host.container_id: host for host in step.hosts if host.container_id is not None}
     hosts = [known_hosts.by_id(number) for number in optional_list(given, "host_id_list")]
     hosts = hosts or [known_hosts.by_entry(entry, "ip_list") for entry in optional_list(given, "ip_list")]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
-from bkjob_async.simulator.protocol.groups import Filter, SingleGroup, read_groups
+from bkjob_async.simulator.protocol.groups import Filter, RequestedGroup, read_groups
 from bkjob_async.simulator.protocol.rows import Fragment, rows_json, waiting_hosts
 from bkjob_async.simulator.protocol.times import duration_s, local_text
 from bkjob_async.simulator.world.codes import (
@@ -184,7 +184,7 @@ def step_groups(
     ]
 
 
-def group_or_count(group: SingleGroup, language: str, *, json_array: bool) -> dict[str, Any]:
+def group_or_count(group: RequestedGroup, language: str, *, json_array: bool) -> dict[str, Any]:
     """Return one group, with its hosts or without."""
     if json_array:
         return group_fields(group.status, group.size, group.rows, language)

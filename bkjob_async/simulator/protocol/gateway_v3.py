@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.protocol.groups import Filter, SingleGroup, read_groups, step_status_at_read
+from bkjob_async.simulator.protocol.groups import Filter, RequestedGroup, read_groups, step_status_at_read
 from bkjob_async.simulator.protocol.rows import (
     Fragment,
     encode,
@@ -129,7 +129,7 @@ def step_status(
     return {**fields, "step_result_group_list": groups} if groups else fields
 
 
-def group_fields(group: SingleGroup, language: str, *, files: bool) -> dict[str, Any]:
+def group_fields(group: RequestedGroup, language: str, *, files: bool) -> dict[str, Any]:
     """Return a group of one status and tag."""
     return {
         "result_type": group.status,
@@ -159,7 +159,7 @@ def unstarted_group(step: Step, query: Filter, language: str) -> dict[str, Any]:
         for host in shown
     )
     return group_fields(
-        SingleGroup(status=HOST_WAITING, tag=None, size=len(step.hosts), rows=msgspec.Raw(rows)),
+        RequestedGroup(status=HOST_WAITING, tag=None, size=len(step.hosts), rows=msgspec.Raw(rows)),
         language,
         files=False,
     )

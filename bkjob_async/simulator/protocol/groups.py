@@ -37,7 +37,7 @@ class Filter:
 
 
 @frozen(kw_only=True)
-class SingleGroup:
+class RequestedGroup:
     """One group as it was read: its number of hosts, and their JSON if it was requested."""
 
     status: int
@@ -55,7 +55,7 @@ class GroupSnapshot(NamedTuple):
 
 def read_groups(
     step: Step, query: Filter, kind: str, make: Fragment, *, now: float, group_read_seconds: float
-) -> list[SingleGroup]:
+) -> list[RequestedGroup]:
     """Read a step's groups as the platform does: first the counts, then each group's hosts.
 
     The groups are read *group_read_seconds* apart, the last one *now*: the first ones of a slow server are
@@ -166,12 +166,12 @@ class _Reader:
             self._shown = set(matching or [group for group, _ in ordered[:1]])
         return ordered
 
-    def read(self, group: Group, size: int, at: GroupSnapshot) -> SingleGroup:
+    def read(self, group: Group, size: int, at: GroupSnapshot) -> RequestedGroup:
         """Return one group with its hosts, cut to the requested number."""
         rows = at.groups.get(group, ())
         wanted = group in self._shown and (rows or not self._query.searches)
         body = self._body(group, rows, at.moved) if wanted else None
-        return SingleGroup(status=group[0], tag=group[1], size=size, rows=body)
+        return RequestedGroup(status=group[0], tag=group[1], size=size, rows=body)
 
     def _body(self, group: Group, rows: Rows, moved: Collection[int]) -> msgspec.Raw:
         most = self._query.most

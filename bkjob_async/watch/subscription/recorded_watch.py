@@ -19,14 +19,14 @@ from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_registry import Subscriber
 from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.subscription.target_states import TargetStates
-from bkjob_async.watch.subscription.targets import Targets
+from bkjob_async.watch.subscription.targets import TargetSet
 
 
 class EndingWatch(Subscriber, Protocol):
     """The watch itself."""
 
     is_open: bool
-    targets: Targets
+    targets: TargetSet
     states: TargetStates
     stream: EventStream
 

@@ -27,7 +27,7 @@ from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
 from bkjob_async.watch.subscription.target_release import TargetRelease
 from bkjob_async.watch.subscription.target_states import LastSeen, TargetStates
-from bkjob_async.watch.subscription.targets import Targets
+from bkjob_async.watch.subscription.targets import TargetSet
 from bkjob_async.watch.subscription.watch_reports import WatchReports
 
 
@@ -44,7 +44,7 @@ class Subscription:
         """Prepare; nothing is polled before `open`."""
         self.detail_level = detail_level
         self.expects_callbacks = False
-        self.targets = Targets()
+        self.targets = TargetSet()
         self._delivery = TargetDelivery()
         self.states = TargetStates(self.targets, self._delivery, poller.state)
         self.stream = EventStream(self.states, poller.cursors)

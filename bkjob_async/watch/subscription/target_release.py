@@ -12,13 +12,13 @@ from bkjob_async.watch.cooperative import CooperativeLoop
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_registry import Subscriber
 from bkjob_async.watch.subscription.target_states import TargetStates
-from bkjob_async.watch.subscription.targets import Targets
+from bkjob_async.watch.subscription.targets import TargetSet
 
 
 class Released(Subscriber, Protocol):
     """The watch whose targets are released."""
 
-    targets: Targets
+    targets: TargetSet
     states: TargetStates
 
 

@@ -15,7 +15,7 @@ from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.watch.stream.readers import MissedJob
-from bkjob_async.watch.subscription.targets import Targets
+from bkjob_async.watch.subscription.targets import TargetSet
 
 
 class TargetStates:
@@ -26,7 +26,7 @@ class TargetStates:
     """
 
     def __init__(
-        self, targets: Targets, delivery: TargetDelivery, polled: Callable[[JobRef], JobState | None]
+        self, targets: TargetSet, delivery: TargetDelivery, polled: Callable[[JobRef], JobState | None]
     ) -> None:
         """Show *targets*, of which the readers were served by *delivery*; *polled* returns the state of a job."""
         self._targets = targets

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bkjob_async.model.refs import JobRef, Ref, Scope
 
 
-class Targets:
+class TargetSet:
     """The targets of a watch.
 
     There may be hundreds of thousands, most of them the only one of their job. A single target is stored as itself and

@@ -6,7 +6,7 @@ import asyncio
 
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
-from bkjob_async.watch.subscription.targets import Targets
+from bkjob_async.watch.subscription.targets import TargetSet
 
 
 class WatchReports:
@@ -26,7 +26,7 @@ class WatchReports:
         if observe.listens(WatchOpened):
             observe(WatchOpened(client=observe.client, watch=self._number, targets=targets))
 
-    def closed(self, targets: Targets, *, events: int, polls: int, error: BaseException | None) -> None:
+    def closed(self, targets: TargetSet, *, events: int, polls: int, error: BaseException | None) -> None:
         """Report that the watch has ended, with an *error* or without."""
         observe = self._observe
         if observe.listens(WatchClosed):

@@ -89,7 +89,7 @@ def missing_parts() -> list[str]:
     return missing
 
 
-class RequestTemplate:
+class SharedHead:
     """What requests with the same headers to the same server have in common: everything but the target."""
 
     __slots__ = ("accept_compressed", "after_target", "authority", "headers", "sample", "scheme")
@@ -129,7 +129,7 @@ class FastHttpClient:
         """Send nothing yet; the server is that of the first request."""
         self._full_headers = full_headers
         # One for requests that accept compressed responses, one for those that do not.
-        self._templates: dict[bool, RequestTemplate] = {}
+        self._templates: dict[bool, SharedHead] = {}
         self._last_headers: Headers | None = None
         self._origin: URL | None = None
         self.pool = ConnectionPool(connector, budget)
@@ -164,7 +164,7 @@ class FastHttpClient:
                 pool.release(connection, reusable=reusable)
                 return response, connection.transport
 
-    def _template_for(self, request: HttpRequest) -> RequestTemplate | None:
+    def _template_for(self, request: HttpRequest) -> SharedHead | None:
         """Return the template of *request*, None where it needs the ordinary path.
 
         Headers that come twice in a row will come again, so their template is kept.
@@ -182,7 +182,7 @@ class FastHttpClient:
         sample = aiohttp.ClientRequest(
             "GET", request.url.origin(), headers=headers, loop=asyncio.get_running_loop()
         )
-        template = RequestTemplate(request, sample)
+        template = SharedHead(request, sample)
         if self._last_headers is request.headers:
             self._templates[request.accept_compressed] = template
         self._last_headers = request.headers

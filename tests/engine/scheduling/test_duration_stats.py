@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.scheduling.duration_stats import LONGEST, DurationTable, Record
+from bkjob_async.engine.scheduling.duration_stats import LONGEST, DurationRecord, DurationTable
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
 
@@ -174,7 +174,7 @@ def test_something_else_altogether_is_refused() -> None:
 
 def test_no_more_runs_count_than_the_memory_holds() -> None:
     """With a memory of five, the newest counts for a fifth, however many came before; all of them are counted."""
-    record = Record()
+    record = DurationRecord()
     for _ in range(100):
         record.add(2.0, memory=5.0)
     before = record.mean

@@ -1,4 +1,4 @@
-"""The present state of some targets: a watch that was read until every target was polled once."""
+"""Read some targets once: a watch until every target was polled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bkjob_async.watch.watch import notices
 
 
 @define
-class PresentState:
+class ReadTargets:
     """An open watch in which every target was read that is not lost; where it *is_late*, as many as could be."""
 
     watch: Watch
@@ -37,14 +37,12 @@ class NothingSeen(BkJobError):
 
 
 @asynccontextmanager
-async def read_present_state(
-    client: JobClient, refs: Sequence[Ref], deadline: float
-) -> AsyncIterator[PresentState]:
+async def read_targets(client: JobClient, refs: Sequence[Ref], deadline: float) -> AsyncIterator[ReadTargets]:
     """Read all *refs* of an open client, as far as that is possible by the *deadline*; raise `NothingSeen`."""
     # It stays open after all targets are over, so that they can be looked at.
     level = DetailLevel.COALESCED
     async with client.watch(refs, deadline=deadline, linger=None, detail_level=level) as watch:
-        state = PresentState(watch)
+        state = ReadTargets(watch)
         try:
             await read_once(state)
         except DeadlineExceeded:
@@ -52,7 +50,7 @@ async def read_present_state(
         yield state
 
 
-async def read_once(state: PresentState) -> None:
+async def read_once(state: ReadTargets) -> None:
     """Read events until every target was read; raise `NothingSeen` or `DeadlineExceeded`."""
     async for events in notices(state.watch):
         for event in events:
