@@ -190,11 +190,7 @@ class HostTable(Struct, eq=False, gc=False):
         counts = [place >= 0 for place in chosen]
         codes = list(compress(codes, counts))
         changes = self._set(
-            list(compress(chosen, counts)),
-            small_codes(codes),
-            codes,
-            list(compress(rows, counts)),
-            sequence,
+            list(compress(chosen, counts)), small_codes(codes), codes, list(compress(rows, counts)), sequence
         )
         return ApplyResult(changes, trusted, chosen, each_once=False)
 
@@ -207,11 +203,7 @@ class HostTable(Struct, eq=False, gc=False):
         return known_places(self._columns, ids, rows, lookup)
 
     def _add_first_hosts(
-        self,
-        ids: Sequence[int | None],
-        rows: Sequence[HostRow],
-        sizes: Sequence[int],
-        with_names: WithNames,
+        self, ids: Sequence[int | None], rows: Sequence[HostRow], sizes: Sequence[int], with_names: WithNames
     ) -> Sequence[int] | None:
         """Add the hosts of an empty table by their ids and return their places; other names of many are read later."""
         are_many = len(ids) > MAX_NAMES_READ_AT_ONCE and with_names is not with_all_names
@@ -351,12 +343,10 @@ class HostTable(Struct, eq=False, gc=False):
             self._columns.clear_statuses(sequence)
         self._irregular = evolve(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
 
-    def set_codes(
-        self, hosts: HostNames, codes: Sequence[int], sequence: int, lookup: IdLookup | None = None
-    ) -> Sequence[int]:
+    def set_codes(self, hosts: HostNames, codes: Sequence[int], sequence: int) -> Sequence[int]:
         """Set the codes of *hosts* in batch *sequence*, adding those that are unknown; return their places."""
         columns = self._columns
-        places = None if hosts.keys else (lookup or IdLookup(columns.names())).places(hosts.names)
+        places = None if hosts.keys else IdLookup(columns.names()).places(hosts.names)
         if places is None or columns.addresses_at(places) != list(hosts.addresses):
             places = self._resolve(cast("Sequence[HostRow]", hosts.host_keys()), with_all_names)
         self._set(
