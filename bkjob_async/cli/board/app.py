@@ -241,7 +241,7 @@ class BoardApp(App[None], inherit_bindings=False):
             case ShowLog(step, host):
                 return LogView(step, host, self._signs, title=self.source.title_of(step))
             case ShowHosts(ref):
-                row, read = self.source.row(ref), self.source.reader_of_hosts(ref)
+                row, read = self.source.row(ref), partial(self.source.hosts, ref)
                 return HostsView(row, read, self._signs, read_only=self._read_only)
 
     def _ask_retry(self, ref: Ref) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from attrs import evolve
 
@@ -154,11 +153,8 @@ class BoardSource:
 
     # What is opened -------------------------------------------------------------------------------------------------
 
-    def reader_of_hosts(self, ref: Ref) -> Callable[[str | None, int], HostPage]:
-        """Return a function that reads a page of the hosts of a target."""
-        return partial(self._hosts, ref)
-
-    def _hosts(self, ref: Ref, after: str | None, limit: int) -> HostPage:
+    def hosts(self, ref: Ref, after: str | None, limit: int) -> HostPage:
+        """Return a page of the hosts of a target."""
         return self._watch.hosts_of(ref, after=after, limit=limit)
 
     def explanation(self, ref: Ref) -> list[Line]:

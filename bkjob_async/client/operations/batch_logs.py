@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-import anyio
 from attrs import define, evolve, field, frozen
 
 from bkjob_async.errors import CallFailed, InvalidRequest, InvalidResponse, PlatformTrouble
@@ -91,20 +91,12 @@ async def gather_logs(
 
 async def run_workers(collection: LogCollection, workers: int) -> None:
     """Run several workers at once; an error of one stops all, and is raised as itself."""
-    stopped: list[Exception] = []
-    async with anyio.create_task_group() as group:
-
-        async def one() -> None:
-            try:
-                await collection.run()
-            except Exception as error:  # noqa: BLE001 - raised below, as itself and not inside a group
-                stopped.append(error)
-                group.cancel_scope.cancel()
-
-        for _ in range(workers):
-            group.start_soon(one)
-    if stopped:
-        raise stopped[0]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(collection.run())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 def is_same(one: HostKey, other: HostKey) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, overload
 
 import msgspec
@@ -71,11 +72,6 @@ class Call:
 Calls = Mapping[type[Operation[Any]], Call]
 
 
-def raw_parameters(call: RawCall) -> Mapping[str, Any]:
-    """Return the parameters of a call without a line of its own, unchanged."""
-    return call.parameters
-
-
 def read_raw(_call: RawCall, envelope: JsonObject) -> Any:
     """Return the plain data of a response."""
     return envelope.get("data")
@@ -126,7 +122,7 @@ class Dialect:
         call = self.calls.get(type(operation))
         if call is None:
             if isinstance(operation, RawCall):
-                return Call(operation.method, raw_parameters, read_raw)
+                return Call(operation.method, attrgetter("parameters"), read_raw)
             others = self.supported_by.get(type(operation), ())
             has = f"; {', '.join(others)} can" if others else ""
             other = self.instead.get(type(operation))
