@@ -113,7 +113,8 @@ class ShardStore(Protocol):
     async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*.
 
-        So much of the claim is granted that the claims of all shards together do not exceed *limit*. Raises `Superseded` or `StoreBehind` for another term than that of the shard, and `FleetNotFound`.
+        So much of the claim is granted that the claims of all shards together do not exceed *limit*. Raises
+        `Superseded` or `StoreBehind` for another term than that of the shard, and `FleetNotFound`.
         """
         ...
 

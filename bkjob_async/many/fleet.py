@@ -42,9 +42,10 @@ class Fleet:
     """Targets in so many shards, each of which one process anywhere runs; all that they share is a journal.
 
     Create it with `create`, give it targets with `add`, and read what is reported with `reader`, from any process.
-    *journal* is what `open_journal` takes or returns. *shards*, from 1 to 1024, is needed to create the fleet and is fixed
-    then; other processes may leave it out. A shard is run by `run_shard`, by `keep_placed` of `bkjob_async.many.on_dask`, or by
-    `bkjob fleet run`. Leave a fleet with `aclose`, or open it with `async with`, to close the journal that its URL opened.
+    *journal* is what `open_journal` takes or returns. *shards*, from 1 to 1024, is needed to create the fleet and is
+    fixed then; other processes may leave it out. A shard is run by `run_shard`, by `keep_placed` of
+    `bkjob_async.many.on_dask`, or by `bkjob fleet run`. Leave a fleet with `aclose`, or open it with `async with`, to
+    close the journal that its URL opened.
     """
 
     def __init__(self, name: str, *, journal: str | Journal, shards: int | None = None) -> None:

@@ -80,9 +80,9 @@ def _version_of(data: bytes) -> int:
 class InboxPlace:
     """How far a runner has read its inbox, in which *term* of the journal.
 
-    A store that loses its newest writes begins a new term. Entries that were read may be there again then, and the numbers of
-    those that were lost are given to others; so the inbox is read again from its beginning, and what was read is known by
-    its number and its content.
+    A store that loses its newest writes begins a new term. Entries that were read may be there again then, and the
+    numbers of those that were lost are given to others; so the inbox is read again from its beginning, and what was
+    read is known by its number and its content.
     """
 
     term: int

@@ -57,11 +57,11 @@ class SchedulerLost(Exception):
 async def keep_placed(fleet: Fleet, scheduler: str) -> None:
     """Let the workers of a Dask *scheduler* run all shards of a fleet; return when the fleet is stopped.
 
-    *scheduler* is an address such as `tcp://scheduler:8786`. Each shard is a task `bkjob-NAME-SHARD` that takes a thread and a
-    unit of the resource `bkjob` of a worker. A task that ends is submitted again after 1 to 60 seconds; where another runner
-    has the shard, only once that one has gone. Several launchers keep one fleet together, and tasks go on without any. While the
-    scheduler is away it is tried again. The journal's URL goes to the workers, unless it has a password: then they read
-    `BKJOB_JOURNAL` of their own environment.
+    *scheduler* is an address such as `tcp://scheduler:8786`. Each shard is a task `bkjob-NAME-SHARD` that takes a
+    thread and a unit of the resource `bkjob` of a worker. A task that ends is submitted again after 1 to 60 seconds;
+    where another runner has the shard, only once that one has gone. Several launchers keep one fleet together, and
+    tasks go on without any. While the scheduler is away it is tried again. The journal's URL goes to the workers,
+    unless it has a password: then they read `BKJOB_JOURNAL` of their own environment.
 
     Raises `FleetNotFound`, and `UsageError` for workers with other versions, too few slots for all shards, or a journal
     that workers cannot open. A warning is logged where one worker less would be too few.

@@ -33,9 +33,9 @@ class FleetReader:
     """An async iterator over the batches of all shards, in the order of each; `Fleet.reader` makes one.
 
     Open it with `async with`. `cursor` is the place behind all batches that were given: store that one, in the same
-    transaction as the effect, and not the cursor of a batch, which names a place in one shard only. Batches of different
-    shards come as they are stored; everything reported of a target comes from one shard, in order. However many shards there are,
-    one connection waits for all of them.
+    transaction as the effect, and not the cursor of a batch, which names a place in one shard only. Batches of
+    different shards come as they are stored; everything reported of a target comes from one shard, in order. However
+    many shards there are, one connection waits for all of them.
     """
 
     def __init__(self, store: Store, name: str, count: CountShards, *, after: str | None, live: bool) -> None:

@@ -17,9 +17,10 @@ SILENT_SECONDS = 10.0
 class ShardStatus:
     """The *shard* of this number: its *targets*, how many of them are *active* (not over).
 
-    *waiting* is how many entries its inbox has, each a part of what was added or dropped at once. *term* counts its runners, and *holder* is the newest, which *is_held* says has not ended. *silence* is seconds since
-    its last sign of life, or since the fleet was created. *refused* counts what runners that were superseded still sent.
-    *failure* is the error that ended the last runner, None once another one has worked for a minute.
+    *waiting* is how many entries its inbox has, each a part of what was added or dropped at once. *term* counts its
+    runners, and *holder* is the newest, which *is_held* says has not ended. *silence* is seconds since its last sign
+    of life, or since the fleet was created. *refused* counts what runners that were superseded still sent. *failure*
+    is the error that ended the last runner, None once another one has worked for a minute.
     """
 
     shard: int

@@ -91,7 +91,8 @@ class FleetNotFound(JournalError):
 class StoreBehind(JournalError):
     """The store holds less than it had acknowledged: its head is *head* in term *term*.
 
-    A store raises it and a watch heals it, so users never see it. A Redis server that lost its newest writes (failover, crash) is the common cause.
+    A store raises it and a watch heals it, so users never see it. A Redis server that lost its newest writes
+    (failover, crash) is the common cause.
     """
 
     advice = "open the fleet again and store what is behind its head"

@@ -101,9 +101,10 @@ class OperationCounters:
 class Counters:
     """What happened in one client since counting began.
 
-    `polls` counts the polls since the client was created, `events` the events by their kind, `throttled` rate limits (`announced`, `refused`), `operations` and `launches` commands by outcome: `ok` or
-    the class of the error. `lags` has the bounds of how late ends were seen, of jobs and of steps. `appends` has
-    the durations of appends to journals, `journal_bytes` what was appended, by the name under which a watch is recorded.
+    `polls` counts the polls since the client was created, `events` the events by their kind, `throttled` rate limits
+    (`announced`, `refused`), `operations` and `launches` commands by outcome: `ok` or the class of the error. `lags`
+    has the bounds of how late ends were seen, of jobs and of steps. `appends` has the durations of appends to
+    journals, `journal_bytes` what was appended, by the name under which a watch is recorded.
     """
 
     def __init__(self, polls: PollCounts | None = None) -> None:

@@ -14,11 +14,11 @@ from bkjob_async.model.text.printing import counted
 class WatchStats:
     """A watch in figures, as they are now.
 
-    *over* of its *targets* are over. *events* were delivered, *polls* of its targets sent. Polls of its jobs that are late wait
-    in *due*; *in_flight* are under way. *oldest_unseen* is the seconds since the job that was seen longest ago, of those
-    that are followed; None without any. *longest_block* is the longest time in seconds that one poll of the client
-    occupied the event loop. *limit* is what holds up requests of the client at the moment, None where every request goes out
-    when it is due.
+    *over* of its *targets* are over. *events* were delivered, *polls* of its targets sent. Polls of its jobs that are
+    late wait in *due*; *in_flight* are under way. *oldest_unseen* is the seconds since the job that was seen longest
+    ago, of those that are followed; None without any. *longest_block* is the longest time in seconds that one poll of
+    the client occupied the event loop. *limit* is what holds up requests of the client at the moment, None where
+    every request goes out when it is due.
     """
 
     targets: int

@@ -31,7 +31,8 @@ class Row(NamedTuple):
 class PageState:
     """Rows by key, the head, the last failures; all of them plain JSON values.
 
-    Each row has its place among the others, numbers, as its `order`. *boot* names this process: revisions of another one mean nothing here. `revision` rises with each change.
+    Each row has its place among the others, numbers, as its `order`. *boot* names this process: revisions of another
+    one mean nothing here. `revision` rises with each change.
     """
 
     boot: str

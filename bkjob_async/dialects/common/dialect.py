@@ -41,13 +41,13 @@ COMMON_OPTIONS = frozenset(("tenant", "language"))
 class Call:
     """One line of a dialect's table: how an operation is sent and its response is read.
 
-    *parameters* returns the platform's parameters of an operation, without those of its scope; None is not
-    sent. A GET carries them in the query, a POST as a JSON body. *read* returns the result from the envelope
-    (an object with `data`). *read_strict* returns the same result from a response that is exactly as
-    documented, and None for any other. It is several times as fast. *read_poll* returns the poll view of a
-    response. *skip_rows* returns that of a response with the rows that are known, or with another digest of its rows, None
-    for any other. *platform_name* is the dialect's own name of the operation, None where it is the operation's
-    name; *choose_name* chooses among several. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
+    *parameters* returns the platform's parameters of an operation, without those of its scope; None is not sent. A
+    GET carries them in the query, a POST as a JSON body. *read* returns the result from the envelope (an object with
+    `data`). *read_strict* returns the same result from a response that is exactly as documented, and None for any
+    other. It is several times as fast. *read_poll* returns the poll view of a response. *skip_rows* returns that of a
+    response with the rows that are known, or with another digest of its rows, None for any other. *platform_name* is
+    the dialect's own name of the operation, None where it is the operation's name; *choose_name* chooses among
+    several. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
     """
 
     method: str

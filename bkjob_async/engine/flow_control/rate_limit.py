@@ -15,8 +15,9 @@ CLOCK_RESOLUTION = 1e-6
 class RateLimiter:
     """Limits all requests of a client together: number in flight, and requests per second.
 
-    *rate* is requests per second, None for no limit. *burst* is how many may go at once after a quiet time. *bound_by* names
-    the option that *max_in_flight* comes from. `concurrency` may allow fewer in flight than *max_in_flight*. Times are the caller's clock.
+    *rate* is requests per second, None for no limit. *burst* is how many may go at once after a quiet time.
+    *bound_by* names the option that *max_in_flight* comes from. `concurrency` may allow fewer in flight than
+    *max_in_flight*. Times are the caller's clock.
     """
 
     max_in_flight: int = field(default=32, validator=validators.gt(0))

@@ -82,8 +82,9 @@ def count_statuses(counts: GroupCounts) -> dict[int, int]:
 def read_order(counts: GroupCounts, changed: Container[int]) -> list[GroupKey]:
     """Return the groups whose status has *changed*, in the order of reading; the last, the largest, is inferred.
 
-    Running hosts are read first: so those that end meanwhile are not taken for those that ended before. The others go from the smallest
-    to the largest. A group that `GroupRound.skip_waiting_group` may spare comes after them, just before the last.
+    Running hosts are read first: so those that end meanwhile are not taken for those that ended before. The others go
+    from the smallest to the largest. A group that `GroupRound.skip_waiting_group` may spare comes after them, just
+    before the last.
     """
     groups = sorted((key for key in counts if key[0] in changed), key=counts.__getitem__)
     groups[:-1] = sorted(groups[:-1], key=lambda key: key[0] != RUNNING)

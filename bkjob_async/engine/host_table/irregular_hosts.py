@@ -25,9 +25,10 @@ NO_COUNTS: Mapping[int, int] = MappingProxyType({})
 class IrregularHosts:
     """Facts about single hosts, by place.
 
-    *keys* are host names that are not numbers: IPv6 addresses, containers. *codes* are status codes that no byte is left
-    for: (place, False) the current one, (place, True) the one before. *repeated* is the number of rows of hosts that
-    stand several times. *later_ids* are the places of hosts that were registered anew, by their other ids. *unread* are the names other than ids of hosts that the first response listed.
+    *keys* are host names that are not numbers: IPv6 addresses, containers. *codes* are status codes that no byte is
+    left for: (place, False) the current one, (place, True) the one before. *repeated* is the number of rows of hosts
+    that stand several times. *later_ids* are the places of hosts that were registered anew, by their other ids.
+    *unread* are the names other than ids of hosts that the first response listed.
     """
 
     keys: Mapping[int, HostKey] = NO_KEYS

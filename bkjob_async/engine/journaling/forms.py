@@ -106,10 +106,10 @@ class TargetsForm(Struct, array_like=True, frozen=True, gc=False):
 class RecordForm(Struct, array_like=True, frozen=True, gc=False):
     """One record: a batch, what else happened with it, or both.
 
-    *client* is the name in the cursors of its events, *term* the opening that it belongs to. *last_index* is the index of
-    the last event of the batch, of which other watches may have been given more. *targets* come before the events.
-    *steps* is a job of the batch and the ids of its steps in their order, where it is about more than hosts or of a new step.
-    *behind* is the number of the record before it, in the first record of an opening.
+    *client* is the name in the cursors of its events, *term* the opening that it belongs to. *last_index* is the
+    index of the last event of the batch, of which other watches may have been given more. *targets* come before the
+    events. *steps* is a job of the batch and the ids of its steps in their order, where it is about more than hosts
+    or of a new step. *behind* is the number of the record before it, in the first record of an opening.
     """
 
     version: int

@@ -50,7 +50,8 @@ class CursorPosition(Struct, frozen=True, gc=False):
 class CursorSequence:
     """Issues the batch numbers of one client and parses the cursors made of them.
 
-    `last` is the newest number issued, `name` distinguishes this client's cursors from those of others. A cursor of another client is refused, because its numbers mean other batches.
+    `last` is the newest number issued, `name` distinguishes this client's cursors from those of others. A cursor of
+    another client is refused, because its numbers mean other batches.
     """
 
     __slots__ = ("last", "name")

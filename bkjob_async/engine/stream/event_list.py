@@ -21,9 +21,10 @@ N = TypeVar("N", bound=EventOrLazy)
 class LazyEventList(Sequence[Event]):
     """The events of a batch, equal to a tuple of them; events of hosts are made when they are first read.
 
-    `parts` are single events, and one `LazyHostEvents` for each step whose hosts changed. A short list replaces its parts
-    by the events once they are made; a long one keeps the parts, so that readers of other targets can skip them whole.
-    `size` is their number, `last_index` is the index of the last event of the batch, including events that only other watches were given.
+    `parts` are single events, and one `LazyHostEvents` for each step whose hosts changed. A short list replaces its
+    parts by the events once they are made; a long one keeps the parts, so that readers of other targets can skip them
+    whole. `size` is their number, `last_index` is the index of the last event of the batch, including events that
+    only other watches were given.
     """
 
     __slots__ = ("_events", "last_index", "parts", "size")

@@ -35,8 +35,8 @@ MakeColumns = Callable[[StatusChanges], HostEventColumns]
 class LazyHostEvents:
     """The host changes of one step in one poll; they become events when they are read, `SLICE_SIZE` at a time.
 
-    `size` is how many they are, `events_before` the number of events before them in the same batch; None for events without a place in a batch, as
-    those of a present state.
+    `size` is how many they are, `events_before` the number of events before them in the same batch; None for events
+    without a place in a batch, as those of a present state.
     """
 
     __slots__ = (

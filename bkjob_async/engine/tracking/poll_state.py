@@ -70,8 +70,10 @@ class PollFailures:
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
-    *failed_in_round* are what requests of the present round failed for. *absent_since* is when the first of them came that said so, or that a target does not exist, by what was requested. *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that are lost.
-    *job_rows_refused* counts refusals to list hosts with the job.
+    *failed_in_round* are what requests of the present round failed for. *absent_since* is when the first of them came
+    that said so, or that a target does not exist, by what was requested. *not_found* counts, by target, responses in
+    a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that
+    are lost. *job_rows_refused* counts refusals to list hosts with the job.
     """
 
     failures: int = 0

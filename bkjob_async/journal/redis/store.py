@@ -39,8 +39,8 @@ MAX_RECORDS = 1000
 class RedisStore:
     """Fleets in Redis: what is written is as safe as the server makes it.
 
-    With append-only files (`appendfsync always`) nothing that was reported is lost when the server is restarted. A failover to
-    a replica may lose the newest writes; the holder notices that and stores them again.
+    With append-only files (`appendfsync always`) nothing that was reported is lost when the server is restarted. A
+    failover to a replica may lose the newest writes; the holder notices that and stores them again.
     """
 
     def __init__(self, place: RedisPlace, keep: Keep = KEEP) -> None:

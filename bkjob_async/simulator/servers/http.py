@@ -102,8 +102,9 @@ def reset_connection(request: web.Request) -> None:
 class SimulatorServer:
     """Serves a platform on a port of the loopback interface, within `async with`.
 
-    *port* 0 is any free port; `url` has it. World time is that of *clock*. Callbacks are sent while it serves, to loopback addresses only unless *remote_callbacks*. *control_names*
-    are host names under which the control API may be called, besides loopback ones.
+    *port* 0 is any free port; `url` has it. World time is that of *clock*. Callbacks are sent while it serves, to
+    loopback addresses only unless *remote_callbacks*. *control_names* are host names under which the control API may
+    be called, besides loopback ones.
     """
 
     def __init__(
