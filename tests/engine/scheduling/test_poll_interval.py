@@ -1,5 +1,6 @@
 """How often to poll."""
 
+from collections import Counter
 from math import log
 
 import pytest
@@ -7,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction, LogNormal
-from bkjob_async.engine.scheduling.poll_interval import RHYTHM, STRAGGLERS, PollIntervals, spread
+from bkjob_async.engine.scheduling.poll_interval import (
+    NEIGHBOURS,
+    RHYTHM,
+    STRAGGLERS,
+    PollIntervals,
+    slot_after,
+    spread,
+)
 from bkjob_async.model.refs import JobRef, Scope
 
 ANY = LogNormal(log(30.0), 1.586)
@@ -118,3 +126,15 @@ def test_failures_back_off_up_to_a_minute() -> None:
 def test_the_rhythm_has_no_end() -> None:
     """Every age has an interval."""
     assert RHYTHM[-1][0] == float("inf")
+
+
+def test_neighbours_are_polled_together_at_a_fixed_interval() -> None:
+    """A few share a slot, because they lie together in memory; all of them still spread over the whole interval."""
+    blocks = [
+        {slot_after(JobRef(Scope.biz(2), NEIGHBOURS * block + n), 10.0, 100.0) for n in range(NEIGHBOURS)}
+        for block in range(1, 1001)
+    ]
+    counts = Counter(slot for (slot,) in blocks)
+
+    assert len(counts) == 100
+    assert max(counts.values()) <= 12
