@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
+
+from msgspec import Struct
 
 
-class RequestTimeout:
-    """The timeout of one request: *task* is cancelled at loop time *at*."""
+class RequestTimeout(Struct, eq=False):
+    """The timeout of one request: *task*, with so many cancellations *cancelling* it, is cancelled at loop time *at*."""
 
-    __slots__ = ("at", "cancelling", "has_fired", "task")
-
-    def __init__(self, task: asyncio.Task[object], at: float) -> None:
-        self.task = task
-        self.at = at
-        self.cancelling = task.cancelling()
-        self.has_fired = False
+    task: asyncio.Task[object]
+    at: float
+    cancelling: int
+    has_fired: bool = False
 
 
 class TimeoutManager:
@@ -24,21 +24,23 @@ class TimeoutManager:
     its own for each would be created for nothing.
     """
 
-    __slots__ = ("_running", "_timer")
+    __slots__ = ("_fires_at", "_running", "_timer")
 
     def __init__(self) -> None:
         self._running: set[RequestTimeout] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = inf
 
     def start(self, seconds: float) -> RequestTimeout:
         """Cancel the current task in *seconds*, unless `cancel` comes first."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - whoever awaits runs in a task
-        timeout = RequestTimeout(task, loop.time() + seconds)
+        at = loop.time() + seconds
+        timeout = RequestTimeout(task, at, task.cancelling())
         self._running.add(timeout)
-        if self._timer is None or timeout.at < self._timer.when():
-            self._set_timer(loop, timeout.at)
+        if at < self._fires_at:
+            self._set_timer(loop, at)
         return timeout
 
     def cancel(self, timeout: RequestTimeout) -> bool:
@@ -52,10 +54,10 @@ class TimeoutManager:
     def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(at, self._on_timer)
+        self._timer, self._fires_at = loop.call_at(at, self._on_timer), at
 
     def _on_timer(self) -> None:
-        self._timer = None
+        self._timer, self._fires_at = None, inf
         loop = asyncio.get_running_loop()
         now = loop.time()
         for timeout in [timeout for timeout in self._running if timeout.at <= now]:
@@ -69,4 +71,4 @@ class TimeoutManager:
         """Cancel the timer, unless a timeout still runs."""
         if self._timer is not None and not self._running:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._fires_at = None, inf
