@@ -66,13 +66,14 @@ def with_all_names(row: HostRow) -> HostRow:
 
 
 class KnownRows(Struct, frozen=True, gc=False):
-    """What is known of the step that a response is about: such a response with the same rows need not be decoded.
+    """What is known of the step that a response is about: a response that says the same need not be decoded.
 
-    *digest* is the `StepPollView.rows_digest` of the last response whose rows were all believed, 0 for none.
+    *digest* is the `StepPollView.digest` of the last response whose rows were all believed, 0 for none.
     """
 
     status: int
     execute_count: int
+    name: str
     digest: int
 
 
@@ -100,8 +101,8 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     *when* reads the times, which few polls need. *tells_tags* is False where responses have no tags: a host
     without one may have one.
 
-    *rows_digest* is a hash of the bytes of all rows, 0 where none was made. *has_known_rows* says that it is that of
-    the `KnownRows`: there are no *groups* then.
+    *digest* is a hash of all that the response says of the step but its total time, 0 where none was made.
+    *has_known_rows* says that it is that of the `KnownRows`: there are no *groups* then.
     """
 
     step_instance_id: int
@@ -116,7 +117,7 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     named: Callable[[HostRow], HostRow] = with_all_names
     details: Callable[[HostRow], HostSnapshot]
     tells_tags: bool = True
-    rows_digest: int = 0
+    digest: int = 0
     has_known_rows: bool = False
 
     @property

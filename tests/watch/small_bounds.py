@@ -20,7 +20,6 @@ LARGE_STEPS = {
 }
 # Steps that are read in full are so large that rows which are known are not decoded, and that their lookups are kept.
 SMALL_STEPS = {
-    "engine.tracking.next_request.COMPARED_AT_ONCE": 0,
     "engine.host_table.row_places.MAX_LOOKED_UP_ANEW": 0,
 }
 # Faults of half a minute and less lose targets that were read before.

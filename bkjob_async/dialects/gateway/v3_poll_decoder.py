@@ -5,6 +5,7 @@ A response that is not as documented gives None, and is left to a reader that re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -33,6 +34,7 @@ from bkjob_async.dialects.gateway.v3_structs import (
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, KnownRows, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.snapshot import Times
 
 PolledStep = FlatStepStruct[FlatHostRow]
 StepDecoder = (
@@ -42,6 +44,9 @@ StepDecoder = (
 _KNOWN_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[AnyKnownGroup]])
 _STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[GroupedHostRow]]])
 GROUPS_MEMBER = b'"step_result_group_list":'
+# What differs in every response, where nothing but a JSON number or text as usual can follow the name.
+TOTAL_TIME = re.compile(rb'"total_time":(?:0|[1-9][0-9]{0,15})(?=[,}])')
+REQUEST_ID = re.compile(rb'"job_request_id":"[0-9A-Za-z_.:-]{0,64}"')
 _JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[PolledStep]])
 
 
@@ -56,27 +61,29 @@ def poll_step(ref: StepRef, response: HttpResponse, *, asked_for_all: bool) -> S
 
 
 def poll_step_with(
-    decoder: StepDecoder, ref: StepRef, response: HttpResponse, *, asked_for_all: bool, rows_digest: int = 0
+    decoder: StepDecoder, ref: StepRef, response: HttpResponse, *, asked_for_all: bool, content: int = 0
 ) -> StepPollView | None:
-    """Return the poll view of the step *ref*, None where *decoder* cannot read the response."""
-    body = response.body
-    step = read_strictly(decoder, ref, response, body)
+    """Return the poll view of the step *ref*, None where *decoder* cannot read the response.
+
+    *content* is the hash of its bytes that its digest is made of, 0 for none.
+    """
+    step = read_strictly(decoder, ref, response)
     if step is None:
         return None
     groups = step.step_result_group_list
     views = group_views(groups)
     if views is None:
         return None
-    lazy = LazyHostRows(body, partial(row_lists_of_groups, groups), split_groups)
-    return step_view(step, views, lazy, complete=asked_for_all and are_whole(groups), rows_digest=rows_digest)
+    lazy = LazyHostRows(response.body, partial(row_lists_of_groups, groups), split_groups)
+    return step_view(step, views, lazy, complete=asked_for_all and are_whole(groups), content=content)
 
 
 def read_strictly(
-    decoder: StepDecoder, ref: StepRef, response: HttpResponse, body: bytes
+    decoder: StepDecoder, ref: StepRef, response: HttpResponse
 ) -> StepDataStruct[AnyKnownGroup] | StepDataStruct[GroupStruct[GroupedHostRow]] | None:
-    """Return the step *ref* from the *body* of a *response*, None where it is not as documented."""
+    """Return the step *ref* from a *response*, None where it is not as documented."""
     try:
-        envelope = decoder.decode(body)
+        envelope = decoder.decode(response.body)
     except STRICT_ERRORS:
         return None
     step = envelope.data
@@ -87,26 +94,42 @@ def read_strictly(
 def skip_known_rows(
     ref: StepRef, response: HttpResponse, known: KnownRows, *, asked_for_all: bool
 ) -> StepPollView | None:
-    """Return the poll view of the step *ref* without rows where they are those that are *known*.
+    """Return the poll view of the step *ref* without rows where the response says nothing but what is *known*.
 
-    Otherwise with a digest of the rows; None for a response that is not as documented.
+    Otherwise with a digest; None for a response that is not as documented.
 
-    While a step runs, its total time differs in every response, and what comes behind the rows may. So all bytes from the
-    beginning of the groups to the last bracket are hashed. They contain the whole list, so that equal bytes are equal rows.
-    What is left of the response without the list is decoded as any other.
+    While a step runs, its total time differs in every response, and so does the id of the request. All other bytes are
+    hashed, with what was read of the step: equal digests are equal responses, and nothing is decoded.
     """
     body = response.body
-    begin, end = body.find(GROUPS_MEMBER), body.rfind(b"]") + 1
+    begin, end = body.find(GROUPS_MEMBER), body.rfind(b"]")
     if begin < 0 or not asked_for_all:
         return None
-    begin += len(GROUPS_MEMBER)
-    digest = hash(body[begin:end])
-    if known.digest and digest == known.digest:
-        step = read_strictly(_KNOWN_STEP, ref, response, b"%b[]%b" % (body[:begin], body[end:]))
-        if step is not None and (step.status, step.execute_count or 0) == (known.status, known.execute_count):
-            lazy = LazyHostRows(body, list, split_groups)
-            return step_view(step, None, lazy, complete=False, rows_digest=digest, has_known_rows=True)
-    return poll_step_with(_KNOWN_STEP, ref, response, asked_for_all=asked_for_all, rows_digest=digest)
+    rest = TOTAL_TIME.sub(b"", REQUEST_ID.sub(b"", b"%b%b" % (body[:begin], body[end:])))
+    content = hash((response.status, rest, body[begin:end]))
+    if known.digest == digest_of(content, known.status, known.execute_count, known.name):
+        return StepPollView(
+            step_instance_id=ref.step_instance_id,
+            status=known.status,
+            name=known.name,
+            execute_count=known.execute_count,
+            when=partial(read_times, ref, response),
+            details=host_snapshot,
+            digest=known.digest,
+            has_known_rows=True,
+        )
+    return poll_step_with(_KNOWN_STEP, ref, response, asked_for_all=asked_for_all, content=content)
+
+
+def digest_of(content: int, status: int, execute_count: int, name: str) -> int:
+    """Return the digest of a response with this *content*, a hash of its bytes, about a step that was read like this."""
+    return hash((content, status, execute_count, name))
+
+
+def read_times(ref: StepRef, response: HttpResponse) -> Times:
+    """Return the times of the step *ref* in a *response* as documented."""
+    step = read_strictly(_KNOWN_STEP, ref, response)
+    return Times() if step is None else step.times()
 
 
 def poll_job(ref: JobRef, response: HttpResponse) -> JobPollView | None:
@@ -180,23 +203,22 @@ def step_view(
     lazy: LazyHostRows,
     *,
     complete: bool,
-    rows_digest: int = 0,
-    has_known_rows: bool = False,
+    content: int = 0,
 ) -> StepPollView:
-    """Return the poll view of one *step*."""
+    """Return the poll view of one *step*; *content* as `poll_step_with` takes it."""
+    name, execute_count = step.name or "", step.execute_count or 0
     return StepPollView(
         step_instance_id=step.step_instance_id,
         status=step.status,
-        name=step.name or "",
+        name=name,
         type=step.type,
-        execute_count=step.execute_count or 0,
+        execute_count=execute_count,
         when=step.times,
         groups=groups,
         complete=complete,
         named=lazy.read_full,
         details=host_snapshot,
-        rows_digest=rows_digest,
-        has_known_rows=has_known_rows,
+        digest=digest_of(content, step.status, execute_count, name) if content else 0,
     )
 
 

@@ -67,7 +67,7 @@ def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zon
 def skip_known_step_rows(
     operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows
 ) -> StepPollView | None:
-    """Return the poll view of a step without its rows where they are *known*, or with their digest; None for neither."""
+    """Return the poll view of a step without its rows where all is *known*, or with a digest; None for neither."""
     return skip_known_rows(operation.ref, response, known, asked_for_all=asks_for_all_hosts(operation))
 
 

@@ -51,6 +51,8 @@ def apply_step(
     if is_undisturbed(job) and shows_same_step(step, view, read_mode):
         job.seen_at = stamp.now
         step.host_refusals = 0
+        if view.complete:
+            step.digest = view.digest
         note_seen_again(step, stamp)
         return NO_EVENTS
     return apply_changed_step(job, step, view, stamp, read_mode)

@@ -11,8 +11,8 @@ from bkjob_async.engine.group_polling.group_poller import (
 )
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_state import (
-    COMPARED_AT_ONCE,
     HOSTS_HIDDEN,
+    NO_HOSTS,
     NOT_STARTED,
     REFUSALS,
     RUNNING,
@@ -108,17 +108,17 @@ def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceSta
 def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | None:
     """Return what is known of the rows that *request* asks for; None where they are to be decoded in any case.
 
-    That is where they are so few that decoding them costs nothing, where a step is read by groups, and at its end.
+    That is where a step is read by groups, and at its end.
     """
     step = job.find_step(request.ref.step_instance_id)
-    if step is None or len(step.hosts) <= COMPARED_AT_ONCE:
+    if step is None or step.hosts is NO_HOSTS:
         return None
     progress = step.progress
     if progress.group_poller is not None or progress.settling is not None or request.max_host_num_per_group:
         return None
     if step.status_code is None or step.finished:
         return None
-    return KnownRows(step.status_code, step.execute_count, progress.rows_digest)
+    return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
 
 
 def new_step_request(ref: StepRef, read_mode: ReadMode) -> GetStepInstanceStatus:

@@ -81,9 +81,7 @@ def apply_all_rows(
         group_poller.on_full_read(stamp.now, groups)
     elif group_poller is not None:
         group_poller.abandon_round()
-    digest = view.rows_digest if view.complete and taken.trusted and taken.each_once else 0
-    if digest != step.progress.rows_digest:
-        step.own_progress().rows_digest = digest
+    step.digest = view.digest if view.complete and taken.trusted and taken.each_once else 0
     events = apply_moves(step, taken.changes, view, stamp)
     settling = step.progress.settling
     if settling is not None or step.finished:
@@ -136,6 +134,7 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
     step.epoch += 1
     group_poller, step.progress = step.progress.group_poller, NO_PROGRESS
     step.running_since = step.start_seen_at = None
+    step.digest = 0
     if group_poller is not None:
         group_poller.abandon_round()
         step.own_progress().group_poller = group_poller

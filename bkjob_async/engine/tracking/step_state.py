@@ -43,7 +43,7 @@ class StepProgress:
 
     *is_first_of_execution*: the present status is the first one seen in its execution. *is_passed*: the job
     has gone on to a later step. *outdated_since*: since then all responses, *outdated_responses* of them, showed
-    an earlier execution. *rows_digest* is that of the last response if all its rows were believed, else 0.
+    an earlier execution.
     """
 
     settling: Settling | None = None
@@ -52,7 +52,6 @@ class StepProgress:
     is_passed: bool = False
     outdated_since: float | None = None
     outdated_responses: int = 0
-    rows_digest: int = 0
 
 
 # Shared defaults of steps without progress or hosts of their own: never changed.
@@ -67,7 +66,7 @@ class StepState(Struct, eq=False, gc=False):
     execute_count, finished). They differ while a final status settles. `host_refusals` counts how often in a
     row the platform refused to list the step's hosts. The step was seen running since `running_since`;
     `start_seen_at` is the same where it was seen pending before, else None. `active_at` is when it was last
-    seen unfinished or changed.
+    seen unfinished or changed. `digest` is that of the last response if all its rows were believed, else 0.
 
     There may be a hundred thousand steps, so the garbage collector does not track them: nothing that a step
     refers to may refer back to it.
@@ -89,6 +88,7 @@ class StepState(Struct, eq=False, gc=False):
     hosts: HostTable = field(default_factory=lambda: NO_HOSTS)
     failures: FailureDetails | None = None
     progress: StepProgress = NO_PROGRESS
+    digest: int = 0
 
     def own_progress(self) -> StepProgress:
         """Return the step's own progress, to be changed."""

@@ -56,7 +56,7 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
             and has_same_counts(step, view.groups)
         )
     if view.has_known_rows or step.progress.group_poller is not None or step.failures is not None:
-        return view.has_known_rows and view.rows_digest == step.progress.rows_digest
+        return view.has_known_rows and view.digest == step.digest
     if view.groups is None:
         return True
     hosts = step.hosts

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import PartialHostRow
@@ -147,10 +148,10 @@ def test_known_rows_are_skipped_only_where_they_are_the_same(
         other = put(copy.deepcopy(body), ("data", "total_time"), 987_654)
     if has_request_id:
         other = put(copy.deepcopy(other), ("job_request_id",), "another")
-    believed = step_polled(json_response(body), KnownRows(0, 0, 0))
+    believed = step_polled(json_response(body), KnownRows(0, 0, "", 0))
     if believed is None:
         return
-    known = KnownRows(believed.status, believed.execute_count, believed.rows_digest)
+    known = KnownRows(believed.status, believed.execute_count, believed.name, believed.digest)
     seen, expected = (step_polled(json_response(other), each) for each in (known, None))
 
     if seen is None or expected is None:
@@ -170,9 +171,10 @@ def test_rows_are_known_while_a_step_runs() -> None:
     """Its total time and the id of the request differ; a row, a status or another execution make it be read."""
     body = large_step(30)
     body["data"]["execute_count"] = 0
-    believed = step_polled(json_response(body), KnownRows(0, 0, 0))
+    body["data"]["total_time"], body["job_request_id"] = 3, "one"
+    believed = step_polled(json_response(body), KnownRows(0, 0, "", 0))
     assert believed is not None
-    known = KnownRows(2, 0, believed.rows_digest)
+    known = KnownRows(2, 0, believed.name, believed.digest)
     later = {**put(copy.deepcopy(body), ("data", "total_time"), 7), "job_request_id": "another"}
     moved = put(
         copy.deepcopy(body), ("data", "step_result_group_list", 3, "host_result_list", 29, "exit_code"), 1
@@ -183,10 +185,26 @@ def test_rows_are_known_while_a_step_runs() -> None:
         assert view is not None
         return view.has_known_rows
 
-    assert believed.rows_digest
+    assert believed.digest
     assert [is_known(each) for each in (body, later, moved)] == [True, True, False]
     assert not is_known(put(copy.deepcopy(body), ("data", "status"), 3))
     assert not is_known(put(copy.deepcopy(body), ("data", "execute_count"), 1))
+
+
+@pytest.mark.parametrize(
+    "other", [{"status": 3}, {"execute_count": 1}, {"name": "another"}], ids=lambda other: next(iter(other))
+)
+def test_an_old_response_is_not_known_once_the_step_has_gone_on(other: dict[str, Any]) -> None:
+    """Its bytes are those of the last response that was believed, and no longer what is known."""
+    body = large_step(3)
+    believed = step_polled(json_response(body), KnownRows(0, 0, "", 0))
+    assert believed is not None
+    known = KnownRows(believed.status, believed.execute_count, believed.name, believed.digest)
+    seen = [step_polled(json_response(body), each) for each in (known, structs.replace(known, **other))]
+
+    assert [view is not None and view.has_known_rows for view in seen] == [True, False]
+    assert seen[0] is not None
+    assert seen[0].times == believed.times
 
 
 @settings(max_examples=examples(300), deadline=None)
