@@ -13,6 +13,7 @@ from typing import TextIO
 
 import click
 
+from bkjob_async.cli.lines import write_note
 from bkjob_async.model.base_error import UsageError
 from bkjob_async.model.text.printing import printable
 
@@ -65,8 +66,12 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not can_ask():
         raise UsageError("nobody can be asked here: give --yes")
-    with interruptible():
-        click.confirm(printable(question), abort=True, err=True)
+    try:
+        with interruptible():
+            click.confirm(printable(question), abort=True, err=True)
+    except click.Abort:
+        write_note("nothing was done")
+        raise
 
 
 def ask_secret(name: str) -> str:

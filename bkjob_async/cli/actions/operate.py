@@ -58,7 +58,7 @@ async def retry(
         steps = [step for ref in refs for step in await steps_to_retry(client, ref)]
         for step in steps:
             write_note(described(step))
-        confirm(f"{word_of(operation)}: {counted(len(steps), 'step')}?", yes=yes)
+        confirm(f"send {word_of(operation)} to {counted(len(steps), 'step')}?", yes=yes)
         for step in steps:
             code = await send(client, settings, step.ref, operation)
             if code is not ExitCode.ALL_SUCCEEDED:
@@ -95,7 +95,7 @@ async def operate(settings: Settings, word: str, name: str, *, yes: bool) -> Exi
         if isinstance(ref, StepRef) and not steps:
             raise UsageError(f"{ref.job} has no such step; it has {', '.join(step_names(job))}")
         write_note(described(steps[0]) if steps else f"{job.ref} {job.status.phase} {job.name}")
-        confirm(f"{name} {ref}?", yes=yes)
+        confirm(f"send {name} to {ref}?", yes=yes)
         return await send(client, settings, ref, operation)
 
 

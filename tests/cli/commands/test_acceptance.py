@@ -279,7 +279,7 @@ def test_a_terminal_that_shall_not_be_asked_is_not_asked(place: str, platform: d
 
 
 def test_a_question_is_answered_on_the_terminal(platform: dict[str, str]) -> None:
-    """No, and Ctrl-C, send nothing."""
+    """No, and Ctrl-C, send nothing, and are told so."""
     for answer in ("n\n", "\x03"):
         with terminal("operate", JOB, "terminate", env=platform) as shown:
             shown.read_until("[y/N]")
@@ -287,6 +287,8 @@ def test_a_question_is_answered_on_the_terminal(platform: dict[str, str]) -> Non
             # `input` misses a signal that comes just before it reads; people press again.
             assert shown.ended(pressing=answer, every=5.0) == 130
         assert "accepted" not in shown.written
+        assert f"send terminate to 2:{JOB}?" in shown.written
+        assert "nothing was done" in shown.written
         assert "Traceback" not in shown.written
 
 
