@@ -43,12 +43,14 @@ def test_it_shows_every_host_and_ends_well(output: CompletedProcess[str]) -> Non
 
 
 def test_it_says_first_what_there_is_to_be_seen(output: CompletedProcess[str]) -> None:
-    """Two lines for whoever has never heard of it."""
-    first, second, third = output.stdout.splitlines()[:3]
+    """Four lines for whoever has never heard of it."""
+    first, second, third, fourth, fifth = output.stdout.splitlines()[:5]
 
     assert re.search(r"simulated .* at http://127.0.0.1:\d+ runs 3 jobs of 2 steps on 4 hosts each", first)
     assert "real HTTP" in second
-    assert third == ""
+    assert "business, job and step (2:100/200)" in third
+    assert '"trouble" is about requests' in fourth
+    assert fifth == ""
 
 
 def test_its_figures_stand_beside_the_simulators_own(output: CompletedProcess[str]) -> None:

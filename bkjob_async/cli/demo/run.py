@@ -85,7 +85,7 @@ async def run_demo(options: DemoOptions, board: BoardConsumer | None = None) -> 
     ]
     started = asyncio.get_running_loop().time()
     async with simulator.serve() as server:
-        write_out(opening(options.jobs, options.hosts, server.url))
+        write_out(opening(options.jobs, options.hosts, server.url, with_legend=board is None))
         client = connect(
             server.url,
             CREDENTIALS,

@@ -11,11 +11,18 @@ from bkjob_async.cli.lines import program_name
 MAX_DISAGREEMENTS = 10
 
 
-def opening(jobs: int, hosts: int, url: str) -> str:
-    """Return two lines that say what is shown."""
+# How to read the lines that follow, where no board is drawn.
+LEGEND = """A line has the time; business, job and step (2:100/200); from the second execution on its number (#1); the host, as network
+area and address (0:10.0.0.1); its status before (∅: not seen yet) and after. "trouble" is about requests, never about a job.
+"""
+
+
+def opening(jobs: int, hosts: int, url: str, *, with_legend: bool) -> str:
+    """Return two lines that say what is shown, and how lines are read."""
     return (
         f"A simulated BlueKing Job platform at {url} runs {jobs} jobs of 2 steps on {hosts} hosts each.\n"
-        "A real client watches them over real HTTP, shows every host as it moves, and retries a job that fails.\n"
+        "A client watches them over real HTTP, shows every host as its status changes, and retries a job that fails.\n"
+        + (LEGEND if with_legend else "")
     )
 
 
