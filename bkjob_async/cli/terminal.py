@@ -13,7 +13,6 @@ from typing import TextIO
 
 import click
 
-from bkjob_async.cli.lines import write_note
 from bkjob_async.model.base_error import UsageError
 from bkjob_async.model.text.printing import printable
 
@@ -70,7 +69,7 @@ def confirm(question: str, *, yes: bool) -> None:
         with interruptible():
             click.confirm(printable(question), abort=True, err=True)
     except click.Abort:
-        write_note("nothing was done")
+        click.echo("nothing was done", err=True)
         raise
 
 
