@@ -18,7 +18,7 @@ from bkjob_async.model.operations.base import OperateJobInstance, OperateStepIns
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
-from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
+from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef, check_scope
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.wire.session import Session
@@ -81,6 +81,8 @@ class Caller:
         >>> await patient.get_job_instance_status(job)
         <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
         """
+        if scope is not None:
+            check_scope(scope, "scope=Scope.biz(2)")
         old = self._options
         view = copy.copy(self)
         view._options = build(

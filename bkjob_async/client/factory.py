@@ -21,7 +21,7 @@ from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.errors import UsageError
 from bkjob_async.model.base_error import WrongType, WrongValue
-from bkjob_async.model.refs import Scope
+from bkjob_async.model.refs import Scope, check_scope
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import Observer
@@ -139,8 +139,8 @@ def check_types(url: object, scope: object) -> None:
     """Raise `UsageError` for a URL that is no text, as a missing variable of the environment is, and for a bare scope id."""
     if not isinstance(url, str | URL):
         raise WrongType(f"the URL must be a text, not {type(url).__name__}")
-    if scope is not None and not isinstance(scope, Scope):
-        raise WrongType(f"scope must be a Scope, not {scope!r:.60}: scope=Scope.biz(2)")
+    if scope is not None:
+        check_scope(scope, "scope=Scope.biz(2)")
 
 
 def check_positive(**numbers: object) -> None:

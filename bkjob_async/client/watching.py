@@ -67,6 +67,7 @@ def watch(
     2:20000000001 FAIL: 1 step; 1 FAILED, 2 SUCCESS; not well: 0:10.0.0.2
     """
     client._lifetime.check()
+    check_how_closely(detail_level, linger)
     targets = as_refs(refs, client.scope)
     opened = Watch(
         WatchPlan(
@@ -120,6 +121,7 @@ async def wait(
     2:20000000002 SUCCESS: 1 step; 3 SUCCESS
     """
     ref = client._ref(ref)
+    check_condition(until)
     # A condition is about hosts; a plain wait may let small moves of large steps collect.
     detail_level = DetailLevel.COALESCED if until is None else DetailLevel.EVERY_CHANGE
     async with watch(client, ref, deadline=deadline, detail_level=detail_level) as opened:
@@ -173,6 +175,24 @@ def raise_if_hopeless(client: Caller) -> None:
     if client._session.limiter.quota.is_closed and not client._poller.errors.breaker.is_open:
         message = "nothing could be read yet: the gateway lets nothing through"
         raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
+
+
+def check_how_closely(detail_level: object, linger: object) -> None:
+    """Raise `UsageError` for a level or a time to linger that cannot be one."""
+    if not isinstance(detail_level, DetailLevel):
+        raise WrongType(
+            f"detail_level is a DetailLevel, such as DetailLevel.END_ONLY, not {detail_level!r:.60}"
+        )
+    if linger is None:
+        return
+    if isinstance(linger, bool) or not isinstance(linger, int | float) or not linger >= 0:
+        raise WrongValue(f"linger is a number of seconds, or None to stay open, not {linger!r:.60}")
+
+
+def check_condition(until: object) -> None:
+    """Raise `UsageError` for what cannot say whether it holds; a class cannot."""
+    if until is not None and (isinstance(until, type) or not hasattr(until, "holds")):
+        raise WrongType(f"until is a condition, such as HostsDone(0.9) or FirstFailure(), not {until!r:.60}")
 
 
 def seconds(deadline: Deadline) -> float | None:

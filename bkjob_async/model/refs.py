@@ -45,11 +45,15 @@ def _remedy(owner: object, name: str) -> str:
     return "Scope.biz(2)" if isinstance(owner, Scope) else f"{type(owner).__name__}(..., {name}=100)"
 
 
+def check_scope(value: object, example: str) -> None:
+    """Raise `UsageError` for anything but a scope; the *example* shows how one is given."""
+    if not isinstance(value, Scope):
+        raise WrongType(f"scope must be a Scope, not {value!r:.60}: {example}")
+
+
 def _check_scope(owner: object, value: Any) -> None:
     """Raise `UsageError` for anything but a scope."""
-    if not isinstance(value, Scope):
-        example = f"{type(owner).__name__}(Scope.biz(2), ...)"
-        raise WrongType(f"scope must be a Scope, not {value!r:.60}: {example}")
+    check_scope(value, f"{type(owner).__name__}(Scope.biz(2), ...)")
 
 
 class ScopeType(StrEnum):

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 from attrs import frozen
 
+from bkjob_async.model.base_error import WrongValue
+
 
 class Phase(StrEnum):
     """What a status code means for a caller."""
@@ -27,6 +29,14 @@ class Phase(StrEnum):
     STOPPED = "STOPPED"
     ABNORMAL = "ABNORMAL"
     UNKNOWN = "UNKNOWN"
+
+
+def as_phase(phase: str) -> Phase:
+    """Return the phase that *phase* is or names; raise `UsageError` for a word that is none."""
+    try:
+        return Phase(phase)
+    except ValueError:
+        raise WrongValue(f"{phase!r:.60} is no phase: give a Phase, such as Phase.FAILED") from None
 
 
 RUN_CODES: dict[int, tuple[str, Phase]] = {

@@ -16,7 +16,7 @@ from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import HostPage, JobSnapshot, StepSnapshot
-from bkjob_async.model.status import Phase
+from bkjob_async.model.status import Phase, as_phase
 from bkjob_async.model.text import html
 from bkjob_async.model.text.html import MOST_HOSTS
 from bkjob_async.watch.plan import WatchPlan
@@ -210,7 +210,8 @@ class Watch:
         ...         print(change)
         2:20000000001/30000000001 0:10.0.0.2 ∅ → FAILED (SCRIPT_NOT_ZERO_EXIT_CODE)
         """
-        select = partial(host_changes, ref=self._ref_or_none(ref), scope=scope, phase=phase)
+        into = None if phase is None else as_phase(phase)
+        select = partial(host_changes, ref=self._ref_or_none(ref), scope=scope, phase=into)
         return self._stream.reader(select, after)
 
     def batches(self, *, after: str | None = None) -> Reader[Batch]:

@@ -11,6 +11,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
 from tests.client.clients import CREDENTIALS, URLS
 
 
@@ -97,3 +98,29 @@ async def test_another_thread_is_told_where_a_client_is_used() -> None:
     async with bkjob.connect(URLS["gateway-v3"], CREDENTIALS, transport=Simulator().transport()) as client:
         with pytest.raises(bkjob.WrongEventLoop, match="not from other threads"):
             await asyncio.to_thread(client.watch, "2:100")
+
+
+@pytest.mark.looptime
+async def test_a_watch_says_what_it_was_given_in_place_of_a_choice() -> None:
+    """A phase that is a word is one; a wrong word was a reader without events."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan(steps=(StepPlan(hosts=3, pinned={1: FAILS}),)))
+    async with bkjob.connect(URLS["gateway-v3"], CREDENTIALS, transport=simulator.transport()) as client:
+        wrong: list[tuple[Callable[[], Any], str]] = [
+            (lambda: client.watch(job, detail_level="END_ONLY"), "such as DetailLevel.END_ONLY"),  # type: ignore[arg-type]
+            (lambda: client.watch(job, linger=-1), "linger is a number of seconds, or None"),
+            (lambda: client.watch(job, linger="5"), "linger is a number of seconds, or None"),  # type: ignore[arg-type]
+            (lambda: client.with_options(scope=3), "scope must be a Scope, not 3"),  # type: ignore[arg-type]
+        ]
+        for slip, remedy in wrong:
+            with pytest.raises(bkjob.UsageError, match=remedy):
+                slip()
+        for until in ("finished", bkjob.HostsDone):
+            with pytest.raises(bkjob.UsageError, match="until is a condition, such as HostsDone"):
+                await client.wait(job, until=until)  # type: ignore[arg-type]
+        async with client.watch(job) as watch:
+            with pytest.raises(bkjob.UsageError, match="'failed' is no phase"):
+                watch.hosts(phase="failed")  # type: ignore[arg-type]
+            named = [change async for change in watch.hosts(phase="FAILED")]  # type: ignore[arg-type]
+
+    assert [change.host.label for change in named] == ["0:10.0.0.2"]
