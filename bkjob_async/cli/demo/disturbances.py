@@ -64,7 +64,7 @@ class Disturbances:
             yield
         finally:
             self.platform.rate_limit = None
-            self.refused = limit.error_response
+            self.refused = limit.refused
 
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)

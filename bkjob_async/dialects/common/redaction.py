@@ -42,7 +42,7 @@ def redact_named(text: str) -> str:
 def encodings_of(secret: str) -> tuple[str, ...]:
     """Return the encodings in which *secret* may be in a response, the longest first."""
     one_line = "".join(letter for letter in " ".join(secret.split()) if letter.isprintable())
-    ways = {
+    encodings = {
         secret,
         one_line,
         json.dumps(secret)[1:-1],
@@ -52,7 +52,7 @@ def encodings_of(secret: str) -> tuple[str, ...]:
         quote_plus(secret),
         b64encode(secret.encode()).decode(),
     }
-    return tuple(sorted(filter(None, ways), key=len, reverse=True))
+    return tuple(sorted(filter(None, encodings), key=len, reverse=True))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

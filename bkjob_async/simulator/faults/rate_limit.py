@@ -9,14 +9,14 @@ from attrs import define
 
 @define
 class RateLimit:
-    """At most *limit* requests in each *window* of whole seconds; announced in headers, never in `Retry-After`.
+    """At most *limit* requests in each *window* of whole seconds; announced in headers, never in `Retry-After`. `refused` counts the others.
 
     Source: blueking-apigateway-apisix, bk-rate-limit.
     """
 
     limit: int
     window: int = 1
-    error_response: int = 0
+    refused: int = 0
     _began: float = -1.0
     _used: int = 0
 
@@ -26,7 +26,7 @@ class RateLimit:
         if began != self._began:
             self._began, self._used = began, 0
         if self._used >= self.limit:
-            self.error_response += 1
+            self.refused += 1
             return False
         self._used += 1
         return True

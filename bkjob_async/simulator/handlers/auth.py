@@ -54,8 +54,8 @@ def app_error(request: ParsedRequest, site: SiteConfig) -> str | None:
         given["bk_app_secret"],
     ):
         return "app code or app secret is incorrect"
-    hosts_in = any(given.get(key) for key in ("bk_username", "bk_token", "bk_ticket"))
-    return "user is missing" if site.require_user and not request.system and not hosts_in else None
+    names_user = any(given.get(key) for key in ("bk_username", "bk_token", "bk_ticket"))
+    return "user is missing" if site.require_user and not request.system and not names_user else None
 
 
 def credentials_error(request: ParsedRequest, reason: str) -> ApiError:

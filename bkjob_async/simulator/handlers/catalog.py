@@ -48,11 +48,8 @@ def matches_filters(
 
 def plan_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `get_job_plan_list`: newest first."""
-    scope, catalog, template = (
-        context.scope(request),
-        context.site.catalog,
-        request.integer("job_template_id"),
-    )
+    scope, catalog = context.scope(request), context.site.catalog
+    template = request.integer("job_template_id")
     found = [
         (number, plan, catalog.template_of(number))
         for number, plan in sorted(context.site.plans.items(), reverse=True)
@@ -155,8 +152,8 @@ def version_detail(*, public: bool) -> Callable[[RequestContext, ParsedRequest],
             raise api_error(1241005, "script_id" if not script_id else "version")
         for script in context.site.catalog.scripts if not public else scripts(context, public=True):
             for version in script.versions:
-                hosts_in = (script.id, version.version) == (script_id, name)
-                if version.id == number if number > 0 else hosts_in:
+                is_named = (script.id, version.version) == (script_id, name)
+                if version.id == number if number > 0 else is_named:
                     owner = None if script.is_public else scope
                     return render.version_entry(
                         script, version, owner, authorship(context), with_content=True

@@ -15,7 +15,7 @@ from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.inputs import host_names, server
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.protocol.times import SHANGHAI, UTC_OFFSET, second_text
-from bkjob_async.simulator.world.catalog import DATABASE_ACCOUNT, SYSTEM_ACCOUNT, Script, ScriptVersion
+from bkjob_async.simulator.world.catalog import SYSTEM_ACCOUNT, Script, ScriptVersion
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.launch_outcomes import hosts_of
@@ -198,37 +198,26 @@ def script_detail(context: RequestContext, request: ParsedRequest) -> dict[str, 
     raise api_error(1243001)
 
 
-def system_accounts(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
-    """Handle `get_os_account`: all accounts of the system."""
-    scope = context.scope(request)
-    return [
-        {
-            **scope_fields(scope),
-            "id": account.id,
-            "account": account.name,
-            "os": "Windows" if account.kind == 2 else "Linux",
-            "alias": account.alias or account.name,
-            **creation_texts(context),
-        }
-        for account in context.site.catalog.accounts
-        if account.category == SYSTEM_ACCOUNT
-    ]
+def account_list(category: int) -> Callable[[RequestContext, ParsedRequest], list[dict[str, Any]]]:
+    """Return the handler of `get_os_account` or of `get_own_db_account_list`: all accounts of a category."""
+    is_system = category == SYSTEM_ACCOUNT
 
+    def answer(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
+        scope = context.scope(request)
+        return [
+            {
+                **scope_fields(scope),
+                "id" if is_system else "db_account_id": account.id,
+                "account": account.name,
+                **({"os": "Windows" if account.kind == 2 else "Linux"} if is_system else {}),
+                "alias" if is_system else "db_alias": account.alias or account.name,
+                **creation_texts(context),
+            }
+            for account in context.site.catalog.accounts
+            if account.category == category
+        ]
 
-def database_accounts(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
-    """Handle `get_own_db_account_list`: all accounts of databases."""
-    scope = context.scope(request)
-    return [
-        {
-            **scope_fields(scope),
-            "db_account_id": account.id,
-            "account": account.name,
-            "db_alias": account.alias or account.name,
-            **creation_texts(context),
-        }
-        for account in context.site.catalog.accounts
-        if account.category == DATABASE_ACCOUNT
-    ]
+    return answer
 
 
 def creation_texts(context: RequestContext) -> dict[str, Any]:

@@ -52,8 +52,8 @@ class Platform:
             self._enforce_rate_limit(request, now)
             route = authorize(request, http_request, self.site)
             data = route.handle(RequestContext(world=self.world, site=self.site, now=now), request)
-        except ApiError as error_response:
-            return self._with_rate_limit_headers(failure(dialect, error_response, request_id), now)
+        except ApiError as error:
+            return self._with_rate_limit_headers(failure(dialect, error, request_id), now)
         return self._with_rate_limit_headers(success(dialect, data, request_id), now)
 
     def deliver(self, http_request: HttpRequest, now: float) -> Delivery:

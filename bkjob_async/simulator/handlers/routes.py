@@ -11,6 +11,7 @@ from bkjob_async.simulator.handlers import catalog, catalog_v2, lists, logs, sta
 from bkjob_async.simulator.handlers import launch as launches
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.requests import ParsedRequest
+from bkjob_async.simulator.world.catalog import DATABASE_ACCOUNT, SYSTEM_ACCOUNT
 from bkjob_async.simulator.world.codes import FILE, SCRIPT, SQL
 
 Handler = Callable[[RequestContext, ParsedRequest], Any]
@@ -92,8 +93,8 @@ V2: dict[str, Handler] = {
     "get_script_list": catalog_v2.script_list(public=None),
     "get_public_script_list": catalog_v2.script_list(public=True),
     "get_script_detail": catalog_v2.script_detail,
-    "get_os_account": catalog_v2.system_accounts,
-    "get_own_db_account_list": catalog_v2.database_accounts,
+    "get_os_account": catalog_v2.account_list(SYSTEM_ACCOUNT),
+    "get_own_db_account_list": catalog_v2.account_list(DATABASE_ACCOUNT),
     "get_cron_list": catalog_v2.cron_list,
     "operate_step_instance": status.operate_step,
     "operate_job_instance": status.operate_job,

@@ -141,8 +141,8 @@ def optional_list(server: dict[str, Any], name: str) -> Iterable[Any]:
 def identity(entry: Any, name: str) -> str:
     """Return the id of a group or node; version 2 has it plain, all others in an object."""
     found = entry.get("id") if isinstance(entry, dict) else entry
-    plain_text = name == "dynamic_group_id_list"
-    if found in (None, "") or isinstance(found, dict | list) or isinstance(entry, dict) == plain_text:
+    is_plain = name == "dynamic_group_id_list"
+    if found in (None, "") or isinstance(found, dict | list) or isinstance(entry, dict) == is_plain:
         raise wrong_type(name)
     return str(found)
 

@@ -152,9 +152,9 @@ def task_of(context: RequestContext, request: ParsedRequest, *kinds: int) -> tup
     return step, host
 
 
-def fields(**hosts_in: str) -> dict[str, Any]:
+def fields(**values: str) -> dict[str, Any]:
     """Return named values as a list, as this API does."""
-    optional_list = [
-        {"name": name, "value": value, "description": DESCRIPTIONS[name]} for name, value in hosts_in.items()
+    listed = [
+        {"name": name, "value": value, "description": DESCRIPTIONS[name]} for name, value in values.items()
     ]
-    return {"field_list": optional_list}
+    return {"field_list": listed}

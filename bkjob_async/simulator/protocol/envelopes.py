@@ -74,63 +74,63 @@ def success(dialect: str, data: Any, request_id: str) -> HttpResponse:
     return HttpResponse(status=200, headers=headers(dialect, request_id), body=encode(body))
 
 
-def failure(dialect: str, api_error: ApiError, request_id: str) -> HttpResponse:
+def failure(dialect: str, error: ApiError, request_id: str) -> HttpResponse:
     """Return an error in the envelope of the part that responds."""
-    if api_error.by == "gateway":
-        return gateway_failure(api_error, request_id)
-    if api_error.by == "esb-path":
-        lost = {"result": False, "data": None, "message": api_error.message}
-        return HttpResponse(status=api_error.status, headers={"content-type": JSON}, body=encode(lost))
+    if error.by == "gateway":
+        return gateway_failure(error, request_id)
+    if error.by == "esb-path":
+        lost = {"result": False, "data": None, "message": error.message}
+        return HttpResponse(status=error.status, headers={"content-type": JSON}, body=encode(lost))
     if dialect == "gateway-v4":
-        return v4_failure(api_error, request_id)
+        return v4_failure(error, request_id)
     if dialect == "gateway-v3":
         body = {
-            "code": api_error.code,
+            "code": error.code,
             "result": False,
             "job_request_id": request_id,
-            "message": api_error.message,
+            "message": error.message,
         }
     else:
         body = {
-            "code": api_error.code,
+            "code": error.code,
             "result": False,
-            "message": api_error.message,
+            "message": error.message,
             "data": None,
             "request_id": request_id,
         }
-    if api_error.code == PERMISSION_DENIED:
-        body["permission"] = api_error.details
-    status = api_error.status if dialect == "gateway-v3" else 200
+    if error.code == PERMISSION_DENIED:
+        body["permission"] = error.details
+    status = error.status if dialect == "gateway-v3" else 200
     return HttpResponse(status=status, headers=headers(dialect, request_id), body=encode(body))
 
 
-def gateway_failure(api_error: ApiError, request_id: str) -> HttpResponse:
+def gateway_failure(error: ApiError, request_id: str) -> HttpResponse:
     """Return an error of the gateway itself."""
-    name = GATEWAY_NAMES.get(api_error.code, "ERROR")
+    name = GATEWAY_NAMES.get(error.code, "ERROR")
     body = {
-        "code": api_error.code,
+        "code": error.code,
         "code_name": name,
         "data": None,
-        "message": api_error.message,
+        "message": error.message,
         "result": False,
     }
     all_headers = {
         **headers("gateway-v3", request_id),
-        "x-bkapi-error-code": str(api_error.code),
-        "x-bkapi-error-message": api_error.message.encode("ascii", "replace").decode(),
+        "x-bkapi-error-code": str(error.code),
+        "x-bkapi-error-message": error.message.encode("ascii", "replace").decode(),
     }
-    return HttpResponse(status=api_error.status, headers=all_headers, body=encode(body))
+    return HttpResponse(status=error.status, headers=all_headers, body=encode(body))
 
 
-def v4_failure(api_error: ApiError, request_id: str) -> HttpResponse:
+def v4_failure(error: ApiError, request_id: str) -> HttpResponse:
     """Return an error of version 4; Job's own code is text among its details."""
-    status, name = V4_ERRORS.get(api_error.code, (500, "INTERNAL"))
-    error: dict[str, Any] = {"code": name, "message": api_error.message}
-    if api_error.code == PERMISSION_DENIED:
-        error["data"] = api_error.details
+    status, name = V4_ERRORS.get(error.code, (500, "INTERNAL"))
+    described: dict[str, Any] = {"code": name, "message": error.message}
+    if error.code == PERMISSION_DENIED:
+        described["data"] = error.details
     else:
-        error["details"] = [{"code": str(api_error.code), "message": api_error.message}]
-    body = {"error": error, "job_request_id": request_id}
+        described["details"] = [{"code": str(error.code), "message": error.message}]
+    body = {"error": described, "job_request_id": request_id}
     return HttpResponse(status=status, headers=headers("gateway-v4", request_id), body=encode(body))
 
 

@@ -179,14 +179,14 @@ def step_groups(
         step, query, kind, step_row(legacy_esb=legacy_esb), now=now, group_read_seconds=group_read_seconds
     )
     return [
-        group_or_count(group, language, json_array=legacy_esb or place == 0)
+        group_or_count(group, language, with_hosts=legacy_esb or place == 0)
         for place, group in enumerate(read)
     ]
 
 
-def group_or_count(group: RequestedGroup, language: str, *, json_array: bool) -> dict[str, Any]:
+def group_or_count(group: RequestedGroup, language: str, *, with_hosts: bool) -> dict[str, Any]:
     """Return one group, with its hosts or without."""
-    if json_array:
+    if with_hosts:
         return group_fields(group.status, group.size, group.rows, language)
     return {
         "result_type": group.status,

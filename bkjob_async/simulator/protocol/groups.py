@@ -114,8 +114,8 @@ class _Reader:
 
     def snapshot_now(self) -> list[tuple[Group, int, GroupSnapshot]]:
         """Return every group with its size, all as they are now."""
-        without_nulls = GroupSnapshot(self._chosen(self._present()), ())
-        return [(group, len(rows), without_nulls) for group, rows in self.ordered(without_nulls.groups)]
+        snapshot = GroupSnapshot(self._chosen(self._present()), ())
+        return [(group, len(rows), snapshot) for group, rows in self.ordered(snapshot.groups)]
 
     def at(self, at: float) -> GroupSnapshot:
         """Return the rows of each group at a time."""

@@ -33,9 +33,9 @@ def create_app(
             method=request.method, url=request.url, headers=request.headers, body=body or None
         )
         if request.path.startswith(CONTROL_PATH):
-            api_error = access_error(request.headers, reached_at=address_of(request), names=control_names)
-            if api_error is not None:
-                return full_response(Delivery(response=api_error))
+            forbidden = access_error(request.headers, reached_at=address_of(request), names=control_names)
+            if forbidden is not None:
+                return full_response(Delivery(response=forbidden))
             return full_response(Delivery(response=control(platform, clock, http_request)))
         return await send_delivery(platform.deliver(http_request, clock.now()), request)
 
