@@ -68,11 +68,17 @@ def names_of(host: HostKey) -> list[tuple[object, ...]]:
 
 async def absent_hosts(client: JobClient, refs: Sequence[Ref], hosts: Iterable[HostKey]) -> list[HostKey]:
     """Return those of *hosts* that no step of *refs* shows."""
+    return hosts_not_in([step for ref in refs for step in await steps_of(client, ref)], hosts)
+
+
+def hosts_not_in(steps: Iterable[StepSnapshot], hosts: Iterable[HostKey]) -> list[HostKey]:
+    """Return those of *hosts* that are in none of *steps*; none where a step does not show its hosts."""
     known = KnownHosts()
-    for ref in refs:
-        for step in await steps_of(client, ref):
-            for row in step.hosts or ():
-                known.add(row.host)
+    for step in steps:
+        if step.hosts is None:
+            return []
+        for row in step.hosts:
+            known.add(row.host)
     return known.without(hosts)
 
 

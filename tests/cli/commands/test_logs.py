@@ -8,9 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async import FileLog, HostChanged, HostKey, HostLog, HostStatus, JobRef, Scope
+from bkjob_async import (
+    FileLog,
+    HostChanged,
+    HostKey,
+    HostLog,
+    HostSnapshot,
+    HostStatus,
+    JobRef,
+    RunStatus,
+    Scope,
+    StepSnapshot,
+)
 from bkjob_async.cli.logs.follow import FollowedHosts
-from bkjob_async.cli.logs.hosts import HostFilter, portions
+from bkjob_async.cli.logs.hosts import HostFilter, hosts_not_in, portions
 from bkjob_async.cli.logs.lines import text_of
 from bkjob_async.cli.logs.tail import LogTail, last, lines_of
 from tests.cli import shell
@@ -168,3 +179,15 @@ def test_a_host_that_is_not_there_is_named() -> None:
     assert [code for code, _, _ in unknown] == [3, 3, 3]
     assert "its job has no such step" in unknown[0][2]
     assert "2:7 lost: not found" in unknown[1][2]
+
+
+def test_a_host_is_absent_only_where_all_hosts_are_shown() -> None:
+    """By any of its names; a step of containers may show none, whatever it has."""
+    row = HostSnapshot(host=HostKey(bk_host_id=7, bk_cloud_id=0, ip="10.0.0.1"), status=HostStatus(9))
+    shown, hidden = (
+        StepSnapshot(ref=STEP, status=RunStatus(3), is_finished=True, hosts=hosts) for hosts in ((row,), None)
+    )
+    by_id, by_address, other = HostKey(bk_host_id=7), HOST, HostKey(ip="10.0.0.2")
+
+    assert hosts_not_in([shown], [by_id, by_address, other]) == [other]
+    assert hosts_not_in([shown, hidden], [other]) == []
