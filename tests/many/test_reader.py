@@ -141,7 +141,7 @@ async def test_a_store_that_is_away_is_tried_again(
     assert sorted(each.sequence for each in got) == [1, 1, 2, 2, 3, 3, 4, 4, 5, 6]
     said = [record.getMessage() for record in caplog.records if record.name == "bkjob_async.journal"]
     assert [text.partition(":")[0] for text in said] == [
-        "the journal of fleet 'night' cannot be read",
+        "the journal of fleet 'night' cannot be read, and is tried again each second",
         "the journal of fleet 'night' can be read again",
     ]
 

@@ -20,7 +20,7 @@ from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd, run_shard
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from bkjob_async.watch.journaling import fleet_journal
+from bkjob_async.watch.journaling import record_queue
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
@@ -93,7 +93,7 @@ async def test_a_runner_whose_clock_is_off(
     world = World(1)
     async with site_of(world, shards=1) as site:
         for offset in offsets:
-            monkeypatch.setattr(fleet_journal, "time", Clock(offset))
+            monkeypatch.setattr(record_queue, "time", Clock(offset))
             site.run(0)
             await site.fleet.add(*jobs_of(world, SLOW, 3))
             await asyncio.sleep(25)

@@ -19,7 +19,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch.journaling import fleet_journal
+from bkjob_async.watch.journaling import record_queue
 from bkjob_async.watch.subscription import recorded_watch
 from tests.watch.clients import client_of
 
@@ -178,7 +178,7 @@ async def test_the_cursor_of_a_process_that_stored_nothing_is_good_in_the_next(l
 
 async def test_polling_pauses_while_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, and polling goes on when the store is back."""
-    monkeypatch.setattr(fleet_journal, "MAX_WAITING", 3)
+    monkeypatch.setattr(record_queue, "MAX_WAITING", 3)
     world, store = World(1), FailingStore()
     jobs = [world.add(SLOW) for _ in range(3)]
     async with fleet(world, store, *jobs, linger=None) as watch:
@@ -202,13 +202,13 @@ async def test_records_that_come_all_the_time_are_appended_together() -> None:
         await asyncio.sleep(120.0)
         journal = watch._subscription.journal
         assert journal is not None
-        journal.put_empty()
+        journal.records.put_empty()
         await asyncio.sleep(0.01)
-        assert journal.head == journal.last_put
+        assert journal.head == journal.records.last_put
 
         before = store.appends
         for _ in range(1000):
-            journal.put_empty()
+            journal.records.put_empty()
             await asyncio.sleep(0.001)
 
         assert 40 <= store.appends - before <= 52

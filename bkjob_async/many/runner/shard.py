@@ -211,21 +211,21 @@ class ShardRunner:
             return
         share, active = self._share, targets.size - targets.over
         claim, limit = (0, 0) if share is None else (share.claim, share.limit)
-        figures, head = ShardFigures(journal.term, targets.size, active, claim), journal.head
+        figures, head = ShardFigures(journal.records.term, targets.size, active, claim), journal.head
         try:
             reply = await self._store.report(self._fleet.name, self._shard, figures, limit=limit)
         except JournalUnavailable as error:
             logger.debug("no sign of life for shard %s: %s", self._name, error)
             return
         except StoreBehind:
-            journal.put_empty()  # the append finds out what the store has
+            journal.records.put_empty()  # the append finds out what the store has
             return
         except Superseded as error:
             self._subscription.refuse(error)
             return
         self._on_answer()
         if reply.head < head:
-            journal.put_empty()
+            journal.records.put_empty()
         self._is_stopped = reply.is_stopped
         if share is not None:
             before = share.rate
@@ -256,8 +256,8 @@ class ShardRunner:
         if journal is None:
             return
         if self._place is None:
-            self._place = InboxPlace(journal.term)
-        elif self._place.begin(journal.term):
+            self._place = InboxPlace(journal.records.term)
+        elif self._place.begin(journal.records.term):
             self._warn_of_loss(journal)
         place = self._place
         while self._subscription.is_open and not self._subscription.is_changing:

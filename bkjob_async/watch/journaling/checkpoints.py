@@ -7,13 +7,13 @@ import logging
 from collections.abc import Iterator
 from typing import Protocol
 
-from bkjob_async.engine.journaling.fleet_facts import FleetFacts
 from bkjob_async.engine.journaling.forms import JobForm
 from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_form
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet
 from bkjob_async.journal.store import Checkpoint, Store
+from bkjob_async.watch.journaling.record_queue import RecordQueue
 
 # A checkpoint is written when the records behind the last one have more bytes than it, and than this.
 SMALLEST_WEIGHT = 256 * 1024
@@ -24,14 +24,7 @@ logger = logging.getLogger("bkjob_async.journal")
 class FleetWriter(Protocol):
     """The writer of the fleet's records."""
 
-    term: int
-    last_put: int
-    """The number of the newest record, which may wait to be stored."""
-
-    @property
-    def facts(self) -> FleetFacts:
-        """What its records say beside jobs, up to the newest."""
-        ...
+    records: RecordQueue
 
     async def wait_stored_to(self, sequence: int) -> None:
         """Wait until the record with this number is stored."""
@@ -81,7 +74,7 @@ class Checkpoints:
 
     async def _write(self) -> None:
         """Write a checkpoint; on failure it is tried again with the next record."""
-        before, term = self._weight, self._writer.term
+        before, term = self._weight, self._writer.records.term
         try:
             try:
                 checkpoint = await self._from_states()
@@ -96,17 +89,17 @@ class Checkpoints:
 
     async def _from_states(self) -> Checkpoint:
         """Return what was reported up to now; raise `StateDiffers` where the states of jobs do not say it."""
-        sequence = self._writer.last_put
-        parts = [encode_part(self._writer.facts.part(sequence))]
+        sequence = self._writer.records.last_put
+        parts = [encode_part(self._writer.records.facts.part(sequence))]
         parts += [part async for part in in_slices(parts_of(sequence, self._job_forms(sequence)))]
-        await self._writer.wait_stored_to(self._writer.last_put)
+        await self._writer.wait_stored_to(self._writer.records.last_put)
         return Checkpoint(sequence, parts)
 
     def _job_forms(self, sequence: int) -> Iterator[JobForm]:
         for job in self._writer.recorded_jobs():
             if job is None:
                 raise StateDiffers
-            last_put = self._writer.last_put
+            last_put = self._writer.records.last_put
             yield reported_form(job, last_put if last_put > sequence else 0)
 
     async def _from_records(self) -> Checkpoint:

@@ -14,7 +14,7 @@ from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
-from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.journaling.record_queue import RecordQueue
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_registry import Subscriber
 from bkjob_async.watch.stream.stream import EventStream
@@ -86,24 +86,24 @@ class RecordedWatch:
 
     # What was reported ----------------------------------------------------------------------------------------------
 
-    async def put_present(self, journal: FleetJournal, since: int, recorded: Collection[Ref]) -> None:
+    async def put_present(self, records: RecordQueue, since: int, recorded: Collection[Ref]) -> None:
         """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
         targets = self._watch.targets
         async for ref in in_slices(recorded):
             if ref not in targets:
-                journal.note_target(ref, added=False)
+                records.note_target(ref, added=False)
         async for job in in_slices(targets.copy_of_jobs()):
             for ref in targets.of(job):
                 if ref not in recorded:
-                    journal.note_target(ref, added=True)
-        journal.targets = targets.size
-        journal.put_empty()
+                    records.note_target(ref, added=True)
+        records.targets = targets.size
+        records.put_empty()
         async for job in in_slices(targets.copy_of_jobs()):
             refs, state = targets.of(job), self._watch.states.state(job)
             if refs and state is not None:
                 at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
                 events = list(self._delivery.present(state, refs, at.cursor, since, skipped=True))
-                journal.put_job_present(at, events, state)
+                records.put_job_present(at, events, state)
 
     def recorded_jobs(self) -> Iterator[JobState | None]:
         """Yield the state of each job; None where the watch was given something else than that."""

@@ -95,14 +95,14 @@ class Subscription:
         self.stream.continue_behind(StoredHistory(store, name, terms, self._poller.cursors), head)
         self.journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage)
         targets = [ref async for job in in_slices(fold.jobs.values()) for ref in job.targets]
-        journal.targets = len(targets)
+        journal.records.targets = len(targets)
         self._poller.planner.restore_durations(fold.facts.durations)
         if head and opened.silence is not None:
             at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
             resumed = Resumed(term=opened.term, gap=opened.silence, cursor=at.cursor, index=1)
-            journal.put(Batch(at.sequence, LazyEventList([resumed]), at.cursor))
+            journal.records.put(Batch(at.sequence, LazyEventList([resumed]), at.cursor))
         else:
-            journal.put_empty()
+            journal.records.put_empty()
         journal.start(self._poller.planner.durations.exported)
         self.open([*targets, *refs])
 
@@ -143,7 +143,7 @@ class Subscription:
     def journal_waiting(self) -> tuple[str, int] | None:
         """The name under which the watch is recorded, and how many of its events are not stored yet."""
         journal = self.journal
-        return None if journal is None else (journal.name, journal.waiting_events)
+        return None if journal is None else (journal.name, journal.records.waiting_events)
 
     def load(self) -> PollingLoad:
         """Return the load of polling the targets, none unless the watch is open."""
@@ -173,7 +173,7 @@ class Subscription:
     @property
     def is_full(self) -> bool:
         """Whether the targets must not be polled: so many events wait to be stored, or the runner is paused."""
-        return self.is_paused or (self.journal is not None and self.journal.is_full)
+        return self.is_paused or (self.journal is not None and self.journal.records.is_full)
 
     def refuse(self, error: BaseException) -> None:
         """End at once with *error*: the journal takes no more records of this watch."""
@@ -221,10 +221,10 @@ class Subscription:
     def _record_changes(self) -> None:
         """Store which targets were added and dropped; what still waits to be dropped stays in the inbox."""
         if self.journal is not None:
-            self.journal.targets = self.targets.size
+            self.journal.records.targets = self.targets.size
             if not self._drops_with_job:
-                self.journal.take_up(*self._taken_up)
-            self.journal.flush_targets()
+                self.journal.records.take_up(*self._taken_up)
+            self.journal.records.flush_targets()
 
     def _add(self, ref: Ref) -> None:
         if ref in self.targets:
@@ -242,7 +242,7 @@ class Subscription:
         elif round_wanted is not None:
             self._delivery.join(ref, round_wanted, recorded)
         if self.journal is not None and recorded is None:
-            self.journal.note_target(ref, added=True)
+            self.journal.records.note_target(ref, added=True)
 
     def _drop(self, ref: Ref) -> None:
         if isinstance(ref, StepRef) and self._is_joined_by_job(ref):
@@ -250,7 +250,7 @@ class Subscription:
             self._drops_with_job.add(ref)
         elif ref in self.targets:
             if self.journal is not None:
-                self.journal.note_target(ref, added=False)
+                self.journal.records.note_target(ref, added=False)
             self.targets.remove(ref)
             self._delivery.remove(ref, self._poller.state(ref.job))
             self.stream.log.discard_signals(ref)
@@ -359,7 +359,7 @@ class Subscription:
             if self.journal is None:
                 self.stream.append(batch)
             else:
-                self.journal.put(batch, target)
+                self.journal.records.put(batch, target)
 
     def on_crash(self, error: BaseException) -> None:
         """End the watch with the *error* that ended polling."""

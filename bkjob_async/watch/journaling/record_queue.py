@@ -1,0 +1,188 @@
+"""The records of one watch that wait to be stored, made of the batches that it puts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, FleetFacts
+from bkjob_async.engine.journaling.records import encode_record
+from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.stream.event_list import (
+    EventOrLazy,
+    LazyEventList,
+    event_count,
+    parts_of,
+    with_indexes,
+)
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.journal.store import StoredRecord
+from bkjob_async.model.events import Batch, Recovered, Trouble
+from bkjob_async.model.refs import JobRef, Ref
+
+# Polling pauses while more events than this wait to be stored.
+MAX_WAITING = 32_768
+
+
+class Waiting(Struct, gc=False):
+    """A record that is not stored yet, with the batch that readers are given once it is."""
+
+    record: StoredRecord
+    batch: Batch | None
+    events: int
+    taken_up: int = 0
+
+
+class RecordQueue:
+    """What is put, as records in their order, until an append takes them.
+
+    `facts` is what the records say beside jobs up to the newest, whose number is `last_put`; `targets` how many targets the
+    fleet has, for those who list fleets. `has_some` is set when there is a record, or nothing more to wait for.
+    """
+
+    def __init__(self, cursors: CursorSequence) -> None:
+        """Begin empty; records are numbered as the batches of the client are, by *cursors*."""
+        self.term = 0
+        self.targets = 0
+        self.waiting_events = 0
+        self.last_put = 0
+        self.facts = FleetFacts()
+        self.has_some = asyncio.Event()
+        self._cursors = cursors
+        self._begins_behind: int | None = None  # the head that the term found, until its first record
+        self._target_changes: list[tuple[Ref, bool]] = []
+        self._taken_up = 0  # the newest entry of the fleet's inbox whose targets are noted
+        self._written_up = 0  # and of which a record was made
+        self._waiting: list[Waiting] = []
+        self._unrecorded: list[Waiting] = []  # batches that the present in place of lost records has in it
+        self._in_present: set[JobRef] | None = None  # jobs whose present was put, while that goes on
+
+    def __bool__(self) -> bool:
+        """Return True while records wait for an append."""
+        return bool(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many events wait that polling must pause."""
+        return self.waiting_events > MAX_WAITING
+
+    def begin_term(self, term: int, head: int) -> None:
+        """Put what follows in this *term*, which found the fleet at *head*; entries of the inbox are numbered anew."""
+        self.term, self._begins_behind = term, head
+        self._taken_up = self._written_up = 0
+        self.facts.note_term(term, self._cursors.name, head)
+
+    # Putting --------------------------------------------------------------------------------------------------------
+
+    def note_target(self, ref: Ref, *, added: bool) -> None:
+        """Write with the next record that a target was added or dropped."""
+        if not added:
+            self.facts.forget_signal(ref)
+        self._target_changes.append((ref, added))
+
+    def put(self, batch: Batch, job: JobState | None = None) -> None:
+        """Store *batch*, which is about *job*, and then give it to the readers."""
+        for part in parts_of(batch.events):
+            if isinstance(part, Trouble | Recovered):
+                self.facts.note_signal(part)
+        self._put(batch.sequence, batch, job)
+
+    def put_empty(self) -> None:
+        """Store a record without a batch: targets that were added or dropped, or no more than the term."""
+        self._put(self._next_number())
+
+    def put_durations(self, durations: Mapping[str, Any]) -> None:
+        """Store what was learnt."""
+        self._put(self._next_number(), durations=durations)
+
+    def take_up(self, entry: int, term: int) -> None:
+        """Remove the entries up to this one from the inbox with the next record: their targets are noted.
+
+        It was read in this *term*. In a later one a number may stand for another entry, for the store has lost some.
+        """
+        if term == self.term:
+            self._taken_up = entry
+
+    def flush_targets(self) -> None:
+        """Store targets that were added or dropped since the last record, and what was taken up from the inbox."""
+        if self._target_changes or self._taken_up > self._written_up:
+            self.put_empty()
+
+    def _put(
+        self,
+        sequence: int,
+        batch: Batch | None = None,
+        job: JobState | None = None,
+        durations: Mapping[str, Any] | None = None,
+    ) -> None:
+        at, targets = time.time(), self._target_changes
+        data = encode_record(
+            sequence,
+            time=at,
+            term=self.term,
+            client=self._cursors.name,
+            batch=batch,
+            job=job,
+            targets=targets,
+            durations=durations,
+            behind=self._begins_behind,
+        )
+        if targets:
+            self._target_changes = []
+        self._cursors.last = max(self._cursors.last, sequence) + LOCAL_NUMBERS
+        self.last_put, self.facts.time = sequence, at
+        if durations is not None:
+            self.facts.durations = durations
+        events = 0 if batch is None else len(batch.events)
+        self.waiting_events += events
+        self._written_up = self._taken_up
+        waiting = Waiting(StoredRecord(sequence, at, data), batch, events, self._taken_up)
+        if job is not None and self._in_present is not None and job.ref not in self._in_present:
+            self._unrecorded.append(waiting)  # the present of its job, which comes yet, has it
+        else:
+            self._waiting.append(waiting)
+            self._begins_behind = None
+        self.has_some.set()
+
+    def _next_number(self) -> int:
+        return self._cursors.next_stamp(asyncio.get_running_loop().time()).sequence
+
+    # Taking ---------------------------------------------------------------------------------------------------------
+
+    def take(self) -> list[Waiting]:
+        """Return what waits, for an append."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def take_unrecorded(self) -> list[Waiting]:
+        """Return what readers are still to be given, and is stored as a part of the present."""
+        unrecorded, self._unrecorded = self._unrecorded, []
+        return unrecorded
+
+    # The present in place of lost records ---------------------------------------------------------------------------
+
+    def begin_present(self) -> None:
+        """Put the present of each job from here on, which has what waits."""
+        self._unrecorded += self._waiting
+        self._waiting, self._in_present = [], set()
+
+    def put_job_present(self, at: PollStamp, events: Sequence[EventOrLazy], job: JobState) -> None:
+        """Store the present of a job, in place of its lost records and of those that wait."""
+        if self._in_present is not None:
+            self._in_present.add(job.ref)
+        if events:
+            self._put(at.sequence, Batch(at.sequence, LazyEventList(with_indexes(events)), at.cursor), job)
+            self._waiting[-1].batch, self._waiting[-1].events = None, 0
+            self.waiting_events -= event_count(events)
+
+    def end_present(self) -> list[StoredRecord]:
+        """Return the records of the present. Readers here are given what was reported meanwhile, and not the present."""
+        self._in_present = None
+        present, self._waiting = self._waiting, []
+        self._unrecorded += [each for each in present if each.batch is not None]
+        self._unrecorded.sort(key=lambda each: each.record.sequence)
+        return [each.record for each in present]
