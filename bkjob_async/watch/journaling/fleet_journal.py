@@ -33,9 +33,6 @@ RETRY_SECONDS = 1.0
 LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
 # A wait is no shorter than this, so that a clock that runs late does not keep the event loop busy.
 SHORTEST_WAIT = 0.01
-# Readers are given so many batches at a time, and read them before they are given more: memory that the oldest events of
-# the log leave is used again at once, and the garbage collector is not woken by objects that will soon be gone.
-DELIVERED_TOGETHER = 8
 # `aclose` waits so many seconds for the last records.
 CLOSE_SECONDS = 5.0
 
@@ -171,9 +168,7 @@ class FleetJournal:
         self._stored.set()
         stored = (*waiting, *self.records.take_unrecorded())
         self.records.waiting_events -= sum(each.events for each in stored)
-        for number, each in enumerate(stored, 1):
-            if number % DELIVERED_TOGETHER == 0:
-                await asyncio.sleep(0)
+        for each in stored:
             if each.batch is not None:
                 self._listener.on_stored(each.batch)
         if self._is_troubled:
