@@ -124,3 +124,18 @@ async def test_a_watch_says_what_it_was_given_in_place_of_a_choice() -> None:
             named = [change async for change in watch.hosts(phase="FAILED")]  # type: ignore[arg-type]
 
     assert [change.host.label for change in named] == ["0:10.0.0.2"]
+
+
+@pytest.mark.looptime
+async def test_a_time_without_a_zone_says_how_to_write_one() -> None:
+    """In lists; a number is no time."""
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    async with bkjob.connect(
+        URLS["gateway-v3"], CREDENTIALS, scope=bkjob.Scope.biz(2), transport=Simulator().transport()
+    ) as client:
+        for begin, remedy in (
+            (now.replace(tzinfo=None), r"create_time_start needs a zone: datetime\.now\(UTC\)"),
+            (1, "create_time_start is a datetime with a zone, not 1"),
+        ):
+            with pytest.raises(bkjob.UsageError, match=remedy):
+                [job async for job in client.get_job_instance_list(begin, now)]  # type: ignore[arg-type]

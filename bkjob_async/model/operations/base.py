@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import IntEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen, validators
 
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
@@ -121,3 +122,13 @@ class OperateJobInstance(Operation[OperationAccepted]):
 
     ref: JobRef
     operation_code: int
+
+
+def has_zone(_operation: object, attribute: Attribute[Any], value: object) -> None:
+    """Raise TypeError or ValueError for a time, if there is one, that is none or has no zone."""
+    if value is None:
+        return
+    if not isinstance(value, datetime):
+        raise TypeError(f"{attribute.name} is a datetime with a zone, not {value!r:.60}")
+    if value.tzinfo is None:
+        raise ValueError(f"{attribute.name} needs a zone: datetime.now(UTC), not datetime.now()")

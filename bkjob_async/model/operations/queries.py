@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrs import Factory, field, frozen, validators
 
-from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.base import Operation, has_zone
 from bkjob_async.model.operations.responses import (
     HostLog,
     JobInstance,
@@ -90,11 +90,6 @@ def split_log_request(
             yield BatchGetJobInstanceIpLog(ref=ref, hosts=group[start : start + at_once])
 
 
-def _has_zone(_operation: object, _attribute: object, value: datetime) -> None:
-    if value.tzinfo is None:
-        raise ValueError("a time needs a zone")
-
-
 @frozen(kw_only=True)
 class GetJobInstanceList(Operation[Page[JobInstance]]):
     """Ask for one page of the job instances created in a span of time, at most 30 days.
@@ -111,8 +106,8 @@ class GetJobInstanceList(Operation[Page[JobInstance]]):
     name = "get_job_instance_list"
 
     scope: Scope
-    create_time_start: datetime = field(validator=_has_zone)
-    create_time_end: datetime = field(validator=_has_zone)
+    create_time_start: datetime = field(validator=has_zone)
+    create_time_end: datetime = field(validator=has_zone)
     job_instance_id: int | None = None
     job_cron_id: int | None = None
     operator: str | None = None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from attrs import field, frozen, validators
 
-from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.base import Operation, has_zone
 from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.stored_items import (
     CronJob,
@@ -29,22 +29,17 @@ class ListQuery:
     length: int = field(default=20, validator=validators.and_(validators.ge(1), validators.le(LONGEST_PAGE)))
 
 
-def _has_zone(_operation: object, _attribute: object, value: datetime | None) -> None:
-    if value is not None and value.tzinfo is None:
-        raise ValueError("a time needs a zone")
-
-
 @frozen(kw_only=True)
 class EditQuery(ListQuery):
     """What each list takes of items that users make and change; `GetJobPlanList` describes it."""
 
     scope: Scope
     creator: str | None = None
-    create_time_start: datetime | None = field(default=None, validator=_has_zone)
-    create_time_end: datetime | None = field(default=None, validator=_has_zone)
+    create_time_start: datetime | None = field(default=None, validator=has_zone)
+    create_time_end: datetime | None = field(default=None, validator=has_zone)
     last_modify_user: str | None = None
-    last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
-    last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
+    last_modify_time_start: datetime | None = field(default=None, validator=has_zone)
+    last_modify_time_end: datetime | None = field(default=None, validator=has_zone)
 
 
 def _check_version(id: int | None, script_id: str | None, version: str | None) -> None:  # noqa: A002 - the platform's word
