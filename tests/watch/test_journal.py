@@ -229,6 +229,29 @@ async def test_an_older_holder_ends_as_superseded() -> None:
             assert older.stats().polls == polls
 
 
+async def test_of_two_that_open_a_fleet_at_once_one_goes_on() -> None:
+    """The other is superseded; what is stored has everything once, and what each delivered."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    delivered: list[list[bkjob.Event]] = [[], []]
+
+    async def hold(number: int) -> str:
+        try:
+            async with fleet(world, store, job) as watch:
+                await read(watch, delivered[number])
+        except bkjob.Superseded:
+            return "superseded"
+        return "ended"
+
+    ends = await asyncio.gather(hold(0), hold(1))
+    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+    by_cursor = {event.cursor: event for batch in stored for event in batch.events}
+
+    assert sorted(ends) == ["ended", "superseded"]
+    assert {*broken_promises(stored, truth=truth_of(world.history()))} <= {"in sync a second time"}
+    assert all(by_cursor[event.cursor] == event for events in delivered for event in events)
+
+
 async def test_without_takeover_a_busy_fleet_is_left_alone() -> None:
     """The error names who holds it."""
     world, store = World(1), FailingStore()
