@@ -145,6 +145,21 @@ def test_a_retry_replaces_the_hosts_and_keeps_the_durations() -> None:
     assert run.unmeasured == 0
 
 
+def test_an_execution_that_is_earlier_replaces_the_hosts_too() -> None:
+    """A platform that was restored from a backup shows it; a reader that fell behind is given the newest alone."""
+    run = finished_run([SUCCESS, FAILED])
+    run.set_time(BEGAN + 100)
+    run.step_changed(STEP, 2, 2, is_finished=False, name="rollout")
+    host(run, 2, RUNNING, execute_count=2)
+    run.step_changed(STEP, 1, 4, is_finished=True, name="rollout")
+    host(run, 1, SUCCESS, execute_count=1)
+    host(run, 2, FAILED, execute_count=1)
+    host(run, 3, FAILED, execute_count=1)
+
+    assert by_phase(run.counts) == {Phase.SUCCESS: 1, Phase.FAILED: 2}
+    assert (run.steps[STEP].execute_count, run.steps[STEP].code) == (1, 4)
+
+
 def test_a_host_that_gets_a_better_name_counts_once() -> None:
     """Named by its id alone first, by its address later, or the other way round."""
     run = RunModel()

@@ -29,7 +29,8 @@ class RunModel:
     """Jobs, steps and hosts as they were reported last, and how their counts changed as time passed.
 
     Refs are text as `str` writes them. Times are Unix seconds and never go back; `set_time` comes before what was reported
-    then. With *targets*, nothing else is kept. A new execution of a step replaces its hosts.
+    then. With *targets*, nothing else is kept. Another execution of a step replaces its hosts: a later one, or an earlier one
+    of a platform that was restored from a backup.
     """
 
     targets: Collection[str] = ()
@@ -109,9 +110,9 @@ class RunModel:
     def step_changed(self, ref: str, execute_count: int, code: int, *, is_finished: bool, name: str) -> None:
         """Note another status of a step, or another execution."""
         step = self._step(ref)
-        if step is None or execute_count < step.execute_count:
+        if step is None:
             return
-        if execute_count > step.execute_count:
+        if execute_count != step.execute_count:
             self._begin_execution(step, execute_count)
         if step.is_finished and not is_finished:
             step.ended = step.took = None
@@ -152,7 +153,7 @@ class RunModel:
         step = self._step(ref)
         if step is None:
             return
-        if execute_count > step.execute_count or not any(counts.values()):
+        if execute_count != step.execute_count or not any(counts.values()):
             self._begin_execution(step, execute_count)
 
     def hosts_changed(
@@ -160,9 +161,9 @@ class RunModel:
     ) -> None:
         """Note other statuses of hosts of a step, or their first."""
         step = self.steps.get(ref) or self._step(ref)
-        if step is None or execute_count < step.execute_count:
+        if step is None:
             return
-        if execute_count > step.execute_count:
+        if execute_count != step.execute_count:
             self._begin_execution(step, execute_count)
         now, rows, counts, all_counts = self.now, step.hosts, step.counts, self.counts
         since = None if skipped or self._is_catching_up else now
@@ -241,6 +242,6 @@ class RunModel:
             self.counts[number] -= count
             step.counts[number] = 0
         step.forget_hosts()
-        if execute_count > step.execute_count:
+        if execute_count != step.execute_count:
             step.began = step.ended = step.took = None
         step.execute_count = execute_count
