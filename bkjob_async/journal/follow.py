@@ -50,7 +50,7 @@ class Follower:
         self._after = 0
         self._has_begun = False
         self._records: deque[StoredRecord] = deque()
-        self._present: Iterator[Batch] = iter(())
+        self._present: Iterator[Batch] | None = None
         self._rest_of: CursorPosition | None = None
         self._is_away = False
         self._holder: tuple[int, str] | None = None  # the term of the last record, and its client
@@ -73,10 +73,13 @@ class Follower:
             await self._begin()
             self._has_begun = True
         while True:
-            batch = next(self._present, None)
-            if batch is not None:
+            if self._present is not None:
+                # Before a portion is taken: a read that is cancelled here takes nothing away.
                 await asyncio.sleep(0)
-                return batch
+                batch = next(self._present, None)
+                if batch is not None:
+                    return batch
+                self._present = None
             if self._records:
                 record = decode_record(self._records[0].data)
                 if self._may_have_lost_place(record) and await self._find_again():

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.engine.poll_views import JOB
 from tests.journal.recording import HOSTS, Recorder, events_of
 from tests.journal.stores import Place, opened, sqlite_url
 from tests.test_public import modules_after
+from tests.watch.interrupted import interrupted
 
 DAY = timedelta(days=1)
 WEEK = 7 * 86_400.0
@@ -132,6 +134,20 @@ async def test_the_present_comes_in_portions(place: Place, monkeypatch: pytest.M
     assert {batch.sequence for batch in found} == {recorder.recorded[-1].sequence}
     assert broken_promises([recorder.recorded[0], *found], require_past_executions=False) == []
     assert await read(place, found[-1].cursor) == []
+
+
+async def test_a_read_that_is_cancelled_takes_nothing_away(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At whichever await: the next read goes on, through the portions of the present as well."""
+    monkeypatch.setattr(follow, "PORTION_SIZE", 7)
+    teller = await removed(place)
+    after = teller.told[0].cursor
+    whole = await read(place, after)
+
+    for seed in range(20):
+        follower = Journal(place.open()).follow("night", after=after, live=False)
+        assert [batch async for batch in interrupted(follower, Random(seed), seconds=0.002)] == whole
 
 
 async def test_a_reader_that_fell_behind_catches_up(place: Place) -> None:

@@ -26,6 +26,7 @@ from tests.watch.history_checks import Cut, Past, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_replica import LaggingReplica
 from tests.watch.history_waits import Waited
+from tests.watch.interrupted import interrupted
 from tests.watch.small_bounds import small_bounds
 
 # Where callbacks are received.
@@ -155,10 +156,10 @@ class SimulateOptions:
         seen.ended = now()
 
     async def read_slowly(self, seen: WatchRecord) -> None:
-        """Read a watch a batch at a time, and at once when it is over."""
+        """Read a watch a batch at a time, and at once when it is over; some of the reads are cancelled."""
         with suppress(bkjob.DeadlineExceeded):
             reader = seen.watch.batches()
-            async for batch in reader:
+            async for batch in interrupted(reader, Random(self.history.seed)):
                 seen.slowly.append(batch)
                 seen.count(reader, batch, "the gauge of the slow reader")
                 if seen.ended is None:

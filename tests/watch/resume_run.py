@@ -31,6 +31,7 @@ from tests.watch.clients import client_of
 from tests.watch.histories import OPERATIONS, History
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_run import parts_of
+from tests.watch.interrupted import interrupted
 from tests.watch.resume_histories import END, Life, Resumption
 from tests.watch.small_bounds import small_bounds
 
@@ -292,9 +293,12 @@ class Stage:
                     await self.read_stored(follower, plan.batches, plan.reads)
 
     async def read_stored(self, follower: Follower, count: int | None = None, reads: str = "batches") -> None:
-        """Read so many batches of the journal, and half of the next if the cursors of events are kept."""
+        """Read so many batches of the journal, and half of the next if the cursors of events are kept.
+
+        Some of the reads are cancelled.
+        """
         portions: list[bkjob.Batch] = []
-        async for batch in follower:
+        async for batch in interrupted(follower, Random(self.history.seed)):
             if count is not None and count <= 0:
                 half = batch.events[: len(batch.events) // 2]
                 if reads == "events" and half and half[-1].cursor != self.sat_cursor:
@@ -463,8 +467,9 @@ def is_local(batch: bkjob.Batch) -> bool:
 def comparable(result: object) -> object:
     """Return a result without what depends on how the job was polled.
 
-    That is which hosts a step that never began shows (another watch may follow it by itself), whether it is over with its
-    job, the order of hosts, and whether a host without an error has no code or 0.
+    That is which hosts a step or batch that never began shows (another watch may follow it by itself, and they are listed
+    only before the step begins), whether it is over with its job, the order of hosts, and whether a host without an error has
+    no code or 0.
     """
     if not isinstance(result, bkjob.JobResult):
         return result
@@ -473,8 +478,14 @@ def comparable(result: object) -> object:
             step,
             hosts_visible=step.hosts_visible or step.status.code == 1,
             is_finished=step.is_finished or step.status.code == 1,
-            hosts={} if step.status.code == 1 else step.hosts,
-            unfinished=() if step.status.code == 1 else in_order(step.unfinished),
+            hosts={
+                phase: hosts
+                for phase, hosts in step.hosts.items()
+                if phase is not bkjob.Phase.PENDING and hosts
+            },
+            unfinished=in_order(
+                host for host in step.unfinished if host.status.phase is not bkjob.Phase.PENDING
+            ),
             failed=tuple(evolve(host, error_code=host.error_code or None) for host in in_order(step.failed)),
         )
         for step in result.steps

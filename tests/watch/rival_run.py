@@ -1,0 +1,379 @@
+"""Run a history of one fleet with several watches at the same time, and hold each of them against the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from random import Random
+from typing import Any
+from unittest import mock
+
+import looptime
+from attrs import define, field
+
+import bkjob_async as bkjob
+from bkjob_async.engine.journaling.records import decode_record
+from bkjob_async.errors import FleetNotFound, JournalUnavailable, Superseded
+from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.keep import Keep
+from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.journal.store import Checkpoint, Opened, Page
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.clock import WorldClock
+from bkjob_async.simulator.world.operations import OperationNotAllowed
+from bkjob_async.simulator.world.world import World
+from bkjob_async.testing import Truth, broken_promises, truth_of
+from bkjob_async.watch.journaling import checkpoints
+from tests.watch.clients import client_of
+from tests.watch.histories import OPERATIONS, History
+from tests.watch.history_faults import spoiler, tearer
+from tests.watch.history_run import parts_of
+from tests.watch.interrupted import interrupted
+from tests.watch.rival_histories import END, Opening, Rivalry
+from tests.watch.small_bounds import small_bounds
+
+NAME = "fleet"
+# Each watch of the fleet says so.
+IN_SYNC_AGAIN = "in sync a second time"
+CLIENTS = 3
+# After the end each watch that lives has so many seconds to store what it has.
+STORING_SECONDS = 120.0
+# After so many seconds everybody has noticed what happened, however slow the store is.
+NOTICED = 100.0
+
+
+class RemoteStore(MemoryStore):
+    """A process's way to a store that is far away: all that is read and written takes time, and answers are lost."""
+
+    def __init__(self, shared: MemoryStore, history: Rivalry, dice: Random) -> None:
+        super().__init__(Keep(bytes=history.kept))
+        self._fleets = shared._fleets
+        self._history = history
+        self._dice = dice
+
+    async def open(self, name: str, holder: Any, *, take_over: bool) -> Opened:
+        """Take a fleet."""
+        await self._travel()
+        opened = await super().open(name, holder, take_over=take_over)
+        await self._travel()
+        return opened
+
+    async def append(self, name: str, **written: Any) -> None:
+        """Append records."""
+        await self._travel()
+        self._lose()
+        await super().append(name, **written)
+        await self._travel()
+        self._lose()
+
+    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+        """Write a checkpoint."""
+        await self._travel()
+        await super().write_checkpoint(name, checkpoint, term=term)
+        await self._travel()
+
+    async def read(self, name: str, after: int, *, limit: int = 1000) -> Page:
+        """Read records."""
+        await self._travel()
+        page = await super().read(name, after, limit=limit)
+        await self._travel()
+        return page
+
+    async def _travel(self) -> None:
+        if self._history.delay:
+            await asyncio.sleep(self._dice.uniform(0.0, self._history.delay))
+
+    def _lose(self) -> None:
+        if self._dice.random() * 100 < self._history.losses:
+            raise JournalUnavailable("no answer")
+
+
+def run(history: Rivalry) -> list[str]:
+    """Run a history to its end; return every promise that was broken."""
+    weight = 0 if history.checkpoints else checkpoints.SMALLEST_WEIGHT
+    runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
+    with (
+        small_bounds(history.group_polling, history.log_limit),
+        mock.patch("bkjob_async.watch.journaling.checkpoints.SMALLEST_WEIGHT", weight),
+        runner,
+    ):
+        return runner.run(Stage(history).play())
+
+
+def now() -> float:
+    """Return the time in the history."""
+    return asyncio.get_running_loop().time()
+
+
+@define(eq=False)
+class Rival:
+    """One watch of the fleet: what its reader was given, behind which cursor, and how that ended."""
+
+    plan: Opening
+    watch: bkjob.Watch
+    number: int
+    after: str | None = None
+    told: list[bkjob.Batch] = field(factory=list)
+    is_refused: bool = False
+    is_left: bool = False
+    opened_at: float = field(factory=now)
+
+    @property
+    def term(self) -> int:
+        """Which opening of the fleet this is."""
+        journal = self.watch._subscription.journal
+        assert journal is not None
+        return journal.term
+
+
+@define
+class Stage:
+    """The world, the store, the clients, and their watches."""
+
+    history: Rivalry
+    world: World = field(init=False)
+    refs: list[bkjob.JobRef] = field(init=False)
+    store: MemoryStore = field(factory=MemoryStore)
+    clients: list[bkjob.JobClient] = field(factory=list)
+    opened: list[Rival] = field(factory=list)
+    followed: list[bkjob.Batch] = field(factory=list)
+    targets: set[bkjob.Ref] = field(factory=set)
+    joins: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    added: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    operated: set[bkjob.JobRef] = field(factory=set)
+    problems: list[str] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.world = World(self.history.seed)
+        self.refs = [self.world.add(plan) for plan in self.history.plans]
+
+    async def play(self) -> list[str]:
+        """Open the clients, let all of them do what they do, and check what they were told."""
+        history, platform = self.history, Platform(self.world)
+        clock, dice = WorldClock(), Random(history.seed)
+        as_history = History(
+            seed=history.seed, dialect=history.dialect, plans=history.plans, faults=history.faults
+        )
+        async with AsyncExitStack() as stack:
+            for _ in range(CLIENTS):
+                options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
+                client, door = await stack.enter_async_context(
+                    client_of(platform, history.dialect, **options)
+                )
+                door.clock = clock
+                door.spoil = spoiler(as_history, dice, self.refs[0].job_instance_id)
+                door.tear = tearer(as_history, dice)
+                self.clients.append(client)
+            clock.now()
+            self.world.advance(now())
+            following = asyncio.create_task(self.follow())
+            acting = asyncio.create_task(self.act())
+            opening: list[asyncio.Task[None]] = []
+            for number, plan in enumerate(history.openings):
+                await asyncio.sleep(plan.pause)
+                opening.append(asyncio.create_task(self.open(plan, number)))
+            await asyncio.sleep(max(1.0, END - now()))
+            await acting
+            for seen in self.opened:
+                await seen.watch.aclose()
+            await asyncio.gather(*opening)
+            await asyncio.sleep(10.0)
+            following.cancel()
+            await asyncio.wait([following])
+        self.world.advance(now())
+        return await self.broken()
+
+    async def open(self, plan: Opening, number: int) -> None:
+        """Open the fleet and read it, until another one has it or it is left."""
+        dice = Random(self.history.seed + number)
+        client = self.clients[plan.client]
+        picked = [(ref, self.history.parts[n % len(self.history.parts)]) for n, ref in enumerate(self.refs)]
+        first = [ref for job, part in picked for ref in parts_of(self.world, job, part)]
+        is_first = not self.targets
+        if is_first:
+            self.note_joins(*first)
+        store = RemoteStore(self.store, self.history, dice)
+        watch = client.watch(first, journal=Journal(store), name=NAME, linger=None)
+        watch._stream.log._limit = self.history.log_limit
+        seen = Rival(plan, watch, number)
+        await watch.__aenter__()
+        self.opened.append(seen)
+        reading = asyncio.create_task(self.read(seen))
+        await asyncio.wait([reading], timeout=min(plan.seconds, max(0.0, END - now())))
+        if not reading.done() and plan.seconds < END:
+            seen.is_left = True
+            await watch.aclose()
+        await asyncio.wait([reading], timeout=END + STORING_SECONDS)
+        if not reading.done():
+            self.problems.append(f"the reader of watch {number} did not end")
+            reading.cancel()
+        else:
+            await reading
+
+    async def read(self, seen: Rival) -> None:
+        """Read a watch to its end."""
+        newest = max(
+            (
+                batch
+                for other in self.opened
+                for batch in other.told[-1:]
+                if other.term <= seen.term and not is_local(batch)
+            ),
+            key=lambda batch: batch.sequence,
+            default=None,
+        )
+        match seen.plan.begins:
+            case "told" if newest is not None:
+                seen.after = newest.events[len(newest.events) // 2].cursor
+            case "all":
+                seen.after = ""
+            case _:
+                pass
+        try:
+            reader = seen.watch.batches(after=seen.after)
+            async for batch in interrupted(reader, Random(self.history.seed + seen.number)):
+                seen.told.append(batch)
+        except Superseded:
+            seen.is_refused = True
+
+    async def follow(self) -> None:
+        """Read the journal as another process does, all the time."""
+        while True:
+            with suppress(FleetNotFound):
+                follower = Journal(self.store).follow(NAME)
+                async for batch in interrupted(follower, Random(self.history.seed)):
+                    self.followed.append(batch)
+            await asyncio.sleep(0.1)
+
+    # What users do --------------------------------------------------------------------------------------------------
+
+    def note_joins(self, *refs: bkjob.Ref) -> None:
+        """Take note of what targets make the fleet follow from now on."""
+        for ref in refs:
+            for part in parts_of(self.world, ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
+                if ref not in self.targets and part not in self.targets and part.job not in self.targets:
+                    self.joins.setdefault(part, []).append(now())
+            if ref not in self.targets:
+                self.added.setdefault(ref, []).append(now())
+            self.targets.add(ref)
+
+    async def act(self) -> None:
+        """Do what users do, at its time; what the platform refuses is refused."""
+        for moment, action, number in self.history.actions:
+            await asyncio.sleep(moment - now())
+            self.world.advance(now())
+            ref = self.refs[number % len(self.refs)]
+            job = self.world.jobs.get(ref.job_instance_id)
+            if job is None:
+                continue
+            client = self.clients[number % CLIENTS]
+            code = OPERATIONS[number % len(OPERATIONS)]
+            self.operated.add(ref)
+            is_elsewhere = action.endswith("elsewhere") or self.history.dialect == "gateway-v4"
+            with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed, bkjob.UsageError):
+                match action.split(maxsplit=1)[0]:
+                    case "operate" if is_elsewhere:
+                        self.world.operate_step(job.current_step, code)
+                    case "operate":
+                        await client.operate_step_instance(job.current_step.ref, operation_code=code)
+                    case "stop" | "start" as verb:
+                        self.world.operate_job(job, 1 if verb == "stop" else 2)
+                    case "nudge":
+                        for seen in self.opened:
+                            seen.watch.nudge(ref)
+                    case _:
+                        pass
+
+    # Checks ---------------------------------------------------------------------------------------------------------
+
+    async def broken(self) -> list[str]:
+        """Return every promise that was broken."""
+        page = await self.store.read(NAME, 0, limit=1 << 20)
+        terms = [decode_record(record.data).term for record in page.records]
+        if terms != sorted(terms):
+            self.problems.append(f"terms are {terms}")
+        stored = [batch async for batch in Journal(self.store).follow(NAME, live=False)]
+        truth = truth_of(self.world.history())
+        found = list(self.problems)
+        for who, told in (("the journal", stored), ("its follower", self.followed)):
+            broken = broken_promises(told, truth=truth, watch_starts=self.joins, target_starts=self.added)
+            found += [f"{who}: {each}" for each in broken if each != IN_SYNC_AGAIN]
+        if page.removed_to == 0:
+            found += self.differences(events_of(stored))
+        return found + self.of_rivals(stored, truth)
+
+    def differences(self, stored: list[bkjob.Event]) -> list[str]:
+        """Return where readers were given something else than what is *stored*."""
+        found = difference("the follower", events_of(self.followed), stored, after="")
+        if len(events_of(self.followed)) != len(stored):
+            found.append(f"the follower has {len(events_of(self.followed))} of {len(stored)} events")
+        for seen in self.opened:
+            found += difference(f"watch {seen.number}", events_of(seen.told), stored, after=seen.after)
+        return found
+
+    def of_rivals(self, stored: Sequence[bkjob.Batch], truth: Truth) -> list[str]:
+        """Return what is wrong with who was told that it lost the fleet, and with what the last one stored."""
+        last = max(self.opened, key=lambda seen: seen.term)
+        is_noticed = last.opened_at < END - NOTICED
+        found = [
+            f"watch {seen.number} was not told that watch {last.number} took its fleet at {last.opened_at}"
+            for seen in self.opened
+            if seen is not last and is_noticed and not (seen.is_refused or seen.is_left)
+        ]
+        if last.is_refused:
+            found.append(f"watch {last.number} was refused, and nobody opened the fleet after it")
+        elif is_noticed and not last.is_left and not self.history.faults:
+            found += self.unseen(stored, truth)
+        return found
+
+    def unseen(self, stored: Sequence[bkjob.Batch], truth: Truth) -> list[str]:
+        """Return which jobs and steps are not what the journal says, at the end."""
+        told = {
+            event.ref: event.after.code
+            for event in events_of(stored)
+            if isinstance(event, bkjob.JobChanged | bkjob.StepChanged)
+        }
+        return [
+            f"{ref} is {codes[-1]} since {truth.since[ref][-1]:.0f} s, and was last told as {told.get(ref)}"
+            for ref in self.joins
+            if (codes := truth.codes(ref)) and ref in truth.since
+            if truth.since[ref][-1] < END - NOTICED and codes[-1] != told.get(ref, 1)
+            # What is over is not polled by time: an operation elsewhere is not noticed.
+            if ref.job not in self.operated
+        ]
+
+
+def events_of(batches: Sequence[bkjob.Batch]) -> list[bkjob.Event]:
+    """Return the events that a journal has."""
+    return [event for batch in batches if not is_local(batch) for event in batch.events]
+
+
+def difference(
+    who: str, told: list[bkjob.Event], stored: list[bkjob.Event], *, after: str | None
+) -> list[str]:
+    """Return where *told* is not a part of *stored* without gaps, from a cursor on, or from anywhere with None."""
+    if not told:
+        return []
+    begin = 0
+    if after is None:
+        begin = stored.index(told[0]) if told[0] in stored else -1
+    elif after:
+        cursors = [event.cursor for event in stored]
+        begin = cursors.index(after) + 1 if after in cursors else -1
+    if begin < 0:
+        return [f"{who}: begins behind {after!r} with {told[0]}, which is not stored"]
+    part = stored[begin : begin + len(told)]
+    if part == told:
+        return []
+    n = next((n for n, pair in enumerate(zip(told, part, strict=False)) if pair[0] != pair[1]), len(part))
+    return [f"{who}: event {n} behind {after!r} is {told[n : n + 1]}, not {part[n : n + 1]}"]
+
+
+def is_local(batch: bkjob.Batch) -> bool:
+    """Return True for what is told of the store to the readers of one process only."""
+    return any(
+        isinstance(event, bkjob.Trouble | bkjob.Recovered) and event.error == "JournalUnavailable"
+        for event in batch.events
+    )

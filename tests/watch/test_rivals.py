@@ -1,0 +1,109 @@
+"""A fleet that several clients open at the same time: one of them has it, and all readers are given one story.
+
+The histories are the same ones every time when `CI` is set; `BKJOB_HISTORIES` says how many, an eighth of it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+
+from bkjob_async.engine.journaling.fold import Fold
+from bkjob_async.journal.fleet_row import FleetRow
+from bkjob_async.journal.follow import Follower
+from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
+from tests.watch.rival_histories import Rivalry, rivalries
+from tests.watch.rival_run import run
+
+pytestmark = pytest.mark.slow
+
+HISTORIES = int(os.environ.get("BKJOB_HISTORIES", "4000")) // 8
+Patch = pytest.MonkeyPatch
+
+
+@settings(
+    max_examples=HISTORIES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(history=rivalries)
+def test_one_story_is_stored_and_told(history: Rivalry) -> None:
+    """In the order of terms, nothing twice, nothing lost; who lost the fleet is told so, and reads nothing else."""
+    broken = run(history)
+
+    note("\n".join(broken))
+    assert broken == []
+
+
+def append_again(patch: Patch) -> None:
+    """Append once more what was appended without an answer."""
+    patch.setattr(FleetRow, "has_all", lambda *_: False)
+
+
+def stay_open(patch: Patch) -> None:
+    """Go on in a watch whose fleet was taken over."""
+    patch.setattr(RecordedWatch, "on_refused", lambda *_: None)
+
+
+def forget_hosts(patch: Patch) -> None:
+    """Take over jobs and steps without their hosts."""
+    patch.setattr(Fold, "_apply_hosts", lambda *_: None)
+
+
+def show_before_storing(patch: Patch) -> None:
+    """Give readers a batch before it is stored."""
+    put = FleetJournal.put
+
+    def at_once(self: FleetJournal, batch: Any, job: Any = None) -> None:
+        put(self, batch, job)
+        self._listener.on_stored(batch)
+        self._waiting[-1].batch = None
+
+    patch.setattr(FleetJournal, "put", at_once)
+
+
+def lose_what_a_cancelled_read_took(patch: Patch) -> None:
+    """Take a batch from a follower before the last await of its read."""
+    next_batch = Follower._next_batch
+
+    async def then_wait(self: Follower) -> Any:
+        batch = await next_batch(self)
+        await asyncio.sleep(0)
+        return batch
+
+    patch.setattr(Follower, "_next_batch", then_wait)
+
+
+PLANTED = (append_again, stay_open, forget_hosts, show_before_storing, lose_what_a_cancelled_read_took)
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_the_histories_find(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    """Every planted bug breaks a promise in some history."""
+    plant(monkeypatch)
+
+    class Found(Exception):
+        """A history has found the bug."""
+
+    @settings(
+        max_examples=300,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(rivalries)
+    def search(history: Rivalry) -> None:
+        if run(history):
+            raise Found
+
+    with pytest.raises(Found):
+        search()
