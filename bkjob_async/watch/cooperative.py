@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import islice
 
 from bkjob_async.model.refs import Ref
 
@@ -125,6 +126,18 @@ class PendingChanges:
             add, left = self._runs.popleft()
         self._runs.appendleft((add, left - 1))
         return self._refs.popleft(), add
+
+    def to_add(self) -> Iterator[Ref]:
+        """Yield the refs that are yet to be added, each once, without those that are dropped again."""
+        refs = iter(self._refs)
+        found: dict[Ref, None] = {}
+        for add, count in self._runs:
+            for ref in islice(refs, count):
+                if add:
+                    found[ref] = None
+                else:
+                    found.pop(ref, None)
+        return iter(found)
 
     def clear(self) -> None:
         """Remove all."""

@@ -47,6 +47,18 @@ async def test_two_thousand_targets_need_no_task_each() -> None:
     assert most_tasks <= 16 + 2
 
 
+async def test_a_deadline_names_targets_that_were_not_added_yet() -> None:
+    """Nothing is known of them, and what becomes of them is as unknown."""
+    world, jobs = fleet(1000)
+    async with client_of(world, latency=1.0) as (client, _), client.watch(jobs, deadline=1e-9) as watch:
+        with pytest.raises(bkjob.DeadlineExceeded) as caught:
+            await watch.results()
+
+    assert [*caught.value.snapshots] == jobs
+    assert set(caught.value.snapshots.values()) == {None}
+    assert str(caught.value).startswith("1000 target(s) not over")
+
+
 @pytest.mark.looptime
 async def test_adding_thousands_lets_others_run_in_between() -> None:
     """Targets come in by slices: the loop has its turn between them."""

@@ -7,8 +7,9 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import FIRST_JOB_ID, FIRST_STEP_ID, World
+from bkjob_async.testing import broken_promises
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -45,6 +46,31 @@ async def test_a_watch_that_joins_is_given_the_other_steps() -> None:
     assert was_in_sync
     assert isinstance(result, bkjob.JobResult)
     assert result.ok
+
+
+@pytest.mark.parametrize("code", [1240003, 1244006, 9900403])
+async def test_a_watch_that_joins_the_job_is_given_what_is_known(code: int) -> None:
+    """After one trouble, which names the step, though that goes on and is never shown."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=HOSTS, outcomes=(RUNS,)), StepPlan(outcomes=(HANGS,)))))
+    batches: list[bkjob.Batch] = []
+    async with client_of(world, interval=2.0) as (client, transport):
+        transport.spoil = lambda request, now: refuse(request, now, code)
+        async with client.watch(job, linger=None):
+            await asyncio.sleep(60.0)
+            async with client.watch(job, deadline=60.0) as late:
+                with pytest.raises(bkjob.DeadlineExceeded):
+                    async for batch in late.batches():
+                        batches.append(batch)
+                counts = late.counts()
+
+    events = [event for batch in batches for event in batch.events]
+    troubles = [event for event in events if isinstance(event, bkjob.Trouble)]
+    assert counts == {bkjob.Phase.SUCCESS: HOSTS}
+    assert [event.ref for event in troubles] == [job]
+    assert BAD in troubles[0].message
+    assert [event.after.code for event in events if isinstance(event, bkjob.StepChanged)] == [3, 2]
+    assert broken_promises(batches) == []
 
 
 async def events_of(code: int, *, by_steps: bool) -> tuple[list[bkjob.Event], Counter[bkjob.Phase]]:

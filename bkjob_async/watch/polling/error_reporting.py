@@ -131,7 +131,13 @@ class ErrorReporting:
                 return []
         known = target.poll_failures.troubled
         troubled = {
-            ref: Trouble(ref=ref, error=type(error).__name__, message=str(error), cursor=at.cursor)
+            ref: Trouble(
+                ref=ref,
+                error=type(error).__name__,
+                # Trouble with a job names the one step of it that cannot be read.
+                message=str(error) if request.ref in (ref, target.ref) else f"{request.ref}: {error}",
+                cursor=at.cursor,
+            )
             for ref in affected_by(target, request)
             if ref not in known
         }

@@ -195,7 +195,7 @@ class TargetPoller:
     ) -> None:
         """Deliver the events of a poll that was begun at *begun*, and schedule the next one."""
         if not target.pending:
-            self.registry.rereads.complete(target, target.poll_failures.failed_in_round)
+            self.registry.rereads.complete(target, at.now, target.poll_failures.failed_in_round)
         if events:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
@@ -241,7 +241,7 @@ class TargetPoller:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
             self.workers.schedule(target, at.now + SETTLE_INTERVAL)
             return
-        self._count_failure(target, request, is_about_step=is_about_step)
+        self._count_failure(target, request, at.now, is_about_step=is_about_step)
         was_open = self.errors.breaker.is_open
         events = self.errors.on_failure(
             target, request, error, action, at, targets=len(self.registry.targets)
@@ -266,13 +266,15 @@ class TargetPoller:
             due = at.now + wait
             self.workers.schedule(target, self.errors.retry_at(due))
 
-    def _count_failure(self, target: PollTarget, request: PollRequest, *, is_about_step: bool) -> None:
+    def _count_failure(
+        self, target: PollTarget, request: PollRequest, now: float, *, is_about_step: bool
+    ) -> None:
         """Count a failed poll, which may have been the last one of its round."""
         known = target.poll_failures
         failed = (*known.failed_in_round, request.ref)
         target.poll_failures = evolve(known, failures=known.failures + 1, failed_in_round=failed)
         if is_about_step and not target.pending:
-            self.registry.rereads.complete(target, failed)
+            self.registry.rereads.complete(target, now, failed)
 
     def _on_reachable(self, sent: float) -> None:
         """Record that the platform responded to a request *sent* then; after an outage, resume all polls."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import evolve
 
@@ -14,6 +14,8 @@ from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 
+# A watch that joins a job waits for so many seconds for steps that the platform refuses to show.
+REFUSED_SECONDS = 30.0
 # The number of the empty group of subscribers.
 NO_SUBSCRIBERS = 0
 
@@ -213,13 +215,14 @@ class TargetRegistry:
         with_indexes(events)
         rereads = self.rereads
         for subscriber in self._groups[target.group]:
-            subscriber.on_events(target, at, events, rereads.last_completed(target, subscriber))
+            subscriber.on_events(target, at, events, rereads.last_completed(target, subscriber, at.now))
 
     def publish_unchanged(self, target: PollTarget, at: PollStamp) -> None:
         """Deliver a poll without events to subscribers that may become in sync by it."""
         for subscriber in self._groups[target.group]:
             if not subscriber.is_in_sync:
-                subscriber.on_events(target, at, (), self.rereads.last_completed(target, subscriber))
+                round_read = self.rereads.last_completed(target, subscriber, at.now)
+                subscriber.on_events(target, at, (), round_read)
 
     def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Deliver an event that concerns all targets."""
@@ -291,12 +294,21 @@ def has_past(target: PollTarget) -> bool:
     return any(step.status_code is not None for step in target.steps)
 
 
+class RefusedRound(NamedTuple):
+    """The number of a round in which steps were *refused*; some were in each round *since* a time."""
+
+    number: int
+    refused: tuple[Ref, ...]
+    since: float
+
+
 class Rereads:
     """Jobs that are read once more because a watch joined them, in numbered rounds of requests.
 
     A round counts for the watches that joined before it began, once every request of it was answered. A round in which
-    steps were refused counts for the watches of other steps only. *requested* holds the number of the present round of
-    each such job.
+    steps were refused counts for the watches of other steps only; once steps have been refused for `REFUSED_SECONDS`, also for
+    those of the job: they are given these steps as they were read last. *requested* holds the number of the present round
+    of each such job.
     """
 
     __slots__ = ("_completed", "_completed_without", "requested")
@@ -304,8 +316,8 @@ class Rereads:
     def __init__(self) -> None:
         self.requested: dict[PollTarget, int] = {}
         self._completed: dict[PollTarget, int] = {}
-        # The last round of a job in which steps were refused, and those steps.
-        self._completed_without: dict[PollTarget, tuple[int, tuple[Ref, ...]]] = {}
+        # The last round of a job in which steps were refused.
+        self._completed_without: dict[PollTarget, RefusedRound] = {}
 
     def request(self, target: PollTarget) -> int:
         """Return the number of the next round, the first that shows the present state of a job."""
@@ -315,25 +327,29 @@ class Rereads:
         """Record that a round of a requested job begins."""
         self.requested[target] += 1
 
-    def complete(self, target: PollTarget, refused: tuple[Ref, ...] = ()) -> None:
+    def complete(self, target: PollTarget, now: float, refused: tuple[Ref, ...] = ()) -> None:
         """Record that every request of the present round was answered, except for those about what was *refused*."""
         number = self.requested.get(target)
         if not number:
             return
-        if refused:
-            self._completed_without[target] = number, refused
-        else:
+        if not refused:
             self._completed[target] = number
+            return
+        before = self._completed_without.get(target)
+        is_first = before is None or before.number < self._completed.get(target, 0)
+        since = now if before is None or is_first else before.since
+        self._completed_without[target] = RefusedRound(number, refused, since)
 
-    def last_completed(self, target: PollTarget, subscriber: Subscriber) -> int:
+    def last_completed(self, target: PollTarget, subscriber: Subscriber, now: float) -> int:
         """Return the number of the last round that a *subscriber* was shown its targets of a job by, 0 for none."""
         number = self._completed.get(target, 0)
         later = self._completed_without.get(target) if self._completed_without else None
-        if later is None or later[0] <= number:
+        if later is None or later.number <= number:
             return number
         refs = subscriber.targets_in(target.ref)
-        is_shown = target.ref not in refs and not any(ref in refs for ref in later[1])
-        return later[0] if is_shown else number
+        waits_for_all = target.ref in refs and now - later.since < REFUSED_SECONDS
+        is_refused = target.ref in later.refused or any(ref in refs for ref in later.refused)
+        return number if waits_for_all or is_refused else later.number
 
     def forget(self, target: PollTarget) -> None:
         """Remove a job that is not waited for any more."""

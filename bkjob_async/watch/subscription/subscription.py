@@ -386,7 +386,8 @@ class Subscription:
 
     def _on_deadline(self) -> None:
         late = self.targets.unsettled()
-        if not late and not self._pending:
+        late += (ref for ref in self._pending.to_add() if ref not in self.targets)
+        if not late:
             self.close()
             return
         self.close(
