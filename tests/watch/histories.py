@@ -165,7 +165,8 @@ class History:
     *actions* are (second, what, number, which watch). *group_polling* says how steps are read: `small` ones whole; as if they
     were large by `counts`, or with a `guess` of how many hosts to ask for, and jobs of which only the end is wanted by
     lists; then the platform takes its time between two groups of one answer, too. *callbacks* come so many seconds
-    after the ends of jobs, some twice and some never; without a number nobody expects any.
+    after the ends of jobs, some twice and some never; without a number nobody expects any. *restored*: from the second of
+    these moments on, the platform is what was backed up at the first.
     """
 
     seed: int
@@ -179,6 +180,7 @@ class History:
     log_limit: int = field(default=100_000)
     group_polling: str = "small"
     callbacks: float | None = None
+    restored: tuple[float, float] | None = None
 
 
 windows = st.builds(

@@ -20,6 +20,7 @@ from tests.watch.histories import (
     History,
     WatchPlan,
     jobs,
+    watch_plans,
 )
 
 CAN_OPERATE = tuple(dialect for dialect in ALL_DIALECTS if dialect != "gateway-v4")
@@ -220,6 +221,43 @@ lagging = of(
         lambda start: (FaultWindow(kind="lagging", start=start, length=25.0, share=0.4),)
     ),
     actions=at(20, 30, (0, "operate", 0, 0)),
+)
+retried_later = st.builds(
+    StepPlan,
+    hosts=st.integers(1, 5),
+    outcomes=st.sampled_from([(FAILS,), (FAILS, QUICK), (LONG, FAILS)]),
+    retry_outcomes=st.sampled_from([(HANGS,), (LONG,), (FAILS,), (HANGS, QUICK)]),
+    ignore_error=st.booleans(),
+).map(lambda step: JobPlan(steps=(step, step), created=0.0))
+restored = of(
+    plans=st.lists(jobs | retried_later, min_size=1, max_size=2).map(tuple),
+    watches=st.lists(watch_plans, min_size=1, max_size=2).map(tuple),
+    actions=st.lists(
+        st.tuples(
+            st.floats(0, 120),
+            st.sampled_from(
+                [
+                    *["operate", "operate elsewhere"] * 2,
+                    "stop elsewhere",
+                    "start",
+                    "nudge",
+                    "wait",
+                    "add",
+                    "drop",
+                ]
+            ),
+            # An "add" of each third number would be a job that the backup does not have.
+            st.integers(0, 11).map(lambda number: number + (number % 3 == 0)),
+            st.integers(0, 2),
+        ),
+        min_size=1,
+        max_size=8,
+    ).map(lambda found: tuple(sorted(found))),
+    interval=st.none() | st.floats(0.5, 8.0),
+    latency=st.sampled_from([0.0, 0.05, 1.5]),
+    log_limit=st.sampled_from([100_000, 100_000, 25, 8]),
+    group_polling=st.sampled_from(["small", "counts", "guess"]),
+    restored=st.tuples(st.floats(0, 40), st.floats(20, 90)).map(lambda moments: tuple(sorted(moments))),
 )
 called_back = of(
     JobPlan(steps=(StepPlan(hosts=3, outcomes=(IGNORES_STOP, QUICK)), StepPlan(hosts=1))),

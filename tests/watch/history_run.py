@@ -22,6 +22,7 @@ from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 from tests.watch.histories import CONDITIONS, HORIZON, OPERATIONS, History, WatchPlan
+from tests.watch.history_backup import Backup, backup_of, broken_after_restore
 from tests.watch.history_checks import Cut, Past, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_replica import LaggingReplica
@@ -44,15 +45,17 @@ async def _run(history: History) -> list[str]:
     world = World(history.seed)
     refs = [world.add(plan_in(history, plan)) for plan in history.plans]
     dice = Random(history.seed)
-    platform = Platform(world, site=SiteConfig(group_read_seconds=0.2 if history.latency else 0.002))
+    site = SiteConfig(group_read_seconds=0.2 if history.latency else 0.002)
+    platform, backup = Platform(world, site=site), backup_of(history, site)
     options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
     receiver = None if history.callbacks is None else bkjob.CallbackReceiver(base=HERE)
     async with client_of(platform, history.dialect, callbacks=receiver, **options) as (client, transport):
         transport.spoil = spoiler(history, dice, refs[0].job_instance_id)
         transport.tear = tearer(history, dice)
-        transport.outdate = LaggingReplica(history, dice, partial(knows_later, client)).outdate
+        replica = LaggingReplica(history, dice, partial(knows_later, client))
+        transport.outdate = replica.outdate if backup is None else backup.outdate
         transport.clock.now()  # the world begins with the history, whenever the first watch is opened
-        stage = SimulateOptions(history, world, client, refs, receiver)
+        stage = SimulateOptions(history, world, client, refs, receiver, backup)
         calling_back = asyncio.create_task(stage.call_back(dice))
         await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
         calling_back.cancel()
@@ -62,6 +65,9 @@ async def _run(history: History) -> list[str]:
             await reread(seen)
     left = asyncio.all_tasks() - {asyncio.current_task()}
     orphans = [f"{task} was left behind" for task in left]
+    if backup is not None:
+        backup.world.advance(now())
+        return orphans + broken_after_restore(history, backup, stage.past)
     world.advance(now())  # nobody may have asked since its jobs were dropped
     return orphans + broken(history, world.history(), stage.past)
 
@@ -94,6 +100,7 @@ class SimulateOptions:
     client: bkjob.JobClient
     refs: list[bkjob.JobRef]
     receiver: bkjob.CallbackReceiver | None = None
+    backup: Backup | None = None
     past: Past = field(factory=Past)
 
     # Watches --------------------------------------------------------------------------------------------------------
@@ -225,6 +232,8 @@ class SimulateOptions:
         if verb not in ("operate", "stop", "start"):
             return
         self.past.operations.append((now(), job.ref, not elsewhere))
+        if self.backup is not None and elsewhere:
+            self.backup.operate_elsewhere(job.ref, verb, code, now())
         if verb == "operate" and elsewhere:
             self.world.operate_step(job.current_step, code)
         elif verb == "operate":

@@ -358,6 +358,11 @@ def believe_old_responses(patch: Patch) -> None:
         patch.setattr(module, "note_execution", lambda *_: False)
 
 
+def never_believe_a_backup(patch: Patch) -> None:
+    """Ignore an earlier execution for ever."""
+    patch.setattr(step_tracker, "RESTORED_AFTER_SECONDS", 1e9)
+
+
 def confirm_nothing_after_a_callback(patch: Patch) -> None:
     """Take the first final status behind a callback for confirmed."""
     finish = job_tracker.finish_settled_step
@@ -422,6 +427,7 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     count_the_lost_on: kinds.dropped_when_lost,
     count_compacted_changes_alone: kinds.dropped_and_added,
     believe_old_responses: kinds.lagging,
+    never_believe_a_backup: kinds.restored,
     confirm_nothing_after_a_callback: kinds.called_back,
     end_a_wait_early: kinds.waited_for,
 }
@@ -458,6 +464,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     count_the_lost_on,
     count_compacted_changes_alone,
     believe_old_responses,
+    never_believe_a_backup,
     confirm_nothing_after_a_callback,
     end_a_wait_early,
 )
