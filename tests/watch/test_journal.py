@@ -51,12 +51,12 @@ class FailingStore(MemoryStore):
             raise JournalUnavailable("the disk is full")
         await super().append(name, **written)
 
-    def lose(self, name: str, count: int) -> None:
-        """Lose the newest records, and the term that wrote them."""
+    def lose(self, name: str, count: int, *, with_term: bool = True) -> None:
+        """Lose the newest records, and the term that wrote them if that is as new."""
         fleet = self._fleets[name]
         del fleet.records[-count:]
         fleet.head = fleet.records[-1].sequence
-        fleet.term -= 1
+        fleet.term -= with_term
 
 
 @asynccontextmanager
@@ -350,6 +350,24 @@ async def test_a_store_that_lost_its_newest_records_is_reported_again() -> None:
         last = {e.host.label: e.after for e in seen if isinstance(e, bkjob.HostChanged)}
         assert len(last) == 4
         assert all(status.is_finished for status in last.values())
+
+
+async def test_records_that_were_lost_while_nothing_happens_are_stored_again() -> None:
+    """All is over, and the watch stays open: its signs of life find out what the store has."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None):
+        await asyncio.sleep(200.0)
+        before = [batch async for batch in Journal(store).follow("night", live=False)]
+        store.lose("night", 4, with_term=False)
+        left = [batch async for batch in Journal(store).follow("night", live=False)]
+        await asyncio.sleep(30.0)
+        after = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    assert last_codes(left) != last_codes(before)
+    assert last_codes(after) == last_codes(before)
+    for batches, is_over in ((before, True), (left, False), (after, True)):
+        assert is_over == any(isinstance(e, bkjob.Finished) for batch in batches for e in batch.events)
 
 
 async def test_what_happens_while_lost_records_are_written_again_is_reported_once(

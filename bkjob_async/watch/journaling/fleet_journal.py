@@ -227,12 +227,17 @@ class FleetJournal:
         return records.end_present()
 
     async def _give_sign_of_life(self) -> None:
+        """Give a sign of life; where the store has lost records, the next append finds out what it has."""
         try:
             await self._store.give_sign_of_life(self._name, term=self.records.term)
+            entry = await self._store.fleet(self._name)
         except JournalUnavailable:
             logger.debug("no sign of life for the fleet %r", self._name)
         except StoreBehind:
-            self.records.put_empty()  # the append finds out what the store has
+            self.records.put_empty()
+        else:
+            if entry is not None and entry.head < self.head:
+                self.records.put_empty()
 
     def _put_durations(self) -> None:
         """Store what was learnt, unless it was stored so before."""
