@@ -141,8 +141,8 @@ async def test_a_read_that_is_cancelled_takes_nothing_away(
 ) -> None:
     """At whichever await: the next read goes on, through the portions of the present as well."""
     monkeypatch.setattr(follow, "PORTION_SIZE", 7)
-    teller = await removed(place)
-    after = teller.told[0].cursor
+    recorder = await removed(place)
+    after = recorder.recorded[0].cursor
     whole = await read(place, after)
 
     for seed in range(20):

@@ -125,7 +125,7 @@ class Rival:
         """Which opening of the fleet this is."""
         journal = self.watch._subscription.journal
         assert journal is not None
-        return journal.term
+        return journal.records.term
 
 
 @define

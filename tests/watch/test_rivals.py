@@ -58,14 +58,20 @@ def forget_hosts(patch: Patch) -> None:
 
 def show_before_storing(patch: Patch) -> None:
     """Give readers a batch before it is stored."""
-    put = FleetJournal.put
+    start = FleetJournal.start
 
-    def at_once(self: FleetJournal, batch: Any, job: Any = None) -> None:
-        put(self, batch, job)
-        self._listener.on_stored(batch)
-        self._waiting[-1].batch = None
+    def start_at_once(self: FleetJournal, learnt: Any) -> None:
+        records, put = self.records, self.records.put
 
-    patch.setattr(FleetJournal, "put", at_once)
+        def at_once(batch: Any, job: Any = None) -> None:
+            put(batch, job)
+            self._listener.on_stored(batch)
+            records._waiting[-1].batch = None
+
+        patch.setattr(records, "put", at_once)
+        start(self, learnt)
+
+    patch.setattr(FleetJournal, "start", start_at_once)
 
 
 def lose_what_a_cancelled_read_took(patch: Patch) -> None:
