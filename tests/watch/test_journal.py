@@ -21,6 +21,7 @@ from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from bkjob_async.watch.journaling import record_queue
 from bkjob_async.watch.subscription import recorded_watch
+from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -214,6 +215,35 @@ async def test_records_that_come_all_the_time_are_appended_together() -> None:
         assert 40 <= store.appends - before <= 52
 
 
+async def test_readers_are_given_all_that_an_append_has_stored_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A portion for each turn of the event loop would fall behind where a turn brings more than a portion."""
+    world, store, loop = World(1), FailingStore(), asyncio.get_running_loop()
+    jobs = [world.add(SLOW) for _ in range(60)]
+    given: list[int] = []
+    later: list[int] = []
+    give = RecordedWatch.on_stored
+
+    def on_stored(recorded: RecordedWatch, batch: bkjob.Batch) -> None:
+        if not given:
+            loop.call_soon(lambda: later.append(len(given)))
+        given.append(batch.sequence)
+        give(recorded, batch)
+
+    async with fleet(world, store, *jobs, linger=None) as watch:
+        await asyncio.sleep(2.0)
+        store.is_away = True
+        await asyncio.sleep(2.0)
+        journal = watch._subscription.journal
+        assert journal is not None
+        monkeypatch.setattr(RecordedWatch, "on_stored", on_stored)
+        store.is_away = False
+        await asyncio.sleep(2.0)
+
+    assert later[0] > len(jobs) // 3
+
+
 async def test_an_older_holder_ends_as_superseded() -> None:
     """Its readers raise, its polling stops, and it stores nothing any more."""
     world, store = World(1), FailingStore()
@@ -368,6 +398,51 @@ async def test_records_that_were_lost_while_nothing_happens_are_stored_again() -
     assert last_codes(after) == last_codes(before)
     for batches, is_over in ((before, True), (left, False), (after, True)):
         assert is_over == any(isinstance(e, bkjob.Finished) for batch in batches for e in batch.events)
+
+
+async def test_what_was_continued_beside_another_watch_is_stored_again_as_known() -> None:
+    """The store lost the opening as well, and has what an earlier process reported: nothing begins anew there."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None):
+        await asyncio.sleep(6.0)
+    async with client_of(Platform(world)) as (client, _), client.watch(job, linger=None):
+        await asyncio.sleep(3.0)
+        async with client.watch((), journal=Journal(store), name="night", linger=None):
+            head = store._fleets["night"].head
+            await asyncio.sleep(5.0)
+            newer = [record for record in store._fleets["night"].records if record.sequence > head]
+            store.lose("night", len(newer), with_term=False)
+            await asyncio.sleep(60.0)
+    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    assert len(newer) > 1
+    assert [broken for broken in broken_promises(stored) if "in sync" not in broken] == []
+    assert last_codes(stored)
+    assert not {5, 7} & {*last_codes(stored).values()}
+
+
+async def test_a_term_that_the_store_gave_out_twice_leaves_records_in_order() -> None:
+    """It lost that the first had opened the fleet, and the second had its number; what the first knows goes behind."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as first:
+        await asyncio.sleep(6.0)
+        store._fleets["night"].term -= 1
+        async with client_of(Platform(world)) as (client, _):
+            client._poller.cursors.go_on_behind(1000)
+            async with client.watch((), journal=Journal(store), name="night", linger=None) as second:
+                await asyncio.sleep(60.0)
+                with pytest.raises(bkjob.Superseded):
+                    await second.results()
+        assert first.counts()
+    numbers = [record.sequence for record in store._fleets["night"].records]
+    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    assert numbers == sorted(numbers)
+    assert [broken for broken in broken_promises(stored) if "in sync" not in broken] == []
+    assert last_codes(stored)
+    assert not {5, 7} & {*last_codes(stored).values()}
 
 
 async def test_what_happens_while_lost_records_are_written_again_is_reported_once(

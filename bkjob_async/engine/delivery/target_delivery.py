@@ -57,6 +57,7 @@ class TargetDelivery:
     """
 
     __slots__ = (
+        "_continued",
         "_ended_before",
         "_joining",
         "_known",
@@ -75,6 +76,8 @@ class TargetDelivery:
         self._troubled: set[Ref] = set()
         # The sequence of the batch with the present state of each joined target.
         self._present_given_at: dict[Ref, int] = {}
+        # Those of them that the watch was given something of before it was opened.
+        self._continued: set[Ref] = set()
         self._lost: dict[Ref, LostTarget] = {}
         # What was reported for joined targets before, by their job.
         self._recorded: dict[Ref, JobState] = {}
@@ -112,6 +115,7 @@ class TargetDelivery:
         self._recorded.pop(ref, None)
         self._troubled.discard(ref)
         self._present_given_at.pop(ref, None)
+        self._continued.discard(ref)
         self._lost.pop(ref, None)
         self._ended_before.pop(ref, None)
         self._unseen.forget(ref)
@@ -129,6 +133,8 @@ class TargetDelivery:
             self._recorded.pop(ref, None)
             if job.ref in self._present_given_at:
                 self._present_given_at[ref] = self._present_given_at[job.ref]
+                if job.ref in self._continued:
+                    self._continued.add(ref)
 
     def is_joining(self, ref: Ref) -> bool:
         """Return True if the watch was not given the present state of *ref* yet."""
@@ -236,6 +242,7 @@ class TargetDelivery:
             own += changes_since(recorded[0][1], job, restored, stamp.cursor, known=tuple(followed))
             self._unseen.keep(recorded[0][1], job, restored)
             followed.update(restored)
+            self._continued.update(restored)
         # If a target of the job is lost here, the watch may know a part of the others' state.
         is_partly_known = any(ref in self._lost for ref in refs)
         own += present_targets(job, others, stamp.cursor, skipped=is_partly_known, known=followed)
@@ -359,8 +366,9 @@ class TargetDelivery:
         yield from present_targets(job, others, cursor, since=since, skipped=skipped)
         known = others
         for ref in joined:
-            # The reader knows nothing of these, unless it comes from before this watch or from inside their batch.
-            has_some = not since or self._present_given_at[ref] == partly_read
+            # The reader knows nothing of these, unless it comes from before this watch or from inside their batch, or the
+            # watch goes on with them.
+            has_some = not since or self._present_given_at[ref] == partly_read or ref in self._continued
             yield from present_targets(job, [ref], cursor, skipped=skipped and has_some, known=known)
             known = [*known, ref]
         for ref in refs:

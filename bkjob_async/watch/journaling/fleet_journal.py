@@ -215,19 +215,23 @@ class FleetJournal:
                 break
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
+        # The store has more than this writer knows where it lost that this one had opened the fleet, and gave another the
+        # same term: what this one reports goes behind that.
+        since = 1 + min(self.head, opened.head)
         records, self.head = self.records, opened.head
+        self._cursors.go_on_behind(max(self.head, loaded.fold.sequence) + LOCAL_NUMBERS)
         self.went_back_to = loaded.fold.facts.time
         records.facts.terms = loaded.fold.facts.terms
         records.begin_term(opened.term, self.head)
         self._checkpoints.begin_behind(loaded)
         records.begin_present()
-        since = min([self.head + 1, *(begin for last, begin in self._presents if last > self.head)])
+        since = min([since, *(begin for last, begin in self._presents if last >= since)])
         await self._listener.put_present(records, since, loaded.fold.targets)
         self._presents.append((records.last_put, since))
         return records.end_present()
 
     async def _give_sign_of_life(self) -> None:
-        """Give a sign of life; where the store has lost records, the next append finds out what it has."""
+        """Give a sign of life; where the store has other records than this writer, the next append finds out which."""
         try:
             await self._store.give_sign_of_life(self._name, term=self.records.term)
             entry = await self._store.fleet(self._name)
@@ -236,7 +240,7 @@ class FleetJournal:
         except StoreBehind:
             self.records.put_empty()
         else:
-            if entry is not None and entry.head < self.head:
+            if entry is not None and entry.head != self.head:
                 self.records.put_empty()
 
     def _put_durations(self) -> None:
