@@ -28,6 +28,7 @@ UNMEASURED = (
     "tests/watch/test_planted.py",
     "tests/watch/test_resume.py",
     "tests/watch/test_resume_planted.py",
+    "tests/watch/test_rivals.py",
     "tests/test_benchmarks.py",
     "tests/test_mutants.py",
     "tests/test_packaging.py",

@@ -349,7 +349,7 @@ async def test_a_writer_that_slept_through_a_takeover_stores_nothing(
     sleeper.send_signal(signal.SIGSTOP)
     async with opened(url) as place:
         store = place.open()
-        opening = await until_opened(store)
+        opening = await until_opened(store, sleeper)
         new = records(*range(opening.head + 1, opening.head + 6))
         await store.append("night", term=opening.term, head=opening.head, records=new, targets=1)
         await asyncio.sleep(2)
@@ -365,13 +365,15 @@ async def test_a_writer_that_slept_through_a_takeover_stores_nothing(
         assert fleet.refused >= 1
 
 
-async def until_opened(store: Store) -> Any:
-    """Open the fleet; a process that was stopped within a transaction holds the file until it goes on."""
+async def until_opened(store: Store, sleeper: asyncio.subprocess.Process) -> Any:
+    """Open the fleet; a process that was stopped within a transaction holds the file, and is stopped elsewhere then."""
     while True:
         try:
             return await store.open("night", THERE, take_over=True)
         except JournalUnavailable:
-            await asyncio.sleep(0.1)
+            sleeper.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.01)
+            sleeper.send_signal(signal.SIGSTOP)
 
 
 async def test_a_connection_can_be_encrypted(tmp_path: Path) -> None:
