@@ -17,7 +17,7 @@ from bkjob_async.engine.journaling.records import Record, batch_of, decode_recor
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor, unknown_cursor
 from bkjob_async.engine.stream.event_list import LazyEventList, last_index, parts_after, parts_of
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
-from bkjob_async.journal.loading import load_fleet
+from bkjob_async.journal.loading import check_order, load_fleet
 from bkjob_async.journal.store import Store, StoredRecord
 from bkjob_async.model.events import Batch, Event, InSync
 
@@ -120,6 +120,7 @@ class Follower:
         if self._is_away:
             self._is_away = False
             logger.info("the journal of fleet %r can be read again", self._name)
+        check_order(page.records, self._after, self._name)
         self._records.extend(page.records)
         return self._live or bool(page.records)
 

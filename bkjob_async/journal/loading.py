@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -12,7 +12,8 @@ from msgspec import Struct
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.journal.store import Store
+from bkjob_async.errors import JournalDamaged
+from bkjob_async.journal.store import Store, StoredRecord
 
 # Other tasks run after so many seconds of work.
 SLICE_SECONDS = 0.005
@@ -55,12 +56,24 @@ async def _apply_records(store: Store, name: str, fold: Fold) -> int | None:
         page = await store.read(name, after)
         if page.removed_to > after:
             return None
+        check_order(page.records, after, name)
         if not page.records:
             return size
         async for record in in_slices(page.records):
             fold.apply(record.data)
             size += len(record.data)
         after = page.records[-1].sequence
+
+
+def check_order(records: Sequence[StoredRecord], after: int, name: str) -> None:
+    """Raise `JournalDamaged` unless each of the *records* is behind the one before it, the first behind number *after*.
+
+    Who reads on behind the last of them would otherwise be given the same records for ever.
+    """
+    for record in records:
+        if record.sequence <= after:
+            raise JournalDamaged(f"record {record.sequence} of the fleet {name!r} stands behind {after}")
+        after = record.sequence
 
 
 async def in_slices(items: Iterable[T]) -> AsyncIterator[T]:

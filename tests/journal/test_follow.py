@@ -10,10 +10,12 @@ from random import Random
 
 import pytest
 
-from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
+from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalUnavailable, UsageError
 from bkjob_async.journal import follow
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import Keep
+from bkjob_async.journal.loading import load_fleet
+from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Page
 from bkjob_async.model.events import Batch, HostChanged, InSync
 from bkjob_async.model.status import Phase
@@ -252,3 +254,19 @@ def test_reading_a_journal_loads_no_http_library() -> None:
     loaded = modules_after("from bkjob_async import open_journal; open_journal('sqlite:///x.db')")
 
     assert not {"aiohttp", "redis", "bkjob_async.client", "bkjob_async.watch"} & loaded
+
+
+async def test_records_out_of_order_are_damage() -> None:
+    """Who reads on behind the last of them would be given the same ones for ever."""
+    store = MemoryStore()
+    recorder = Recorder(store)
+    await recorder.open()
+    await recorder.record(5)
+    records = store._fleets["night"].records
+    records.append(records[2])
+
+    async with asyncio.timeout(5):
+        with pytest.raises(JournalDamaged, match="record 3 of the fleet 'night' stands behind 5"):
+            await load_fleet(store, "night")
+        with pytest.raises(JournalDamaged):
+            assert [batch async for batch in Journal(store).follow("night", live=False)]

@@ -10,7 +10,7 @@ from bkjob_async.engine.journaling.records import decode_batch
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
 from bkjob_async.errors import JournalUnavailable
 from bkjob_async.journal.follow import present_batches
-from bkjob_async.journal.loading import load_fleet
+from bkjob_async.journal.loading import check_order, load_fleet
 from bkjob_async.journal.store import Page, Store
 from bkjob_async.model.events import Batch
 from bkjob_async.watch.journaling.fleet_journal import RETRY_SECONDS
@@ -63,6 +63,7 @@ class StoredHistory:
                 if page.removed_to > position.seen:
                     await self._begin_present(position)
                     continue
+                check_order(page.records, position.seen, self._name)
                 position.stored = list(reversed(page.records))
             if not position.stored or position.stored[-1].sequence > until:
                 position.stored.clear()
