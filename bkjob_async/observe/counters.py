@@ -65,18 +65,23 @@ class PollCounts:
 class OperationCounters:
     """The requests of one operation: how many succeeded, failures, bytes, durations and seconds in the queue.
 
-    Written for every poll, so its numbers lie in the object itself: histograms are made when they are read. Most requests
-    were not held back; they are only counted.
+    Written for every poll, so its numbers lie in the object itself: histograms are made when they are read. What follows
+    from other numbers is not counted: how many requests succeeded, and how many were not held back.
     """
 
-    __slots__ = ("bytes", "counts", "failures", "held_back", "ok", "seconds", "unqueued")
+    __slots__ = ("bytes", "counts", "failures", "held_back", "seconds")
 
     def __init__(self) -> None:
-        self.ok = self.bytes = self.unqueued = 0
+        self.bytes = 0
         self.failures: Counter[str] = Counter()
         self.counts = [0] * (len(DURATION_BOUNDS) + 1)
         self.seconds = 0.0
         self.held_back = Histogram(DURATION_BOUNDS)
+
+    @property
+    def ok(self) -> int:
+        """How many requests succeeded."""
+        return sum(self.counts) - self.failures.total()
 
     @property
     def duration(self) -> Histogram:
@@ -90,12 +95,13 @@ class OperationCounters:
         """How long limits held the requests back."""
         found = Histogram(DURATION_BOUNDS)
         found.counts, found.sum = self.held_back.counts.copy(), self.held_back.sum
-        found.counts[0] += self.unqueued
+        found.counts[0] += sum(self.counts) - sum(found.counts)  # most requests were not held back
         return found
 
     def outcomes(self) -> Mapping[str, int]:
         """Return the number of requests by outcome, leaving out those that never were."""
-        return {"ok": self.ok, **self.failures} if self.ok else {**self.failures}
+        ok = self.ok
+        return {"ok": ok, **self.failures} if ok else {**self.failures}
 
 
 class Counters:
@@ -131,14 +137,11 @@ class Counters:
         except KeyError:
             requests = self._requests_of(operation)
         seconds = received_at - sent_at
-        requests.ok += 1
         requests.bytes += size
         requests.seconds += seconds
         requests.counts[bisect_left(DURATION_BOUNDS, seconds)] += 1
         if sent_at > asked_at:
             requests.held_back.add(sent_at - asked_at)
-        else:
-            requests.unqueued += 1
 
     def add_failure(self, operation: str, outcome: str, seconds: float, queued: float, size: int) -> None:
         """Count a request that failed *seconds* after it was sent, which was *queued* seconds after it was asked for."""

@@ -215,9 +215,9 @@ class Session:
             else:
                 self._retry_budget.on_success()
                 observe = self.observe
-                if observe.counters is not None:
-                    size = 0 if permit.response is None else len(permit.response.body)
-                    observe.counters.add_success(
+                if (counters := observe.counters) is not None:
+                    size = 0 if (response := permit.response) is None else len(response.body)
+                    counters.add_success(
                         operation.name, permit.asked_at, permit.sent_at, permit.received_at, size
                     )
                 if observe.wants_polled_requests if is_poll else observe.wants_requests:

@@ -30,6 +30,7 @@ from bkjob_async.engine.tracking.next_request import (
 )
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
+from bkjob_async.engine.tracking.step_tracker import OPEN_CODES
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event
 from bkjob_async.model.operations.base import GetJobInstanceStatus
@@ -149,10 +150,10 @@ class TargetPoller:
         if observe.wants_polls:
             report = self.reports.begin(target, request, view, started, received)
         counts = observe.counters is not None
-        active_at = active_times(target, view) if counts else None
         self.longest_block = max(self.longest_block, at.now - received)
         begun = self._after_outage(at.now, started)
         if isinstance(view, JobPollView):
+            active_at = active_times(target, view) if counts else None
             changes = apply_job(target, view, at)
             plan_follow_ups(target, request, self.session.dialect.capabilities)
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
@@ -165,6 +166,8 @@ class TargetPoller:
             events = [*others, *changes]
         else:
             mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
+            may_end = counts and (view.finished or view.status not in OPEN_CODES)
+            active_at = active_times(target, view) if may_end else None
             changes = apply_step(target, view, at, mode)
             if changes is NO_EVENTS and self.next_polls.after_unchanged(target, at, begun):
                 if report is not None:
