@@ -97,7 +97,7 @@ INNER_HOUSES = {
         {"make"},
     ],
     "watch": [
-        {"cooperative", "stats"},
+        {"cooperative", "phase_totals", "stats"},
         {"polling"},
         {"journaling"},
         {"stream"},

@@ -17,7 +17,7 @@ LONGEST_WAIT = 2.0
 def stats(client: Caller, *, count: bool = False) -> ClientStats:
     """Return the client in figures: polls, requests, limits and, if *count* was ever given, what it has counted.
 
-    With *count*, requests, polls, events, targets and hosts are counted from now on; this costs about one
+    With *count*, requests, polls, events, targets and hosts are counted from now on; this costs one to two
     percent of a poll. May be called from any thread, before the client is opened and after it is closed, too.
 
     >>> stats = client.stats()

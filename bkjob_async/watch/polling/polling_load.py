@@ -14,6 +14,7 @@ from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.status import Phase, run_status
 from bkjob_async.watch.cooperative import CooperativeIterator
+from bkjob_async.watch.phase_totals import PhaseTotals
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
@@ -78,10 +79,9 @@ class PhaseCounts:
 
     def __init__(self, jobs: Mapping[JobRef, JobState]) -> None:
         """Count *jobs*, once started."""
-        self.targets: Counter[Phase] = Counter()
-        self.hosts: Counter[Phase] = Counter()
+        self._targets = PhaseTotals()
+        self._hosts = PhaseTotals()
         self._jobs = jobs
-        self._counted: dict[JobRef, tuple[Mapping[Phase, int], Mapping[Phase, int]]] = {}
         self._changed: set[JobRef] = set()
         self._first_count = CooperativeIterator()
         self.is_started = False
@@ -112,20 +112,19 @@ class PhaseCounts:
             self._count(self._changed.pop())
 
     def _count(self, job: JobRef) -> None:
-        if counted := self._counted.pop(job, None):
-            add(self.targets, counted[0], -1)
-            add(self.hosts, counted[1], -1)
         state = self._jobs.get(job)
-        if state is not None:
-            targets, hosts = self._counted[job] = count_targets(state), count_hosts_of_targets(state)
-            add(self.targets, targets)
-            add(self.hosts, hosts)
+        self._targets.replace(job, {} if state is None else count_targets(state))
+        self._hosts.replace(job, {} if state is None else count_hosts_of_targets(state))
 
+    @property
+    def targets(self) -> Mapping[Phase, int]:
+        """Return how many targets are in each phase."""
+        return self._targets.total
 
-def add(total: Counter[Phase], counts: Mapping[Phase, int], sign: int = 1) -> None:
-    """Add *counts* to *total*, or take them away; `Counter.update` costs more than the counting."""
-    for phase, count in counts.items():
-        total[phase] += sign * count
+    @property
+    def hosts(self) -> Mapping[Phase, int]:
+        """Return how many hosts are in each phase."""
+        return self._hosts.total
 
 
 def count_targets(job: JobState) -> Mapping[Phase, int]:

@@ -166,6 +166,7 @@ class TargetPoller:
             events = [*others, *changes]
         else:
             mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
+            # `active_times` decides; a poll of a step that plainly goes on is spared the call.
             may_end = counts and (view.finished or view.status not in OPEN_CODES)
             active_at = active_times(target, view) if may_end else None
             changes = apply_step(target, view, at, mode)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
@@ -14,6 +13,7 @@ from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
+from bkjob_async.watch.phase_totals import PhaseTotals
 from bkjob_async.watch.stream.readers import MissedJob
 from bkjob_async.watch.subscription.targets import TargetSet
 
@@ -32,7 +32,7 @@ class TargetStates:
         self._targets = targets
         self._delivery = delivery
         self._polled = polled
-        self.totals = PhaseTotals()
+        self.totals = HostTotals()
         # The state of each job when the watch ended, for readers that come later.
         self._final: dict[JobRef, JobState] = {}
 
@@ -123,37 +123,31 @@ class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
         return len(self._refs)
 
 
-class PhaseTotals:
+class HostTotals:
     """The host counts of all jobs by phase: every job is counted once, and again only after it has changed.
 
     Nothing is stored before the first call of `current`.
     """
 
-    __slots__ = ("_by_job", "_changed", "_total")
+    __slots__ = ("_changed", "_totals")
 
     def __init__(self) -> None:
-        self._by_job: dict[JobRef, Mapping[Phase, int]] | None = None
+        self._totals: PhaseTotals | None = None
         self._changed: set[JobRef] = set()
-        self._total: Counter[Phase] = Counter()
 
     def mark_changed(self, job: JobRef) -> None:
         """Count *job* again next time."""
-        if self._by_job is not None:
+        if self._totals is not None:
             self._changed.add(job)
 
     def current(
         self, jobs: Iterable[JobRef], count: Callable[[JobRef], Mapping[Phase, int]]
     ) -> dict[Phase, int]:
         """Return the counts of all *jobs*, calling *count* for each that has changed."""
-        by_job = self._by_job
-        if by_job is None:
-            by_job = self._by_job = {}
+        if self._totals is None:
+            self._totals = PhaseTotals()
             self._changed.update(jobs)
         for job in self._changed:
-            counts = count(job)
-            self._total.subtract(by_job.pop(job, {}))
-            self._total.update(counts)
-            if counts:
-                by_job[job] = counts
+            self._totals.replace(job, count(job))
         self._changed = set()
-        return {phase: number for phase, number in self._total.items() if number}
+        return {phase: number for phase, number in self._totals.total.items() if number}
