@@ -24,9 +24,9 @@ ROOT = Path(__file__).parent.parent.parent
 ROOMS = ("engine", "watch", "dialects")
 # These are slow, or test the tests.
 LEFT_OUT = ("test_planted.py", "test_many_targets.py", "test_promise.py")
-MEASURED = ("engine", "dialects", "watch", "client", "testing")
+MEASURED = ("engine", "dialects", "watch", "client", "testing", "journal", "many")
 # What a mutant is tried against last: random histories.
-HISTORIES = ("tests/watch/test_promise.py",)
+HISTORIES = ("tests/watch/test_promise.py", "tests/watch/test_resume.py")
 HISTORIES_COUNT = "160"
 # The quickest tests that run a mutant's line are tried first, then as many as take so many seconds.
 FIRST, ALL_SECONDS = 30, 40.0

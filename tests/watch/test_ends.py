@@ -125,6 +125,25 @@ async def test_a_lingering_watch_does_not_end_while_its_target_runs_again() -> N
     assert ended_at == pytest.approx(over_at[1] + 30.0, abs=1.0)
 
 
+@pytest.mark.parametrize("outcome", [SUCCEEDS, FAILS])
+@pytest.mark.parametrize("with_job", [True, False])
+async def test_a_lingering_watch_polls_what_is_over_again_and_again(
+    outcome: HostOutcome, *, with_job: bool
+) -> None:
+    """Every ten seconds, however many polls showed nothing new: somebody else may retry it."""
+    world = World(6)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(outcome,)),)))
+    target = job if with_job else steps_of(world, job)[0]
+    async with client_of(world) as (client, transport), client.watch(target, linger=100.0) as watch:
+        async for event in watch:
+            if isinstance(event, bkjob.Finished):
+                over_at, polls = asyncio.get_running_loop().time(), transport.requests
+        lingered = asyncio.get_running_loop().time() - over_at
+
+    assert lingered == pytest.approx(100.0, abs=5.0)
+    assert transport.requests - polls >= 9
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("linger", [3.0, 30.0])
 @pytest.mark.parametrize("before_end", [0.05, 1.2])
