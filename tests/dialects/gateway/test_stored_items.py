@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from bkjob_async.dialects.common.json_fields import JsonObject
+from bkjob_async.dialects.gateway.stored_items import read_targets
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.operations.stored_queries import GetCronList, GetJobPlanList, GetScriptVersionDetail
@@ -183,3 +185,10 @@ def test_a_tenant_set_keeps_its_plans() -> None:
     )
 
     assert page.items[0].scope == Scope.tenant_set(1)
+
+
+def test_numbers_that_name_no_host_are_left_out() -> None:
+    """The platform writes 0 where a host has no number of its own."""
+    server = JsonObject({"host_id_list": [0, 31, -1, True, "32"]})
+
+    assert read_targets(server) == Targets(hosts=[HostKey(bk_host_id=31)])

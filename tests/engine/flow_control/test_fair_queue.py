@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,24 @@ def test_urgent_goes_first_and_the_background_never_starves() -> None:
 
     assert had[: URGENT_TURNS - 1] == ["urgent"] * (URGENT_TURNS - 1)
     assert Counter(had) == {"urgent": 5 * (URGENT_TURNS - 1), "background": 5}
+
+
+@pytest.mark.parametrize("urgent", [True, False])
+def test_what_costs_more_counts_among_items_of_its_kind(*, urgent: bool) -> None:
+    """Three more turns for one group among urgent items change nothing among the others, and the reverse."""
+    queue: PriorityFairQueue[str, str] = PriorityFairQueue()
+    queue.add_cost("dear", 3.0, urgent=urgent)
+    for kind in (True, False):
+        for group in ("dear", "cheap"):
+            for _ in range(4):
+                queue.push(group, f"{group} {kind}", urgent=kind)
+    had = [queue.pop() for _ in range(16)]
+
+    assert [item for item in had if item and item.endswith(str(urgent))][:3] == [f"cheap {urgent}"] * 3
+    assert [item for item in had if item and item.endswith(str(not urgent))][:2] == [
+        f"dear {not urgent}",
+        f"cheap {not urgent}",
+    ]
 
 
 @given(
