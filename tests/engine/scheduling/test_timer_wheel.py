@@ -96,6 +96,19 @@ def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float
     assert popped == sorted(range(len(at)), key=lambda number: (at[number], number))
 
 
+def test_a_slot_whose_time_has_come_leaves_no_dead_entries() -> None:
+    """What was discarded, or moved away, is not counted any more."""
+    schedule: TimerWheel[Thing] = TimerWheel()
+    kept, discarded, moved = (Thing(name) for name in ("kept", "discarded", "moved"))
+    for thing in (kept, discarded, moved):
+        schedule.put(thing, 1.0)
+    schedule.discard(discarded)
+    schedule.put(moved, 9.0)
+
+    assert schedule.pop_all_due(1.0, 3) == [kept]
+    assert schedule._entries == len(schedule) == 1
+
+
 def test_what_was_popped_leaves_no_entry() -> None:
     """An empty wheel has no entries, however many items it had before and in whatever order they were removed."""
     schedule: TimerWheel[Thing] = TimerWheel()
