@@ -257,6 +257,41 @@ async def test_an_observation_that_nobody_listens_to_is_not_made(monkeypatch: py
     assert made == []
 
 
+async def test_a_target_that_cannot_be_polled_is_one_failure_until_it_can() -> None:
+    """However many polls fail meanwhile; after it has recovered, the next failure is another one."""
+    world, jobs = world_of(3)
+    bad = str(jobs[0].job_instance_id)
+    recorder = Recorder(bkjob.PollingFailed, bkjob.PollingRecovered)
+    async with client_of(world, observers=[recorder], interval=1.0) as (client, door):
+        door.spoil = lambda request, now: (
+            HTML if bad in str(request.url) and (3 < now < 9 or 13 < now < 17) else None
+        )
+        await watched(client, *jobs)
+
+    assert [(type(each), each.ref) for each in recorder.seen] == [
+        (bkjob.PollingFailed, jobs[0]),
+        (bkjob.PollingRecovered, jobs[0]),
+    ] * 2
+
+
+async def test_readers_that_fell_behind_are_counted() -> None:
+    """Not those that begin late: they have read nothing yet."""
+    world, jobs = world_of(20)
+    async with client_of(world) as (client, _):
+        async with client.watch(jobs, linger=None) as watch:
+            watch._stream.log._limit = 10
+            slow, late = watch.batches(), watch.batches()
+            for _ in range(3):
+                await anext(slow)
+            await asyncio.sleep(40.0)
+            for reader in (slow, late):
+                await anext(reader)
+            during = client.stats().fallen_behind
+        after = client.stats().fallen_behind
+
+    assert (during, after) == (1, 1)
+
+
 @pytest.mark.parametrize("wrong", [3, Recorder(int)])  # type: ignore[arg-type]
 def test_what_cannot_observe_is_refused_at_once(wrong: Any) -> None:
     """Something that cannot be called, or that wants what there is not."""
