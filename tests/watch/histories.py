@@ -135,7 +135,7 @@ class FaultWindow:
     share: float
 
     def covers(self, now: float) -> bool:
-        """Tell whether *now* lies in it."""
+        """Return whether *now* lies in it."""
         return self.start <= now < self.start + self.length
 
 
@@ -146,7 +146,7 @@ class WatchPlan:
     *picks* are pairs of a job's number and a part of it: the job, its first or last step, all steps, job and steps.
     *slow* is how many seconds a second reader takes over each batch. *cut* is (events, seconds, kind): a third reader
     of that kind stops after so many events, and another goes on behind its last one so many seconds later. *resumes*:
-    the watch is read behind what an earlier watch told.
+    the watch is read behind what an earlier watch delivered.
     """
 
     opens: float = 0.0

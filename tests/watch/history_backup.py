@@ -71,16 +71,18 @@ def backup_of(history: History, site: SiteConfig) -> Backup | None:
 
 
 def broken_after_restore(history: History, backup: Backup, past: Past) -> list[str]:
-    """Return every promise that was broken, in words: of the order of events, and of what was told last."""
+    """Return every promise that was broken, in words: of the order of events, and of what was reported last."""
     truth = truth_of(backup.world.history())
     found: list[str] = []
     for seen in past.watches:
-        for who, told, after in (
+        for who, batches, after in (
             ("", seen.batches, seen.after),
             ("slowly: ", seen.slowly, ""),
             ("again: ", seen.again, ""),
         ):
-            broken = broken_promises(told, watch_starts=seen.joins, target_starts=seen.added, after=after)
+            broken = broken_promises(
+                batches, watch_starts=seen.followed.joins, target_starts=seen.followed.added, after=after
+            )
             # A step that was left as it was, 6, may run again in the backup.
             found += [who + each for each in broken if BETWEEN_BATCHES not in each]
         found += seen.miscounted
@@ -93,25 +95,25 @@ def broken_after_restore(history: History, backup: Backup, past: Past) -> list[s
 
 
 def unseen(history: History, seen: WatchRecord, batches: list[bkjob.Batch], truth: Truth) -> Iterator[str]:
-    """Yield what has been so for long in the backup, and was not told of targets that are polled by time."""
+    """Yield what has been so for long in the backup, and was not reported of targets that are polled by time."""
     assert history.restored is not None
     assert seen.ended is not None
-    told: dict[bkjob.Ref, bkjob.JobChanged | bkjob.StepChanged] = {}
+    reported: dict[bkjob.Ref, bkjob.JobChanged | bkjob.StepChanged] = {}
     hosts: dict[tuple[bkjob.Ref, str], bkjob.HostChanged] = {}
     for batch in batches:
         for event in batch.events:
             if isinstance(event, bkjob.JobChanged | bkjob.StepChanged):
-                told[event.ref] = event
+                reported[event.ref] = event
             elif isinstance(event, bkjob.HostChanged):
                 hosts[event.ref, event.host.label] = event
     calm = seen.ended - BELIEVED
-    for ref, event in told.items():
+    for ref, event in reported.items():
         codes, since = truth.codes(ref), truth.since.get(ref)
         if not codes or not since or since[-1] > calm or history.restored[1] > calm:
             continue
-        if not {ref, ref.job} & seen.targets or max(seen.joins.get(ref, [0.0])) > calm:
+        if not {ref, ref.job} & seen.followed.targets or max(seen.followed.joins.get(ref, [0.0])) > calm:
             continue
-        if told.get(ref.job, event).is_finished or event.is_finished:
+        if reported.get(ref.job, event).is_finished or event.is_finished:
             continue  # not polled by time
         if event.after.code != codes[-1]:
-            yield f"{ref} is {codes[-1]} since {since[-1]:.0f} s in the backup, and was last told as {event}"
+            yield f"{ref} is {codes[-1]} since {since[-1]:.0f} s in the backup, and was last reported as {event}"

@@ -17,9 +17,10 @@ from bkjob_async.testing.results import result_errors
 from bkjob_async.testing.truth import SLACK
 from tests.watch.gauge import Gauge, has_read_all
 from tests.watch.histories import History, WatchPlan
+from tests.watch.history_users import FollowedTargets
 from tests.watch.history_waits import Waited, may_hold, must_hold
 
-# What stood so for so many seconds, undisturbed, was told.
+# What stood so for so many seconds, undisturbed, was reported.
 QUIET = 60.0
 # A watch ends so many seconds after its last target at the latest, beside its linger; and not so long after a restart.
 SETTLED = 20.0
@@ -35,8 +36,8 @@ HASTE = 0.45
 # What comes within so many seconds was under way already.
 AT_ONCE = 0.001
 
-# The last word on each target, and when it was told.
-Told = Mapping[bkjob.Ref, tuple[float, bkjob.Event]]
+# What was reported last of whether each target is over, and when.
+Reports = Mapping[bkjob.Ref, tuple[float, bkjob.Event]]
 
 
 @define(kw_only=True)
@@ -56,9 +57,7 @@ class WatchRecord:
     plan: WatchPlan
     watch: bkjob.Watch
     after: str = ""
-    targets: set[bkjob.Ref] = field(factory=set)
-    joins: dict[bkjob.Ref, list[float]] = field(factory=dict)
-    added: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    followed: FollowedTargets = field(factory=FollowedTargets)
     dropped: list[tuple[float, bkjob.Ref]] = field(factory=list)
     batches: list[bkjob.Batch] = field(factory=list)
     times: list[float] = field(factory=list)
@@ -80,17 +79,17 @@ class WatchRecord:
         return self.ended is None and self.left is None and self.watch._stream.state == "open"
 
     def count(self, reader: bkjob.Reader[bkjob.Batch], batch: bkjob.Batch, name: str) -> None:
-        """Count the hosts that a reader is told of, and compare with the watch where it has read all."""
+        """Count the hosts that a reader is given, and compare with the watch where it has read all."""
         gauge = self.gauges.setdefault(name, Gauge())
         for event in batch.events:
             gauge.count(event)
-        if has_read_all(reader, self.watch) and self.watch.targets == self.targets:
-            counted, truly = gauge.total(self.targets), Counter(self.watch.counts())
+        if has_read_all(reader, self.watch) and self.watch.targets == self.followed.targets:
+            counted, truly = gauge.total(self.followed.targets), Counter(self.watch.counts())
             if counted != truly:
                 self.miscounted.append(f"{name} counts {counted} at #{batch.sequence}, the watch {truly}")
 
-    def told(self) -> dict[bkjob.Ref, tuple[float, bkjob.Event]]:
-        """Return the last word on whether each target is over, and when it was told.
+    def last_reports(self) -> dict[bkjob.Ref, tuple[float, bkjob.Event]]:
+        """Return what was reported last of whether each target is over, and when.
 
         A reader that fell behind is given the present in place of what it missed, be it that a target was reopened.
         """
@@ -147,9 +146,9 @@ class Checks:
         yield from self.lost(seen)
         yield from seen.miscounted
         yield from self.end(seen)
-        for told in (seen.batches, seen.slowly) if seen.plan.slow else (seen.batches,):
+        for batches in (seen.batches, seen.slowly) if seen.plan.slow else (seen.batches,):
             if seen.left is None:
-                yield from self.unseen(seen, told)
+                yield from self.unseen(seen, batches)
 
     def stream(self, seen: WatchRecord, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
         """Check what one reader saw behind a cursor."""
@@ -157,8 +156,8 @@ class Checks:
         return broken_promises(
             batches,
             truth=self.truth,
-            watch_starts=seen.joins,
-            target_starts=seen.added,
+            watch_starts=seen.followed.joins,
+            target_starts=seen.followed.added,
             require_past_executions=owes_past,
             after=after,
         )
@@ -191,30 +190,30 @@ class Checks:
     # Readers --------------------------------------------------------------------------------------------------------
 
     def cut(self, seen: WatchRecord) -> Iterator[str]:
-        """Check that nothing is lost, and nothing told twice, behind the cursor of any event."""
+        """Check that nothing is lost, and nothing given twice, behind the cursor of any event."""
         if seen.cut is None or not seen.cut.rest:
             return
-        told = [*seen.cut.first, *seen.cut.rest]
+        given = [*seen.cut.first, *seen.cut.rest]
         if seen.whole is not None:
             whole = [event for event in seen.whole if belongs(event, seen.cut)]
-            if told != whole:
-                n = next((n for n in count() if told[n : n + 1] != whole[n : n + 1]), 0)
-                shown = f"{told[n : n + 1]}, not {whole[n : n + 1]}"
+            if given != whole:
+                n = next((n for n in count() if given[n : n + 1] != whole[n : n + 1]), 0)
+                shown = f"{given[n : n + 1]}, not {whole[n : n + 1]}"
                 yield f"cut after {len(seen.cut.first)} {seen.cut.kind}: number {n} is {shown}"
         elif seen.cut.kind == "events":
-            # Within the present that stands for what was missed, cursors are those from before it: it is told again.
+            # Within the present that stands for what was missed, cursors are those from before it: it is given again.
             cursor = seen.cut.first[-1].cursor
             known = [event.cursor for event in seen.cut.first].index(cursor) + 1 if cursor else 0
-            told = [*seen.cut.first[:known], *seen.cut.rest]
-            pieces = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate(told, 1)]
+            given = [*seen.cut.first[:known], *seen.cut.rest]
+            pieces = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate(given, 1)]
             yield from (f"cut: {words}" for words in self.stream(seen, pieces))
 
     def lost(self, seen: WatchRecord) -> Iterator[str]:
         """Check that a target was only lost when it really could not be read after it was added."""
         windows = [w for w in self.history.faults if w.kind in ("forbidden", "another job", "another scope")]
-        for time, event in seen.told().values():
+        for time, event in seen.last_reports().values():
             if isinstance(event, bkjob.Lost):
-                joined = max(seen.joins.get(event.ref, [0.0]))
+                joined = max(seen.followed.joins.get(event.ref, [0.0]))
                 if not any(w.start <= time and w.start + w.length + 1 >= joined for w in windows):
                     yield f"{event}, and could be read ever since it was added at {joined:.0f} s"
 
@@ -224,32 +223,40 @@ class Checks:
         """Check when a watch ended, and what it said then."""
         if seen.ended is None or seen.left is not None:
             return
-        told = {ref: (t, e) for ref, (t, e) in seen.told().items() if not isinstance(e, bkjob.Reopened)}
+        reports = {
+            ref: (t, e) for ref, (t, e) in seen.last_reports().items() if not isinstance(e, bkjob.Reopened)
+        }
         for ref, result in (seen.results or {}).items():
-            if ref in told and isinstance(result, bkjob.JobResult):
-                event = told[ref][1]
+            if ref in reports and isinstance(result, bkjob.JobResult):
+                event = reports[ref][1]
                 if isinstance(event, bkjob.Finished) and event.result.status != result.status:
-                    yield f"results() of {ref} has {result.status}, and {event.result.status} was told last"
+                    yield f"results() of {ref} has {result.status}, and {event.result.status} was reported last"
         if seen.late is not None:
-            yield from self.deadline(seen, told)
+            yield from self.deadline(seen, reports)
         else:
-            yield from self.running(seen, told)
+            yield from self.running(seen, reports)
         linger = seen.plan.linger
-        if linger is None or not seen.targets or not set(told) >= seen.targets:
+        if linger is None or not seen.followed.targets or not set(reports) >= seen.followed.targets:
             return
         if linger and seen.late is None:
-            yield from self.lingering(seen, told, max(told[ref][0] for ref in seen.targets) + linger)
+            yield from self.lingering(
+                seen, reports, max(reports[ref][0] for ref in seen.followed.targets) + linger
+            )
         since = max(
-            *(told[ref][0] for ref in seen.targets),
-            *(joined for joins in seen.joins.values() for joined in joins),
+            *(reports[ref][0] for ref in seen.followed.targets),
+            *(joined for joins in seen.followed.joins.values() for joined in joins),
             *(at for at, _ in seen.dropped),
-            *(at for at, job, own in self.past.operations if own and job in {r.job for r in seen.targets}),
+            *(
+                at
+                for at, job, own in self.past.operations
+                if own and job in {r.job for r in seen.followed.targets}
+            ),
             0.0,
         )
         if seen.ended > since + linger + SETTLED:
             yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
 
-    def deadline(self, seen: WatchRecord, told: Told) -> Iterator[str]:
+    def deadline(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
         """Check that only unfinished targets were called late."""
         assert seen.ended is not None
         for ref in seen.late or ():
@@ -257,9 +264,9 @@ class Checks:
             own = any(
                 job == ref.job and o and at > seen.ended - SETTLED for at, job, o in self.past.operations
             )
-            if ref in told and not own:
-                yield f"the deadline calls {ref} late, and {told[ref][1]} was told"
-            joined = max(seen.joins.get(ref, [0.0]))
+            if ref in reports and not own:
+                yield f"the deadline calls {ref} late, and {reports[ref][1]} was reported"
+            joined = max(seen.followed.joins.get(ref, [0.0]))
             over = any(self.is_quietly_over(each, begin, seen.ended) for each in (ref, ref.job))
             if over and joined < begin and not self.disturbed(begin, seen.ended):
                 yield f"the deadline calls {ref} late, and it was over long before"
@@ -270,15 +277,15 @@ class Checks:
         place = bisect_right(since, end) - 1
         return bool(codes) and run_status(codes[place]).is_finished() and since[place] < begin
 
-    def running(self, seen: WatchRecord, told: Told) -> Iterator[str]:
+    def running(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
         """Check that a watch that ended by itself left nothing running, as far as it can know."""
         assert seen.ended is not None
         begin = seen.ended - SETTLED
-        for ref in seen.targets:
-            if ref not in told:
-                yield f"ended by itself before {ref} was told as over"
+        for ref in seen.followed.targets:
+            if ref not in reports:
+                yield f"ended by itself before {ref} was reported as over"
                 continue
-            time, event = told[ref]
+            time, event = reports[ref]
             if isinstance(event, bkjob.Lost) or begin < 0 or self.disturbed(begin, seen.ended):
                 continue
             if self.truth.is_over(ref, begin, seen.ended) or self.truth.codes(ref) == (1,):
@@ -289,22 +296,22 @@ class Checks:
                 job == ref.job and not own and at >= time - 2 for at, job, own in self.past.operations
             )
             if seen.plan.linger or not by_others:
-                yield f"ended at {seen.ended:.0f} s while {ref} was running, told as {event}"
+                yield f"ended at {seen.ended:.0f} s while {ref} was running, reported as {event}"
 
-    def lingering(self, seen: WatchRecord, told: Told, moment: float) -> Iterator[str]:
+    def lingering(self, seen: WatchRecord, reports: Reports, moment: float) -> Iterator[str]:
         """Check that what ran at the *moment* when a watch had lingered, at the earliest, kept it open."""
         assert seen.ended is not None
         if self.disturbed(moment, seen.ended):
             return
-        for ref in seen.targets:
+        for ref in seen.followed.targets:
             never_began = self.truth.codes(ref) == (1,)
-            if isinstance(told[ref][1], bkjob.Lost) or never_began:
+            if isinstance(reports[ref][1], bkjob.Lost) or never_began:
                 continue
             if not any(self.truth.is_over(each, moment, moment) for each in (ref, ref.job)):
                 yield f"ended at {seen.ended:.1f} s, and {ref} ran again at {moment:.1f} s"
 
     def unseen(self, seen: WatchRecord, batches: Sequence[bkjob.Batch]) -> Iterator[str]:
-        """Check that what has been so for long at the end, undisturbed, was told."""
+        """Check that what has been so for long at the end, undisturbed, was reported."""
         if seen.ended is None or self.disturbed(seen.ended - QUIET, seen.ended):
             return
         last: dict[bkjob.Ref, int] = {}
@@ -315,8 +322,8 @@ class Checks:
                     last[event.ref] = event.after.code
                 elif isinstance(event, bkjob.Lost):
                     lost.add(event.ref)
-        for part, joins in seen.joins.items():
-            if not {part, part.job} & seen.targets or {part, part.job} & lost:
+        for part, joins in seen.followed.joins.items():
+            if not {part, part.job} & seen.followed.targets or {part, part.job} & lost:
                 continue
             codes, since = self.truth.codes(part), self.truth.since.get(part)
             if not codes or not since or joins[-1] > seen.ended - QUIET:
@@ -327,7 +334,7 @@ class Checks:
             moved = since[place] > seen.ended - QUIET
             if moved or excused or codes[place] == last.get(part, 1):
                 continue
-            yield f"{part} is {codes[place]} since {since[place]:.0f} s, and was last told as {last.get(part)}"
+            yield f"{part} is {codes[place]} since {since[place]:.0f} s, and was last reported as {last.get(part)}"
 
     # Waits ----------------------------------------------------------------------------------------------------------
 
@@ -366,7 +373,7 @@ class Checks:
 
 
 def belongs(event: bkjob.Event, cut: Cut) -> bool:
-    """Whether a reader of this kind is told an event."""
+    """Whether a reader of this kind is given an event."""
     if cut.kind == "hosts":
         return isinstance(event, bkjob.HostChanged)
     return cut.kind == "events" or event.ref is None or cut.about in (event.ref, event.ref.job)

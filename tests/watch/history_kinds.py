@@ -69,7 +69,7 @@ slowly_read = of(
     log_limit=st.just(8),
 )
 
-# Where stories meet.
+# Where watches share a job.
 mistaken = of(
     plans=st.lists(jobs, min_size=1, max_size=2).map(tuple),
     faults=st.tuples(

@@ -17,7 +17,7 @@ Executions = Mapping[int, int]
 class LaggingReplica:
     """Answers some reads with an earlier execution of a step while the fault of that name lasts.
 
-    Only who *knows* of a later execution is shown an earlier one: at first sight nobody can tell it from the present.
+    Only who *knows* of a later execution is shown an earlier one: at first sight nobody can distinguish it from the present.
     """
 
     def __init__(self, history: History, dice: Random, knows: Callable[[int, int], bool]) -> None:

@@ -26,6 +26,7 @@ from tests.watch.history_backup import Backup, backup_of, broken_after_restore
 from tests.watch.history_checks import Cut, Past, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_replica import LaggingReplica
+from tests.watch.history_users import in_time, now, operate, parts_of
 from tests.watch.history_waits import Waited
 from tests.watch.interrupted import interrupted
 from tests.watch.small_bounds import small_bounds
@@ -55,7 +56,7 @@ async def _run(history: History) -> list[str]:
         replica = LaggingReplica(history, dice, partial(knows_later, client))
         transport.outdate = replica.outdate if backup is None else backup.outdate
         transport.clock.now()  # the world begins with the history, whenever the first watch is opened
-        stage = SimulateOptions(history, world, client, refs, receiver, backup)
+        stage = Stage(history, world, client, refs, receiver, backup)
         calling_back = asyncio.create_task(stage.call_back(dice))
         await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
         calling_back.cancel()
@@ -70,11 +71,6 @@ async def _run(history: History) -> list[str]:
         return orphans + broken_after_restore(history, backup, stage.past)
     world.advance(now())  # nobody may have asked since its jobs were dropped
     return orphans + broken(history, world.history(), stage.past)
-
-
-def now() -> float:
-    """Return the time in the history."""
-    return asyncio.get_running_loop().time()
 
 
 def plan_in(history: History, plan: JobPlan) -> JobPlan:
@@ -92,7 +88,7 @@ def knows_later(client: bkjob.JobClient, step_instance_id: int, execute_count: i
 
 
 @define
-class SimulateOptions:
+class Stage:
     """The world, its client, and what people do with them."""
 
     history: History
@@ -118,7 +114,7 @@ class SimulateOptions:
         after = self.cursor_of_an_earlier() if plan.resumes else None
         seen = WatchRecord(plan=plan, watch=watch, after=after or "")
         self.past.watches.append(seen)
-        self.note_joins(seen, *refs)
+        seen.followed.note(self.world, *refs)
         async with watch:
             readers = [self.read(seen, after)]
             if plan.slow:
@@ -135,19 +131,9 @@ class SimulateOptions:
             seen.results = await results_of(watch)
 
     def cursor_of_an_earlier(self) -> str | None:
-        """Return the cursor of some event that an earlier watch told."""
+        """Return the cursor of some event that an earlier watch delivered."""
         events = [event for seen in self.past.watches for batch in seen.batches for event in batch.events]
         return events[self.history.seed % len(events)].cursor if events else None
-
-    def note_joins(self, seen: WatchRecord, *refs: bkjob.Ref) -> None:
-        """Take note of what targets make a watch follow from now on."""
-        for ref in refs:
-            for part in parts_of(self.world, ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
-                if ref not in seen.targets and part not in seen.targets and part.job not in seen.targets:
-                    seen.joins.setdefault(part, []).append(now())
-            if ref not in seen.targets:
-                seen.added.setdefault(ref, []).append(now())
-            seen.targets.add(ref)
 
     async def read(self, seen: WatchRecord, after: str | None) -> None:
         """Read a watch at once; record when each batch came."""
@@ -174,7 +160,7 @@ class SimulateOptions:
 
     async def read_in_two(self, seen: WatchRecord, events: int, pause: float, kind: str) -> None:
         """Read some events, and the others behind the cursor of the last."""
-        about = min(seen.targets, key=str, default=None)
+        about = min(seen.followed.targets, key=str, default=None)
         open_reader: Callable[[str | None], Any] = {
             "events": lambda after: seen.watch.events(after=after),
             "hosts": lambda after: seen.watch.hosts(after=after),
@@ -198,50 +184,37 @@ class SimulateOptions:
     async def act(self) -> None:
         """Do what people do, at its time; what the platform refuses is refused."""
         waits: list[asyncio.Task[None]] = []
-        for moment, action, number, which in self.history.actions:
-            await asyncio.sleep(moment - now())
-            ref = self.refs[number % len(self.refs)]
-            job = self.world.jobs.get(ref.job_instance_id)
-            self.world.advance(now())
-            if job is None:
-                continue
+        async for job, (_, action, number, which) in in_time(self.world, self.refs, self.history.actions):
             if action == "wait":
-                waits.append(asyncio.create_task(self.wait(ref)))
+                waits.append(asyncio.create_task(self.wait(job.ref)))
                 continue
             if action == "wait until":
-                target = parts_of(self.world, ref, ("job", "job", "first", "last")[number % 4])[0]
+                target = parts_of(self.world, job.ref, ("job", "job", "first", "last")[number % 4])[0]
                 until = CONDITIONS[which % len(CONDITIONS)]
                 waits.append(asyncio.create_task(self.wait(target, until)))
                 continue
             if action == "callback" and self.receiver is not None:
                 # Nobody signs callbacks: this one may be false, or of a job that is unknown.
-                self.receiver.receive(body_of(ref.job_instance_id + number // 6, 3))
+                self.receiver.receive(body_of(job.ref.job_instance_id + number // 6, 3))
                 continue
             with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed):
                 await self.operate(action, number, job)
             watches = [seen for seen in self.past.watches if seen.is_open]
             if watches:
-                await self.change(action, number, watches[which % len(watches)], ref)
+                await self.change(action, number, watches[which % len(watches)], job.ref)
         for wait in waits:
             await wait
 
     async def operate(self, action: str, number: int, job: Job) -> None:
         """Operate on a job or its current step, through the client or elsewhere."""
-        code, verb = OPERATIONS[number % len(OPERATIONS)], action.split(maxsplit=1)[0]
+        verb = action.split(maxsplit=1)[0]
         elsewhere = action.endswith("elsewhere") or self.history.dialect == "gateway-v4"
         if verb not in ("operate", "stop", "start"):
             return
         self.past.operations.append((now(), job.ref, not elsewhere))
         if self.backup is not None and elsewhere:
-            self.backup.operate_elsewhere(job.ref, verb, code, now())
-        if verb == "operate" and elsewhere:
-            self.world.operate_step(job.current_step, code)
-        elif verb == "operate":
-            await self.client.operate_step_instance(job.current_step.ref, operation_code=code)
-        elif elsewhere:
-            self.world.operate_job(job, 1 if verb == "stop" else 2)
-        else:
-            await self.client.operate_job_instance(job.ref, operation_code=1 if verb == "stop" else 2)
+            self.backup.operate_elsewhere(job.ref, verb, OPERATIONS[number % len(OPERATIONS)], now())
+        await operate(self.world, None if elsewhere else self.client, job, verb, number)
 
     async def change(self, action: str, number: int, seen: WatchRecord, ref: bkjob.JobRef) -> None:
         """Change what a watch watches."""
@@ -249,21 +222,21 @@ class SimulateOptions:
             case "add" if number % 3 == 0:
                 plan = evolve(plan_in(self.history, self.history.plans[0]), created=0.0)
                 self.refs.append(self.world.add(plan))
-                self.note_joins(seen, self.refs[-1])
+                seen.followed.note(self.world, self.refs[-1])
                 seen.watch.add(self.refs[-1])
             case "add":
                 parts = parts_of(self.world, ref, ("job", "first", "last", "both")[number % 4])
-                self.note_joins(seen, *parts)
+                seen.followed.note(self.world, *parts)
                 seen.watch.add(*parts)
             case "drop":
-                refs = [target for target in sorted(seen.targets, key=str) if target.job == ref]
+                refs = [target for target in sorted(seen.followed.targets, key=str) if target.job == ref]
                 if refs:
                     dropped = refs[number % len(refs)]
-                    seen.targets.discard(dropped)
+                    seen.followed.targets.discard(dropped)
                     seen.dropped.append((now(), dropped))
                     seen.watch.drop(dropped)
                     for gauge in seen.gauges.values():
-                        gauge.drop(dropped, seen.targets)
+                        gauge.drop(dropped, seen.followed.targets)
             case "nudge":
                 seen.watch.nudge(ref)
             case "leave" if number % 2:
@@ -322,14 +295,3 @@ async def results_of(watch: bkjob.Watch) -> dict[bkjob.Ref, bkjob.JobResult | bk
         return await watch.results()
     except bkjob.DeadlineExceeded:
         return None
-
-
-def parts_of(world: World, job: bkjob.JobRef, part: str) -> list[bkjob.Ref]:
-    """Return what is watched of a job: itself, its first or last step, its `steps`, or `both`."""
-    record = world.jobs.get(job.job_instance_id)
-    steps = [step.ref for step in record.steps] if record is not None else []
-    if not steps or part == "job":
-        return [job]
-    if part in ("first", "last"):
-        return [steps[0 if part == "first" else -1]]
-    return [*steps] if part == "steps" else [job, *steps]

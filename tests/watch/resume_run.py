@@ -24,13 +24,13 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.operations import OperationNotAllowed
+from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch.journaling import checkpoints
 from tests.watch.clients import client_of
-from tests.watch.histories import OPERATIONS, History
+from tests.watch.histories import History
 from tests.watch.history_faults import spoiler, tearer
-from tests.watch.history_run import parts_of
+from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
 from tests.watch.interrupted import interrupted
 from tests.watch.resume_histories import END, Life, Resumption
 from tests.watch.small_bounds import small_bounds
@@ -80,13 +80,8 @@ class MortalStore(MemoryStore):
 
 def run(history: Resumption) -> list[str]:
     """Run a history to its end; return every promise that was broken."""
-    weight = 0 if history.checkpoints else checkpoints.SMALLEST_WEIGHT
     runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
-    with (
-        small_bounds(history.group_polling, history.log_limit),
-        mock.patch("bkjob_async.watch.journaling.checkpoints.SMALLEST_WEIGHT", weight),
-        runner,
-    ):
+    with small_bounds(history.group_polling, history.log_limit, checkpoints=history.checkpoints), runner:
         return runner.run(_run(history))
 
 
@@ -112,11 +107,6 @@ async def _run(history: Resumption) -> list[str]:
     return stage.broken()
 
 
-def now() -> float:
-    """Return the time in the history."""
-    return asyncio.get_running_loop().time()
-
-
 @define
 class Stage:
     """The world, the store, and what the lives of the fleet have delivered so far."""
@@ -135,9 +125,7 @@ class Stage:
     watch: bkjob.Watch | None = None
     client: bkjob.JobClient | None = None
     first: list[bkjob.Ref] = field(factory=list)
-    targets: set[bkjob.Ref] = field(factory=set)
-    joins: dict[bkjob.Ref, list[float]] = field(factory=dict)
-    added: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    followed: FollowedTargets = field(factory=FollowedTargets)
     problems: list[str] = field(factory=list)
     results: dict[bkjob.Ref, Any] = field(factory=dict)
     uncut: dict[bkjob.Ref, bkjob.Event] = field(factory=dict)
@@ -174,7 +162,7 @@ class Stage:
         if not self.first:
             picked = [(ref, history.parts[n % len(history.parts)]) for n, ref in enumerate(self.refs)]
             self.first = [ref for job, part in picked for ref in parts_of(self.world, job, part)]
-            self.note_joins(*self.first)
+            self.followed.note(self.world, *self.first)
             self.begun.set()
         as_history = History(
             seed=history.seed, dialect=history.dialect, plans=history.plans, faults=history.faults
@@ -185,7 +173,7 @@ class Stage:
         if history.companion and life.beside < 0:
             await asyncio.sleep(min(-life.beside, life.seconds / 2))
         watch = client.watch(
-            () if await self.is_stored() else sorted(self.targets, key=str),
+            () if await self.is_stored() else sorted(self.followed.targets, key=str),
             journal=Journal(store),
             name="fleet",
             linger=None,
@@ -205,7 +193,7 @@ class Stage:
         if is_last:
             self.results = {
                 ref: result
-                for ref in self.targets
+                for ref in self.followed.targets
                 if (result := watch.progress(ref)) is not None and watch.snapshot(ref).is_finished
             }
         if life.ends == "in order":
@@ -349,50 +337,26 @@ class Stage:
 
     # What users do --------------------------------------------------------------------------------------------------
 
-    def note_joins(self, *refs: bkjob.Ref) -> None:
-        """Take note of what targets make the fleet follow from now on."""
-        for ref in refs:
-            for part in parts_of(self.world, ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
-                if ref not in self.targets and part not in self.targets and part.job not in self.targets:
-                    self.joins.setdefault(part, []).append(now())
-            if ref not in self.targets:
-                self.added.setdefault(ref, []).append(now())
-            self.targets.add(ref)
-
     async def act(self) -> None:
         """Do what users do, at its time; what the platform refuses is refused."""
-        for moment, action, number in self.history.actions:
-            await asyncio.sleep(moment - now())
-            self.world.advance(now())
-            ref = self.refs[number % len(self.refs)]
-            job = self.world.jobs.get(ref.job_instance_id)
-            if job is None:
-                continue
+        async for job, (_, action, number) in in_time(self.world, self.refs, self.history.actions):
             with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed, bkjob.UsageError):
-                await self.operate(action, number, job)
+                await self.do(action, number, job)
 
-    async def operate(self, action: str, number: int, job: Any) -> None:
-        """Do one thing that users do; through the client where one is open."""
-        code = OPERATIONS[number % len(OPERATIONS)]
-        elsewhere = (
-            action.endswith("elsewhere") or self.client is None or self.history.dialect == "gateway-v4"
-        )
+    async def do(self, action: str, number: int, job: Job) -> None:
+        """Do one thing that users do; steps are operated on through the client where one is open."""
         match action.split(maxsplit=1)[0]:
-            case "operate" if elsewhere:
-                self.world.operate_step(job.current_step, code)
-            case "operate":
-                assert self.client is not None
-                await self.client.operate_step_instance(job.current_step.ref, operation_code=code)
-            case "stop" | "start" as verb:
-                self.world.operate_job(job, 1 if verb == "stop" else 2)
+            case "operate" | "stop" | "start" as verb:
+                elsewhere = action != "operate" or self.history.dialect == "gateway-v4"
+                await operate(self.world, None if elsewhere else self.client, job, verb, number)
             case "add" if self.watch is not None and self.watch._subscription.is_open:
                 parts = parts_of(self.world, job.ref, ("job", "first", "last", "both")[number % 4])
-                self.note_joins(*parts)
+                self.followed.note(self.world, *parts)
                 self.watch.add(*parts)
             case "drop" if self.watch is not None and self.watch._subscription.is_open:
-                refs = [target for target in sorted(self.targets, key=str) if target.job == job.ref]
+                refs = [target for target in sorted(self.followed.targets, key=str) if target.job == job.ref]
                 if refs:
-                    self.targets.discard(refs[number % len(refs)])
+                    self.followed.targets.discard(refs[number % len(refs)])
                     self.watch.drop(refs[number % len(refs)])
             case "nudge" if self.watch is not None:
                 self.watch.nudge(job.ref)
@@ -413,7 +377,7 @@ class Stage:
         found = list(self.problems)
         for who, delivered in (("", self.delivered), ("the reader of the journal: ", self.sat)):
             broken = broken_promises(
-                delivered, truth=truth, watch_starts=self.joins, target_starts=self.added
+                delivered, truth=truth, watch_starts=self.followed.joins, target_starts=self.followed.added
             )
             found += [who + each for each in broken if not self.is_excused(each)]
         found += [
@@ -460,7 +424,8 @@ class Stage:
 def is_local(batch: bkjob.Batch) -> bool:
     """Return True for what is reported of the store to the readers of one process only."""
     return any(
-        isinstance(event, bkjob.Trouble | bkjob.Recovered) and event.ref is None for event in batch.events
+        isinstance(event, bkjob.Trouble | bkjob.Recovered) and event.error == "JournalUnavailable"
+        for event in batch.events
     )
 
 

@@ -17,7 +17,7 @@ END = 200.0
 class Opening:
     """One watch that opens the fleet *pause* seconds after the one before it, by client number *client*.
 
-    Its reader begins behind what somebody was *told* last, with this opening, or with all that is kept. It is left after
+    Its reader begins behind what somebody was *given* last, with this opening, or with all that is kept. It is left after
     so many *seconds*; its client goes on.
     """
 
@@ -58,7 +58,7 @@ openings = st.lists(
         Opening,
         client=st.integers(0, 2),
         pause=st.sampled_from([0.0, 0.01, 0.5]) | st.floats(0.0, 30.0),
-        begins=st.sampled_from(["opening", "told", "told", "all"]),
+        begins=st.sampled_from(["opening", "given", "given", "all"]),
         seconds=st.sampled_from([END, END]) | st.floats(0.0, 30.0),
     ),
     min_size=1,

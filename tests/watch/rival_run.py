@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 from random import Random
 from typing import Any
-from unittest import mock
 
 import looptime
 from attrs import define, field
@@ -25,12 +24,12 @@ from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import Truth, broken_promises, truth_of
-from bkjob_async.watch.journaling import checkpoints
 from tests.watch.clients import client_of
-from tests.watch.histories import OPERATIONS, History
+from tests.watch.histories import History
 from tests.watch.history_faults import spoiler, tearer
-from tests.watch.history_run import parts_of
+from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
 from tests.watch.interrupted import interrupted
+from tests.watch.resume_run import is_local
 from tests.watch.rival_histories import END, Opening, Rivalry
 from tests.watch.small_bounds import small_bounds
 
@@ -92,19 +91,9 @@ class RemoteStore(MemoryStore):
 
 def run(history: Rivalry) -> list[str]:
     """Run a history to its end; return every promise that was broken."""
-    weight = 0 if history.checkpoints else checkpoints.SMALLEST_WEIGHT
     runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
-    with (
-        small_bounds(history.group_polling, history.log_limit),
-        mock.patch("bkjob_async.watch.journaling.checkpoints.SMALLEST_WEIGHT", weight),
-        runner,
-    ):
+    with small_bounds(history.group_polling, history.log_limit, checkpoints=history.checkpoints), runner:
         return runner.run(Stage(history).play())
-
-
-def now() -> float:
-    """Return the time in the history."""
-    return asyncio.get_running_loop().time()
 
 
 @define(eq=False)
@@ -115,7 +104,7 @@ class Rival:
     watch: bkjob.Watch
     number: int
     after: str | None = None
-    told: list[bkjob.Batch] = field(factory=list)
+    given: list[bkjob.Batch] = field(factory=list)
     is_refused: bool = False
     is_left: bool = False
     opened_at: float = field(factory=now)
@@ -138,10 +127,8 @@ class Stage:
     store: MemoryStore = field(factory=MemoryStore)
     clients: list[bkjob.JobClient] = field(factory=list)
     opened: list[Rival] = field(factory=list)
-    followed: list[bkjob.Batch] = field(factory=list)
-    targets: set[bkjob.Ref] = field(factory=set)
-    joins: dict[bkjob.Ref, list[float]] = field(factory=dict)
-    added: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    follower_batches: list[bkjob.Batch] = field(factory=list)
+    followed: FollowedTargets = field(factory=FollowedTargets)
     operated: set[bkjob.JobRef] = field(factory=set)
     problems: list[str] = field(factory=list)
 
@@ -150,7 +137,7 @@ class Stage:
         self.refs = [self.world.add(plan) for plan in self.history.plans]
 
     async def play(self) -> list[str]:
-        """Open the clients, let all of them do what they do, and check what they were told."""
+        """Open the clients, let all of them do what they do, and check what they were given."""
         history, platform = self.history, Platform(self.world)
         clock, dice = WorldClock(), Random(history.seed)
         as_history = History(
@@ -191,9 +178,9 @@ class Stage:
         client = self.clients[plan.client]
         picked = [(ref, self.history.parts[n % len(self.history.parts)]) for n, ref in enumerate(self.refs)]
         first = [ref for job, part in picked for ref in parts_of(self.world, job, part)]
-        is_first = not self.targets
+        is_first = not self.followed.targets
         if is_first:
-            self.note_joins(*first)
+            self.followed.note(self.world, *first)
         store = RemoteStore(self.store, self.history, dice)
         watch = client.watch(first, journal=Journal(store), name=NAME, linger=None)
         watch._stream.log._limit = self.history.log_limit
@@ -218,14 +205,14 @@ class Stage:
             (
                 batch
                 for other in self.opened
-                for batch in other.told[-1:]
+                for batch in other.given[-1:]
                 if other.term <= seen.term and not is_local(batch)
             ),
             key=lambda batch: batch.sequence,
             default=None,
         )
         match seen.plan.begins:
-            case "told" if newest is not None:
+            case "given" if newest is not None:
                 seen.after = newest.events[len(newest.events) // 2].cursor
             case "all":
                 seen.after = ""
@@ -234,7 +221,7 @@ class Stage:
         try:
             reader = seen.watch.batches(after=seen.after)
             async for batch in interrupted(reader, Random(self.history.seed + seen.number)):
-                seen.told.append(batch)
+                seen.given.append(batch)
         except Superseded:
             seen.is_refused = True
 
@@ -244,47 +231,23 @@ class Stage:
             with suppress(FleetNotFound):
                 follower = Journal(self.store).follow(NAME)
                 async for batch in interrupted(follower, Random(self.history.seed)):
-                    self.followed.append(batch)
+                    self.follower_batches.append(batch)
             await asyncio.sleep(0.1)
 
     # What users do --------------------------------------------------------------------------------------------------
 
-    def note_joins(self, *refs: bkjob.Ref) -> None:
-        """Take note of what targets make the fleet follow from now on."""
-        for ref in refs:
-            for part in parts_of(self.world, ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
-                if ref not in self.targets and part not in self.targets and part.job not in self.targets:
-                    self.joins.setdefault(part, []).append(now())
-            if ref not in self.targets:
-                self.added.setdefault(ref, []).append(now())
-            self.targets.add(ref)
-
     async def act(self) -> None:
         """Do what users do, at its time; what the platform refuses is refused."""
-        for moment, action, number in self.history.actions:
-            await asyncio.sleep(moment - now())
-            self.world.advance(now())
-            ref = self.refs[number % len(self.refs)]
-            job = self.world.jobs.get(ref.job_instance_id)
-            if job is None:
-                continue
-            client = self.clients[number % CLIENTS]
-            code = OPERATIONS[number % len(OPERATIONS)]
-            self.operated.add(ref)
-            is_elsewhere = action.endswith("elsewhere") or self.history.dialect == "gateway-v4"
+        async for job, (_, action, number) in in_time(self.world, self.refs, self.history.actions):
+            self.operated.add(job.ref)
+            elsewhere = action != "operate" or self.history.dialect == "gateway-v4"
+            client = None if elsewhere else self.clients[number % CLIENTS]
             with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed, bkjob.UsageError):
-                match action.split(maxsplit=1)[0]:
-                    case "operate" if is_elsewhere:
-                        self.world.operate_step(job.current_step, code)
-                    case "operate":
-                        await client.operate_step_instance(job.current_step.ref, operation_code=code)
-                    case "stop" | "start" as verb:
-                        self.world.operate_job(job, 1 if verb == "stop" else 2)
-                    case "nudge":
-                        for seen in self.opened:
-                            seen.watch.nudge(ref)
-                    case _:
-                        pass
+                if action == "nudge":
+                    for seen in self.opened:
+                        seen.watch.nudge(job.ref)
+                else:
+                    await operate(self.world, client, job, action.split(maxsplit=1)[0], number)
 
     # Checks ---------------------------------------------------------------------------------------------------------
 
@@ -297,8 +260,10 @@ class Stage:
         stored = [batch async for batch in Journal(self.store).follow(NAME, live=False)]
         truth = truth_of(self.world.history())
         found = list(self.problems)
-        for who, told in (("the journal", stored), ("its follower", self.followed)):
-            broken = broken_promises(told, truth=truth, watch_starts=self.joins, target_starts=self.added)
+        for who, batches in (("the journal", stored), ("its follower", self.follower_batches)):
+            broken = broken_promises(
+                batches, truth=truth, watch_starts=self.followed.joins, target_starts=self.followed.added
+            )
             found += [f"{who}: {each}" for each in broken if each != IN_SYNC_AGAIN]
         if page.removed_to == 0:
             found += self.differences(events_of(stored))
@@ -306,19 +271,19 @@ class Stage:
 
     def differences(self, stored: list[bkjob.Event]) -> list[str]:
         """Return where readers were given something else than what is *stored*."""
-        found = difference("the follower", events_of(self.followed), stored, after="")
-        if len(events_of(self.followed)) != len(stored):
-            found.append(f"the follower has {len(events_of(self.followed))} of {len(stored)} events")
+        found = difference("the follower", events_of(self.follower_batches), stored, after="")
+        if len(events_of(self.follower_batches)) != len(stored):
+            found.append(f"the follower has {len(events_of(self.follower_batches))} of {len(stored)} events")
         for seen in self.opened:
-            found += difference(f"watch {seen.number}", events_of(seen.told), stored, after=seen.after)
+            found += difference(f"watch {seen.number}", events_of(seen.given), stored, after=seen.after)
         return found
 
     def of_rivals(self, stored: Sequence[bkjob.Batch], truth: Truth) -> list[str]:
-        """Return what is wrong with who was told that it lost the fleet, and with what the last one stored."""
+        """Return what is wrong with who was refused, and with what the last one stored."""
         last = max(self.opened, key=lambda seen: seen.term)
         is_noticed = last.opened_at < END - NOTICED
         found = [
-            f"watch {seen.number} was not told that watch {last.number} took its fleet at {last.opened_at}"
+            f"watch {seen.number} was not refused when watch {last.number} took its fleet at {last.opened_at}"
             for seen in self.opened
             if seen is not last and is_noticed and not (seen.is_refused or seen.is_left)
         ]
@@ -330,16 +295,16 @@ class Stage:
 
     def unseen(self, stored: Sequence[bkjob.Batch], truth: Truth) -> list[str]:
         """Return which jobs and steps are not what the journal says, at the end."""
-        told = {
+        reported = {
             event.ref: event.after.code
             for event in events_of(stored)
             if isinstance(event, bkjob.JobChanged | bkjob.StepChanged)
         }
         return [
-            f"{ref} is {codes[-1]} since {truth.since[ref][-1]:.0f} s, and was last told as {told.get(ref)}"
-            for ref in self.joins
+            f"{ref} is {codes[-1]} since {truth.since[ref][-1]:.0f} s, and was last reported as {reported.get(ref)}"
+            for ref in self.followed.joins
             if (codes := truth.codes(ref)) and ref in truth.since
-            if truth.since[ref][-1] < END - NOTICED and codes[-1] != told.get(ref, 1)
+            if truth.since[ref][-1] < END - NOTICED and codes[-1] != reported.get(ref, 1)
             # What is over is not polled by time: an operation elsewhere is not noticed.
             if ref.job not in self.operated
         ]
@@ -351,29 +316,21 @@ def events_of(batches: Sequence[bkjob.Batch]) -> list[bkjob.Event]:
 
 
 def difference(
-    who: str, told: list[bkjob.Event], stored: list[bkjob.Event], *, after: str | None
+    who: str, given: list[bkjob.Event], stored: list[bkjob.Event], *, after: str | None
 ) -> list[str]:
-    """Return where *told* is not a part of *stored* without gaps, from a cursor on, or from anywhere with None."""
-    if not told:
+    """Return where *given* is not a part of *stored* without gaps, from a cursor on, or from anywhere with None."""
+    if not given:
         return []
     begin = 0
     if after is None:
-        begin = stored.index(told[0]) if told[0] in stored else -1
+        begin = stored.index(given[0]) if given[0] in stored else -1
     elif after:
         cursors = [event.cursor for event in stored]
         begin = cursors.index(after) + 1 if after in cursors else -1
     if begin < 0:
-        return [f"{who}: begins behind {after!r} with {told[0]}, which is not stored"]
-    part = stored[begin : begin + len(told)]
-    if part == told:
+        return [f"{who}: begins behind {after!r} with {given[0]}, which is not stored"]
+    part = stored[begin : begin + len(given)]
+    if part == given:
         return []
-    n = next((n for n, pair in enumerate(zip(told, part, strict=False)) if pair[0] != pair[1]), len(part))
-    return [f"{who}: event {n} behind {after!r} is {told[n : n + 1]}, not {part[n : n + 1]}"]
-
-
-def is_local(batch: bkjob.Batch) -> bool:
-    """Return True for what is told of the store to the readers of one process only."""
-    return any(
-        isinstance(event, bkjob.Trouble | bkjob.Recovered) and event.error == "JournalUnavailable"
-        for event in batch.events
-    )
+    n = next((n for n, pair in enumerate(zip(given, part, strict=False)) if pair[0] != pair[1]), len(part))
+    return [f"{who}: event {n} behind {after!r} is {given[n : n + 1]}, not {part[n : n + 1]}"]

@@ -35,19 +35,23 @@ IN_SLICES = {
 }
 # A backlog, and the present state of a journal, come in portions of so many events.
 PORTIONS = {"watch.stream.stream.PORTION_SIZE": 3, "journal.follow.PORTION_SIZE": 3}
+# A checkpoint is written as soon as there is a record behind the last one.
+CHECKPOINTS = {"watch.journaling.checkpoints.SMALLEST_WEIGHT": 0}
 
 
 @contextmanager
-def small_bounds(group_polling: str, log_limit: int) -> Iterator[None]:
-    """Set the bounds for a history that polls and keeps events in this way."""
+def small_bounds(group_polling: str, log_limit: int, *, checkpoints: bool = False) -> Iterator[None]:
+    """Set the bounds for a history that polls and keeps events in this way; with *checkpoints* for every record."""
     with ExitStack() as patches:
         bounds = LOSSES | (SMALL_STEPS if group_polling == "small" else LARGE_STEPS | IN_SLICES)
         if log_limit < 100:
             bounds |= PORTIONS
+        if checkpoints:
+            bounds |= CHECKPOINTS
         for where, bound in bounds.items():
             patches.enter_context(mock.patch(f"bkjob_async.{where}", bound))
         if group_polling == "guess":
             scarce = partial(next_request, requests_are_scarce=True)
-            ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
+            ask = lambda job, capabilities, **_: scarce(job, capabilities)  # noqa: E731
             patches.enter_context(mock.patch("bkjob_async.watch.polling.target_poller.next_request", ask))
         yield

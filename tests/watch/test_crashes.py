@@ -103,7 +103,7 @@ async def test_an_observer_that_cancels_is_one_that_raises() -> None:
 
 @pytest.mark.parametrize("detail_level", [bkjob.DetailLevel.EVERY_CHANGE, bkjob.DetailLevel.END_ONLY])
 async def test_poll_observations_carry_the_seconds_they_took(detail_level: bkjob.DetailLevel) -> None:
-    """Whatever came of them: news, none, a failure; the same holds for lists in place of polls."""
+    """Whatever came of them: changes, none, a failure; the same holds for lists in place of polls."""
     world = World(1)
     plan = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=DurationRange(20.0, 300.0)),)),))
     jobs: list[bkjob.Ref] = [world.add(plan) for _ in range(60)]

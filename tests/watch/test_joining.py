@@ -221,7 +221,7 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
 
 
 async def test_a_late_reader_of_what_is_lost_is_given_nothing_that_another_watch_saw() -> None:
-    """The watch has joined after the last answer; what was true before that is not its news."""
+    """The watch has joined after the last answer; what was true before that is no change for it."""
     world = World(4)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:

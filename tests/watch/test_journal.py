@@ -93,7 +93,7 @@ def kinds(events: Sequence[bkjob.Event]) -> list[str]:
     return [event.kind for event in events]
 
 
-async def test_a_second_process_tells_what_is_new() -> None:
+async def test_a_second_process_delivers_what_has_changed() -> None:
     """First `Resumed`, then changes, and each host once; the results are those of the whole."""
     world, store = World(1), FailingStore()
     job = world.add(SLOW)

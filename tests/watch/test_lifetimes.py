@@ -209,7 +209,7 @@ async def test_a_closed_client_says_so() -> None:
 
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_watch_that_nobody_holds_is_not_kept_in_memory(*, closed: bool) -> None:
-    """Stories are nothing that the collector of cycles looks into, so none may lead back to who wants to hear it."""
+    """The collector of cycles does not look into states of jobs, so none may refer back to its subscribers."""
 
     async def look() -> weakref.ref[bkjob.Watch]:
         world, jobs = hanging_world()

@@ -103,7 +103,7 @@ async def test_the_other_steps_are_read_on(code: int) -> None:
 
 @pytest.mark.parametrize("by_steps", [False, True], ids=["job", "steps"])
 @pytest.mark.parametrize("code", REFUSALS.values(), ids=REFUSALS)
-async def test_trouble_with_one_step_is_told_once(code: int, *, by_steps: bool) -> None:
+async def test_trouble_with_one_step_is_reported_once(code: int, *, by_steps: bool) -> None:
     """That the job itself can be read is no recovery."""
     events, _ = await events_of(code, by_steps=by_steps)
 

@@ -76,7 +76,7 @@ async def test_explain_names_the_expected_duration() -> None:
 
 
 async def test_a_run_that_was_over_at_first_sight_teaches_too() -> None:
-    """The platform tells how long it took."""
+    """The platform says how long it took."""
     world = World()
     ref = world.add(DEPLOY)
     async with client_of(world) as (client, _):
@@ -177,7 +177,7 @@ async def test_with_callbacks_polling_is_only_the_fallback() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_age_of_a_job_counts_from_its_start_on_the_platform(dialect: str) -> None:
-    """The platform's stamps tell how long it has been running, although its clock is not ours."""
+    """The platform's stamps say how long it has been running, although its clock is not ours."""
     world = World()
     early = world.add(DEPLOY)
     async with client_of(world, dialect) as (client, _):

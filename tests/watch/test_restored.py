@@ -60,9 +60,9 @@ async def test_an_earlier_execution_that_stays_is_a_new_look(dialect: str) -> No
 
     events = [event for batch in batches for event in batch.events]
     steps = [event for event in events if isinstance(event, bkjob.StepChanged)]
-    told = next(time for time, batch in zip(times, batches, strict=True) if time > 60.0 and batch.events)
+    reported = next(time for time, batch in zip(times, batches, strict=True) if time > 60.0 and batch.events)
     assert broken_promises(batches) == []
-    assert 90.0 <= told <= 115.0
+    assert 90.0 <= reported <= 115.0
     assert [event.execute_count for event in steps][-1] == 0
     assert [event.epoch for event in steps] == sorted(event.epoch for event in steps)
     assert counts == {bkjob.Phase.FAILED: 3}

@@ -1,4 +1,4 @@
-"""A fleet that is watched in many lives, held against what really happened.
+"""A fleet that is watched by many processes, one after the other, held against what really happened.
 
 The histories are the same ones every time when `CI` is set; `BKJOB_HISTORIES` says how many, half of it here.
 """
@@ -20,7 +20,7 @@ QUARTERS = 4
 
 
 @pytest.mark.parametrize("quarter", range(QUARTERS))
-def test_lives_together_tell_one_story(quarter: int) -> None:
+def test_all_processes_together_deliver_each_event_once(quarter: int) -> None:
     """Nothing lost, nothing twice, nothing invented, behind every cursor and through every kind of death."""
 
     @settings(
@@ -29,11 +29,11 @@ def test_lives_together_tell_one_story(quarter: int) -> None:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(history=resumptions)
-    def tell_one_story(history: Resumption) -> None:
+    def keep_the_promise(history: Resumption) -> None:
         broken = run(history)
 
         note("\n".join(broken))
         assert broken == []
 
     # Without a seed of its own each quarter would draw the same histories.
-    (seed(quarter)(tell_one_story) if "CI" in os.environ else tell_one_story)()
+    (seed(quarter)(keep_the_promise) if "CI" in os.environ else keep_the_promise)()

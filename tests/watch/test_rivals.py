@@ -1,4 +1,4 @@
-"""A fleet that several clients open at the same time: one of them has it, and all readers are given one story.
+"""A fleet that several clients open at the same time: one of them has it, and all readers are given the same events.
 
 The histories are the same ones every time when `CI` is set; `BKJOB_HISTORIES` says how many, an eighth of it here.
 """
@@ -11,21 +11,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, given, note, settings
 
-from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.follow import Follower
-from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
+from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_before_storing
 from tests.watch.rival_histories import Rivalry, rivalries
 from tests.watch.rival_run import run
 
 pytestmark = pytest.mark.slow
 
 HISTORIES = int(os.environ.get("BKJOB_HISTORIES", "4000")) // 8
-Patch = pytest.MonkeyPatch
 
 
 @settings(
@@ -34,8 +32,8 @@ Patch = pytest.MonkeyPatch
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(history=rivalries)
-def test_one_story_is_stored_and_told(history: Rivalry) -> None:
-    """In the order of terms, nothing twice, nothing lost; who lost the fleet is told so, and reads nothing else."""
+def test_what_is_stored_is_delivered(history: Rivalry) -> None:
+    """In the order of terms, nothing twice, nothing lost; who lost the fleet is refused, and reads nothing else."""
     broken = run(history)
 
     note("\n".join(broken))
@@ -50,29 +48,6 @@ def append_again(patch: Patch) -> None:
 def stay_open(patch: Patch) -> None:
     """Go on in a watch whose fleet was taken over."""
     patch.setattr(RecordedWatch, "on_refused", lambda *_: None)
-
-
-def forget_hosts(patch: Patch) -> None:
-    """Take over jobs and steps without their hosts."""
-    patch.setattr(Fold, "_apply_hosts", lambda *_: None)
-
-
-def show_before_storing(patch: Patch) -> None:
-    """Give readers a batch before it is stored."""
-    start = FleetJournal.start
-
-    def start_at_once(self: FleetJournal, learnt: Any) -> None:
-        records, put = self.records, self.records.put
-
-        def at_once(batch: Any, job: Any = None) -> None:
-            put(batch, job)
-            self._listener.on_stored(batch)
-            records._waiting[-1].batch = None
-
-        patch.setattr(records, "put", at_once)
-        start(self, learnt)
-
-    patch.setattr(FleetJournal, "start", start_at_once)
 
 
 def lose_what_a_cancelled_read_took(patch: Patch) -> None:
@@ -95,26 +70,5 @@ def test_the_histories_find(plant: Callable[[Patch], None], monkeypatch: Patch) 
     """Every planted bug breaks a promise in some history."""
     plant(monkeypatch)
 
-    class Found(Exception):
-        """A history has found the bug."""
-
-    @settings(
-        max_examples=300,
-        database=None,
-        deadline=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-    )
-    @given(rivalries)
-    def search(history: Rivalry) -> None:
-        try:
-            broken = run(history)
-        except JournalDamaged:  # records are out of order
-            raise Found from None
-        if broken:
-            raise Found
-
-    with pytest.raises(Found):
-        search()
+    # Where records are out of order, the journal says that it is damaged.
+    assert is_found(rivalries, run, most=300, errors=JournalDamaged)

@@ -34,7 +34,7 @@ def two_steps(**changes: object) -> JobPlan:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_every_host_is_seen_to_move_and_end(dialect: str) -> None:
-    """Minutes of story pass in milliseconds, and the stream is true to it."""
+    """Minutes of a job pass in milliseconds, and the stream is true to it."""
     world = World(1)
     job = world.add(two_steps())
     async with client_of(world, dialect) as (client, _):

@@ -20,7 +20,7 @@ PLAN = JobPlan(
 
 
 async def test_the_same_target_in_two_watches_is_polled_once() -> None:
-    """Both get the whole story, for the price of one."""
+    """Both get all events, for the price of one."""
     prices = []
     for watches in (1, 2):
         world = World(1)

@@ -51,7 +51,7 @@ def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
 
 
 def is_about(request: HttpRequest, job: bkjob.JobRef) -> bool:
-    """Tell whether a request asks about *job*."""
+    """Return whether a request asks about *job*."""
     number = str(job.job_instance_id)
     return number in str(request.url) or number in (request.body or b"").decode()
 
@@ -59,7 +59,7 @@ def is_about(request: HttpRequest, job: bkjob.JobRef) -> bool:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", SPOILT)
 async def test_one_bad_target_is_a_fact_in_the_stream(kind: str, dialect: str) -> None:
-    """Its polls fail for a while: said once, mended once; no other target notices, and its story ends as it did."""
+    """Its polls fail for a while: reported once, recovered once; no other target notices, and it ends as it did."""
     world, jobs = world_of(20)
     async with client_of(world, dialect) as (client, transport):
 
@@ -277,7 +277,7 @@ async def test_explain_says_why() -> None:
 
 
 async def test_observers_receive_the_seconds_of_each_poll() -> None:
-    """Whether it brought news, none, or failed, and however long after the beginning."""
+    """Whether it brought changes, none, or failed, and however long after the beginning."""
     world, jobs = world_of(2)
     seen: list[bkjob.Observation] = []
     async with client_of(world, latency=0.5, observers=[seen.append]) as (client, transport):
