@@ -111,7 +111,7 @@ class Follower:
                 await self._catch_up()
                 return True
             if not page.records and self._live:
-                await self._store.wait(self._name, self._after, seconds=WAIT_SECONDS)
+                await self._store.wait_any({self._name: self._after}, seconds=WAIT_SECONDS)
                 if await self.look_for_loss():
                     return True
         except JournalUnavailable as error:
@@ -136,9 +136,6 @@ class Follower:
                 error,
             )
         await asyncio.sleep(RETRY_SECONDS)
-
-    async def _exists(self) -> bool:
-        return await self._store.fleet(self._name) is not None
 
     async def look_for_loss(self) -> bool:
         """Go on with the whole present if the store has fewer records than were read; return that.
@@ -179,7 +176,7 @@ class Follower:
 
     async def _begin(self) -> None:
         """Find the place of the cursor; begin with the present state where the records of the place are gone."""
-        if not await self._exists():
+        if await self._store.fleet(self._name) is None:
             raise FleetNotFound(f"there is no fleet {self._name!r}")
         place = CursorPosition(0, None)
         if self._start is not None:

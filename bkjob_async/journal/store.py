@@ -142,10 +142,6 @@ class Store(Protocol):
         """Return the records behind number *after*, at most *limit* of them; a fleet that does not exist has none."""
         ...
 
-    async def wait(self, name: str, after: int, *, seconds: float) -> None:
-        """Return when there may be a record behind number *after*, or after so many *seconds*."""
-        ...
-
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
         """Return the fleets that have a record behind the number in *places*, as soon as there are any.
 

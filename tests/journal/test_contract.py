@@ -256,15 +256,15 @@ async def test_a_reader_waits_for_the_next_record(place: Place) -> None:
     writer, reader = place.open(), place.open()
     await writer.open("night", HERE, take_over=True)
     started = time.monotonic()
-    await reader.wait("night", 0, seconds=0.05)
+    await reader.wait_any({"night": 0}, seconds=0.05)
     waited = time.monotonic() - started
 
-    waiting = asyncio.create_task(reader.wait("night", 0, seconds=30))
+    waiting = asyncio.create_task(reader.wait_any({"night": 0}, seconds=30))
     await asyncio.sleep(0.05)
     early = waiting.done()
     await writer.append("night", term=1, head=0, records=records(1), targets=1)
     await waiting
-    await reader.wait("night", 0, seconds=30)
+    await reader.wait_any({"night": 0}, seconds=30)
 
     assert waited >= 0.04
     assert not early
@@ -275,7 +275,7 @@ async def test_a_fleet_that_is_not_there_has_nothing(place: Place) -> None:
     """No records, no checkpoint, no entry; waiting for it ends in time."""
     store = place.open()
     await store.open("other", HERE, take_over=True)
-    await store.wait("night", 0, seconds=0.01)
+    await store.wait_any({"night": 0}, seconds=0.01)
 
     page = await store.read("night", 0)
     assert (len(page.records), page.removed_to) == (0, 0)

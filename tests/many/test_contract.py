@@ -265,7 +265,7 @@ async def test_a_call_that_is_cancelled_ends(place: Place, turns: int) -> None:
 
     async def wait_for_ever() -> None:
         while True:
-            await store.wait(shard_name(FLEET, 0), 0, seconds=60)
+            await store.wait_any({shard_name(FLEET, 0): 0}, seconds=60)
 
     waiting = asyncio.create_task(wait_for_ever())
     for _ in range(turns):

@@ -158,18 +158,6 @@ class MemoryStore:
                 break
         return Page(records, fleet.removed_to)
 
-    async def wait(self, name: str, after: int, *, seconds: float) -> None:
-        """Return when there may be a record behind number *after*, or after so many *seconds*."""
-        fleet = self._fleets.setdefault(name, MemoryFleet(is_forgotten=True))
-        if fleet.head > after:
-            return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        fleet.waiters.add(waiter)
-        try:
-            await asyncio.wait((waiter,), timeout=seconds)
-        finally:
-            fleet.waiters.discard(waiter)
-
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
         """Return the fleets that have a record behind their number, none after so many *seconds*."""
         fleets = {name: self._fleets.setdefault(name, MemoryFleet(is_forgotten=True)) for name in places}

@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from bkjob_async.errors import JournalDamaged, JournalTooNew, NotAJournal
+from bkjob_async.errors import JournalDamaged, JournalError, JournalTooNew, NotAJournal
 from bkjob_async.journal.redis import scripts
 from bkjob_async.journal.redis.client import RedisClient
 from bkjob_async.journal.shards import (
@@ -218,8 +218,7 @@ class RedisShards:
 
     async def _facts(self, fleet: str) -> dict[bytes, bytes]:
         """Return the hash of a fleet."""
-        words: Any = await self._client.command("HGETALL", shards_key(fleet))
-        return words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
+        return hash_of(await self._client.command("HGETALL", shards_key(fleet)))
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
         """Store the durations that the runner of a shard measured."""
@@ -244,11 +243,21 @@ class RedisShards:
             raise no_such_fleet(fleet)
         if said == b"removing":
             raise fleet_being_removed(fleet)
-        if said == b"new":
-            raise JournalTooNew(
-                f"its version is {int(facts[0])}, this package knows {scripts.FORMAT}", journal=self._shown
-            )
-        raise NotAJournal(f"the key {shards_key(fleet)} belongs to another program", journal=self._shown)
+        raise not_readable(said, facts, shards_key(fleet), self._shown)
+
+
+def not_readable(said: bytes, facts: Sequence[Any], key: str, shown: str) -> JournalError:
+    """Return the error of a script that found another version, or a *key* of another program; *shown* names the journal."""
+    if said == b"new":
+        return JournalTooNew(
+            f"its version is {int(facts[0])}, this package knows {scripts.FORMAT}", journal=shown
+        )
+    return NotAJournal(f"the key {key} belongs to another program", journal=shown)
+
+
+def hash_of(words: Any) -> dict[bytes, bytes]:
+    """Return the fields of a hash, however redis-py gives them."""
+    return words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
 
 
 def shards_key(fleet: str) -> str:

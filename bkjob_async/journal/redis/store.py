@@ -7,12 +7,12 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from bkjob_async.errors import FleetBusy, JournalDamaged, JournalTooNew, NotAJournal
+from bkjob_async.errors import FleetBusy, JournalDamaged
 from bkjob_async.journal.fleet_row import FleetRow, superseded
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.redis import scripts
 from bkjob_async.journal.redis.client import RedisClient
-from bkjob_async.journal.redis.shards import RedisShards, entry_id, inbox_key
+from bkjob_async.journal.redis.shards import RedisShards, entry_id, hash_of, inbox_key, not_readable
 from bkjob_async.journal.store import (
     ALIVE_SECONDS,
     PAGE_BYTES,
@@ -136,32 +136,23 @@ class RedisStore:
         ]
         return Page(records, int(removed_to))
 
-    async def wait(self, name: str, after: int, *, seconds: float) -> None:
-        """Return when there may be a record behind number *after*, or after so many *seconds*."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while (remaining := end - loop.time()) > 0:
-            block = max(1, int(1000 * min(remaining, BLOCK_SECONDS)))
-            words = ("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", keys_of(name)[1], f"{after}-0")
-            if await self._client.command(*words):
-                return
-
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
         """Return the fleets that have a record behind their number, none after so many *seconds*.
 
-        A server lets one connection wait for all of them. In a cluster they lie in many slots, and are asked one by one.
+        A server lets one connection wait for all of them. In a cluster they lie in many slots, and several are asked one by
+        one.
         """
         loop = asyncio.get_running_loop()
         end, pause = loop.time() + seconds, FIRST_PAUSE
-        is_cluster = await self._client.is_cluster()
+        by_heads = len(places) > 1 and await self._client.is_cluster()
         while True:
             remaining = end - loop.time()
             found = await (
-                self._heads_behind(places) if is_cluster else self._streams_behind(places, remaining)
+                self._heads_behind(places) if by_heads else self._streams_behind(places, remaining)
             )
             if found or remaining <= 0:
                 return found
-            if is_cluster:
+            if by_heads:
                 await asyncio.sleep(min(pause, remaining))
                 pause = min(pause * 1.5, LAST_PAUSE)
 
@@ -192,8 +183,7 @@ class RedisStore:
 
     async def fleet(self, name: str) -> FleetEntry | None:
         """Return one fleet, None where there is no such fleet."""
-        words: Any = await self._client.command("HGETALL", keys_of(name)[0])
-        facts = words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
+        facts = hash_of(await self._client.command("HGETALL", keys_of(name)[0]))
         return entry_of(name, facts) if facts and b"forgotten" not in facts else None
 
     # The scripts' responses -----------------------------------------------------------------------------------------
@@ -218,11 +208,7 @@ class RedisStore:
         if said == b"busy":
             host, pid, seconds = facts[0].decode(), int(facts[1]), float(facts[2])
             raise FleetBusy(name, host=host, pid=pid, seconds=seconds, journal=shown)
-        if said == b"new":
-            raise JournalTooNew(
-                f"its version is {int(facts[0])}, this package knows {scripts.FORMAT}", journal=shown
-            )
-        raise NotAJournal(f"the key {keys_of(name)[0]} belongs to another program", journal=shown)
+        raise not_readable(said, facts, keys_of(name)[0], shown)
 
 
 def keys_of(name: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from sqlite3 import Connection
-from typing import Any
+from typing import Protocol, TypeVar
 
 from bkjob_async.journal.shards import (
     INBOX_PAGE,
@@ -20,6 +20,8 @@ from bkjob_async.journal.shards import (
     shard_name,
 )
 from bkjob_async.journal.sqlite.tables import give_sign_of_life
+
+R = TypeVar("R")
 
 # Numbers of entries are never given again, also not those of the newest that were removed.
 TABLES = """
@@ -38,7 +40,13 @@ CREATE TABLE IF NOT EXISTS inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, shard TE
 CREATE INDEX IF NOT EXISTS inbox_of_shard ON inbox (shard, id);
 """
 
-Transact = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
+
+class Transact(Protocol):
+    """Runs a function in a transaction of the store, and returns what that returned."""
+
+    async def __call__(self, function: Callable[[Connection], R], /) -> R:
+        """Run *function*."""
+        ...
 
 
 class SqliteShards:
@@ -54,13 +62,11 @@ class SqliteShards:
 
     async def create(self, fleet: str, settings: bytes) -> bytes:
         """Create a fleet unless it exists, and return the settings that it has."""
-        found: bytes = await self._write(partial(create_fleet, fleet=fleet, settings=settings))
-        return found
+        return await self._write(partial(create_fleet, fleet=fleet, settings=settings))
 
     async def record(self, fleet: str) -> FleetRecord | None:
         """Return a fleet's record, None where there is no such fleet."""
-        found: FleetRecord | None = await self._read(partial(find_record, fleet=fleet))
-        return found
+        return await self._read(partial(find_record, fleet=fleet))
 
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop."""
@@ -81,31 +87,26 @@ class SqliteShards:
 
     async def inbox(self, fleet: str, shard: int, after: int) -> Sequence[InboxEntry]:
         """Return the entries behind number *after*, at most `INBOX_PAGE`."""
-        found: Sequence[InboxEntry] = await self._read(
-            partial(read_inbox, name=shard_name(fleet, shard), after=after)
-        )
-        return found
+        return await self._read(partial(read_inbox, name=shard_name(fleet, shard), after=after))
 
     async def inbox_size(self, fleet: str, shard: int) -> int:
         """Return how many entries wait in the inbox of a shard."""
-        size: int = await self._read(partial(count_inbox, name=shard_name(fleet, shard)))
-        return size
+        return await self._read(partial(count_inbox, name=shard_name(fleet, shard)))
 
     async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*."""
         name, replies = shard_name(fleet, shard), list[ShardReply]()
 
-        def tell_in_term(connection: Connection) -> None:
+        def report_in_term(connection: Connection) -> None:
             head = give_sign_of_life(connection, name, figures.term)
             replies.append(put_figures(connection, fleet, shard, figures, limit=limit, head=head))
 
-        await self._write_in_term(tell_in_term, name)
+        await self._write_in_term(report_in_term, name)
         return replies[-1]
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""
-        found: Mapping[int, ShardFigures] = await self._read(partial(read_figures, fleet=fleet))
-        return found
+        return await self._read(partial(read_figures, fleet=fleet))
 
     async def put_failure(self, fleet: str, shard: int, text: str) -> None:
         """Store what ended the runner of a shard; empty text for a runner that works."""
@@ -113,8 +114,7 @@ class SqliteShards:
 
     async def failures(self, fleet: str) -> Mapping[int, str]:
         """Return what ended the newest runner of each shard where something did."""
-        found: Mapping[int, str] = await self._read(partial(read_failures, fleet=fleet))
-        return found
+        return await self._read(partial(read_failures, fleet=fleet))
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
         """Store the durations that the runner of a shard measured."""
@@ -122,8 +122,7 @@ class SqliteShards:
 
     async def durations(self, fleet: str, shard: int) -> bytes | None:
         """Return the durations that the runners of a shard measured, None for none."""
-        found: bytes | None = await self._read(partial(read_durations, name=shard_name(fleet, shard)))
-        return found
+        return await self._read(partial(read_durations, name=shard_name(fleet, shard)))
 
 
 # Each within one transaction ------------------------------------------------------------------------------------------

@@ -129,17 +129,6 @@ class SqliteStore:
         """Return the records behind number *after*, at most *limit* of them."""
         return await self._read(partial(tables.read_page, name=name, after=after, limit=limit))
 
-    async def wait(self, name: str, after: int, *, seconds: float) -> None:
-        """Return when there may be a record behind number *after*, or after so many *seconds*."""
-        loop = asyncio.get_running_loop()
-        end, pause = loop.time() + seconds, FIRST_PAUSE
-        while await self._read(partial(tables.read_head, name=name)) <= after:
-            remaining = end - loop.time()
-            if remaining <= 0:
-                return
-            await asyncio.sleep(min(pause, remaining))
-            pause = min(pause * 1.5, LAST_PAUSE)
-
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
         """Return the fleets that have a record behind their number, none after so many *seconds*."""
         loop = asyncio.get_running_loop()

@@ -32,23 +32,8 @@ _INSERTS = {
     for rows in ROWS_OF_INSERT
 }
 
-COLUMNS = (
-    *(
-        "id",
-        "term",
-        "head",
-        "host",
-        "pid",
-        "is_held",
-        "last_seen",
-        "targets",
-        "size",
-        "removed_to",
-        "checkpoint",
-    ),
-    *("is_forgotten", "refused"),
-)
-_COLUMNS = ", ".join(COLUMNS)
+_COLUMNS = "id, term, head, host, pid, is_held, last_seen, targets, size, removed_to, checkpoint, is_forgotten, refused"
+COLUMNS = tuple(_COLUMNS.split(", "))
 
 
 def find_fleet(connection: sqlite3.Connection, name: str) -> FleetRow | None:
@@ -279,12 +264,6 @@ def read_parts(
             break
     rows.close()
     return fleet.checkpoint, parts
-
-
-def read_head(connection: sqlite3.Connection, name: str) -> int:
-    """Return the number of a fleet's newest record, 0 where there is none."""
-    row = connection.execute("SELECT head FROM fleet WHERE name = ?", (name,)).fetchone()
-    return row[0] if row else 0
 
 
 def find_heads(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
