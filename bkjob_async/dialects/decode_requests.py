@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from attrs import NOTHING, fields, frozen
+from attrs import NOTHING, fields
 
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
@@ -20,27 +20,10 @@ from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@frozen
-class Subject:
-    """The step, job and scope that a response is about, as far as they are known."""
-
-    step: StepRef
-
-    @property
-    def job(self) -> JobRef:
-        """The job."""
-        return self.step.job
-
-    @property
-    def scope(self) -> Scope:
-        """The scope."""
-        return self.step.scope
-
-
 # Values for the required fields of an operation.
-FIELD_DEFAULTS: Mapping[str, Callable[[Subject], Any]] = {
+FIELD_DEFAULTS: Mapping[str, Callable[[StepRef], Any]] = {
     "scope": lambda it: it.scope,
-    "step_instance_id": lambda it: it.step.step_instance_id,
+    "step_instance_id": lambda it: it.step_instance_id,
     "host": lambda _: HostKey(),
     "files": lambda _: {},
     "create_time_start": lambda _: LONG_AGO,
@@ -73,21 +56,21 @@ def operation_for(
         raise UsageError(f"no operation is called {name!r}") from error
 
 
-def operation_about(kind: type[Operation[Any]], it: Subject) -> Operation[Any]:
+def operation_about(kind: type[Operation[Any]], it: StepRef) -> Operation[Any]:
     """Return an operation of this *kind* about *it*, all other fields empty."""
     given: dict[str, Any] = {}
     for each in fields(cast("type[Any]", kind)):
         if each.name == "ref":
-            given["ref"] = it.step if "StepRef" in str(each.type) else it.job
+            given["ref"] = it if "StepRef" in str(each.type) else it.job
         elif each.default is NOTHING or each.name == "id":
             given[each.name] = FIELD_DEFAULTS[each.name](it)
     return kind(**given)
 
 
-def subject_of(envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None) -> Subject:
-    """Return what a response is about: what the caller says, else what its data names."""
+def subject_of(envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None) -> StepRef:
+    """Return the step, job and scope that a response is about: what the caller says, else what its data names."""
     if isinstance(ref, StepRef):
-        return Subject(ref)
+        return ref
     data = envelope.get("data")
     members = data if isinstance(data, dict) else {}
     places = [members, members.get("job_instance"), members.get("step_instance_detail")]
@@ -96,9 +79,8 @@ def subject_of(envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | N
         scope or first_found(named, read_scope) or Scope.biz(UNKNOWN_ID),
         first_found(named, lambda place: place.maybe_identity("job_instance_id")) or UNKNOWN_ID,
     )
-    return Subject(
-        job.step(first_found(named, lambda place: place.maybe_identity("step_instance_id")) or UNKNOWN_ID)
-    )
+    step = first_found(named, lambda place: place.maybe_identity("step_instance_id"))
+    return job.step(step or UNKNOWN_ID)
 
 
 def first_found(places: list[JsonObject], read: Callable[[JsonObject], Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from attrs import evolve
 from msgspec import Meta, Struct, field
@@ -66,38 +66,20 @@ class PartialHostRow(Struct, gc=False):
     The exit code may be anything: no poll fails for it.
     """
 
+    bk_cloud_id: ClassVar[None] = None
+    ip: ClassVar[None] = None
+    ipv6: ClassVar[None] = None
+    container_id: ClassVar[None] = None
+
     bk_host_id: Identity
     raw_exit_code: Any = field(default=None, name="exit_code")
 
     @property
     def exit_code(self) -> int | None:
         """The exit code, None where it cannot be understood."""
-        raw_exit_code = self.raw_exit_code
-        return (
-            raw_exit_code
-            if raw_exit_code is None or (type(raw_exit_code) is int and 0 <= raw_exit_code < INT64)
-            else as_integer(raw_exit_code)
-        )
-
-    @property
-    def bk_cloud_id(self) -> int | None:
-        """Not read."""
-        return None
-
-    @property
-    def ip(self) -> str | None:
-        """Not read."""
-        return None
-
-    @property
-    def ipv6(self) -> str | None:
-        """Not read."""
-        return None
-
-    @property
-    def container_id(self) -> int | None:
-        """A host is no container."""
-        return None
+        found = self.raw_exit_code
+        is_plain = found is None or (type(found) is int and 0 <= found < INT64)
+        return found if is_plain else as_integer(found)
 
 
 class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
@@ -110,10 +92,7 @@ class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
 class GroupedHostRow(PartialHostRow, gc=False):
     """A host's row in a group, which has its code and its tag."""
 
-    @property
-    def tag(self) -> str | None:
-        """Not read: the group has it."""
-        return None
+    tag: ClassVar[None] = None
 
     @property
     def status(self) -> int:

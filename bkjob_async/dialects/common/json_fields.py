@@ -104,34 +104,25 @@ def from_unix_time(number: int | None) -> datetime | None:
 
 
 class JsonObject:
-    """One JSON object of a response, and its path there.
+    """One JSON object of a response, `members`, and its path there.
 
     Each method takes one or several names of the same member, and reads the first that is present and not
     null. A missing required member, and a value of a wrong kind, raise `InvalidResponse` with the path.
     """
 
-    __slots__ = ("_members", "path", "zone")
+    __slots__ = ("members", "path", "zone")
 
     def __init__(self, value: object, path: str = "$", zone: tzinfo = DEFAULT_ZONE) -> None:
-        """Read *members*, found at *path*; times without a zone are in *zone*."""
+        """Read *value*, found at *path*; times without a zone are in *zone*."""
         if not isinstance(value, dict):
             raise unexpected_value(path, "an object", value)
-        self._members: dict[str, Any] = value
+        self.members: dict[str, Any] = value
         self.path = path
         self.zone = zone
 
-    @property
-    def members(self) -> dict[str, Any]:
-        """The object itself."""
-        return self._members
-
-    def missing(self, name: str, expected: str) -> InvalidResponse:
-        """Return the error for the missing member *name*, where *expected* was expected."""
-        return unexpected_value(self._at(name), expected, None)
-
     def has(self, name: str) -> bool:
         """Return True when the object has this member, even a null."""
-        return name in self._members
+        return name in self.members
 
     def get(self, *names: str) -> Any:
         """Return the first of *names* that is not null, unchanged."""
@@ -139,7 +130,7 @@ class JsonObject:
 
     def _find(self, names: tuple[str, ...]) -> tuple[str, Any]:
         for name in names:
-            value = self._members.get(name)
+            value = self.members.get(name)
             if value is not None:
                 return name, value
         return names[0], None

@@ -14,7 +14,7 @@ from bkjob_async.dialects.common.host_rows import (
     untagged_snapshot,
 )
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
-from bkjob_async.dialects.common.ref_checks import check_job
+from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
@@ -105,7 +105,7 @@ def read_job_members(data: JsonObject, ref: JobRef, steps: Iterable[ParsedStep],
     Raises `InvalidResponse` for a response about another job, before *steps* are read.
     """
     job = data.child("job_instance")
-    check_job(job, ref)
+    check_ref(job, ref)
     return ParsedJob(
         status=job.integer("status"),
         finished=data.flag("finished", "is_finished"),

@@ -29,38 +29,20 @@ ScopeName = tuple[str, int | None]
 class NamesJob(Protocol):
     """The job and scope that a decoded struct names; None for what it does not name."""
 
-    @property
-    def job_instance_id(self) -> int | None:
-        """The job."""
-        ...
-
-    @property
-    def bk_scope_type(self) -> str | None:
-        """The kind of its scope."""
-        ...
-
-    @property
-    def bk_scope_id(self) -> str | None:
-        """The id of its scope, as text."""
-        ...
-
-    @property
-    def bk_biz_id(self) -> int | None:
-        """Its scope, in the older form."""
-        ...
+    job_instance_id: int | None
+    bk_scope_type: str | None
+    bk_scope_id: str | None
+    bk_biz_id: int | None
 
 
 class NamesStep(NamesJob, Protocol):
     """The same of a response about one step."""
 
-    @property
-    def step_instance_id(self) -> int:
-        """The step."""
-        ...
+    step_instance_id: int
 
 
 def matches_job(named: NamesJob, job: JobRef) -> bool:
-    """Return True when *named* is certainly of *job*; False leaves the response to `check_job`."""
+    """Return True when *named* is certainly of *job*; False leaves the response to `check_ref`."""
     number, scope = named.job_instance_id, job.scope
     if number is not None and number != job.job_instance_id:
         return False
@@ -79,27 +61,15 @@ def matches_step(named: NamesStep, step: StepRef) -> bool:
 
 
 def check_ref(fields: JsonObject, ref: JobRef | StepRef) -> None:
-    """Raise `InvalidResponse` when *fields* name another job or step than *ref*."""
-    if isinstance(ref, StepRef):
-        check_step(fields, ref)
-    else:
-        check_job(fields, ref)
-
-
-def check_step(fields: JsonObject, step: StepRef) -> None:
-    """Raise `InvalidResponse` when *fields* name another step, job or scope than *step*."""
-    check_job(fields, step.job)
-    number = fields.maybe_identity("step_instance_id")
-    if number is not None and number != step.step_instance_id:
-        raise mismatch("step", step, f"{step.job}/{number}")
-
-
-def check_job(fields: JsonObject, job: JobRef) -> None:
-    """Raise `InvalidResponse` when *fields* name another job than the requested one, or another scope."""
+    """Raise `InvalidResponse` when *fields* name another job, step or scope than *ref*."""
     number = fields.maybe_identity("job_instance_id")
-    if number is not None and number != job.job_instance_id:
-        raise mismatch("job", job, f"{job.scope}:{number}")
-    check_scope(fields, job.scope)
+    if number is not None and number != ref.job_instance_id:
+        raise mismatch("job", ref.job, f"{ref.scope}:{number}")
+    check_scope(fields, ref.scope)
+    if isinstance(ref, StepRef):
+        number = fields.maybe_identity("step_instance_id")
+        if number is not None and number != ref.step_instance_id:
+            raise mismatch("step", ref, f"{ref.job}/{number}")
 
 
 def check_scope(fields: JsonObject, scope: Scope) -> None:

@@ -8,10 +8,8 @@ from bkjob_async.dialects.common.hosts import read_execute_object, read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import (
     check_host,
-    check_job,
     check_ref,
     check_scope,
-    check_step,
     is_unnamed,
     read_scope_name,
 )
@@ -79,7 +77,7 @@ def read_job_logs(operation: GetJobInstanceLog, envelope: JsonObject) -> tuple[S
 
 def read_step_log(step: JsonObject, ref: JobRef) -> StepLogs:
     """Read a step's logs, hosts in groups of one status and tag."""
-    check_job(step, ref)
+    check_ref(step, ref)
     number = step.maybe_identity("step_instance_id")
     status = step.maybe_integer("status")
     return StepLogs(
@@ -118,7 +116,7 @@ def read_log_row(row: JsonObject, group: JsonObject) -> HostLog:
 def read_host_log(operation: GetJobInstanceIpLog, envelope: JsonObject) -> HostLog:
     """Read one host's log; a response that does not name the host is about the requested one."""
     data = envelope.child("data")
-    check_step(data, operation.ref)
+    check_ref(data, operation.ref)
     log = host_log(data, data.maybe_integer("log_type"), default=operation.host)
     check_host(log.host, operation.host)
     return log
@@ -127,7 +125,7 @@ def read_host_log(operation: GetJobInstanceIpLog, envelope: JsonObject) -> HostL
 def read_host_logs(operation: BatchGetJobInstanceIpLog, envelope: JsonObject) -> StepLogs:
     """Read many hosts' logs, of a script or of a transfer."""
     data = envelope.child("data")
-    check_step(data, operation.ref)
+    check_ref(data, operation.ref)
     log_type = data.maybe_integer("log_type")
     rows = [*(data.children(*SCRIPT_ROWS) or ()), *(data.children(*FILE_ROWS) or ())]
     return StepLogs(
@@ -224,7 +222,7 @@ def read_variables(
 ) -> tuple[StepVariables, ...]:
     """Read the values of global variables, step by step."""
     data = envelope.child("data")
-    check_job(data, operation.ref)
+    check_ref(data, operation.ref)
     steps = data.children(*STEP_VARIABLES) or ()
     return tuple(read_step_variables(step, operation.ref) for step in steps)
 

@@ -21,7 +21,7 @@ from bkjob_async.dialects.common.parsed import (
     step_snapshot,
     ungrouped_rows,
 )
-from bkjob_async.dialects.common.ref_checks import check_step
+from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.dialects.common.status_structs import (
     STRICT_ERRORS,
     EnvelopeStruct,
@@ -140,7 +140,7 @@ def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
     """
     data = envelope.child("data")
     step = data.child("step_instance_detail")
-    check_step(step, ref)
+    check_ref(step, ref)
     groups = data.children("step_instance_analyse_result")
     return read_step_members(
         step,

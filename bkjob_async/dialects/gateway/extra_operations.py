@@ -6,7 +6,7 @@ from typing import Any
 
 from bkjob_async.dialects.common.dialect import Call, Calls, refuse_options
 from bkjob_async.dialects.common.hosts import CONTAINER
-from bkjob_async.dialects.common.json_fields import JsonObject
+from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
 from bkjob_async.dialects.common.status_calls import job_status_call
 from bkjob_async.dialects.gateway.v3_launch_requests import (
@@ -57,7 +57,7 @@ def read_gse_task(row: JsonObject) -> GseTask:
     """Read one task of the agent; its scope is in the response."""
     scope = read_scope(row)
     if scope is None:
-        raise row.missing("bk_scope_id", "the scope of the job")
+        raise unexpected_value(f"{row.path}.bk_scope_id", "the scope of the job", None)
     return GseTask(
         ref=JobRef(scope, row.identity("job_instance_id")).step(row.identity("step_instance_id")),
         gse_task_id=row.text("gse_task_id"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.common.ref_checks import check_step
+from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.model.operations.queries import GetStepInstanceDetail
 from bkjob_async.model.operations.responses import (
     Account,
@@ -19,7 +19,7 @@ from bkjob_async.model.refs import HostKey
 def read_step_detail(operation: GetStepInstanceDetail, envelope: JsonObject) -> StepDetail:
     """Read the inputs of a step; unknown members are in `raw` only."""
     data = envelope.child("data")
-    check_step(data, operation.ref)
+    check_ref(data, operation.ref)
     script, file = data.maybe_child("script_info"), data.maybe_child("file_info")
     approval = data.maybe_child("approval_info")
     return StepDetail(

@@ -23,7 +23,7 @@ from bkjob_async.dialects.common.parsed import (
     step_snapshot,
     ungrouped_rows,
 )
-from bkjob_async.dialects.common.ref_checks import check_step
+from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.dialects.gateway.v3_poll_decoder import poll_step, skip_known_rows
 from bkjob_async.dialects.gateway.v3_strict_decoder import read_step_strictly
 from bkjob_async.http_messages import HttpResponse
@@ -99,7 +99,7 @@ def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
 def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
     """Return the step *ref* from a response of any shape that can be understood."""
     data = envelope.child("data")
-    check_step(data, ref)
+    check_ref(data, ref)
     groups = data.children("step_result_group_list")
     flat = read_rows(data, *FLAT_LISTS) if groups is None else None
     if flat is not None:
