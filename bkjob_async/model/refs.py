@@ -51,11 +51,6 @@ def check_scope(value: object, example: str) -> None:
         raise WrongType(f"scope must be a Scope, not {value!r:.60}: {example}")
 
 
-def _check_scope(owner: object, value: Any) -> None:
-    """Raise `UsageError` for anything but a scope."""
-    check_scope(value, f"{type(owner).__name__}(Scope.biz(2), ...)")
-
-
 class ScopeType(StrEnum):
     """The kinds of resource scope (`bk_scope_type`)."""
 
@@ -136,7 +131,7 @@ class JobRef(Struct, frozen=True, gc=False):
     job_instance_id: int
 
     def __post_init__(self) -> None:
-        _check_scope(self, self.scope)
+        check_scope(self.scope, "JobRef(Scope.biz(2), ...)")
         _check_positive(self, "job_instance_id", self.job_instance_id)
 
     @classmethod
