@@ -11,9 +11,11 @@ from typing import Self
 
 from attrs import evolve
 
+from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.fleet_facts import LOST
 from bkjob_async.engine.journaling.fold import Fold
-from bkjob_async.engine.journaling.records import Record, batch_of, decode_record
+from bkjob_async.engine.journaling.forms import RecordForm
+from bkjob_async.engine.journaling.records import batch_of
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor, unknown_cursor
 from bkjob_async.engine.stream.event_list import LazyEventList, last_index, parts_after, parts_of
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
@@ -91,7 +93,7 @@ class Follower:
             elif not await self._read_on():
                 raise StopAsyncIteration
 
-    def _take(self, record: Record) -> Batch | None:
+    def _take(self, record: RecordForm) -> Batch | None:
         """Return what a record holds for this follower, None for nothing."""
         batch = batch_of(record)
         self._after, self.time, self._holder = record.sequence, record.time, (record.term, record.client)
@@ -147,11 +149,11 @@ class Follower:
             raise FleetNotFound(f"the fleet {self._name!r} was forgotten")
         return entry.head < self._after and self._holder is not None and await self._find_again()
 
-    def _may_have_lost_place(self, record: Record) -> bool:
+    def _may_have_lost_place(self, record: RecordForm) -> bool:
         """Return True for a record of another term that does not say that it follows the last one."""
-        if self._holder is None or record.form.behind == self._after:
+        if self._holder is None or record.behind == self._after:
             return False
-        return record.form.behind is not None or self._holder != (record.term, record.client)
+        return record.behind is not None or self._holder != (record.term, record.client)
 
     async def _find_again(self) -> bool:
         """Go on with the whole present if the store has lost records that were read, or is not to be reached; return that."""

@@ -13,7 +13,7 @@ import looptime
 from attrs import define, field
 
 import bkjob_async as bkjob
-from bkjob_async.engine.journaling.records import decode_record
+from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, Superseded
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import Keep

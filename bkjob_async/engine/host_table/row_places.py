@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import cast
 
 from bkjob_async.engine.host_table.columns.byte_columns import picked
 from bkjob_async.engine.host_table.columns.id_lookup import IdLookup, column_of, lookup_of, pack_ids
 from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
-from bkjob_async.engine.host_table.columns.view_columns import ends_of, is_ascending
 from bkjob_async.engine.host_table.host_identity import LARGEST_ID, is_id
 from bkjob_async.engine.host_table.host_statuses import Columns
 from bkjob_async.model.poll_view import HostRow
@@ -72,7 +72,8 @@ def first_places(
     if names is None or max(names) > LARGEST_ID or len(set(ids)) != len(ids):
         return None
     places: Sequence[int] = range(len(ids))
-    if len(sizes) < 2 or not all(is_ascending(names[end - size : end]) for size, end in ends_of(sizes)):
+    lists = (names[end - size : end].tolist() for size, end in zip(sizes, accumulate(sizes), strict=True))
+    if len(sizes) < 2 or not all(each == sorted(each) for each in lists):
         return names, rows, places
     # Each list is sorted by id, and so will be those of later responses: a sorted table is close to them.
     order = sorted(places, key=names.__getitem__)

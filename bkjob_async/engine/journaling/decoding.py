@@ -16,8 +16,8 @@ _record_decoder = msgspec.msgpack.Decoder(RecordForm)
 _version_decoder = msgspec.msgpack.Decoder(list[Any])
 
 
-def decode_record_form(data: bytes) -> RecordForm:
-    """Return the form of a record; raise `JournalTooNew` or `JournalDamaged` where it cannot be read."""
+def decode_record(data: bytes) -> RecordForm:
+    """Return a record from its bytes; raise `JournalTooNew` or `JournalDamaged` where it cannot be read."""
     form: RecordForm = decode_form(data, _record_decoder)
     if not 0 <= form.time < LAST_TIME:
         raise JournalDamaged("a record of the journal has no time")

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
-from msgspec import Struct
 
-from bkjob_async.engine.journaling.forms import VERSION, PartForm, TermForm
+from bkjob_async.engine.journaling.forms import VERSION, PartForm, Term
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Event, Recovered, Trouble
@@ -19,14 +18,6 @@ from bkjob_async.model.refs import Ref
 LOCAL_NUMBERS = 2
 # Before everything: a reader is given the whole present, as what it had is not what the store has.
 LOST = CursorPosition(-1, None)
-
-
-class Term(Struct, frozen=True, gc=False):
-    """An opening of the fleet: its number, the client's name in cursors, and the head that it found."""
-
-    number: int
-    client: str
-    head: int
 
 
 class FleetFacts:
@@ -77,7 +68,7 @@ class FleetFacts:
         return PartForm(
             VERSION,
             sequence,
-            terms=[TermForm(term.number, term.client, term.head) for term in self.terms],
+            terms=[*self.terms],
             time=self.time,
             outage=None if self.outage is None else event_to_json(self.outage),
             durations=None if self.durations is None else dict(self.durations),
@@ -88,7 +79,7 @@ class FleetFacts:
         """Take over what the first part of a checkpoint says; the others say nothing here."""
         if not form.terms:
             return
-        self.terms = [Term(each.term, each.client, each.head) for each in form.terms]
+        self.terms = form.terms
         self.time, self.durations = form.time, form.durations
         outage = () if form.outage is None else (form.outage,)
         for signal in map(signal_from, (*outage, *form.signals)):

@@ -12,7 +12,7 @@ from bkjob_async.engine.host_table.columns.encoding import announced_state, pack
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from, times_from
-from bkjob_async.engine.journaling.decoding import decode_form
+from bkjob_async.engine.journaling.decoding import decode_form, decode_record
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
 from bkjob_async.engine.journaling.forms import (
     EventForm,
@@ -30,7 +30,7 @@ from bkjob_async.engine.journaling.jobs import (
     note_trouble,
     parts_of,
 )
-from bkjob_async.engine.journaling.records import decode_record, event_from
+from bkjob_async.engine.journaling.records import event_from
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.event_list import slices_of
 from bkjob_async.engine.tracking.job_state import JobState
@@ -103,15 +103,15 @@ class Fold:
             return
         self.facts.note_term(record.term, record.client, self.sequence)
         self.sequence, self.facts.time = record.sequence, record.time
-        if record.form.durations is not None:
-            self.facts.durations = record.form.durations
-        if record.form.targets is not None:
-            targets = record.form.targets
+        if record.durations is not None:
+            self.facts.durations = record.durations
+        if record.targets is not None:
+            targets = record.targets
             with_damage(lambda: self._change_targets(targets))
-        if record.form.steps is not None:
-            job, steps = record.form.steps
+        if record.steps is not None:
+            job, steps = record.steps
             with_damage(lambda: self._order_steps(JobRef.parse(job), steps))
-        for part in record.form.parts:
+        for part in record.parts:
             if isinstance(part, HostsForm):
                 with_damage(lambda part=part: self._apply_hosts(part))  # type: ignore[misc]
             else:
@@ -202,7 +202,7 @@ class Fold:
         if job is None:
             return
         if isinstance(event, Lost):
-            note_loss(job, event.ref, event)
+            note_loss(job, event)
         else:
             note_trouble(job, event.ref, event if isinstance(event, Trouble) else None)
 

@@ -124,6 +124,11 @@ class RecordForm(Struct, array_like=True, frozen=True, gc=False):
     durations: dict[str, Any] | None = None
     behind: int | None = None
 
+    @property
+    def cursor(self) -> str:
+        """The cursor behind the record."""
+        return f"{self.sequence}-{self.client}"
+
 
 # Checkpoints ----------------------------------------------------------------------------------------------------------
 
@@ -174,10 +179,10 @@ class JobForm(Struct, array_like=True, frozen=True, gc=False):
     sequence: int = 0
 
 
-class TermForm(Struct, array_like=True, frozen=True, gc=False):
-    """An opening: its number, the name of the client in cursors, and the head that it found."""
+class Term(Struct, array_like=True, frozen=True, gc=False):
+    """An opening of the fleet: its number, the client's name in cursors, and the head that it found."""
 
-    term: int
+    number: int
     client: str
     head: int
 
@@ -192,7 +197,7 @@ class PartForm(Struct, array_like=True, frozen=True, gc=False):
     version: int
     sequence: int
     jobs: list[JobForm] = []
-    terms: list[TermForm] = []
+    terms: list[Term] = []
     time: float = 0.0
     outage: dict[str, Any] | None = None
     durations: dict[str, Any] | None = None

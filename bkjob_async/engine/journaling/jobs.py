@@ -26,7 +26,7 @@ from bkjob_async.engine.journaling.columns import (
 from bkjob_async.engine.journaling.fleet_facts import signal_from
 from bkjob_async.engine.journaling.forms import VERSION, FailureForm, JobForm, PartForm, StepForm, TableForm
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures
+from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, without
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
 from bkjob_async.model.events import Event, Lost, Trouble
 from bkjob_async.model.events_json import event_to_json
@@ -171,7 +171,7 @@ def job_from(form: JobForm, make_job: MakeJob) -> JobState:
         if isinstance(signal, Trouble) and signal.ref is not None:
             note_trouble(job, signal.ref, signal)
         elif isinstance(signal, Lost):
-            note_loss(job, signal.ref, signal)
+            note_loss(job, signal)
     return job
 
 
@@ -207,20 +207,13 @@ def table_from(form: TableForm) -> tuple[HostTable, FailureDetails | None]:
 
 def note_trouble(job: JobState, ref: Ref, trouble: Trouble | None) -> None:
     """Keep the *trouble* that readers were given of a target, None for its end."""
-    troubled = {other: each for other, each in job.poll_failures.troubled.items() if other != ref}
+    troubled = without(job.poll_failures.troubled, ref)
     if trouble is not None:
-        troubled[ref] = trouble
-    set_failures(job, evolve(job.poll_failures, troubled=troubled))
+        troubled = {**troubled, ref: trouble}
+    job.poll_failures = evolve(job.poll_failures, troubled=troubled).or_none()
 
 
-def note_loss(job: JobState, ref: Ref, loss: Lost | None) -> None:
-    """Keep that a target is lost, None: that it is not."""
-    lost = {other: each for other, each in job.poll_failures.lost.items() if other != ref}
-    if loss is not None:
-        lost[ref] = loss
-    set_failures(job, evolve(job.poll_failures, lost=lost))
-
-
-def set_failures(job: JobState, failures: PollFailures) -> None:
-    """Keep failures of a job's polls, one shared object for none."""
-    job.poll_failures = NO_FAILURES if failures == NO_FAILURES else failures
+def note_loss(job: JobState, loss: Lost) -> None:
+    """Keep that a target is lost."""
+    lost = {**without(job.poll_failures.lost, loss.ref), loss.ref: loss}
+    job.poll_failures = evolve(job.poll_failures, lost=lost)

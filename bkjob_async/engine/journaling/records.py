@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.host_names import unpacked_numbers
@@ -20,7 +19,6 @@ from bkjob_async.engine.journaling.columns import (
     names_form,
     names_from,
 )
-from bkjob_async.engine.journaling.decoding import decode_record_form
 from bkjob_async.engine.journaling.forms import (
     VERSION,
     EventForm,
@@ -49,38 +47,6 @@ from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref, StepRef
 
 _encoder = msgspec.msgpack.Encoder()
-
-
-class Record(Struct, frozen=True):
-    """A record that was read: a batch, which targets were added (True) or dropped with it, and learnt durations.
-
-    *client* is the name in the cursors of its events, *term* the opening that it belongs to, *time* is in Unix seconds.
-    """
-
-    sequence: int
-    time: float
-    term: int
-    client: str
-    form: RecordForm
-
-    @property
-    def cursor(self) -> str:
-        """The cursor behind the record."""
-        return f"{self.sequence}-{self.client}"
-
-    @property
-    def batch(self) -> Batch | None:
-        """The batch, None for a record without events; the events of hosts are made when they are read."""
-        if not self.form.parts:
-            return None
-        cursor = self.cursor
-        parts: list[EventOrLazy] = []
-        for part in self.form.parts:
-            if isinstance(part, HostsForm):
-                parts.append(lazy_events_from(part, cursor))
-            else:
-                parts.append(event_from(part, cursor))
-        return Batch(self.sequence, LazyEventList(parts, last_index=self.form.last_index), cursor)
 
 
 # Writing --------------------------------------------------------------------------------------------------------------
@@ -254,23 +220,22 @@ def facts_of_step(step: StepState) -> StepFacts:
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
-def decode_record(data: bytes) -> Record:
-    """Return a record from its bytes; raise `JournalTooNew` or `JournalDamaged` where it cannot be read."""
-    form = decode_record_form(data)
-    return Record(form.sequence, form.time, form.term, form.client, form)
+def batch_of(record: RecordForm) -> Batch | None:
+    """Return the batch of a record, None where it has none; raise `JournalDamaged` where it makes no sense.
 
-
-def decode_batch(data: bytes) -> Batch | None:
-    """Return the batch of a record, None where it has none; errors are those of `decode_record`."""
-    return batch_of(decode_record(data))
-
-
-def batch_of(record: Record) -> Batch | None:
-    """Return the batch of a record, None where it has none; raise `JournalDamaged` where it makes no sense."""
+    The events of hosts are made when they are read.
+    """
+    if not record.parts:
+        return None
+    cursor = record.cursor
     try:
-        return record.batch
+        parts: list[EventOrLazy] = [
+            lazy_events_from(part, cursor) if isinstance(part, HostsForm) else event_from(part, cursor)
+            for part in record.parts
+        ]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
+    return Batch(record.sequence, LazyEventList(parts, last_index=record.last_index), cursor)
 
 
 def event_from(form: EventForm, cursor: str) -> Event:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import exp
-from typing import Any, Protocol
+from typing import Any
 
 from bkjob_async.engine.scheduling.clock_skew import ServerClock
 from bkjob_async.engine.scheduling.duration_stats import DurationTable, is_duration
@@ -57,15 +57,6 @@ FEWEST_RUNS = 3
 
 # The platform's clock is known well enough after so many ends.
 LOOKS_TO_BE_SURE = 4
-
-
-class Timed(Protocol):
-    """A job or step with the times that the platform reported."""
-
-    @property
-    def times(self) -> Times:
-        """When it was created, started and ended."""
-        ...
 
 
 class PollPlanner:
@@ -221,7 +212,9 @@ class PollPlanner:
             return age, None
         return age, self.durations.unknown_name_estimate()
 
-    def _age(self, poll_state: PollState | None, run: Timed, since: float | None, now: float) -> float:
+    def _age(
+        self, poll_state: PollState | None, run: JobState | StepState, since: float | None, now: float
+    ) -> float:
         """Return the age of a *run*, seen running *since* then: by the platform's times, else by ours."""
         if since is None:
             return 0.0

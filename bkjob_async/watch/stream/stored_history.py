@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from bkjob_async.engine.journaling.fleet_facts import Term, cursor_behind, position_in
-from bkjob_async.engine.journaling.records import decode_batch
+from bkjob_async.engine.journaling.decoding import decode_record
+from bkjob_async.engine.journaling.fleet_facts import cursor_behind, position_in
+from bkjob_async.engine.journaling.forms import Term
+from bkjob_async.engine.journaling.records import batch_of
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
 from bkjob_async.errors import JournalUnavailable
 from bkjob_async.journal.follow import present_batches
@@ -69,7 +71,7 @@ class StoredHistory:
                 position.stored.clear()
                 position.seen = max(position.seen, until)
                 return None
-            batch = decode_batch(position.stored[-1].data)
+            batch = batch_of(decode_record(position.stored[-1].data))
             position.seen = position.stored.pop().sequence
             rest = None if batch is None else position.rest_of(batch)
             if rest is not None:

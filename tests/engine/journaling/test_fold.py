@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.engine.journaling.fold import Fold, fold
-from bkjob_async.engine.journaling.forms import VERSION, JobForm, PartForm, TermForm
+from bkjob_async.engine.journaling.forms import VERSION, JobForm, PartForm, Term
 from bkjob_async.engine.journaling.jobs import encode_part
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.event_list import LazyEventList, with_indexes
@@ -183,7 +183,7 @@ def test_a_signal_without_a_place_is_damage(cursor: str, *, of_job: bool) -> Non
     }
     jobs = [JobForm(str(JOB), is_target=True, signals=[trouble])] if of_job else []
     signals = [] if of_job else [trouble]
-    part = PartForm(VERSION, 5, jobs, terms=[TermForm(1, "0a1b2c3d", 0)], signals=signals)
+    part = PartForm(VERSION, 5, jobs, terms=[Term(1, "0a1b2c3d", 0)], signals=signals)
 
     with pytest.raises(JournalDamaged):
         list(fold([encode_part(part)], []).present(1, ""))

@@ -8,6 +8,7 @@ from attrs import evolve
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import (
     VERSION,
@@ -17,7 +18,7 @@ from bkjob_async.engine.journaling.forms import (
     RecordForm,
     TargetsForm,
 )
-from bkjob_async.engine.journaling.records import decode_batch, decode_record, encode_record, in_range
+from bkjob_async.engine.journaling.records import batch_of, encode_record, in_range
 from bkjob_async.engine.stream.event_list import LazyEventList, with_indexes
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
@@ -51,7 +52,7 @@ def test_every_batch_comes_back_whole(reported: list[Event]) -> None:
     with_indexes(placed)
     batch = Batch(17, LazyEventList(placed, last_index=len(reported) + 2), CURSOR)
 
-    back = decode_batch(written(batch))
+    back = batch_of(decode_record(written(batch)))
 
     if reported:
         assert back is not None
@@ -80,7 +81,7 @@ def test_writing_makes_no_event() -> None:
     data = written(batch)
 
     assert not hosts._events
-    back = decode_batch(data)
+    back = batch_of(decode_record(data))
     assert back is not None
     assert list(back.events) == list(hosts.materialize())
     assert len(data) <= 2500
@@ -100,7 +101,7 @@ def test_a_number_of_more_than_64_bits_is_cut() -> None:
     """What a platform may send by mistake does not end a watch."""
     event = HostCounts(ref=JOB.step(200), execute_count=1 << 70, hosts={}, cursor=CURSOR)
 
-    back = decode_batch(written(Batch(17, (event,), CURSOR)))
+    back = batch_of(decode_record(written(Batch(17, (event,), CURSOR))))
 
     assert back is not None
     assert list(back.events) == [evolve(event, execute_count=(1 << 63) - 1)]
@@ -111,7 +112,7 @@ def test_a_record_says_whose_it_is() -> None:
     record = decode_record(encode_record(5, time=1.5, term=3, client="0a1b2c3d"))
 
     assert (record.sequence, record.time, record.term, record.client) == (5, 1.5, 3, "0a1b2c3d")
-    assert record.batch is None
+    assert batch_of(record) is None
 
 
 def test_a_newer_record_is_refused() -> None:
@@ -129,7 +130,7 @@ def test_damage_is_reported_as_such(noise: bytes, place: int, byte: int) -> None
     data[place % len(data)] = byte
     for each in (noise, bytes(data)):
         try:
-            found = decode_batch(each)
+            found = batch_of(decode_record(each))
             if found is not None:
                 found.events[:]
         except (JournalDamaged, JournalTooNew):
@@ -179,6 +180,6 @@ STEP_CHANGED = {
 def test_what_another_program_wrote_is_damage(record: bytes) -> None:
     """For readers and for a process that continues; it takes no more memory than it has bytes."""
     with pytest.raises(JournalDamaged):
-        decode_batch(record)
+        batch_of(decode_record(record))
     with pytest.raises(JournalDamaged):
         Fold().apply(record)

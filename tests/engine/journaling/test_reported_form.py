@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.fold import fold
 from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_form
-from bkjob_async.engine.journaling.records import decode_record
 from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.model.events import Event

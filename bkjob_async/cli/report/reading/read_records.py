@@ -15,7 +15,7 @@ from bkjob_async.cli.report.reading.run_model import HostChange, RunModel
 from bkjob_async.engine.host_table.host_identity import plain_id, plain_label
 from bkjob_async.engine.host_table.host_names import unpacked_numbers
 from bkjob_async.engine.journaling.columns import key_from_form
-from bkjob_async.engine.journaling.decoding import decode_record_form
+from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.forms import Column, HostNamesForm, HostsForm
 from bkjob_async.errors import JournalDamaged
 
@@ -25,7 +25,7 @@ label_of = lru_cache(maxsize=1 << 17)(plain_label)
 
 def apply_record(run: RunModel, data: bytes) -> None:
     """Apply what a record holds; raise `JournalDamaged` or `JournalTooNew` where it cannot be read."""
-    form = decode_record_form(data)
+    form = decode_record(data)
     try:
         for part in form.parts:
             if isinstance(part, HostsForm):

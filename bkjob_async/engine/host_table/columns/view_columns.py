@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Sequence
 
 from bkjob_async.engine.host_table.columns.encoding import small_code, small_codes
 from bkjob_async.model.poll_view import GroupPollView, HostRow
@@ -50,13 +48,3 @@ def lists_all_hosts(groups: Sequence[GroupPollView]) -> bool:
     return all(
         group.status is None or group.rows is None or len(group.rows) == group.size for group in groups
     )
-
-
-def is_ascending(names: array[int]) -> bool:
-    """Return whether *names* are sorted."""
-    return names.tolist() == sorted(names)
-
-
-def ends_of(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the size of each list and where it ends."""
-    return zip(sizes, accumulate(sizes), strict=True)
