@@ -36,7 +36,7 @@ def scope_parameters_esb(scope: Scope) -> dict[str, Any]:
 
 def ref_parameters(ref: Ref) -> dict[str, Any]:
     """Return the parameters that name a job or a step."""
-    named = {"job_instance_id": ref.job.job_instance_id}
+    named = {"job_instance_id": ref.job_instance_id}
     return {**named, "step_instance_id": ref.step_instance_id} if isinstance(ref, StepRef) else named
 
 

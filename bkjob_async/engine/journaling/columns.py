@@ -1,17 +1,15 @@
-"""Columns of hosts, times and failures in the forms of a journal, and back."""
+"""Columns of hosts and failures in the forms of a journal, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Any
 
-from bkjob_async.engine.host_table.columns.encoding import unpacked_times
+from bkjob_async.engine.host_table.columns.encoding import moments_of, times_from
 from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, unpacked_numbers
-from bkjob_async.engine.journaling.forms import Column, FailureForm, HostNamesForm, Key, Moments
+from bkjob_async.engine.journaling.forms import Column, FailureForm, HostNamesForm, Key
 from bkjob_async.model.refs import HostKey
-from bkjob_async.model.snapshot import HostSnapshot, Times
+from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
 
 
@@ -73,36 +71,6 @@ def key_from_form(form: Key) -> HostKey:
         container_id=container_id,
         container_name=container_name,
     )
-
-
-# Times ----------------------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=256)  # the steps of a job are created at the same time
-def moments_of_packed(packed: bytes) -> Moments | None:
-    """Return the times that a state keeps, in their form."""
-    return moments_of(unpacked_times(packed))
-
-
-def moments_of(times: Times) -> Moments | None:
-    """Return times in their form, None where all are unknown."""
-    moments = (times.create_time, times.start_time, times.end_time)
-    if moments == (None, None, None) and times.total_time is None:
-        return None
-    known = next((moment for moment in moments if moment is not None), None)
-    offset = known.utcoffset() if known is not None else None
-    create, start, end = (None if moment is None else moment.timestamp() for moment in moments)
-    return (round(offset.total_seconds()) if offset else 0, create, start, end, times.total_time)
-
-
-def times_from(moments: Moments | None) -> Times:
-    """Return times from their form."""
-    if moments is None:
-        return Times()
-    offset, *seconds, total = moments
-    zone = timezone(timedelta(seconds=offset)) if offset else UTC
-    create, start, end = (None if each is None else datetime.fromtimestamp(each, zone) for each in seconds)
-    return Times(create_time=create, start_time=start, end_time=end, total_time=total)
 
 
 # Failures -------------------------------------------------------------------------------------------------------------

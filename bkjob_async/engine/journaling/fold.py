@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
+from collections.abc import Callable, Iterator, KeysView, Sequence
 from itertools import chain
 
 import msgspec
 from attrs import evolve
 
-from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times
+from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times, times_from
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from, times_from
+from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from
 from bkjob_async.engine.journaling.decoding import decode_form, decode_record
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
 from bkjob_async.engine.journaling.forms import (
@@ -221,10 +221,6 @@ class Fold:
         """All targets, job by job in the order of their addition."""
         return {ref: None for job in self.jobs.values() for ref in job.targets}.keys()
 
-    def state(self, job: JobRef) -> JobState | None:
-        """Return what is known of a job, None for one that no target belongs to."""
-        return self.jobs.get(job)
-
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
         """Return a target or a part of one as it was last reported, None where nothing was."""
         job = self.jobs.get(ref.job)
@@ -294,13 +290,3 @@ def with_damage(action: Callable[[], None]) -> None:
         action()
     except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError) as error:
         raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
-
-
-def fold(parts: Iterable[bytes], records: Iterable[bytes], make_job: MakeJob = JobState) -> Fold:
-    """Return the state of a fleet from the parts of a checkpoint and the records behind it."""
-    state = Fold(make_job)
-    for part in parts:
-        state.load(part)
-    for record in records:
-        state.apply(record)
-    return state

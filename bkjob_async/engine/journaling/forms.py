@@ -14,6 +14,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from bkjob_async.engine.host_table.columns.encoding import Moments
+
 # What a reader of this version understands. A record of a newer version is refused, never guessed at.
 VERSION = 1
 
@@ -25,9 +27,6 @@ Texts = list[str | None] | str | None
 
 Key = tuple[int | None, int | None, str | None, str | None, int | None, str | None]
 """All names of a host: host id, cloud area, IPv4, IPv6, container id, container name."""
-
-Moments = tuple[int, float | None, float | None, float | None, float | None]
-"""The zone's offset from UTC in seconds, creation, start and end in Unix seconds, the duration in seconds."""
 
 
 class HostNamesForm(Struct, array_like=True, frozen=True, gc=False):

@@ -9,7 +9,12 @@ import msgspec
 from attrs import evolve
 from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times
+from bkjob_async.engine.host_table.columns.encoding import (
+    announced_state,
+    packed_times,
+    times_from,
+    unpacked_moments,
+)
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.stored_hosts import stored_columns, stored_table
 from bkjob_async.engine.host_table.table import HostTable
@@ -18,10 +23,8 @@ from bkjob_async.engine.journaling.columns import (
     expanded,
     failure_form,
     failures_from,
-    moments_of_packed,
     names_form,
     names_from,
-    times_from,
 )
 from bkjob_async.engine.journaling.fleet_facts import signal_from
 from bkjob_async.engine.journaling.forms import VERSION, FailureForm, JobForm, PartForm, StepForm, TableForm
@@ -70,7 +73,7 @@ def job_form(job: JobState) -> JobForm:
         announced_sequence=job.announced_sequence,
         epoch=job.epoch,
         name=job.name,
-        times=moments_of_packed(job.raw_times),
+        times=unpacked_moments(job.raw_times),
         signals=signals_of(job),
         steps=[step_form(step) for step in job.steps],
     )
@@ -101,7 +104,7 @@ def reported_form(job: JobState, sequence: int) -> JobForm:
         announced_sequence=job.announced_sequence,
         epoch=job.epoch,
         name=job.name,
-        times=moments_of_packed(job.raw_times),
+        times=unpacked_moments(job.raw_times),
     )
 
 
@@ -140,7 +143,7 @@ def step_form(step: StepState) -> StepForm:
         epoch=step.epoch,
         name=step.name,
         type=step.type,
-        times=moments_of_packed(step.raw_times),
+        times=unpacked_moments(step.raw_times),
         host_refusals=step.host_refusals,
         table=table_form(step) if len(step.hosts) else None,
     )

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
+from bkjob_async.engine.host_table.columns.encoding import unpacked_moments
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.host_names import unpacked_numbers
 from bkjob_async.engine.journaling.columns import (
     column,
     expanded,
     failure_form,
-    moments_of_packed,
     names_form,
     names_from,
 )
@@ -198,7 +198,7 @@ def event_form(event: Event, job: JobState | None) -> EventForm:
         step = job.find_step(event.ref.step_instance_id)
         facts = None if step is None else facts_of_step(step)
     elif job is not None and isinstance(event, JobChanged):
-        facts = StepFacts(times=moments_of_packed(job.raw_times))
+        facts = StepFacts(times=unpacked_moments(job.raw_times))
     return EventForm(index_of(event), data, facts)
 
 
@@ -214,7 +214,7 @@ def facts_of_step(step: StepState) -> StepFacts:
             for n, host in enumerate(details)
             if host is not None
         ]
-    return StepFacts(step.type, moments_of_packed(step.raw_times), step.host_refusals, failed, forms)
+    return StepFacts(step.type, unpacked_moments(step.raw_times), step.host_refusals, failed, forms)
 
 
 # Reading --------------------------------------------------------------------------------------------------------------

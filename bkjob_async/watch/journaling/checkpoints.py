@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from bkjob_async.engine.journaling.forms import JobForm
 from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_form
@@ -21,20 +20,6 @@ SMALLEST_WEIGHT = 256 * 1024
 logger = logging.getLogger("bkjob_async.journal")
 
 
-class FleetWriter(Protocol):
-    """The writer of the fleet's records."""
-
-    records: RecordQueue
-
-    async def wait_stored_to(self, sequence: int) -> None:
-        """Wait until the record with this number is stored."""
-        ...
-
-    def recorded_jobs(self) -> Iterator[JobState | None]:
-        """Yield the state of each job; None where the fleet was given something else than that."""
-        ...
-
-
 class StateDiffers(Exception):
     """The fleet was given something else of a job than its state says."""
 
@@ -47,11 +32,25 @@ class Checkpoints:
     the checkpoint is made from the last one and the records behind it.
     """
 
-    def __init__(self, store: Store, name: str, writer: FleetWriter) -> None:
-        """Write for the fleet *name*; nothing is written before `begin_behind`."""
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        records: RecordQueue,
+        *,
+        wait_stored_to: Callable[[int], Awaitable[None]],
+        jobs: Callable[[], Iterable[JobState | None]],
+    ) -> None:
+        """Write for the fleet *name*, whose *records* are put; nothing is written before `begin_behind`.
+
+        *wait_stored_to* waits until the record with a number is stored. *jobs* returns the state of each job, None where
+        the fleet was given something else than that.
+        """
         self._store = store
         self._name = name
-        self._writer = writer
+        self._records = records
+        self._wait_stored_to = wait_stored_to
+        self._jobs = jobs
         self._weight = 0  # of the records behind the last one
         self._limit = SMALLEST_WEIGHT
         self._task: asyncio.Task[None] | None = None
@@ -74,7 +73,7 @@ class Checkpoints:
 
     async def _write(self) -> None:
         """Write a checkpoint; on failure it is tried again with the next record."""
-        before, term = self._weight, self._writer.records.term
+        before, term = self._weight, self._records.term
         try:
             try:
                 checkpoint = await self._from_states()
@@ -89,17 +88,17 @@ class Checkpoints:
 
     async def _from_states(self) -> Checkpoint:
         """Return what was reported up to now; raise `StateDiffers` where the states of jobs do not say it."""
-        sequence = self._writer.records.last_put
-        parts = [encode_part(self._writer.records.facts.part(sequence))]
+        sequence = self._records.last_put
+        parts = [encode_part(self._records.facts.part(sequence))]
         parts += [part async for part in in_slices(parts_of(sequence, self._job_forms(sequence)))]
-        await self._writer.wait_stored_to(self._writer.records.last_put)
+        await self._wait_stored_to(self._records.last_put)
         return Checkpoint(sequence, parts)
 
     def _job_forms(self, sequence: int) -> Iterator[JobForm]:
-        for job in self._writer.recorded_jobs():
+        for job in self._jobs():
             if job is None:
                 raise StateDiffers
-            last_put = self._writer.records.last_put
+            last_put = self._records.last_put
             yield reported_form(job, last_put if last_put > sequence else 0)
 
     async def _from_records(self) -> Checkpoint:

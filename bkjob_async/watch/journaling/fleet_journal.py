@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,6 @@ from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, cursor_behi
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.stream.cursor import CursorSequence
-from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
@@ -72,7 +71,13 @@ class FleetJournal:
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         self._stored = asyncio.Event()
-        self._checkpoints = Checkpoints(store, name, self)
+        self._checkpoints = Checkpoints(
+            store,
+            name,
+            self.records,
+            wait_stored_to=self._wait_stored_to,
+            jobs=listener.recorded_jobs,
+        )
         self._durations_at = 0.0
         self._durations: Mapping[str, Any] | None = None
 
@@ -251,17 +256,11 @@ class FleetJournal:
             self._durations = learnt
             self.records.put_durations(learnt)
 
-    # What checkpoints need ------------------------------------------------------------------------------------------
-
-    async def wait_stored_to(self, sequence: int) -> None:
+    async def _wait_stored_to(self, sequence: int) -> None:
         """Wait until the record with this number is stored."""
         while self.head < sequence:
             self._stored.clear()
             await self._stored.wait()
-
-    def recorded_jobs(self) -> Iterator[JobState | None]:
-        """Yield the state of each job; None where the fleet was given something else than that."""
-        return self._listener.recorded_jobs()
 
     # Closing --------------------------------------------------------------------------------------------------------
 

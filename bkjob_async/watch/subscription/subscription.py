@@ -69,7 +69,7 @@ class Subscription:
         # Steps to be dropped when their job, which is a target as well, was read.
         self._drops_with_job: set[StepRef] = set()
         self._changes = CooperativeLoop(self._apply_next_change)
-        self._release = TargetRelease(self, poller)
+        self._release = TargetRelease(self, self.targets, self.states, poller)
         self._deadline_timer: asyncio.TimerHandle | None = None
 
     # Opening and closing --------------------------------------------------------------------------------------------

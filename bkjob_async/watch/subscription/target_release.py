@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from typing import Protocol
 
 from bkjob_async.engine.tracking.job_views import copy_of
 from bkjob_async.model.refs import JobRef, Ref
@@ -15,26 +14,21 @@ from bkjob_async.watch.subscription.target_states import TargetStates
 from bkjob_async.watch.subscription.targets import TargetSet
 
 
-class Released(Subscriber, Protocol):
-    """The watch whose targets are released."""
-
-    targets: TargetSet
-    states: TargetStates
-
-
 class TargetRelease:
-    """Unsubscribes a *watch* from all of its targets, job by job."""
+    """Unsubscribes a *watch* from all of its *targets*, job by job; their *states* are kept."""
 
-    def __init__(self, watch: Released, poller: Poller) -> None:
+    def __init__(self, watch: Subscriber, targets: TargetSet, states: TargetStates, poller: Poller) -> None:
         """Release nothing before `start`."""
         self._watch = watch
+        self._targets = targets
+        self._states = states
         self._poller = poller
         self._jobs: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
         self._loop = CooperativeLoop(self._release_next_job)
 
     def start(self) -> None:
         """Begin to release the targets that the watch has now."""
-        self._jobs = self._watch.targets.jobs()
+        self._jobs = self._targets.jobs()
         self._loop.start()
 
     async def wait(self) -> None:
@@ -51,7 +45,7 @@ class TargetRelease:
             if state is not None:
                 # What other watches see of the job from now on is not reported here.
                 is_followed = poller.state(job) is not None
-                watch.states.keep(job, copy_of(state) if is_followed else state)
+                self._states.keep(job, copy_of(state) if is_followed else state)
             return True
         poller.remove_subscriber(watch)
         return False

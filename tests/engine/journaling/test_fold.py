@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.engine.journaling.fold import Fold, fold
+from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import VERSION, JobForm, PartForm, Term
 from bkjob_async.engine.journaling.jobs import encode_part
 from bkjob_async.engine.journaling.records import encode_record
@@ -23,6 +23,7 @@ from bkjob_async.model.events import Batch, Event, Finished, HostChanged, StepCh
 from bkjob_async.model.events_json import event_to_json
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
+from tests.engine.journaling.folding import fold
 from tests.engine.poll_views import JOB, Row, at, job, step
 from tests.examples import examples
 
@@ -86,7 +87,7 @@ def played(seen: list[tuple[float, JobPollView | StepPollView]]) -> tuple[JobSta
 def test_the_fold_is_the_present(seen: list[tuple[float, JobPollView | StepPollView]]) -> None:
     """The present that readers would be given is the same, with the batch of each last change."""
     state, records = played(seen)
-    folded = fold((), records).state(JOB)
+    folded = fold((), records).jobs.get(JOB)
     assert folded is not None
 
     for since in (0, 2500, 25_000):
@@ -162,7 +163,7 @@ def test_a_finished_result_is_kept_in_full(seen: list[tuple[float, JobPollView |
         batch = Batch(stamp.sequence, LazyEventList(events), stamp.cursor)
         data = encode_record(stamp.sequence, time=now, term=1, client="test", batch=batch, job=state)
         folded.apply(data)
-        back = folded.state(JOB)
+        back = folded.jobs.get(JOB)
         assert back is not None
         for event in events:
             if isinstance(event, Finished):

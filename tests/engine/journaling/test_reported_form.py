@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.engine.journaling.decoding import decode_record
-from bkjob_async.engine.journaling.fold import fold
 from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_form
 from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.model.events import Event
 from bkjob_async.model.poll_view import JobPollView, StepPollView
+from tests.engine.journaling.folding import fold
 from tests.engine.journaling.test_fold import comparable, played, views
 from tests.engine.poll_views import JOB
 from tests.examples import examples
@@ -41,7 +41,7 @@ def test_the_records_behind_it_lead_to_the_same_state(
 
 def reported(parts: list[bytes], records: list[bytes]) -> list[Event]:
     """Return the present that a reader is given of these records."""
-    job = fold(parts, records).state(JOB)
+    job = fold(parts, records).jobs.get(JOB)
     assert job is not None
     begun = {step.ref for step in job.steps if step.announced and step.announced[1] != step.execute_count}
     return comparable(list(LazyEventList([*present_targets(job, job.targets, "c")])), begun)

@@ -225,10 +225,6 @@ class PackedColumns(Struct, eq=False, gc=False):
         """Return the status of the host at *place*."""
         return self._cells[self._statuses_at + place]
 
-    def before(self, place: int) -> int:
-        """Return the status that the host at *place* had before."""
-        return self._cells[self._statuses_at + len(self) + place]
-
     def are(self, ids: Sequence[int | None], smalls: bytes) -> bool:
         """Return whether these are the names and the statuses of all hosts in this order."""
         packed = pack_ids(ids)

@@ -134,10 +134,6 @@ class PlainColumns(Struct, eq=False, gc=False):
         """Return the status of the host at *place*."""
         return self._cells[place]
 
-    def before(self, place: int) -> int:
-        """Return the status that the host at *place* had before."""
-        return self._cells[len(self) + place]
-
     def are(self, ids: Sequence[int | None], smalls: bytes) -> bool:
         """Return whether these are the names and the statuses of all hosts in this order."""
         cells, size = self._cells, len(smalls)

@@ -39,7 +39,7 @@ def contents(columns: PlainColumns | PackedColumns) -> tuple[object, ...]:
         [list(columns.names()), columns.names_at(places), [columns.name(place) for place in places]],
         [list(columns.addresses()), columns.addresses_at(places), [columns.address(p) for p in places]],
         [bytes(columns.statuses()), bytes([columns.status(place) for place in places])],
-        [bytes(columns.befores()), bytes([columns.before(place) for place in places])],
+        bytes(columns.befores()),
         list(columns.sequences()),
         [columns.has_addresses, columns.has_packed_names(columns.names().tobytes())],
         [columns.are(columns.names(), bytes(columns.statuses())), *map(columns.has_status, range(6))],
