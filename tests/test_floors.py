@@ -99,8 +99,8 @@ INNER_HOUSES = {
     "watch": [
         {"cooperative", "phase_totals", "stats"},
         {"polling"},
-        {"journaling"},
         {"stream"},
+        {"journaling"},
         {"subscription", "plan"},
         {"watch"},
         {"callbacks", "progress_bar"},

@@ -19,9 +19,8 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch.journaling import record_queue
-from bkjob_async.watch.subscription import recorded_watch
-from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
+from bkjob_async.watch.journaling import record_queue, recorded_watch
+from bkjob_async.watch.stream.stream import EventStream
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -223,13 +222,13 @@ async def test_readers_are_given_all_that_an_append_has_stored_at_once(
     jobs = [world.add(SLOW) for _ in range(60)]
     given: list[int] = []
     later: list[int] = []
-    give = RecordedWatch.on_stored
+    give = EventStream.append
 
-    def on_stored(recorded: RecordedWatch, batch: bkjob.Batch) -> None:
+    def on_stored(stream: EventStream, batch: bkjob.Batch) -> None:
         if not given:
             loop.call_soon(lambda: later.append(len(given)))
         given.append(batch.sequence)
-        give(recorded, batch)
+        give(stream, batch)
 
     async with fleet(world, store, *jobs, linger=None) as watch:
         await asyncio.sleep(2.0)
@@ -237,7 +236,7 @@ async def test_readers_are_given_all_that_an_append_has_stored_at_once(
         await asyncio.sleep(2.0)
         journal = watch._subscription.journal
         assert journal is not None
-        monkeypatch.setattr(RecordedWatch, "on_stored", on_stored)
+        monkeypatch.setattr(EventStream, "append", on_stored)
         store.is_away = False
         await asyncio.sleep(2.0)
 

@@ -34,9 +34,9 @@ from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.stream.readers import Backlog, Position, Reader
 from bkjob_async.watch.stream.stream import EventStream
+from bkjob_async.watch.stream.targets import TargetSet
 from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.subscription import Subscription
-from bkjob_async.watch.subscription.targets import TargetSet
 from tests.watch import history_kinds as kinds
 from tests.watch.histories import History, histories
 from tests.watch.history_kinds import retried, rolled, skipped, slowly_read

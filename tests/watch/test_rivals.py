@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, note, settings
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.follow import Follower
-from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
+from bkjob_async.watch.subscription.subscription import Subscription
 from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_before_storing
 from tests.watch.rival_histories import Rivalry, rivalries
 from tests.watch.rival_run import run
@@ -47,7 +47,7 @@ def append_again(patch: Patch) -> None:
 
 def stay_open(patch: Patch) -> None:
     """Go on in a watch whose fleet was taken over."""
-    patch.setattr(RecordedWatch, "on_refused", lambda *_: None)
+    patch.setattr(Subscription, "refuse", lambda *_: None)
 
 
 def lose_what_a_cancelled_read_took(patch: Patch) -> None:

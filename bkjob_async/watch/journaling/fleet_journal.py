@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, cursor_behi
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.stream.cursor import CursorSequence
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
@@ -21,8 +22,8 @@ from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
-from bkjob_async.watch.journaling.journal_listener import JournalListener
 from bkjob_async.watch.journaling.record_queue import RecordQueue
+from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 
 # Records are collected for so many seconds; where others come all the time, for so many since the last append began.
 COLLECT_SECONDS, COLLECT_SECONDS_BUSY = 0.005, 0.02
@@ -51,7 +52,7 @@ class FleetJournal:
         store: Store,
         name: str,
         cursors: CursorSequence,
-        listener: JournalListener,
+        watch: RecordedWatch,
         observe: ObserverDispatch,
     ) -> None:
         """Prepare; nothing is read before `open`. Appends are counted in the counters of *observe*, if it has any."""
@@ -63,7 +64,8 @@ class FleetJournal:
         self._observe = observe
         self._name = name
         self._cursors = cursors
-        self._listener = listener
+        self._watch = watch
+        self._error: BaseException | None = None  # that the watch ended with
         self._learnt: Callable[[], Mapping[str, Any]] = dict
         # The present states that were stored: the number of the last record of each, and of the first batch whose changes it has.
         self._presents: list[tuple[int, int]] = []
@@ -76,7 +78,7 @@ class FleetJournal:
             name,
             self.records,
             wait_stored_to=self._wait_stored_to,
-            jobs=listener.recorded_jobs,
+            jobs=self._recorded_jobs,
         )
         self._durations_at = 0.0
         self._durations: Mapping[str, Any] | None = None
@@ -128,15 +130,15 @@ class FleetJournal:
                 elif now() >= life_at:
                     await self._give_sign_of_life()
                     life_at = now() + LIFE_SECONDS
-            self._listener.on_all_stored()
+            self._watch.stream.close(self._error)
         except JournalError as error:
             self.records.waiting_events = (
                 0  # none of them is missing: another watch reports them, or none does
             )
-            self._listener.on_refused(error)
+            self._watch.refuse(error)
         except Exception as error:
             logger.exception("the journal of the fleet %r failed", self._name)
-            self._listener.on_refused(error)
+            self._watch.refuse(error)
 
     async def _wait(self, seconds: float) -> None:
         """Wait until there is a record to store, or so many *seconds*."""
@@ -175,11 +177,11 @@ class FleetJournal:
         self.records.waiting_events -= sum(each.events for each in stored)
         for each in stored:
             if each.batch is not None:
-                self._listener.on_stored(each.batch)
+                self._watch.stream.append(each.batch)
         if self._is_troubled:
             self._is_troubled = False
             logger.info("the fleet %r is recorded again", self._name)
-            self._listener.on_available(self.head + 1, self._local_cursor(self.head + 1))
+            self._watch.on_available(self.head + 1, self._local_cursor(self.head + 1))
         if not self._is_closing:
             self._checkpoints.on_stored(size)
 
@@ -189,7 +191,7 @@ class FleetJournal:
             self._is_troubled = True
             logger.warning("the fleet %r cannot be recorded: %s", self._name, error)
             number = self._local_number()
-            self._listener.on_unavailable(number, self._local_cursor(number), error)
+            self._watch.on_unavailable(number, self._local_cursor(number), error)
 
     def _local_number(self) -> int:
         """Return a number behind the newest record for a batch that is not stored."""
@@ -231,7 +233,7 @@ class FleetJournal:
         self._checkpoints.begin_behind(loaded)
         records.begin_present()
         since = min([since, *(begin for last, begin in self._presents if last >= since)])
-        await self._listener.put_present(records, since, loaded.fold.targets)
+        await self._watch.put_present(records, since, loaded.fold.targets)
         self._presents.append((records.last_put, since))
         return records.end_present()
 
@@ -262,13 +264,18 @@ class FleetJournal:
             self._stored.clear()
             await self._stored.wait()
 
+    def _recorded_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where the fleet was given something else than that."""
+        return iter((None,)) if self._is_closing else self._watch.recorded_jobs()
+
     # Closing --------------------------------------------------------------------------------------------------------
 
-    def finish(self) -> None:
-        """Store what waits and what was learnt, then end."""
+    def finish(self, error: BaseException | None = None) -> None:
+        """Store what waits and what was learnt, then close the stream with the *error* that the watch ended with."""
         if not self._is_closing and self._task is not None:
             self.records.flush_targets()
             self._put_durations()
+        self._error = error or self._error
         self._is_closing = True
         self.records.has_some.set()
 

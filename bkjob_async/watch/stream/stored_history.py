@@ -11,11 +11,10 @@ from bkjob_async.engine.journaling.forms import Term
 from bkjob_async.engine.journaling.records import batch_of
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
 from bkjob_async.errors import JournalUnavailable
-from bkjob_async.journal.follow import present_batches
+from bkjob_async.journal.follow import RETRY_SECONDS, present_batches
 from bkjob_async.journal.loading import check_order, load_fleet
 from bkjob_async.journal.store import Page, Store
 from bkjob_async.model.events import Batch
-from bkjob_async.watch.journaling.fleet_journal import RETRY_SECONDS
 from bkjob_async.watch.stream.readers import BEGINNING, Position
 
 # So many records are read at a time for one reader.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
 
@@ -14,35 +14,15 @@ from bkjob_async.engine.stream.event_log import EventLog
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
-from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.stream.readers import Backlog, MissedJob, Position, Reader, Select, mark_skipped
 from bkjob_async.watch.stream.stored_history import StoredHistory
+from bkjob_async.watch.stream.target_states import TargetStates
 
 T = TypeVar("T")
 
 # A portion of a backlog ends after this many events; a single job may have more.
 PORTION_SIZE = 200
-
-
-class PresentState(Protocol):
-    """The present state of the targets of a watch, as the stream needs it for readers that fell behind."""
-
-    def jobs(self) -> dict[JobRef, object]:
-        """Return a new dict whose keys are the jobs that targets belong to."""
-        ...
-
-    def has_target(self, ref: Ref) -> bool:
-        """Return True when *ref* is a target."""
-        ...
-
-    def state(self, job: JobRef) -> JobState | None:
-        """Return the state of a job, None when there is none any more."""
-        ...
-
-    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[EventOrLazy]:
-        """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
-        ...
 
 
 class EventStream:
@@ -51,8 +31,8 @@ class EventStream:
     The stream is `new`, `open` or `closed`. A closed one can still be read.
     """
 
-    def __init__(self, present: PresentState, cursors: CursorSequence) -> None:
-        """Begin empty; *cursors* numbers the batches of the client."""
+    def __init__(self, present: TargetStates, cursors: CursorSequence) -> None:
+        """Begin empty; *present* is for readers that fell behind, *cursors* numbers the batches of the client."""
         self.log = EventLog(is_watched=present.has_target)
         self.state = "new"
         self.in_sync_at: int | None = None

@@ -17,17 +17,17 @@ from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.text.printing import counted, first_of
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.polling_load import PollingLoad
 from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.stream.stream import EventStream
+from bkjob_async.watch.stream.target_states import LastSeen, TargetStates
+from bkjob_async.watch.stream.targets import TargetSet
 from bkjob_async.watch.subscription.lingering import Lingering
-from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
 from bkjob_async.watch.subscription.target_release import TargetRelease
-from bkjob_async.watch.subscription.target_states import LastSeen, TargetStates
-from bkjob_async.watch.subscription.targets import TargetSet
 from bkjob_async.watch.subscription.watch_reports import WatchReports
 
 
@@ -87,8 +87,17 @@ class Subscription:
 
     async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
         """Continue the fleet *name* of a *store*: poll its targets and *refs*."""
-        listener = RecordedWatch(self, self._delivery, self._poller)
-        journal = FleetJournal(store, name, self._poller.cursors, listener, self._poller.observe)
+        watch = RecordedWatch(
+            subscriber=self,
+            targets=self.targets,
+            states=self.states,
+            stream=self.stream,
+            pending=self._pending,
+            refuse=self.refuse,
+            delivery=self._delivery,
+            poller=self._poller,
+        )
+        journal = FleetJournal(store, name, self._poller.cursors, watch, self._poller.observe)
         opened, fold = await journal.open(PollTarget, take_over=take_over)
         head = journal.head
         terms = [*fold.facts.terms]
@@ -126,7 +135,7 @@ class Subscription:
             self.stream.close(error)
         else:
             self.end = error
-            self.journal.finish()
+            self.journal.finish(error)
         self._release.start()
 
     @property

@@ -10,8 +10,8 @@ from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.cooperative import CooperativeLoop
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_registry import Subscriber
-from bkjob_async.watch.subscription.target_states import TargetStates
-from bkjob_async.watch.subscription.targets import TargetSet
+from bkjob_async.watch.stream.target_states import TargetStates
+from bkjob_async.watch.stream.targets import TargetSet
 
 
 class TargetRelease:

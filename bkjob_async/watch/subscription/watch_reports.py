@@ -6,7 +6,7 @@ import asyncio
 
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
-from bkjob_async.watch.subscription.targets import TargetSet
+from bkjob_async.watch.stream.targets import TargetSet
 
 
 class WatchReports:

@@ -15,7 +15,7 @@ from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.watch.phase_totals import PhaseTotals
 from bkjob_async.watch.stream.readers import MissedJob
-from bkjob_async.watch.subscription.targets import TargetSet
+from bkjob_async.watch.stream.targets import TargetSet
 
 
 class TargetStates:
