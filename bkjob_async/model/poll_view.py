@@ -120,25 +120,15 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     digest: int = 0
     has_known_rows: bool = False
 
-    @property
-    def times(self) -> Times:
-        """The step's times, read on access."""
-        return self.when()
-
 
 class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
-    """A whole job in a response: its status and its steps in their order."""
+    """A whole job in a response: its status and its steps in their order; *when* reads the times."""
 
     status: int
     finished: bool | None = None
     name: str = ""
     when: Callable[[], Times] = Times
     steps: Sequence[StepPollView] = ()
-
-    @property
-    def times(self) -> Times:
-        """The job's times, read on access."""
-        return self.when()
 
 
 PollView = JobPollView | StepPollView

@@ -218,7 +218,7 @@ def test_a_view_agrees_with_a_snapshot(caller: Caller) -> None:
     assert (view.status, view.finished) == (snapshot.status.code, snapshot.is_finished)
     for seen, step in zip(view.steps, snapshot.steps, strict=True):
         rows = [seen.details(seen.named(row)) for group in seen.groups or () for row in group.rows or ()]
-        assert (seen.status, seen.execute_count, seen.times) == (
+        assert (seen.status, seen.execute_count, seen.when()) == (
             step.status.code,
             step.execute_count,
             step.times,

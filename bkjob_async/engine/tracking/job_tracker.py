@@ -106,7 +106,7 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
         job.name = intern(view.name)
     finished = run_status(view.status).is_finished(flag=view.finished)
     if finished or view.status != job.status_code:
-        job.raw_times = packed_times(view.times)
+        job.raw_times = packed_times(view.when())
     events += apply_status(job, view.status, stamp, finished=finished)
     last_started = last_started_index(step_views)
     read = sum(step.status_code is not None for step in job.steps)

@@ -152,7 +152,7 @@ def note_activity(
 def apply_status(step: StepState, view: StepPollView, *, finished: bool) -> None:
     """Store the status of the step itself from a response."""
     if finished or view.status != step.status_code:
-        step.raw_times = packed_times(view.times)
+        step.raw_times = packed_times(view.when())
     step.status_code = view.status
     step.execute_count = view.execute_count
     if view.name and view.name != step.name:

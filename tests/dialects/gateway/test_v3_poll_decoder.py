@@ -51,14 +51,14 @@ def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView
 def view_values(view: JobPollView | StepPollView) -> list[Any]:
     """Return all of a view as plain values."""
     steps = view.steps if isinstance(view, JobPollView) else (view,)
-    head = [view.status, view.finished, view.name, view.times]
+    head = [view.status, view.finished, view.name, view.when()]
     return [*head, *(step_values(step) for step in steps)]
 
 
 def step_values(step: StepPollView) -> list[Any]:
     """Return all of a step's view as plain values."""
     own = (step.step_instance_id, step.status, step.finished, step.name, step.type, step.execute_count)
-    return [own, step.times, step.complete, [group_values(step, group) for group in step.groups or ()]]
+    return [own, step.when(), step.complete, [group_values(step, group) for group in step.groups or ()]]
 
 
 def group_values(step: StepPollView, group: Any) -> list[Any]:
@@ -204,7 +204,7 @@ def test_an_old_response_is_not_known_once_the_step_has_gone_on(other: dict[str,
 
     assert [view is not None and view.has_known_rows for view in seen] == [True, False]
     assert seen[0] is not None
-    assert seen[0].times == believed.times
+    assert seen[0].when() == believed.when()
 
 
 @settings(max_examples=examples(300), deadline=None)
