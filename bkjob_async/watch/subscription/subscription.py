@@ -265,8 +265,8 @@ class Subscription:
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
             self.states.totals.mark_changed(ref.job)
-            if (last_polls := self._lingering.last_polls) is not None and not self.targets.of(ref.job):
-                last_polls.forget(ref.job)
+            if not self.targets.of(ref.job):
+                self._lingering.awaited.pop(ref.job, None)
             if self._drops_with_job:
                 self._drop_with_job(ref.job)
 
@@ -308,9 +308,7 @@ class Subscription:
 
     def awaits_reread(self, job: JobRef) -> bool:
         """Return True while *job* must be read once more before anything of it is delivered."""
-        if (last_polls := self._lingering.last_polls) is not None and last_polls.awaits(job):
-            return True
-        return self._delivery.awaits_round(self.targets_in(job))
+        return job in self._lingering.awaited or self._delivery.awaits_round(self.targets_in(job))
 
     # What the poller delivers ---------------------------------------------------------------------------------------
 
@@ -324,8 +322,8 @@ class Subscription:
         refs = self.targets.of(job)
         shared, own = self._delivery.select(target, refs, events, at, round_read)
         self.states.totals.mark_changed(job)
-        if (last_polls := self._lingering.last_polls) is not None:
-            last_polls.on_round(job, round_read)
+        if self._lingering.awaited:
+            self._lingering.on_round(job, round_read)
         if not self.targets.all_read:
             for ref in refs:
                 if self._delivery.is_state_given(ref) and target.is_in_sync(ref):
