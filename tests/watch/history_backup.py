@@ -86,7 +86,9 @@ def broken_after_restore(history: History, backup: Backup, past: Past) -> list[s
             # A step that was left as it was, 6, may run again in the backup.
             found += [who + each for each in broken if BETWEEN_BATCHES not in each]
         found += seen.miscounted
-        found += Checks(history, truth, past).cut(seen)
+        found += (
+            each for each in Checks(history, truth, past).cut(seen, None) if BETWEEN_BATCHES not in each
+        )
         if seen.left is None and seen.ended is not None:
             found += unseen(history, seen, seen.batches, truth)
             if seen.plan.slow:

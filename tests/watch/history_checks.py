@@ -142,7 +142,7 @@ class Checks:
         yield from (f"again: {words}" for words in self.stream(seen, seen.again))
         if seen.results != seen.results_again:
             yield f"results() were {seen.results}, and are {seen.results_again} at the end"
-        yield from self.cut(seen)
+        yield from self.cut(seen, self.truth)
         yield from self.lost(seen)
         yield from seen.miscounted
         yield from self.end(seen)
@@ -152,15 +152,7 @@ class Checks:
 
     def stream(self, seen: WatchRecord, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
         """Check what one reader saw behind a cursor."""
-        owes_past = seen.plan.detail_level is not bkjob.DetailLevel.END_ONLY
-        return broken_promises(
-            batches,
-            truth=self.truth,
-            watch_starts=seen.followed.joins,
-            target_starts=seen.followed.added,
-            require_past_executions=owes_past,
-            after=after,
-        )
+        return promises_broken_to(seen, batches, self.truth, after=after)
 
     def disturbed(self, begin: float, end: float) -> bool:
         """Whether faults may have kept polls from working between two moments."""
@@ -189,8 +181,11 @@ class Checks:
 
     # Readers --------------------------------------------------------------------------------------------------------
 
-    def cut(self, seen: WatchRecord) -> Iterator[str]:
-        """Check that nothing is lost, and nothing given twice, behind the cursor of any event."""
+    def cut(self, seen: WatchRecord, truth: Truth | None) -> Iterator[str]:
+        """Check that nothing is lost, and nothing given twice, behind the cursor of any event.
+
+        *truth* is None where it was not one and the same all the time.
+        """
         if seen.cut is None or not seen.cut.rest:
             return
         given = [*seen.cut.first, *seen.cut.rest]
@@ -206,7 +201,7 @@ class Checks:
             known = [event.cursor for event in seen.cut.first].index(cursor) + 1 if cursor else 0
             given = [*seen.cut.first[:known], *seen.cut.rest]
             pieces = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate(given, 1)]
-            yield from (f"cut: {words}" for words in self.stream(seen, pieces))
+            yield from (f"cut: {words}" for words in promises_broken_to(seen, pieces, truth))
 
     def lost(self, seen: WatchRecord) -> Iterator[str]:
         """Check that a target was only lost when it really could not be read after it was added."""
@@ -370,6 +365,20 @@ class Checks:
             yield from (f"a wait had {words}" for words in result_errors(step, self.truth, start))
         if not may_hold(self.truth, waited, waited.begun - SLACK):
             yield f"a wait from {waited.begun:.0f} s until {waited.until} ended at {waited.ended:.1f} s too early"
+
+
+def promises_broken_to(
+    seen: WatchRecord, batches: Sequence[bkjob.Batch], truth: Truth | None, *, after: str = ""
+) -> Sequence[str]:
+    """Return what is wrong with what one reader of a watch saw behind a cursor."""
+    return broken_promises(
+        batches,
+        truth=truth,
+        watch_starts=seen.followed.joins,
+        target_starts=seen.followed.added,
+        require_past_executions=seen.plan.detail_level is not bkjob.DetailLevel.END_ONLY,
+        after=after,
+    )
 
 
 def belongs(event: bkjob.Event, cut: Cut) -> bool:
