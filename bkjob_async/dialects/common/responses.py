@@ -53,7 +53,7 @@ def read_operation_accepted(
     operation: OperateStepInstance | OperateJobInstance, envelope: JsonObject
 ) -> OperationAccepted:
     """Read that an operation was accepted; ids in the response must be those of the request."""
-    if isinstance(envelope.get("data"), dict):
+    if isinstance(envelope.members.get("data"), dict):
         check_ref(envelope.child("data"), operation.ref)
     return OperationAccepted(ref=operation.ref)
 

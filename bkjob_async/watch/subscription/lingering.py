@@ -73,9 +73,9 @@ class Lingering:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._requesting.cancel()
-        self.awaited.clear()
-        self._all_requested = False
+            self._requesting.cancel()
+            self.awaited.clear()
+            self._all_requested = False
 
     # The last polls -------------------------------------------------------------------------------------------------
 
