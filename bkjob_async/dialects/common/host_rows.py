@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from attrs import evolve
 from msgspec import Meta, Struct, field
@@ -66,11 +66,6 @@ class PartialHostRow(Struct, gc=False):
     The exit code may be anything: no poll fails for it.
     """
 
-    bk_cloud_id: ClassVar[None] = None
-    ip: ClassVar[None] = None
-    ipv6: ClassVar[None] = None
-    container_id: ClassVar[None] = None
-
     bk_host_id: Identity
     raw_exit_code: Any = field(default=None, name="exit_code")
 
@@ -80,6 +75,26 @@ class PartialHostRow(Struct, gc=False):
         found = self.raw_exit_code
         is_plain = found is None or (type(found) is int and 0 <= found < INT64)
         return found if is_plain else as_integer(found)
+
+    @property
+    def bk_cloud_id(self) -> int | None:
+        """Not read."""
+        return None
+
+    @property
+    def ip(self) -> str | None:
+        """Not read."""
+        return None
+
+    @property
+    def ipv6(self) -> str | None:
+        """Not read."""
+        return None
+
+    @property
+    def container_id(self) -> int | None:
+        """A host is no container."""
+        return None
 
 
 class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
@@ -92,7 +107,10 @@ class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
 class GroupedHostRow(PartialHostRow, gc=False):
     """A host's row in a group, which has its code and its tag."""
 
-    tag: ClassVar[None] = None
+    @property
+    def tag(self) -> str | None:
+        """Not read: the group has it."""
+        return None
 
     @property
     def status(self) -> int:
