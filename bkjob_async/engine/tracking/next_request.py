@@ -35,6 +35,9 @@ JOB_ITSELF = 0
 # represents it.
 LONGEST_REPRESENTED = 15.0
 
+# What is known of the rows of a step before its first response, which gets a digest because of it.
+NOTHING_KNOWN = KnownRows(0, 0, "", 0)
+
 _unfrozen_step_request = unfrozen_twin(GetStepInstanceStatus)
 
 # Polls repeat the same few requests: so many of either kind are kept.
@@ -111,12 +114,14 @@ def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | Non
     That is where a step is read by groups, and at its end.
     """
     step = job.find_step(request.ref.step_instance_id)
-    if step is None or step.hosts is NO_HOSTS:
+    if step is None:
         return None
     progress = step.progress
     if progress.group_poller is not None or progress.settling is not None or request.max_host_num_per_group:
         return None
-    if step.status_code is None or step.finished:
+    if step.status_code is None:
+        return NOTHING_KNOWN
+    if step.hosts is NO_HOSTS or step.finished:
         return None
     return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
 

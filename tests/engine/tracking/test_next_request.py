@@ -1,11 +1,17 @@
 """Which request is sent next."""
 
 from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change
 from bkjob_async.engine.tracking.job_views import target_result
-from bkjob_async.engine.tracking.next_request import LONGEST_REPRESENTED, next_request, plan_follow_ups
+from bkjob_async.engine.tracking.next_request import (
+    LONGEST_REPRESENTED,
+    known_rows,
+    next_request,
+    plan_follow_ups,
+)
 from bkjob_async.engine.tracking.step_state import HOSTS_HIDDEN
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
@@ -36,6 +42,21 @@ def test_a_job_is_asked_first_then_the_steps_that_run() -> None:
     plan_follow_ups(state, first, GATEWAY)
     assert next_request(state, GATEWAY) == GetStepInstanceStatus(ref=STEP, batch=0)
     assert not state.pending
+
+
+def test_the_second_response_about_a_step_need_not_be_decoded() -> None:
+    """The first one gets a digest as well; where it lists no hosts, the second is decoded."""
+    state = job_state(STEP)
+    request = next_request(state, GATEWAY)
+    assert isinstance(request, GetStepInstanceStatus)
+    known = known_rows(state, request)
+    assert known is not None
+    assert not known.digest
+
+    for rows in ([], [host(1, 7)]):
+        apply_step(state, replace(step(2, rows), digest=5), at(0))
+        known = known_rows(state, request)
+        assert (0 if known is None else known.digest) == (5 if rows else 0)
 
 
 def test_a_small_job_is_one_question() -> None:
