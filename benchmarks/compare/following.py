@@ -146,12 +146,12 @@ async def looks(polls: Callable[[], int], targets: int, interval: float, seconds
     while polls() < 1.1 * targets:  # noqa: ASYNC110 - the measured code must not set events for us
         await asyncio.sleep(0.05)
     gc.collect()
-    start, cpu, before = loop.time(), used(), polls()
-    await asyncio.sleep(seconds)
-    while polls() == before:  # noqa: ASYNC110 - on a busy machine nothing may have run yet
-        await asyncio.sleep(0.05)
-    took, cpu, made = loop.time() - start, used() - cpu, polls() - before
-    return {"cpu": 1e6 * cpu / made, "made": made * interval / (targets * took), "memory": memory("VmRSS")}
+    # The CPU time is read first at the end and last at the beginning: `polls` may visit every target.
+    made, before, start, cpu = 0, polls(), loop.time(), used()
+    while not made:  # on a busy machine nothing may have run yet
+        await asyncio.sleep(seconds)
+        spent, took, made = used() - cpu, loop.time() - start, polls() - before
+    return {"cpu": 1e6 * spent / made, "made": made * interval / (targets * took), "memory": memory("VmRSS")}
 
 
 def look(way: str, server: str, targets: int, interval: float, seconds: float) -> None:
