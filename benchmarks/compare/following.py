@@ -147,7 +147,8 @@ async def looks(polls: Callable[[], int], targets: int, interval: float, seconds
         await asyncio.sleep(0.05)
     gc.collect()
     # The CPU time is read first at the end and last at the beginning: `polls` may visit every target.
-    made, before, start, cpu = 0, polls(), loop.time(), used()
+    before, start, cpu = polls(), loop.time(), used()
+    spent = took = made = 0.0
     while not made:  # on a busy machine nothing may have run yet
         await asyncio.sleep(seconds)
         spent, took, made = used() - cpu, loop.time() - start, polls() - before
