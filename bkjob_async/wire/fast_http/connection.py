@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -11,6 +12,7 @@ from aiohttp.http import HttpProcessingError
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.wire.bodies.budget import BodyBudget
 from bkjob_async.wire.bodies.reading import STREAM_BUFFER_SIZE, RawResponse, read_body
+from bkjob_async.wire.fast_http.batched_reads import BatchedReads
 from bkjob_async.wire.fast_http.body_reader import BodyReader
 from bkjob_async.wire.fast_http.response_parser import (
     MAX_INTERIM_RESPONSES,
@@ -35,10 +37,13 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_batched_reads",
         "_body_reader",
         "_borrowed",
         "_budget",
+        "_descriptor",
         "_interim_size",
+        "_is_batched",
         "_is_protocol",
         "_loop",
         "_read_buffer",
@@ -48,9 +53,16 @@ class Connection(asyncio.BufferedProtocol):
     )
 
     def __init__(
-        self, borrowed: aiohttp.connector.Connection, read_buffer: memoryview, budget: BodyBudget
+        self,
+        borrowed: aiohttp.connector.Connection,
+        read_buffer: memoryview,
+        budget: BodyBudget,
+        batched_reads: BatchedReads | None = None,
     ) -> None:
-        """Take over what the connector has just handed out; raise `ServerDisconnectedError` if it is closed."""
+        """Take over what the connector has just handed out; raise `ServerDisconnectedError` if it is closed.
+
+        Responses that come in one read are read by *batched_reads*, where it is given and there is no TLS.
+        """
         handler, transport = borrowed.protocol, borrowed.transport
         if handler is None or transport is None:
             raise aiohttp.ServerDisconnectedError
@@ -64,6 +76,10 @@ class Connection(asyncio.BufferedProtocol):
         self._body_reader: BodyReader | None = None
         self._interim_size = 0
         self._is_protocol = False
+        is_plain = batched_reads is not None and transport.get_extra_info("sslcontext") is None
+        self._batched_reads = batched_reads if is_plain else None
+        self._descriptor: int = transport.get_extra_info("socket").fileno() if is_plain else -1
+        self._is_batched = False
 
     def start(self) -> bool:
         """Prepare for the first request; return whether the connection can carry one."""
@@ -82,7 +98,16 @@ class Connection(asyncio.BufferedProtocol):
                 return False
             self.transport.set_protocol(self)
             self._is_protocol = True
-        return True
+        reads = self._batched_reads
+        if reads is None:
+            return True
+        if not self._is_batched:
+            self.transport.pause_reading()
+            reads.add(self._descriptor, self)
+            self._is_batched = True
+        elif reads.has_window:  # what has come meanwhile was not read yet
+            self.on_readable(is_ending=False)
+        return self._is_batched
 
     async def send(self, request_bytes: bytes) -> RawResponse | None:
         """Send a request and return its response, or None where `read_by_handler` has to read it."""
@@ -127,6 +152,7 @@ class Connection(asyncio.BufferedProtocol):
                 return
         found = parse_response(data)
         if isinstance(found, PartialResponse):
+            self._read_by_transport()
             self._body_reader = BodyReader(found, self.transport, self._budget)
             self._feed_body(self._body_reader, found.body_start)
             return
@@ -138,6 +164,29 @@ class Connection(asyncio.BufferedProtocol):
             self._close_transport()
         else:
             waiter.set_result(found)
+
+    def on_readable(self, *, is_ending: bool) -> None:
+        """Read what has come in place of the transport, which is left the end of the connection."""
+        size = 0
+        if not (is_ending or self.transport.is_closing()):
+            try:
+                size = os.readv(self._descriptor, (self._read_buffer,))
+            except BlockingIOError:
+                return
+            except OSError:
+                pass  # the transport finds it, too
+        if size:
+            self.buffer_updated(size)
+        else:
+            self._read_by_transport()
+
+    def _read_by_transport(self) -> None:
+        """Let the transport read what comes until the next request."""
+        if self._batched_reads is not None and self._is_batched:
+            self._is_batched = False
+            self._batched_reads.remove(self._descriptor)
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def _skip_interim(self, data: bytes) -> bytes:
         """Return what follows interim responses, empty if that is yet to come."""
@@ -197,6 +246,7 @@ class Connection(asyncio.BufferedProtocol):
         A transport with TLS may have more bytes for `buffer_updated` while it closes. When closed twice, it drops its
         connection, and all but closing fails.
         """
+        self._read_by_transport()
         if not self.transport.is_closing():
             self.transport.close()
 
@@ -205,6 +255,7 @@ class Connection(asyncio.BufferedProtocol):
 
         A transport that closes keeps its protocol: nothing is read any more, and `connection_lost` tells the handler.
         """
+        self._read_by_transport()
         if self._is_protocol:
             self._is_protocol = False
             if not self.transport.is_closing():

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import aiohttp
 
 from bkjob_async.wire.bodies.budget import BodyBudget
+from bkjob_async.wire.fast_http.batched_reads import BatchedReads, open_batched_reads
 from bkjob_async.wire.fast_http.body_reader import READ_BUFFER_SIZE
 from bkjob_async.wire.fast_http.connection import Connection
 
@@ -25,7 +26,16 @@ class ConnectionPool:
     They count towards the connector's limit. While anybody waits for the connector, no connection stays here.
     """
 
-    __slots__ = ("_budget", "_connector", "_idle", "_read_buffer", "_timer", "_unused", "_waiting")
+    __slots__ = (
+        "_batched_reads",
+        "_budget",
+        "_connector",
+        "_idle",
+        "_read_buffer",
+        "_timer",
+        "_unused",
+        "_waiting",
+    )
 
     def __init__(self, connector: aiohttp.BaseConnector, budget: BodyBudget) -> None:
         """Hold no connection yet; *budget* bounds the bodies of all."""
@@ -33,6 +43,7 @@ class ConnectionPool:
         self._budget = budget
         self._idle: list[Connection] = []
         self._waiting = 0
+        self._batched_reads: BatchedReads | None = None
         self._read_buffer = memoryview(bytearray(READ_BUFFER_SIZE))
         # This many, from the start of the list, were not used since the timer was set.
         self._unused = 0
@@ -55,7 +66,9 @@ class ConnectionPool:
         with self.yielding_to_connector():
             borrowed = await self._connector.connect(sample, traces=NO_TRACES, timeout=NO_TIMEOUT)
         try:
-            connection = Connection(borrowed, self._read_buffer, self._budget)
+            if self._batched_reads is None:
+                self._batched_reads = open_batched_reads(self._idle)
+            connection = Connection(borrowed, self._read_buffer, self._budget, self._batched_reads)
             is_usable = connection.start()
         except BaseException:
             borrowed.close()
