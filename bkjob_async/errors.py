@@ -256,6 +256,12 @@ class NotAllowed(CallFailed):
         """The platform's permission object: actions and resources to apply for."""
         return self.details.permission
 
+    def __str__(self) -> str:
+        actions = (self.permission or {}).get("actions")
+        listed = actions if isinstance(actions, list) else []
+        names = [str(each.get("name") or each.get("id")) for each in listed if isinstance(each, dict)]
+        return super().__str__() + (printable(f": {', '.join(names)}") if names else "")
+
 
 class ApplicationNotAllowed(NotAllowed):
     """The application has no grant for this API."""

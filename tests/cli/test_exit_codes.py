@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from bkjob_async.cli.entry import main
+from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from tests.cli import shell
@@ -115,6 +116,19 @@ async def test_3_credentials_that_are_refused() -> None:
     assert "could not watch" in done.stderr
     assert "check the application code, the secret and the user" in done.stderr
     assert shell.SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [["status"], ["watch", "--interval", "0.1"], ["operate", "--yes"]])
+async def test_3_a_permission_that_is_missing(command: list[str]) -> None:
+    """It is named, for whoever applies for it."""
+    site = SiteConfig(forbidden={Scope.biz(2)})
+    async with Simulator("all-succeed", site=site).serve() as server:
+        done = await asyncio.to_thread(
+            shell.run, *command, "--url", server.url, "--biz", "2", JOB, *["terminate"][: "--yes" in command]
+        )
+
+    assert done.returncode == 3
+    assert "apply for the permission: " in done.stdout + done.stderr
 
 
 def test_4_the_deadline_passed(hanging: str) -> None:

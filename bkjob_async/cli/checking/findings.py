@@ -11,7 +11,6 @@ from bkjob_async import (
     ApiNotFound,
     ApplicationNotAllowed,
     BkJobError,
-    CallFailed,
     InvalidRequest,
     InvalidResponse,
     NotAllowed,
@@ -72,16 +71,7 @@ def finding_of(error: BkJobError) -> Finding:
         step = "scope"
     if isinstance(error, ApiNotFound | InvalidResponse | TransportFailed | PlatformTrouble | Throttled):
         step = "API"
-    details = error.details if isinstance(error, CallFailed) else None
-    wanted = "" if details is None or details.permission is None else permission_text(details.permission)
-    return Finding(name=step, state=State.FAILED, text=f"{error}{wanted}", act=act)
-
-
-def permission_text(permission: object) -> str:
-    """Return the names of the actions that a permission object asks for."""
-    actions = permission.get("actions") if isinstance(permission, dict) else None
-    names = [str(each.get("name") or each.get("id")) for each in actions or () if isinstance(each, dict)]
-    return f"; needed: {', '.join(names)}" if names else ""
+    return Finding(name=step, state=State.FAILED, text=str(error), act=act)
 
 
 def clock_finding(date: datetime | None, now: datetime, took: float) -> Finding:

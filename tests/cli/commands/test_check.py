@@ -65,7 +65,7 @@ def test_the_permission_to_apply_for_is_named() -> None:
     permission = {"actions": [{"id": "access_business", "name": "业务访问"}]}
     found = finding_of(NotAllowed(ErrorDetails(message="no", permission=permission)))
 
-    assert "needed: 业务访问" in found.text
+    assert "apply for the permission: 业务访问" in found.text
 
 
 @pytest.mark.parametrize(
