@@ -1,6 +1,17 @@
 """Credentials: an application and the user that it acts for."""
 
+from typing import Any
+
 from attrs import field, frozen
+
+from bkjob_async.model.base_error import WrongType
+
+
+def _text(owner: object, attribute: Any, value: Any) -> None:
+    """Raise `UsageError` for what is no text, and not None where that is the default; the value is not shown."""
+    if not isinstance(value, str) and (value is not None or attribute.default is not None):
+        name = f"{type(owner).__name__}: {attribute.name}"
+        raise WrongType(f"{name} must be text (str), not {type(value).__name__}")
 
 
 @frozen(kw_only=True)
@@ -13,11 +24,11 @@ class AppCredentials:
     *bk_app_code* and *bk_app_secret* are the application's own.
     """
 
-    bk_app_code: str
-    bk_app_secret: str = field(repr=False)
-    bk_username: str | None = None
-    bk_token: str | None = field(default=None, repr=False)
-    bk_ticket: str | None = field(default=None, repr=False)
+    bk_app_code: str = field(validator=_text)
+    bk_app_secret: str = field(repr=False, validator=_text)
+    bk_username: str | None = field(default=None, validator=_text)
+    bk_token: str | None = field(default=None, repr=False, validator=_text)
+    bk_ticket: str | None = field(default=None, repr=False, validator=_text)
 
 
 @frozen(kw_only=True)
@@ -27,7 +38,7 @@ class AccessToken:
     *access_token* does not show in the repr.
     """
 
-    access_token: str = field(repr=False)
+    access_token: str = field(repr=False, validator=_text)
 
 
 Credentials = AppCredentials | AccessToken

@@ -73,6 +73,12 @@ class HttpOptions:
     fast: bool = True
 
 
+class SessionClosed(TransportFailed):
+    """The session that was lent is closed."""
+
+    advice = "keep it open as long as the client"
+
+
 class AiohttpTransport:
     """Sends requests through an aiohttp session, opened at first use.
 
@@ -155,14 +161,10 @@ class AiohttpTransport:
 
     def _open_session(self, url: URL) -> aiohttp.ClientSession:
         """Return the session, opened if need be, for *url* first; raise `TransportFailed` once closed."""
-        if self._closed or (self._session is not None and self._session.closed):
-            is_owners = self._is_lent and not self._closed
-            closed = (
-                "lent aiohttp session is closed: keep it open as long as the client"
-                if is_owners
-                else "transport is closed"
-            )
-            raise TransportFailed(ErrorDetails(message=f"the {closed}", sent=False))
+        if self._closed:
+            raise TransportFailed(ErrorDetails(message="the transport is closed", sent=False))
+        if self._session is not None and self._session.closed:
+            raise SessionClosed(ErrorDetails(message="the lent aiohttp session is closed", sent=False))
         if self._session is not None:
             return self._session
         options = self._options

@@ -168,8 +168,10 @@ async def test_a_lent_session_that_its_owner_closed_is_an_error_of_ours() -> Non
     async with aiohttp.ClientSession() as lent:
         transport = AiohttpTransport(session=lent)
 
-    with pytest.raises(TransportFailed, match="lent aiohttp session is closed"):
+    with pytest.raises(TransportFailed, match="lent aiohttp session is closed") as failed:
         await transport.send(HttpRequest(method="GET", url=URL("http://127.0.0.1:1/")), timeout=5)
+    assert "keep it open as long as the client" in str(failed.value)
+    assert "network" not in str(failed.value)
 
 
 async def test_a_host_that_cannot_be_one_is_an_error_of_ours() -> None:
