@@ -59,8 +59,16 @@ class FleetRow:
             return False
         if records and self.head == records[-1].sequence:
             return True
-        raise StoreBehind(
-            f"the store has the records of {name!r} up to {self.head}, not {head}",
+        raise self._behind(name, head)
+
+    def check_has(self, name: str, sequence: int) -> None:
+        """Raise `StoreBehind` where the record with this number, which a checkpoint goes up to, was lost."""
+        if sequence > self.head:
+            raise self._behind(name, sequence)
+
+    def _behind(self, name: str, sequence: int) -> StoreBehind:
+        return StoreBehind(
+            f"the store has the records of {name!r} up to {self.head}, not {sequence}",
             term=self.term,
             head=self.head,
         )

@@ -94,8 +94,8 @@ class Store(Protocol):
     been made. Methods of one store may run at the same time.
     """
 
-    async def open(self, name: str, holder: Holder, *, take_over: bool) -> Opened:
-        """Take the fleet *name* for *holder*, and begin its next term.
+    async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
+        """Take the fleet *name* for *holder*, and begin its next term, one behind *after_term* as well.
 
         A fleet that does not exist is created. Raises `FleetBusy` without *take_over* when the present holder gave a
         sign of life within the last 30 seconds.
@@ -130,7 +130,8 @@ class Store(Protocol):
     async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
         """Replace the fleet's checkpoint, all or none; records before it may be removed by age and size from now on.
 
-        Raises `Superseded` or `StoreBehind` for another term.
+        Raises `Superseded` or `StoreBehind` for another term, and `StoreBehind` when the store has lost a record that is
+        in the checkpoint.
         """
         ...
 

@@ -400,7 +400,7 @@ class Watch:
         return self._plan.poller.explain(as_ref(ref, self.scope))
 
     def stats(self) -> WatchStats:
-        """Return the watch in figures.
+        """Return the watch in figures, in its event loop; `client.stats` may be called from any thread.
 
         >>> async with client.watch(job) as watch:
         ...     ends = await watch.results()

@@ -113,6 +113,16 @@ async def test_many_processes_open_at_once(place: Place) -> None:
     assert sorted(each.term for each in opened) == [*range(1, 9)]
 
 
+async def test_the_next_term_is_behind_one_that_its_holder_knows(place: Place) -> None:
+    """The store may have lost that one, and all of the fleet."""
+    store = place.open()
+
+    assert (await store.open("night", HERE, take_over=True, after_term=3)).term == 4
+    assert (await store.open("night", HERE, take_over=True, after_term=3)).term == 5
+    assert (await store.open("night", HERE, take_over=True, after_term=8)).term == 9
+    await store.append("night", term=9, head=0, records=records(1), targets=1)
+
+
 async def test_of_many_that_do_not_take_over_one_gets_the_fleet(place: Place) -> None:
     """The others learn that it is busy."""
     stores = [place.open() for _ in range(8)]
@@ -306,6 +316,18 @@ async def test_fleets_are_listed(place: Place) -> None:
 # Checkpoints, keeping and forgetting --------------------------------------------------------------------------------
 
 
+async def test_a_checkpoint_of_records_that_were_lost_is_refused(place: Place) -> None:
+    """Who loads it would go on from what no reader of the records was given."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    await store.append("night", term=1, head=0, records=records(1, 2), targets=1)
+
+    with pytest.raises(StoreBehind):
+        await store.write_checkpoint("night", Checkpoint(3, [b"state"]), term=1)
+    assert await store.checkpoint("night") is None
+    await store.write_checkpoint("night", Checkpoint(2, [b"state"]), term=1)
+
+
 async def test_a_checkpoint_replaces_the_one_before(place: Place) -> None:
     """All of its parts come back, however many and large."""
     store = place.open()
@@ -357,11 +379,10 @@ async def test_old_records_behind_the_checkpoint_are_removed(
 
 async def test_records_age_while_the_holder_lives(place: Place) -> None:
     """A sign of life removes what has become too old, any number of records."""
-    store = place.open(Keep(bytes=100))
-    await store.open("night", HERE, take_over=True)
-    await store.append("night", term=1, head=0, records=records(1), targets=1)
-    await store.write_checkpoint("night", Checkpoint(2600, [b"state"]), term=1)
-    await store.append("night", term=1, head=1, records=records(*range(2, 2700)), targets=1)
+    writer, store = place.open(), place.open(Keep(bytes=100))
+    await writer.open("night", HERE, take_over=True)
+    await writer.append("night", term=1, head=0, records=records(*range(1, 2700)), targets=1)
+    await writer.write_checkpoint("night", Checkpoint(2600, [b"state"]), term=1)
 
     await store.give_sign_of_life("night", term=1)
 

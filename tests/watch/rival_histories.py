@@ -17,14 +17,15 @@ END = 200.0
 class Opening:
     """One watch that opens the fleet *pause* seconds after the one before it, by client number *client*.
 
-    Its reader begins behind what somebody was *given* last, with this opening, or with all that is kept. It is left after
-    so many *seconds*; its client goes on.
+    Its reader begins behind what somebody was *given* last, with this opening, or with all that is kept; it reads so many
+    seconds *late*. The watch is left after so many *seconds*; its client goes on.
     """
 
     client: int
     pause: float
     begins: str = "opening"
     seconds: float = END
+    late: float = 0.0
 
 
 @frozen(kw_only=True)
@@ -34,6 +35,7 @@ class Rivalry:
     Writing and reading the store takes up to *delay* seconds each way; of so many in a hundred appends the answer is
     lost (*losses*), and as many are never made. *actions* are (second, what, number). *checkpoints*: they are written as
     soon as there is a record behind the last one. *kept* is how many bytes of records are kept in front of them.
+    *goes_back* are (second, seconds): from the one on, the store has what it had so many seconds before.
     """
 
     seed: int
@@ -51,6 +53,7 @@ class Rivalry:
     checkpoints: bool = False
     kept: int = 1 << 30
     log_limit: int = 100_000
+    goes_back: tuple[tuple[float, float], ...] = ()
 
 
 openings = st.lists(
@@ -60,6 +63,7 @@ openings = st.lists(
         pause=st.sampled_from([0.0, 0.01, 0.5]) | st.floats(0.0, 30.0),
         begins=st.sampled_from(["opening", "given", "given", "all"]),
         seconds=st.sampled_from([END, END]) | st.floats(0.0, 30.0),
+        late=st.sampled_from([0.0, 0.0, 30.0]),
     ),
     min_size=1,
     max_size=7,
@@ -67,10 +71,13 @@ openings = st.lists(
 actions = st.lists(
     st.tuples(
         st.floats(0, 90),
-        st.sampled_from(["operate", "operate", "operate elsewhere", "stop", "start", "nudge"]),
+        st.sampled_from(["operate", "operate", "operate elsewhere", "stop", "start", "nudge", "add", "drop"]),
         st.integers(0, 11),
     ),
-    max_size=5,
+    max_size=6,
+).map(lambda found: tuple(sorted(found)))
+losses = st.lists(
+    st.tuples(st.floats(1, 90), st.sampled_from([0.1, 1.0, 100.0]) | st.floats(0, 30)), min_size=1, max_size=2
 ).map(lambda found: tuple(sorted(found)))
 rivalries = st.builds(
     Rivalry,
@@ -91,4 +98,5 @@ rivalries = st.builds(
     checkpoints=st.booleans(),
     kept=st.sampled_from([1 << 30, 1 << 30, 4000, 1]),
     log_limit=st.sampled_from([100_000, 100_000, 8]),
+    goes_back=st.just(()) | st.just(()) | losses,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from random import Random
@@ -17,7 +17,8 @@ from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, Superseded
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import Keep
-from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.journal.loading import load_fleet
+from bkjob_async.journal.memory.store import MemoryFleet, MemoryStore
 from bkjob_async.journal.store import Checkpoint, Opened, Page
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
@@ -29,13 +30,12 @@ from tests.watch.histories import History
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
 from tests.watch.interrupted import interrupted
+from tests.watch.lost_records import IN_SYNC_AGAIN, broken_in_parts, copied, go_back, missing, state_in
 from tests.watch.resume_run import is_local
 from tests.watch.rival_histories import END, Opening, Rivalry
 from tests.watch.small_bounds import small_bounds
 
 NAME = "fleet"
-# Each watch of the fleet says so.
-IN_SYNC_AGAIN = "in sync a second time"
 CLIENTS = 3
 # After the end each watch that lives has so many seconds to store what it has.
 STORING_SECONDS = 120.0
@@ -46,16 +46,20 @@ NOTICED = 100.0
 class RemoteStore(MemoryStore):
     """A process's way to a store that is far away: all that is read and written takes time, and answers are lost."""
 
-    def __init__(self, shared: MemoryStore, history: Rivalry, dice: Random) -> None:
+    def __init__(self, shared: MemoryStore, history: Rivalry, dice: Random, terms: list[int]) -> None:
         super().__init__(Keep(bytes=history.kept))
         self._fleets = shared._fleets
         self._history = history
         self._dice = dice
+        self._terms = terms
+        self.found: MemoryFleet | None = None  # the fleet as it was first opened
 
-    async def open(self, name: str, holder: Any, *, take_over: bool) -> Opened:
+    async def open(self, name: str, holder: Any, **options: Any) -> Opened:
         """Take a fleet."""
         await self._travel()
-        opened = await super().open(name, holder, take_over=take_over)
+        opened = await super().open(name, holder, **options)
+        self.found = self.found or copied(self._fleets[name])
+        self._terms.append(opened.term)
         await self._travel()
         return opened
 
@@ -104,6 +108,7 @@ class Rival:
     watch: bkjob.Watch
     number: int
     after: str | None = None
+    had: Sequence[bkjob.Batch] = ()  # by its reader, in front of what it was given here
     given: list[bkjob.Batch] = field(factory=list)
     is_refused: bool = False
     is_left: bool = False
@@ -131,6 +136,8 @@ class Stage:
     followed: FollowedTargets = field(factory=FollowedTargets)
     operated: set[bkjob.JobRef] = field(factory=set)
     problems: list[str] = field(factory=list)
+    recorded: Collection[bkjob.Ref] = ()
+    terms: list[int] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self.world = World(self.history.seed)
@@ -155,9 +162,12 @@ class Stage:
                 self.clients.append(client)
             clock.now()
             self.world.advance(now())
+            opening: list[asyncio.Task[None]] = []
             following = asyncio.create_task(self.follow())
             acting = asyncio.create_task(self.act())
-            opening: list[asyncio.Task[None]] = []
+            for moment, seconds in history.goes_back:
+                going_back = asyncio.create_task(go_back(self.store, moment, min(moment, seconds)))
+                opening.append(going_back)
             for number, plan in enumerate(history.openings):
                 await asyncio.sleep(plan.pause)
                 opening.append(asyncio.create_task(self.open(plan, number)))
@@ -178,15 +188,15 @@ class Stage:
         client = self.clients[plan.client]
         picked = [(ref, self.history.parts[n % len(self.history.parts)]) for n, ref in enumerate(self.refs)]
         first = [ref for job, part in picked for ref in parts_of(self.world, job, part)]
-        is_first = not self.followed.targets
-        if is_first:
-            self.followed.note(self.world, *first)
-        store = RemoteStore(self.store, self.history, dice)
+        self.followed.note(self.world, *first)
+        store = RemoteStore(self.store, self.history, dice, self.terms)
         watch = client.watch(first, journal=Journal(store), name=NAME, linger=None)
         watch._stream.log._limit = self.history.log_limit
         seen = Rival(plan, watch, number)
         await watch.__aenter__()
         self.opened.append(seen)
+        assert store.found is not None
+        seen.had = await stored_in(store.found)
         reading = asyncio.create_task(self.read(seen))
         await asyncio.wait([reading], timeout=min(plan.seconds, max(0.0, END - now())))
         if not reading.done() and plan.seconds < END:
@@ -203,27 +213,42 @@ class Stage:
         """Read a watch to its end."""
         newest = max(
             (
-                batch
+                (batch.sequence, other.number, batch)
                 for other in self.opened
                 for batch in other.given[-1:]
                 if other.term <= seen.term and not is_local(batch)
             ),
-            key=lambda batch: batch.sequence,
             default=None,
         )
         match seen.plan.begins:
             case "given" if newest is not None:
-                seen.after = newest.events[len(newest.events) // 2].cursor
+                _, number, batch = newest
+                other = next(each for each in self.opened if each.number == number)
+                events = batch.events[: len(batch.events) // 2 + 1]
+                seen.after = events[-1].cursor
+                last = bkjob.Batch(batch.sequence, events, seen.after)
+                seen.had = [*other.had, *other.given[:-1], last] if seen.after else ()
             case "all":
-                seen.after = ""
+                seen.after, seen.had = "", ()
             case _:
                 pass
         try:
-            reader = seen.watch.batches(after=seen.after)
+            reader = self.reader_of(seen)
+            await asyncio.sleep(seen.plan.late)
             async for batch in interrupted(reader, Random(self.history.seed + seen.number)):
                 seen.given.append(batch)
         except Superseded:
             seen.is_refused = True
+
+    def reader_of(self, seen: Rival) -> bkjob.Reader[bkjob.Batch]:
+        """Return a reader behind its cursor, or without one if the store has lost all that its process wrote."""
+        try:
+            return seen.watch.batches(after=seen.after)
+        except bkjob.UsageError:
+            if not self.history.goes_back:
+                raise
+            seen.after, seen.had = "", ()
+            return seen.watch.batches(after="")
 
     async def follow(self) -> None:
         """Read the journal as another process does, all the time."""
@@ -232,6 +257,8 @@ class Stage:
                 follower = Journal(self.store).follow(NAME)
                 async for batch in interrupted(follower, Random(self.history.seed)):
                     self.follower_batches.append(batch)
+            # The store has lost all of the fleet: what is opened next is another one.
+            self.follower_batches.clear()
             await asyncio.sleep(0.1)
 
     # What users do --------------------------------------------------------------------------------------------------
@@ -243,29 +270,55 @@ class Stage:
             elsewhere = action != "operate" or self.history.dialect == "gateway-v4"
             client = None if elsewhere else self.clients[number % CLIENTS]
             with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed, bkjob.UsageError):
-                if action == "nudge":
-                    for seen in self.opened:
-                        seen.watch.nudge(job.ref)
-                else:
-                    await operate(self.world, client, job, action.split(maxsplit=1)[0], number)
+                match action.split(maxsplit=1)[0]:
+                    case "nudge":
+                        for seen in self.opened:
+                            seen.watch.nudge(job.ref)
+                    case "add" | "drop" as verb:
+                        if self.opened:
+                            seen = self.opened[number % len(self.opened)]
+                            self.change(verb, number, seen.watch, job.ref)
+                    case verb:
+                        await operate(self.world, client, job, verb, number)
+
+    def change(self, verb: str, number: int, watch: bkjob.Watch, job: bkjob.JobRef) -> None:
+        """Add or drop a target in some watch; in one that another took the fleet from, that changes nothing."""
+        if verb == "add":
+            refs = parts_of(self.world, job, ("job", "first", "last", "both")[number % 4])
+            watch.add(*refs)
+            self.followed.note(self.world, *refs)
+        else:
+            found = [target for target in sorted(self.followed.targets, key=str) if target.job == job]
+            for target in found[:1]:
+                watch.drop(target)
+                self.followed.targets.discard(target)
 
     # Checks ---------------------------------------------------------------------------------------------------------
 
     async def broken(self) -> list[str]:
         """Return every promise that was broken."""
+        if await self.store.fleet(NAME) is None:
+            return [*self.problems, *self.of_rivals((), truth_of(self.world.history()))]
         page = await self.store.read(NAME, 0, limit=1 << 20)
         terms = [decode_record(record.data).term for record in page.records]
         if terms != sorted(terms):
             self.problems.append(f"terms are {terms}")
         stored = [batch async for batch in Journal(self.store).follow(NAME, live=False)]
+        self.recorded = (await load_fleet(self.store, NAME)).fold.targets
         truth = truth_of(self.world.history())
         found = list(self.problems)
-        for who, batches in (("the journal", stored), ("its follower", self.follower_batches)):
+        if len(self.terms) > len(set(self.terms)):
+            # Of two watches with one term neither knows what the other has reported.
+            return found + self.of_rivals(stored, truth)
+        whole = [("the journal", stored), ("its follower", self.follower_batches)]
+        for who, batches in whole[: 1 if self.history.goes_back else 2]:
             broken = broken_promises(
                 batches, truth=truth, watch_starts=self.followed.joins, target_starts=self.followed.added
             )
             found += [f"{who}: {each}" for each in broken if each != IN_SYNC_AGAIN]
-        if page.removed_to == 0:
+        if self.history.goes_back:
+            found += self.lost_by_readers(stored, truth)
+        elif page.removed_to == 0:
             found += self.differences(events_of(stored))
         return found + self.of_rivals(stored, truth)
 
@@ -278,23 +331,65 @@ class Stage:
             found += difference(f"watch {seen.number}", events_of(seen.given), stored, after=seen.after)
         return found
 
+    def lost_by_readers(self, stored: Sequence[bkjob.Batch], truth: Truth) -> list[str]:
+        """Return what readers missed, or were given twice, where the store has lost records."""
+        state, losses = state_in(stored), len(self.history.goes_back)
+        starts: dict[str, Any] = {"watch_starts": self.followed.joins, "target_starts": self.followed.added}
+        found = missing("the follower", state_in(self.follower_batches), state)
+        found += [
+            f"the follower: {each}" for each in broken_in_parts(self.follower_batches, losses, **starts)
+        ]
+        last = self.last_holder()
+        for seen in self.opened:
+            who, given = f"watch {seen.number}", [*seen.had, *seen.given]
+            if seen.is_left and seen.plan.late:
+                continue  # what was lost after it had been left is nowhere any more
+            if seen.plan.begins == "given" and seen.after:
+                broken = broken_in_parts(given, losses, **starts)
+            else:
+                broken = broken_promises(given, truth=truth, **starts)
+            # What left the log of trouble with the store is not recorded.
+            found += [
+                f"{who}: {each}"
+                for each in broken
+                if each != IN_SYNC_AGAIN and "JournalUnavailable" not in each
+            ]
+            if seen is last and not (seen.is_refused or seen.is_left):
+                found += missing(who, state_in(given), state)
+        return found
+
     def of_rivals(self, stored: Sequence[bkjob.Batch], truth: Truth) -> list[str]:
         """Return what is wrong with who was refused, and with what the last one stored."""
-        last = max(self.opened, key=lambda seen: seen.term)
-        is_noticed = last.opened_at < END - NOTICED
+        last = self.last_holder()
+        moments = [last.opened_at, *(moment for moment, _ in self.history.goes_back)]
+        is_noticed = max(moments) < END - NOTICED
         found = [
-            f"watch {seen.number} was not refused when watch {last.number} took its fleet at {last.opened_at}"
+            f"watch {seen.number} was not refused when watch {last.number} took its fleet at {max(moments)}"
             for seen in self.opened
             if seen is not last and is_noticed and not (seen.is_refused or seen.is_left)
         ]
-        if last.is_refused:
-            found.append(f"watch {last.number} was refused, and nobody opened the fleet after it")
-        elif is_noticed and not last.is_left and not self.history.faults:
-            found += self.unseen(stored, truth)
+        newest = max(self.opened, key=lambda seen: seen.opened_at) if self.history.goes_back else last
+        if newest.is_refused and len(self.terms) == len(set(self.terms)):
+            found.append(f"watch {newest.number} was refused, and nobody opened the fleet after it")
+        elif is_noticed and not (last.is_left or last.is_refused):
+            found += self.unrecorded(last.watch.targets)
+            if not self.history.faults:
+                found += self.unseen(stored, truth, last.watch.targets)
         return found
 
-    def unseen(self, stored: Sequence[bkjob.Batch], truth: Truth) -> list[str]:
-        """Return which jobs and steps are not what the journal says, at the end."""
+    def last_holder(self) -> Rival:
+        """Return who holds the fleet, or held it last."""
+        fleet = self.store._fleets.get(NAME)
+        holders = [seen for seen in self.opened if fleet is not None and seen.term == fleet.term]
+        return max(holders or self.opened, key=lambda seen: (not seen.is_refused, seen.term, seen.opened_at))
+
+    def unrecorded(self, targets: set[bkjob.Ref]) -> list[str]:
+        """Return where the journal has other *targets* than the watch that wrote it last."""
+        recorded = set(self.recorded)
+        return [f"the journal has the targets {recorded}, not {targets}"] if recorded != targets else []
+
+    def unseen(self, stored: Sequence[bkjob.Batch], truth: Truth, targets: set[bkjob.Ref]) -> list[str]:
+        """Return which of the last *targets* and their steps are not what the journal says, at the end."""
         reported = {
             event.ref: event.after.code
             for event in events_of(stored)
@@ -303,11 +398,19 @@ class Stage:
         return [
             f"{ref} is {codes[-1]} since {truth.since[ref][-1]:.0f} s, and was last reported as {reported.get(ref)}"
             for ref in self.followed.joins
+            if ref in targets or ref.job in targets
             if (codes := truth.codes(ref)) and ref in truth.since
             if truth.since[ref][-1] < END - NOTICED and codes[-1] != reported.get(ref, 1)
             # What is over is not polled by time: an operation elsewhere is not noticed.
             if ref.job not in self.operated
         ]
+
+
+async def stored_in(found: MemoryFleet) -> list[bkjob.Batch]:
+    """Return all that a fleet has reported."""
+    store = MemoryStore()
+    store._fleets[NAME] = found
+    return [batch async for batch in Journal(store).follow(NAME, live=False)]
 
 
 def events_of(batches: Sequence[bkjob.Batch]) -> list[bkjob.Event]:

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
 
 from bkjob_async.errors import JournalDamaged, UsageError
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.follow import Follower
+from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.subscription.subscription import Subscription
 from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_before_storing
-from tests.watch.rival_histories import Rivalry, rivalries
+from tests.watch.rival_histories import Rivalry, losses, rivalries
 from tests.watch.rival_run import run
 
 pytestmark = pytest.mark.slow
@@ -62,7 +65,26 @@ def lose_what_a_cancelled_read_took(patch: Patch) -> None:
     patch.setattr(Follower, "_next_batch", then_wait)
 
 
-PLANTED = (append_again, stay_open, forget_hosts, show_before_storing, lose_what_a_cancelled_read_took)
+def hide_what_was_lost(patch: Patch) -> None:
+    """Let readers of a watch go on behind records that its store has lost as if there had been none."""
+
+    async def nothing(*_: Any) -> bool:
+        return False
+
+    patch.setattr(FleetJournal, "has_lost", nothing)
+
+
+KINDS: dict[Callable[[Patch], None], Any] = {
+    hide_what_was_lost: st.builds(evolve, rivalries, goes_back=losses)
+}
+PLANTED = (
+    append_again,
+    stay_open,
+    forget_hosts,
+    show_before_storing,
+    lose_what_a_cancelled_read_took,
+    hide_what_was_lost,
+)
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
@@ -73,5 +95,5 @@ def test_the_histories_find(
     plant(monkeypatch)
 
     # A reader's cursor may be refused, or records be out of order.
-    assert is_found(rivalries, run, most=300, errors=(UsageError, JournalDamaged))
+    assert is_found(KINDS.get(plant, rivalries), run, most=300, errors=(UsageError, JournalDamaged))
     loop_errors.clear()

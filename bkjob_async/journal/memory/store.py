@@ -47,14 +47,14 @@ class MemoryStore:
 
     # Writing --------------------------------------------------------------------------------------------------------
 
-    async def open(self, name: str, holder: Holder, *, take_over: bool) -> Opened:
+    async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
         """Take the fleet *name* for *holder*, and begin its next term."""
         now = time.time()
         fleet = self._fleets.setdefault(name, MemoryFleet())
         if not take_over:
             fleet.check_free(name, now)
         silence = fleet.silence(now)
-        fleet.term += 1
+        fleet.term = max(fleet.term, after_term) + 1
         fleet.holder, fleet.last_seen, fleet.is_held, fleet.is_forgotten = holder, now, True, False
         return Opened(fleet.term, fleet.head, silence)
 
@@ -84,6 +84,7 @@ class MemoryStore:
     async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
         fleet = self._held(name, term)
+        fleet.check_has(name, checkpoint.sequence)
         fleet.checkpoint, fleet.parts = checkpoint.sequence, checkpoint.parts
         await self.give_sign_of_life(name, term=term)
 

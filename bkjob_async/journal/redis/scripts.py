@@ -67,7 +67,7 @@ EVEN_IF_FULL = """
 redis.call('HDEL', KEYS[1], 'nothing')
 """
 
-# ARGV: host, pid, 1 to take the fleet over, seconds that a silent holder is alive.
+# ARGV: host, pid, 1 to take the fleet over, seconds that a silent holder is alive, a term that the next one is behind.
 OPEN = Script(
     _NOW
     + _CHECKED
@@ -81,10 +81,11 @@ if last[1] then
     return {{'busy', last[3], last[4], silence}}
   end
 end
-redis.call('HSET', KEYS[1], 'format', {FORMAT}, 'host', ARGV[1], 'pid', ARGV[2], 'held', 1, 'last_seen', now())
+term = math.max(term, tonumber(ARGV[5])) + 1
+redis.call('HSET', KEYS[1], 'format', {FORMAT}, 'term', term, 'host', ARGV[1], 'pid', ARGV[2], 'held', 1, 'last_seen', now())
 redis.call('HDEL', KEYS[1], 'forgotten')
 redis.call('PERSIST', KEYS[1])
-return {{'ok', redis.call('HINCRBY', KEYS[1], 'term', 1), head, silence}}
+return {{'ok', term, head, silence}}
 """
 )
 
@@ -147,6 +148,7 @@ USE_PARTS = Script(
     + _HELD
     + """
 if redis.call('LLEN', KEYS[4]) ~= tonumber(ARGV[3]) then return {'behind', term, head} end
+if tonumber(ARGV[2]) > tonumber(head) then return {'behind', term, head} end
 redis.call('UNLINK', KEYS[3])
 if ARGV[3] ~= '0' then redis.call('RENAME', KEYS[4], KEYS[3]) end
 redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2], 'last_seen', now())

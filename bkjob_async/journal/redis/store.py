@@ -59,10 +59,10 @@ class RedisStore:
 
     # Writing --------------------------------------------------------------------------------------------------------
 
-    async def open(self, name: str, holder: Holder, *, take_over: bool) -> Opened:
+    async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
         """Take the fleet *name* for *holder*, and begin its next term."""
         term, head, silence = await self._run(
-            scripts.OPEN, name, holder.host, holder.pid, int(take_over), ALIVE_SECONDS
+            scripts.OPEN, name, holder.host, holder.pid, int(take_over), ALIVE_SECONDS, after_term
         )
         return Opened(int(term), int(head), float(silence) if silence else None)
 

@@ -56,9 +56,12 @@ class SqliteStore:
 
     # Writing --------------------------------------------------------------------------------------------------------
 
-    async def open(self, name: str, holder: Holder, *, take_over: bool) -> Opened:
+    async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
         """Take the fleet *name* for *holder*, and begin its next term."""
-        return await self._write(partial(tables.open_fleet, name=name, holder=holder, take_over=take_over))
+        take = partial(
+            tables.open_fleet, name=name, holder=holder, take_over=take_over, after_term=after_term
+        )
+        return await self._write(take)
 
     async def append(
         self,

@@ -58,20 +58,23 @@ def checksum_of(data: bytes, number: int) -> int:
 # Writing ------------------------------------------------------------------------------------------------------------
 
 
-def open_fleet(connection: sqlite3.Connection, name: str, holder: Holder, *, take_over: bool) -> Opened:
-    """Begin the next term of a fleet, which is created where there is none."""
+def open_fleet(
+    connection: sqlite3.Connection, name: str, holder: Holder, *, take_over: bool, after_term: int
+) -> Opened:
+    """Begin the next term of a fleet, one behind *after_term* as well; the fleet is created where there is none."""
     now = time.time()
     fleet = find_fleet(connection, name)
     if fleet is None:
-        insert_fleet(connection, name, 1, holder, now)
-        return Opened(1, 0, None)
+        insert_fleet(connection, name, after_term + 1, holder, now)
+        return Opened(after_term + 1, 0, None)
     if not take_over:
         fleet.check_free(name, now)
+    term = max(fleet.term, after_term) + 1
     connection.execute(
-        "UPDATE fleet SET term = term + 1, host = ?, pid = ?, is_held = 1, last_seen = ?, is_forgotten = 0 WHERE id = ?",
-        (holder.host, holder.pid, now, fleet.id),
+        "UPDATE fleet SET term = ?, host = ?, pid = ?, is_held = 1, last_seen = ?, is_forgotten = 0 WHERE id = ?",
+        (term, holder.host, holder.pid, now, fleet.id),
     )
-    return Opened(fleet.term + 1, fleet.head, fleet.silence(now))
+    return Opened(term, fleet.head, fleet.silence(now))
 
 
 def insert_fleet(
@@ -127,6 +130,7 @@ def insert_records(
 def replace_checkpoint(connection: sqlite3.Connection, name: str, checkpoint: Checkpoint, term: int) -> None:
     """Store a checkpoint in place of the one before."""
     fleet = held_fleet(connection, name, term)
+    fleet.check_has(name, checkpoint.sequence)
     connection.execute("DELETE FROM checkpoint_part WHERE fleet = ?", (fleet.id,))
     connection.executemany(
         "INSERT INTO checkpoint_part (fleet, number, checksum, data) VALUES (?, ?, ?, ?)",

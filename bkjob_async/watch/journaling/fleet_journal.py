@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
+from zlib import crc32
 
 from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, cursor_behind
 from bkjob_async.engine.journaling.fold import Fold
@@ -33,6 +34,8 @@ RETRY_SECONDS = 1.0
 LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
 # A wait is no shorter than this, so that a clock that runs late does not keep the event loop busy.
 SHORTEST_WAIT = 0.01
+# A writer whose store went back leaves out fewer numbers than this.
+FARTHEST = 1 << 16
 # `aclose` waits so many seconds for the last records.
 CLOSE_SECONDS = 5.0
 
@@ -217,18 +220,24 @@ class FleetJournal:
         self._report_trouble(error)
         while True:
             try:
-                opened = await self._store.open(self._name, own_holder(), take_over=True)
+                opened = await self._store.open(
+                    self._name, own_holder(), take_over=True, after_term=self.records.term
+                )
                 loaded = await load_fleet(self._store, self._name)
                 break
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
-        # The store has more than this writer knows where it lost that this one had opened the fleet, and gave another the
-        # same term: what this one reports goes behind that.
-        since = 1 + min(self.head, opened.head)
-        records, self.head = self.records, opened.head
-        self._cursors.go_on_behind(max(self.head, loaded.fold.sequence) + LOCAL_NUMBERS)
+        records, terms = self.records, loaded.fold.facts.terms
+        # Where the store lost that this writer had opened the fleet, it may have given another the same term: what this one
+        # reports goes behind that, and is the whole present, for the other has reported from what was left.
+        has_others = terms != records.facts.terms[: len(terms)]
+        since = 0 if has_others else 1 + min(self.head, opened.head)
+        self.head = opened.head
+        # A store that gave a term out twice knows its writers by their numbers: these are far from those of others.
+        apart = LOCAL_NUMBERS + crc32(self._cursors.name.encode()) % FARTHEST
+        self._cursors.go_on_behind(max(self.head, loaded.fold.sequence, self._cursors.last) + apart)
         self.went_back_to = loaded.fold.facts.time
-        records.facts.terms = loaded.fold.facts.terms
+        records.facts.terms = terms
         records.begin_term(opened.term, self.head)
         self._checkpoints.begin_behind(loaded)
         records.begin_present()
@@ -236,6 +245,19 @@ class FleetJournal:
         await self._watch.put_present(records, since, loaded.fold.targets)
         self._presents.append((records.last_put, since))
         return records.end_present()
+
+    async def has_lost(self, after: int, until: int) -> bool:
+        """Return True if the store has lost records behind number *after* and up to *until*.
+
+        As long as this writer goes on, what it stores in their place is waited for.
+        """
+        while True:
+            with suppress(JournalUnavailable):
+                entry = await self._store.fleet(self._name)
+                is_behind = self._is_troubled or entry is None or entry.head < self.head
+                if not is_behind or self._task is None or self._task.done():
+                    return is_behind or any(since <= until and after < last for last, since in self._presents)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _give_sign_of_life(self) -> None:
         """Give a sign of life; where the store has other records than this writer, the next append finds out which."""

@@ -170,9 +170,13 @@ class RecordQueue:
         self._unrecorded += self._waiting
         self._waiting, self._in_present = [], set()
 
-    def put_job_present(self, at: PollStamp, events: Sequence[EventOrLazy], job: JobState) -> None:
-        """Store the present of a job, in place of its lost records and of those that wait."""
-        if self._in_present is not None:
+    def put_signals(self, at: PollStamp, since: int) -> None:
+        """Store the trouble, and the ends of it, that batch *since* or a later one reported."""
+        self.put_present(at, list(self.facts.signals(since, at.cursor, skipped=True)))
+
+    def put_present(self, at: PollStamp, events: Sequence[EventOrLazy], job: JobState | None = None) -> None:
+        """Store the present of a *job*, or of no job, in place of lost records and of those that wait."""
+        if self._in_present is not None and job is not None:
             self._in_present.add(job.ref)
         if events:
             self._put(at.sequence, Batch(at.sequence, LazyEventList(with_indexes(events)), at.cursor), job)

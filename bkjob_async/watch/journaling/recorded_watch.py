@@ -76,7 +76,8 @@ class RecordedWatch:
             if refs and state is not None:
                 at = self.poller.cursors.next_stamp(asyncio.get_running_loop().time())
                 events = list(self.delivery.present(state, refs, at.cursor, since, skipped=True))
-                records.put_job_present(at, events, state)
+                records.put_present(at, events, state)
+        records.put_signals(self.poller.cursors.next_stamp(asyncio.get_running_loop().time()), since)
 
     def recorded_jobs(self) -> Iterator[JobState | None]:
         """Yield the state of each job; None where the watch was given something else than that."""

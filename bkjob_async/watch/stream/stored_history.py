@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from bkjob_async.engine.journaling.decoding import decode_record
-from bkjob_async.engine.journaling.fleet_facts import cursor_behind, position_in
+from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, LOST, cursor_behind, position_in
 from bkjob_async.engine.journaling.forms import Term
 from bkjob_async.engine.journaling.records import batch_of
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
@@ -24,12 +24,26 @@ PAGE_SIZE = 100
 class StoredHistory:
     """The batches of a fleet up to what a log holds, of this process and of earlier ones."""
 
-    def __init__(self, store: Store, name: str, terms: Sequence[Term], cursors: CursorSequence) -> None:
-        """Read the fleet *name*; *terms* are its openings, the last one by the client with these *cursors*."""
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        terms: Sequence[Term],
+        cursors: CursorSequence,
+        *,
+        head: int,
+        has_lost: Callable[[int, int], Awaitable[bool]],
+    ) -> None:
+        """Read the fleet *name*; *terms* are its openings, the last one behind *head* by the client with these *cursors*.
+
+        *has_lost* tells whether the store has lost records behind a number and up to another.
+        """
         self._store = store
         self._name = name
         self._terms = terms
         self._cursors = cursors
+        self._head, self._issued = head, cursors.last
+        self._has_lost = has_lost
 
     def position(self, cursor: str) -> CursorPosition:
         """Return the place that a cursor of any holder names; raise `UsageError` for one that none has given out."""
@@ -38,6 +52,8 @@ class StoredHistory:
         place, client = parse_cursor(cursor)
         if client == self._cursors.name and place.sequence > self._cursors.last:
             raise unknown_cursor(cursor)
+        if client == self._cursors.name and self._head + LOCAL_NUMBERS < place.sequence <= self._issued:
+            return LOST  # given out before this opening, and not stored
         return position_in(self._terms, self._cursors.last, cursor)
 
     def cursor_behind(self, head: int) -> str:
@@ -47,7 +63,8 @@ class StoredHistory:
     async def next_batch(self, position: Position, until: int) -> Batch | None:
         """Return the next batch for a reader, up to number *until*; None where there is none.
 
-        A reader from before what is kept is given the newest of each host, marked `skipped`, in portions.
+        A reader from before what is kept is given the newest of each host, marked `skipped`, in portions, as is one that
+        has not read what the store has lost since.
         """
         while True:
             if position.portions is not None:
@@ -62,12 +79,15 @@ class StoredHistory:
             if not position.stored:
                 page = await self._read(max(0, position.seen))
                 if page.removed_to > position.seen:
-                    await self._begin_present(position)
+                    await self._begin_present(position, until)
                     continue
                 check_order(page.records, position.seen, self._name)
                 position.stored = list(reversed(page.records))
             if not position.stored or position.stored[-1].sequence > until:
                 position.stored.clear()
+                if position.seen < until and await self._has_lost(position.seen, until):
+                    await self._begin_present(position, until)
+                    continue
                 position.seen = max(position.seen, until)
                 return None
             batch = batch_of(decode_record(position.stored[-1].data))
@@ -84,8 +104,8 @@ class StoredHistory:
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _begin_present(self, position: Position) -> None:
-        """Put the newest of all that changed behind a position in place of records that are gone."""
+    async def _begin_present(self, position: Position, until: int) -> None:
+        """Put the newest of all that changed behind a position in place of records that are gone, up to number *until*."""
         state = (await load_fleet(self._store, self._name)).fold
         position.portions = present_batches(state, position.seen + 1, position.cursor)
-        position.seen = state.sequence
+        position.seen = max(state.sequence, until)

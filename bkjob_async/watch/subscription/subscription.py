@@ -101,7 +101,10 @@ class Subscription:
         opened, fold = await journal.open(PollTarget, take_over=take_over)
         head = journal.head
         terms = [*fold.facts.terms]
-        self.stream.continue_behind(StoredHistory(store, name, terms, self._poller.cursors), head)
+        history = StoredHistory(
+            store, name, terms, self._poller.cursors, head=head, has_lost=journal.has_lost
+        )
+        self.stream.continue_behind(history, head)
         self.journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage)
         targets = [ref async for job in in_slices(fold.jobs.values()) for ref in job.targets]
         journal.records.targets = len(targets)

@@ -1,0 +1,163 @@
+"""A store that lost its newest records while a watch writes: what its own readers are given, behind any cursor."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.journal.journal import Journal
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.world import World
+from bkjob_async.testing import broken_promises, truth_of
+from tests.watch.clients import client_of
+from tests.watch.lost_records import state_in
+from tests.watch.test_journal import SLOW, FailingStore, fleet, read_batches
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.mark.parametrize("begins", ["opening", "all"])
+@pytest.mark.parametrize("later", [2.0, 5.0, 12.0, 100.0])
+async def test_a_reader_that_fell_behind_misses_no_host(begins: str, later: float) -> None:
+    """What it has not read left the log, and was lost by the store: it is given the newest of that."""
+    world, store, given = World(1), FailingStore(), list[bkjob.Batch]()
+    jobs = [world.add(SLOW) for _ in range(3)]
+    async with fleet(world, store, *jobs, linger=None) as watch:
+        watch._stream.log._limit = 4
+        reader = watch.batches(after=None if begins == "opening" else "")
+        given.append(await anext(reader))
+        await asyncio.sleep(30.0)
+        kept = [record for record in store._fleets["night"].records if record.sequence <= given[-1].sequence]
+        store.lose("night", len(store._fleets["night"].records) - len(kept), with_term=False)
+        await asyncio.sleep(later)
+        whole = list[bkjob.Batch]()
+        for source, batches in ((reader, given), (watch.batches(after=""), whole)):
+            try:
+                async with asyncio.timeout(100.0):
+                    async for batch in source:
+                        batches.append(batch)
+            except TimeoutError:
+                pass
+
+    # The trouble with the store itself has left the log, and is not recorded.
+    broken = broken_promises(given, truth=truth_of(world.history()))
+    assert [each for each in broken if "JournalUnavailable" not in each] == []
+    assert len(state_in(whole)) == 18
+    assert state_in(given) == state_in(whole)
+
+
+async def test_a_reader_of_earlier_records_misses_no_host() -> None:
+    """The store lost what was written before the watch was opened; the watch knows it, and tells it those who read on."""
+    world, store, had, given = World(1), FailingStore(), list[bkjob.Batch](), list[bkjob.Batch]()
+    jobs = [world.add(SLOW) for _ in range(3)]
+    async with fleet(world, store, *jobs, linger=None) as watch:
+        task = asyncio.create_task(read_batches(watch, had))
+        await asyncio.sleep(2.0)
+        count, cursor = len(store._fleets["night"].records), had[-1].cursor
+        task.cancel()
+        await asyncio.sleep(20.0)
+    async with fleet(world, store, linger=None) as watch:
+        await asyncio.sleep(5.0)
+        store.lose("night", len(store._fleets["night"].records) - count)
+        await asyncio.sleep(100.0)
+        task = asyncio.create_task(read_batches(watch, given, cursor))
+        await asyncio.sleep(1.0)
+        task.cancel()
+
+    every = [*had, *given]
+    assert [
+        each for each in broken_promises(every, truth=truth_of(world.history())) if "in sync" not in each
+    ] == []
+    assert len(state_in(every)) == 18
+    assert all(not isinstance(code, int) or code not in (5, 7) for code in state_in(every).values())
+
+
+async def test_the_watch_that_was_opened_last_goes_on() -> None:
+    """The store lost both openings before the first watch had found out about the second."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as first:
+        await asyncio.sleep(95.0)
+        async with fleet(world, store, linger=None) as second:
+            await asyncio.sleep(1.0)
+            store._fleets.clear()
+            for watch in (second, first):
+                journal = watch._subscription.journal
+                assert journal is not None
+                journal.records.put_empty()
+                await asyncio.sleep(3.0)
+            stored = [batch async for batch in Journal(store).follow("night", live=False)]
+
+            with pytest.raises(bkjob.Superseded):
+                await asyncio.wait_for(first.results(), 60.0)
+            assert second._stream.state == "open"
+            assert state_in(stored)[job] == (4, True)
+
+
+async def test_what_others_wrote_behind_a_loss_is_replaced_by_all_that_the_older_watch_knows() -> None:
+    """The store gave both the same term; the older one, for which all is over, goes on."""
+    world, store = World(1), FailingStore()
+    job, other = world.add(SLOW), world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as first:
+        await asyncio.sleep(95.0)
+        store._fleets.clear()
+        async with client_of(Platform(world)) as (client, _):
+            client._poller.cursors.go_on_behind(1000)
+            async with client.watch(other, journal=Journal(store), name="night", linger=None):
+                await asyncio.sleep(0.5)
+                journal = first._subscription.journal
+                assert journal is not None
+                journal.records.put_empty()
+                await asyncio.sleep(60.0)
+        assert first._stream.state == "open"
+    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    broken = broken_promises(stored, truth=truth_of(world.history()))
+    assert [each for each in broken if "in sync" not in each] == []
+    assert state_in(stored)[job] == (4, True)
+
+
+async def test_a_client_knows_the_cursor_of_a_record_that_the_store_has_lost() -> None:
+    """It gave it out itself, in an earlier watch; another process has gone on in the meantime."""
+    world, store, had, given = World(1), FailingStore(), list[bkjob.Batch](), list[bkjob.Batch]()
+    job = world.add(SLOW)
+    async with client_of(Platform(world)) as (client, _):
+        client._poller.cursors.go_on_behind(1000)
+        async with client.watch(job, journal=Journal(store), name="night", linger=None) as watch:
+            task = asyncio.create_task(read_batches(watch, had))
+            await asyncio.sleep(2.0)
+            task.cancel()
+        store._fleets.clear()
+        async with fleet(world, store, job, linger=None):
+            await asyncio.sleep(100.0)
+        async with client.watch((), journal=Journal(store), name="night", linger=None) as watch:
+            task = asyncio.create_task(read_batches(watch, given, had[-1].cursor))
+            await asyncio.sleep(5.0)
+            task.cancel()
+    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    assert state_in([*had, *given]) == state_in(stored)
+    assert state_in(stored)[job] == (4, True)
+
+
+async def test_trouble_that_the_store_has_lost_is_stored_again() -> None:
+    """Who follows the journal would be given its end alone."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with client_of(Platform(world)) as (client, door):
+        spoil = door.spoil
+        async with client.watch(job, journal=Journal(store), name="night", linger=None):
+            await asyncio.sleep(3.0)
+            count = len(store._fleets["night"].records)
+            door.spoil = lambda *_: bkjob.PlatformTrouble(bkjob.ErrorDetails(message="no"))
+            await asyncio.sleep(20.0)
+            store.lose("night", len(store._fleets["night"].records) - count, with_term=False)
+            await asyncio.sleep(15.0)
+            door.spoil = spoil
+            await asyncio.sleep(100.0)
+    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    assert any(isinstance(event, bkjob.Recovered) for batch in stored for event in batch.events)
+    assert broken_promises(stored, truth=truth_of(world.history())) == []
