@@ -197,7 +197,7 @@ def set_rate_limit(request: ControlRequest) -> dict[str, Any]:
 
 def scenarios(_request: ControlRequest) -> dict[str, str]:
     """Return all scenarios."""
-    return {name: make().summary for name, make in SCENARIOS.items()}
+    return {name: scenario.summary for name, scenario in SCENARIOS.items()}
 
 
 ACTIONS: dict[tuple[str, str], Action] = {

@@ -6,6 +6,7 @@ Sources: bk-job's StepOperationEnum, TaskOperationEnum, TaskExecuteServiceImpl.d
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from attrs import frozen
 
@@ -26,6 +27,7 @@ from bkjob_async.simulator.world.lifecycle import Lifecycle
 from bkjob_async.simulator.world.records import Job, Step
 
 NOT_NOW, NO_SUCH_OPERATION, NOT_A_CONFIRMER, STARTED_ALREADY = 1241003, 1241002, 1244016, 1241015
+Handler = Callable[[Lifecycle, Step], None]
 
 
 class OperationNotAllowed(Exception):
@@ -41,7 +43,7 @@ class Rule:
     """When a step operation is allowed, which function handles it, and whether the job runs again at once."""
 
     states: frozenset[int]
-    handle: Callable[[Lifecycle, Step], None]
+    handle: Handler
     confirm: bool = False
     rolling: bool = False
     repeats: bool = False
@@ -55,12 +57,16 @@ def ignore_error(lifecycle: Lifecycle, step: Step) -> None:
         lifecycle.refresh_job(step.job)
 
 
-def confirm(lifecycle: Lifecycle, step: Step) -> None:
-    """Continue after a user has confirmed."""
-    if step.status == WAITING_USER:
-        step.mark_ended(lifecycle.queue.now)
-        step.set_status(SUCCESS, lifecycle.queue.now)
-        lifecycle.refresh_job(step.job)
+def ending(before: int, after: int) -> Handler:
+    """Return what ends a step that is still *before* with the status *after*, and goes on with its job."""
+
+    def handle(lifecycle: Lifecycle, step: Step) -> None:
+        if step.status == before:
+            step.mark_ended(lifecycle.queue.now)
+            step.set_status(after, lifecycle.queue.now)
+            lifecycle.refresh_job(step.job)
+
+    return handle
 
 
 def terminate_confirm(lifecycle: Lifecycle, step: Step) -> None:
@@ -77,45 +83,24 @@ def restart_confirm(lifecycle: Lifecycle, step: Step) -> None:
         lifecycle.wait_for_user(step)
 
 
-def next_step(lifecycle: Lifecycle, step: Step) -> None:
-    """Continue with the step after a stopped one."""
-    if step.status == STOP_SUCCESS:
-        step.mark_ended(lifecycle.queue.now)
-        step.set_status(SKIPPED, lifecycle.queue.now)
-        lifecycle.refresh_job(step.job)
-
-
 def start_next_batch(lifecycle: Lifecycle, step: Step) -> None:
     """Start the next batch after a user has confirmed."""
     if step.status == WAITING_USER:
         lifecycle.start_next_batch(step)
 
 
-def retry_failed(lifecycle: Lifecycle, step: Step) -> None:
-    """Run the failed hosts again."""
-    lifecycle.repeat_step(step, all_hosts=False)
-
-
-def retry_all(lifecycle: Lifecycle, step: Step) -> None:
-    """Run all hosts again."""
-    lifecycle.repeat_step(step, all_hosts=True)
-
-
-def skip(lifecycle: Lifecycle, step: Step) -> None:
-    """Skip a step that does not stop."""
-    lifecycle.skip_step(step)
-
-
 ENDED_UNSUCCESSFULLY = frozenset({4, 9, 11})
 STEP_RULES: dict[int, Rule] = {
-    2: Rule(states=ENDED_UNSUCCESSFULLY, handle=retry_failed, repeats=True),
+    2: Rule(
+        states=ENDED_UNSUCCESSFULLY, handle=partial(Lifecycle.repeat_step, all_hosts=False), repeats=True
+    ),
     3: Rule(states=frozenset({4, 9}), handle=ignore_error),
-    6: Rule(states=frozenset({WAITING_USER}), handle=confirm, confirm=True),
-    8: Rule(states=ENDED_UNSUCCESSFULLY, handle=retry_all, repeats=True),
+    6: Rule(states=frozenset({WAITING_USER}), handle=ending(WAITING_USER, SUCCESS), confirm=True),
+    8: Rule(states=ENDED_UNSUCCESSFULLY, handle=partial(Lifecycle.repeat_step, all_hosts=True), repeats=True),
     9: Rule(states=frozenset({WAITING_USER}), handle=terminate_confirm, confirm=True, job_runs=False),
     10: Rule(states=frozenset({CONFIRM_TERMINATED}), handle=restart_confirm, confirm=True, job_runs=False),
-    11: Rule(states=frozenset({STOP_SUCCESS}), handle=next_step),
-    12: Rule(states=frozenset({STOPPING}), handle=skip, job_runs=False),
+    11: Rule(states=frozenset({STOP_SUCCESS}), handle=ending(STOP_SUCCESS, SKIPPED)),
+    12: Rule(states=frozenset({STOPPING}), handle=Lifecycle.skip_step, job_runs=False),
     13: Rule(states=frozenset({WAITING_USER}), handle=start_next_batch, rolling=True),
 }
 
