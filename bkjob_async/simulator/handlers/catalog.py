@@ -8,11 +8,11 @@ from typing import Any
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol import catalog as render
 from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
-from bkjob_async.simulator.protocol.catalog import DAY_MS, Authorship
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.catalog import Script
 
 DEFAULT_LENGTH, MAX_LENGTH = 20, 1000
+DAY_MS = 86_400_000
 
 
 def paged(
@@ -26,16 +26,22 @@ def paged(
     return {"start": start, "length": length, "total": len(found), "data": data}
 
 
-def authorship(context: RequestContext) -> Authorship:
-    """Return who created all entries, and when."""
-    return Authorship(creator=context.site.catalog.creator, created_ms=context.epoch_ms - DAY_MS)
+def authorship(context: RequestContext, *, per_second: int = 1000) -> dict[str, Any]:
+    """Return who created all entries, and when: a day before the world begins; *per_second* 1 for times in seconds."""
+    creator, at = context.site.catalog.creator, (context.epoch_ms - DAY_MS) * per_second // 1000
+    return {
+        "creator": creator,
+        "create_time": at,
+        "last_modify_user": creator,
+        "last_modify_time": at,
+    }
 
 
 def matches_filters(
     context: RequestContext, request: ParsedRequest, name: str, *, per_second: int = 1000
 ) -> bool:
     """Return True for an entry that passes the common filters: part of its name, its author, its times."""
-    fields = authorship(context).fields(per_second=per_second)
+    fields = authorship(context, per_second=per_second)
     for user in ("creator", "last_modify_user"):
         if request.text(user) not in (None, "", fields[user]):
             return False
@@ -57,11 +63,8 @@ def plan_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
     ]
     if template is not None:
         found = [entry for entry in found if entry[2] is not None and entry[2].id == template]
-    return paged(
-        request,
-        found,
-        lambda entry: render.plan_entry(entry[0], entry[1], entry[2], scope, authorship(context)),
-    )
+    made = authorship(context)
+    return paged(request, found, lambda entry: render.plan_entry(entry[0], entry[1], entry[2], scope, made))
 
 
 def plan_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
@@ -127,12 +130,11 @@ def version_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], d
         script = context.site.catalog.script(script_id, public=public)
         with_content = request.flag("return_script_content")
         found = [] if script is None else [(script, version) for version in script.versions]
+        made = authorship(context)
         return paged(
             request,
             found,
-            lambda entry: render.version_entry(
-                entry[0], entry[1], scope, authorship(context), with_content=with_content
-            ),
+            lambda entry: render.version_entry(entry[0], entry[1], scope, made, with_content=with_content),
         )
 
     return answer
@@ -183,9 +185,8 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
             if matches_filters(context, request, cron.name, per_second=1)
             and (status not in (0, 1) or cron.is_on == (status == 1))
         ]
-    return paged(
-        request, found, lambda cron: render.cron_entry(cron, None, scope, authorship(context), in_full=False)
-    )
+    made = authorship(context, per_second=1)
+    return paged(request, found, lambda cron: render.cron_entry(cron, None, scope, made, in_full=False))
 
 
 def cron_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
@@ -195,4 +196,4 @@ def cron_detail(context: RequestContext, request: ParsedRequest) -> dict[str, An
     if cron is None:
         raise api_error(1245001)
     plan = context.site.plans.get(cron.plan_id)
-    return render.cron_entry(cron, plan, scope, authorship(context), in_full=True)
+    return render.cron_entry(cron, plan, scope, authorship(context, per_second=1), in_full=True)

@@ -10,7 +10,6 @@ from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.catalog import authorship
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.api_errors import api_error
-from bkjob_async.simulator.protocol.catalog import NO_SCOPE
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.inputs import host_names, server
 from bkjob_async.simulator.protocol.requests import ParsedRequest
@@ -26,7 +25,7 @@ DEFAULT_CRONS = 10
 
 def authorship_texts(context: RequestContext, offset: timedelta = SHANGHAI) -> dict[str, Any]:
     """Return who created an entry and when, in local time or at another *offset* from UTC."""
-    fields = authorship(context).fields(per_second=1)
+    fields = authorship(context, per_second=1)
     texts = {name: second_text(fields[name], offset) for name in ("create_time", "last_modify_time")}
     return {**fields, **texts}
 
@@ -175,7 +174,7 @@ def script_fields(
 ) -> dict[str, Any]:
     """Return one version of a script, with a number as its id; its times are UTC."""
     return {
-        **(NO_SCOPE if scope is None else scope_fields(scope)),
+        **scope_fields(scope),
         "id": version.id,
         "name": script.name,
         "public": script.is_public,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bkjob_async.model.refs import Scope
@@ -110,31 +110,17 @@ def entry(job: Job, context: RequestContext) -> dict[str, Any]:
     }
 
 
-def v3_variables(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Handle `get_job_instance_global_var_value`: one string variable per step."""
-    job = context.job(request)
-    return {
-        "job_instance_id": job.id,
-        "step_instance_var_list": [
-            {
-                "step_instance_id": step.id,
-                "global_var_list": [{"name": "step", "value": step.name, "type": 1}],
-            }
-            for step in job.steps
-        ],
-    }
+def variables(
+    *, steps: str, values: str, kind: str
+) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
+    """Return the handler of `get_job_instance_global_var_value` with a version's names: one string variable per step."""
 
-
-def v2_variables(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Handle the same operation of version 2."""
-    job = context.job(request)
-    return {
-        "job_instance_id": job.id,
-        "job_instance_var_values": [
-            {
-                "step_instance_id": step.id,
-                "step_instance_var_values": [{"name": "step", "value": step.name, "category": 1}],
-            }
+    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+        job = context.job(request)
+        rows = [
+            {"step_instance_id": step.id, values: [{"name": "step", "value": step.name, kind: 1}]}
             for step in job.steps
-        ],
-    }
+        ]
+        return {"job_instance_id": job.id, steps: rows}
+
+    return answer

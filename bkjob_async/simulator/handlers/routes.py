@@ -44,7 +44,9 @@ V3_READS: dict[str, Handler] = {
     "get_job_instance_status": status.v3_job_status,
     "get_job_instance_ip_log": logs.one_log,
     "get_job_instance_list": lists.v3_list,
-    "get_job_instance_global_var_value": lists.v3_variables,
+    "get_job_instance_global_var_value": lists.variables(
+        steps="step_instance_var_list", values="global_var_list", kind="type"
+    ),
     "get_job_plan_list": catalog.plan_list,
     "get_job_plan_detail": catalog.plan_detail,
     "get_job_template_list": catalog.template_list,
@@ -87,7 +89,9 @@ V2: dict[str, Handler] = {
     "get_job_instance_status": status.v2_job_status,
     "get_step_instance_status": status.v2_step_status,
     "get_job_instance_log": logs.v2_job_log,
-    "get_job_instance_global_var_value": lists.v2_variables,
+    "get_job_instance_global_var_value": lists.variables(
+        steps="job_instance_var_values", values="step_instance_var_values", kind="category"
+    ),
     "get_job_list": catalog_v2.job_list,
     "get_job_detail": catalog_v2.job_detail,
     "get_script_list": catalog_v2.script_list(public=None),

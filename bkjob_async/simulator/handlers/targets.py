@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, rule_violation, wrong_type
 from bkjob_async.simulator.protocol.requests import ParsedRequest
@@ -44,13 +44,7 @@ PLUGIN_SCRIPT = TargetNames(
     nodes="host_topo_node_list",
     containers=CONTAINERS,
 )
-PLUGIN_FILE = TargetNames(
-    parameter="execute_object",
-    hosts="host_list",
-    groups="host_dynamic_group_list",
-    nodes="host_topo_node_list",
-    containers=CONTAINERS,
-)
+PLUGIN_FILE = evolve(PLUGIN_SCRIPT, parameter="execute_object")
 OF_DIALECT = {"esb-job": V2, "esb-jobv3": V3, "gateway-v3": V3, "gateway-v4": V4}
 OF_PLUGIN = {"bkci_plugin_fast_execute_script": PLUGIN_SCRIPT, "bkci_plugin_fast_transfer_file": PLUGIN_FILE}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-
-from attrs import frozen
 
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
@@ -16,26 +15,8 @@ from bkjob_async.simulator.world.launch_outcomes import hosts_of
 from bkjob_async.simulator.world.plans import JobPlan, Variable
 
 HOST_VARIABLE, CIPHER_VARIABLE = 3, 4
-DAY_MS = 86_400_000
-NO_SCOPE = {"bk_biz_id": None, "bk_scope_type": None, "bk_scope_id": None}
-
-
-@frozen(kw_only=True)
-class Authorship:
-    """Who created an entry, and when (Unix milliseconds): a day before the world begins."""
-
-    creator: str
-    created_ms: int
-
-    def fields(self, *, per_second: int = 1000) -> dict[str, Any]:
-        """Return the four fields of an entry; *per_second* 1 for times in seconds."""
-        at = self.created_ms * per_second // 1000
-        return {
-            "creator": self.creator,
-            "create_time": at,
-            "last_modify_user": self.creator,
-            "last_modify_time": at,
-        }
+# Who created an entry, and when; who changed it last, and when.
+Authorship = Mapping[str, Any]
 
 
 def plan_entry(
@@ -47,7 +28,7 @@ def plan_entry(
         "id": number,
         "job_template_id": None if template is None else template.id,
         "name": plan.name,
-        **made.fields(),
+        **made,
         "need_update": False,
     }
 
@@ -96,7 +77,7 @@ def template_entry(template: Template, scope: Scope, made: Authorship) -> dict[s
         **scope_fields(scope),
         "id": template.id,
         "name": template.name,
-        **made.fields(),
+        **made,
         "description": None,
     }
 
@@ -113,7 +94,7 @@ def account_entry(account: Account, scope: Scope, made: Authorship) -> dict[str,
         "type": account.kind,
         "db_system_account_id": account.system_account_id,
         "os": ("Windows" if account.kind == 2 else "Linux") if system else None,
-        **made.fields(),
+        **made,
         "description": None,
     }
 
@@ -121,11 +102,11 @@ def account_entry(account: Account, scope: Scope, made: Authorship) -> dict[str,
 def script_entry(script: Script, scope: Scope | None, made: Authorship) -> dict[str, Any]:
     """Return one row of the list of scripts; public ones have no scope."""
     return {
-        **(NO_SCOPE if scope is None else scope_fields(scope)),
+        **scope_fields(scope),
         "id": script.id,
         "name": script.name,
         "script_language": script.language,
-        **made.fields(),
+        **made,
         "online_script_version_id": None if script.online is None else script.online.id,
         "description": script.description,
     }
@@ -136,7 +117,7 @@ def version_entry(
 ) -> dict[str, Any]:
     """Return one version of a script; its content is plain text."""
     return {
-        **(NO_SCOPE if scope is None else scope_fields(scope)),
+        **scope_fields(scope),
         "id": version.id,
         "script_id": script.id,
         "name": script.name,
@@ -144,7 +125,7 @@ def version_entry(
         "content": version.content if with_content else None,
         "status": version.status,
         "version_desc": version.description,
-        **made.fields(),
+        **made,
         "script_language": version.language,
         "description": script.description,
     }
@@ -164,6 +145,6 @@ def cron_entry(
         "status": 1 if cron.is_on else 2,
         "expression": cron.expression,
         "global_var_list": [variable_fields(entry, hosts) for entry in variables] if in_full else None,
-        **made.fields(per_second=1),
+        **made,
         "execute_time_zone": "Asia/Shanghai",
     }

@@ -11,7 +11,6 @@ from bkjob_async.simulator.protocol.groups import Filter, RequestedGroup, read_g
 from bkjob_async.simulator.protocol.rows import (
     Fragment,
     encode,
-    is_file,
     json_array,
     row_tag,
     rows_json,
@@ -25,8 +24,10 @@ from bkjob_async.simulator.world.records import Execution, Job, Step
 TENANT_SET_BUSINESS = 2**63 - 1
 
 
-def scope_fields(scope: Scope) -> dict[str, Any]:
-    """Return all fields of a scope; the oldest one has a fixed number for tenant sets."""
+def scope_fields(scope: Scope | None) -> dict[str, Any]:
+    """Return all fields of a scope, null for none; the oldest one has a fixed number for tenant sets."""
+    if scope is None:
+        return {"bk_biz_id": None, "bk_scope_type": None, "bk_scope_id": None}
     kind = str(scope.type)
     business = TENANT_SET_BUSINESS if kind == "tenant_set" else scope.id
     return {"bk_biz_id": business, "bk_scope_type": kind, "bk_scope_id": str(scope.id)}
@@ -75,7 +76,7 @@ def job_hosts(step: Step, epoch_ms: int) -> msgspec.Raw:
     """Return all hosts of a step's latest execution, all batches."""
     if step.execution is None or step.plan.kind == CONFIRM:
         return msgspec.Raw(b"[]")
-    return rows_json(step.execution, "v3-job", job_row(epoch_ms, files=is_file(step)))
+    return rows_json(step.execution, "v3-job", job_row(epoch_ms, files=step.plan.is_file))
 
 
 def job_row(epoch_ms: int, *, files: bool) -> Fragment:
@@ -123,9 +124,9 @@ def step_status(
         groups = [unstarted_group(step, query, language)]
     else:
         kind = f"v3-step-{language}"
-        make = step_row(epoch_ms, language, files=is_file(step))
+        make = step_row(epoch_ms, language, files=step.plan.is_file)
         read = read_groups(step, query, kind, make, now=now, group_read_seconds=group_read_seconds)
-        groups = [group_fields(group, language, files=is_file(step)) for group in read]
+        groups = [group_fields(group, language, files=step.plan.is_file) for group in read]
     return {**fields, "step_result_group_list": groups} if groups else fields
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields, step_fields, times
-from bkjob_async.simulator.protocol.rows import is_file, row_tag, rows_json
+from bkjob_async.simulator.protocol.rows import row_tag, rows_json
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
 from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
@@ -47,7 +47,7 @@ def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
         return fields
     rows = msgspec.Raw(b"[]")
     if step.execution is not None and step.plan.kind != CONFIRM:
-        files = is_file(step)
+        files = step.plan.is_file
 
         def make(execution: Execution, row: int) -> dict[str, Any]:
             over = execution.statuses[row] not in UNFINISHED_HOST

@@ -10,7 +10,7 @@ from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol.gateway_v3 import job_status as v3_job_status
 from bkjob_async.simulator.protocol.gateway_v3 import step_fields, times
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
-from bkjob_async.simulator.protocol.rows import is_file, row_tag, rows_json
+from bkjob_async.simulator.protocol.rows import row_tag, rows_json
 from bkjob_async.simulator.world.codes import CONFIRM, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
@@ -46,7 +46,7 @@ def object_rows(step: Step, epoch_ms: int) -> msgspec.Raw:
     """Return all execute objects of a step's latest execution."""
     if step.execution is None or step.plan.kind == CONFIRM:
         return msgspec.Raw(b"[]")
-    files = is_file(step)
+    files = step.plan.is_file
 
     def make(execution: Execution, row: int) -> dict[str, Any]:
         over = execution.statuses[row] not in UNFINISHED_HOST

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bkjob_async.simulator.world.codes import BLANK, FILE, HOST_WAITING
+from bkjob_async.simulator.world.codes import BLANK, HOST_WAITING
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Group, Step
 
@@ -58,8 +58,3 @@ def row_tag(execution: Execution, row: int, *, is_file: bool) -> str | None:
     """Return a row's tag: none before its end, an empty one for file transfers."""
     _, tag = execution.group_of(row)
     return "" if is_file and execution.statuses[row] != HOST_WAITING else tag
-
-
-def is_file(step: Step) -> bool:
-    """Whether a step sends files."""
-    return step.plan.kind == FILE

@@ -17,7 +17,7 @@ class WorldClock:
         self.speed = speed
         self._time = 0.0
         self._read_at: float | None = None
-        self._paused = False
+        self.is_paused = False
 
     def now(self) -> float:
         """Return the world's time, in seconds from its beginning; outside a loop only `advance` changes it."""
@@ -25,7 +25,7 @@ class WorldClock:
             read_at = asyncio.get_running_loop().time()
         except RuntimeError:
             return self._time
-        if self._read_at is not None and not self._paused:
+        if self._read_at is not None and not self.is_paused:
             # Another event loop has another time, which may be before that of the last one.
             self._time += max(0.0, read_at - self._read_at) * self.speed
         self._read_at = read_at
@@ -34,13 +34,13 @@ class WorldClock:
     def pause(self) -> float:
         """Stop the world's time; return it."""
         at = self.now()
-        self._paused = True
+        self.is_paused = True
         return at
 
     def resume(self) -> float:
         """Start the world's time again; return it."""
         at = self.now()
-        self._paused = False
+        self.is_paused = False
         return at
 
     def advance(self, seconds: float) -> float:
@@ -50,8 +50,3 @@ class WorldClock:
         self.now()
         self._time += seconds
         return self._time
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether time is paused."""
-        return self._paused

@@ -12,7 +12,7 @@ from random import Random
 
 from attrs import field, frozen
 
-from bkjob_async.simulator.world.codes import FILE, HOST_RUNNING, HOST_UNKNOWN, HOST_WAITING, UNFINISHED_HOST
+from bkjob_async.simulator.world.codes import HOST_RUNNING, HOST_UNKNOWN, HOST_WAITING, UNFINISHED_HOST
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, Rolling, StepPlan
 from bkjob_async.simulator.world.records import Execution, PlannedChange, Step
@@ -47,15 +47,6 @@ SCRIPT_POLLS = PollSchedule(((10, 1.0), (25, 2.0), (53, 5.0)), 10.0)
 FILE_POLLS = PollSchedule(((2, 1.0), (9, 2.0), (56, 5.0)), 10.0)
 
 
-@frozen
-class ImmediatePolls:
-    """A schedule without delays: the engine sees every change at once."""
-
-    def after(self, seconds: float) -> float:
-        """Return *seconds* as they are."""
-        return seconds
-
-
 class ExecutionEngine:
     """Changes the rows of executions; calls *on_rows_finished*, one delay later, when none of them is open."""
 
@@ -66,13 +57,12 @@ class ExecutionEngine:
         self.queue = queue
         self.delays = delays
         self._on_rows_finished = on_rows_finished
-        self._script: PollSchedule | ImmediatePolls = ImmediatePolls() if at_once else SCRIPT_POLLS
-        self._file: PollSchedule | ImmediatePolls = ImmediatePolls() if at_once else FILE_POLLS
+        self._at_once = at_once
 
     def run(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
         """Schedule the changes of waiting rows at the engine's polls that see them."""
         execution.origin = origin = self.queue.now + self.delays.dispatch
-        schedule, rolling = self.schedule_of(step.plan), step.plan.rolling
+        next_poll, rolling = self._next_poll_of(step.plan), step.plan.rolling
         planned_changes = [move for move in execution.planned_changes if move.row not in execution.forced]
         for row in rows:
             outcome = execution.outcomes[row]
@@ -82,8 +72,8 @@ class ExecutionEngine:
             length = outcome.duration.sample(rng)
             runs = outcome.status is not None
             execution.run_times[row] = (origin + wait, origin + wait + length if runs else None)
-            running_at = origin + schedule.after(wait)
-            done_at = origin + schedule.after(wait + length)
+            running_at = origin + next_poll(wait)
+            done_at = origin + next_poll(wait + length)
             if not runs or running_at < done_at:
                 planned_changes.append(PlannedChange(running_at, row, HOST_RUNNING))
             if outcome.status is not None:
@@ -113,15 +103,17 @@ class ExecutionEngine:
         if execution.open == 0 and not execution.frozen:
             self.queue.after(self.delays.step, self._on_rows_finished, step, execution, execution.version)
 
-    def schedule_of(self, plan: StepPlan) -> PollSchedule | ImmediatePolls:
-        """Return when the engine polls a step's hosts."""
-        return self._file if plan.kind == FILE else self._script
+    def _next_poll_of(self, plan: StepPlan) -> Callable[[float], float]:
+        """Return what finds the first poll of a step's hosts not before so many seconds after its start."""
+        if self._at_once:
+            return lambda seconds: seconds
+        return (FILE_POLLS if plan.is_file else SCRIPT_POLLS).after
 
     def next_poll(self, step: Step, seconds: float = 0.0) -> float:
         """Return the engine's first poll of a step's hosts *seconds* from now."""
         execution = step.execution
         origin = execution.origin if execution is not None else self.queue.now
-        return origin + self.schedule_of(step.plan).after(max(0.0, self.queue.now + seconds - origin))
+        return origin + self._next_poll_of(step.plan)(max(0.0, self.queue.now + seconds - origin))
 
     def end_rows(self, step: Step, code: int) -> None:
         """End all open rows with *code*, except those that cannot be stopped."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import TypeVar
 
 from bkjob_async.simulator.world.codes import (
     ABANDONED,
@@ -32,7 +33,7 @@ from bkjob_async.simulator.world.codes import (
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.execution_engine import ExecutionEngine
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, PlatformDelays
+from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 # The status of a running job whose current step has ended so; absent: the next step starts.
@@ -40,6 +41,7 @@ ENDS_JOB = {FAIL: FAIL, ABNORMAL: ABNORMAL, ABANDONED: ABANDONED, STOP_SUCCESS: 
 CONTINUES_JOB = frozenset({SUCCESS, SKIPPED, IGNORE_ERROR, ROLLING_WAITING})
 
 Finished = Callable[[Job], None]
+T = TypeVar("T")
 
 
 class Lifecycle:
@@ -270,19 +272,14 @@ def sample_outcome(outcomes: Sequence[HostOutcome], rng: Random) -> HostOutcome:
     """Return one of the outcomes, by weight."""
     if len(outcomes) == 1:
         return outcomes[0]
-    point = rng.random() * sum(outcome.weight for outcome in outcomes)
-    for outcome in outcomes:
-        point -= outcome.weight
-        if point < 0:
-            return outcome
-    return outcomes[-1]
+    return sample([(outcome.weight, outcome) for outcome in outcomes], rng)
 
 
-def sample_plan(plans: Sequence[tuple[float, JobPlan]], rng: Random) -> JobPlan:
-    """Return one of the plans, by weight."""
-    point = rng.random() * sum(weight for weight, _ in plans)
-    for weight, plan in plans:
+def sample(choices: Sequence[tuple[float, T]], rng: Random) -> T:
+    """Return one of the choices, by weight."""
+    point = rng.random() * sum(weight for weight, _ in choices)
+    for weight, choice in choices:
         point -= weight
         if point < 0:
-            return plan
-    return plans[-1][1]
+            return choice
+    return choices[-1][1]

@@ -12,7 +12,7 @@ from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, UNFINISHED_HO
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
 from bkjob_async.simulator.world.hosts import Host, hosts
-from bkjob_async.simulator.world.lifecycle import Lifecycle, sample_plan
+from bkjob_async.simulator.world.lifecycle import Lifecycle, sample
 from bkjob_async.simulator.world.operations import operate_job, operate_step
 from bkjob_async.simulator.world.plans import Arrivals, HostOutcome, JobPlan, PlatformDelays, StepPlan
 from bkjob_async.simulator.world.records import Job, Step
@@ -129,7 +129,7 @@ class World:
     def _arrive(self, arrivals: Arrivals, rng: Random, made: int) -> None:
         if arrivals.count is not None and made >= arrivals.count:
             return
-        self.add(sample_plan(arrivals.plans, rng))
+        self.add(sample(arrivals.plans, rng))
         self._queue.after(arrivals.every.sample(rng), self._arrive, arrivals, rng, made + 1)
 
     # Looking and touching -----------------------------------------------------------------------------------
