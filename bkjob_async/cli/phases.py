@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bkjob_async.model.status import Phase
 
 SIGNS = {
@@ -37,3 +39,8 @@ SHOWN_FIRST = (
     Phase.SKIPPED,
     Phase.SUCCESS,
 )
+
+
+def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
+    """Return counts by the names of phases, without zeros."""
+    return {phase.value: count for phase, count in counts.items() if count}

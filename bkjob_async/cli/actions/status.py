@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
-from bkjob_async.cli.phases import BAD
+from bkjob_async.cli.phases import BAD, counts_json
 from bkjob_async.cli.tables import seconds_text, write_table
 from bkjob_async.cli.watching.failures import results_in
 from bkjob_async.cli.watching.outcome import CONTINUING
@@ -155,11 +155,6 @@ def status_json(state: ReadTargets, ref: Ref) -> dict[str, Any]:
             for step in steps
         ],
     }
-
-
-def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
-    """Return counts of hosts by phase."""
-    return {phase.value: count for phase, count in counts.items() if count}
 
 
 def explanation_lines(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import takewhile
 from typing import Any
+
+from attrs import asdict
 
 from bkjob_async import Batch, HostChanged, Ref
 from bkjob_async.cli.board.source import BoardSource
@@ -14,8 +15,8 @@ from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.cli.board.views.rows import step_text
 from bkjob_async.cli.board.views.views import host_name
 from bkjob_async.cli.live_page.page_state import PageState
+from bkjob_async.cli.phases import counts_json
 from bkjob_async.engine.stream.event_list import parts_of
-from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
 # Figures of the head change without a batch; rows get other times: so many of them are looked at for each message.
@@ -104,21 +105,12 @@ def row_json(row: TargetRow) -> dict[str, Any]:
 def head_json(figures: HeadFigures, now: float) -> dict[str, Any]:
     """Return the head as plain values."""
     return {
+        **asdict(figures, recurse=False),
         "now": now,
-        "elapsed": figures.elapsed,
-        "over": figures.over,
-        "targets": figures.targets,
-        "with_failures": figures.with_failures,
-        "lost": figures.lost,
         "hosts": counts_json(figures.hosts),
-        "hosts_per_second": figures.hosts_per_second,
         "ends_in": tenths(figures.ends_in),
-        "requests_per_second": figures.requests_per_second,
-        "budget": figures.budget,
         "oldest_unseen": tenths(figures.oldest_unseen),
         "limit": printable(figures.limit),
-        "in_trouble": figures.in_trouble,
-        "outage": figures.outage,
     }
 
 
@@ -134,11 +126,6 @@ def failure_json(event: HostChanged, title: str, now: float) -> dict[str, Any]:
         "tag": printable(event.tag or ""),
         "at": now,
     }
-
-
-def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
-    """Return counts by the names of phases, without zeros."""
-    return {phase.value: count for phase, count in counts.items() if count}
 
 
 def tenths(seconds: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Durations and numbers as short texts."""
+"""Durations and rates as short texts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,3 @@ def clock(seconds: float) -> str:
 def rate(value: float) -> str:
     """Return a rate with one digit behind the point where it is small."""
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
-
-
-def number(value: int) -> str:
-    """Return a number with its thousands apart."""
-    return f"{value:,}"
-
-
-def ratio(done: int, total: int) -> str:
-    """Return how many of a total, as 8/10."""
-    return f"{done}/{total}"

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from bkjob_async.cli.board.drawing.signs import BAR_ORDER, WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line, joined, with_right
-from bkjob_async.cli.board.drawing.times import clock, number, rate
+from bkjob_async.cli.board.drawing.times import clock, rate
 from bkjob_async.model.status import Phase
 
 LATE = 30.0
@@ -50,15 +50,13 @@ def head_lines(figures: HeadFigures, width: int, signs: Signs) -> list[Line]:
 def over_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
     """Return how many targets are over, have failures, are lost, wait for a person, and when the last one is expected to end."""
     noun = "target" if figures.targets == 1 else "targets"
-    parts: list[list[Span]] = [
-        [(f"{number(figures.over)} of {number(figures.targets)}", STRONG), (f" {noun} over", "")]
-    ]
+    parts: list[list[Span]] = [[(f"{figures.over:,} of {figures.targets:,}", STRONG), (f" {noun} over", "")]]
     if figures.with_failures:
-        parts.append([(f"{signs.of[Phase.FAILED]} {number(figures.with_failures)} with failures", BAD)])
+        parts.append([(f"{signs.of[Phase.FAILED]} {figures.with_failures:,} with failures", BAD)])
     if figures.lost:
-        parts.append([(f"{signs.of[Phase.UNKNOWN]} {number(figures.lost)} lost", Phase.UNKNOWN.value)])
+        parts.append([(f"{signs.of[Phase.UNKNOWN]} {figures.lost:,} lost", Phase.UNKNOWN.value)])
     if figures.waiting:
-        text = f"{signs.of[Phase.WAITING]} {number(figures.waiting)} {'waits' if figures.waiting == 1 else 'wait'} for you"
+        text = f"{signs.of[Phase.WAITING]} {figures.waiting:,} {'waits' if figures.waiting == 1 else 'wait'} for you"
         parts.append([(text, Phase.WAITING.value)])
     if figures.over < figures.targets and figures.ends_in is not None:
         parts.append([("ends in ", ""), (f"~{clock(figures.ends_in)}", STRONG)])
@@ -71,12 +69,12 @@ def over_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
 def hosts_parts(figures: HeadFigures, signs: Signs, *, has_words: bool) -> list[list[Span]]:
     """Return the hosts by phase, how many are over, and how fast they end."""
     total = sum(figures.hosts.values())
-    parts: list[list[Span]] = [[(f"{number(total)} hosts", STRONG)]]
+    parts: list[list[Span]] = [[(f"{total:,} hosts", STRONG)]]
     for phase in BAR_ORDER:
         count = figures.hosts.get(phase, 0)
         if count:
             word = f" {WORDS[phase]}" if has_words else ""
-            parts.append([(f"{signs.of[phase]} {number(count)}{word}", phase.value)])
+            parts.append([(f"{signs.of[phase]} {count:,}{word}", phase.value)])
     if figures.hosts_per_second >= 0.05:
         parts.append([(f"{rate(figures.hosts_per_second)} hosts/s", DIM)])
     return parts
@@ -89,7 +87,7 @@ def polling_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
         text = f"{signs.of[Phase.ABNORMAL]} the platform does not answer: "
         return fitted_line([(text, BAD), (signs.text(figures.outage), "")], width)
     if figures.in_trouble:
-        some = f"{number(figures.in_trouble)} targets cannot be read at the moment"
+        some = f"{figures.in_trouble:,} targets cannot be read at the moment"
         parts.append([(f"{signs.of[Phase.ABNORMAL]} {some}", BAD)])
     budget = "" if figures.budget is None else f" of {rate(figures.budget).removesuffix('.0')}"
     parts.append([(f"{rate(figures.requests_per_second)}{budget} requests/s", DIM)])

@@ -9,7 +9,6 @@ from bkjob_async.cli.board.commands import AskRetry, Back, Command, ShowLog
 from bkjob_async.cli.board.drawing.bars import bar
 from bkjob_async.cli.board.drawing.signs import BAR_ORDER, WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, joined
-from bkjob_async.cli.board.drawing.times import number
 from bkjob_async.cli.board.selection import Selection
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.rows import state_role, state_text
@@ -65,7 +64,7 @@ class HostsView:
         """Return the hosts by phase and as a list."""
         row, signs, hosts = self._row, self._signs, self._page.hosts
         counts: list[list[Span]] = [
-            [(f"{signs.of[phase]} {number(row.counts[phase])} {WORDS[phase]}", phase.value)]
+            [(f"{signs.of[phase]} {row.counts[phase]:,} {WORDS[phase]}", phase.value)]
             for phase in BAR_ORDER
             if row.counts.get(phase)
         ]
@@ -84,7 +83,7 @@ class HostsView:
         first = PAGE_SIZE * (len(self._afters) - 1) + top + 1
         shown = "no hosts were seen yet"
         if some:
-            shown = f"hosts {number(first)}-{number(first + len(some) - 1)} of {number(self._page.total)}"
+            shown = f"hosts {first:,}-{first + len(some) - 1:,} of {self._page.total:,}"
         name = min(max((cells_of(host_name(host.host)) for _, host in some), default=0), max(12, width // 3))
         code = min(max((len(host.status.name) for _, host in some), default=0), 28)
         has_steps = len({step for step, _ in hosts}) > 1

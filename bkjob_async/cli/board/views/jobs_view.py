@@ -18,7 +18,6 @@ from bkjob_async.cli.board.commands import (
 )
 from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line, joined, width_of
-from bkjob_async.cli.board.drawing.times import number
 from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.selection import Selection
 from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
@@ -121,16 +120,14 @@ class JobsView:
         """Return which targets are shown, and how many are left out for which reason."""
         total, first = len(self._model.rows), self._selection.top + 1
         last = min(matching, self._selection.top + self._height)
-        parts = [f"{number(first)}-{number(last)} of {number(matching)}" if matching else "none"]
+        parts = [f"{first:,}-{last:,} of {matching:,}" if matching else "none"]
         above, below = first - 1, matching - last
-        more = [
-            f"{number(count)} more {where}" for count, where in ((above, "above"), (below, "below")) if count
-        ]
+        more = [f"{count:,} more {where}" for count, where in ((above, "above"), (below, "below")) if count]
         if more and matching:
             parts[0] += f", {', '.join(more)}"
         why = [f"/{printable(self._find)}"] * bool(self._find) + ["failed only"] * self._failed_only
         if matching < total:
-            parts.append(f"{number(total - matching)} left out by {' and '.join(why)}")
+            parts.append(f"{total - matching:,} left out by {' and '.join(why)}")
         return "; ".join(parts)
 
     def _last_line(self, width: int) -> Line:

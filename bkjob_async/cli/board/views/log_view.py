@@ -6,7 +6,6 @@ from bkjob_async import HostKey, StepRef
 from bkjob_async.cli.board.commands import Back, Command
 from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import Line
-from bkjob_async.cli.board.drawing.times import number
 from bkjob_async.cli.board.views.views import host_name, key_line, page, rule_line
 from bkjob_async.model.text.printing import printable
 
@@ -49,13 +48,9 @@ class LogView:
         body: list[Line] = [
             ((self._signs.text(text[self._right :]), ""),) for text in self._lines[max(0, end - room) : end]
         ]
-        said = (
-            f"{number(max(1, end - room + 1))}-{number(end)} of {number(len(self._lines))} lines"
-            if end
-            else ""
-        )
+        said = f"{max(1, end - room + 1):,}-{end:,} of {len(self._lines):,} lines" if end else ""
         if self._left_out:
-            said += f", the {number(self._left_out)} bytes before them left out"
+            said += f", the {self._left_out:,} bytes before them left out"
         if self._state:
             said = printable(self._state)
         foot = rule_line(said, width, self._signs)

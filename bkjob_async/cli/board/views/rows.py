@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from attrs import frozen
+from collections.abc import Mapping, Sequence
 
 from bkjob_async.cli.board.drawing.bars import bar
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
-from bkjob_async.cli.board.drawing.times import clock, ratio
+from bkjob_async.cli.board.drawing.times import clock
 from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
@@ -20,42 +18,17 @@ NARROWEST_BAR, WIDEST_BAR = 8, 40
 STEP_NUMBER, WIDEST_STEP = 4, 28
 WIDE = 120
 DIM = "dim"
-HEADINGS = ("target", "step", "hosts", "done", "failed", "time", "left", "id", "state")
+# In the order in which they are shown.
+COLUMNS = ("target", "step", "hosts", "done", "failed", "time", "left", "id", "state")
+RIGHT = frozenset({"done", "failed", "time", "left"})
+Widths = Mapping[str, int]
+"""The widths of the columns that are shown, by their names and in their order."""
 
 
-@frozen(kw_only=True)
-class Columns:
-    """The widths of the columns, 0 for one that is left out."""
-
-    name: int
-    bar: int
-    done: int
-    failed: int = 0
-    step: int = 0
-    time: int = 0
-    left: int = 0
-    state: int = 0
-    id: int = 0
-
-    def optional(self) -> tuple[int, ...]:
-        """Return the widths of all columns in the order in which they are shown."""
-        return (
-            self.name,
-            self.step,
-            self.bar,
-            self.done,
-            self.failed,
-            self.time,
-            self.left,
-            self.id,
-            self.state,
-        )
-
-
-def columns_for(rows: Sequence[TargetRow], width: int) -> Columns:
+def columns_for(rows: Sequence[TargetRow], width: int) -> Widths:
     """Return the columns for *rows* in *width* cells: what matters less is left out where it does not fit."""
     wanted_name = min(WIDEST_NAME, max([cells_of(row.title) for row in rows], default=0))
-    done = max([cells_of(ratio(row.done, row.total)) for row in rows], default=4)
+    done = max([cells_of(ratio(row)) for row in rows], default=4)
     done = max(done, len("done"))
     name, bar_width = max(NARROWEST_NAME, min(wanted_name, 16)), NARROWEST_BAR
     # The mark of the selection and the sign take two cells, and each column one more as a gap.
@@ -86,56 +59,51 @@ def columns_for(rows: Sequence[TargetRow], width: int) -> Columns:
     name, left = name + more, left - more
     if "state" in extra:
         extra["state"] += left
-    return Columns(name=max(1, name), bar=max(0, bar_width), done=done, **extra)
+    widths = {"target": max(1, name), "hosts": max(0, bar_width), "done": done, **extra}
+    return {column: widths[column] for column in COLUMNS if column in widths}
 
 
-def heading_line(columns: Columns, width: int) -> Line:
+def heading_line(columns: Widths, width: int) -> Line:
     """Return the names of the columns."""
-    right = {"done", "failed", "time", "left"}
-    parts = [
-        fitted(heading, size, right=heading in right)
-        for heading, size in zip(HEADINGS, columns.optional(), strict=True)
-        if size
-    ]
+    parts = [fitted(column, size, right=column in RIGHT) for column, size in columns.items() if size]
     return ((fitted("   " + " ".join(parts), width), "heading"),)
 
 
 def row_line(
-    row: TargetRow, columns: Columns, width: int, signs: Signs, now: float, *, is_selected: bool = False
+    row: TargetRow, columns: Widths, width: int, signs: Signs, now: float, *, is_selected: bool = False
 ) -> Line:
     """Return the line of a target."""
-    phase = row.shown_phase
-    needs_a_look = row.group == ATTENTION
-    name = fitted(signs.text(row.title), columns.name)
+    phase, failed = row.shown_phase, Phase.FAILED.value
+    is_bright = row.group == ATTENTION or is_selected
     spans: list[Span] = [
         (signs.selected, "mark") if is_selected else (" ", ""),
-        (signs.of[phase], Phase.FAILED.value if row.failed and not row.is_over else phase.value),
-        (" " + name, "strong" if needs_a_look or is_selected else ""),
+        (signs.of[phase], failed if row.failed and not row.is_over else phase.value),
     ]
-    if columns.step:
-        spans += [
-            (" ", ""),
-            (fitted(signs.text(step_text(row, has_name=columns.step > STEP_NUMBER)), columns.step), DIM),
-        ]
-    spans.append((" ", ""))
-    if row.trouble and not row.total and not columns.state:
-        spans.append((fitted(signs.text(state_text(row)), columns.bar), state_role(row)))
-    else:
-        spans += bar(row.expected_counts, columns.bar, signs)
-    done = ratio(row.done, row.total) if row.total else ""
-    spans.append((" " + fitted(done, columns.done, right=True), ""))
-    if columns.failed:
-        text = f"{signs.of[Phase.FAILED]}{row.failed}" if row.failed else ""
-        spans.append((" " + fitted(text, columns.failed, right=True), Phase.FAILED.value))
-    if columns.time:
-        spans.append((" " + fitted(time_text(row, now), columns.time, right=True), DIM))
-    if columns.left:
-        spans.append((" " + fitted(left_text(row, now), columns.left, right=True), DIM))
-    if columns.id:
-        spans.append((" " + fitted(id_of(row), columns.id), DIM))
-    if columns.state:
-        spans.append((" " + fitted(signs.text(state_text(row)), columns.state), state_role(row)))
+    state = (signs.text(state_text(row)), state_role(row))
+    cells = {
+        "target": (signs.text(row.title), "strong" if is_bright else ""),
+        "step": (signs.text(step_text(row, has_name=columns.get("step", 0) > STEP_NUMBER)), DIM),
+        "hosts": state,
+        "done": (ratio(row) if row.total else "", ""),
+        "failed": (f"{signs.of[Phase.FAILED]}{row.failed}" if row.failed else "", failed),
+        "time": (time_text(row, now), DIM),
+        "left": (left_text(row, now), DIM),
+        "id": (id_of(row), DIM),
+        "state": state,
+    }
+    has_bar = row.total or not row.trouble or "state" in columns
+    for column, size in columns.items():
+        if column == "hosts" and has_bar:
+            spans += [(" ", ""), *bar(row.expected_counts, size, signs)]
+        else:
+            text, role = cells[column]
+            spans.append((" " + fitted(text, size, right=column in RIGHT), role))
     return fitted_line(spans, width)
+
+
+def ratio(row: TargetRow) -> str:
+    """Return how many hosts of a target are over, as 8/10."""
+    return f"{row.done}/{row.total}"
 
 
 def step_text(row: TargetRow, *, has_name: bool = True) -> str:

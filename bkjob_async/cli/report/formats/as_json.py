@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
+
+from attrs import asdict
 
 from bkjob_async import __version__
 from bkjob_async.cli.lines import json_escaped
+from bkjob_async.cli.phases import counts_json
 from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Figures, StepFigures
 from bkjob_async.cli.report.hosts import code_name
@@ -38,8 +41,8 @@ def plain(figures: Figures) -> dict[str, Any]:
         "events": figures.events,
         "openings": figures.openings,
         "damaged_lines": figures.damaged_lines,
-        "hosts": by_name(figures.hosts),
-        "jobs": by_name(figures.jobs),
+        "hosts": counts_json(figures.hosts),
+        "jobs": counts_json(figures.jobs),
         "causes": [
             {
                 "code": group.code,
@@ -88,36 +91,22 @@ def plain(figures: Figures) -> dict[str, Any]:
     }
 
 
-def by_name(counts: Mapping[Phase, int]) -> dict[str, int]:
-    """Return counts by the names of phases."""
-    return {phase.value: count for phase, count in counts.items()}
-
-
 def durations_plain(durations: Durations) -> dict[str, Any]:
     """Return durations as plain values."""
-    return {
-        "count": durations.count,
-        "shortest": durations.shortest,
-        "longest": durations.longest,
-        "percentiles": {str(each.percent): each.seconds for each in durations.percentiles},
-        "begin": durations.begin,
-        "width": durations.width,
-        "bins": durations.bins,
-        "beyond": durations.beyond,
-    }
+    percentiles = {str(each.percent): each.seconds for each in durations.percentiles}
+    return {**asdict(durations, recurse=False), "percentiles": percentiles}
 
 
 def step_plain(step: StepFigures) -> dict[str, Any]:
     """Return a step as plain values."""
     row = step.row
-    counts = {phase.value: count for phase, count in zip(Phase, row.counts, strict=True) if count}
     return {
         "ref": row.key,
         "name": row.name,
         "job": {"ref": step.job.key, "name": step.job.name},
         "phase": step.phase.value,
         "execute_count": row.execute_count,
-        "hosts": counts,
+        "hosts": counts_json(dict(zip(Phase, row.counts, strict=True))),
         "failed": step.failed,
         "seconds": step.took,
         "is_exact": step.is_exact,
