@@ -81,22 +81,20 @@ async def on_the_network(settings: Settings) -> AsyncIterator[Finding]:
     port = parts.port or (443 if is_tls else 80)
     if parts.scheme not in ("http", "https") or not host:
         raise UsageError("the URL must be absolute: http:// or https://, with a host")
-    yield Finding(
-        name="settings", state=State.OK, text=f"{url} by {settings.get('dialect', DEFAULT_DIALECT)}"
-    )
+    yield Finding("settings", State.OK, f"{url} by {settings.get('dialect', DEFAULT_DIALECT)}")
     proxy = proxy_for(url)
     near = (host, port) if proxy is None else (proxy.host, proxy.port)
     if proxy is not None:
-        yield Finding(name="proxy", state=State.OK, text=f"through {proxy.shown}, as the environment says")
+        yield Finding("proxy", State.OK, f"through {proxy.shown}, as the environment says")
     try:
         addresses = await resolve(*near)
     except (OSError, TimeoutError) as error:
         why = getattr(error, "strerror", None) or "no answer"
         what = "--url" if proxy is None else "the proxy in the environment"
         act = f"you: correct {what}; else whoever runs the DNS of this machine"
-        yield Finding(name="DNS", state=State.FAILED, text=f"{near[0]}: {why}", act=act)
+        yield Finding("DNS", State.FAILED, f"{near[0]}: {why}", act)
         return
-    yield Finding(name="DNS", state=State.OK, text=f"{near[0]} is {', '.join(addresses[:3])}")
+    yield Finding("DNS", State.OK, f"{near[0]} is {', '.join(addresses[:3])}")
     try:
         reached = await reach(host, port, parts.path or "/", tls_context(settings) if is_tls else None, proxy)
     except ProxyRefused as error:
@@ -104,16 +102,16 @@ async def on_the_network(settings: Settings) -> AsyncIterator[Finding]:
         return
     except ssl.SSLCertVerificationError as error:
         act = "you: give the platform's own authority with --ca-file; else the platform's operators: correct the certificate"
-        yield Finding(name="TLS", state=State.FAILED, text=error.verify_message or str(error), act=act)
+        yield Finding("TLS", State.FAILED, error.verify_message or str(error), act)
         return
     except ssl.SSLError as error:
         act = "you: correct --url; this port does not speak TLS as it must"
-        yield Finding(name="TLS", state=State.FAILED, text=error.reason or "it fails", act=act)
+        yield Finding("TLS", State.FAILED, error.reason or "it fails", act)
         return
     except (OSError, TimeoutError) as error:
         why = getattr(error, "strerror", None) or "no answer within 10 s"
         act = "whoever runs the network and its firewalls between here and the platform, or the platform"
-        yield Finding(name="connection", state=State.FAILED, text=f"{near[0]}:{near[1]}: {why}", act=act)
+        yield Finding("connection", State.FAILED, f"{near[0]}:{near[1]}: {why}", act)
         return
     now = datetime.now(UTC)
     if is_tls:
@@ -139,7 +137,7 @@ async def at_the_platform(settings: Settings) -> AsyncIterator[Finding]:
     scope = scope_of(settings)
     if scope is None:
         act = "you: give --biz or --biz-set, or a default in the profile"
-        yield Finding(name="scope", state=State.WARNING, text="none was given; nothing was called", act=act)
+        yield Finding("scope", State.WARNING, "none was given; nothing was called", act)
         return
     try:
         async with client_of(settings) as client:
@@ -147,13 +145,13 @@ async def at_the_platform(settings: Settings) -> AsyncIterator[Finding]:
             envelope = await first_call(client, scope, settings)
             took = monotonic() - began
     except UsageError as error:
-        yield Finding(name="credentials", state=State.FAILED, text=str(error), act="you: set them")
+        yield Finding("credentials", State.FAILED, str(error), "you: set them")
         return
     except BkJobError as error:
         yield finding_of(error)
         return
-    yield Finding(name="credentials", state=State.OK, text="accepted")
-    yield Finding(name="scope", state=State.OK, text=f"{scope} can be read, in {took * 1000:.0f} ms")
+    yield Finding("credentials", State.OK, "accepted")
+    yield Finding("scope", State.OK, f"{scope} can be read, in {took * 1000:.0f} ms")
     yield limits_finding(envelope, settings.get("rate"))
 
 
@@ -180,4 +178,4 @@ def limits_finding(envelope: Envelope | None, rate: float | None) -> Finding:
     else:
         of = "" if announced.limit is None else f" of {announced.limit}"
         text = f"{announced.remaining}{of} requests are left for {announced.reset:.0f} s{own}"
-    return Finding(name="limits", state=State.OK, text=text)
+    return Finding("limits", State.OK, text)

@@ -86,21 +86,14 @@ def wide_from(words: Sequence[str]) -> Mapping[Scope, int]:
         raise UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
 
 
-async def add(name: str, *, profile: str | None, targets: Sequence[str], **options: Any) -> ExitCode:
-    """Add targets."""
+async def put(
+    name: str, *, profile: str | None, targets: Sequence[str], is_added: bool, **options: Any
+) -> ExitCode:
+    """Add targets, or drop them."""
     async with opened(name, profile, **options) as (fleet, settings):
         refs = targets_from(targets, scope_of(settings))
-        await fleet.add(*refs)
-    write_note(f"{counted(len(refs), 'target')} added")
-    return ExitCode.ALL_SUCCEEDED
-
-
-async def drop(name: str, *, profile: str | None, targets: Sequence[str], **options: Any) -> ExitCode:
-    """Drop targets."""
-    async with opened(name, profile, **options) as (fleet, settings):
-        refs = targets_from(targets, scope_of(settings))
-        await fleet.drop(*refs)
-    write_note(f"{counted(len(refs), 'target')} dropped")
+        await (fleet.add(*refs) if is_added else fleet.drop(*refs))
+    write_note(f"{counted(len(refs), 'target')} {'added' if is_added else 'dropped'}")
     return ExitCode.ALL_SUCCEEDED
 
 

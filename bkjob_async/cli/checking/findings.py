@@ -35,7 +35,7 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
-@frozen(kw_only=True)
+@frozen
 class Finding:
     """One step of the way: its name, how it went, what was found, and who must do what."""
 
@@ -71,49 +71,44 @@ def finding_of(error: BkJobError) -> Finding:
         step = "scope"
     if isinstance(error, ApiNotFound | InvalidResponse | TransportFailed | PlatformTrouble | Throttled):
         step = "API"
-    return Finding(name=step, state=State.FAILED, text=str(error), act=act)
+    return Finding(step, State.FAILED, str(error), act)
 
 
 def clock_finding(date: datetime | None, now: datetime, took: float) -> Finding:
     """Compare the server's clock, in whole seconds, with ours."""
     if date is None:
-        return Finding(name="clock", state=State.SKIPPED, text="the server does not send its time")
+        return Finding("clock", State.SKIPPED, "the server does not send its time")
     # The second that was reported may have begun up to a second before, and the answer was under way.
     ahead = (now - date).total_seconds() - 0.5
     off = max(0.0, abs(ahead) - 0.5 - took)
     text = f"the server's clock and this one differ by {off:.0f} s at least"
     if off <= CLOCK_TOLERANCE:
-        return Finding(name="clock", state=State.OK, text="the server's clock agrees with this one")
+        return Finding("clock", State.OK, "the server's clock agrees with this one")
     return Finding(
-        name="clock",
-        state=State.WARNING,
-        text=text,
-        act="whoever runs this machine or the server: set the clock by NTP",
+        "clock", State.WARNING, text, "whoever runs this machine or the server: set the clock by NTP"
     )
 
 
 def certificate_finding(version: str, ends: datetime | None, now: datetime) -> Finding:
     """Say which TLS is spoken, and until when the certificate is valid."""
     if ends is None:
-        return Finding(name="TLS", state=State.OK, text=version)
+        return Finding("TLS", State.OK, version)
     days = (ends - now).days
     text = f"{version}, the certificate is valid for {days} days"
     if days >= CERTIFICATE_DAYS:
-        return Finding(name="TLS", state=State.OK, text=text)
-    return Finding(
-        name="TLS", state=State.WARNING, text=text, act="the platform's operators: renew the certificate"
-    )
+        return Finding("TLS", State.OK, text)
+    return Finding("TLS", State.WARNING, text, "the platform's operators: renew the certificate")
 
 
 def plain_finding(host: str, *, is_loopback: bool) -> Finding:
     """Say that nothing is encrypted, which matters unless the platform is on this machine."""
     if is_loopback:
-        return Finding(name="TLS", state=State.SKIPPED, text="not encrypted, on this machine")
+        return Finding("TLS", State.SKIPPED, "not encrypted, on this machine")
     return Finding(
-        name="TLS",
-        state=State.WARNING,
-        text=f"http: everybody between here and {host} can read the credentials",
-        act="you: use https://, or the platform's operators: offer it",
+        "TLS",
+        State.WARNING,
+        f"http: everybody between here and {host} can read the credentials",
+        "you: use https://, or the platform's operators: offer it",
     )
 
 
@@ -123,4 +118,4 @@ def proxy_finding(status: int | None) -> Finding:
     if status == 407:
         act = "you: give user and password, as HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
     text = "the proxy gives no answer" if status is None else f"the proxy refuses: HTTP {status}"
-    return Finding(name="proxy", state=State.FAILED, text=text, act=act)
+    return Finding("proxy", State.FAILED, text, act)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from bkjob_async.cli.configuration.options import DIALECTS, positive
+from bkjob_async.cli.configuration.options import (
+    DIALECTS,
+    biz_option,
+    positive,
+    profile_option,
+    tenant_option,
+    url_option,
+)
 from bkjob_async.cli.configuration.targets import targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 ACTIONS = "bkjob_async.cli.actions.fleet"
 ENVIRONMENT_CREDENTIALS = "bkjob_async.many.environment:credentials"
@@ -33,18 +38,20 @@ Exit codes:
 
 name_argument = click.argument("name")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON objects, one a line.")
-biz_option = click.option(
-    "--biz", type=click.IntRange(min=1), metavar="ID", help="The business that bare job ids are in."
-)
 
 
-def journal_option(command: F) -> F:
-    """Add the option that says where the fleet is, and the profile that may say it."""
-    profile = click.option("--profile", metavar="NAME", help="The profile of config.toml; see bkjob config.")
+def subcommand(name: str, *, epilog: str = HELP) -> Callable[[Callable[..., Any]], click.Command]:
+    """Return what makes a function a command about one fleet, with options that say where it is."""
     journal = click.option(
         "--journal", metavar="URL", help="The journal that all processes of the fleet share."
     )
-    return journal(profile(command))
+
+    def decorate(command: Callable[..., Any]) -> click.Command:
+        return fleet_command.command(name=name, epilog=epilog)(
+            name_argument(journal(profile_option(command)))
+        )
+
+    return decorate
 
 
 @click.group(name="fleet", epilog=HELP)
@@ -52,11 +59,9 @@ def fleet_command() -> None:
     """Watch a fleet in shards, each of which a process on any machine runs."""
 
 
-@fleet_command.command(name="create", epilog=HELP)
-@name_argument
-@journal_option
+@subcommand("create")
 @click.option("--shards", type=click.IntRange(1, 1024), required=True, metavar="N", help="In so many shards.")
-@click.option("--url", help="The gateway's stage, or the ESB's root.")
+@url_option
 @click.option("--dialect", type=click.Choice(DIALECTS), help="The interface that it offers.")
 @click.option(
     "--credentials",
@@ -77,35 +82,29 @@ def fleet_command() -> None:
     metavar="SCOPE=N",
     help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
 )
-@click.option("--tenant", metavar="ID", help="The tenant, on platforms that have several.")
+@tenant_option
 def create_command(*, name: str, **options: Any) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
     return run_action(f"{ACTIONS}:create", name, **options)
 
 
-@fleet_command.command(name="add", epilog=HELP)
-@name_argument
-@journal_option
+@subcommand("add")
 @biz_option
 @targets_argument()
 def add_command(*, name: str, **options: Any) -> ExitCode:
     """Add targets; they are watched about two seconds later."""
-    return run_action(f"{ACTIONS}:add", name, **options)
+    return run_action(f"{ACTIONS}:put", name, is_added=True, **options)
 
 
-@fleet_command.command(name="drop", epilog=HELP)
-@name_argument
-@journal_option
+@subcommand("drop")
 @biz_option
 @targets_argument()
 def drop_command(*, name: str, **options: Any) -> ExitCode:
     """Drop targets for good."""
-    return run_action(f"{ACTIONS}:drop", name, **options)
+    return run_action(f"{ACTIONS}:put", name, is_added=False, **options)
 
 
-@fleet_command.command(name="run", epilog=f"{HELP}\n{EXIT_CODES}")
-@name_argument
-@journal_option
+@subcommand("run", epilog=f"{HELP}\n{EXIT_CODES}")
 @click.option(
     "--shard", "shards", required=True, metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
 )
@@ -114,9 +113,7 @@ def run_command(*, name: str, shards: str, **options: Any) -> ExitCode:
     return run_action(f"{ACTIONS}:run", name, shard_numbers(shards), **options)
 
 
-@fleet_command.command(name="status", epilog=HELP)
-@name_argument
-@journal_option
+@subcommand("status")
 @json_option
 def status_command(*, name: str, **options: Any) -> ExitCode:
     """List the shards, with their runners.
@@ -126,26 +123,20 @@ def status_command(*, name: str, **options: Any) -> ExitCode:
     return run_action(f"{ACTIONS}:status", name, **options)
 
 
-@fleet_command.command(name="stop", epilog=HELP)
-@name_argument
-@journal_option
+@subcommand("stop")
 def stop_command(*, name: str, **options: Any) -> ExitCode:
     """End all runners, and wait for them; targets and journals stay."""
     return run_action(f"{ACTIONS}:stop", name, **options)
 
 
-@fleet_command.command(name="forget", epilog=HELP)
-@name_argument
-@journal_option
+@subcommand("forget")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def forget_command(*, name: str, **options: Any) -> ExitCode:
     """Remove a stopped fleet and everything reported of it."""
     return run_action(f"{ACTIONS}:forget", name, **options)
 
 
-@fleet_command.command(name="follow", epilog=HELP)
-@name_argument
-@journal_option
+@subcommand("follow")
 @click.option("--after", metavar="CURSOR", help="Begin behind this cursor of the whole fleet.")
 @click.option("--once", is_flag=True, help="Stop at the end of what was reported so far.")
 @json_option

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bkjob_async.cli.configuration.options import biz_option, biz_set_option
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 
@@ -41,10 +42,8 @@ SUFFIXES = {".htm": "html", ".html": "html", ".md": "md", ".json": "json", ".xml
 @click.option(
     "--title", metavar="TEXT", help="The name of the run.  [default: that of the fleet or the file]"
 )
-@click.option(
-    "--biz", type=click.IntRange(min=1), metavar="ID", help="The business that bare job ids are in."
-)
-@click.option("--biz-set", type=click.IntRange(min=1), metavar="ID", help="The business set, instead.")
+@biz_option
+@biz_set_option
 @click.argument("words", nargs=-1, metavar="[SOURCE] [TARGET]...")
 def report_command(*, form: str | None, output: str, words: tuple[str, ...], **options: Any) -> ExitCode:
     """Report on a run: verdict, causes, durations, steps.

@@ -9,7 +9,6 @@ from bkjob_async import Credentials, CredentialsProvider, HttpOptions, JobClient
 from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, scope_of
 from bkjob_async.cli.configuration.proxies import proxy_for
 from bkjob_async.cli.configuration.secret_lookup import SecretLookup
-from bkjob_async.cli.configuration.secrets import FromCommand
 from bkjob_async.cli.configuration.settings import SECRETS, Settings
 from bkjob_async.cli.terminal import ask_secret, can_ask
 
@@ -39,9 +38,7 @@ def client_of(settings: Settings, *, interval: float | None = None) -> JobClient
 def can_renew(settings: Settings) -> bool:
     """Return True when a program is asked for a secret: it may give another one later."""
     sources = (settings.get(name) for name in SECRETS)
-    return any(
-        isinstance(source, FromCommand) for found in sources if isinstance(found, tuple) for source in found
-    )
+    return any(source.kind == "command" for found in sources if isinstance(found, tuple) for source in found)
 
 
 def renewing(first: Credentials, settings: Settings) -> CredentialsProvider:

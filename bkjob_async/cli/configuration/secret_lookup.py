@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from bkjob_async.cli.configuration.secrets import FromCommand, FromEnvironment, FromKeyring, SecretSource
+from bkjob_async.cli.configuration.secrets import SecretSource
 from bkjob_async.cli.configuration.settings import SETTINGS, Found, Settings, takes_access_token, user_names
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.terminal import interruptible
@@ -74,12 +74,12 @@ class SecretLookup:
         raise UsageError(f"set {SETTINGS[name].envvar} in the environment: there is no {name}{tried}")
 
     def _from(self, source: SecretSource) -> str | None:
-        match source:
-            case FromEnvironment():
-                return os.environ.get(source.name)
-            case FromKeyring():
-                return self._from_keyring(source.name)
-            case FromCommand():
+        match source.kind:
+            case "env":
+                return os.environ.get(source.words[0])
+            case "keyring":
+                return self._from_keyring(source.words[0])
+            case "command":
                 return from_command(source)
 
     def _from_keyring(self, name: str) -> str | None:
@@ -101,11 +101,11 @@ class SecretLookup:
             write_note(f"bkjob: {note}")
 
 
-def from_command(source: FromCommand) -> str:
+def from_command(source: SecretSource) -> str:
     """Return the first line that a program writes; raise `UsageError`, without what it wrote."""
     try:
         with interruptible():
-            done = subprocess.run(source.argv, stdout=subprocess.PIPE, check=False, timeout=COMMAND_SECONDS)  # noqa: S603 - the user's own
+            done = subprocess.run(source.words, stdout=subprocess.PIPE, check=False, timeout=COMMAND_SECONDS)  # noqa: S603 - the user's own
     except OSError as error:
         raise UsageError(f"{source} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:

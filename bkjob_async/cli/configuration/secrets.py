@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Literal
 
 from attrs import field, frozen
 
@@ -14,36 +15,18 @@ _NAME = re.compile(r"[^\s:][^\n]{0,199}")
 
 
 @frozen
-class FromEnvironment:
-    """A variable of the environment."""
+class SecretSource:
+    """Where a secret is: a variable of the environment, an entry of the keyring, or a program that writes it.
 
-    name: str
+    *words* are the name of the variable or the entry, or the program with its arguments. These are not shown: one may be
+    a secret after all.
+    """
 
-    def __str__(self) -> str:
-        return f"env:{self.name}"
-
-
-@frozen
-class FromKeyring:
-    """An entry of the system's keyring, of the service `bkjob`."""
-
-    name: str
+    kind: Literal["env", "keyring", "command"]
+    words: tuple[str, ...] = field(repr=False)
 
     def __str__(self) -> str:
-        return f"keyring:{self.name}"
-
-
-@frozen
-class FromCommand:
-    """The first line that a program writes; its arguments are not shown, one may be a secret after all."""
-
-    argv: tuple[str, ...] = field(repr=False)
-
-    def __str__(self) -> str:
-        return f"command:{self.argv[0]}"
-
-
-SecretSource = FromEnvironment | FromKeyring | FromCommand
+        return f"{self.kind}:{self.words[0]}"
 
 
 def parse_sources(given: object, where: str) -> tuple[SecretSource, ...]:
@@ -58,11 +41,11 @@ def parse_source(text: object, where: str) -> SecretSource:
     """Read one source; raise `UsageError`."""
     kind, colon, rest = text.partition(":") if isinstance(text, str) else ("", "", "")
     if colon and kind == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", rest):
-        return FromEnvironment(rest)
+        return SecretSource("env", (rest,))
     if colon and kind == "keyring" and _NAME.fullmatch(rest):
-        return FromKeyring(rest)
+        return SecretSource("keyring", (rest,))
     if colon and kind == "command":
-        return FromCommand(parse_argv(rest, where))
+        return SecretSource("command", parse_argv(rest, where))
     raise UsageError(f"{where} names a source of the secret, and never the secret itself: give {FORMS}")
 
 

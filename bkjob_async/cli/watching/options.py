@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, TypeVar
 
 import click
 from attrs import fields, frozen
 
-from bkjob_async.cli.configuration.options import positive
+from bkjob_async.cli.configuration.options import positive, with_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,13 +83,8 @@ def watch_options(command: F) -> F:
     """Add the options of a watch; *command* receives them as `flags`."""
     names = [each.name for each in fields(WatchFlags)]
 
-    @wraps(command)
     def with_flags(**given: Any) -> Any:
         flags = WatchFlags(**{name: given.pop(name) for name in names})
         return command(flags=flags, **given)
 
-    decorated: Any = with_flags
-    for option in reversed(WATCH_OPTIONS):
-        decorated = option(decorated)
-    result: F = decorated
-    return result
+    return with_options(command, with_flags, WATCH_OPTIONS)

@@ -86,11 +86,6 @@ class Outcome:
         refused = isinstance(event, Trouble) and event.ref is None and event.error in REFUSALS
         return refused or isinstance(event, Stalled)
 
-    @property
-    def failed(self) -> list[Ref]:
-        """The targets that ended without success."""
-        return [*self.failures]
-
     def unfinished(self, targets: Iterable[Ref]) -> list[Ref]:
         """Return those of *targets* that have not ended, in the order of their ids."""
         return sorted(
@@ -105,14 +100,14 @@ class Outcome:
     @property
     def exit_code(self) -> ExitCode:
         """The exit code of a watch that has ended."""
-        if self.failed:
+        if self.failures:
             return ExitCode.SOMETHING_FAILED
         return ExitCode.COULD_NOT_WATCH if self.lost else ExitCode.ALL_SUCCEEDED
 
     def __str__(self) -> str:
-        well = len(self.ends) - len(self.failed) - len(self.lost)
+        well = len(self.ends) - len(self.failures) - len(self.lost)
         parts = [f"{well} succeeded"]
-        for word, refs in (("failed", self.failed), *self._lost_by_reason().items()):
+        for word, refs in (("failed", [*self.failures]), *self._lost_by_reason().items()):
             if refs:
                 parts.append(f"{len(refs)} {word} ({first_of(refs)})")
         return "; ".join(parts)

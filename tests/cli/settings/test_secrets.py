@@ -13,7 +13,7 @@ from bkjob_async import AccessToken, AppCredentials, UsageError
 from bkjob_async.cli.configuration.connection import can_renew, client_of, renewing
 from bkjob_async.cli.configuration.profiles import Profile
 from bkjob_async.cli.configuration.secret_lookup import SecretLookup
-from bkjob_async.cli.configuration.secrets import FromCommand, parse_sources
+from bkjob_async.cli.configuration.secrets import parse_sources
 from bkjob_async.cli.configuration.settings import resolve
 from tests.cli import shell
 
@@ -165,7 +165,7 @@ def test_neither_sources_nor_settings_show_arguments_of_programs() -> None:
     """Someone may write the secret there after all."""
     (source,) = parse_sources(command("pass", SECRET), "app_secret")
 
-    assert isinstance(source, FromCommand)
+    assert source.kind == "command"
     assert SECRET not in repr(source) + str(source)
     assert str(source) == "command:pass"
 
