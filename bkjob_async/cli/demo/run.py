@@ -6,8 +6,6 @@ import asyncio
 import sys
 from collections.abc import Callable
 
-from attrs import frozen
-
 from bkjob_async import AppCredentials, Finished, JobRef, StepOperation, connect
 from bkjob_async.cli.board.consumer import BoardConsumer
 from bkjob_async.cli.demo import jobs as demo_jobs
@@ -27,16 +25,6 @@ INTERVAL = 0.5
 LINGER = 0.5
 
 Say = Callable[[str], None]
-
-
-@frozen(kw_only=True)
-class DemoOptions:
-    """How many jobs and hosts a demo has, and how fast it runs."""
-
-    jobs: int = 24
-    hosts: int = 24
-    seed: int = 1
-    speed: float = 1.0
 
 
 class EventReader:
@@ -66,18 +54,20 @@ class EventReader:
 async def demo(*, jobs: int, hosts: int, seed: int, speed: float, is_plain: bool) -> ExitCode:
     """Run the demo: a board on a terminal, lines elsewhere."""
     has_board = not is_plain and can_ask() and can_redraw(sys.stdout)
-    options = DemoOptions(jobs=jobs, hosts=hosts, seed=seed, speed=speed)
-    return await run_demo(options, BoardConsumer() if has_board else None)
+    board = BoardConsumer() if has_board else None
+    return await run_demo(board, job_count=jobs, hosts=hosts, seed=seed, speed=speed)
 
 
-async def run_demo(options: DemoOptions, board: BoardConsumer | None = None) -> ExitCode:
+async def run_demo(
+    board: BoardConsumer | None, *, job_count: int = 24, hosts: int = 24, seed: int = 1, speed: float = 1.0
+) -> ExitCode:
     """Run the demo with a *board*, or as lines; compare what the watch saw with what the simulator did."""
-    plans = demo_jobs.make_plans(options.jobs, options.hosts, options.seed)
-    simulator = Simulator(seed=options.seed, speed=options.speed)
+    plans = demo_jobs.make_plans(job_count, hosts, seed)
+    simulator = Simulator(seed=seed, speed=speed)
     jobs = [simulator.add(plan) for plan in plans]
     say = write_nothing if board is None else board.say
     reader = EventReader(jobs[0], say)
-    disturbances = Disturbances(simulator.platform, options.speed, say)
+    disturbances = Disturbances(simulator.platform, speed, say)
     consumers: list[WatchConsumer] = [
         reader,
         disturbances,
@@ -85,11 +75,11 @@ async def run_demo(options: DemoOptions, board: BoardConsumer | None = None) -> 
     ]
     started = asyncio.get_running_loop().time()
     async with simulator.serve() as server:
-        write_out(opening(options.jobs, options.hosts, server.url, with_legend=board is None))
+        write_out(opening(job_count, hosts, server.url, with_legend=board is None))
         client = connect(
             server.url,
             CREDENTIALS,
-            interval=INTERVAL / options.speed,
+            interval=INTERVAL / speed,
             duration_stats=demo_jobs.earlier_durations(plans),
         )
         async with client, client.watch(jobs, linger=LINGER) as watch:
@@ -114,9 +104,10 @@ def compare(
 ) -> ExitCode:
     """Write what the watch saw beside what the simulator did; return the exit code."""
     history = simulator.history(jobs)
-    write_out(table(figures_seen(seen), figures_true(history)))
+    watched, happened = figures_seen(seen), figures_true(history)
+    write_out(table(watched, happened))
     wrong = [*disagreements(seen, history, jobs)]
-    agree = not wrong and figures_seen(seen) == figures_true(history)
+    agree = not wrong and watched == happened
     moved = sum(map(len, history.hosts.values()))
     write_out(
         closing(

@@ -16,10 +16,9 @@ from bkjob_async.cli.configuration.targets import hosts_from, targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.logs.hosts import HostFilter, KnownHosts, read_logs
-from bkjob_async.cli.logs.lines import LogWriter, text_of
+from bkjob_async.cli.logs.lines import LogTail, LogWriter, text_of
 from bkjob_async.cli.logs.request import LogRequest
 from bkjob_async.cli.logs.show import WHOLE_JOB_LOGS, say_absent
-from bkjob_async.cli.logs.tail import LogTail
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.client.operations.batch_logs import is_same

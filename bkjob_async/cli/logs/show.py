@@ -12,9 +12,8 @@ from bkjob_async.cli.configuration.targets import hosts_from, targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.logs.hosts import HostFilter, KnownHosts, absent_hosts, read_logs, select_hosts
-from bkjob_async.cli.logs.lines import LogWriter, text_of
+from bkjob_async.cli.logs.lines import LogWriter, last, lines_of, text_of
 from bkjob_async.cli.logs.request import LogRequest
-from bkjob_async.cli.logs.tail import last, lines_of
 from bkjob_async.model.text.printing import counted, first_of
 
 WHOLE_JOB_LOGS = "esb-job"

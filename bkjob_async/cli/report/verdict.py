@@ -31,7 +31,7 @@ def verdict_of(hosts: Mapping[Phase, int], jobs: Mapping[Phase, int], failed: in
     bad = sum(jobs.get(phase, 0) for phase in BAD)
     details = []
     if unfinished:
-        details.append(f"{number(total - unfinished)} of {counted_jobs(total)} over")
+        details.append(f"{total - unfinished:,} of {counted_large(total, 'job')} over")
     if failed and not bad and not unfinished:
         details.append("all jobs succeeded: their errors were ignored")
     if waiting := jobs.get(Phase.WAITING, 0):
@@ -51,30 +51,20 @@ def main_sentence(
     host_count, job_count = sum(hosts.values()), sum(jobs.values())
     rest = host_count - hosts.get(Phase.SUCCESS, 0)
     sentences = (
-        (failed, Phase.FAILED, f"{number(failed)} of {counted_hosts(host_count)} failed"),
-        (bad, Phase.FAILED, f"{number(bad)} of {counted_jobs(job_count)} failed"),
+        (failed, Phase.FAILED, f"{failed:,} of {counted_large(host_count, 'host')} failed"),
+        (bad, Phase.FAILED, f"{bad:,} of {counted_large(job_count, 'job')} failed"),
         (not job_count, Phase.UNKNOWN, "No job was seen"),
         (jobs.get(Phase.WAITING), Phase.WAITING, "A person must act before all jobs can go on"),
-        (unfinished, Phase.RUNNING, f"{counted_jobs(unfinished)} not over, none has failed"),
-        (rest, Phase.UNKNOWN, f"{counted_hosts(rest)} of {number(host_count)} did not end"),
-        (host_count > 1, Phase.SUCCESS, f"All {counted_hosts(host_count)} succeeded"),
+        (unfinished, Phase.RUNNING, f"{counted_large(unfinished, 'job')} not over, none has failed"),
+        (rest, Phase.UNKNOWN, f"{counted_large(rest, 'host')} of {host_count:,} did not end"),
+        (host_count > 1, Phase.SUCCESS, f"All {counted_large(host_count, 'host')} succeeded"),
         (host_count, Phase.SUCCESS, "1 host succeeded"),
-        (job_count > 1, Phase.SUCCESS, f"All {counted_jobs(job_count)} succeeded"),
+        (job_count > 1, Phase.SUCCESS, f"All {counted_large(job_count, 'job')} succeeded"),
         (True, Phase.SUCCESS, "The job succeeded"),
     )
     return next((phase, sentence) for holds, phase, sentence in sentences if holds)
 
 
-def number(count: int) -> str:
-    """Return a number with separators of thousands."""
-    return f"{count:,}"
-
-
-def counted_hosts(count: int) -> str:
-    """Return a number of hosts."""
-    return f"{count:,} host{'' if count == 1 else 's'}"
-
-
-def counted_jobs(count: int) -> str:
-    """Return a number of jobs."""
-    return f"{count:,} job{'' if count == 1 else 's'}"
+def counted_large(count: int, noun: str) -> str:
+    """Return a number, with separators of thousands, and its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -14,7 +14,7 @@ from bkjob_async.cli.board.app import BoardApp
 from bkjob_async.cli.board.consumer import BoardConsumer
 from bkjob_async.cli.board.drawing.lines_widget import BACKGROUND
 from bkjob_async.cli.board.drawing.signs import UNICODE
-from bkjob_async.cli.demo.run import DemoOptions, run_demo
+from bkjob_async.cli.demo.run import run_demo
 
 PICTURE = Path(__file__).parents[3] / "bkjob_async" / "docs" / "pictures" / "board.svg"
 SIZE = (100, 27)
@@ -50,7 +50,7 @@ async def draw(seconds: float) -> str:
 
         return asyncio.create_task(show())
 
-    await run_demo(DemoOptions(), BoardConsumer(signs=UNICODE, run=run))
+    await run_demo(BoardConsumer(signs=UNICODE, run=run))
     return compact(await drawn)
 
 

@@ -22,8 +22,7 @@ from bkjob_async import (
 )
 from bkjob_async.cli.logs.follow import FollowedHosts
 from bkjob_async.cli.logs.hosts import HostFilter, hosts_not_in, portions
-from bkjob_async.cli.logs.lines import text_of
-from bkjob_async.cli.logs.tail import LogTail, last, lines_of
+from bkjob_async.cli.logs.lines import LogTail, last, lines_of, text_of
 from tests.cli import shell
 
 STEP = JobRef(Scope.biz(2), 100).step(200)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import bkjob_async as bkjob
 from bkjob_async.cli.report.figures import by_phase
-from bkjob_async.cli.report.reading.read_events import apply_events
+from bkjob_async.cli.report.reading.read_checkpoint import apply_events
 from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.model.status import Phase
 from bkjob_async.simulator.world.plans import JobPlan

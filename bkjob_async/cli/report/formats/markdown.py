@@ -9,6 +9,7 @@ from bkjob_async.cli.phases import SIGNS
 from bkjob_async.cli.report.figures import Figures
 from bkjob_async.cli.report.formats.scales import clock
 from bkjob_async.cli.report.hosts import FailureGroup, names_within
+from bkjob_async.cli.report.verdict import counted_large
 from bkjob_async.model.text.printing import counted, printable
 
 # Chats refuse longer messages; in bytes of UTF-8.
@@ -35,11 +36,10 @@ def head(figures: Figures) -> Iterator[str]:
     verdict = figures.verdict
     yield f"**{verdict.sign} {verdict.sentence}**" + (f" ({verdict.detail})" if verdict.detail else "")
     yield ""
-    jobs = f"{figures.job_count:,} job{'' if figures.job_count == 1 else 's'}"
     when = ""
     if figures.began is not None:
         when = f", from {figures.began.isoformat(sep=' ', timespec='seconds')}, {clock(figures.seconds)} long"
-    yield f"{code(figures.title)}: {jobs}{when}"
+    yield f"{code(figures.title)}: {counted_large(figures.job_count, 'job')}{when}"
     yield ""
     if figures.hosts:
         yield "| hosts | |"
