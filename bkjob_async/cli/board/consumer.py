@@ -7,6 +7,8 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 
+from attrs import define, field
+
 from bkjob_async.cli.board.app import BoardApp
 from bkjob_async.cli.board.drawing.signs import ASCII, UNICODE, Signs
 from bkjob_async.cli.board.source import BoardSource
@@ -28,26 +30,18 @@ def run_on_terminal(app: BoardApp) -> asyncio.Task[None]:
     return asyncio.create_task(app.run_async(mouse=False), name="bkjob_async board")
 
 
+@define(eq=False, kw_only=True)
 class BoardConsumer:
-    """Draws a board of a watch on stderr."""
+    """Draws a board of a watch on stderr, with the signs of the terminal, unless others are given.
 
-    def __init__(
-        self,
-        *,
-        read_only: bool = False,
-        notes: Sequence[str] = (),
-        signs: Signs | None = None,
-        run: Callable[[BoardApp], asyncio.Task[None]] = run_on_terminal,
-    ) -> None:
-        """Draw with the signs of the terminal, unless others are given; *read_only* has no operation.
+    *read_only* has no operation. *notes* are shown when the board is opened, and in its help.
+    """
 
-        *notes* are shown when the board is opened, and in its help.
-        """
-        self._notes = notes
-        self._read_only = read_only
-        self._signs = signs
-        self._run = run
-        self._app: BoardApp | None = None
+    _read_only: bool = False
+    _notes: Sequence[str] = ()
+    _signs: Signs | None = None
+    _run: Callable[[BoardApp], asyncio.Task[None]] = run_on_terminal
+    _app: BoardApp | None = field(default=None, init=False)
 
     def say(self, text: str) -> None:
         """Show *text* on the board for a while."""

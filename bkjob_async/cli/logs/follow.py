@@ -93,18 +93,15 @@ async def follow_logs(settings: Settings, words: Sequence[str], request: LogRequ
     return ExitCode.COULD_NOT_WATCH if absent or reader.outcome.lost else ExitCode.ALL_SUCCEEDED
 
 
+@define(eq=False)
 class LogFollower:
     """Reads logs every few seconds, of the hosts that run and of those that have just finished."""
 
-    def __init__(
-        self, followed: FollowedHosts, writer: LogWriter, request: LogRequest, *, in_portions: bool
-    ) -> None:
-        """Read the logs of *followed*, and write what is new by *writer*."""
-        self._followed = followed
-        self._writer = writer
-        self._request = request
-        self._in_portions = in_portions
-        self.outcome = Outcome()
+    _followed: FollowedHosts
+    _writer: LogWriter
+    _request: LogRequest
+    _in_portions: bool = field(kw_only=True)
+    outcome: Outcome = field(factory=Outcome, init=False)
 
     def readable(self, refs: Sequence[Ref]) -> list[Ref]:
         """Return those of *refs* that can still be read."""

@@ -74,13 +74,12 @@ def page_consumer(*, host: str, port: int) -> LinkedConsumer:
     return make(host=host, port=port)
 
 
+@frozen
 class OutcomeReader:
     """Reads what a watch amounts to, and leaves it early where its user wants that."""
 
-    def __init__(self, outcome: Outcome, flags: WatchFlags) -> None:
-        """Apply events to *outcome*; leave as *flags* say."""
-        self._outcome = outcome
-        self._flags = flags
+    _outcome: Outcome
+    _flags: WatchFlags
 
     async def consume(self, opened: OpenWatch) -> None:
         """Read all events but those of hosts, which are counted."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from operator import attrgetter
 from typing import Any, Generic, Self, TypeVar
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from bkjob_async.client.caller import Caller
 from bkjob_async.errors import UsageError
@@ -24,34 +24,23 @@ LAST_START = 1000
 T = TypeVar("T")
 
 
+@define(eq=False, repr=False)
 class PagedList(Generic[T]):
     """An async iterator over a list; it holds nothing open and may be left at any time.
 
     `total` is the number of all items, None before the first page and where the platform does not count.
-    After an error, iterating again tries the same page again.
+    After an error, iterating again tries the same page again. After a page *query* is followed by what *next_query*
+    returns; None ends the list. Items with the same *identity* are yielded once.
     """
 
-    def __init__(
-        self,
-        client: Caller,
-        query: Operation[Page[T]],
-        request_timeout: float | None,
-        *,
-        next_query: Callable[[Any, Page[T]], Operation[Page[T]] | None],
-        identity: Callable[[T], Hashable],
-    ) -> None:
-        """Prepare to send *query*, and after a page what *next_query* returns; None ends the list.
-
-        Items with the same *identity* are yielded once.
-        """
-        self.total: int | None = None
-        self._client = client
-        self._query: Operation[Page[T]] | None = query
-        self._request_timeout = request_timeout
-        self._next_query = next_query
-        self._identity = identity
-        self._ready: deque[T] = deque()
-        self._seen: set[Hashable] = set()
+    _client: Caller
+    _query: Operation[Page[T]] | None
+    _request_timeout: float | None
+    _next_query: Callable[[Any, Page[T]], Operation[Page[T]] | None] = field(kw_only=True)
+    _identity: Callable[[T], Hashable] = field(kw_only=True)
+    total: int | None = field(default=None, init=False)
+    _ready: deque[T] = field(factory=deque, init=False)
+    _seen: set[Hashable] = field(factory=set, init=False)
 
     def __aiter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import msgspec
-from attrs import frozen
+from attrs import define, field, frozen
 
 from bkjob_async.simulator.protocol.rows import Fragment, encode, fragments, json_array, rows_json
 from bkjob_async.simulator.world.records import Execution, Group, Step
@@ -99,18 +99,16 @@ def step_status_at_read(step: Step, query: Filter, *, now: float, group_read_sec
     return next((code for at, code in reversed(step.log) if at <= begin), step.status)
 
 
+@define(eq=False)
 class _Reader:
-    """Reads the groups of one execution at any recent time."""
+    """Reads the groups of one execution at any recent time; batch 0 is all."""
 
-    def __init__(
-        self, execution: Execution, batch: int | None, query: Filter, kind: str, make: Fragment
-    ) -> None:
-        self._execution = execution
-        self._batch = batch or None
-        self._query = query
-        self._kind = kind
-        self._make = make
-        self._shown: set[Group] = set()
+    _execution: Execution
+    _batch: int | None
+    _query: Filter
+    _kind: str
+    _make: Fragment
+    _shown: set[Group] = field(factory=set, init=False)
 
     def snapshot_now(self) -> list[tuple[Group, int, GroupSnapshot]]:
         """Return every group with its size, all as they are now."""
@@ -140,7 +138,7 @@ class _Reader:
     def _chosen(self, groups: dict[Group, Rows]) -> dict[Group, Rows]:
         """Keep the rows that the filter selects; a group without any of them remains, empty."""
         execution, batch = self._execution, self._batch
-        if batch is not None:
+        if batch:
             kept = {g: tuple(n for n in rows if execution.batches[n] == batch) for g, rows in groups.items()}
             groups = {group: rows for group, rows in kept.items() if rows}
         if not self._query.searches:

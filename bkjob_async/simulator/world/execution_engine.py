@@ -47,17 +47,14 @@ SCRIPT_POLLS = PollSchedule(((10, 1.0), (25, 2.0), (53, 5.0)), 10.0)
 FILE_POLLS = PollSchedule(((2, 1.0), (9, 2.0), (56, 5.0)), 10.0)
 
 
+@frozen
 class ExecutionEngine:
     """Changes the rows of executions; calls *on_rows_finished*, one delay later, when none of them is open."""
 
-    def __init__(
-        self, queue: EventQueue, delays: PlatformDelays, on_rows_finished: RowsFinished, *, at_once: bool
-    ) -> None:
-        """Schedule all changes on *queue*."""
-        self.queue = queue
-        self.delays = delays
-        self._on_rows_finished = on_rows_finished
-        self._at_once = at_once
+    queue: EventQueue
+    delays: PlatformDelays
+    _on_rows_finished: RowsFinished
+    _at_once: bool = field(kw_only=True)
 
     def run(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
         """Schedule the changes of waiting rows at the engine's polls that see them."""

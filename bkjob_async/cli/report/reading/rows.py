@@ -30,19 +30,16 @@ def facts_of(code: int) -> CodeFacts:
     return CodeFacts(NUMBER_OF[status.phase], status.is_finished, failed)
 
 
+@define(eq=False)
 class HostRow:
     """A host in the latest execution of a step; *since* is when it was first seen running."""
 
-    __slots__ = ("code", "exit_code", "host_id", "since", "tag", "took")
-
-    def __init__(self, code: int, host_id: int | None) -> None:
-        """Begin with its first status."""
-        self.code = code
-        self.host_id = host_id
-        self.tag: str | None = None
-        self.exit_code: int | None = None
-        self.since: float | None = None
-        self.took: float | None = None
+    code: int
+    host_id: int | None
+    tag: str | None = field(default=None, init=False)
+    exit_code: int | None = field(default=None, init=False)
+    since: float | None = field(default=None, init=False)
+    took: float | None = field(default=None, init=False)
 
 
 @define(eq=False)
