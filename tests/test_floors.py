@@ -62,7 +62,7 @@ INNER_HOUSES = {
         {"factory"},
     ],
     "many": [
-        {"concurrently", "cursor", "environment", "inbox", "placement", "status", "upkeep"},
+        {"concurrently", "environment", "inbox", "placement", "status", "upkeep"},
         {"reader", "settings"},
         {"removal"},
         {"fleet"},

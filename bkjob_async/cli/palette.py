@@ -1,4 +1,4 @@
-"""The colours of pages: one theme for light, dark and print, in which every text can be read."""
+"""The files of pages, and the colours of them all: one theme for light, dark and print, in which every text can be read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from importlib.resources import files
 
 
 @cache
+def read_file(package: str, name: str) -> str:
+    """Return the text of a file beside the code of a *package*."""
+    return files(package).joinpath(name).read_text(encoding="utf-8")
+
+
 def palette() -> str:
     """Return the colours as rules of a style."""
-    return files("bkjob_async.cli").joinpath("palette.css").read_text(encoding="utf-8")
+    return read_file("bkjob_async.cli", "palette.css")

@@ -1,10 +1,11 @@
-"""Read what the runners of all shards report, with one cursor."""
+"""Read what the runners of all shards report, with one cursor: one text of the cursors of each."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,6 @@ from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.shards import no_such_fleet, shard_name
 from bkjob_async.journal.store import Store
 from bkjob_async.many.concurrently import run_concurrently
-from bkjob_async.many.cursor import fleet_cursor, shard_cursors
 from bkjob_async.model.events import Batch
 
 # So many batches are read ahead of the reader, of all shards together; so many of a shard before others have their turn.
@@ -25,6 +25,7 @@ WAIT_SECONDS, LOSS_CHECK_SECONDS, RETRY_SECONDS = 5.0, 5.0, 1.0
 
 CountShards = Callable[[], Awaitable[int]]
 _Item = tuple[int, Batch | BaseException | None]
+_CURSOR = re.compile(r"(?P<shards>\d+);(?P<places>(\d+:[\w.-]+(,\d+:[\w.-]+)*)?)")
 
 logger = logging.getLogger("bkjob_async.journal")
 
@@ -192,3 +193,29 @@ class FleetReader:
         if self._is_away:
             self._is_away = False
             logger.info("the journal of fleet %r can be read again", self._name)
+
+
+def fleet_cursor(shards: int, cursors: Mapping[int, str]) -> str:
+    """Return one cursor for those of the shards; empty text before the first batch."""
+    places = ",".join(f"{shard}:{cursor}" for shard, cursor in sorted(cursors.items()) if cursor)
+    return f"{shards};{places}" if places else ""
+
+
+def shard_cursors(cursor: str | None, shards: int) -> dict[int, str]:
+    """Return the cursor of each shard; raise `UsageError` for text that is not a cursor of so many *shards*."""
+    if not cursor:
+        return {}
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise UsageError(
+            f"{cursor!r:.60} is not a cursor of a fleet's reader: store reader.cursor, not that of a batch or an event"
+        )
+    if int(found["shards"]) != shards:
+        raise UsageError(
+            f"this cursor is of a fleet of {found['shards']} shards; this one has {shards} shards"
+        )
+    places = [place.partition(":") for place in found["places"].split(",") if place]
+    cursors = {int(shard): place for shard, _, place in places}
+    if len(cursors) < len(places) or any(shard >= shards for shard in cursors):
+        raise UsageError("this cursor names a shard twice, or one that there is not")
+    return cursors

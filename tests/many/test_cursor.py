@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.many.cursor import fleet_cursor, shard_cursors
+from bkjob_async.many.reader import fleet_cursor, shard_cursors
 
 PLACES = st.dictionaries(
     st.integers(0, 15), st.from_regex(r"[1-9]\d{0,8}-[0-9a-f]{8}(\.[1-9]\d{0,3})?", fullmatch=True)

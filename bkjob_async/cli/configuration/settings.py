@@ -57,8 +57,6 @@ SETTINGS = {
 SECRETS = tuple(name for name, setting in SETTINGS.items() if setting.kind == "secret")
 # Those with an option: all but the secrets, and the application and its user, which belong to them.
 OPTIONS = tuple(name for name in SETTINGS if name not in (*SECRETS, "app_code", "username"))
-# Of these pairs the one that is given at the higher place counts; both at one place contradict each other.
-EXCLUSIVE = (("biz", "biz_set"),)
 USER_NAMES = ("username", "bk_token", "bk_ticket")
 
 
@@ -115,8 +113,7 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], profile: Pro
             value = converted(setting, profile.values[name], f"{name} of the profile {profile.name}")
             found[name] = Found(value=value, source=f"profile {profile.name}", level=PROFILE)
     settings = Settings(found=found, profile=profile)
-    for one, other in EXCLUSIVE:
-        drop_weaker(settings, found, one, other)
+    drop_weaker(settings, found, "biz", "biz_set")
     if "url" in found:
         refuse_secrets_in_url(found["url"])
     return settings

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from functools import cache
 from html import escape
-from importlib.resources import files
 
 from aiohttp import web
 
-from bkjob_async.cli.palette import palette
+from bkjob_async.cli.palette import palette, read_file
 
 NONCE, FIRST = "%nonce%", "%first%"
 ICON = '<link rel="icon" href="data:,">'
 
 
 @cache
-def read(name: str) -> str:
-    """Return one of the files beside this one."""
-    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
 def whole_page() -> str:
     """Return the page with its style and its script, before it has a nonce."""
-    page = read("page.html").replace("%style%", palette() + read("page.css"))
-    return page.replace("%script%", read("page.js"))
+    html, css, script = (
+        read_file("bkjob_async.cli.live_page", f"page.{end}") for end in ("html", "css", "js")
+    )
+    return html.replace("%style%", palette() + css).replace("%script%", script)
 
 
 def live_page(nonce: str, first_state: bytes) -> web.Response:

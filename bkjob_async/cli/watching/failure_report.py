@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
-from bkjob_async import BkJobError, HostLog, JobClient, JobResult, Ref
+from bkjob_async import BkJobError, HostLog, JobClient, JobResult
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.failures import Failures, HostsByCause, last_lines
@@ -17,10 +17,8 @@ LOG_SECONDS = 5.0
 MAX_LINE = 200
 
 
-async def report_failures(
-    client: JobClient, settings: Settings, results: Iterable[JobResult], refs: Sequence[Ref]
-) -> None:
-    """Write the failed hosts of *results* to stderr, and how to retry *refs*; nothing where none failed."""
+async def report_failures(client: JobClient, settings: Settings, results: Sequence[JobResult]) -> None:
+    """Write the failed hosts of *results* to stderr, and how to retry them; nothing where there are none."""
     failures = Failures()
     for result in results:
         for _ in failures.add(result):
@@ -29,7 +27,7 @@ async def report_failures(
         write_note("failed hosts by cause:")
     async for line in described(client, failures):
         write_note(f"  {line}")
-    if refs:
+    if refs := [result.ref for result in results]:
         write_note(f"next: {next_command(['logs'], refs, settings, ['--failed'])}")
         write_note(f"      {next_command(['retry'], refs, settings)}")
 

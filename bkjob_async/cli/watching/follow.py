@@ -146,10 +146,7 @@ async def conclude(
 
 async def report(client: JobClient, watch: Watch, outcome: Outcome, settings: Settings) -> None:
     """Write the failed hosts of all targets."""
-    with_failures = [*failed_so_far(watch, outcome)]
-    if with_failures:
-        refs = [result.ref for result in with_failures]
-        await report_failures(client, settings, with_failures, refs)
+    await report_failures(client, settings, [*failed_so_far(watch, outcome)])
 
 
 def failed_so_far(watch: Watch, outcome: Outcome) -> Iterator[JobResult]:

@@ -6,6 +6,7 @@ Without it the responses are those of the current backend, which fills the first
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -43,10 +44,7 @@ OPERATION_NAMES = {
 def job_status(job: Job, *, epoch_ms: int, legacy_esb: bool) -> dict[str, Any]:
     """Return `data` of a job's status, hosts always included."""
     current = job.current_step.id if job.started is not None else 0
-
-    def text(at: float | None) -> str | None:
-        return local_text(at, epoch_ms, offset=legacy_esb)
-
+    text = partial(local_text, epoch_ms=epoch_ms, offset=legacy_esb)
     scope = {"bk_biz_id": job.ref.scope.id} if legacy_esb else scope_fields(job.ref.scope)
     return {
         "is_finished": job.status in FINAL_RUN,
@@ -70,10 +68,7 @@ def job_status(job: Job, *, epoch_ms: int, legacy_esb: bool) -> dict[str, Any]:
 
 def block(step: Step, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one step in the block around it."""
-
-    def text(at: float | None) -> str | None:
-        return local_text(at, epoch_ms, offset=legacy_esb)
-
+    text = partial(local_text, epoch_ms=epoch_ms, offset=legacy_esb)
     instance: dict[str, Any] = {
         **step_fields(step, legacy_esb=legacy_esb),
         "start_time": text(step.started),
@@ -140,10 +135,7 @@ def step_status(
     step: Step, *, now: float, group_read_seconds: float, language: str, epoch_ms: int, legacy_esb: bool
 ) -> dict[str, Any]:
     """Return `data` of a step's status."""
-
-    def text(at: float | None) -> str | None:
-        return local_text(at, epoch_ms, offset=False)
-
+    text = partial(local_text, epoch_ms=epoch_ms, offset=False)
     total = step.total
     if step.started is not None and step.status not in FINAL_RUN:
         total = now - step.started

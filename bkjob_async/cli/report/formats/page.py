@@ -5,16 +5,15 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
-from importlib.resources import files
 
 from attrs import define, field, frozen
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from bkjob_async import __version__
-from bkjob_async.cli.palette import palette
+from bkjob_async.cli.palette import palette, read_file
 from bkjob_async.cli.phases import SIGNS
 from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Figures, StepFigures
@@ -28,6 +27,7 @@ MAX_ROWS = 200
 MAX_TEXT = 80
 # Names of failed hosts that are ready to copy take so many bytes, those of all causes together.
 NAMES_BYTES = 32_000
+read = partial(read_file, "bkjob_async.cli.report.formats")
 
 
 @frozen
@@ -147,11 +147,6 @@ def took_text(step: StepFigures) -> str:
 def stylesheet() -> str:
     """Return the style of every report."""
     return palette() + read("page.css")
-
-
-def read(name: str) -> str:
-    """Return one of the files beside this one."""
-    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
