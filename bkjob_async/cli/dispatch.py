@@ -23,14 +23,13 @@ def run_action(action: str, *arguments: Any, **options: Any) -> ExitCode:
 
     The module is imported now, so that the help of a command needs no HTTP client.
     """
-    return guarded(lambda: run_now(action, *arguments, **options))
-
-
-def run_now(action: str, *arguments: Any, **options: Any) -> ExitCode:
-    """Import *action* and run it."""
     module, _, function = action.partition(":")
-    run_to_end = import_module("bkjob_async.cli.running").run_to_end
-    return ExitCode(run_to_end(getattr(import_module(module), function)(*arguments, **options)))
+
+    def run() -> ExitCode:
+        run_to_end = import_module("bkjob_async.cli.running").run_to_end
+        return ExitCode(run_to_end(getattr(import_module(module), function)(*arguments, **options)))
+
+    return guarded(run)
 
 
 def guarded(work: Callable[[], ExitCode]) -> ExitCode:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -14,7 +13,6 @@ from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.watching.options import WatchFlags, journal_option, watch_options
 
-F = TypeVar("F", bound=Callable[..., Any])
 ACTION = "bkjob_async.cli.actions.launch:launch"
 LANGUAGES = ("shell", "bat", "perl", "python", "powershell")
 HOSTS = "cloud:ip, a bare address or #id, several with commas; @FILE has one a line. May be repeated."

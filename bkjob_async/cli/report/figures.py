@@ -96,11 +96,6 @@ class Figures:
     damaged_lines: int = 0
 
     @property
-    def host_count(self) -> int:
-        """How many hosts there are, each counted once for each step."""
-        return sum(self.hosts.values())
-
-    @property
     def job_count(self) -> int:
         """How many jobs there are."""
         return sum(self.jobs.values())

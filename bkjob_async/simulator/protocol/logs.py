@@ -1,4 +1,4 @@
-"""The logs of hosts, up to the present."""
+"""The logs of hosts as each dialect shows them: what a script has printed or a transfer has done so far."""
 
 from __future__ import annotations
 

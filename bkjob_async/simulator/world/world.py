@@ -11,7 +11,7 @@ from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, UNFINISHED_HOST
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
-from bkjob_async.simulator.world.hosts import Host, hosts
+from bkjob_async.simulator.world.hosts import hosts
 from bkjob_async.simulator.world.lifecycle import Lifecycle, sample
 from bkjob_async.simulator.world.operations import operate_job, operate_step
 from bkjob_async.simulator.world.plans import Arrivals, HostOutcome, JobPlan, PlatformDelays, StepPlan
@@ -168,10 +168,6 @@ class World:
         if jobs is None:
             return history_of(self.jobs.values())
         return history_of(self.jobs[ref.job_instance_id] for ref in jobs)
-
-    def all_hosts(self) -> set[Host]:
-        """Return every host of any job."""
-        return {host for job in self.jobs.values() for host in job.hosts()}
 
     # Endings ------------------------------------------------------------------------------------------------
 

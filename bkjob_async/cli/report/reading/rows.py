@@ -43,28 +43,34 @@ class HostRow:
 
 
 @define(eq=False)
-class StepRow:
-    """A step: *key* is its ref as text. *took* is the platform's own duration in seconds, *counts* are by phase."""
+class JobRow:
+    """A job: *key* is its ref as text. *took* is the platform's own duration in seconds."""
 
     key: str
-    job: str
-    series: Series
     name: str = ""
     code: int | None = None
     is_finished: bool = False
+    took: float | None = None
+
+    @property
+    def status(self) -> RunStatus | None:
+        """Its status, None before it was reported."""
+        return None if self.code is None else RunStatus(self.code)
+
+
+@define(eq=False)
+class StepRow(JobRow):
+    """A step, in all that a job has, and: the key of its *job*, its hosts, their *counts* by phase."""
+
+    job: str = field(kw_only=True)
+    series: Series = field(kw_only=True)
     execute_count: int = 0
     hosts: dict[str, HostRow] = field(factory=dict)
     counts: list[int] = field(factory=lambda: [0] * len(PHASES))
     failed: int = 0
     began: float | None = None
     ended: float | None = None
-    took: float | None = None
     _labels: dict[int, str] | None = field(default=None, init=False)
-
-    @property
-    def status(self) -> RunStatus | None:
-        """Its status, None before it was reported."""
-        return None if self.code is None else RunStatus(self.code)
 
     def add_host(self, label: str, code: int, host_id: int | None) -> HostRow:
         """Add a host that was not seen before."""
@@ -92,24 +98,6 @@ class StepRow:
         self.hosts.clear()
         self._labels = None
         self.failed = 0
-
-
-@define(eq=False)
-class JobRow:
-    """A job: *key* is its ref as text."""
-
-    key: str
-    name: str = ""
-    code: int | None = None
-    is_finished: bool = False
-    began: float | None = None
-    ended: float | None = None
-    took: float | None = None
-
-    @property
-    def status(self) -> RunStatus | None:
-        """Its status, None before it was reported."""
-        return None if self.code is None else RunStatus(self.code)
 
 
 class Outage(NamedTuple):

@@ -100,12 +100,8 @@ class RunModel:
         if job is None:
             return
         if job.is_finished and not is_finished:
-            job.ended = job.took = None
+            job.took = None
         job.code, job.is_finished, job.name = code, is_finished, name or job.name
-        if is_finished:
-            job.ended = job.ended or self.now
-        elif job.began is None:
-            job.began = self.now
 
     def step_changed(self, ref: str, execute_count: int, code: int, *, is_finished: bool, name: str) -> None:
         """Note another status of a step, or another execution."""
@@ -232,7 +228,7 @@ class RunModel:
                 self._unwanted.add(ref)
                 return None
             self._job(job)
-            row = self.steps[ref] = StepRow(ref, job, Series(self.began or 0.0, STEP_POINTS))
+            row = self.steps[ref] = StepRow(ref, job=job, series=Series(self.began or 0.0, STEP_POINTS))
         return row
 
     def _begin_execution(self, step: StepRow, execute_count: int) -> None:
