@@ -32,7 +32,6 @@ class BoardModel:
     with_failures: int = field(default=0, init=False)
     waiting: int = field(default=0, init=False)
     lost: int = field(default=0, init=False)
-    version: int = field(default=0, init=False)
     _by_job: dict[Ref, list[TargetRow]] = field(factory=dict, init=False)
     _orders: dict[Ref, tuple[int, bool, int, int, int]] = field(factory=dict, init=False)
     _order: list[TargetRow] | None = field(default=None, init=False)
@@ -58,7 +57,6 @@ class BoardModel:
             row = self.rows[ref] = TargetRow(ref)
             self._by_job.setdefault(ref.job, []).append(row)
         self._order = None
-        self.version += 1
 
     def rows_of(self, job: Ref) -> Sequence[TargetRow]:
         """Return the rows of the targets that belong to a job."""
@@ -90,7 +88,6 @@ class BoardModel:
         for failure in failures:
             self.failures.append(failure)
             self.failed_at.append(now)
-        self.version += 1
 
     def _count(self, row: TargetRow) -> None:
         self._add(self._counted.get(row.ref, NOTHING), -1)

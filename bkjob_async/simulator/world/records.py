@@ -38,7 +38,6 @@ class PlannedChange(NamedTuple):
 class Execution:
     """The host rows of one execution of a step, as parallel lists, and all their changes."""
 
-    number: int
     hosts: list[Host] = field(factory=list)
     batches: list[int] = field(factory=list)
     outcomes: list[HostOutcome] = field(factory=list)
