@@ -24,7 +24,7 @@ def check_target(target: str, *, overwrite: bool) -> None:
         raise UsageError(f"{target} is a folder: -o names a file")
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}")
-    if path.exists() and is_plain(path) and not overwrite:
+    if path.is_file() and not overwrite:
         raise already_there(target)
 
 
@@ -41,7 +41,7 @@ def write_report(pieces: Iterable[str], target: str, *, overwrite: bool) -> None
     # A link stays a link: the file that it names is replaced.
     path = Path(target).resolve()
     try:
-        if path.exists() and not is_plain(path):
+        if path.exists() and not path.is_file():  # a pipe or a device
             with path.open("w", encoding="utf-8", errors="backslashreplace") as device:
                 device.writelines(pieces)
         else:
@@ -94,11 +94,6 @@ def give_usual_mode(new: Path, path: Path) -> None:
     os.umask(mask)
     with suppress(OSError):
         new.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-
-
-def is_plain(path: Path) -> bool:
-    """Return True for an ordinary file, False for a pipe or a device."""
-    return path.is_file()
 
 
 def already_there(target: str) -> UsageError:

@@ -14,6 +14,7 @@ from bkjob_async.simulator.protocol.api_errors import api_error
 from bkjob_async.simulator.protocol.groups import Filter
 from bkjob_async.simulator.protocol.inputs import plain_text, step_inputs
 from bkjob_async.simulator.protocol.requests import ParsedRequest
+from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job, Step
 
@@ -134,9 +135,10 @@ def apply_operation(operate: Callable[[], None]) -> None:
 
 def require_readable_step(step: Step) -> None:
     """Raise `ApiError` for steps whose status cannot be requested: confirmations, containers."""
-    code = render_gateway.unreadable(step)
-    if code is not None:
-        raise api_error(code)
+    if step.plan.kind == CONFIRM:
+        raise api_error(1241003)
+    if step.has_containers:
+        raise api_error(1240002)
 
 
 def require_no_containers(job: Job) -> None:

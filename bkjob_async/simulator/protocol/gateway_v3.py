@@ -194,10 +194,3 @@ def step_row(epoch_ms: int, language: str, *, files: bool) -> Fragment:
         }
 
     return make
-
-
-def unreadable(step: Step) -> int | None:
-    """Return the error of a request for a step's own status, None for none."""
-    if step.plan.kind == CONFIRM:
-        return 1241003
-    return 1240002 if step.has_containers else None

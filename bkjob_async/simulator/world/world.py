@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from random import Random
 
 from attrs import frozen
@@ -60,8 +61,8 @@ class World:
         self.lifecycle = Lifecycle(
             self._queue, delays or PlatformDelays(), seed, self._job_finished, at_once=at_once
         )
-        self._next_job = FIRST_JOB_ID
-        self._next_step = FIRST_STEP_ID
+        self._job_ids = count(FIRST_JOB_ID)
+        self._step_ids = count(FIRST_STEP_ID)
 
     @property
     def now(self) -> float:
@@ -87,14 +88,14 @@ class World:
 
     def add(self, plan: JobPlan) -> JobRef:
         """Create a job at its time, or now when that is past; return its name."""
-        job_id = plan.job_instance_id or self._take_job_id()
+        job_id = plan.job_instance_id or next(self._job_ids)
         if job_id in self.jobs:
             raise ValueError(f"there is a job {job_id} already")
         ref = JobRef(plan.scope, job_id)
         job = Job(id=job_id, ref=ref, plan=plan, created=max(plan.created, self.now))
         step_id = plan.first_step_id
         for order, step in enumerate(plan.steps, start=1):
-            number = self._take_step_id() if step_id is None else step_id + order - 1
+            number = next(self._step_ids) if step_id is None else step_id + order - 1
             job.steps.append(self._step(job, step, number, order))
         if job.created <= self.now:
             self._create(job)
@@ -112,14 +113,6 @@ class World:
         job.log.append((self.now, BLANK))
         if job.plan.start_task:
             self._queue.after(self.lifecycle.delays.event, self.lifecycle.start_job, job)
-
-    def _take_job_id(self) -> int:
-        self._next_job += 1
-        return self._next_job - 1
-
-    def _take_step_id(self) -> int:
-        self._next_step += 1
-        return self._next_step - 1
 
     def add_arrivals(self, arrivals: Arrivals) -> None:
         """Start jobs repeatedly."""
