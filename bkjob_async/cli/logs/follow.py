@@ -41,7 +41,7 @@ class FollowedHosts:
 
     hosts: HostFilter
     by_step: dict[StepRef, dict[str, FollowedHost]] = field(factory=dict)
-    _met: KnownHosts = field(factory=KnownHosts, init=False)
+    met: KnownHosts = field(factory=KnownHosts, init=False)
 
     def apply(self, event: HostChanged) -> None:
         """Follow a host that runs, and read the log of one that has finished once more; a retry begins anew."""
@@ -50,17 +50,13 @@ class FollowedHosts:
         if after.phase is Phase.PENDING or not is_wanted or not self.hosts.takes(event.host):
             return
         if self.hosts.keys:
-            self._met.add(event.host)
+            self.met.add(event.host)
         step = self.by_step.setdefault(event.ref, {})
         known = step.get(event.host.label)
         if known is None or known.execute_count != event.execute_count:
             step[event.host.label] = FollowedHost(event.host, event.execute_count, after.is_finished)
         else:
             known.is_finished = after.is_finished
-
-    def not_met(self) -> list[HostKey]:
-        """Return the hosts that were named, and not followed."""
-        return self._met.without(self.hosts.keys)
 
     def due(self) -> list[tuple[StepRef, dict[str, FollowedHost]]]:
         """Return the hosts to read now; those that have finished are not returned again."""
@@ -85,7 +81,9 @@ async def follow_logs(settings: Settings, words: Sequence[str], request: LogRequ
     try:
         async with client_of(settings) as client, client.watch(refs) as watch:
             await reader.follow(client, watch)
-            absent = await say_absent(client, reader.readable(refs), followed.not_met())
+            absent = await say_absent(
+                client, reader.readable(refs), followed.met.without(followed.hosts.keys)
+            )
     except asyncio.CancelledError:
         again = next_command(["logs"], refs, settings, ["--follow"])
         write_note(f"the jobs go on; follow their logs again: {again}")
@@ -140,12 +138,9 @@ class LogFollower:
     async def _read_step(self, client: JobClient, step: StepRef, hosts: dict[str, FollowedHost]) -> None:
         keys = [host.key for host in hosts.values()]
         async for log in read_logs(client, step, keys, in_portions=self._in_portions):
-            host = hosts.get(log.host.label) or same_host(hosts, log.host)
+            # It may be named otherwise than its events name it.
+            others = (host for host in hosts.values() if is_same(host.key, log.host))
+            host = hosts.get(log.host.label) or next(others, None)
             if host is not None:
                 lines = host.tail.new_lines(text_of(log), is_final=host.is_finished, tail=self._request.tail)
                 self._writer.write(step, host.key, lines)
-
-
-def same_host(hosts: dict[str, FollowedHost], key: HostKey) -> FollowedHost | None:
-    """Return the host that *key* names otherwise than its events do, None for none."""
-    return next((host for host in hosts.values() if is_same(host.key, key)), None)

@@ -8,7 +8,6 @@ from itertools import islice
 from attrs import define, field, frozen
 
 from bkjob_async import (
-    CallFailed,
     HostKey,
     HostLog,
     HostSnapshot,
@@ -119,12 +118,8 @@ async def read_logs(
             for log in sorted(gathered.hosts, key=lambda log: order.get(log.host, len(order))):
                 yield log
             for host, error in gathered.missing.items():
-                write_note(f"{step} {host}: the log cannot be read: {in_short(error)}")
-
-
-def in_short(error: CallFailed) -> str:
-    """Return the platform's own words about an error, else the whole text."""
-    return error.details.message or str(error)
+                # The platform's own words, else the whole text.
+                write_note(f"{step} {host}: the log cannot be read: {error.details.message or error}")
 
 
 def portions(hosts: Sequence[HostKey], size: int) -> Iterator[tuple[HostKey, ...]]:

@@ -30,18 +30,15 @@ def authorize(request: ParsedRequest, http_request: HttpRequest, site: SiteConfi
 def check_credentials(request: ParsedRequest, site: SiteConfig) -> None:
     """Raise `ApiError` for missing or wrong credentials."""
     given = request.credentials
-    reason = (
-        token_error(given["access_token"], site) if given.get("access_token") else app_error(request, site)
-    )
+    token = given.get("access_token")
+    if not token:
+        reason = app_error(request, site)
+    else:
+        reason = "access token is invalid" if site.access_token not in (None, token) else None
     if reason:
         raise credentials_error(request, reason)
     if request.operation in site.forbidden_apis:
         raise permission_error(request)
-
-
-def token_error(token: str, site: SiteConfig) -> str | None:
-    """Return the error for an access token, None for none."""
-    return "access token is invalid" if site.access_token not in (None, token) else None
 
 
 def app_error(request: ParsedRequest, site: SiteConfig) -> str | None:
