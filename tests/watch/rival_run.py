@@ -368,9 +368,10 @@ class Stage:
             for seen in self.opened
             if seen is not last and is_noticed and not (seen.is_refused or seen.is_left)
         ]
-        newest = max(self.opened, key=lambda seen: seen.opened_at) if self.history.goes_back else last
-        if newest.is_refused and len(self.terms) == len(set(self.terms)):
-            found.append(f"watch {newest.number} was refused, and nobody opened the fleet after it")
+        # A store that goes back may give the fleet to another than who opened it last.
+        rivals = self.opened if self.history.goes_back else [last]
+        if all(seen.is_refused for seen in rivals) and len(self.terms) == len(set(self.terms)):
+            found.append(f"watch {last.number} was refused, and nobody opened the fleet after it")
         elif is_noticed and not (last.is_left or last.is_refused):
             found += self.unrecorded(last.watch.targets)
             if not self.history.faults:
