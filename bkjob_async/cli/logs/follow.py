@@ -98,7 +98,7 @@ class LogFollower:
     _followed: FollowedHosts
     _writer: LogWriter
     _request: LogRequest
-    _in_portions: bool = field(kw_only=True)
+    _in_portions: bool = field(alias="in_portions", kw_only=True)
     outcome: Outcome = field(factory=Outcome, init=False)
 
     def readable(self, refs: Sequence[Ref]) -> list[Ref]:

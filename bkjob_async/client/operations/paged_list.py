@@ -36,8 +36,8 @@ class PagedList(Generic[T]):
     _client: Caller
     _query: Operation[Page[T]] | None
     _request_timeout: float | None
-    _next_query: Callable[[Any, Page[T]], Operation[Page[T]] | None] = field(kw_only=True)
-    _identity: Callable[[T], Hashable] = field(kw_only=True)
+    _next_query: Callable[[Any, Page[T]], Operation[Page[T]] | None] = field(alias="next_query", kw_only=True)
+    _identity: Callable[[T], Hashable] = field(alias="identity", kw_only=True)
     total: int | None = field(default=None, init=False)
     _ready: deque[T] = field(factory=deque, init=False)
     _seen: set[Hashable] = field(factory=set, init=False)

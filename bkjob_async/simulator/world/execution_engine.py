@@ -54,7 +54,7 @@ class ExecutionEngine:
     queue: EventQueue
     delays: PlatformDelays
     _on_rows_finished: RowsFinished
-    _at_once: bool = field(kw_only=True)
+    _at_once: bool = field(alias="at_once", kw_only=True)
 
     def run(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
         """Schedule the changes of waiting rows at the engine's polls that see them."""
