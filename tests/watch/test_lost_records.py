@@ -13,6 +13,7 @@ from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of
 from tests.watch.lost_records import state_in
+from tests.watch.resume_run import is_local
 from tests.watch.test_journal import SLOW, FailingStore, fleet, read_batches
 
 pytestmark = pytest.mark.looptime
@@ -94,6 +95,30 @@ async def test_the_watch_that_was_opened_last_goes_on() -> None:
                 await asyncio.wait_for(first.results(), 60.0)
             assert second._stream.state == "open"
             assert state_in(stored)[job] == (4, True)
+
+
+async def test_trouble_with_a_store_is_no_loss() -> None:
+    """A watch lost its fleet while it could not append: who reads it late is given its records, none of them skipped."""
+    world, store, given = World(1), FailingStore(), list[bkjob.Batch]()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as first:
+        first._stream.log._limit = 4
+        await asyncio.sleep(8.0)
+        journal = first._subscription.journal
+        assert journal is not None
+        for is_away, seconds in ((True, 3.0), (False, 30.0), (True, 3.0)):  # the first trouble leaves the log
+            store.is_away = is_away
+            journal.records.put_empty()
+            await asyncio.sleep(seconds)
+        stored = [batch async for batch in Journal(store).follow("night", live=False)]
+        async with fleet(world, store, linger=None):
+            store.is_away = False
+            await asyncio.sleep(10.0)
+            with pytest.raises(bkjob.Superseded):
+                async for batch in first.batches():
+                    given.append(batch)
+
+    assert [batch for batch in given if not is_local(batch)] == stored
 
 
 async def test_what_others_wrote_behind_a_loss_is_replaced_by_all_that_the_older_watch_knows() -> None:

@@ -254,8 +254,9 @@ class FleetJournal:
         while True:
             with suppress(JournalUnavailable):
                 entry = await self._store.fleet(self._name)
-                is_behind = self._is_troubled or entry is None or entry.head < self.head
-                if not is_behind or self._task is None or self._task.done():
+                is_behind = entry is None or entry.head < self.head
+                goes_on = self._task is not None and not self._task.done()
+                if not (goes_on and (is_behind or self._is_troubled)):
                     return is_behind or any(since <= until and after < last for last, since in self._presents)
             await asyncio.sleep(RETRY_SECONDS)
 
