@@ -45,7 +45,7 @@ async def fill(url: str, count: int = 300) -> list[StoredRecord]:
         store = place.open()
         await store.open("night", HERE, take_over=True)
         await store.append("night", term=1, head=0, records=written, targets=1)
-        await store.write_checkpoint("night", Checkpoint(10, [b"state" * 1000] * 5), term=1)
+        await store.write_checkpoint("night", Checkpoint(min(10, count), [b"state" * 1000] * 5), term=1)
     return written
 
 
