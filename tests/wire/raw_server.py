@@ -6,25 +6,25 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 
 from yarl import URL
 
-Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Reply = Callable[[int, int, bytes], bytes | None]
+Respond = Callable[[int, int, bytes, asyncio.StreamWriter], Awaitable[bool]]
 
 
 class RawServer:
-    """Counts connections and keeps the heads of requests; *reply* returns the response to each.
+    """Counts connections and keeps the heads of requests; *respond* writes the response to each.
 
-    It takes the number of the connection, that of the request on it, and the head; None hangs up without a response. A
-    response that says `Connection: close` is the last, and so is each on a connection of whose number *last* says so.
+    It takes the number of the connection, that of the request on it, the head, and where the response goes; the
+    connection is closed when it returns False.
     """
 
-    def __init__(self, reply: Reply, last: Callable[[int], bool]) -> None:
+    def __init__(self, respond: Respond) -> None:
         self.heads: list[bytes] = []
         self.connections = 0
-        self._reply = reply
-        self._last = last
+        self._respond = respond
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,18 +34,11 @@ class RawServer:
         self._tasks.add(task)
         number, self.connections = self.connections, self.connections + 1
         try:
-            request = 0
-            while True:
+            for request in count():
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.heads.append(head)
-                answer = self._reply(number, request, head)
-                if answer is None:
+                if not await self._respond(number, request, head, writer):
                     return
-                writer.write(answer)
-                await writer.drain()
-                if b"Connection: close" in answer or self._last(number):
-                    return
-                request += 1
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -60,15 +53,15 @@ class RawServer:
     async def ended(self) -> None:
         """Wait until every connection was closed."""
         while self._tasks:  # noqa: ASYNC110 - each ends by itself; nobody could set an event
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 @asynccontextmanager
-async def serving(
-    reply: Reply, context: ssl.SSLContext | None = None, *, last: Callable[[int], bool] = lambda _: False
+async def responding(
+    respond: Respond, context: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[RawServer, URL]]:
     """Serve on a loopback port, by TLS with a *context*."""
-    raw = RawServer(reply, last)
+    raw = RawServer(respond)
     server = await asyncio.start_server(raw, "127.0.0.1", 0, ssl=context)
     scheme = "http" if context is None else "https"
     try:
@@ -77,6 +70,27 @@ async def serving(
     finally:
         server.close()
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def serving(
+    reply: Reply, context: ssl.SSLContext | None = None, *, last: Callable[[int], bool] = lambda _: False
+) -> AsyncIterator[tuple[RawServer, URL]]:
+    """Serve what *reply* returns for each request; None hangs up without a response.
+
+    A response that says `Connection: close` is the last, and so is each on a connection of whose number *last* says so.
+    """
+
+    async def respond(number: int, request: int, head: bytes, writer: asyncio.StreamWriter) -> bool:
+        response = reply(number, request, head)
+        if response is None:
+            return False
+        writer.write(response)
+        await writer.drain()
+        return not (b"Connection: close" in response or last(number))
+
+    async with responding(respond, context) as served:
+        yield served
 
 
 def answer(body: bytes, *further: str) -> bytes:

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.fast_http import batched_reads
 from bkjob_async.wire.fast_http.batched_reads import FEWEST_AWAITED, BatchedReads, open_batched_reads
-from tests.wire.raw_server import answer
+from tests.wire.raw_server import answer, responding
 
 WINDOW = 0.1
 
@@ -121,77 +120,42 @@ async def test_the_event_loop_watches_nothing_when_no_connection_is_left(
 # With connections ---------------------------------------------------------------------------------------------------
 
 
-class Server:
-    """Answers requests below /at-once, sends more bytes after those below /forging, ends connections of /ending.
-
-    All others wait until `let_go` is set.
-    """
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.let_go = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection until one of both leaves."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                if b"/waits" in head:
-                    await self.let_go.wait()
-                writer.write(answer(b"{}"))
-                await writer.drain()
-                await asyncio.sleep(WINDOW / 20)
-                if b"/forging" in head:
-                    writer.write(answer(b'{"forged": true}'))
-                if b"/ending" in head:
-                    return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-            self._tasks.discard(task)
-
-    async def ended(self) -> None:
-        """Wait until every client has left."""
-        while self._tasks:  # noqa: ASYNC110 - each ends by itself; nobody could set an event
-            await asyncio.sleep(0.001)
-
-
 @pytest.mark.parametrize("path", ["forging", "ending"])
 async def test_a_connection_that_is_not_silent_in_a_window_is_not_used_again(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bytes would pass for the next response."""
+    """More bytes than a response would pass for the next one; one that has ended has no next one."""
     monkeypatch.setattr(batched_reads, "WINDOW", 5 * WINDOW)
-    handler = Server()
-    server = await asyncio.start_server(handler, "127.0.0.1", 0)
-    transport = AiohttpTransport()
-    url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    headers: dict[str, str] = {}
+    let_go, headers = asyncio.Event(), dict[str, str]()
 
-    async def ask(name: str) -> bytes:
-        request = HttpRequest(method="GET", url=url / name, headers=headers)
-        return (await transport.send(request, timeout=5.0)).body
+    async def respond(_connection: int, _request: int, head: bytes, writer: asyncio.StreamWriter) -> bool:
+        if b"/waiting" in head:
+            await let_go.wait()
+        writer.write(answer(b"{}"))
+        await writer.drain()
+        await asyncio.sleep(WINDOW / 20)
+        if b"/forging" in head:
+            writer.write(answer(b'{"forged": true}'))
+        return b"/ending" not in head
 
-    try:
-        waiting = [asyncio.create_task(ask("waits")) for _ in range(FEWEST_AWAITED + 1)]
-        await asyncio.sleep(WINDOW / 2)
-        first = await ask(path)
-        await asyncio.sleep(WINDOW / 2)  # the window has not ended, so nobody has read what came
-        second = await ask("at-once")
-        connections = handler.connections
-        handler.let_go.set()
-        await asyncio.gather(*waiting)
-    finally:
-        await transport.aclose()
-        await handler.ended()
-        server.close()
-        await server.wait_closed()
+    async with responding(respond) as (server, url):
+        transport = AiohttpTransport()
+
+        async def ask(name: str) -> bytes:
+            request = HttpRequest(method="GET", url=url.with_path(f"/{name}"), headers=headers)
+            return (await transport.send(request, timeout=5.0)).body
+
+        try:
+            waiting = [asyncio.create_task(ask("waiting")) for _ in range(FEWEST_AWAITED + 1)]
+            await asyncio.sleep(WINDOW / 2)
+            first = await ask(path)
+            await asyncio.sleep(WINDOW / 2)  # the window has not ended, so nobody has read what came
+            second = await ask("at-once")
+            connections = server.connections
+            let_go.set()
+            await asyncio.gather(*waiting)
+        finally:
+            await transport.aclose()
 
     assert (first, second) == (b"{}", b"{}")
     assert connections == FEWEST_AWAITED + 3

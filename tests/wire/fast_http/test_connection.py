@@ -11,7 +11,6 @@ import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
-from yarl import URL
 
 from bkjob_async.errors import TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -20,59 +19,29 @@ from bkjob_async.wire.bodies.budget import MIB, BodyBudget
 from bkjob_async.wire.bodies.reading import RawResponse
 from bkjob_async.wire.fast_http.connection import Connection
 from tests.hostile import server_context
-from tests.wire.raw_server import answer, serving
+from tests.wire.raw_server import RawServer, answer, responding, serving
 
 HINT = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 PAUSE = 0.02
 
 
-class Server:
-    """Responds to each request with *pieces*, with a short pause between them; counts its connections."""
-
-    def __init__(self, *pieces: bytes) -> None:
-        self.pieces = pieces
-        self.connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection until the client leaves."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
-                for piece in self.pieces:
-                    writer.write(piece)
-                    await writer.drain()
-                    await asyncio.sleep(PAUSE)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-            self._tasks.discard(task)
-
-    async def ended(self) -> None:
-        """Wait until every client has left."""
-        while self._tasks:  # noqa: ASYNC110 - each ends by itself; nobody could set an event
-            await asyncio.sleep(0.001)
-
-
 @asynccontextmanager
-async def connected(*pieces: bytes) -> AsyncIterator[tuple[Server, AiohttpTransport, HttpRequest]]:
-    """Return a server, a transport and a request for it."""
-    handler = Server(*pieces)
-    server = await asyncio.start_server(handler, "127.0.0.1", 0)
-    transport = AiohttpTransport()
-    url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x")
-    try:
-        yield handler, transport, HttpRequest(method="GET", url=url)
-    finally:
-        await transport.aclose()
-        await handler.ended()
-        server.close()
-        await server.wait_closed()
+async def connected(*pieces: bytes) -> AsyncIterator[tuple[RawServer, AiohttpTransport, HttpRequest]]:
+    """Yield a server that responds with *pieces*, a short pause between them, a transport and a request for it."""
+
+    async def respond(_connection: int, _request: int, _head: bytes, writer: asyncio.StreamWriter) -> bool:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(PAUSE)
+        return True
+
+    async with responding(respond) as (server, url):
+        transport = AiohttpTransport()
+        try:
+            yield server, transport, HttpRequest(method="GET", url=url)
+        finally:
+            await transport.aclose()
 
 
 async def ask(transport: AiohttpTransport, request: HttpRequest) -> HttpResponse:
