@@ -10,7 +10,8 @@ from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.esb import job_stored_requests as requests
-from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader, read_edit_fields
+from bkjob_async.dialects.gateway.fields import Names, read_fields
+from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader
 from bkjob_async.model.operations.codes import StepType, VariableType
 from bkjob_async.model.operations.responses import Account, FileDetail, FileSourceDetail, Page, ScriptDetail
 from bkjob_async.model.operations.stored_items import (
@@ -37,6 +38,20 @@ from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey
 
 T = TypeVar("T")
+
+SCRIPT_NAMES: Names = {
+    "content": "script_content",
+    "language": "script_type",
+    "parameters": "script_param",
+    "timeout": "script_timeout",
+}
+CRON_NAMES: Names = {
+    "id": "cron_id",
+    "name": "cron_name",
+    "status": "cron_status",
+    "job_plan_id": "bk_job_id",
+    "expression": "cron_expression",
+}
 
 
 def rows_of(operation: object, envelope: JsonObject) -> list[JsonObject]:
@@ -96,13 +111,12 @@ def in_utc(row: JsonObject) -> JsonObject:
 
 def read_plan(row: JsonObject) -> JobPlan:
     """Read a plan, in a list or in full."""
-    return JobPlan(
-        id=row.identity("bk_job_id"),
-        name=row.text("name"),
-        job_template_id=row.maybe_identity("template_id"),
+    return read_fields(
+        JobPlan,
+        row,
+        {"id": "bk_job_id", "job_template_id": "template_id"},
         steps=tuple(map(read_plan_step, row.children("steps") or ())),
         global_vars=tuple(map(read_variable, row.children("global_vars") or ())),
-        **read_edit_fields(row),
     )
 
 
@@ -116,47 +130,37 @@ def read_plan_step(step: JsonObject) -> PlanStep:
     is_script = not (is_file or is_approval)
     kind = StepType.FILE if is_file else StepType.CONFIRM if is_approval else StepType.SCRIPT
     is_sql = is_script and step.maybe_integer("type") == StepType.SQL
-    return PlanStep(
-        id=step.maybe_identity("step_id"),
-        name=step.text("name"),
+    return read_fields(
+        PlanStep,
+        step,
+        {"id": "step_id"},
         type=StepType.SQL if is_sql else kind,
         script=read_script_step(step) if is_script else None,
         file=read_file_step(step) if is_file else None,
         approval_message=step.maybe_text("confirm_message") if is_approval else None,
-        raw=step.members,
     )
 
 
 def read_script_step(step: JsonObject) -> ScriptDetail:
     """Read what a script step runs; it is plain text here."""
-    return ScriptDetail(
-        content=step.text("script_content"),
-        language=step.maybe_integer("script_type"),
-        parameters=step.text("script_param"),
-        timeout=step.number("script_timeout"),
-        account=read_step_account(step),
-        hosts=read_hosts(step),
-        is_param_sensitive=step.flag("is_param_sensitive") or False,
+    return read_fields(
+        ScriptDetail, step, SCRIPT_NAMES, account=read_step_account(step), hosts=read_hosts(step)
     )
 
 
 def read_file_step(step: JsonObject) -> FileDetail:
     """Read what a file step sends."""
-    sources = step.children("file_source") or ()
     return FileDetail(
-        sources=tuple(
-            FileSourceDetail(
-                files=source.texts("files"),
-                account=read_step_account(source),
-                hosts=read_hosts(source),
-                file_source_id=source.maybe_identity("file_source_id"),
-            )
-            for source in sources
-        ),
+        sources=tuple(map(read_source, step.children("file_source") or ())),
         path=step.text("file_target_path"),
         account=read_step_account(step),
         hosts=read_hosts(step),
     )
+
+
+def read_source(source: JsonObject) -> FileSourceDetail:
+    """Read where files come from."""
+    return read_fields(FileSourceDetail, source, account=read_step_account(source), hosts=read_hosts(source))
 
 
 def read_step_account(step: JsonObject) -> Account | None:
@@ -172,65 +176,39 @@ def read_hosts(parent: JsonObject) -> tuple[HostKey, ...]:
 
 def read_variable(variable: JsonObject) -> PlanVariable:
     """Read a global variable; *category* is its type in other interfaces."""
-    kind, groups = variable.maybe_integer("category"), variable.texts("custom_query_id")
-    is_hosts = kind == VariableType.HOSTS
-    return PlanVariable(
-        id=variable.maybe_identity("id"),
-        name=variable.text("name"),
-        type=kind,
+    is_hosts = variable.maybe_integer("category") == VariableType.HOSTS
+    groups = variable.texts("custom_query_id")
+    return read_fields(
+        PlanVariable,
+        variable,
+        {"type": "category"},
         value=None if is_hosts else variable.maybe_text("value"),
         server=Targets(hosts=read_hosts(variable), dynamic_groups=groups) if is_hosts else None,
-        description=variable.text("description"),
     )
 
 
 def read_account(row: JsonObject, category: int | None) -> StoredAccount:
     """Read an account of the listed *category*."""
-    return StoredAccount(
-        id=row.identity("id", "db_account_id"),
-        account=row.text("account"),
-        alias=row.text("alias", "db_alias"),
-        category=category,
-        os=row.text("os"),
-        **read_edit_fields(in_utc(row)),
-    )
+    names: Names = {"id": ("id", "db_account_id"), "alias": ("alias", "db_alias")}
+    return read_fields(StoredAccount, in_utc(row), names, category=category)
 
 
 def read_script(row: JsonObject) -> Script:
     """Read a script of a list; the number of its online version is the only id that it has here."""
     number = row.identity("id")
-    return Script(
-        id=str(number),
-        name=row.text("name"),
-        script_language=row.maybe_integer("type"),
-        online_script_version_id=number,
-        **read_edit_fields(in_utc(row)),
+    return read_fields(
+        Script, in_utc(row), {"script_language": "type"}, id=str(number), online_script_version_id=number
     )
 
 
 def read_script_version(row: JsonObject) -> ScriptVersion:
     """Read one version of a script; current servers leave its content out."""
-    return ScriptVersion(
-        id=row.identity("id"),
-        name=row.text("name"),
-        version=row.text("version"),
-        content=row.maybe_text("content"),
-        version_desc=row.text("tag"),
-        script_language=row.maybe_integer("type"),
-        **read_edit_fields(in_utc(row)),
-    )
+    return read_fields(ScriptVersion, in_utc(row), {"version_desc": "tag", "script_language": "type"})
 
 
 def read_cron(row: JsonObject) -> CronJob:
     """Read a cron."""
-    return CronJob(
-        id=row.identity("cron_id"),
-        name=row.text("cron_name"),
-        status=row.maybe_integer("cron_status"),
-        job_plan_id=row.maybe_identity("bk_job_id"),
-        expression=row.text("cron_expression"),
-        **read_edit_fields(row),
-    )
+    return read_fields(CronJob, row, CRON_NAMES)
 
 
 SCRIPT_DETAIL = Call(

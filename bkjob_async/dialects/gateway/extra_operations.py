@@ -9,6 +9,7 @@ from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
 from bkjob_async.dialects.common.status_calls import job_status_call
+from bkjob_async.dialects.gateway.fields import field_values, read_fields
 from bkjob_async.dialects.gateway.v3_launch_requests import (
     common_script_parameters,
     common_transfer_parameters,
@@ -58,13 +59,11 @@ def read_gse_task(row: JsonObject) -> GseTask:
     scope = read_scope(row)
     if scope is None:
         raise unexpected_value(f"{row.path}.bk_scope_id", "the scope of the job", None)
-    return GseTask(
+    return read_fields(
+        GseTask,
+        row,
+        {"execute_count": ("retry_count", "execute_count"), "links": "link"},
         ref=JobRef(scope, row.identity("job_instance_id")).step(row.identity("step_instance_id")),
-        gse_task_id=row.text("gse_task_id"),
-        execute_count=row.maybe_integer("retry_count", "execute_count"),
-        batch=row.maybe_integer("batch"),
-        links=row.texts("link"),
-        raw=row.members,
     )
 
 
@@ -81,38 +80,24 @@ def read_upload_urls(
 ) -> tuple[LocalFileUpload, ...]:
     """Read where each file is uploaded, in the order in which they were named."""
     urls = envelope.child("data").child("url_map")
+    names = operation.file_names or urls.members
     return tuple(
-        LocalFileUpload(
-            file_name=name, upload_url=urls.child(name).text("upload_url"), path=urls.child(name).text("path")
-        )
-        for name in operation.file_names or urls.members
-        if urls.has(name)
+        read_fields(LocalFileUpload, urls.child(name), file_name=name) for name in names if urls.has(name)
     )
 
 
 # Contexts -----------------------------------------------------------------------------------------
 
 
-def host_context_parameters(operation: GetScriptTaskContext | GetFileTaskContext) -> dict[str, Any]:
-    """Return what both requests about one host take."""
+def task_context_parameters(operation: GetScriptTaskContext | GetFileTaskContext) -> dict[str, Any]:
+    """Return what `get_script_task_context` and `get_file_task_context` take."""
     kind, number = execute_object_id(operation.host)
     return {
         **ref_parameters(operation.ref),
-        "execute_count": operation.execute_count,
-        "batch": operation.batch,
+        **field_values(operation, "ref", "host"),
         "execute_object_type": kind,
         "execute_object_resource_id": number,
     }
-
-
-def script_context_parameters(operation: GetScriptTaskContext) -> dict[str, Any]:
-    """Return what `get_script_task_context` takes."""
-    return {**host_context_parameters(operation), "content": operation.content}
-
-
-def file_context_parameters(operation: GetFileTaskContext) -> dict[str, Any]:
-    """Return what `get_file_task_context` takes."""
-    return {**host_context_parameters(operation), "mode": operation.mode}
 
 
 def execute_object_id(host: HostKey) -> tuple[int, int]:
@@ -128,10 +113,8 @@ def read_task_context(
     _operation: GetScriptTaskContext | GetFileTaskContext, envelope: JsonObject
 ) -> tuple[TaskContextField, ...]:
     """Read the named fields, in their order."""
-    return tuple(
-        TaskContextField(name=row.text("name"), value=row.text("value"), description=row.text("description"))
-        for row in envelope.child("data").children("field_list") or ()
-    )
+    rows = envelope.child("data").children("field_list") or ()
+    return tuple(read_fields(TaskContextField, row) for row in rows)
 
 
 # Pipelines ----------------------------------------------------------------------------------------
@@ -193,6 +176,6 @@ SYSTEM_CALLS: Calls = {
 }
 # What version 4 offers to users alone.
 CONTEXT_CALLS: Calls = {
-    GetScriptTaskContext: Call("POST", script_context_parameters, read_task_context, paths="user"),
-    GetFileTaskContext: Call("POST", file_context_parameters, read_task_context, paths="user"),
+    GetScriptTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
+    GetFileTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
 }

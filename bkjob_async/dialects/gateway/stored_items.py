@@ -5,17 +5,17 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable
-from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
-from attrs import evolve, fields
+from attrs import evolve
 
 from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, unexpected_value
 from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, check_scope
-from bkjob_async.dialects.common.responses import read_scope
-from bkjob_async.dialects.gateway.step_detail import read_file, read_script
+from bkjob_async.dialects.gateway.fields import field_values, read_fields
+from bkjob_async.dialects.gateway.step_detail import read_actions
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Page, ScriptDetail
 from bkjob_async.model.operations.stored_items import (
@@ -47,30 +47,6 @@ from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey
 
 T = TypeVar("T")
-
-# Fields of operations whose platform name means something else in the model.
-WIRE_NAMES = {"item_name": "name"}
-
-
-# Parameters ---------------------------------------------------------------------------------------
-
-
-def field_parameters(unit: float = MILLISECONDS) -> Callable[[Operation[Any]], dict[str, Any]]:
-    """Return an encoder that sends an operation's fields by name, times in *unit*."""
-
-    def parameters(operation: Any) -> dict[str, Any]:
-        names = [str(each.name) for each in fields(type(operation)) if each.name != "scope"]
-        return {WIRE_NAMES.get(name, name): encode_value(getattr(operation, name), unit) for name in names}
-
-    return parameters
-
-
-def encode_value(value: object, unit: float) -> object:
-    """Return *value* as it is sent: times as numbers."""
-    return round(value.timestamp() * unit) if isinstance(value, datetime) else value
-
-
-# Responses ----------------------------------------------------------------------------------------
 
 
 def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
@@ -118,58 +94,27 @@ def check_requested_scope(operation: object, row: JsonObject) -> None:
         check_scope(row, scope)
 
 
-def read_edit_fields(row: JsonObject) -> dict[str, Any]:
-    """Read who made something and who changed it last."""
-    return {
-        "scope": read_scope(row),
-        "creator": row.text("creator"),
-        "create_time": row.time("create_time"),
-        "last_modify_user": row.text("last_modify_user"),
-        "last_modify_time": row.time("last_modify_time"),
-        "raw": row.members,
-    }
-
-
-def read_template(row: JsonObject) -> JobTemplate:
-    """Read a job template."""
-    return JobTemplate(
-        id=row.identity("id"),
-        name=row.text("name"),
-        description=row.text("description"),
-        **read_edit_fields(row),
-    )
-
-
 def read_plan(row: JsonObject) -> JobPlan:
     """Read a job plan; documents and servers name its id differently in details."""
-    return JobPlan(
-        id=row.identity("id", "job_plan_id"),
-        name=row.text("name"),
-        job_template_id=row.maybe_identity("job_template_id"),
-        need_update=row.flag("need_update"),
-        steps=tuple(read_plan_step(step) for step in row.children("step_list") or ()),
+    return read_fields(
+        JobPlan,
+        row,
+        {"id": ("id", "job_plan_id")},
+        steps=tuple(map(read_plan_step, row.children("step_list") or ())),
         global_vars=read_variables(row),
-        **read_edit_fields(row),
     )
 
 
 def read_plan_step(step: JsonObject) -> PlanStep:
-    """Read a step of a plan."""
-    script, file = step.maybe_child("script_info"), step.maybe_child("file_info")
-    approval = step.maybe_child("approval_info")
-    return PlanStep(
-        id=step.maybe_identity("id"),
-        name=step.text("name"),
-        type=step.maybe_integer("type"),
-        script=None if script is None else decode_script(read_script(script)),
-        file=None if file is None else read_file(file),
-        approval_message=None if approval is None else approval.maybe_text("approval_message"),
-        raw=step.members,
-    )
+    """Read a step of a plan; what a script runs is base64 there, unlike in step instances."""
+    actions = read_actions(step)
+    if actions["script"] is not None:
+        actions["script"] = decode_script(actions["script"])
+    return read_fields(PlanStep, step, **actions)
 
 
 def decode_script(script: ScriptDetail) -> ScriptDetail:
-    """Return a script of a plan as plain text: in plans it is base64, unlike in step instances."""
+    """Return a script whose texts are base64 as plain text."""
     return evolve(script, content=decode_base64(script.content), parameters=decode_base64(script.parameters))
 
 
@@ -183,31 +128,27 @@ def decode_base64(text: str) -> str:
 
 def read_variables(row: JsonObject) -> tuple[PlanVariable, ...]:
     """Read the global variables of a plan or a cron."""
-    return tuple(read_variable(variable) for variable in row.children("global_var_list") or ())
+    return tuple(map(read_variable, row.children("global_var_list") or ()))
 
 
 def read_variable(variable: JsonObject) -> PlanVariable:
     """Read a global variable."""
     server = variable.maybe_child("server")
-    return PlanVariable(
-        id=variable.maybe_identity("id"),
-        name=variable.text("name"),
-        type=variable.maybe_integer("type"),
-        value=variable.maybe_text("value"),
-        server=None if server is None else read_targets(server),
-        description=variable.text("description"),
-        is_required=variable.flag("required") or False,
-        is_used=variable.flag("used"),
+    return read_fields(
+        PlanVariable,
+        variable,
+        {"is_required": "required", "is_used": "used"},
+        server=None if server is None else read_target_server(server),
     )
 
 
-def read_targets(server: JsonObject) -> Targets:
+def read_target_server(server: JsonObject) -> Targets:
     """Read hosts named one by one, groups and nodes."""
     ids = server.get("host_id_list")
     named = [HostKey(bk_host_id=number) for number in ids or () if type(number) is int and number > 0]
     rows = server.children("ip_list", "host_list") or ()
     return Targets(
-        hosts=[*(read_host(row) for row in rows), *(() if rows else named)],
+        hosts=[*map(read_host, rows), *(() if rows else named)],
         dynamic_groups=[group.text("id") for group in server.children("dynamic_group_list") or ()],
         topo_nodes=[
             TopoNode(node.text("node_type"), node.identity("id"))
@@ -216,86 +157,36 @@ def read_targets(server: JsonObject) -> Targets:
     )
 
 
-def read_account(row: JsonObject) -> StoredAccount:
-    """Read an account."""
-    return StoredAccount(
-        id=row.identity("id"),
-        account=row.text("account"),
-        alias=row.text("alias"),
-        category=row.maybe_integer("category"),
-        type=row.maybe_integer("type"),
-        os=row.text("os"),
-        description=row.text("description"),
-        db_system_account_id=row.maybe_identity("db_system_account_id"),
-        **read_edit_fields(row),
-    )
-
-
-def read_script_item(row: JsonObject) -> Script:
-    """Read a script of a list."""
-    return Script(
-        id=row.text("id"),
-        name=row.text("name"),
-        script_language=row.maybe_integer("script_language"),
-        online_script_version_id=row.maybe_identity("online_script_version_id"),
-        description=row.text("description"),
-        **read_edit_fields(row),
-    )
-
-
-def read_script_version(row: JsonObject) -> ScriptVersion:
-    """Read one version of a script."""
-    return ScriptVersion(
-        id=row.identity("id"),
-        script_id=row.text("script_id"),
-        name=row.text("name"),
-        version=row.text("version"),
-        content=row.maybe_text("content"),
-        status=row.maybe_integer("status"),
-        version_desc=row.text("version_desc"),
-        script_language=row.maybe_integer("script_language"),
-        description=row.text("description"),
-        **read_edit_fields(row),
-    )
-
-
 def read_cron(row: JsonObject) -> CronJob:
     """Read a cron."""
-    return CronJob(
-        id=row.identity("id"),
-        name=row.text("name"),
-        status=row.maybe_integer("status"),
-        job_plan_id=row.maybe_identity("job_plan_id"),
-        expression=row.text("expression"),
-        execute_time=row.time("execute_time"),
-        execute_time_zone=row.text("execute_time_zone"),
-        global_vars=read_variables(row),
-        **read_edit_fields(row),
-    )
+    return read_fields(CronJob, row, global_vars=read_variables(row))
 
 
-def list_call(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS) -> Call:
-    """Return the call of a list whose rows *read* reads."""
-    return Call("GET", field_parameters(unit), page_reader(read))
+def list_call(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS, **renamed: str) -> Call:
+    """Return the call of a list whose rows *read* reads; *unit* and *renamed* are those of `field_values`."""
+    return Call("GET", partial(field_values, unit=unit, **renamed), page_reader(read))
 
 
 def detail_call(read: Callable[[JsonObject], Any], field_name: str, *names: str) -> Call:
     """Return the call of one item that *read* reads; see `item_reader`."""
-    return Call("GET", field_parameters(), item_reader(read, field_name, *names))
+    return Call("GET", field_values, item_reader(read, field_name, *names))
 
 
+SCRIPT_LIST = list_call(partial(read_fields, Script), name="item_name")
+VERSION_LIST = list_call(partial(read_fields, ScriptVersion))
+VERSION_DETAIL = detail_call(partial(read_fields, ScriptVersion), "id", "id")
 CALLS: Calls = {
-    GetJobTemplateList: list_call(read_template),
-    GetJobPlanList: list_call(read_plan),
+    GetJobTemplateList: list_call(partial(read_fields, JobTemplate), name="item_name"),
+    GetJobPlanList: list_call(read_plan, name="item_name"),
     GetJobPlanDetail: detail_call(read_plan, "job_plan_id", "id", "job_plan_id"),
-    GetAccountList: list_call(read_account),
-    GetScriptList: list_call(read_script_item),
-    GetScriptVersionList: list_call(read_script_version),
-    GetScriptVersionDetail: detail_call(read_script_version, "id", "id"),
-    GetPublicScriptList: list_call(read_script_item),
-    GetPublicScriptVersionList: list_call(read_script_version),
-    GetPublicScriptVersionDetail: detail_call(read_script_version, "id", "id"),
+    GetAccountList: list_call(partial(read_fields, StoredAccount)),
+    GetScriptList: SCRIPT_LIST,
+    GetScriptVersionList: VERSION_LIST,
+    GetScriptVersionDetail: VERSION_DETAIL,
+    GetPublicScriptList: SCRIPT_LIST,
+    GetPublicScriptVersionList: VERSION_LIST,
+    GetPublicScriptVersionDetail: VERSION_DETAIL,
     # The times of crons are counted in seconds.
-    GetCronList: list_call(read_cron, SECONDS),
+    GetCronList: list_call(read_cron, SECONDS, name="item_name"),
     GetCronDetail: detail_call(read_cron, "id", "id"),
 }

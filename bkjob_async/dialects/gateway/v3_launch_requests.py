@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bkjob_async.dialects.common.hosts import host_list_parameters, host_parameters
+from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.operations.codes import FileSourceType, RollingExecution, RollingType
 from bkjob_async.model.operations.launches import (
@@ -115,20 +116,8 @@ def rolling_parameters(config: RollingConfig | None) -> dict[str, Any] | None:
         return None
     source = config.file_source
     found = {
-        **without_none(
-            type=config.type,
-            mode=config.mode,
-            expression=config.expression,
-            execution_mode=config.execution_mode,
-            batch_start_wait_fixed_ms=config.batch_start_wait_fixed_ms,
-            batch_start_wait_random_min_ms=config.batch_start_wait_random_min_ms,
-            batch_start_wait_random_max_ms=config.batch_start_wait_random_max_ms,
-            file_source=source
-            and without_none(
-                max_execute_object_num_in_batch=source.max_execute_object_num_in_batch,
-                max_file_num_of_single_execute_object=source.max_file_num_of_single_execute_object,
-            ),
-        ),
+        **without_none(**field_values(config, "file_source", "extra")),
+        **without_none(file_source=source and without_none(**field_values(source))),
         **config.extra,
     }
     if found.get("execution_mode") == RollingExecution.PARALLEL:
@@ -151,40 +140,23 @@ def check_parallel(config: Mapping[str, Any]) -> None:
 
 def execute_job_plan_parameters(operation: ExecuteJobPlan) -> dict[str, Any]:
     """Return what `execute_job_plan` takes."""
-    return {
-        "job_plan_id": operation.job_plan_id,
-        "global_var_list": [global_var_parameters(variable) for variable in operation.global_vars] or None,
-        "callback_url": operation.callback_url,
-        "start_task": operation.start_task,
-    }
+    variables = [global_var_parameters(variable) for variable in operation.global_vars]
+    return {**field_values(operation, "global_vars"), "global_var_list": variables or None}
 
 
 def global_var_parameters(variable: GlobalVar) -> dict[str, Any]:
     """Return a global variable: its value, or its hosts."""
-    return without_none(
-        id=variable.id,
-        name=variable.name,
-        value=variable.value,
-        server=None if variable.server is None else target_server(variable.server),
-    )
+    server = None if variable.server is None else target_server(variable.server)
+    return without_none(**field_values(variable, "server"), server=server)
 
 
 def common_script_parameters(operation: ScriptFields) -> dict[str, Any]:
     """Return what `fast_execute_script` takes in every version."""
     return {
-        "script_version_id": operation.script_version_id,
-        "script_id": operation.script_id,
+        **field_values(operation, "targets", "is_param_sensitive"),
         "script_content": to_base64(operation.script_content),
-        "script_language": operation.script_language,
         "script_param": to_base64(operation.script_param),
-        "timeout": operation.timeout,
-        "account_id": operation.account_id,
-        "account_alias": operation.account_alias,
-        "task_name": operation.task_name,
-        "callback_url": operation.callback_url,
         "rolling_config": rolling_parameters(operation.rolling_config),
-        "start_task": operation.start_task,
-        "windows_interpreter": operation.windows_interpreter,
         "host_password_list": [dict(item) for item in operation.host_password_list] or None,
     }
 
@@ -210,14 +182,8 @@ def fast_execute_script_v4_parameters(operation: FastExecuteScript) -> dict[str,
 def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
     return {
-        "script_version_id": operation.script_version_id,
-        "script_id": operation.script_id,
+        **field_values(operation, "targets"),
         "script_content": to_base64(operation.script_content),
-        "timeout": operation.timeout,
-        "db_account_id": operation.db_account_id,
-        "task_name": operation.task_name,
-        "callback_url": operation.callback_url,
-        "start_task": operation.start_task,
         "target_server": target_server(operation.targets),
     }
 
@@ -230,19 +196,9 @@ def fast_transfer_file_parameters(operation: FastTransferFile) -> dict[str, Any]
 def common_transfer_parameters(operation: TransferFields) -> dict[str, Any]:
     """Return what operations that transfer files take, without their targets."""
     return {
+        **field_values(operation, "targets", "sources"),
         "file_source_list": [file_source_parameters(source) for source in operation.sources],
-        "file_target_path": operation.file_target_path,
-        "file_target_name": operation.file_target_name,
-        "account_id": operation.account_id,
-        "account_alias": operation.account_alias,
-        "transfer_mode": operation.transfer_mode,
-        "timeout": operation.timeout,
-        "upload_speed_limit": operation.upload_speed_limit,
-        "download_speed_limit": operation.download_speed_limit,
-        "task_name": operation.task_name,
-        "callback_url": operation.callback_url,
         "rolling_config": rolling_parameters(operation.rolling_config),
-        "start_task": operation.start_task,
     }
 
 
@@ -272,11 +228,7 @@ def file_type(source: FileSource) -> int:
 def push_config_file_parameters(operation: PushConfigFile) -> dict[str, Any]:
     """Return what `push_config_file` takes."""
     return {
-        "account_id": operation.account_id,
-        "account_alias": operation.account_alias,
-        "task_name": operation.task_name,
-        "callback_url": operation.callback_url,
-        "file_target_path": operation.file_target_path,
+        **field_values(operation, "targets", "files"),
         "file_list": config_file_parameters(operation),
         "target_server": target_server(operation.targets),
     }

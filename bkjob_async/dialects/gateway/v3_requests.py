@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bkjob_async.dialects.common.hosts import address_parameters, host_list_parameters
+from bkjob_async.dialects.common.hosts import host_list_parameters, host_parameters
+from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
@@ -57,10 +58,7 @@ def parameters_of(*same: str, **renamed: str) -> Callable[[Any], dict[str, Any]]
 
 def host_log_parameters(operation: GetJobInstanceIpLog) -> dict[str, Any]:
     """Return what `get_job_instance_ip_log` takes: a host by id, else by address."""
-    host = operation.host
-    host_list_parameters((host,))
-    named = {"bk_host_id": host.bk_host_id} if host.bk_host_id is not None else address_parameters(host)
-    return {**ref_parameters(operation.ref), **named}
+    return {**ref_parameters(operation.ref), **host_parameters(operation.host)}
 
 
 def host_logs_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
@@ -89,34 +87,18 @@ def check_host_count(hosts: Sequence[HostKey], most: int) -> None:
 
 
 def job_list_parameters(operation: GetJobInstanceList) -> dict[str, Any]:
-    """Return what `get_job_instance_list` takes; times travel as Unix milliseconds."""
+    """Return what `get_job_instance_list` takes."""
     check_page_length(operation.length, LIST_LENGTH_V3)
-    return {**list_filter_parameters(operation), "start": operation.start, "length": operation.length}
+    return field_values(operation, name="job_name")
 
 
 def job_list_v4_parameters(operation: GetJobInstanceList) -> dict[str, Any]:
     """Return what `get_job_instance_list` takes in version 4."""
     check_page_length(operation.length, LIST_LENGTH_V4)
-    return {**list_filter_parameters(operation), "offset": operation.start, "length": operation.length}
+    return field_values(operation, name="job_name", offset="start")
 
 
 def check_page_length(length: int, most: int) -> None:
     """Raise `UsageError` for a page that is longer than the platform gives."""
     if length > most:
         raise UsageError(f"a page of the list has {most} job instances at most, not {length}")
-
-
-def list_filter_parameters(operation: GetJobInstanceList) -> dict[str, Any]:
-    """Return what a list is filtered by."""
-    return {
-        "create_time_start": round(operation.create_time_start.timestamp() * 1000),
-        "create_time_end": round(operation.create_time_end.timestamp() * 1000),
-        "job_instance_id": operation.job_instance_id,
-        "job_cron_id": operation.job_cron_id,
-        "operator": operation.operator,
-        "name": operation.job_name,
-        "launch_mode": operation.launch_mode,
-        "type": operation.type,
-        "status": operation.status,
-        "ip": operation.ip,
-    }

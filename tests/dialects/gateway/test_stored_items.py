@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.gateway.stored_items import read_targets
+from bkjob_async.dialects.gateway.stored_items import read_target_server
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.operations.stored_queries import GetCronList, GetJobPlanList, GetScriptVersionDetail
@@ -191,4 +191,4 @@ def test_numbers_that_name_no_host_are_left_out() -> None:
     """The platform writes 0 where a host has no number of its own."""
     server = JsonObject({"host_id_list": [0, 31, -1, True, "32"]})
 
-    assert read_targets(server) == Targets(hosts=[HostKey(bk_host_id=31)])
+    assert read_target_server(server) == Targets(hosts=[HostKey(bk_host_id=31)])
