@@ -14,8 +14,12 @@ from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.dialects.esb.job_responses import read_job as read_esb_job
 from bkjob_async.dialects.esb.job_responses import read_job_strictly as quick_esb_job
-from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
-from bkjob_async.dialects.gateway.v3_strict_decoder import read_job_strictly, read_step_strictly
+from bkjob_async.dialects.gateway.v3_responses import (
+    read_job,
+    read_job_strictly,
+    read_step,
+    read_step_strictly,
+)
 from bkjob_async.dialects.gateway.v4_responses import read_job as read_v4_job
 from bkjob_async.dialects.gateway.v4_responses import read_job_strictly as quick_v4_job
 from bkjob_async.errors import CallFailed

@@ -20,12 +20,12 @@ from bkjob_async.dialects.gateway.stored_items import CALLS as STORED_CALLS
 from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job
 from bkjob_async.dialects.gateway.v3_responses import (
     read_job,
+    read_job_strictly,
     read_step_poll,
     read_step_status,
     read_step_status_strictly,
     skip_known_step_rows,
 )
-from bkjob_async.dialects.gateway.v3_strict_decoder import read_job_strictly
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
