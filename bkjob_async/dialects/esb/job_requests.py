@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from attrs import evolve
 
 from bkjob_async.dialects.common.dialect import refuse_options
 from bkjob_async.dialects.common.hosts import address_parameters, refuse_containers
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
+from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
 from bkjob_async.dialects.gateway.v3_requests import ref_parameters
 from bkjob_async.model.operations.base import GetStepInstanceStatus
@@ -48,9 +52,19 @@ def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
 # Launches -----------------------------------------------------------------------------------------
 
 
-def refuse_here(name: str, **options: object) -> None:
-    """Raise `NotSupported` for the options of *name* that this dialect does not know."""
-    refuse_options(f"esb-job's {name}", "esb-jobv3, gateway-v3, gateway-v4", **options)
+def refuse_other_fields(name: str, given: Any, *known: str) -> None:
+    """Raise `NotSupported` for a field that is given and not *known* here; *name* is what has it."""
+    others = field_values(given, *known)
+    refuse_options(f"esb-job's {name}", "esb-jobv3, gateway-v3, gateway-v4", **others)
+
+
+def named_values(name: str, given: Any, names: Mapping[str, str], *sent: str) -> dict[str, Any]:
+    """Return fields under the *names* of this dialect, which it maps to those of fields; refuse all others.
+
+    *sent* are fields that are sent in another form.
+    """
+    refuse_other_fields(name, given, *names.values(), *sent)
+    return {own_name: getattr(given, field) for own_name, field in names.items()}
 
 
 def ip_list_parameter(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
@@ -61,7 +75,7 @@ def ip_list_parameter(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
 
 def target_server(targets: Targets) -> dict[str, Any]:
     """Return targets as `target_server` has them here."""
-    refuse_here("target_server", kube_container_filters=targets.kube_container_filters)
+    refuse_other_fields("target_server", targets, "hosts", "dynamic_groups", "topo_nodes")
     return without_none(
         ip_list=ip_list_parameter(targets.hosts) or None,
         dynamic_group_id_list=list(targets.dynamic_groups) or None,
@@ -71,22 +85,18 @@ def target_server(targets: Targets) -> dict[str, Any]:
 
 def execute_job_parameters(operation: ExecuteJobPlan) -> dict[str, Any]:
     """Return what `execute_job` takes."""
-    refuse_here("execute_job", start_task=operation.start_task)
+    names = {"bk_job_id": "job_plan_id", "bk_callback_url": "callback_url"}
+    variables = [global_var_parameters(variable) for variable in operation.global_vars]
     return {
-        "bk_job_id": operation.job_plan_id,
-        "global_vars": [global_var_parameters(variable) for variable in operation.global_vars] or None,
-        "bk_callback_url": operation.callback_url,
+        **named_values("execute_job", operation, names, "global_vars"),
+        "global_vars": variables or None,
     }
 
 
 def global_var_parameters(variable: GlobalVar) -> dict[str, Any]:
     """Return a global variable: its value, or its hosts."""
-    return without_none(
-        id=variable.id,
-        name=variable.name,
-        value=variable.value,
-        target_server=None if variable.server is None else target_server(variable.server),
-    )
+    server = None if variable.server is None else target_server(variable.server)
+    return without_none(**field_values(variable, "server"), target_server=server)
 
 
 def script_id_parameter(number: str | None) -> int | str | None:
@@ -94,101 +104,89 @@ def script_id_parameter(number: str | None) -> int | str | None:
     return int(number) if number is not None and number.isdecimal() else number
 
 
+SCRIPT_NAMES = {
+    "script_type": "script_language",
+    "script_timeout": "timeout",
+    "account": "account_alias",
+    "task_name": "task_name",
+    "bk_callback_url": "callback_url",
+}
+SCRIPT_FIELDS = ("script_id", "script_content", "script_param", "is_param_sensitive", "targets")
+
+
 def fast_execute_script_parameters(operation: FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes."""
-    refuse_here(
-        operation.name,
-        account_id=operation.account_id,
-        script_version_id=operation.script_version_id,
-        rolling_config=operation.rolling_config,
-        start_task=operation.start_task,
-        windows_interpreter=operation.windows_interpreter,
-        host_password_list=operation.host_password_list,
-    )
     return {
+        **named_values(operation.name, operation, SCRIPT_NAMES, *SCRIPT_FIELDS),
         "script_id": script_id_parameter(operation.script_id),
         "script_content": to_base64(operation.script_content),
-        "script_type": operation.script_language,
         "script_param": to_base64(operation.script_param),
-        "script_timeout": operation.timeout,
-        "account": operation.account_alias,
         "is_param_sensitive": int(operation.is_param_sensitive),
-        "task_name": operation.task_name,
-        "bk_callback_url": operation.callback_url,
         "target_server": target_server(operation.targets),
     }
+
+
+SQL_NAMES = {
+    "script_timeout": "timeout",
+    "db_account_id": "db_account_id",
+    "task_name": "task_name",
+    "bk_callback_url": "callback_url",
+}
 
 
 def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
-    refuse_here(
-        operation.name, script_version_id=operation.script_version_id, start_task=operation.start_task
-    )
     return {
+        **named_values(operation.name, operation, SQL_NAMES, "script_id", "script_content", "targets"),
         "script_id": script_id_parameter(operation.script_id),
         "script_content": to_base64(operation.script_content),
-        "script_timeout": operation.timeout,
-        "db_account_id": operation.db_account_id,
-        "task_name": operation.task_name,
-        "bk_callback_url": operation.callback_url,
         "target_server": target_server(operation.targets),
     }
 
 
+PUSH_NAMES = {
+    "file_target_path": "file_target_path",
+    "task_name": "task_name",
+    "account": "account_alias",
+    "timeout": "timeout",
+    "upload_speed_limit": "upload_speed_limit",
+    "download_speed_limit": "download_speed_limit",
+    "bk_callback_url": "callback_url",
+}
+
+
 def fast_push_file_parameters(operation: FastTransferFile) -> dict[str, Any]:
     """Return what `fast_push_file` takes."""
-    refuse_here(
-        "fast_push_file",
-        account_id=operation.account_id,
-        transfer_mode=operation.transfer_mode,
-        file_target_name=operation.file_target_name,
-        rolling_config=operation.rolling_config,
-        start_task=operation.start_task,
-    )
     return {
+        **named_values("fast_push_file", operation, PUSH_NAMES, "sources", "targets"),
         "file_source": [file_source_parameters(source) for source in operation.sources],
-        "file_target_path": operation.file_target_path,
-        "task_name": operation.task_name,
-        "account": operation.account_alias,
-        "timeout": operation.timeout,
-        "upload_speed_limit": operation.upload_speed_limit,
-        "download_speed_limit": operation.download_speed_limit,
-        "bk_callback_url": operation.callback_url,
         "target_server": target_server(operation.targets),
     }
 
 
 def file_source_parameters(source: FileSource) -> dict[str, Any]:
-    """Return where files come from: hosts only."""
-    refuse_here(
-        "file_source",
-        account_id=source.account_id,
-        file_type=None if source.file_type == FileSourceType.SERVER else source.file_type,
-        file_source_id=source.file_source_id,
-        file_source_code=source.file_source_code,
-    )
+    """Return where files come from: hosts only, which need not be said."""
+    only_hosts = evolve(source, file_type=None) if source.file_type == FileSourceType.SERVER else source
     return without_none(
+        **named_values("file_source", only_hosts, {"account": "account_alias"}, "files", "server"),
         files=list(source.files),
-        account=source.account_alias,
         target_server=None if source.server is None else target_server(source.server),
     )
 
 
+CONFIG_FILE_NAMES = {
+    "account": "account_alias",
+    "task_name": "task_name",
+    "file_target_path": "file_target_path",
+}
+
+
 def push_config_file_parameters(operation: PushConfigFile) -> dict[str, Any]:
     """Return what `push_config_file` takes: hosts by address only."""
-    targets = operation.targets
-    refuse_here(
-        operation.name,
-        account_id=operation.account_id,
-        callback_url=operation.callback_url,
-        dynamic_groups=targets.dynamic_groups,
-        topo_nodes=targets.topo_nodes,
-        kube_container_filters=targets.kube_container_filters,
-    )
+    name = operation.name
+    refuse_other_fields(name, operation.targets, "hosts")
     return {
-        "account": operation.account_alias,
-        "task_name": operation.task_name,
-        "file_target_path": operation.file_target_path,
+        **named_values(name, operation, CONFIG_FILE_NAMES, "files", "targets"),
         "file_list": config_file_parameters(operation),
-        "ip_list": ip_list_parameter(targets.hosts),
+        "ip_list": ip_list_parameter(operation.targets.hosts),
     }

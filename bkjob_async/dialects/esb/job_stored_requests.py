@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import Any
 
-from bkjob_async.dialects.esb.job_requests import refuse_here
+from bkjob_async.dialects.esb.job_requests import named_values
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.codes import AccountCategory
 from bkjob_async.model.operations.stored_queries import (
@@ -17,7 +17,6 @@ from bkjob_async.model.operations.stored_queries import (
     GetPublicScriptVersionDetail,
     GetScriptList,
     GetScriptVersionDetail,
-    ListQuery,
 )
 
 # bk-job: EsbGetOSAccountResourceImpl.java, EsbGetDBAccountListResourceImpl.java
@@ -36,26 +35,22 @@ def day(name: str, value: datetime | None) -> str | None:
     return value.date().isoformat()
 
 
-def author_parameters(operation: GetJobPlanList | GetCronList) -> dict[str, Any]:
-    """Return the filters by user and day, and the page."""
-    days = ("create_time_start", "create_time_end", "last_modify_time_start", "last_modify_time_end")
-    return {
-        "creator": operation.creator,
-        "last_modify_user": operation.last_modify_user,
-        **{name: day(name, getattr(operation, name)) for name in days},
-        **page_parameters(operation),
-    }
-
-
-def page_parameters(operation: ListQuery) -> dict[str, Any]:
-    """Return the page."""
-    return {"start": operation.start, "length": operation.length}
+PAGE_NAMES = {"start": "start", "length": "length"}
+AUTHOR_NAMES = {"creator": "creator", "last_modify_user": "last_modify_user", **PAGE_NAMES}
+CRON_NAMES = {"cron_name": "item_name", "cron_id": "id", "cron_status": "status", **AUTHOR_NAMES}
+SCRIPT_NAMES = {"script_name": "item_name", "script_type": "script_language", **PAGE_NAMES}
+DAYS = ("create_time_start", "create_time_end", "last_modify_time_start", "last_modify_time_end")
 
 
 def plan_list_parameters(operation: GetJobPlanList) -> dict[str, Any]:
     """Return what `get_job_list` takes."""
-    refuse_here("get_job_list", job_template_id=operation.job_template_id)
-    return {"name": operation.item_name, **author_parameters(operation)}
+    named = named_values("get_job_list", operation, {"name": "item_name", **AUTHOR_NAMES}, *DAYS)
+    return {**named, **days(operation)}
+
+
+def days(operation: GetJobPlanList | GetCronList) -> dict[str, Any]:
+    """Return the filters by day."""
+    return {name: day(name, getattr(operation, name)) for name in DAYS}
 
 
 def plan_parameters(operation: GetJobPlanDetail) -> dict[str, Any]:
@@ -65,27 +60,17 @@ def plan_parameters(operation: GetJobPlanDetail) -> dict[str, Any]:
 
 def cron_list_parameters(operation: GetCronList) -> dict[str, Any]:
     """Return what `get_cron_list` takes."""
-    return {
-        "cron_name": operation.item_name,
-        "cron_id": operation.id,
-        "cron_status": operation.status,
-        **author_parameters(operation),
-    }
+    return {**named_values(operation.name, operation, CRON_NAMES, *DAYS), **days(operation)}
 
 
 def script_list_parameters(operation: GetScriptList | GetPublicScriptList) -> dict[str, Any]:
     """Return what `get_script_list` and `get_public_script_list` take."""
-    return {
-        "script_name": operation.item_name,
-        "script_type": operation.script_language,
-        **page_parameters(operation),
-    }
+    return named_values(operation.name, operation, SCRIPT_NAMES)
 
 
 def script_parameters(operation: GetScriptVersionDetail | GetPublicScriptVersionDetail) -> dict[str, Any]:
     """Return what `get_script_detail` takes: the number of a version."""
-    refuse_here("get_script_detail", script_id=operation.script_id, version=operation.version)
-    return {"id": operation.id}
+    return named_values("get_script_detail", operation, {"id": "id"})
 
 
 def account_list_name(operation: GetAccountList) -> str:
@@ -97,6 +82,5 @@ def account_list_name(operation: GetAccountList) -> str:
 
 
 def account_list_parameters(operation: GetAccountList) -> dict[str, Any]:
-    """Return what the lists of accounts take; neither has pages."""
-    refuse_here(account_list_name(operation), account=operation.account, alias=operation.alias)
-    return {}
+    """Return what the lists of accounts take: no category, as each has one, and no page."""
+    return named_values(account_list_name(operation), operation, {}, "category", *PAGE_NAMES)
