@@ -11,7 +11,7 @@ from attrs import evolve
 
 from bkjob_async.errors import ErrorDetails
 from bkjob_async.model.operations.base import Operation
-from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript, PushConfigFile
+from bkjob_async.model.operations.launches import ExecuteJobPlan, PushConfigFile, ScriptFields
 from bkjob_async.model.operations.queries import RawCall
 
 HIDDEN = "***"
@@ -92,7 +92,7 @@ def secrets_in(operation: Operation[Any]) -> tuple[str, ...]:
     """
     found: Iterable[object]
     match operation:
-        case FastExecuteScript():
+        case ScriptFields():
             found = (
                 operation.script_param if operation.is_param_sensitive else None,
                 *_secret_values(operation.host_password_list, named=True),

@@ -14,6 +14,7 @@ from bkjob_async.dialects.common.redaction import encodings_of, redact, redact_d
 from bkjob_async.errors import NotAllowed
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import OperateJobInstance, Operation
+from bkjob_async.model.operations.extra_operations import BkciPluginFastExecuteScript
 from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript, GlobalVar
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.refs import JobRef, Scope
@@ -94,6 +95,12 @@ CARRIED: list[tuple[Operation[Any], set[str]]] = [
             host_password_list=[{"bk_host_id": 1, "password": "of a host"}],
         ),
         {"sensitive", "of a host"},
+    ),
+    (
+        BkciPluginFastExecuteScript(
+            scope=SCOPE, targets=[1], script_param="sensitive", is_param_sensitive=True
+        ),
+        {"sensitive"},
     ),
     (ExecuteJobPlan(scope=SCOPE, job_plan_id=1, global_vars=(GlobalVar(id=1, value="cipher"),)), {"cipher"}),
     (
