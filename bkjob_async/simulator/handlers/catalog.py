@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol import catalog as render
 from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
+from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.requests import ParsedRequest
-from bkjob_async.simulator.world.catalog import Script
 
 DEFAULT_LENGTH, MAX_LENGTH = 20, 1000
 DAY_MS = 86_400_000
+Entry = dict[str, Any]
 
 
 def paged(
-    request: ParsedRequest, found: Sequence[Any], entry: Callable[[Any], dict[str, Any]]
-) -> dict[str, Any]:
+    context: RequestContext,
+    request: ParsedRequest,
+    scope: Scope | None,
+    found: Sequence[Entry],
+    *,
+    per_second: int = 1000,
+) -> Entry:
     """Return the requested page; values out of bounds are corrected, as the server does."""
     start = max(0, request.integer("start") or 0)
     length = request.integer("length") or 0
     length = min(length, MAX_LENGTH) if length > 0 else DEFAULT_LENGTH
-    data = [entry(item) for item in found[start : start + length]]
+    data = [whole_entry(context, scope, item, per_second) for item in found[start : start + length]]
     return {"start": start, "length": length, "total": len(found), "data": data}
 
 
-def authorship(context: RequestContext, *, per_second: int = 1000) -> dict[str, Any]:
+def whole_entry(context: RequestContext, scope: Scope | None, entry: Entry, per_second: int = 1000) -> Entry:
+    """Return an entry with its scope, null for public ones, and who made it when."""
+    return {**scope_fields(scope), **entry, **authorship(context, per_second)}
+
+
+def authorship(context: RequestContext, per_second: int = 1000) -> Entry:
     """Return who created all entries, and when: a day before the world begins; *per_second* 1 for times in seconds."""
     creator, at = context.site.catalog.creator, (context.epoch_ms - DAY_MS) * per_second // 1000
     return {
@@ -41,7 +53,7 @@ def matches_filters(
     context: RequestContext, request: ParsedRequest, name: str, *, per_second: int = 1000
 ) -> bool:
     """Return True for an entry that passes the common filters: part of its name, its author, its times."""
-    fields = authorship(context, per_second=per_second)
+    fields = authorship(context, per_second)
     for user in ("creator", "last_modify_user"):
         if request.text(user) not in (None, "", fields[user]):
             return False
@@ -52,125 +64,97 @@ def matches_filters(
     return (request.text("name") or "") in name
 
 
-def plan_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+def plan_list(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `get_job_plan_list`: newest first."""
-    scope, catalog = context.scope(request), context.site.catalog
-    template = request.integer("job_template_id")
+    scope, template = context.scope(request), request.integer("job_template_id")
     found = [
-        (number, plan, catalog.template_of(number))
+        render.plan_entry(number, plan, context.site.catalog.template_of(number))
         for number, plan in sorted(context.site.plans.items(), reverse=True)
         if matches_filters(context, request, plan.name)
     ]
-    if template is not None:
-        found = [entry for entry in found if entry[2] is not None and entry[2].id == template]
-    made = authorship(context)
-    return paged(request, found, lambda entry: render.plan_entry(entry[0], entry[1], entry[2], scope, made))
+    of_template = [entry for entry in found if template in (None, entry["job_template_id"])]
+    return paged(context, request, scope, of_template)
 
 
-def plan_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+def plan_detail(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `get_job_plan_detail`: the steps and variables of one plan."""
     scope, number = context.scope(request), request.id("job_plan_id")
     plan = context.site.plans.get(number)
     if plan is None:
         raise api_error(1243009)
     template = context.site.catalog.template_of(number)
-    return render.plan_detail(number, plan, template, scope, authorship(context))
+    return whole_entry(context, scope, render.plan_detail(number, plan, template))
 
 
-def template_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+def template_list(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `get_job_template_list`."""
-    scope = context.scope(request)
+    scope, templates = context.scope(request), context.site.catalog.templates
     found = [
-        entry for entry in context.site.catalog.templates if matches_filters(context, request, entry.name)
+        render.template_entry(each) for each in templates if matches_filters(context, request, each.name)
     ]
-    return paged(request, found, lambda entry: render.template_entry(entry, scope, authorship(context)))
+    return paged(context, request, scope, found)
 
 
-def account_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+def account_list(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `get_account_list`; an account's name and alias are compared whole."""
     scope, category = context.scope(request), request.integer("category")
     if category not in (None, 1, 2):
         raise missing_parameter("category")
     found = [
-        account
+        render.account_entry(account)
         for account in context.site.catalog.accounts
         if category in (None, account.category)
         and request.text("account") in (None, "", account.name)
         and request.text("alias") in (None, "", account.alias or account.name)
     ]
-    return paged(request, found, lambda entry: render.account_entry(entry, scope, authorship(context)))
+    return paged(context, request, scope, found)
 
 
-def script_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return the handler of `get_script_list`, or of `get_public_script_list`, which has no scope."""
-
-    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-        scope = None if public else context.scope(request)
-        language = request.integer("script_language") or 0
-        if language not in range(6):
-            raise api_error(1241005, "type")
-        found = [
-            script
-            for script in scripts(context, public=public)
-            if script.online is not None
-            and language in (0, script.language)
-            and (request.text("name") or "") in script.name
-        ]
-        return paged(request, found, lambda entry: render.script_entry(entry, scope, authorship(context)))
-
-    return answer
+def script_list(context: RequestContext, request: ParsedRequest, *, public: bool) -> Entry:
+    """Handle `get_script_list`, or `get_public_script_list`, which has no scope."""
+    scope = None if public else context.scope(request)
+    language = request.integer("script_language") or 0
+    if language not in range(6):
+        raise api_error(1241005, "type")
+    found = [
+        render.script_entry(script)
+        for script in context.site.catalog.scripts
+        if script.is_public == public
+        and script.online is not None
+        and language in (0, script.language)
+        and (request.text("name") or "") in script.name
+    ]
+    return paged(context, request, scope, found)
 
 
-def version_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return the handler of `get_script_version_list`, or of `get_public_script_version_list`."""
-
-    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-        scope = None if public else context.scope(request)
-        script_id = request.required_text("script_id", code=1241005)
-        script = context.site.catalog.script(script_id, public=public)
-        with_content = request.flag("return_script_content")
-        found = [] if script is None else [(script, version) for version in script.versions]
-        made = authorship(context)
-        return paged(
-            request,
-            found,
-            lambda entry: render.version_entry(entry[0], entry[1], scope, made, with_content=with_content),
-        )
-
-    return answer
+def version_list(context: RequestContext, request: ParsedRequest, *, public: bool) -> Entry:
+    """Handle `get_script_version_list`, or `get_public_script_version_list`."""
+    scope = None if public else context.scope(request)
+    script_id = request.required_text("script_id", code=1241005)
+    script = context.site.catalog.script(script_id, public=public)
+    with_content = request.flag("return_script_content")
+    found = [] if script is None else [render.version_entry(script, each) for each in script.versions]
+    return paged(
+        context, request, scope, found if with_content else [{**entry, "content": None} for entry in found]
+    )
 
 
-def version_detail(*, public: bool) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return the handler of `get_script_version_detail`, which finds public scripts, too, or of its public twin."""
-
-    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-        scope = None if public else context.scope(request)
-        number, script_id, name = (
-            request.integer("id") or 0,
-            request.text("script_id"),
-            request.text("version"),
-        )
-        if number <= 0 and not (script_id and name):
-            raise api_error(1241005, "script_id" if not script_id else "version")
-        for script in context.site.catalog.scripts if not public else scripts(context, public=True):
-            for version in script.versions:
-                is_named = (script.id, version.version) == (script_id, name)
-                if version.id == number if number > 0 else is_named:
-                    owner = None if script.is_public else scope
-                    return render.version_entry(
-                        script, version, owner, authorship(context), with_content=True
-                    )
-        raise api_error(1243001)
-
-    return answer
+def version_detail(context: RequestContext, request: ParsedRequest, *, public: bool) -> Entry:
+    """Handle `get_script_version_detail`, which finds public scripts, too, or its public twin."""
+    scope = None if public else context.scope(request)
+    number, script_id, name = request.integer("id") or 0, request.text("script_id"), request.text("version")
+    if number <= 0 and not (script_id and name):
+        raise api_error(1241005, "script_id" if not script_id else "version")
+    for script in context.site.catalog.scripts:
+        for version in script.versions if script.is_public or not public else ():
+            is_named = (script.id, version.version) == (script_id, name)
+            if version.id == number if number > 0 else is_named:
+                owner = None if script.is_public else scope
+                return whole_entry(context, owner, render.version_entry(script, version))
+    raise api_error(1243001)
 
 
-def scripts(context: RequestContext, *, public: bool) -> Iterable[Script]:
-    """Return the scripts of a scope, or the public ones."""
-    return [script for script in context.site.catalog.scripts if script.is_public == public]
-
-
-def cron_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+def cron_list(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `get_cron_list`; an id makes it ignore all other filters, and it ignores every status but 0 and 1."""
     scope, number, status = context.scope(request), request.integer("id"), request.integer("status")
     crons = context.site.catalog.crons
@@ -185,15 +169,16 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
             if matches_filters(context, request, cron.name, per_second=1)
             and (status not in (0, 1) or cron.is_on == (status == 1))
         ]
-    made = authorship(context, per_second=1)
-    return paged(request, found, lambda cron: render.cron_entry(cron, None, scope, made, in_full=False))
+    return paged(context, request, scope, list(map(render.cron_entry, found)), per_second=1)
 
 
-def cron_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+def cron_detail(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `get_cron_detail`: with its variables."""
     scope, number = context.scope(request), request.id("id", code=1241002)
     cron = next((cron for cron in context.site.catalog.crons if cron.id == number), None)
     if cron is None:
         raise api_error(1245001)
-    plan = context.site.plans.get(cron.plan_id)
-    return render.cron_entry(cron, plan, scope, authorship(context, per_second=1), in_full=True)
+    variables = render.plan_variables(context.site.plans.get(cron.plan_id))
+    return whole_entry(
+        context, scope, {**render.cron_entry(cron), "global_var_list": variables}, per_second=1
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +24,7 @@ DEFAULT_CRONS = 10
 
 def authorship_texts(context: RequestContext, offset: timedelta = SHANGHAI) -> dict[str, Any]:
     """Return who created an entry and when, in local time or at another *offset* from UTC."""
-    fields = authorship(context, per_second=1)
+    fields = authorship(context, 1)
     texts = {name: second_text(fields[name], offset) for name in ("create_time", "last_modify_time")}
     return {**fields, **texts}
 
@@ -140,28 +139,26 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> list[dict[str,
     ]
 
 
-def script_list(*, public: bool | None) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return the handler of `get_public_script_list`, or of `get_script_list`, where a parameter says which."""
-
-    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-        is_public = request.flag("is_public") or False if public is None else public
-        scope = None if is_public else context.scope(request)
-        with_content = request.flag("return_script_content") or False
-        found = [
-            (script, version)
-            for script in context.site.catalog.scripts
-            if script.is_public == is_public and (request.text("script_name") or "") in script.name
-            for version in (script.online,)
-            if version is not None and (request.integer("script_type") or 0) in (0, version.language)
-        ]
-        start, length = max(0, request.integer("start") or 0), request.integer("length") or len(found)
-        rows = [
-            script_fields(script, version, scope, context, with_content=with_content)
-            for script, version in found[start : start + length]
-        ]
-        return {"start": start, "page_size": length, "total_record_size": len(found), "data": rows}
-
-    return answer
+def script_list(
+    context: RequestContext, request: ParsedRequest, *, public: bool | None = None
+) -> dict[str, Any]:
+    """Handle `get_public_script_list`, or `get_script_list`, where a parameter says which are listed."""
+    is_public = request.flag("is_public") if public is None else public
+    scope = None if is_public else context.scope(request)
+    found = [
+        (script, version)
+        for script in context.site.catalog.scripts
+        if script.is_public == is_public and (request.text("script_name") or "") in script.name
+        for version in (script.online,)
+        if version is not None and (request.integer("script_type") or 0) in (0, version.language)
+    ]
+    start, length = max(0, request.integer("start") or 0), request.integer("length") or len(found)
+    with_content = request.flag("return_script_content")
+    rows = [
+        script_fields(script, version, scope, context, with_content=with_content)
+        for script, version in found[start : start + length]
+    ]
+    return {"start": start, "page_size": length, "total_record_size": len(found), "data": rows}
 
 
 def script_fields(
@@ -197,29 +194,20 @@ def script_detail(context: RequestContext, request: ParsedRequest) -> dict[str, 
     raise api_error(1243001)
 
 
-def account_list(category: int) -> Callable[[RequestContext, ParsedRequest], list[dict[str, Any]]]:
-    """Return the handler of `get_os_account` or of `get_own_db_account_list`: all accounts of a category."""
+def account_list(context: RequestContext, request: ParsedRequest, *, category: int) -> list[dict[str, Any]]:
+    """Handle `get_os_account` or `get_own_db_account_list`: all accounts of a category; their times are UTC."""
+    scope, made = context.scope(request), authorship_texts(context, UTC_OFFSET)
     is_system = category == SYSTEM_ACCOUNT
-
-    def answer(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
-        scope = context.scope(request)
-        return [
-            {
-                **scope_fields(scope),
-                "id" if is_system else "db_account_id": account.id,
-                "account": account.name,
-                **({"os": "Windows" if account.kind == 2 else "Linux"} if is_system else {}),
-                "alias" if is_system else "db_alias": account.alias or account.name,
-                **creation_texts(context),
-            }
-            for account in context.site.catalog.accounts
-            if account.category == category
-        ]
-
-    return answer
-
-
-def creation_texts(context: RequestContext) -> dict[str, Any]:
-    """Return who created an account and when, in UTC."""
-    made = authorship_texts(context, UTC_OFFSET)
-    return {"creator": made["creator"], "create_time": made["create_time"]}
+    return [
+        {
+            **scope_fields(scope),
+            "id" if is_system else "db_account_id": account.id,
+            "account": account.name,
+            **({"os": "Windows" if account.kind == 2 else "Linux"} if is_system else {}),
+            "alias" if is_system else "db_alias": account.alias or account.name,
+            "creator": made["creator"],
+            "create_time": made["create_time"],
+        }
+        for account in context.site.catalog.accounts
+        if account.category == category
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
@@ -36,41 +35,37 @@ UNSUPPORTED_SCRIPT_HELP = (
 )
 
 
-def launch(kind: int, title: str) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return the handler of launches of a single step of a *kind*."""
-
-    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-        scope = context.scope(request)
-        if not any(request.parameters.get(name) for name in ACCOUNTS):
-            raise missing_parameter("account_alias")
-        language = SHELL
-        if kind == FILE:
-            if request.operation == "bkci_plugin_fast_transfer_file":
-                require_no_local_files(request)
-            content, inputs = file_inputs(request)
-        else:
-            content, language, version = script_of(context, request, kind)
-            inputs = inputs_of(request, language=language, script_version_id=version.id if version else None)
-        chosen = targets(request)
-        name = (
-            request.text("task_name")
-            or request.text("name")
-            or f"{title} {context.epoch_ms + round(context.now * 1000)}"
-        )
-        step = StepPlan(
-            name=name,
-            kind=kind,
-            hosts=chosen,
-            rolling=rolling_of(request, len(chosen), sources=sources_in(inputs)),
-            content=content,
-            inputs=inputs,
-        )
-        plan = JobPlan(
-            name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common_fields(context, request)
-        )
-        return create_job(context, request, plan, language=language)
-
-    return answer
+def launch(context: RequestContext, request: ParsedRequest, *, kind: int, title: str) -> dict[str, Any]:
+    """Launch a single step of a *kind*; a job without a name has the *title* and the time."""
+    scope = context.scope(request)
+    if not any(request.parameters.get(name) for name in ACCOUNTS):
+        raise missing_parameter("account_alias")
+    language = SHELL
+    if kind == FILE:
+        if request.operation == "bkci_plugin_fast_transfer_file":
+            require_no_local_files(request)
+        content, inputs = file_inputs(request)
+    else:
+        content, language, version = script_of(context, request, kind)
+        inputs = inputs_of(request, language=language, script_version_id=version.id if version else None)
+    chosen = targets(request)
+    name = (
+        request.text("task_name")
+        or request.text("name")
+        or f"{title} {context.epoch_ms + round(context.now * 1000)}"
+    )
+    step = StepPlan(
+        name=name,
+        kind=kind,
+        hosts=chosen,
+        rolling=rolling_of(request, len(chosen), sources=sources_in(inputs)),
+        content=content,
+        inputs=inputs,
+    )
+    plan = JobPlan(
+        name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common_fields(context, request)
+    )
+    return create_job(context, request, plan, language=language)
 
 
 def execute_plan(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from bkjob_async.model.refs import Scope
@@ -111,16 +111,12 @@ def entry(job: Job, context: RequestContext) -> dict[str, Any]:
 
 
 def variables(
-    *, steps: str, values: str, kind: str
-) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return the handler of `get_job_instance_global_var_value` with a version's names: one string variable per step."""
-
-    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-        job = context.job(request)
-        rows = [
-            {"step_instance_id": step.id, values: [{"name": "step", "value": step.name, kind: 1}]}
-            for step in job.steps
-        ]
-        return {"job_instance_id": job.id, steps: rows}
-
-    return answer
+    context: RequestContext, request: ParsedRequest, *, steps: str, values: str, kind: str
+) -> dict[str, Any]:
+    """Handle `get_job_instance_global_var_value` with a version's names: one string variable per step."""
+    job = context.job(request)
+    rows = [
+        {"step_instance_id": step.id, values: [{"name": "step", "value": step.name, kind: 1}]}
+        for step in job.steps
+    ]
+    return {"job_instance_id": job.id, steps: rows}

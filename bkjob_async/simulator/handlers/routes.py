@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -35,28 +36,28 @@ READ = frozenset({"GET"})
 WRITE = frozenset({"POST"})
 EITHER = frozenset({"GET", "POST"})
 
-run_script = launches.launch(SCRIPT, "API Quick execution script")
-run_sql = launches.launch(SQL, "API Quick execution SQL")
-send_file = launches.launch(FILE, "API Quick distribution file")
-push_text = launches.launch(FILE, "API Push config file")
+run_script = partial(launches.launch, kind=SCRIPT, title="API Quick execution script")
+run_sql = partial(launches.launch, kind=SQL, title="API Quick execution SQL")
+send_file = partial(launches.launch, kind=FILE, title="API Quick distribution file")
+push_text = partial(launches.launch, kind=FILE, title="API Push config file")
 
 V3_READS: dict[str, Handler] = {
     "get_job_instance_status": status.v3_job_status,
     "get_job_instance_ip_log": logs.one_log,
     "get_job_instance_list": lists.v3_list,
-    "get_job_instance_global_var_value": lists.variables(
-        steps="step_instance_var_list", values="global_var_list", kind="type"
+    "get_job_instance_global_var_value": partial(
+        lists.variables, steps="step_instance_var_list", values="global_var_list", kind="type"
     ),
     "get_job_plan_list": catalog.plan_list,
     "get_job_plan_detail": catalog.plan_detail,
     "get_job_template_list": catalog.template_list,
     "get_account_list": catalog.account_list,
-    "get_script_list": catalog.script_list(public=False),
-    "get_script_version_list": catalog.version_list(public=False),
-    "get_script_version_detail": catalog.version_detail(public=False),
-    "get_public_script_list": catalog.script_list(public=True),
-    "get_public_script_version_list": catalog.version_list(public=True),
-    "get_public_script_version_detail": catalog.version_detail(public=True),
+    "get_script_list": partial(catalog.script_list, public=False),
+    "get_script_version_list": partial(catalog.version_list, public=False),
+    "get_script_version_detail": partial(catalog.version_detail, public=False),
+    "get_public_script_list": partial(catalog.script_list, public=True),
+    "get_public_script_version_list": partial(catalog.version_list, public=True),
+    "get_public_script_version_detail": partial(catalog.version_detail, public=True),
     "get_cron_list": catalog.cron_list,
     "get_cron_detail": catalog.cron_detail,
 }
@@ -89,16 +90,16 @@ V2: dict[str, Handler] = {
     "get_job_instance_status": status.v2_job_status,
     "get_step_instance_status": status.v2_step_status,
     "get_job_instance_log": logs.v2_job_log,
-    "get_job_instance_global_var_value": lists.variables(
-        steps="job_instance_var_values", values="step_instance_var_values", kind="category"
+    "get_job_instance_global_var_value": partial(
+        lists.variables, steps="job_instance_var_values", values="step_instance_var_values", kind="category"
     ),
     "get_job_list": catalog_v2.job_list,
     "get_job_detail": catalog_v2.job_detail,
-    "get_script_list": catalog_v2.script_list(public=None),
-    "get_public_script_list": catalog_v2.script_list(public=True),
+    "get_script_list": catalog_v2.script_list,
+    "get_public_script_list": partial(catalog_v2.script_list, public=True),
     "get_script_detail": catalog_v2.script_detail,
-    "get_os_account": catalog_v2.account_list(SYSTEM_ACCOUNT),
-    "get_own_db_account_list": catalog_v2.account_list(DATABASE_ACCOUNT),
+    "get_os_account": partial(catalog_v2.account_list, category=SYSTEM_ACCOUNT),
+    "get_own_db_account_list": partial(catalog_v2.account_list, category=DATABASE_ACCOUNT),
     "get_cron_list": catalog_v2.cron_list,
     "operate_step_instance": status.operate_step,
     "operate_job_instance": status.operate_job,

@@ -1,12 +1,9 @@
-"""Plans, templates, accounts, scripts and crons as version 3 lists them."""
+"""Plans, templates, accounts, scripts and crons as version 3 lists them, without scope and authorship."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.inputs import base64_text, host_names, server, step_inputs
 from bkjob_async.simulator.world.catalog import SYSTEM_ACCOUNT, Account, Cron, Script, ScriptVersion, Template
 from bkjob_async.simulator.world.codes import CONFIRM
@@ -15,27 +12,19 @@ from bkjob_async.simulator.world.launch_outcomes import hosts_of
 from bkjob_async.simulator.world.plans import JobPlan, Variable
 
 HOST_VARIABLE, CIPHER_VARIABLE = 3, 4
-# Who created an entry, and when; who changed it last, and when.
-Authorship = Mapping[str, Any]
 
 
-def plan_entry(
-    number: int, plan: JobPlan, template: Template | None, scope: Scope, made: Authorship
-) -> dict[str, Any]:
+def plan_entry(number: int, plan: JobPlan, template: Template | None) -> dict[str, Any]:
     """Return one row of the list of plans."""
     return {
-        **scope_fields(scope),
         "id": number,
         "job_template_id": None if template is None else template.id,
         "name": plan.name,
-        **made,
         "need_update": False,
     }
 
 
-def plan_detail(
-    number: int, plan: JobPlan, template: Template | None, scope: Scope, made: Authorship
-) -> dict[str, Any]:
+def plan_detail(number: int, plan: JobPlan, template: Template | None) -> dict[str, Any]:
     """Return a plan with its steps and variables."""
     steps = [
         step_inputs(
@@ -43,17 +32,19 @@ def plan_detail(
         )
         for order, step in enumerate(plan.steps, start=1)
     ]
-    hosts = plan_hosts(plan)
     return {
-        **plan_entry(number, plan, template, scope, made),
+        **plan_entry(number, plan, template),
         "step_list": steps,
-        "global_var_list": [variable_fields(variable, hosts) for variable in plan.variables],
+        "global_var_list": plan_variables(plan),
     }
 
 
-def plan_hosts(plan: JobPlan) -> tuple[Host, ...]:
-    """Return the hosts of a plan's first step that has some."""
-    return next((hosts_of(step) for step in plan.steps if step.kind != CONFIRM), ())
+def plan_variables(plan: JobPlan | None) -> list[dict[str, Any]]:
+    """Return the variables of a plan, none of none; hosts are those of its first step that has some."""
+    if plan is None:
+        return []
+    hosts = next((hosts_of(step) for step in plan.steps if step.kind != CONFIRM), ())
+    return [variable_fields(variable, hosts) for variable in plan.variables]
 
 
 def variable_fields(variable: Variable, hosts: tuple[Host, ...]) -> dict[str, Any]:
@@ -71,22 +62,15 @@ def variable_fields(variable: Variable, hosts: tuple[Host, ...]) -> dict[str, An
     }
 
 
-def template_entry(template: Template, scope: Scope, made: Authorship) -> dict[str, Any]:
+def template_entry(template: Template) -> dict[str, Any]:
     """Return one row of the list of templates; the server omits the description."""
-    return {
-        **scope_fields(scope),
-        "id": template.id,
-        "name": template.name,
-        **made,
-        "description": None,
-    }
+    return {"id": template.id, "name": template.name, "description": None}
 
 
-def account_entry(account: Account, scope: Scope, made: Authorship) -> dict[str, Any]:
+def account_entry(account: Account) -> dict[str, Any]:
     """Return one row of the list of accounts."""
     system = account.category == SYSTEM_ACCOUNT
     return {
-        **scope_fields(scope),
         "id": account.id,
         "account": account.name,
         "alias": account.alias or account.name,
@@ -94,57 +78,44 @@ def account_entry(account: Account, scope: Scope, made: Authorship) -> dict[str,
         "type": account.kind,
         "db_system_account_id": account.system_account_id,
         "os": ("Windows" if account.kind == 2 else "Linux") if system else None,
-        **made,
         "description": None,
     }
 
 
-def script_entry(script: Script, scope: Scope | None, made: Authorship) -> dict[str, Any]:
-    """Return one row of the list of scripts; public ones have no scope."""
+def script_entry(script: Script) -> dict[str, Any]:
+    """Return one row of the list of scripts."""
     return {
-        **scope_fields(scope),
         "id": script.id,
         "name": script.name,
         "script_language": script.language,
-        **made,
         "online_script_version_id": None if script.online is None else script.online.id,
         "description": script.description,
     }
 
 
-def version_entry(
-    script: Script, version: ScriptVersion, scope: Scope | None, made: Authorship, *, with_content: bool
-) -> dict[str, Any]:
+def version_entry(script: Script, version: ScriptVersion) -> dict[str, Any]:
     """Return one version of a script; its content is plain text."""
     return {
-        **scope_fields(scope),
         "id": version.id,
         "script_id": script.id,
         "name": script.name,
         "version": version.version,
-        "content": version.content if with_content else None,
+        "content": version.content,
         "status": version.status,
         "version_desc": version.description,
-        **made,
         "script_language": version.language,
         "description": script.description,
     }
 
 
-def cron_entry(
-    cron: Cron, plan: JobPlan | None, scope: Scope, made: Authorship, *, in_full: bool
-) -> dict[str, Any]:
-    """Return a cron; its times are seconds, and only its details have variables."""
-    hosts = () if plan is None else plan_hosts(plan)
-    variables = () if plan is None else plan.variables
+def cron_entry(cron: Cron) -> dict[str, Any]:
+    """Return a cron as lists have it, without its variables; its times are seconds."""
     return {
-        **scope_fields(scope),
         "job_plan_id": cron.plan_id,
         "id": cron.id,
         "name": cron.name,
         "status": 1 if cron.is_on else 2,
         "expression": cron.expression,
-        "global_var_list": [variable_fields(entry, hosts) for entry in variables] if in_full else None,
-        **made,
+        "global_var_list": None,
         "execute_time_zone": "Asia/Shanghai",
     }
