@@ -9,11 +9,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
-from bkjob_async.simulator.protocol.groups import Filter, RequestedGroup, read_groups
-from bkjob_async.simulator.protocol.rows import Fragment, rows_json, waiting_hosts
+from bkjob_async.simulator.protocol.groups import Filter, read_groups
+from bkjob_async.simulator.protocol.rows import hosts_json, waiting_hosts
 from bkjob_async.simulator.protocol.times import duration_s, local_text
 from bkjob_async.simulator.world.codes import (
     CONFIRM,
@@ -76,7 +74,7 @@ def block(step: Step, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
         "create_time": text(step.created),
         "total_time": duration_s(step.total),
         "pause": 0 if legacy_esb else None,
-        "step_ip_status": hosts_of(step),
+        "step_ip_status": hosts_json(step, "v2-job", job_row),
     }
     if not legacy_esb:
         return {"step_instances": [instance]}
@@ -107,28 +105,17 @@ def step_fields(step: Step, *, legacy_esb: bool) -> dict[str, Any]:
     }
 
 
-def hosts_of(step: Step) -> msgspec.Raw:
-    """Return address and status of all hosts of a step's latest execution."""
-    if step.execution is None or step.plan.kind == CONFIRM:
-        return msgspec.Raw(b"[]")
-    return rows_json(step.execution, "v2-job", job_row)
-
-
 def job_row(execution: Execution, row: int) -> dict[str, Any]:
     """Return the row of a host in a job's status."""
     host = execution.hosts[row]
     return {"ip": host.ip, "bk_cloud_id": host.bk_cloud_id, "status": execution.statuses[row]}
 
 
-def step_row(*, legacy_esb: bool) -> Fragment:
+def step_row(execution: Execution, row: int, *, legacy_esb: bool) -> dict[str, Any]:
     """Return the row of a host in a step's status: only its names."""
-
-    def make(execution: Execution, row: int) -> dict[str, Any]:
-        host = execution.hosts[row]
-        names = {"bk_cloud_id": host.bk_cloud_id, "ip": host.ip}
-        return names if legacy_esb else {"bk_host_id": host.bk_host_id, **names}
-
-    return make
+    host = execution.hosts[row]
+    names = {"bk_cloud_id": host.bk_cloud_id, "ip": host.ip}
+    return names if legacy_esb else {"bk_host_id": host.bk_host_id, **names}
 
 
 def step_status(
@@ -167,34 +154,24 @@ def step_groups(
         rows = [{"bk_cloud_id": host.bk_cloud_id, "ip": host.ip} for host in step.hosts]
         return [group_fields(HOST_WAITING, len(rows), rows, language)]
     kind = "v2-step-classic" if legacy_esb else "v2-step"
-    read = read_groups(
-        step, query, kind, step_row(legacy_esb=legacy_esb), now=now, group_read_seconds=group_read_seconds
-    )
+    make = partial(step_row, legacy_esb=legacy_esb)
+    read = read_groups(step, query, kind, make, now=now, group_read_seconds=group_read_seconds)
     return [
-        group_or_count(group, language, with_hosts=legacy_esb or place == 0)
+        group_fields(group.status, group.size, group.rows, language)
+        if legacy_esb or place == 0
+        else {**group_name(group.status, language), "count": 0}
         for place, group in enumerate(read)
     ]
 
 
-def group_or_count(group: RequestedGroup, language: str, *, with_hosts: bool) -> dict[str, Any]:
-    """Return one group, with its hosts or without."""
-    if with_hosts:
-        return group_fields(group.status, group.size, group.rows, language)
-    return {
-        "result_type": group.status,
-        "result_type_text": host_status_text(group.status, language),
-        "count": 0,
-    }
-
-
 def group_fields(status: int, size: int, rows: object, language: str) -> dict[str, Any]:
     """Return a group with its hosts."""
-    return {
-        "result_type": status,
-        "result_type_text": host_status_text(status, language),
-        "count": size,
-        "ip_list": rows,
-    }
+    return {**group_name(status, language), "count": size, "ip_list": rows}
+
+
+def group_name(status: int, language: str) -> dict[str, Any]:
+    """Return the status of a group, as a number and as a text."""
+    return {"result_type": status, "result_type_text": host_status_text(status, language)}
 
 
 def addresses(step: Step) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,15 +10,16 @@ import msgspec
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.protocol.groups import Filter, RequestedGroup, read_groups, step_status_at_read
 from bkjob_async.simulator.protocol.rows import (
-    Fragment,
     encode,
+    end_codes,
+    hosts_json,
     json_array,
     row_tag,
-    rows_json,
+    row_times,
     waiting_hosts,
 )
-from bkjob_async.simulator.protocol.times import duration_ms, milliseconds, run_time
-from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, HOST_WAITING, host_status_text
+from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
+from bkjob_async.simulator.world.codes import FINAL_RUN, HOST_WAITING, host_status_text
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
@@ -37,16 +39,7 @@ def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
     """Return `data` of a job's status."""
     return {
         "finished": job.status in FINAL_RUN,
-        "job_instance": {
-            **scope_fields(job.ref.scope),
-            "job_instance_id": job.id,
-            "name": job.plan.name,
-            "create_time": milliseconds(job.created, epoch_ms),
-            "status": job.status,
-            "start_time": milliseconds(job.started, epoch_ms),
-            "end_time": milliseconds(job.ended, epoch_ms),
-            "total_time": duration_ms(job.total),
-        },
+        "job_instance": job_fields(job, epoch_ms),
         "step_instance_list": [
             {
                 **step_fields(step, epoch_ms),
@@ -54,6 +47,20 @@ def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
             }
             for step in job.steps
         ],
+    }
+
+
+def job_fields(job: Job, epoch_ms: int) -> dict[str, Any]:
+    """Return the members of a job, as recorded."""
+    return {
+        **scope_fields(job.ref.scope),
+        "job_instance_id": job.id,
+        "name": job.plan.name,
+        "create_time": milliseconds(job.created, epoch_ms),
+        "status": job.status,
+        "start_time": milliseconds(job.started, epoch_ms),
+        "end_time": milliseconds(job.ended, epoch_ms),
+        "total_time": duration_ms(job.total),
     }
 
 
@@ -74,38 +81,20 @@ def step_fields(step: Step, epoch_ms: int) -> dict[str, Any]:
 
 def job_hosts(step: Step, epoch_ms: int) -> msgspec.Raw:
     """Return all hosts of a step's latest execution, all batches."""
-    if step.execution is None or step.plan.kind == CONFIRM:
-        return msgspec.Raw(b"[]")
-    return rows_json(step.execution, "v3-job", job_row(epoch_ms, files=step.plan.is_file))
+    return hosts_json(step, "v3-job", partial(job_row, epoch_ms=epoch_ms, files=step.plan.is_file))
 
 
-def job_row(epoch_ms: int, *, files: bool) -> Fragment:
+def job_row(execution: Execution, row: int, *, epoch_ms: int, files: bool) -> dict[str, Any]:
     """Return the row of a host in a job's status."""
-
-    def make(execution: Execution, row: int) -> dict[str, Any]:
-        host, outcome = execution.hosts[row], execution.outcomes[row]
-        over = execution.statuses[row] not in (HOST_WAITING, 7)
-        return {
-            "bk_host_id": host.bk_host_id,
-            "ip": host.ip,
-            "bk_cloud_id": host.bk_cloud_id,
-            "status": execution.statuses[row],
-            "tag": row_tag(execution, row, is_file=files),
-            "exit_code": outcome.exit_code if over else None,
-            "error_code": outcome.error_code if over else 0,
-            **times(execution, row, epoch_ms),
-        }
-
-    return make
-
-
-def times(execution: Execution, row: int, epoch_ms: int) -> dict[str, Any]:
-    """Return a row's times; a total comes with its end."""
-    start, end = execution.starts[row], execution.ends[row]
+    host = execution.hosts[row]
     return {
-        "start_time": milliseconds(start, epoch_ms),
-        "end_time": milliseconds(end, epoch_ms),
-        "total_time": duration_ms(run_time(start, end)),
+        "bk_host_id": host.bk_host_id,
+        "ip": host.ip,
+        "bk_cloud_id": host.bk_cloud_id,
+        "status": execution.statuses[row],
+        "tag": row_tag(execution, row, is_file=files),
+        **end_codes(execution, row),
+        **row_times(execution, row, epoch_ms),
     }
 
 
@@ -124,7 +113,7 @@ def step_status(
         groups = [unstarted_group(step, query, language)]
     else:
         kind = f"v3-step-{language}"
-        make = step_row(epoch_ms, language, files=step.plan.is_file)
+        make = partial(step_row, epoch_ms=epoch_ms, language=language, files=step.plan.is_file)
         read = read_groups(step, query, kind, make, now=now, group_read_seconds=group_read_seconds)
         groups = [group_fields(group, language, files=step.plan.is_file) for group in read]
     return {**fields, "step_result_group_list": groups} if groups else fields
@@ -178,19 +167,14 @@ def host_fields(host: Host) -> dict[str, Any]:
     }
 
 
-def step_row(epoch_ms: int, language: str, *, files: bool) -> Fragment:
+def step_row(execution: Execution, row: int, *, epoch_ms: int, language: str, files: bool) -> dict[str, Any]:
     """Return the row of a host in a step's status."""
-
-    def make(execution: Execution, row: int) -> dict[str, Any]:
-        status = execution.statuses[row]
-        over = status not in (HOST_WAITING, 7)
-        return {
-            **host_fields(execution.hosts[row]),
-            "status": status,
-            "status_desc": host_status_text(status, language),
-            "tag": row_tag(execution, row, is_file=files),
-            "exit_code": execution.outcomes[row].exit_code if over else None,
-            **times(execution, row, epoch_ms),
-        }
-
-    return make
+    status = execution.statuses[row]
+    return {
+        **host_fields(execution.hosts[row]),
+        "status": status,
+        "status_desc": host_status_text(status, language),
+        "tag": row_tag(execution, row, is_file=files),
+        "exit_code": end_codes(execution, row)["exit_code"],
+        **row_times(execution, row, epoch_ms),
+    }

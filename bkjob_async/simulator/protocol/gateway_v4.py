@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import msgspec
-
-from bkjob_async.simulator.protocol.gateway_v3 import scope_fields, step_fields, times
-from bkjob_async.simulator.protocol.rows import row_tag, rows_json
-from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
-from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, UNFINISHED_HOST
+from bkjob_async.simulator.protocol.gateway_v3 import job_fields, step_fields
+from bkjob_async.simulator.protocol.rows import end_codes, hosts_json, row_tag, row_times
+from bkjob_async.simulator.world.codes import FINAL_RUN
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
@@ -23,19 +21,9 @@ def without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
 
 def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
     """Return `data` of a job's status."""
-    instance = {
-        **scope_fields(job.ref.scope),
-        "job_instance_id": job.id,
-        "name": job.plan.name,
-        "create_time": milliseconds(job.created, epoch_ms),
-        "status": job.status,
-        "start_time": milliseconds(job.started, epoch_ms),
-        "end_time": milliseconds(job.ended, epoch_ms),
-        "total_time": duration_ms(job.total),
-    }
     return {
         "finished": job.status in FINAL_RUN,
-        "job_instance": without_nulls(instance),
+        "job_instance": without_nulls(job_fields(job, epoch_ms)),
         "step_instance_list": [job_step(step, epoch_ms, with_hosts=with_hosts) for step in job.steps],
     }
 
@@ -45,24 +33,21 @@ def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
     fields = without_nulls(step_fields(step, epoch_ms))
     if not with_hosts:
         return fields
-    rows = msgspec.Raw(b"[]")
-    if step.execution is not None and step.plan.kind != CONFIRM:
-        files = step.plan.is_file
-
-        def make(execution: Execution, row: int) -> dict[str, Any]:
-            over = execution.statuses[row] not in UNFINISHED_HOST
-            return without_nulls(
-                {
-                    "execute_object": execute_object(execution.hosts[row]),
-                    "status": execution.statuses[row],
-                    "tag": row_tag(execution, row, is_file=files),
-                    "exit_code": execution.outcomes[row].exit_code if over else None,
-                    **times(execution, row, epoch_ms),
-                }
-            )
-
-        rows = rows_json(step.execution, "v4-job", make)
+    rows = hosts_json(step, "v4-job", partial(job_row, epoch_ms=epoch_ms, files=step.plan.is_file))
     return {**fields, "step_execute_object_result_list": rows}
+
+
+def job_row(execution: Execution, row: int, *, epoch_ms: int, files: bool) -> dict[str, Any]:
+    """Return the row of an execute object."""
+    return without_nulls(
+        {
+            "execute_object": execute_object(execution.hosts[row]),
+            "status": execution.statuses[row],
+            "tag": row_tag(execution, row, is_file=files),
+            "exit_code": end_codes(execution, row)["exit_code"],
+            **row_times(execution, row, epoch_ms),
+        }
+    )
 
 
 def execute_object(host: Host) -> dict[str, Any]:

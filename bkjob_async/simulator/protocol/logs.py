@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from bkjob_async.simulator.protocol.gateway_v4 import execute_object
+from bkjob_async.simulator.protocol.rows import end_codes
 from bkjob_async.simulator.protocol.times import duration_s, local_text, run_time
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, FINAL_RUN, HOST_WAITING, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
@@ -106,10 +107,8 @@ def v2_host_log(
 ) -> dict[str, Any]:
     """Return one host's log; a host that never ran has no times."""
     start, end = execution.starts[row], execution.ends[row]
-    outcome, host = execution.outcomes[row], execution.hosts[row]
-    text = output_so_far(execution, row, now)
+    host, text = execution.hosts[row], output_so_far(execution, row, now)
     total = duration_s(run_time(start, end)) or 0.0
-    over = execution.statuses[row] not in UNFINISHED_HOST
     times = {
         "start_time": local_text(start, epoch_ms, offset=legacy_esb),
         "end_time": local_text(end, epoch_ms, offset=legacy_esb),
@@ -118,8 +117,7 @@ def v2_host_log(
         **(times if total else {}),
         "total_time": total,
         "retry_count" if legacy_esb else "execute_count": step.execute_count,
-        "error_code": outcome.error_code if over else 0,
-        "exit_code": outcome.exit_code if over else None,
+        **end_codes(execution, row),
         "log_content": text if legacy_esb else escape(text),
         "bk_cloud_id": host.bk_cloud_id,
         "ip": host.ip,

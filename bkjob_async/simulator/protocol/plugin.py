@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol.gateway_v3 import job_status as v3_job_status
-from bkjob_async.simulator.protocol.gateway_v3 import step_fields, times
+from bkjob_async.simulator.protocol.gateway_v3 import step_fields
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
-from bkjob_async.simulator.protocol.rows import row_tag, rows_json
-from bkjob_async.simulator.world.codes import CONFIRM, UNFINISHED_HOST
+from bkjob_async.simulator.protocol.rows import end_codes, hosts_json, row_tag, row_times
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
@@ -44,23 +44,18 @@ def job_status(job: Job, *, with_objects: bool, epoch_ms: int) -> dict[str, Any]
 
 def object_rows(step: Step, epoch_ms: int) -> msgspec.Raw:
     """Return all execute objects of a step's latest execution."""
-    if step.execution is None or step.plan.kind == CONFIRM:
-        return msgspec.Raw(b"[]")
-    files = step.plan.is_file
+    return hosts_json(step, "plugin-job", partial(object_row, epoch_ms=epoch_ms, files=step.plan.is_file))
 
-    def make(execution: Execution, row: int) -> dict[str, Any]:
-        over = execution.statuses[row] not in UNFINISHED_HOST
-        outcome = execution.outcomes[row]
-        return {
-            "execute_object": execute_object(execution.hosts[row]),
-            "status": execution.statuses[row],
-            "tag": row_tag(execution, row, is_file=files),
-            "exit_code": outcome.exit_code if over else None,
-            "error_code": outcome.error_code if over else 0,
-            **times(execution, row, epoch_ms),
-        }
 
-    return rows_json(step.execution, "plugin-job", make)
+def object_row(execution: Execution, row: int, *, epoch_ms: int, files: bool) -> dict[str, Any]:
+    """Return the row of an execute object."""
+    return {
+        "execute_object": execute_object(execution.hosts[row]),
+        "status": execution.statuses[row],
+        "tag": row_tag(execution, row, is_file=files),
+        **end_codes(execution, row),
+        **row_times(execution, row, epoch_ms),
+    }
 
 
 def logs(step: Step, hosts: list[Host], now: float) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from bkjob_async.simulator.world.codes import BLANK, HOST_WAITING
+from bkjob_async.simulator.protocol.times import duration_ms, milliseconds, run_time
+from bkjob_async.simulator.world.codes import BLANK, CONFIRM, HOST_WAITING, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Group, Step
 
@@ -44,6 +45,13 @@ def rows_json(execution: Execution, kind: str, make: Fragment, group: Group | No
     return msgspec.Raw(body)
 
 
+def hosts_json(step: Step, kind: str, make: Fragment) -> msgspec.Raw:
+    """Return all rows of a step's latest execution; none of a step that has not begun, and of a confirmation."""
+    if step.execution is None or step.plan.kind == CONFIRM:
+        return msgspec.Raw(b"[]")
+    return rows_json(step.execution, kind, make)
+
+
 def json_array(parts: Iterable[bytes]) -> bytes:
     """Return fragments as one JSON list."""
     return b"[" + b",".join(parts) + b"]"
@@ -58,3 +66,19 @@ def row_tag(execution: Execution, row: int, *, is_file: bool) -> str | None:
     """Return a row's tag: none before its end, an empty one for file transfers."""
     _, tag = execution.group_of(row)
     return "" if is_file and execution.statuses[row] != HOST_WAITING else tag
+
+
+def end_codes(execution: Execution, row: int) -> dict[str, int | None]:
+    """Return a row's exit code and its error code, which come with its end."""
+    outcome, over = execution.outcomes[row], execution.statuses[row] not in UNFINISHED_HOST
+    return {"exit_code": outcome.exit_code if over else None, "error_code": outcome.error_code if over else 0}
+
+
+def row_times(execution: Execution, row: int, epoch_ms: int) -> dict[str, int | None]:
+    """Return a row's times; a total comes with its end."""
+    start, end = execution.starts[row], execution.ends[row]
+    return {
+        "start_time": milliseconds(start, epoch_ms),
+        "end_time": milliseconds(end, epoch_ms),
+        "total_time": duration_ms(run_time(start, end)),
+    }
