@@ -57,20 +57,13 @@ V4_ERRORS: dict[int, tuple[int, str]] = {
 def success(dialect: str, data: Any, request_id: str) -> HttpResponse:
     """Return data in its dialect's envelope."""
     if dialect == "gateway-v4":
-        body: dict[str, Any] = {"data": data, "job_request_id": request_id}
+        body: dict[str, Any] = {"data": data}
     elif dialect == "gateway-v3":
-        body = {"code": 0, "result": True, "job_request_id": request_id}
         # Version 3 omits null members of the envelope, not those of the data.
-        body |= {} if data is None else {"data": data}
+        body = {"code": 0, "result": True, **({} if data is None else {"data": data})}
     else:
-        body = {
-            "code": 0,
-            "result": True,
-            "message": "",
-            "data": data,
-            "request_id": request_id,
-            "job_request_id": request_id,
-        }
+        body = {"code": 0, "result": True, "message": "", "data": data, "request_id": request_id}
+    body["job_request_id"] = request_id
     return HttpResponse(status=200, headers=headers(dialect, request_id), body=encode(body))
 
 
@@ -83,21 +76,12 @@ def failure(dialect: str, error: ApiError, request_id: str) -> HttpResponse:
         return HttpResponse(status=error.status, headers={"content-type": JSON}, body=encode(lost))
     if dialect == "gateway-v4":
         return v4_failure(error, request_id)
-    if dialect == "gateway-v3":
-        body = {
-            "code": error.code,
-            "result": False,
-            "job_request_id": request_id,
-            "message": error.message,
-        }
-    else:
-        body = {
-            "code": error.code,
-            "result": False,
-            "message": error.message,
-            "data": None,
-            "request_id": request_id,
-        }
+    body = {"code": error.code, "result": False, "message": error.message}
+    body |= (
+        {"job_request_id": request_id}
+        if dialect == "gateway-v3"
+        else {"data": None, "request_id": request_id}
+    )
     if error.code == PERMISSION_DENIED:
         body["permission"] = error.details
     status = error.status if dialect == "gateway-v3" else 200
@@ -107,13 +91,7 @@ def failure(dialect: str, error: ApiError, request_id: str) -> HttpResponse:
 def gateway_failure(error: ApiError, request_id: str) -> HttpResponse:
     """Return an error of the gateway itself."""
     name = GATEWAY_NAMES.get(error.code, "ERROR")
-    body = {
-        "code": error.code,
-        "code_name": name,
-        "data": None,
-        "message": error.message,
-        "result": False,
-    }
+    body = {"code": error.code, "code_name": name, "data": None, "message": error.message, "result": False}
     all_headers = {
         **headers("gateway-v3", request_id),
         "x-bkapi-error-code": str(error.code),
