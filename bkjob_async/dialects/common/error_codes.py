@@ -64,21 +64,15 @@ BY_CODE: Mapping[int, ErrorClass] = {
 
 # The text codes of the gateway's version 4.
 BY_WORD: Mapping[str, ErrorClass] = {
-    "INVALID_ARGUMENT": InvalidRequest,
-    "OUT_OF_RANGE": InvalidRequest,
-    "FAILED_PRECONDITION": WrongState,
+    **dict.fromkeys(("INVALID_ARGUMENT", "OUT_OF_RANGE", "ALREADY_EXISTS"), InvalidRequest),
+    **dict.fromkeys(("MEDIA_TYPE_NOT_ACCEPTABLE", "UNSUPPORTED_MEDIA_TYPE"), InvalidRequest),
+    **dict.fromkeys(("FAILED_PRECONDITION", "ABORTED"), WrongState),
     "UNAUTHENTICATED": NotAuthenticated,
-    "NO_PERMISSION": NotAllowed,
-    "IAM_NO_PERMISSION": NotAllowed,
+    **dict.fromkeys(("NO_PERMISSION", "IAM_NO_PERMISSION"), NotAllowed),
     "NOT_FOUND": NotFound,
-    "MEDIA_TYPE_NOT_ACCEPTABLE": InvalidRequest,
-    "UNSUPPORTED_MEDIA_TYPE": InvalidRequest,
-    "ALREADY_EXISTS": InvalidRequest,
-    "ABORTED": WrongState,
     "RATELIMIT_EXCEED": Throttled,
     "RESOURCE_EXHAUSTED": QuotaExceeded,
-    "INTERNAL": PlatformTrouble,
-    "UNKNOWN": PlatformTrouble,
+    **dict.fromkeys(("INTERNAL", "UNKNOWN"), PlatformTrouble),
     "NOT_IMPLEMENTED": ApiNotFound,
 }
 
@@ -96,19 +90,12 @@ BY_FAMILY: Mapping[str, ErrorClass] = {
 # A response of a proxy, or one without a code, is classified by its HTTP status. 403 and 404 then say nothing
 # about a job.
 BY_HTTP_STATUS: Mapping[int, ErrorClass] = {
-    400: InvalidRequest,
+    **dict.fromkeys((400, 406, 413, 414, 415, 431), InvalidRequest),
     401: NotAuthenticated,
     403: ApplicationNotAllowed,
-    404: ApiNotFound,
-    405: ApiNotFound,
-    406: InvalidRequest,
+    **dict.fromkeys((404, 405, 501), ApiNotFound),
     408: PlatformTrouble,
-    413: InvalidRequest,
-    414: InvalidRequest,
-    415: InvalidRequest,
     429: Throttled,
-    431: InvalidRequest,
-    501: ApiNotFound,
 }
 
 
