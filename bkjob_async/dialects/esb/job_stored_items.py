@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC
 from typing import TypeVar
 
@@ -67,38 +67,28 @@ def rows_of(operation: object, envelope: JsonObject) -> list[JsonObject]:
     return found
 
 
+def page_of(operation: ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
+    """Return the requested page, which has these *items*."""
+    return Page(items=tuple(items), start=operation.start, length=operation.length, total=total)
+
+
 def list_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
     """Return a reader of one page of a list that has no total; *read* reads one row."""
-
-    def read_page(operation: ListQuery, envelope: JsonObject) -> Page[T]:
-        rows = rows_of(operation, envelope)
-        return Page(items=tuple(map(read, rows)), start=operation.start, length=operation.length)
-
-    return read_page
+    return lambda operation, envelope: page_of(operation, map(read, rows_of(operation, envelope)))
 
 
 def read_script_page(operation: ListQuery, envelope: JsonObject) -> Page[Script]:
     """Read a page of scripts; a script without versions is not listed."""
     data = envelope.child("data")
-    rows = rows_of(operation, data)
-    return Page(
-        items=tuple(map(read_script, rows)),
-        start=operation.start,
-        length=operation.length,
-        total=data.maybe_integer("total_record_size"),
-    )
+    scripts = map(read_script, rows_of(operation, data))
+    return page_of(operation, scripts, data.maybe_integer("total_record_size"))
 
 
 def read_accounts(operation: GetAccountList, envelope: JsonObject) -> Page[StoredAccount]:
     """Read the requested page of all accounts, which the server lists at once."""
     rows = rows_of(operation, envelope)
     page = rows[operation.start : operation.start + operation.length]
-    return Page(
-        items=tuple(read_account(row, operation.category) for row in page),
-        start=operation.start,
-        length=operation.length,
-        total=len(rows),
-    )
+    return page_of(operation, (read_account(row, operation.category) for row in page), len(rows))
 
 
 def in_utc(row: JsonObject) -> JsonObject:
