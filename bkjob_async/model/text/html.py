@@ -5,31 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from bkjob_async.model.text.printing import counted, printable, tally
 
 # So many steps and hosts are shown, and so many letters of a text.
 MOST_STEPS, MOST_HOSTS, LONGEST = 10, 20, 40
-
-
-class StepWithHosts(Protocol):
-    """A step, as it is shown."""
-
-    @property
-    def ref(self) -> Any:
-        """Its ref."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def status(self) -> Any:
-        """Its status."""
-        ...
 
 
 def text(value: object) -> str:
@@ -48,11 +29,14 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def page(
     title: str,
     counts: Mapping[Any, int],
-    steps: Sequence[StepWithHosts] = (),
+    steps: Sequence[Any] = (),
     failed: Iterable[tuple[object, Any]] = (),
     failed_count: int = 0,
 ) -> str:
-    """Return a title, counts of hosts by phase, the first steps, and the first hosts that did not succeed."""
+    """Return a title, counts of hosts by phase, the first steps, and the first hosts that did not succeed.
+
+    *steps* are snapshots or results; *failed* are pairs of a step and a host's snapshot.
+    """
     parts = [f"<p><b>{text(title)}</b><br>{escape(printable(tally(counts)))}</p>"]
     parts.append(
         table(("step", "name", "status"), ((s.ref, s.name, s.status.name) for s in steps[:MOST_STEPS]))
