@@ -8,10 +8,10 @@ from typing import Any
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, wrong_type
-from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
+from bkjob_async.simulator.protocol.gateway_v3 import job_fields
 from bkjob_async.simulator.protocol.gateway_v4 import without_nulls
 from bkjob_async.simulator.protocol.requests import ParsedRequest
-from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
+from bkjob_async.simulator.protocol.times import milliseconds
 from bkjob_async.simulator.world.records import Job
 
 MAX_RANGE_MS = 30 * 24 * 3600 * 1000
@@ -91,21 +91,14 @@ def passes(job: Job, scope: Scope, request: ParsedRequest) -> bool:
 
 def entry(job: Job, context: RequestContext) -> dict[str, Any]:
     """Return one row of the list."""
-    plan_id, epoch_ms = job.plan.plan_id, context.epoch_ms
+    plan_id = job.plan.plan_id
     template = None if plan_id is None else context.site.catalog.template_of(plan_id)
     return {
-        **scope_fields(job.ref.scope),
-        "job_instance_id": job.id,
+        **job_fields(job, context.epoch_ms),
         "job_template_id": None if template is None else template.id,
         "job_plan_id": plan_id,
-        "name": job.plan.name,
         "operator": job.plan.operator,
-        "create_time": milliseconds(job.created, epoch_ms),
-        "start_time": milliseconds(job.started, epoch_ms),
-        "end_time": milliseconds(job.ended, epoch_ms),
-        "total_time": duration_ms(job.total),
         "launch_mode": job.plan.launch_mode,
-        "status": job.status,
         "type": job.plan.kind,
     }
 

@@ -98,20 +98,14 @@ class CallbackSender:
         """Send callbacks of jobs that still run, where that fault is injected."""
         faults = [active for active in self._platform.faults if active.fault.callback == "early"]
         for job in list(self._platform.world.jobs.values()) if faults else ():
-            url = job.plan.callback_url
             if (
-                url
+                job.plan.callback_url
                 and job.id not in self._early
                 and job.status not in FINAL_RUN
                 and faults[0].should_apply_to_callback()
             ):
                 self._early.add(job.id)
-                steps = tuple((step.id, step.status) for step in job.steps)
-                at = self._platform.world.now
-                self._begin(
-                    PendingCallback(at=at, url=url, job_instance_id=job.id, status=job.status, steps=steps),
-                    JSON,
-                )
+                self._begin(PendingCallback.of(job, self._platform.world.now), JSON)
 
     def _begin(self, callback: PendingCallback, kind: str) -> None:
         if self._custom_post is None and not self._remote and not is_local_url(callback.url):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 from random import Random
+from typing import Self
 
 from attrs import frozen
 
@@ -32,6 +33,13 @@ class PendingCallback:
     job_instance_id: int
     status: int
     steps: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, job: Job, at: float) -> Self:
+        """Return the callback of a job that requested one, with its state at a time."""
+        steps = tuple((step.id, step.status) for step in job.steps)
+        url = job.plan.callback_url or ""
+        return cls(at=at, url=url, job_instance_id=job.id, status=job.status, steps=steps)
 
     def __repr__(self) -> str:
         return f"CallBack({self.job_instance_id} {self.status} at {self.at:g})"
@@ -166,16 +174,7 @@ class World:
 
     def _job_finished(self, job: Job) -> None:
         if job.plan.callback_url:
-            steps = tuple((step.id, step.status) for step in job.steps)
-            self.callbacks.append(
-                PendingCallback(
-                    at=self.now,
-                    url=job.plan.callback_url,
-                    job_instance_id=job.id,
-                    status=job.status,
-                    steps=steps,
-                )
-            )
+            self.callbacks.append(PendingCallback.of(job, self.now))
         if job.plan.archived_after is not None:
             self._queue.after(job.plan.archived_after, self._archive, job, job.ended)
 
