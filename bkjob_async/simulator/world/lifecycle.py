@@ -180,9 +180,10 @@ class Lifecycle:
         stale = execution is not step.execution or execution.open or execution.version != version
         if stale or step.status not in (RUNNING, STOPPING):
             return
-        now, status = self.queue.now, self._final_status(step, execution)
-        step.mark_ended(now)
-        step.set_status(status, now)
+        self._end_step(step, self._final_status(step, execution))
+
+    def _end_step(self, step: Step, status: int) -> None:
+        step.end(status, self.queue.now)
         self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     def _final_status(self, step: Step, execution: Execution) -> int:
@@ -200,9 +201,7 @@ class Lifecycle:
         """Make the engine itself fail: the step ends, its rows never change again."""
         if step.status == RUNNING and execution is step.execution and execution.open:
             execution.frozen = True
-            step.mark_ended(self.queue.now)
-            step.set_status(step.plan.abnormal_status, self.queue.now)
-            self.queue.after(self.delays.job, self.refresh_job, step.job)
+            self._end_step(step, step.plan.abnormal_status)
 
     # Stopping, skipping, repeating --------------------------------------------------------------------------
 
@@ -220,23 +219,18 @@ class Lifecycle:
             return
         elif step.status in (BLANK, ROLLING_WAITING, WAITING_USER):
             if step.status != BLANK:
-                step.mark_ended(now)
-                step.set_status(STOP_SUCCESS, now)
+                step.end(STOP_SUCCESS, now)
             self.finish_job(job, STOP_SUCCESS)
 
     def skip_step(self, step: Step) -> None:
         """Handle a skip event: start the next step; the rows change at the engine's next poll."""
-        if step.status == STOPPING:
-            step.mark_ended(self.queue.now)
-            step.set_status(SKIPPED, self.queue.now)
-            self.queue.at(self.engine.next_poll(step), self.engine.end_rows, step, HOST_UNKNOWN)
-            step.job.set_status(RUNNING, self.queue.now)
-            self.queue.after(self.delays.job, self.refresh_job, step.job)
+        step.end(SKIPPED, self.queue.now)
+        self.queue.at(self.engine.next_poll(step), self.engine.end_rows, step, HOST_UNKNOWN)
+        step.job.set_status(RUNNING, self.queue.now)
+        self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     def repeat_step(self, step: Step, *, all_hosts: bool) -> None:
         """Handle a retry event: create the rows of a new execution, with the succeeded hosts of the last one."""
-        if step.status not in (FAIL, ABNORMAL, STOP_SUCCESS):
-            return
         now, rng = self.queue.now, self._rng(step)
         step.set_status(RUNNING, now)
         step.ended = step.total = None

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 from bkjob_async.simulator.world.codes import (
+    ABNORMAL,
     BLANK,
     CONFIRM,
     CONFIRM_TERMINATED,
@@ -40,10 +42,14 @@ class OperationNotAllowed(Exception):
 
 @frozen(kw_only=True)
 class Rule:
-    """When a step operation is allowed, which function handles it, and whether the job runs again at once."""
+    """When a step operation is allowed, which function handles it, and whether the job runs again at once.
+
+    It is handled one event later, if the step is *still* in one of these states: by default those that allow it.
+    """
 
     states: frozenset[int]
     handle: Handler
+    still: frozenset[int] = field(default=Factory(attrgetter("states"), takes_self=True))
     confirm: bool = False
     rolling: bool = False
     repeats: bool = False
@@ -51,57 +57,40 @@ class Rule:
 
 
 def ignore_error(lifecycle: Lifecycle, step: Step) -> None:
-    """Ignore a failure; an abnormal step is not handled, and its job never ends."""
-    if step.status == FAIL:
-        step.set_status(IGNORE_ERROR, lifecycle.queue.now)
-        lifecycle.refresh_job(step.job)
+    """Ignore a failure."""
+    step.set_status(IGNORE_ERROR, lifecycle.queue.now)
+    lifecycle.refresh_job(step.job)
 
 
-def ending(before: int, after: int) -> Handler:
-    """Return what ends a step that is still *before* with the status *after*, and goes on with its job."""
-
-    def handle(lifecycle: Lifecycle, step: Step) -> None:
-        if step.status == before:
-            step.mark_ended(lifecycle.queue.now)
-            step.set_status(after, lifecycle.queue.now)
-            lifecycle.refresh_job(step.job)
-
-    return handle
+def end_step(lifecycle: Lifecycle, step: Step, *, status: int) -> None:
+    """End a step, and go on with its job."""
+    step.end(status, lifecycle.queue.now)
+    lifecycle.refresh_job(step.job)
 
 
 def terminate_confirm(lifecycle: Lifecycle, step: Step) -> None:
     """End step and job after a user has refused; no callback is sent."""
-    if step.status == WAITING_USER:
-        step.mark_ended(lifecycle.queue.now)
-        step.set_status(CONFIRM_TERMINATED, lifecycle.queue.now)
-        lifecycle.finish_job(step.job, CONFIRM_TERMINATED, without_callback=True)
+    step.end(CONFIRM_TERMINATED, lifecycle.queue.now)
+    lifecycle.finish_job(step.job, CONFIRM_TERMINATED, without_callback=True)
 
 
-def restart_confirm(lifecycle: Lifecycle, step: Step) -> None:
-    """Wait for the user again."""
-    if step.status == CONFIRM_TERMINATED:
-        lifecycle.wait_for_user(step)
-
-
-def start_next_batch(lifecycle: Lifecycle, step: Step) -> None:
-    """Start the next batch after a user has confirmed."""
-    if step.status == WAITING_USER:
-        lifecycle.start_next_batch(step)
-
-
-ENDED_UNSUCCESSFULLY = frozenset({4, 9, 11})
+ENDED_UNSUCCESSFULLY = frozenset({FAIL, ABNORMAL, STOP_SUCCESS})
+WAITS = frozenset({WAITING_USER})
+retry_failed = partial(Lifecycle.repeat_step, all_hosts=False)
+retry_all = partial(Lifecycle.repeat_step, all_hosts=True)
 STEP_RULES: dict[int, Rule] = {
-    2: Rule(
-        states=ENDED_UNSUCCESSFULLY, handle=partial(Lifecycle.repeat_step, all_hosts=False), repeats=True
+    2: Rule(states=ENDED_UNSUCCESSFULLY, handle=retry_failed, repeats=True),
+    # That of an abnormal step is accepted and not handled: its job never ends.
+    3: Rule(states=frozenset({FAIL, ABNORMAL}), still=frozenset({FAIL}), handle=ignore_error),
+    6: Rule(states=WAITS, handle=partial(end_step, status=SUCCESS), confirm=True),
+    8: Rule(states=ENDED_UNSUCCESSFULLY, handle=retry_all, repeats=True),
+    9: Rule(states=WAITS, handle=terminate_confirm, confirm=True, job_runs=False),
+    10: Rule(
+        states=frozenset({CONFIRM_TERMINATED}), handle=Lifecycle.wait_for_user, confirm=True, job_runs=False
     ),
-    3: Rule(states=frozenset({4, 9}), handle=ignore_error),
-    6: Rule(states=frozenset({WAITING_USER}), handle=ending(WAITING_USER, SUCCESS), confirm=True),
-    8: Rule(states=ENDED_UNSUCCESSFULLY, handle=partial(Lifecycle.repeat_step, all_hosts=True), repeats=True),
-    9: Rule(states=frozenset({WAITING_USER}), handle=terminate_confirm, confirm=True, job_runs=False),
-    10: Rule(states=frozenset({CONFIRM_TERMINATED}), handle=restart_confirm, confirm=True, job_runs=False),
-    11: Rule(states=frozenset({STOP_SUCCESS}), handle=ending(STOP_SUCCESS, SKIPPED)),
+    11: Rule(states=frozenset({STOP_SUCCESS}), handle=partial(end_step, status=SKIPPED)),
     12: Rule(states=frozenset({STOPPING}), handle=Lifecycle.skip_step, job_runs=False),
-    13: Rule(states=frozenset({WAITING_USER}), handle=start_next_batch, rolling=True),
+    13: Rule(states=WAITS, handle=Lifecycle.start_next_batch, rolling=True),
 }
 
 
@@ -120,7 +109,13 @@ def operate_step(lifecycle: Lifecycle, step: Step, operation: int, user: str) ->
         step.execute_count += 1
     if rule.job_runs:
         mark_running(step.job, lifecycle.queue.now)
-    lifecycle.queue.after(lifecycle.delays.event, rule.handle, lifecycle, step)
+    lifecycle.queue.after(lifecycle.delays.event, handle, rule, lifecycle, step)
+
+
+def handle(rule: Rule, lifecycle: Lifecycle, step: Step) -> None:
+    """Handle an operation that was accepted, unless the step has changed since."""
+    if step.status in rule.still:
+        rule.handle(lifecycle, step)
 
 
 def mark_running(job: Job, now: float) -> None:

@@ -192,10 +192,11 @@ class Step:
             self.status = code
             self.log.append((at, code))
 
-    def mark_ended(self, at: float) -> None:
-        """Set the end time; rolling steps do so after each batch."""
+    def end(self, code: int, at: float) -> None:
+        """Set the end time and a final code; rolling steps end after each batch."""
         self.ended = at
         self.total = at - (self.started if self.started is not None else at)
+        self.set_status(code, at)
 
 
 @define(eq=False)
