@@ -37,12 +37,12 @@ def encode_as_gbk(response: HttpResponse) -> HttpResponse:
 
 def duplicate_rows(response: HttpResponse) -> HttpResponse:
     """Return the response with the first row of every host list twice."""
-    return rewrite_host_lists(response, lambda rows: [*rows, *rows[:1]])
+    return rewrite_json(response, lambda rows: [*rows, *rows[:1]])
 
 
 def drop_rows(response: HttpResponse) -> HttpResponse:
     """Return the response without the first row of every host list."""
-    return rewrite_host_lists(response, lambda rows: rows[1:])
+    return rewrite_json(response, lambda rows: rows[1:])
 
 
 def use_unknown_codes(response: HttpResponse) -> HttpResponse:
@@ -54,7 +54,7 @@ def use_unknown_codes(response: HttpResponse) -> HttpResponse:
                 row["status"] = UNKNOWN_HOST_CODE
         return rows
 
-    return rewrite_json(response, strange, {"step_instance_id": UNKNOWN_RUN_CODE})
+    return rewrite_json(response, strange, step_instance_id=UNKNOWN_RUN_CODE)
 
 
 def add_unknown_fields(response: HttpResponse) -> HttpResponse:
@@ -73,13 +73,8 @@ def with_unknown_fields(value: Any) -> Any:
     return [with_unknown_fields(held) for held in value] if isinstance(value, list) else value
 
 
-def rewrite_host_lists(response: HttpResponse, change: Callable[[list[Any]], list[Any]]) -> HttpResponse:
-    """Return the response with every host list changed."""
-    return rewrite_json(response, change, {})
-
-
 def rewrite_json(
-    response: HttpResponse, change: Callable[[list[Any]], list[Any]], statuses: dict[str, int]
+    response: HttpResponse, change: Callable[[list[Any]], list[Any]], **statuses: int
 ) -> HttpResponse:
     """Change every host list, and the status of every object that has a key of *statuses*."""
     value = decode_json(response)

@@ -142,21 +142,9 @@ def error_response(
 
 def html_page(status: int, title: str) -> ResponseMaker:
     """Return a proxy's error page."""
-
-    def respond(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
-        text = f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
-        return HttpResponse(status=status, headers={"content-type": HTML}, body=text.encode())
-
-    return respond
-
-
-def empty_response(status: int) -> ResponseMaker:
-    """Return a response without a body."""
-
-    def respond(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
-        return HttpResponse(status=status)
-
-    return respond
+    text = f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    response = HttpResponse(status=status, headers={"content-type": HTML}, body=text.encode())
+    return lambda _request, _request_id: response
 
 
 def rate_limited(code: int) -> ResponseMaker:
@@ -194,7 +182,7 @@ FAULTS: dict[str, Fault] = {
         Fault(name="bad-gateway", replacement=html_page(502, "Bad Gateway")),
         Fault(name="gateway-timeout", replacement=html_page(504, "Gateway Time-out"), still_executed=True),
         Fault(name="login-page", replacement=html_page(200, "Login")),
-        Fault(name="empty-401", replacement=empty_response(401)),
+        Fault(name="empty-401", replacement=lambda _request, _request_id: HttpResponse(status=401)),
         Fault(name="half-body", cut=0.5),
         Fault(name="half-json", change=lambda r: evolve(r, body=r.body[: len(r.body) // 2])),
         Fault(name="garbage", change=garble),
