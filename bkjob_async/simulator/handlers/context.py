@@ -6,13 +6,7 @@ from attrs import frozen
 
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.site import SiteConfig
-from bkjob_async.simulator.protocol.api_errors import (
-    PERMISSION_DENIED,
-    ApiError,
-    api_error,
-    message_of,
-    permission_data,
-)
+from bkjob_async.simulator.protocol.api_errors import api_error, permission_denied
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.records import Job, Step
 from bkjob_async.simulator.world.world import World
@@ -37,7 +31,7 @@ class RequestContext:
         if self.site.scopes is not None and scope not in self.site.scopes:
             raise api_error(1243051)
         if scope in self.site.forbidden:
-            raise ApiError(PERMISSION_DENIED, message_of(PERMISSION_DENIED), details=permission_data(scope))
+            raise permission_denied(scope)
         return scope
 
     def job(self, request: ParsedRequest, *, legacy: bool = True, code: int = 1241007) -> Job:

@@ -52,9 +52,10 @@ class Platform:
             self._enforce_rate_limit(request, now)
             route = authorize(request, http_request, self.site)
             data = route.handle(RequestContext(world=self.world, site=self.site, now=now), request)
+            response = success(dialect, data, request_id)
         except ApiError as error:
-            return self._with_rate_limit_headers(failure(dialect, error, request_id), now)
-        return self._with_rate_limit_headers(success(dialect, data, request_id), now)
+            response = failure(dialect, error, request_id)
+        return self._with_rate_limit_headers(response, now)
 
     def deliver(self, http_request: HttpRequest, now: float) -> Delivery:
         """Return the response and how it is sent, with all faults applied."""

@@ -108,27 +108,24 @@ def mark_shown(context: RequestContext, steps: Iterable[Step]) -> None:
 def operate_step(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `operate_step_instance`."""
     step = context.step(request)
-    operation = request.integer("operation_code")
-    if operation is None:
-        raise api_error(1241002)
-    apply_operation(lambda: context.world.operate_step(step, operation, request.user))
+    operate(request, lambda code: context.world.operate_step(step, code, request.user))
     return {"job_instance_id": step.job.id, "step_instance_id": step.id, "job_instance_name": None}
 
 
 def operate_job(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Terminate or start a job."""
     job = context.job(request)
-    operation = request.integer("operation_code")
-    if operation is None:
-        raise api_error(1241002)
-    apply_operation(lambda: context.world.operate_job(job, operation))
+    operate(request, lambda code: context.world.operate_job(job, code))
     return {"job_instance_id": job.id, "step_instance_id": None, "job_instance_name": None}
 
 
-def apply_operation(operate: Callable[[], None]) -> None:
-    """Apply an operation to the world; raise `ApiError` where it is not allowed."""
+def operate(request: ParsedRequest, apply: Callable[[int], None]) -> None:
+    """Apply the requested operation to the world; raise `ApiError` for none, and where it is not allowed."""
+    operation = request.integer("operation_code")
+    if operation is None:
+        raise api_error(1241002)
     try:
-        operate()
+        apply(operation)
     except OperationNotAllowed as error:
         raise api_error(error.code) from error
 

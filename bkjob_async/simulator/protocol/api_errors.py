@@ -53,12 +53,8 @@ class ApiError(Exception):
 
 def api_error(code: int, reason: str | None = None) -> ApiError:
     """Return an error of Job itself; some name a *reason*."""
-    return ApiError(code, message_of(code) if reason is None else f"{message_of(code)}, {reason}")
-
-
-def message_of(code: int) -> str:
-    """Return the platform's message for *code*."""
-    return MESSAGES.get(code, f"Error {code}")
+    message = MESSAGES.get(code, f"Error {code}")
+    return ApiError(code, message if reason is None else f"{message}, {reason}")
 
 
 def missing_parameter(name: str) -> ApiError:
@@ -83,8 +79,8 @@ def no_such_path(path: str) -> ApiError:
     return ApiError(1640401, f'API not found [path="{path}"]', status=404, by="gateway")
 
 
-def permission_data(scope: Scope) -> dict[str, Any]:
-    """Return the missing permission to see what ran in *scope*."""
+def permission_denied(scope: Scope) -> ApiError:
+    """Return the error for a user who may not see what ran in *scope*, with the missing permission."""
     kind = {"system_id": "bk_cmdb", "system_name": "CMDB", "type": str(scope.type), "type_name": "Business"}
     instance = {
         "id": str(scope.id),
@@ -97,4 +93,5 @@ def permission_data(scope: Scope) -> dict[str, Any]:
         "name": "View history",
         "related_resource_types": [{**kind, "instances": [[instance]]}],
     }
-    return {"system_id": "bk_job", "system_name": "Job", "actions": [action]}
+    permission = {"system_id": "bk_job", "system_name": "Job", "actions": [action]}
+    return ApiError(PERMISSION_DENIED, MESSAGES[PERMISSION_DENIED], details=permission)

@@ -60,8 +60,8 @@ async def send_delivery(delivery: Delivery, request: web.Request) -> web.StreamR
         await asyncio.Event().wait()
     if delivery.delay:
         await asyncio.sleep(delivery.delay)
-    if delivery.reset:
-        reset_connection(request)
+    if delivery.reset and request.transport is not None:
+        request.transport.abort()  # data written afterwards is lost
     if delivery.cut is not None or delivery.drip is not None:
         return await send_partially(delivery, request)
     return full_response(delivery)
@@ -91,12 +91,6 @@ async def send_partially(delivery: Delivery, request: web.Request) -> web.Stream
         return response
     await response.write_eof()
     return response
-
-
-def reset_connection(request: web.Request) -> None:
-    """Reset the connection; data written afterwards is lost."""
-    if request.transport is not None:
-        request.transport.abort()
 
 
 class SimulatorServer:

@@ -90,14 +90,8 @@ class Catalog:
 
     def script(self, script_id: str, *, public: bool | None = None) -> Script | None:
         """Return a script by its id; *public* says which ones are searched, None for all."""
-        return next(
-            (
-                script
-                for script in self.scripts
-                if script.id == script_id and public in (None, script.is_public)
-            ),
-            None,
-        )
+        found = (script for script in self.scripts if public in (None, script.is_public))
+        return next((script for script in found if script.id == script_id), None)
 
     def version(self, number: int) -> ScriptVersion | None:
         """Return a script version by its id."""

@@ -26,14 +26,10 @@ class LaunchOutcomes:
     name: str | None = None
     times: int | None = 1
 
-    def is_for(self, name: str) -> bool:
-        """Return True for a launch of this name."""
-        return self.times != 0 and self.name in (None, name)
-
 
 def pick(waiting: list[LaunchOutcomes], name: str) -> LaunchOutcomes | None:
     """Return the first outcomes for a launch of this name; they are not used up yet."""
-    return next((outcomes for outcomes in waiting if outcomes.is_for(name)), None)
+    return next((each for each in waiting if each.times != 0 and each.name in (None, name)), None)
 
 
 def use_up(waiting: list[LaunchOutcomes], outcomes: LaunchOutcomes) -> None:
