@@ -115,22 +115,16 @@ def file_context(context: RequestContext, request: ParsedRequest) -> dict[str, A
     if request.integer("mode") is None:
         raise missing_parameter("mode")
     step, host = task_of(context, request, FILE)
-    failed = [
-        entry
-        for entry in render_logs.file_logs(step, host, context.now)
-        if entry["status"] == render_logs.FILE_FAILED
-    ]
-    lines = {
-        mode: "\n".join(
-            f"{entry['src_path']}: {entry['log_content']}" for entry in failed if entry["mode"] == mode
-        )
+    logs = render_logs.file_logs(step, host, context.now)
+    failed = [entry for entry in logs if entry["status"] == render_logs.FILE_FAILED]
+    uploads, downloads = (
+        "\n".join(f"{entry['src_path']}: {entry['log_content']}" for entry in failed if entry["mode"] == mode)
         for mode in (render_logs.UPLOAD, render_logs.DOWNLOAD)
-    }
-    source = "download" if lines[render_logs.DOWNLOAD] else "upload" if lines[render_logs.UPLOAD] else "none"
+    )
     return fields(
-        errorSource=source,
-        uploadFileErrorData=lines[render_logs.UPLOAD],
-        downloadFileErrorData=lines[render_logs.DOWNLOAD],
+        errorSource="download" if downloads else "upload" if uploads else "none",
+        uploadFileErrorData=uploads,
+        downloadFileErrorData=downloads,
     )
 
 
