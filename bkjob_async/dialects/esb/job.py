@@ -22,6 +22,7 @@ from bkjob_async.dialects.esb.job_responses import (
 )
 from bkjob_async.dialects.esb.job_stored_items import CALLS as STORED_ITEM_CALLS
 from bkjob_async.dialects.gateway.v3_requests import parameters_of
+from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
@@ -30,13 +31,6 @@ from bkjob_async.model.operations.base import (
     Operation,
 )
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.operations.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    PushConfigFile,
-)
 from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
 from bkjob_async.model.operations.stored_queries import (
     GetCronDetail,
@@ -59,15 +53,15 @@ CALLS: Calls = {
     GetJobInstanceGlobalVarValue: Call("GET", parameters_of(), read_variables),
     OperateStepInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),
     OperateJobInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),
-    ExecuteJobPlan: Call(
+    launches.ExecuteJobPlan: Call(
         "POST", requests.execute_job_parameters, read_job_launch, platform_name="execute_job"
     ),
-    FastExecuteScript: Call("POST", requests.fast_execute_script_parameters, read_job_launch),
-    FastExecuteSql: Call("POST", requests.fast_execute_sql_parameters, read_job_launch),
-    FastTransferFile: Call(
+    launches.FastExecuteScript: Call("POST", requests.fast_execute_script_parameters, read_job_launch),
+    launches.FastExecuteSql: Call("POST", requests.fast_execute_sql_parameters, read_job_launch),
+    launches.FastTransferFile: Call(
         "POST", requests.fast_push_file_parameters, read_job_launch, platform_name="fast_push_file"
     ),
-    PushConfigFile: Call("POST", requests.push_config_file_parameters, read_job_launch),
+    launches.PushConfigFile: Call("POST", requests.push_config_file_parameters, read_job_launch),
     **STORED_ITEM_CALLS,
 }
 

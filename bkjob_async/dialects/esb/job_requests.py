@@ -13,17 +13,9 @@ from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
 from bkjob_async.dialects.gateway.v3_requests import ref_parameters
+from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.codes import FileSourceType
-from bkjob_async.model.operations.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    FileSource,
-    GlobalVar,
-    PushConfigFile,
-)
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey, Scope, ScopeType
 
@@ -83,7 +75,7 @@ def target_server(targets: Targets) -> dict[str, Any]:
     )
 
 
-def execute_job_parameters(operation: ExecuteJobPlan) -> dict[str, Any]:
+def execute_job_parameters(operation: launches.ExecuteJobPlan) -> dict[str, Any]:
     """Return what `execute_job` takes."""
     names = {"bk_job_id": "job_plan_id", "bk_callback_url": "callback_url"}
     variables = [global_var_parameters(variable) for variable in operation.global_vars]
@@ -93,7 +85,7 @@ def execute_job_parameters(operation: ExecuteJobPlan) -> dict[str, Any]:
     }
 
 
-def global_var_parameters(variable: GlobalVar) -> dict[str, Any]:
+def global_var_parameters(variable: launches.GlobalVar) -> dict[str, Any]:
     """Return a global variable: its value, or its hosts."""
     server = None if variable.server is None else target_server(variable.server)
     return without_none(**field_values(variable, "server"), target_server=server)
@@ -114,7 +106,7 @@ SCRIPT_NAMES = {
 SCRIPT_FIELDS = ("script_id", "script_content", "script_param", "is_param_sensitive", "targets")
 
 
-def fast_execute_script_parameters(operation: FastExecuteScript) -> dict[str, Any]:
+def fast_execute_script_parameters(operation: launches.FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes."""
     return {
         **named_values(operation.name, operation, SCRIPT_NAMES, *SCRIPT_FIELDS),
@@ -134,7 +126,7 @@ SQL_NAMES = {
 }
 
 
-def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
+def fast_execute_sql_parameters(operation: launches.FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
     return {
         **named_values(operation.name, operation, SQL_NAMES, "script_id", "script_content", "targets"),
@@ -155,7 +147,7 @@ PUSH_NAMES = {
 }
 
 
-def fast_push_file_parameters(operation: FastTransferFile) -> dict[str, Any]:
+def fast_push_file_parameters(operation: launches.FastTransferFile) -> dict[str, Any]:
     """Return what `fast_push_file` takes."""
     return {
         **named_values("fast_push_file", operation, PUSH_NAMES, "sources", "targets"),
@@ -164,7 +156,7 @@ def fast_push_file_parameters(operation: FastTransferFile) -> dict[str, Any]:
     }
 
 
-def file_source_parameters(source: FileSource) -> dict[str, Any]:
+def file_source_parameters(source: launches.FileSource) -> dict[str, Any]:
     """Return where files come from: hosts only, which need not be said."""
     only_hosts = evolve(source, file_type=None) if source.file_type == FileSourceType.SERVER else source
     return without_none(
@@ -181,7 +173,7 @@ CONFIG_FILE_NAMES = {
 }
 
 
-def push_config_file_parameters(operation: PushConfigFile) -> dict[str, Any]:
+def push_config_file_parameters(operation: launches.PushConfigFile) -> dict[str, Any]:
     """Return what `push_config_file` takes: hosts by address only."""
     name = operation.name
     refuse_other_fields(name, operation.targets, "hosts")

@@ -12,28 +12,10 @@ from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.esb import job_stored_requests as requests
 from bkjob_async.dialects.gateway.fields import Names, read_fields
 from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader
+from bkjob_async.model.operations import stored_items as items
+from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.codes import StepType, VariableType
 from bkjob_async.model.operations.responses import Account, FileDetail, FileSourceDetail, Page, ScriptDetail
-from bkjob_async.model.operations.stored_items import (
-    CronJob,
-    JobPlan,
-    PlanStep,
-    PlanVariable,
-    Script,
-    ScriptVersion,
-    StoredAccount,
-)
-from bkjob_async.model.operations.stored_queries import (
-    GetAccountList,
-    GetCronList,
-    GetJobPlanDetail,
-    GetJobPlanList,
-    GetPublicScriptList,
-    GetPublicScriptVersionDetail,
-    GetScriptList,
-    GetScriptVersionDetail,
-    ListQuery,
-)
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey
 
@@ -67,24 +49,24 @@ def rows_of(operation: object, envelope: JsonObject) -> list[JsonObject]:
     return found
 
 
-def page_of(operation: ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
+def page_of(operation: queries.ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
     """Return the requested page, which has these *items*."""
     return Page(items=tuple(items), start=operation.start, length=operation.length, total=total)
 
 
-def list_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
+def list_reader(read: Callable[[JsonObject], T]) -> Callable[[queries.ListQuery, JsonObject], Page[T]]:
     """Return a reader of one page of a list that has no total; *read* reads one row."""
     return lambda operation, envelope: page_of(operation, map(read, rows_of(operation, envelope)))
 
 
-def read_script_page(operation: ListQuery, envelope: JsonObject) -> Page[Script]:
+def read_script_page(operation: queries.ListQuery, envelope: JsonObject) -> Page[items.Script]:
     """Read a page of scripts; a script without versions is not listed."""
     data = envelope.child("data")
     scripts = map(read_script, rows_of(operation, data))
     return page_of(operation, scripts, data.maybe_integer("total_record_size"))
 
 
-def read_accounts(operation: GetAccountList, envelope: JsonObject) -> Page[StoredAccount]:
+def read_accounts(operation: queries.GetAccountList, envelope: JsonObject) -> Page[items.StoredAccount]:
     """Read the requested page of all accounts, which the server lists at once."""
     rows = rows_of(operation, envelope)
     page = rows[operation.start : operation.start + operation.length]
@@ -99,10 +81,10 @@ def in_utc(row: JsonObject) -> JsonObject:
     return JsonObject(row.members, row.path, UTC)
 
 
-def read_plan(row: JsonObject) -> JobPlan:
+def read_plan(row: JsonObject) -> items.JobPlan:
     """Read a plan, in a list or in full."""
     return read_fields(
-        JobPlan,
+        items.JobPlan,
         row,
         {"id": "bk_job_id", "job_template_id": "template_id"},
         steps=tuple(map(read_plan_step, row.children("steps") or ())),
@@ -110,7 +92,7 @@ def read_plan(row: JsonObject) -> JobPlan:
     )
 
 
-def read_plan_step(step: JsonObject) -> PlanStep:
+def read_plan_step(step: JsonObject) -> items.PlanStep:
     """Read a step of a plan; all kinds have the same members.
 
     What it does shows its kind: the server writes where a script comes from over the type of its step.
@@ -121,7 +103,7 @@ def read_plan_step(step: JsonObject) -> PlanStep:
     kind = StepType.FILE if is_file else StepType.CONFIRM if is_approval else StepType.SCRIPT
     is_sql = is_script and step.maybe_integer("type") == StepType.SQL
     return read_fields(
-        PlanStep,
+        items.PlanStep,
         step,
         {"id": "step_id"},
         type=StepType.SQL if is_sql else kind,
@@ -164,12 +146,12 @@ def read_hosts(parent: JsonObject) -> tuple[HostKey, ...]:
     return tuple(map(read_host, parent.children("ip_list") or ()))
 
 
-def read_variable(variable: JsonObject) -> PlanVariable:
+def read_variable(variable: JsonObject) -> items.PlanVariable:
     """Read a global variable; *category* is its type in other interfaces."""
     is_hosts = variable.maybe_integer("category") == VariableType.HOSTS
     groups = variable.texts("custom_query_id")
     return read_fields(
-        PlanVariable,
+        items.PlanVariable,
         variable,
         {"type": "category"},
         value=None if is_hosts else variable.maybe_text("value"),
@@ -177,28 +159,32 @@ def read_variable(variable: JsonObject) -> PlanVariable:
     )
 
 
-def read_account(row: JsonObject, category: int | None) -> StoredAccount:
+def read_account(row: JsonObject, category: int | None) -> items.StoredAccount:
     """Read an account of the listed *category*."""
     names: Names = {"id": ("id", "db_account_id"), "alias": ("alias", "db_alias")}
-    return read_fields(StoredAccount, in_utc(row), names, category=category)
+    return read_fields(items.StoredAccount, in_utc(row), names, category=category)
 
 
-def read_script(row: JsonObject) -> Script:
+def read_script(row: JsonObject) -> items.Script:
     """Read a script of a list; the number of its online version is the only id that it has here."""
     number = row.identity("id")
     return read_fields(
-        Script, in_utc(row), {"script_language": "type"}, id=str(number), online_script_version_id=number
+        items.Script,
+        in_utc(row),
+        {"script_language": "type"},
+        id=str(number),
+        online_script_version_id=number,
     )
 
 
-def read_script_version(row: JsonObject) -> ScriptVersion:
+def read_script_version(row: JsonObject) -> items.ScriptVersion:
     """Read one version of a script; current servers leave its content out."""
-    return read_fields(ScriptVersion, in_utc(row), {"version_desc": "tag", "script_language": "type"})
+    return read_fields(items.ScriptVersion, in_utc(row), {"version_desc": "tag", "script_language": "type"})
 
 
-def read_cron(row: JsonObject) -> CronJob:
+def read_cron(row: JsonObject) -> items.CronJob:
     """Read a cron."""
-    return read_fields(CronJob, row, CRON_NAMES)
+    return read_fields(items.CronJob, row, CRON_NAMES)
 
 
 SCRIPT_DETAIL = Call(
@@ -208,25 +194,25 @@ SCRIPT_DETAIL = Call(
     platform_name="get_script_detail",
 )
 CALLS: Calls = {
-    GetJobPlanList: Call(
+    queries.GetJobPlanList: Call(
         "GET", requests.plan_list_parameters, list_reader(read_plan), platform_name="get_job_list"
     ),
-    GetJobPlanDetail: Call(
+    queries.GetJobPlanDetail: Call(
         "GET",
         requests.plan_parameters,
         item_reader(read_plan, "job_plan_id", "bk_job_id"),
         platform_name="get_job_detail",
     ),
-    GetAccountList: Call(
+    queries.GetAccountList: Call(
         "GET",
         requests.account_list_parameters,
         read_accounts,
         platform_name="get_os_account",
         choose_name=requests.account_list_name,
     ),
-    GetScriptList: Call("GET", requests.script_list_parameters, read_script_page),
-    GetPublicScriptList: Call("GET", requests.script_list_parameters, read_script_page),
-    GetScriptVersionDetail: SCRIPT_DETAIL,
-    GetPublicScriptVersionDetail: SCRIPT_DETAIL,
-    GetCronList: Call("GET", requests.cron_list_parameters, list_reader(read_cron)),
+    queries.GetScriptList: Call("GET", requests.script_list_parameters, read_script_page),
+    queries.GetPublicScriptList: Call("GET", requests.script_list_parameters, read_script_page),
+    queries.GetScriptVersionDetail: SCRIPT_DETAIL,
+    queries.GetPublicScriptVersionDetail: SCRIPT_DETAIL,
+    queries.GetCronList: Call("GET", requests.cron_list_parameters, list_reader(read_cron)),
 }

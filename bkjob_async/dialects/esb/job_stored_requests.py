@@ -7,17 +7,8 @@ from typing import Any
 
 from bkjob_async.dialects.esb.job_requests import named_values
 from bkjob_async.errors import NotSupported
+from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.codes import AccountCategory
-from bkjob_async.model.operations.stored_queries import (
-    GetAccountList,
-    GetCronList,
-    GetJobPlanDetail,
-    GetJobPlanList,
-    GetPublicScriptList,
-    GetPublicScriptVersionDetail,
-    GetScriptList,
-    GetScriptVersionDetail,
-)
 
 # bk-job: EsbGetOSAccountResourceImpl.java, EsbGetDBAccountListResourceImpl.java
 ACCOUNT_LISTS: dict[int | None, str] = {
@@ -42,38 +33,40 @@ SCRIPT_NAMES = {"script_name": "item_name", "script_type": "script_language", **
 DAYS = ("create_time_start", "create_time_end", "last_modify_time_start", "last_modify_time_end")
 
 
-def plan_list_parameters(operation: GetJobPlanList) -> dict[str, Any]:
+def plan_list_parameters(operation: queries.GetJobPlanList) -> dict[str, Any]:
     """Return what `get_job_list` takes."""
     named = named_values("get_job_list", operation, {"name": "item_name", **AUTHOR_NAMES}, *DAYS)
     return {**named, **days(operation)}
 
 
-def days(operation: GetJobPlanList | GetCronList) -> dict[str, Any]:
+def days(operation: queries.GetJobPlanList | queries.GetCronList) -> dict[str, Any]:
     """Return the filters by day."""
     return {name: day(name, getattr(operation, name)) for name in DAYS}
 
 
-def plan_parameters(operation: GetJobPlanDetail) -> dict[str, Any]:
+def plan_parameters(operation: queries.GetJobPlanDetail) -> dict[str, Any]:
     """Return what `get_job_detail` takes."""
     return {"bk_job_id": operation.job_plan_id}
 
 
-def cron_list_parameters(operation: GetCronList) -> dict[str, Any]:
+def cron_list_parameters(operation: queries.GetCronList) -> dict[str, Any]:
     """Return what `get_cron_list` takes."""
     return {**named_values(operation.name, operation, CRON_NAMES, *DAYS), **days(operation)}
 
 
-def script_list_parameters(operation: GetScriptList | GetPublicScriptList) -> dict[str, Any]:
+def script_list_parameters(operation: queries.GetScriptList | queries.GetPublicScriptList) -> dict[str, Any]:
     """Return what `get_script_list` and `get_public_script_list` take."""
     return named_values(operation.name, operation, SCRIPT_NAMES)
 
 
-def script_parameters(operation: GetScriptVersionDetail | GetPublicScriptVersionDetail) -> dict[str, Any]:
+def script_parameters(
+    operation: queries.GetScriptVersionDetail | queries.GetPublicScriptVersionDetail,
+) -> dict[str, Any]:
     """Return what `get_script_detail` takes: the number of a version."""
     return named_values("get_script_detail", operation, {"id": "id"})
 
 
-def account_list_name(operation: GetAccountList) -> str:
+def account_list_name(operation: queries.GetAccountList) -> str:
     """Return the list that has accounts of this category; raise `NotSupported` for all of them."""
     name = ACCOUNT_LISTS.get(operation.category)
     if name is None:
@@ -81,6 +74,6 @@ def account_list_name(operation: GetAccountList) -> str:
     return name
 
 
-def account_list_parameters(operation: GetAccountList) -> dict[str, Any]:
+def account_list_parameters(operation: queries.GetAccountList) -> dict[str, Any]:
     """Return what the lists of accounts take: no category, as each has one, and no page."""
     return named_values(account_list_name(operation), operation, {}, "category", *PAGE_NAMES)

@@ -23,17 +23,7 @@ from bkjob_async.dialects.gateway.v3_requests import (
 )
 from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
 from bkjob_async.errors import UsageError
-from bkjob_async.model.operations.extra_operations import (
-    BkciPluginBatchGetJobInstanceExecuteObjectLog,
-    BkciPluginFastExecuteScript,
-    BkciPluginFastTransferFile,
-    BkciPluginGetJobInstanceStatus,
-    GenerateLocalFileUploadUrl,
-    GetFileTaskContext,
-    GetScriptTaskContext,
-    QueryGseTask,
-    QueryJobInstance,
-)
+from bkjob_async.model.operations import extra_operations as operations
 from bkjob_async.model.operations.responses import GseTask, LocalFileUpload, TaskContextField
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey, JobRef
@@ -44,12 +34,12 @@ HOST = 1
 # Agent tasks --------------------------------------------------------------------------------------
 
 
-def read_gse_tasks(_operation: QueryGseTask, envelope: JsonObject) -> tuple[GseTask, ...]:
+def read_gse_tasks(_operation: operations.QueryGseTask, envelope: JsonObject) -> tuple[GseTask, ...]:
     """Read the agent's tasks of a step, one for each batch of each execution."""
     return tuple(read_gse_task(row) for row in envelope.children("data") or ())
 
 
-def read_one_gse_task(_operation: QueryJobInstance, envelope: JsonObject) -> GseTask:
+def read_one_gse_task(_operation: operations.QueryJobInstance, envelope: JsonObject) -> GseTask:
     """Read which step an agent's task belongs to."""
     return read_gse_task(envelope.child("data"))
 
@@ -70,13 +60,13 @@ def read_gse_task(row: JsonObject) -> GseTask:
 # Uploads ------------------------------------------------------------------------------------------
 
 
-def upload_url_parameters(operation: GenerateLocalFileUploadUrl) -> dict[str, Any]:
+def upload_url_parameters(operation: operations.GenerateLocalFileUploadUrl) -> dict[str, Any]:
     """Return what `generate_local_file_upload_url` takes."""
     return {"file_name_list": list(operation.file_names)}
 
 
 def read_upload_urls(
-    operation: GenerateLocalFileUploadUrl, envelope: JsonObject
+    operation: operations.GenerateLocalFileUploadUrl, envelope: JsonObject
 ) -> tuple[LocalFileUpload, ...]:
     """Read where each file is uploaded, in the order in which they were named."""
     urls = envelope.child("data").child("url_map")
@@ -89,7 +79,9 @@ def read_upload_urls(
 # Contexts -----------------------------------------------------------------------------------------
 
 
-def task_context_parameters(operation: GetScriptTaskContext | GetFileTaskContext) -> dict[str, Any]:
+def task_context_parameters(
+    operation: operations.GetScriptTaskContext | operations.GetFileTaskContext,
+) -> dict[str, Any]:
     """Return what `get_script_task_context` and `get_file_task_context` take."""
     kind, number = execute_object_id(operation.host)
     return {
@@ -110,7 +102,7 @@ def execute_object_id(host: HostKey) -> tuple[int, int]:
 
 
 def read_task_context(
-    _operation: GetScriptTaskContext | GetFileTaskContext, envelope: JsonObject
+    _operation: operations.GetScriptTaskContext | operations.GetFileTaskContext, envelope: JsonObject
 ) -> tuple[TaskContextField, ...]:
     """Read the named fields, in their order."""
     rows = envelope.child("data").children("field_list") or ()
@@ -125,7 +117,7 @@ def pipeline_target_parameters(targets: Targets) -> dict[str, Any]:
     return object_targets(targets, "host_dynamic_group_list", "host_topo_node_list")
 
 
-def pipeline_script_parameters(operation: BkciPluginFastExecuteScript) -> dict[str, Any]:
+def pipeline_script_parameters(operation: operations.BkciPluginFastExecuteScript) -> dict[str, Any]:
     """Return what `bkci_plugin_fast_execute_script` takes."""
     refuse_options(
         operation.name, start_task=operation.start_task, host_password_list=operation.host_password_list
@@ -140,14 +132,16 @@ def pipeline_script_parameters(operation: BkciPluginFastExecuteScript) -> dict[s
     }
 
 
-def pipeline_file_parameters(operation: BkciPluginFastTransferFile) -> dict[str, Any]:
+def pipeline_file_parameters(operation: operations.BkciPluginFastTransferFile) -> dict[str, Any]:
     """Return what `bkci_plugin_fast_transfer_file` takes."""
     refuse_options(operation.name, start_task=operation.start_task)
     targets = pipeline_target_parameters(operation.targets)
     return {**common_transfer_parameters(operation), "execute_object": targets}
 
 
-def pipeline_log_parameters(operation: BkciPluginBatchGetJobInstanceExecuteObjectLog) -> dict[str, Any]:
+def pipeline_log_parameters(
+    operation: operations.BkciPluginBatchGetJobInstanceExecuteObjectLog,
+) -> dict[str, Any]:
     """Return what `bkci_plugin_batch_get_job_instance_execute_object_log` takes: ids, as text."""
     check_host_count(operation.hosts, LOG_HOSTS_V3)
     named = [execute_object_id(host) for host in operation.hosts]
@@ -155,27 +149,35 @@ def pipeline_log_parameters(operation: BkciPluginBatchGetJobInstanceExecuteObjec
     return {**ref_parameters(operation.ref), "execute_object_list": objects}
 
 
-UPLOADS: Calls = {GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls)}
+UPLOADS: Calls = {
+    operations.GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls)
+}
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
-    GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls, paths="system"),
-    QueryGseTask: Call("GET", parameters_of("step_instance_id"), read_gse_tasks, paths="system"),
-    QueryJobInstance: Call("GET", parameters_of("gse_task_id"), read_one_gse_task, paths="system"),
-    BkciPluginFastExecuteScript: Call("POST", pipeline_script_parameters, read_job_launch, paths="system"),
-    BkciPluginFastTransferFile: Call("POST", pipeline_file_parameters, read_job_launch, paths="system"),
-    BkciPluginGetJobInstanceStatus: job_status_call(
+    operations.GenerateLocalFileUploadUrl: Call(
+        "POST", upload_url_parameters, read_upload_urls, paths="system"
+    ),
+    operations.QueryGseTask: Call("GET", parameters_of("step_instance_id"), read_gse_tasks, paths="system"),
+    operations.QueryJobInstance: Call("GET", parameters_of("gse_task_id"), read_one_gse_task, paths="system"),
+    operations.BkciPluginFastExecuteScript: Call(
+        "POST", pipeline_script_parameters, read_job_launch, paths="system"
+    ),
+    operations.BkciPluginFastTransferFile: Call(
+        "POST", pipeline_file_parameters, read_job_launch, paths="system"
+    ),
+    operations.BkciPluginGetJobInstanceStatus: job_status_call(
         "POST",
         parameters_of(include_execute_object_task_result="return_ip_result"),
         read_job,
         read_job_strictly,
         paths="system",
     ),
-    BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(
+    operations.BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(
         "POST", pipeline_log_parameters, read_host_logs, paths="system"
     ),
 }
 # What version 4 offers to users alone.
 CONTEXT_CALLS: Calls = {
-    GetScriptTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
-    GetFileTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
+    operations.GetScriptTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
+    operations.GetFileTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
 }

@@ -16,43 +16,20 @@ from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonO
 from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, check_scope
 from bkjob_async.dialects.gateway.fields import field_values, read_fields
 from bkjob_async.dialects.gateway.step_detail import read_actions
+from bkjob_async.model.operations import stored_items as items
+from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Page, ScriptDetail
-from bkjob_async.model.operations.stored_items import (
-    CronJob,
-    JobPlan,
-    JobTemplate,
-    PlanStep,
-    PlanVariable,
-    Script,
-    ScriptVersion,
-    StoredAccount,
-)
-from bkjob_async.model.operations.stored_queries import (
-    GetAccountList,
-    GetCronDetail,
-    GetCronList,
-    GetJobPlanDetail,
-    GetJobPlanList,
-    GetJobTemplateList,
-    GetPublicScriptList,
-    GetPublicScriptVersionDetail,
-    GetPublicScriptVersionList,
-    GetScriptList,
-    GetScriptVersionDetail,
-    GetScriptVersionList,
-    ListQuery,
-)
 from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey
 
 T = TypeVar("T")
 
 
-def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
+def page_reader(read: Callable[[JsonObject], T]) -> Callable[[queries.ListQuery, JsonObject], Page[T]]:
     """Return a reader of a page; *read* reads one row."""
 
-    def read_page(operation: ListQuery, envelope: JsonObject) -> Page[T]:
+    def read_page(operation: queries.ListQuery, envelope: JsonObject) -> Page[T]:
         data = envelope.child("data")
         rows = data.children("data") or []
         for row in rows:
@@ -94,10 +71,10 @@ def check_requested_scope(operation: object, row: JsonObject) -> None:
         check_scope(row, scope)
 
 
-def read_plan(row: JsonObject) -> JobPlan:
+def read_plan(row: JsonObject) -> items.JobPlan:
     """Read a job plan; documents and servers name its id differently in details."""
     return read_fields(
-        JobPlan,
+        items.JobPlan,
         row,
         {"id": ("id", "job_plan_id")},
         steps=tuple(map(read_plan_step, row.children("step_list") or ())),
@@ -105,12 +82,12 @@ def read_plan(row: JsonObject) -> JobPlan:
     )
 
 
-def read_plan_step(step: JsonObject) -> PlanStep:
+def read_plan_step(step: JsonObject) -> items.PlanStep:
     """Read a step of a plan; what a script runs is base64 there, unlike in step instances."""
     actions = read_actions(step)
     if actions["script"] is not None:
         actions["script"] = decode_script(actions["script"])
-    return read_fields(PlanStep, step, **actions)
+    return read_fields(items.PlanStep, step, **actions)
 
 
 def decode_script(script: ScriptDetail) -> ScriptDetail:
@@ -126,16 +103,16 @@ def decode_base64(text: str) -> str:
         return text
 
 
-def read_variables(row: JsonObject) -> tuple[PlanVariable, ...]:
+def read_variables(row: JsonObject) -> tuple[items.PlanVariable, ...]:
     """Read the global variables of a plan or a cron."""
     return tuple(map(read_variable, row.children("global_var_list") or ()))
 
 
-def read_variable(variable: JsonObject) -> PlanVariable:
+def read_variable(variable: JsonObject) -> items.PlanVariable:
     """Read a global variable."""
     server = variable.maybe_child("server")
     return read_fields(
-        PlanVariable,
+        items.PlanVariable,
         variable,
         {"is_required": "required", "is_used": "used"},
         server=None if server is None else read_target_server(server),
@@ -157,9 +134,9 @@ def read_target_server(server: JsonObject) -> Targets:
     )
 
 
-def read_cron(row: JsonObject) -> CronJob:
+def read_cron(row: JsonObject) -> items.CronJob:
     """Read a cron."""
-    return read_fields(CronJob, row, global_vars=read_variables(row))
+    return read_fields(items.CronJob, row, global_vars=read_variables(row))
 
 
 def list_call(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS, **renamed: str) -> Call:
@@ -172,21 +149,21 @@ def detail_call(read: Callable[[JsonObject], Any], field_name: str, *names: str)
     return Call("GET", field_values, item_reader(read, field_name, *names))
 
 
-SCRIPT_LIST = list_call(partial(read_fields, Script), name="item_name")
-VERSION_LIST = list_call(partial(read_fields, ScriptVersion))
-VERSION_DETAIL = detail_call(partial(read_fields, ScriptVersion), "id", "id")
+SCRIPT_LIST = list_call(partial(read_fields, items.Script), name="item_name")
+VERSION_LIST = list_call(partial(read_fields, items.ScriptVersion))
+VERSION_DETAIL = detail_call(partial(read_fields, items.ScriptVersion), "id", "id")
 CALLS: Calls = {
-    GetJobTemplateList: list_call(partial(read_fields, JobTemplate), name="item_name"),
-    GetJobPlanList: list_call(read_plan, name="item_name"),
-    GetJobPlanDetail: detail_call(read_plan, "job_plan_id", "id", "job_plan_id"),
-    GetAccountList: list_call(partial(read_fields, StoredAccount)),
-    GetScriptList: SCRIPT_LIST,
-    GetScriptVersionList: VERSION_LIST,
-    GetScriptVersionDetail: VERSION_DETAIL,
-    GetPublicScriptList: SCRIPT_LIST,
-    GetPublicScriptVersionList: VERSION_LIST,
-    GetPublicScriptVersionDetail: VERSION_DETAIL,
+    queries.GetJobTemplateList: list_call(partial(read_fields, items.JobTemplate), name="item_name"),
+    queries.GetJobPlanList: list_call(read_plan, name="item_name"),
+    queries.GetJobPlanDetail: detail_call(read_plan, "job_plan_id", "id", "job_plan_id"),
+    queries.GetAccountList: list_call(partial(read_fields, items.StoredAccount)),
+    queries.GetScriptList: SCRIPT_LIST,
+    queries.GetScriptVersionList: VERSION_LIST,
+    queries.GetScriptVersionDetail: VERSION_DETAIL,
+    queries.GetPublicScriptList: SCRIPT_LIST,
+    queries.GetPublicScriptVersionList: VERSION_LIST,
+    queries.GetPublicScriptVersionDetail: VERSION_DETAIL,
     # The times of crons are counted in seconds.
-    GetCronList: list_call(read_cron, SECONDS, name="item_name"),
-    GetCronDetail: detail_call(read_cron, "id", "id"),
+    queries.GetCronList: list_call(read_cron, SECONDS, name="item_name"),
+    queries.GetCronDetail: detail_call(read_cron, "id", "id"),
 }

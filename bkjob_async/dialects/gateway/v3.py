@@ -26,6 +26,7 @@ from bkjob_async.dialects.gateway.v3_responses import (
     read_step_status_strictly,
     skip_known_step_rows,
 )
+from bkjob_async.model.operations import launches, queries
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
@@ -33,20 +34,6 @@ from bkjob_async.model.operations.base import (
     OperateStepInstance,
 )
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.operations.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    PushConfigFile,
-)
-from bkjob_async.model.operations.queries import (
-    BatchGetJobInstanceIpLog,
-    GetJobInstanceGlobalVarValue,
-    GetJobInstanceIpLog,
-    GetJobInstanceList,
-    GetStepInstanceDetail,
-)
 
 CAPABILITIES = Capabilities(
     step_status=True,
@@ -78,18 +65,18 @@ CALLS: Calls = {
         read_poll=read_step_poll,
         skip_rows=skip_known_step_rows,
     ),
-    GetStepInstanceDetail: Call("GET", requests.parameters_of(), read_step_detail),
-    GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
-    BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),
-    GetJobInstanceList: Call("GET", requests.job_list_parameters, read_job_list),
-    GetJobInstanceGlobalVarValue: Call("GET", requests.parameters_of(), read_variables),
+    queries.GetStepInstanceDetail: Call("GET", requests.parameters_of(), read_step_detail),
+    queries.GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
+    queries.BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),
+    queries.GetJobInstanceList: Call("GET", requests.job_list_parameters, read_job_list),
+    queries.GetJobInstanceGlobalVarValue: Call("GET", requests.parameters_of(), read_variables),
     OperateStepInstance: Call("POST", requests.parameters_of("operation_code"), read_operation_accepted),
     OperateJobInstance: Call("POST", requests.parameters_of("operation_code"), read_operation_accepted),
-    ExecuteJobPlan: Call("POST", launch_requests.execute_job_plan_parameters, read_job_launch),
-    FastExecuteScript: Call("POST", launch_requests.fast_execute_script_parameters, read_job_launch),
-    FastExecuteSql: Call("POST", launch_requests.fast_execute_sql_parameters, read_job_launch),
-    FastTransferFile: Call("POST", launch_requests.fast_transfer_file_parameters, read_job_launch),
-    PushConfigFile: Call("POST", launch_requests.push_config_file_parameters, read_job_launch),
+    launches.ExecuteJobPlan: Call("POST", launch_requests.execute_job_plan_parameters, read_job_launch),
+    launches.FastExecuteScript: Call("POST", launch_requests.fast_execute_script_parameters, read_job_launch),
+    launches.FastExecuteSql: Call("POST", launch_requests.fast_execute_sql_parameters, read_job_launch),
+    launches.FastTransferFile: Call("POST", launch_requests.fast_transfer_file_parameters, read_job_launch),
+    launches.PushConfigFile: Call("POST", launch_requests.push_config_file_parameters, read_job_launch),
     **STORED_CALLS,
     **SYSTEM_CALLS,
 }

@@ -9,19 +9,8 @@ from typing import Any
 from bkjob_async.dialects.common.hosts import host_list_parameters, host_parameters
 from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.errors import NotSupported, UsageError
+from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.codes import FileSourceType, RollingExecution, RollingType
-from bkjob_async.model.operations.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    FileSource,
-    GlobalVar,
-    PushConfigFile,
-    RollingConfig,
-    ScriptFields,
-    TransferFields,
-)
 from bkjob_async.model.operations.targets import Targets
 
 # Milliseconds; all three are needed where batches run in parallel.
@@ -110,7 +99,7 @@ def object_targets(targets: Targets, groups: str, nodes: str) -> dict[str, Any]:
     return found
 
 
-def rolling_parameters(config: RollingConfig | None) -> dict[str, Any] | None:
+def rolling_parameters(config: launches.RollingConfig | None) -> dict[str, Any] | None:
     """Return a rolling configuration, None for none; raise `UsageError` for what the platform refuses."""
     if config is None:
         return None
@@ -138,19 +127,19 @@ def check_parallel(config: Mapping[str, Any]) -> None:
         raise UsageError(f"{BATCH_WAITS[2]} must not be less than {BATCH_WAITS[1]}")
 
 
-def execute_job_plan_parameters(operation: ExecuteJobPlan) -> dict[str, Any]:
+def execute_job_plan_parameters(operation: launches.ExecuteJobPlan) -> dict[str, Any]:
     """Return what `execute_job_plan` takes."""
     variables = [global_var_parameters(variable) for variable in operation.global_vars]
     return {**field_values(operation, "global_vars"), "global_var_list": variables or None}
 
 
-def global_var_parameters(variable: GlobalVar) -> dict[str, Any]:
+def global_var_parameters(variable: launches.GlobalVar) -> dict[str, Any]:
     """Return a global variable: its value, or its hosts."""
     server = None if variable.server is None else target_server(variable.server)
     return without_none(**field_values(variable, "server"), server=server)
 
 
-def common_script_parameters(operation: ScriptFields) -> dict[str, Any]:
+def common_script_parameters(operation: launches.ScriptFields) -> dict[str, Any]:
     """Return what `fast_execute_script` takes in every version."""
     return {
         **field_values(operation, "targets", "is_param_sensitive"),
@@ -161,7 +150,7 @@ def common_script_parameters(operation: ScriptFields) -> dict[str, Any]:
     }
 
 
-def fast_execute_script_parameters(operation: FastExecuteScript) -> dict[str, Any]:
+def fast_execute_script_parameters(operation: launches.FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes."""
     return {
         **common_script_parameters(operation),
@@ -170,7 +159,7 @@ def fast_execute_script_parameters(operation: FastExecuteScript) -> dict[str, An
     }
 
 
-def fast_execute_script_v4_parameters(operation: FastExecuteScript) -> dict[str, Any]:
+def fast_execute_script_v4_parameters(operation: launches.FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes in version 4."""
     return {
         **common_script_parameters(operation),
@@ -179,7 +168,7 @@ def fast_execute_script_v4_parameters(operation: FastExecuteScript) -> dict[str,
     }
 
 
-def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
+def fast_execute_sql_parameters(operation: launches.FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
     return {
         **field_values(operation, "targets"),
@@ -188,12 +177,12 @@ def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
     }
 
 
-def fast_transfer_file_parameters(operation: FastTransferFile) -> dict[str, Any]:
+def fast_transfer_file_parameters(operation: launches.FastTransferFile) -> dict[str, Any]:
     """Return what `fast_transfer_file` takes."""
     return {**common_transfer_parameters(operation), "target_server": target_server(operation.targets)}
 
 
-def common_transfer_parameters(operation: TransferFields) -> dict[str, Any]:
+def common_transfer_parameters(operation: launches.TransferFields) -> dict[str, Any]:
     """Return what operations that transfer files take, without their targets."""
     return {
         **field_values(operation, "targets", "sources"),
@@ -202,7 +191,7 @@ def common_transfer_parameters(operation: TransferFields) -> dict[str, Any]:
     }
 
 
-def file_source_parameters(source: FileSource) -> dict[str, Any]:
+def file_source_parameters(source: launches.FileSource) -> dict[str, Any]:
     """Return where files come from; raise `UsageError` for local files that are said to lie on hosts."""
     kind = file_type(source)
     if kind == FileSourceType.LOCAL and source.server is not None:
@@ -218,14 +207,14 @@ def file_source_parameters(source: FileSource) -> dict[str, Any]:
     )
 
 
-def file_type(source: FileSource) -> int:
+def file_type(source: launches.FileSource) -> int:
     """Return what kind of place files come from."""
     if source.file_type is not None:
         return source.file_type
     return FileSourceType.THIRD_PARTY if source.is_third_party else FileSourceType.SERVER
 
 
-def push_config_file_parameters(operation: PushConfigFile) -> dict[str, Any]:
+def push_config_file_parameters(operation: launches.PushConfigFile) -> dict[str, Any]:
     """Return what `push_config_file` takes."""
     return {
         **field_values(operation, "targets", "files"),
@@ -234,6 +223,6 @@ def push_config_file_parameters(operation: PushConfigFile) -> dict[str, Any]:
     }
 
 
-def config_file_parameters(operation: PushConfigFile) -> list[dict[str, Any]]:
+def config_file_parameters(operation: launches.PushConfigFile) -> list[dict[str, Any]]:
     """Return small files by name, their contents encoded."""
     return [{"file_name": name, "content": to_base64(text)} for name, text in operation.files.items()]

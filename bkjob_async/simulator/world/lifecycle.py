@@ -9,27 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
 
-from bkjob_async.simulator.world.codes import (
-    ABANDONED,
-    ABNORMAL,
-    BLANK,
-    CONFIRM,
-    FAIL,
-    HOST_STOPPED,
-    HOST_SUCCESS,
-    HOST_UNKNOWN,
-    HOST_WAITING,
-    IGNORE_ERROR,
-    NEVER_STARTED_HOST,
-    ROLLING_WAITING,
-    RUNNING,
-    SKIPPED,
-    STOP_SUCCESS,
-    STOPPING,
-    SUCCESS,
-    SUCCESSFUL_HOST,
-    WAITING_USER,
-)
+from bkjob_async.simulator.world import codes
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.execution_engine import ExecutionEngine
 from bkjob_async.simulator.world.hosts import Host
@@ -37,8 +17,13 @@ from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 # The status of a running job whose current step has ended so; absent: the next step starts.
-ENDS_JOB = {FAIL: FAIL, ABNORMAL: ABNORMAL, ABANDONED: ABANDONED, STOP_SUCCESS: STOP_SUCCESS}
-CONTINUES_JOB = frozenset({SUCCESS, SKIPPED, IGNORE_ERROR, ROLLING_WAITING})
+ENDS_JOB = {
+    codes.FAIL: codes.FAIL,
+    codes.ABNORMAL: codes.ABNORMAL,
+    codes.ABANDONED: codes.ABANDONED,
+    codes.STOP_SUCCESS: codes.STOP_SUCCESS,
+}
+CONTINUES_JOB = frozenset({codes.SUCCESS, codes.SKIPPED, codes.IGNORE_ERROR, codes.ROLLING_WAITING})
 
 Finished = Callable[[Job], None]
 T = TypeVar("T")
@@ -61,29 +46,29 @@ class Lifecycle:
 
     def start_job(self, job: Job) -> None:
         """Handle a job's start event."""
-        if job.status == BLANK and job.started is None:
+        if job.status == codes.BLANK and job.started is None:
             job.started = self.queue.now
-            job.set_status(RUNNING, self.queue.now)
+            job.set_status(codes.RUNNING, self.queue.now)
             self.queue_step(job.steps[0])
 
     def refresh_job(self, job: Job) -> None:
         """Handle the end of the current step: start the next one, or end the job."""
         step = job.current_step
-        if job.status == STOPPING:
-            well = step.status == SUCCESS and step.order == len(job.steps)
-            ended_so = step.status if step.status in (ABNORMAL, ABANDONED) else STOP_SUCCESS
+        if job.status == codes.STOPPING:
+            well = step.status == codes.SUCCESS and step.order == len(job.steps)
+            ended_so = step.status if step.status in (codes.ABNORMAL, codes.ABANDONED) else codes.STOP_SUCCESS
             if step.status in ENDS_JOB or step.status in CONTINUES_JOB:
-                self.finish_job(job, SUCCESS if well else ended_so)
-        elif job.status == RUNNING and step.status in ENDS_JOB:
+                self.finish_job(job, codes.SUCCESS if well else ended_so)
+        elif job.status == codes.RUNNING and step.status in ENDS_JOB:
             self.finish_job(job, ENDS_JOB[step.status])
-        elif job.status == RUNNING and step.status in CONTINUES_JOB:
+        elif job.status == codes.RUNNING and step.status in CONTINUES_JOB:
             self._next(job, step)
 
     def _next(self, job: Job, step: Step) -> None:
-        if step.has_more_batches and step.status != SKIPPED:
+        if step.has_more_batches and step.status != codes.SKIPPED:
             self._next_batch(step)
         elif step.order == len(job.steps):
-            self.finish_job(job, SUCCESS)
+            self.finish_job(job, codes.SUCCESS)
         else:
             job.current = step.order
             self.queue_step(job.current_step)
@@ -102,26 +87,26 @@ class Lifecycle:
         """Make a step the current one, and send its start event."""
         step.batch = 1 if step.plan.rolling else 0
         if step.plan.rolling:
-            step.set_status(ROLLING_WAITING, self.queue.now)
+            step.set_status(codes.ROLLING_WAITING, self.queue.now)
         self.queue.after(self.delays.event, self.start_step, step)
 
     def start_step(self, step: Step) -> None:
         """Handle a step's start event."""
-        if step.job.status != RUNNING or step.status not in (BLANK, ROLLING_WAITING):
+        if step.job.status != codes.RUNNING or step.status not in (codes.BLANK, codes.ROLLING_WAITING):
             return
         now = self.queue.now
         step.started = now if step.started is None else step.started
-        if step.plan.kind == CONFIRM:
+        if step.plan.kind == codes.CONFIRM:
             self.wait_for_user(step)
             return
-        step.set_status(RUNNING, now)
+        step.set_status(codes.RUNNING, now)
         execution = step.executions.setdefault(step.execute_count, Execution())
         self._open_batch(step, execution)
 
     def wait_for_user(self, step: Step) -> None:
         """Set step and job to wait for a user."""
-        step.set_status(WAITING_USER, self.queue.now)
-        step.job.set_status(WAITING_USER, self.queue.now)
+        step.set_status(codes.WAITING_USER, self.queue.now)
+        step.job.set_status(codes.WAITING_USER, self.queue.now)
 
     def _next_batch(self, step: Step) -> None:
         """Start the next batch, or wait for a user where the mode says so."""
@@ -134,7 +119,7 @@ class Lifecycle:
     def start_next_batch(self, step: Step) -> None:
         """Send the start event of the next batch."""
         step.batch += 1
-        step.set_status(ROLLING_WAITING, self.queue.now)
+        step.set_status(codes.ROLLING_WAITING, self.queue.now)
         self.queue.after(self.delays.event, self.start_step, step)
 
     def _open_batch(self, step: Step, execution: Execution) -> None:
@@ -165,8 +150,8 @@ class Lifecycle:
     def _row(self, execution: Execution, host: Host, batch: int, outcome: HostOutcome) -> int:
         code = (
             outcome.status
-            if outcome.status is not None and outcome.status in NEVER_STARTED_HOST
-            else HOST_WAITING
+            if outcome.status is not None and outcome.status in codes.NEVER_STARTED_HOST
+            else codes.HOST_WAITING
         )
         return execution.add(host, batch, outcome, code, self.queue.now)
 
@@ -178,7 +163,7 @@ class Lifecycle:
     def _finish_step(self, step: Step, execution: Execution, version: int) -> None:
         """Set the step's status from its rows."""
         stale = execution is not step.execution or execution.open or execution.version != version
-        if stale or step.status not in (RUNNING, STOPPING):
+        if stale or step.status not in (codes.RUNNING, codes.STOPPING):
             return
         self._end_step(step, self._final_status(step, execution))
 
@@ -189,17 +174,17 @@ class Lifecycle:
     def _final_status(self, step: Step, execution: Execution) -> int:
         rolling = step.plan.rolling
         rows = execution.rows_of(None if rolling is None or rolling.parallel else step.batch)
-        well = all(execution.statuses[row] in SUCCESSFUL_HOST for row in rows)
-        if step.status == STOPPING:
-            return SUCCESS if well else STOP_SUCCESS
+        well = all(execution.statuses[row] in codes.SUCCESSFUL_HOST for row in rows)
+        if step.status == codes.STOPPING:
+            return codes.SUCCESS if well else codes.STOP_SUCCESS
         if well:
-            return ROLLING_WAITING if step.has_more_batches else SUCCESS
+            return codes.ROLLING_WAITING if step.has_more_batches else codes.SUCCESS
         ignored = step.plan.ignore_error or (rolling is not None and rolling.mode == 2)
-        return IGNORE_ERROR if ignored else FAIL
+        return codes.IGNORE_ERROR if ignored else codes.FAIL
 
     def _fail_engine(self, step: Step, execution: Execution) -> None:
         """Make the engine itself fail: the step ends, its rows never change again."""
-        if step.status == RUNNING and execution is step.execution and execution.open:
+        if step.status == codes.RUNNING and execution is step.execution and execution.open:
             execution.frozen = True
             self._end_step(step, step.plan.abnormal_status)
 
@@ -208,31 +193,34 @@ class Lifecycle:
     def stop_step(self, step: Step) -> None:
         """Handle a step's stop event; confirm steps have no case for it and stay."""
         job, now = step.job, self.queue.now
-        if job.status != STOPPING:
+        if job.status != codes.STOPPING:
             return
-        if step.status == RUNNING and step.execution is not None:
-            step.set_status(STOPPING, now)
+        if step.status == codes.RUNNING and step.execution is not None:
+            step.set_status(codes.STOPPING, now)
             self.queue.at(
-                self.engine.next_poll(step, step.plan.stop_duration), self.engine.end_rows, step, HOST_STOPPED
+                self.engine.next_poll(step, step.plan.stop_duration),
+                self.engine.end_rows,
+                step,
+                codes.HOST_STOPPED,
             )
-        elif step.plan.kind == CONFIRM and step.status == WAITING_USER:
+        elif step.plan.kind == codes.CONFIRM and step.status == codes.WAITING_USER:
             return
-        elif step.status in (BLANK, ROLLING_WAITING, WAITING_USER):
-            if step.status != BLANK:
-                step.end(STOP_SUCCESS, now)
-            self.finish_job(job, STOP_SUCCESS)
+        elif step.status in (codes.BLANK, codes.ROLLING_WAITING, codes.WAITING_USER):
+            if step.status != codes.BLANK:
+                step.end(codes.STOP_SUCCESS, now)
+            self.finish_job(job, codes.STOP_SUCCESS)
 
     def skip_step(self, step: Step) -> None:
         """Handle a skip event: start the next step; the rows change at the engine's next poll."""
-        step.end(SKIPPED, self.queue.now)
-        self.queue.at(self.engine.next_poll(step), self.engine.end_rows, step, HOST_UNKNOWN)
-        step.job.set_status(RUNNING, self.queue.now)
+        step.end(codes.SKIPPED, self.queue.now)
+        self.queue.at(self.engine.next_poll(step), self.engine.end_rows, step, codes.HOST_UNKNOWN)
+        step.job.set_status(codes.RUNNING, self.queue.now)
         self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     def repeat_step(self, step: Step, *, all_hosts: bool) -> None:
         """Handle a retry event: create the rows of a new execution, with the succeeded hosts of the last one."""
         now, rng = self.queue.now, self._rng(step)
-        step.set_status(RUNNING, now)
+        step.set_status(codes.RUNNING, now)
         step.ended = step.total = None
         if not step.executions:
             # Terminated before it began: this is its first execution, whatever its number.
@@ -246,9 +234,9 @@ class Lifecycle:
             batch, outcome = before.batches[row], before.outcomes[row]
             serial = step.plan.rolling is not None and not step.plan.rolling.parallel
             past_batch = serial and batch < step.batch
-            done = before.statuses[row] in SUCCESSFUL_HOST
+            done = before.statuses[row] in codes.SUCCESSFUL_HOST
             if past_batch or (done and not all_hosts):
-                code = HOST_SUCCESS if done else before.statuses[row]
+                code = codes.HOST_SUCCESS if done else before.statuses[row]
                 execution.add(host, batch, outcome, code, now)
                 execution.starts[row], execution.ends[row] = before.starts[row], before.ends[row]
             else:
