@@ -39,11 +39,6 @@ from bkjob_async.model.operations.stored_queries import (
     GetScriptVersionList,
 )
 
-# Current servers fill only the first group of a step status, so a watch cannot use it.
-CAPABILITIES = Capabilities(
-    step_status=False, job_rows_on_request=False, groups=False, config_file_callback=False
-)
-
 CALLS: Calls = {
     GetJobInstanceStatus: job_status_call("GET", parameters_of(), read_job, read_job_strictly),
     GetStepInstanceStatus: Call(
@@ -76,7 +71,10 @@ INSTEAD: Mapping[type[Operation[Any]], str] = {
 # Both the old backend and the one that replaced it serve this component.
 ESB_JOB = Dialect(
     name="esb-job",
-    capabilities=CAPABILITIES,
+    # Current servers fill only the first group of a step status, so a watch cannot use it.
+    capabilities=Capabilities(
+        step_status=False, job_rows_on_request=False, groups=False, config_file_callback=False
+    ),
     path_prefix="api/c/compapi/v2/job/",
     path_suffix="/",
     calls=CALLS,

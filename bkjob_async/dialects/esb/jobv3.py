@@ -10,15 +10,6 @@ from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import GetStepInstanceDetail
 
-CAPABILITIES = Capabilities(
-    step_status=False,
-    job_rows_on_request=True,
-    groups=False,
-    job_list=True,
-    log_hosts=requests.LOG_HOSTS_V3,
-    list_length=requests.LIST_LENGTH_V3,
-)
-
 # The same operations with the same parameters as in the gateway, but nothing about a single step
 # and nothing that needs `/system/`.
 LACKING = (GetStepInstanceStatus, GetStepInstanceDetail, *SYSTEM_CALLS)
@@ -27,7 +18,14 @@ CALLS: Calls = {**SHARED, **UPLOADS}
 
 ESB_JOBV3 = Dialect(
     name="esb-jobv3",
-    capabilities=CAPABILITIES,
+    capabilities=Capabilities(
+        step_status=False,
+        job_rows_on_request=True,
+        groups=False,
+        job_list=True,
+        log_hosts=requests.LOG_HOSTS_V3,
+        list_length=requests.LIST_LENGTH_V3,
+    ),
     path_prefix="api/c/compapi/v2/jobv3/",
     path_suffix="/",
     calls=CALLS,

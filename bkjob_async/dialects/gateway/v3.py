@@ -35,15 +35,6 @@ from bkjob_async.model.operations.base import (
 )
 from bkjob_async.model.operations.capabilities import Capabilities
 
-CAPABILITIES = Capabilities(
-    step_status=True,
-    job_rows_on_request=True,
-    groups=True,
-    job_list=True,
-    log_hosts=requests.LOG_HOSTS_V3,
-    list_length=requests.LIST_LENGTH_V3,
-)
-
 STEP_STATUS_FIELDS = (
     "execute_count",
     "batch",
@@ -83,7 +74,14 @@ CALLS: Calls = {
 
 GATEWAY_V3 = Dialect(
     name="gateway-v3",
-    capabilities=CAPABILITIES,
+    capabilities=Capabilities(
+        step_status=True,
+        job_rows_on_request=True,
+        groups=True,
+        job_list=True,
+        log_hosts=requests.LOG_HOSTS_V3,
+        list_length=requests.LIST_LENGTH_V3,
+    ),
     path_prefix="api/v3/",
     calls=CALLS,
     scope_parameters=requests.scope_parameters,

@@ -14,16 +14,6 @@ from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.launches import FastExecuteScript
 from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, GetJobInstanceList
 
-CAPABILITIES = Capabilities(
-    step_status=False,
-    job_rows_on_request=True,
-    groups=False,
-    containers=True,
-    job_list=True,
-    log_hosts=requests.LOG_HOSTS_V4,
-    list_length=requests.LIST_LENGTH_V4,
-)
-
 CALLS: Calls = {
     GetJobInstanceStatus: job_status_call(
         "GET",
@@ -45,7 +35,15 @@ CALLS: Calls = {
 # No step status, but containers.
 GATEWAY_V4 = Dialect(
     name="gateway-v4",
-    capabilities=CAPABILITIES,
+    capabilities=Capabilities(
+        step_status=False,
+        job_rows_on_request=True,
+        groups=False,
+        containers=True,
+        job_list=True,
+        log_hosts=requests.LOG_HOSTS_V4,
+        list_length=requests.LIST_LENGTH_V4,
+    ),
     path_prefix="api/v4/",
     calls=CALLS,
     scope_parameters=requests.scope_parameters,
