@@ -42,9 +42,17 @@ class EditQuery(ListQuery):
     last_modify_time_end: datetime | None = field(default=None, validator=has_zone)
 
 
-def _check_version(id: int | None, script_id: str | None, version: str | None) -> None:  # noqa: A002 - the platform's word
-    if id is None and (script_id is None or version is None):
-        raise ValueError("name a script's version by its id, or by script_id and version")
+@frozen(kw_only=True)
+class VersionQuery:
+    """What each request for one version of a script takes; `GetScriptVersionDetail` describes it."""
+
+    id: int | None = None
+    script_id: str | None = None
+    version: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.id is None and (self.script_id is None or self.version is None):
+            raise ValueError("name a script's version by its id, or by script_id and version")
 
 
 @frozen(kw_only=True)
@@ -165,7 +173,7 @@ class GetScriptVersionList(ListQuery, Operation[Page[ScriptVersion]]):
 
 
 @frozen(kw_only=True)
-class GetPublicScriptVersionDetail(Operation[ScriptVersion]):
+class GetPublicScriptVersionDetail(VersionQuery, Operation[ScriptVersion]):
     """Ask for one version of a public script, by *id*, or by *script_id* and *version*.
 
     Documents: `get_public_script_version_detail`.
@@ -173,16 +181,9 @@ class GetPublicScriptVersionDetail(Operation[ScriptVersion]):
 
     name = "get_public_script_version_detail"
 
-    id: int | None = None
-    script_id: str | None = None
-    version: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        _check_version(self.id, self.script_id, self.version)
-
 
 @frozen(kw_only=True)
-class GetScriptVersionDetail(Operation[ScriptVersion]):
+class GetScriptVersionDetail(VersionQuery, Operation[ScriptVersion]):
     """Ask for one version of a script, by *id*, or by *script_id* and *version*.
 
     Documents: `get_script_version_detail`.
@@ -193,12 +194,6 @@ class GetScriptVersionDetail(Operation[ScriptVersion]):
     name = "get_script_version_detail"
 
     scope: Scope
-    id: int | None = None
-    script_id: str | None = None
-    version: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        _check_version(self.id, self.script_id, self.version)
 
 
 @frozen(kw_only=True)
