@@ -44,12 +44,10 @@ class RequestContext:
 
     def step(self, request: ParsedRequest, *, legacy: bool = True, code: int = 1241007) -> Step:
         """Return the requested step."""
-        job_id = request.id("job_instance_id", code=code)
-        step_id = request.id("step_instance_id", code=code)
-        job = self.world.job(job_id, self.scope(request, legacy=legacy))
-        if job is None:
-            raise api_error(1244006)
-        step = job.step(step_id)
+        # A missing id is an error before a missing scope is one.
+        request.id("job_instance_id", code=code)
+        number = request.id("step_instance_id", code=code)
+        step = self.job(request, legacy=legacy, code=code).step(number)
         if step is None:
             raise api_error(1244007)
         return step
