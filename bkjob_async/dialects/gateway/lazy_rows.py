@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from bkjob_async.dialects.common.envelopes import parse_json
 from bkjob_async.dialects.common.host_rows import FlatHostRow, FullHostRow, GroupedHostRow, read_row
 from bkjob_async.dialects.common.json_fields import JsonObject
+from bkjob_async.dialects.common.status_structs import STRICT_ERRORS
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.poll_view import HostRow
 
@@ -130,7 +131,7 @@ def read_rows_of(
     """Read several rows of a list."""
     try:
         rows = _ROWS.decode(b"[" + b",".join(row_bytes) + b"]")
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except STRICT_ERRORS:
         return [
             read_row_bytes(text, row_list, row) for text, row in zip(row_bytes, partial_rows, strict=True)
         ]
@@ -141,7 +142,7 @@ def read_row_bytes(text: Raw, row_list: RowList, partial_row: AnyRow) -> FullHos
     """Read one row of a list."""
     try:
         row = _ROW.decode(text)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except STRICT_ERRORS:
         try:
             row = read_row(JsonObject(parse_json(bytes(text))), row_list.status)
         except (InvalidResponse, ValueError):
