@@ -63,11 +63,19 @@ def field_values(operation: Any, *without: str, unit: float = MILLISECONDS, **re
 
     Times are numbers in *unit*. *renamed* maps the platform's names to those of fields.
     """
-    names = [each.name for each in fields(type(operation)) if each.name not in ("scope", *without)]
-    platform_names = {field: name for name, field in renamed.items()}
-    return {platform_names.get(name, name): plain_value(getattr(operation, name), unit) for name in names}
+    kind: Callable[..., Any] = type(operation)
+    return {
+        name: round(value.timestamp() * unit) if isinstance(value, datetime) else value
+        for name, field in sent_names(kind, without, tuple(renamed.items()))
+        for value in (getattr(operation, field),)
+    }
 
 
-def plain_value(value: object, unit: float) -> object:
-    """Return *value* as it is sent: a time as a number."""
-    return round(value.timestamp() * unit) if isinstance(value, datetime) else value
+@cache
+def sent_names(
+    kind: Callable[..., Any], without: tuple[str, ...], renamed: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """Return the platform's name of each field of *kind* that is sent, and the field's own; see `field_values`."""
+    platform_names = {field: name for name, field in renamed}
+    names = [each.name for each in fields(cast("type[Any]", kind)) if each.name not in ("scope", *without)]
+    return tuple((platform_names.get(name, name), name) for name in names)
