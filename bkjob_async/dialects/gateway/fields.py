@@ -77,5 +77,7 @@ def sent_names(
 ) -> tuple[tuple[str, str], ...]:
     """Return the platform's name of each field of *kind* that is sent, and the field's own; see `field_values`."""
     platform_names = {field: name for name, field in renamed}
-    names = [each.name for each in fields(cast("type[Any]", kind)) if each.name not in ("scope", *without)]
+    names = [
+        str(each.name) for each in fields(cast("type[Any]", kind)) if each.name not in ("scope", *without)
+    ]
     return tuple((platform_names.get(name, name), name) for name in names)
