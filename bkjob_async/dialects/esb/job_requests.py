@@ -50,7 +50,7 @@ def refuse_other_fields(name: str, given: Any, *known: str) -> None:
     refuse_options(f"esb-job's {name}", "esb-jobv3, gateway-v3, gateway-v4", **others)
 
 
-def named_values(name: str, given: Any, names: Mapping[str, str], *sent: str) -> dict[str, Any]:
+def renamed_fields(name: str, given: Any, names: Mapping[str, str], *sent: str) -> dict[str, Any]:
     """Return fields under the *names* of this dialect, which it maps to those of fields; refuse all others.
 
     *sent* are fields that are sent in another form.
@@ -80,7 +80,7 @@ def execute_job_parameters(operation: launches.ExecuteJobPlan) -> dict[str, Any]
     names = {"bk_job_id": "job_plan_id", "bk_callback_url": "callback_url"}
     variables = [global_var_parameters(variable) for variable in operation.global_vars]
     return {
-        **named_values("execute_job", operation, names, "global_vars"),
+        **renamed_fields("execute_job", operation, names, "global_vars"),
         "global_vars": variables or None,
     }
 
@@ -109,7 +109,7 @@ SCRIPT_FIELDS = ("script_id", "script_content", "script_param", "is_param_sensit
 def fast_execute_script_parameters(operation: launches.FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes."""
     return {
-        **named_values(operation.name, operation, SCRIPT_NAMES, *SCRIPT_FIELDS),
+        **renamed_fields(operation.name, operation, SCRIPT_NAMES, *SCRIPT_FIELDS),
         "script_id": script_id_parameter(operation.script_id),
         "script_content": to_base64(operation.script_content),
         "script_param": to_base64(operation.script_param),
@@ -129,7 +129,7 @@ SQL_NAMES = {
 def fast_execute_sql_parameters(operation: launches.FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
     return {
-        **named_values(operation.name, operation, SQL_NAMES, "script_id", "script_content", "targets"),
+        **renamed_fields(operation.name, operation, SQL_NAMES, "script_id", "script_content", "targets"),
         "script_id": script_id_parameter(operation.script_id),
         "script_content": to_base64(operation.script_content),
         "target_server": target_server(operation.targets),
@@ -150,7 +150,7 @@ PUSH_NAMES = {
 def fast_push_file_parameters(operation: launches.FastTransferFile) -> dict[str, Any]:
     """Return what `fast_push_file` takes."""
     return {
-        **named_values("fast_push_file", operation, PUSH_NAMES, "sources", "targets"),
+        **renamed_fields("fast_push_file", operation, PUSH_NAMES, "sources", "targets"),
         "file_source": [file_source_parameters(source) for source in operation.sources],
         "target_server": target_server(operation.targets),
     }
@@ -160,7 +160,7 @@ def file_source_parameters(source: launches.FileSource) -> dict[str, Any]:
     """Return where files come from: hosts only, which need not be said."""
     only_hosts = evolve(source, file_type=None) if source.file_type == FileSourceType.SERVER else source
     return without_none(
-        **named_values("file_source", only_hosts, {"account": "account_alias"}, "files", "server"),
+        **renamed_fields("file_source", only_hosts, {"account": "account_alias"}, "files", "server"),
         files=list(source.files),
         target_server=None if source.server is None else target_server(source.server),
     )
@@ -178,7 +178,7 @@ def push_config_file_parameters(operation: launches.PushConfigFile) -> dict[str,
     name = operation.name
     refuse_other_fields(name, operation.targets, "hosts")
     return {
-        **named_values(name, operation, CONFIG_FILE_NAMES, "files", "targets"),
+        **renamed_fields(name, operation, CONFIG_FILE_NAMES, "files", "targets"),
         "file_list": config_file_parameters(operation),
         "ip_list": ip_list_parameter(operation.targets.hosts),
     }

@@ -49,28 +49,28 @@ def rows_of(operation: object, envelope: JsonObject) -> list[JsonObject]:
     return found
 
 
-def page_of(operation: queries.ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
+def requested_page(operation: queries.ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
     """Return the requested page, which has these *items*."""
     return Page(items=tuple(items), start=operation.start, length=operation.length, total=total)
 
 
 def list_reader(read: Callable[[JsonObject], T]) -> Callable[[queries.ListQuery, JsonObject], Page[T]]:
     """Return a reader of one page of a list that has no total; *read* reads one row."""
-    return lambda operation, envelope: page_of(operation, map(read, rows_of(operation, envelope)))
+    return lambda operation, envelope: requested_page(operation, map(read, rows_of(operation, envelope)))
 
 
 def read_script_page(operation: queries.ListQuery, envelope: JsonObject) -> Page[items.Script]:
     """Read a page of scripts; a script without versions is not listed."""
     data = envelope.child("data")
     scripts = map(read_script, rows_of(operation, data))
-    return page_of(operation, scripts, data.maybe_integer("total_record_size"))
+    return requested_page(operation, scripts, data.maybe_integer("total_record_size"))
 
 
 def read_accounts(operation: queries.GetAccountList, envelope: JsonObject) -> Page[items.StoredAccount]:
     """Read the requested page of all accounts, which the server lists at once."""
     rows = rows_of(operation, envelope)
     page = rows[operation.start : operation.start + operation.length]
-    return page_of(operation, (read_account(row, operation.category) for row in page), len(rows))
+    return requested_page(operation, (read_account(row, operation.category) for row in page), len(rows))
 
 
 def in_utc(row: JsonObject) -> JsonObject:

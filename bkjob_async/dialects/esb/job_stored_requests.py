@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import Any
 
-from bkjob_async.dialects.esb.job_requests import named_values
+from bkjob_async.dialects.esb.job_requests import renamed_fields
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.codes import AccountCategory
@@ -35,7 +35,7 @@ DAYS = ("create_time_start", "create_time_end", "last_modify_time_start", "last_
 
 def plan_list_parameters(operation: queries.GetJobPlanList) -> dict[str, Any]:
     """Return what `get_job_list` takes."""
-    named = named_values("get_job_list", operation, {"name": "item_name", **AUTHOR_NAMES}, *DAYS)
+    named = renamed_fields("get_job_list", operation, {"name": "item_name", **AUTHOR_NAMES}, *DAYS)
     return {**named, **days(operation)}
 
 
@@ -51,19 +51,19 @@ def plan_parameters(operation: queries.GetJobPlanDetail) -> dict[str, Any]:
 
 def cron_list_parameters(operation: queries.GetCronList) -> dict[str, Any]:
     """Return what `get_cron_list` takes."""
-    return {**named_values(operation.name, operation, CRON_NAMES, *DAYS), **days(operation)}
+    return {**renamed_fields(operation.name, operation, CRON_NAMES, *DAYS), **days(operation)}
 
 
 def script_list_parameters(operation: queries.GetScriptList | queries.GetPublicScriptList) -> dict[str, Any]:
     """Return what `get_script_list` and `get_public_script_list` take."""
-    return named_values(operation.name, operation, SCRIPT_NAMES)
+    return renamed_fields(operation.name, operation, SCRIPT_NAMES)
 
 
 def script_parameters(
     operation: queries.GetScriptVersionDetail | queries.GetPublicScriptVersionDetail,
 ) -> dict[str, Any]:
     """Return what `get_script_detail` takes: the number of a version."""
-    return named_values("get_script_detail", operation, {"id": "id"})
+    return renamed_fields("get_script_detail", operation, {"id": "id"})
 
 
 def account_list_name(operation: queries.GetAccountList) -> str:
@@ -76,4 +76,4 @@ def account_list_name(operation: queries.GetAccountList) -> str:
 
 def account_list_parameters(operation: queries.GetAccountList) -> dict[str, Any]:
     """Return what the lists of accounts take: no category, as each has one, and no page."""
-    return named_values(account_list_name(operation), operation, {}, "category", *PAGE_NAMES)
+    return renamed_fields(account_list_name(operation), operation, {}, "category", *PAGE_NAMES)

@@ -78,7 +78,7 @@ def read_plan(row: JsonObject) -> items.JobPlan:
         row,
         {"id": ("id", "job_plan_id")},
         steps=tuple(map(read_plan_step, row.children("step_list") or ())),
-        global_vars=read_variables(row),
+        global_vars=read_plan_variables(row),
     )
 
 
@@ -103,7 +103,7 @@ def decode_base64(text: str) -> str:
         return text
 
 
-def read_variables(row: JsonObject) -> tuple[items.PlanVariable, ...]:
+def read_plan_variables(row: JsonObject) -> tuple[items.PlanVariable, ...]:
     """Read the global variables of a plan or a cron."""
     return tuple(map(read_variable, row.children("global_var_list") or ()))
 
@@ -136,7 +136,7 @@ def read_target_server(server: JsonObject) -> Targets:
 
 def read_cron(row: JsonObject) -> items.CronJob:
     """Read a cron."""
-    return read_fields(items.CronJob, row, global_vars=read_variables(row))
+    return read_fields(items.CronJob, row, global_vars=read_plan_variables(row))
 
 
 def list_call(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS, **renamed: str) -> Call:

@@ -115,7 +115,7 @@ def skip_known_rows(
             status=known.status,
             name=known.name,
             execute_count=known.execute_count,
-            when=partial(read_times, ref, response),
+            when=partial(read_step_times, ref, response),
             details=host_snapshot,
             digest=known.digest,
             has_known_rows=True,
@@ -128,7 +128,7 @@ def digest_of(content: int, status: int, execute_count: int, name: str) -> int:
     return hash((content, status, execute_count, name))
 
 
-def read_times(ref: StepRef, response: HttpResponse) -> Times:
+def read_step_times(ref: StepRef, response: HttpResponse) -> Times:
     """Return the times of the step *ref* in a *response* as documented."""
     step = read_strictly(_KNOWN_STEP, ref, response)
     return Times() if step is None else step.times()

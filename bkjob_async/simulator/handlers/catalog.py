@@ -178,7 +178,7 @@ def cron_detail(context: RequestContext, request: ParsedRequest) -> Entry:
     cron = next((cron for cron in context.site.catalog.crons if cron.id == number), None)
     if cron is None:
         raise api_error(1245001)
-    variables = render.plan_variables(context.site.plans.get(cron.plan_id))
+    variables = render.variables_of_plan(context.site.plans.get(cron.plan_id))
     return whole_entry(
         context, scope, {**render.cron_entry(cron), "global_var_list": variables}, per_second=1
     )

@@ -45,7 +45,7 @@ def script_of(
     if language is not None and language not in range(1, 6):
         raise missing_parameter("script_language")
     return (
-        decoded(base64_text, "script_content"),
+        from_base64(base64_text, "script_content"),
         SHELL if language is None or kind == SQL else language,
         None,
     )
@@ -68,7 +68,7 @@ def known_version(context: RequestContext, request: ParsedRequest) -> ScriptVers
     return found
 
 
-def decoded(base64_text: str, name: str) -> str:
+def from_base64(base64_text: str, name: str) -> str:
     """Return the text of a base64 parameter; raise `ApiError` for anything else."""
     try:
         return base64.b64decode(base64_text, validate=True).decode("utf-8", "replace")
@@ -83,7 +83,7 @@ def inputs_of(request: ParsedRequest, **more: Any) -> StepInputs:
     return StepInputs(
         account_id=request.integer("account_id"),
         account=account,
-        parameters=decoded(parameters, "script_param") if parameters else "",
+        parameters=from_base64(parameters, "script_param") if parameters else "",
         is_param_sensitive=request.flag("param_sensitive") or request.flag("is_param_sensitive"),
         timeout=timeout_of(request),
         **more,
@@ -147,7 +147,7 @@ def source_of(entry: Any) -> SourceInputs:
         raise wrong_type("file_type")
     names = entry.get("file_list", entry.get("files"))
     if names is None and "file_name" in entry:
-        decoded(str(entry.get("content") or ""), "content")
+        from_base64(str(entry.get("content") or ""), "content")
         return SourceInputs(files=(str(entry["file_name"]),), kind=LOCAL_FILE)
     if not isinstance(names, list) or not names:
         raise missing_parameter("file_list")

@@ -12,7 +12,7 @@ from bkjob_async.simulator.protocol import gateway_v4 as render_gateway_v4
 from bkjob_async.simulator.protocol import plugin as render_plugin
 from bkjob_async.simulator.protocol.api_errors import api_error
 from bkjob_async.simulator.protocol.groups import Filter
-from bkjob_async.simulator.protocol.inputs import plain_text, step_inputs
+from bkjob_async.simulator.protocol.inputs import step_inputs
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.operations import OperationNotAllowed
@@ -96,7 +96,7 @@ def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
 def step_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `get_step_instance_detail`: the inputs of a step."""
     step = context.step(request, legacy=False, code=1240003)
-    return step_inputs(step.id, step.name, step.plan, step.hosts, coding=plain_text)
+    return step_inputs(step.id, step.name, step.plan, step.hosts, coding=str)
 
 
 def mark_shown(context: RequestContext, steps: Iterable[Step]) -> None:

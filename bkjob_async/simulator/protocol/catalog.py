@@ -35,11 +35,11 @@ def plan_detail(number: int, plan: JobPlan, template: Template | None) -> dict[s
     return {
         **plan_entry(number, plan, template),
         "step_list": steps,
-        "global_var_list": plan_variables(plan),
+        "global_var_list": variables_of_plan(plan),
     }
 
 
-def plan_variables(plan: JobPlan | None) -> list[dict[str, Any]]:
+def variables_of_plan(plan: JobPlan | None) -> list[dict[str, Any]]:
     """Return the variables of a plan, none of none; hosts are those of its first step that has some."""
     if plan is None:
         return []

@@ -22,11 +22,6 @@ SOURCE_HOST = (1, 0, "10.0.0.1")
 Coding = Callable[[str], str]
 
 
-def plain_text(text: str) -> str:
-    """Return a text as it is."""
-    return text
-
-
 def base64_text(text: str) -> str:
     """Return a text as base64."""
     return base64.b64encode(text.encode()).decode()
