@@ -32,11 +32,6 @@ class ParsedGroup:
     rows: Sequence[FullHostRow] | None = None
     rows_listed: bool = True
 
-    @property
-    def is_whole(self) -> bool:
-        """Return True when the group's rows are as many as the platform counts."""
-        return self.rows_listed and self.size == len(self.rows or ())
-
 
 @frozen(kw_only=True)
 class ParsedStep:
@@ -181,9 +176,8 @@ def step_poll_view(step: ParsedStep, *, asked_for_all: bool = True) -> StepPollV
 
 def is_complete(groups: Sequence[ParsedGroup]) -> bool:
     """Return True when every group lists as many rows as it counts, and every row names its host."""
-    if not all(group.is_whole for group in groups):
-        return False
-    return all(names_host(row) for group in groups for row in group.rows or ())
+    are_whole = all(group.rows_listed and group.size == len(group.rows or ()) for group in groups)
+    return are_whole and all(names_host(row) for group in groups for row in group.rows or ())
 
 
 # Snapshots: what callers read ---------------------------------------------------------------------
