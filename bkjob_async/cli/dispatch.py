@@ -18,8 +18,8 @@ EXIT_CODES = {
 }
 
 
-def run_action(action: str, *arguments: Any, **options: Any) -> ExitCode:
-    """Run the coroutine function *action*, `MODULE:FUNCTION`, to its end.
+def run_action(action: str, **options: Any) -> ExitCode:
+    """Run the coroutine function *action*, `MODULE:FUNCTION`, with the *options* and arguments of a command, to its end.
 
     The module is imported now, so that the help of a command needs no HTTP client.
     """
@@ -27,7 +27,7 @@ def run_action(action: str, *arguments: Any, **options: Any) -> ExitCode:
 
     def run() -> ExitCode:
         run_to_end = import_module("bkjob_async.cli.running").run_to_end
-        return ExitCode(run_to_end(getattr(import_module(module), function)(*arguments, **options)))
+        return ExitCode(run_to_end(getattr(import_module(module), function)(**options)))
 
     return guarded(run)
 

@@ -44,7 +44,7 @@ TELLING_KEYS = (
 
 
 async def decode_file(
-    file: str, *, operation: str | None, dialect: str, http_status: int, data_only: bool
+    *, file: str, operation: str | None, dialect: str, http_status: int, data_only: bool
 ) -> ExitCode:
     """Write what a recorded response says as JSON."""
     text = read_text(file)

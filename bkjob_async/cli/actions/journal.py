@@ -17,7 +17,7 @@ from bkjob_async.cli.watching.event_lines import json_line, plain_line
 from bkjob_async.model.text.printing import counted
 
 
-async def show(url: str | None, *, as_json: bool) -> ExitCode:
+async def show(*, url: str | None, as_json: bool) -> ExitCode:
     """Write a line for each fleet."""
     async with journal_at(url) as journal:
         fleets = await journal.fleets()
@@ -27,7 +27,7 @@ async def show(url: str | None, *, as_json: bool) -> ExitCode:
     return ExitCode.ALL_SUCCEEDED
 
 
-async def follow(url: str | None, name: str, after: str | None, *, as_json: bool, live: bool) -> ExitCode:
+async def follow(*, url: str | None, name: str, after: str | None, as_json: bool, live: bool) -> ExitCode:
     """Write a line for each event of the fleet *name*."""
     line, count = json_line if as_json else plain_line, 0
     async with journal_at(url) as journal:

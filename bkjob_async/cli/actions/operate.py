@@ -19,19 +19,16 @@ from bkjob_async import (
     UsageError,
 )
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.journals import recorded_in
-from bkjob_async.cli.configuration.operations import OPERATIONS, word_of
 from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings
-from bkjob_async.cli.configuration.targets import target_from, targets_from
+from bkjob_async.cli.configuration.targets import OPERATIONS, target_from, targets_from, word_of
 from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.failures import has_failed
-from bkjob_async.cli.watching.follow import follow
 from bkjob_async.cli.watching.options import WatchFlags
-from bkjob_async.cli.watching.recording import request_of, telling_that_jobs_run, try_journal
+from bkjob_async.cli.watching.recording import follow_begun, journal_of_begun
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.model.text.printing import counted, first_of, tally
@@ -40,19 +37,16 @@ from bkjob_async.model.text.printing import counted, first_of, tally
 async def retry(
     settings: Settings,
     flags: WatchFlags,
-    words: Sequence[str],
     *,
+    targets: Sequence[str],
     all_hosts: bool,
     name: str | None,
     yes: bool,
     detach: bool,
 ) -> ExitCode:
     """Retry the failed steps of the targets, and watch these."""
-    recorded = recorded_in(settings, name)
-    if detach and recorded is not None:
-        raise UsageError("nothing is recorded of what is not watched: leave out --detach or --journal")
-    refs = targets_from(words, scope_of(settings))
-    await try_journal(recorded)
+    recorded = await journal_of_begun(settings, name, detach=detach)
+    refs = targets_from(targets, scope_of(settings))
     operation = StepOperation.RETRY_ALL_HOSTS if all_hosts else StepOperation.RETRY_FAILED_HOSTS
     async with client_of(settings, interval=flags.interval) as client:
         steps = [step for ref in refs for step in await steps_to_retry(client, ref)]
@@ -65,8 +59,7 @@ async def retry(
                 return code
         if detach:
             return ExitCode.ALL_SUCCEEDED
-        with telling_that_jobs_run(refs, settings):
-            return await follow(client, settings, request_of(refs, recorded), flags)
+        return await follow_begun(client, settings, refs, recorded, flags)
 
 
 async def steps_to_retry(client: JobClient, ref: Ref) -> list[StepSnapshot]:
@@ -82,21 +75,21 @@ async def steps_to_retry(client: JobClient, ref: Ref) -> list[StepSnapshot]:
     return steps
 
 
-async def operate(settings: Settings, word: str, name: str, *, yes: bool) -> ExitCode:
+async def operate(settings: Settings, *, target: str, operation: str, yes: bool) -> ExitCode:
     """Show a step or job, ask, and send one operation."""
-    ref, operation = target_from(word, scope_of(settings)), OPERATIONS[name]
-    if isinstance(operation, JobOperation) and isinstance(ref, StepRef):
-        raise UsageError(f"{name} is for jobs: name the job, {ref.job}")
+    ref, code = target_from(target, scope_of(settings)), OPERATIONS[operation]
+    if isinstance(code, JobOperation) and isinstance(ref, StepRef):
+        raise UsageError(f"{operation} is for jobs: name the job, {ref.job}")
     async with client_of(settings) as client:
         job = await client.get_job_instance_status(ref.job, return_ip_result=True)
-        if isinstance(ref, JobRef) and isinstance(operation, StepOperation):
-            raise UsageError(f"{name} is for steps: name one of {', '.join(step_names(job))}")
+        if isinstance(ref, JobRef) and isinstance(code, StepOperation):
+            raise UsageError(f"{operation} is for steps: name one of {', '.join(step_names(job))}")
         steps = [step for step in job.steps if step.ref == ref]
         if isinstance(ref, StepRef) and not steps:
             raise UsageError(f"{ref.job} has no such step; it has {', '.join(step_names(job))}")
         write_note(described(steps[0]) if steps else f"{job.ref} {job.status.phase} {job.name}")
-        confirm(f"send {name} to {ref}?", yes=yes)
-        return await send(client, settings, ref, operation)
+        confirm(f"send {operation} to {ref}?", yes=yes)
+        return await send(client, settings, ref, code)
 
 
 def step_names(job: JobSnapshot) -> list[str]:

@@ -4,41 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from bkjob_async import JobRef, UsageError
-from bkjob_async.cli.configuration.simulation import SimulateOptions
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import program_name, write_note, write_out
 from bkjob_async.simulator.faults.faults import ActiveFault, parse_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.servers.control import CONTROL_PATH
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.scenarios import Scenario, scenario_by_name
+from bkjob_async.simulator.world.scenarios import scenario_by_name
 from bkjob_async.simulator.world.world import FIRST_JOB_ID
 
 SHOWN = 5
 
 
-async def simulate(options: SimulateOptions) -> ExitCode:
+async def simulate(
+    *,
+    scenario: str,
+    port: int,
+    seed: int,
+    speed: float,
+    faults: Sequence[str],
+    rate_limit: int | None,
+    remote_callbacks: bool,
+) -> ExitCode:
     """Serve a scenario until SIGINT or SIGTERM; the first line on stdout is the URL."""
-    scenario = scenario_by_name(options.scenario)
-    limit = RateLimit(options.rate_limit) if options.rate_limit is not None else None
-    simulator = Simulator(
-        scenario, seed=options.seed, speed=options.speed, rate_limit=limit, begins=datetime.now(UTC)
-    )
-    simulator.platform.faults += [fault_from(text) for text in options.faults]
-    server = simulator.serve(port=options.port, remote_callbacks=options.remote_callbacks)
+    played = scenario_by_name(scenario)
+    limit = RateLimit(rate_limit) if rate_limit is not None else None
+    simulator = Simulator(played, seed=seed, speed=speed, rate_limit=limit, begins=datetime.now(UTC))
+    simulator.platform.faults += [fault_from(text) for text in faults]
+    server = simulator.serve(port=port, remote_callbacks=remote_callbacks)
     try:
         await server.start()
     except OSError as error:
-        raise UsageError(f"port {options.port} cannot be used: {error.strerror}") from error
+        raise UsageError(f"port {port} cannot be used: {error.strerror}") from error
     try:
         # A caller that has read the URL may interrupt at once.
         interrupted = interruption()
         write_out(server.url)
-        introduce(scenario, options, server.url, simulator.refs)
+        write_note(f"scenario {played.name}, seed {seed}: {played.summary}")
+        for fault in faults:
+            write_note(f"fault: {fault}")
+        if rate_limit is not None:
+            write_note(f"rate limit: {rate_limit} requests a second")
+        introduce(server.url, simulator.refs)
         await interrupted.wait()
     finally:
         await server.aclose()
@@ -53,15 +65,10 @@ def fault_from(text: str) -> ActiveFault:
         raise UsageError(f"--fault {text}: {error.args[0]}") from error
 
 
-def introduce(scenario: Scenario, options: SimulateOptions, url: str, jobs: tuple[JobRef, ...]) -> None:
-    """Write to stderr which scenario runs, and how to watch it."""
+def introduce(url: str, jobs: Sequence[JobRef]) -> None:
+    """Write to stderr which jobs there are, and how to watch them."""
     shown = ", ".join(str(ref) for ref in jobs[:SHOWN]) + (", …" if len(jobs) > SHOWN else "")
     first = jobs[0].job_instance_id if jobs else FIRST_JOB_ID
-    write_note(f"scenario {scenario.name}, seed {options.seed}: {scenario.summary}")
-    for fault in options.faults:
-        write_note(f"fault: {fault}")
-    if options.rate_limit is not None:
-        write_note(f"rate limit: {options.rate_limit} requests a second")
     write_note(f"jobs: {shown or f'they start one by one, from 2:{first} on'}")
     write_note(f"control of time, hosts and faults: {url}{CONTROL_PATH}")
     write_note("any app code and secret are accepted; in another terminal:")

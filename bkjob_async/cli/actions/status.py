@@ -28,9 +28,9 @@ HEADER = ("TARGET", "STATUS", "HOSTS", "TIME", "STEP", "NAME")
 PLAUSIBLE = timedelta(days=30)
 
 
-async def status(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
+async def status(settings: Settings, *, targets: Sequence[str], as_json: bool, deadline: float) -> ExitCode:
     """Write a line for each target."""
-    refs = targets_from(words, scope_of(settings))
+    refs = targets_from(targets, scope_of(settings))
     async with client_of(settings) as client, read_targets(client, refs, deadline) as state:
         if as_json:
             for ref in refs:
@@ -40,9 +40,9 @@ async def status(settings: Settings, words: Sequence[str], *, as_json: bool, dea
         return code_of(state, refs, settings)
 
 
-async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
+async def explain(settings: Settings, *, targets: Sequence[str], as_json: bool, deadline: float) -> ExitCode:
     """Write some lines about each target."""
-    refs = targets_from(words, scope_of(settings))
+    refs = targets_from(targets, scope_of(settings))
     async with client_of(settings) as client, read_targets(client, refs, deadline) as state:
         running = [seen for ref in refs if (seen := running_job(state, ref)) is not None]
         earlier = await earlier_runs(client, running, datetime.now(UTC))

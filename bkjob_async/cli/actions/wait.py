@@ -48,11 +48,11 @@ def parse_condition(text: str) -> Condition | None:
 
 
 async def wait(
-    settings: Settings, words: Sequence[str], *, until: str, deadline: float | None, interval: float | None
+    settings: Settings, *, targets: Sequence[str], until: str, deadline: float | None, interval: float | None
 ) -> ExitCode:
     """Wait until the targets have ended or fulfil a condition; write one line."""
     condition = parse_condition(until)
-    refs = targets_from(words, scope_of(settings))
+    refs = targets_from(targets, scope_of(settings))
     waiting = WaitProgress(refs, condition)
     async with (
         client_of(settings, interval=interval) as client,

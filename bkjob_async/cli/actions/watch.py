@@ -15,18 +15,20 @@ from bkjob_async.cli.watching.follow import WatchRequest, follow
 from bkjob_async.cli.watching.options import WatchFlags
 
 
-async def watch(settings: Settings, flags: WatchFlags, name: str | None, words: Sequence[str]) -> ExitCode:
-    """Show a watch of the targets that *words* name, and of those of the fleet *name*."""
+async def watch(
+    settings: Settings, flags: WatchFlags, *, name: str | None, targets: Sequence[str]
+) -> ExitCode:
+    """Show a watch of the targets that were named, and of those of the fleet *name*."""
     recorded = recorded_in(settings, name)
     if recorded is not None and name is None:
         raise UsageError("under which name is it recorded? give --name, by which it is continued")
-    if not words:
+    if not targets:
         if recorded is None:
             raise UsageError("which jobs? give targets, or --name for those of a journal")
         await check_fleet(recorded)
     request = WatchRequest(
-        refs=targets_from(words, scope_of(settings)),
-        words=tuple(words),
+        refs=targets_from(targets, scope_of(settings)),
+        words=tuple(targets),
         journal=None if recorded is None else recorded.journal,
         name=name,
     )

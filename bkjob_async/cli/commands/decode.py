@@ -34,9 +34,9 @@ from bkjob_async.cli.exit_codes import ExitCode
 )
 @click.option("--data-only", is_flag=True, help="The file holds the data without its envelope.")
 @click.argument("file", metavar="FILE|-")
-def decode_command(*, file: str, **options: Any) -> ExitCode:
+def decode_command(**options: Any) -> ExitCode:
     """Read a recorded response or callback as the library does, and write it as JSON.
 
     An error that the response reports goes to stderr, with who must act; the exit code is 1.
     """
-    return run_action("bkjob_async.cli.actions.decode:decode_file", file, **options)
+    return run_action("bkjob_async.cli.actions.decode:decode_file", **options)

@@ -83,69 +83,69 @@ def fleet_command() -> None:
     help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
 )
 @tenant_option
-def create_command(*, name: str, **options: Any) -> ExitCode:
+def create_command(**options: Any) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
-    return run_action(f"{ACTIONS}:create", name, **options)
+    return run_action(f"{ACTIONS}:create", **options)
 
 
 @subcommand("add")
 @biz_option
 @targets_argument()
-def add_command(*, name: str, **options: Any) -> ExitCode:
+def add_command(**options: Any) -> ExitCode:
     """Add targets; they are watched about two seconds later."""
-    return run_action(f"{ACTIONS}:put", name, is_added=True, **options)
+    return run_action(f"{ACTIONS}:put", is_added=True, **options)
 
 
 @subcommand("drop")
 @biz_option
 @targets_argument()
-def drop_command(*, name: str, **options: Any) -> ExitCode:
+def drop_command(**options: Any) -> ExitCode:
     """Drop targets for good."""
-    return run_action(f"{ACTIONS}:put", name, is_added=False, **options)
+    return run_action(f"{ACTIONS}:put", is_added=False, **options)
 
 
 @subcommand("run", epilog=f"{HELP}\n{EXIT_CODES}")
 @click.option(
     "--shard", "shards", required=True, metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
 )
-def run_command(*, name: str, shards: str, **options: Any) -> ExitCode:
+def run_command(*, shards: str, **options: Any) -> ExitCode:
     """Run shards until the fleet is stopped or they run elsewhere."""
-    return run_action(f"{ACTIONS}:run", name, shard_numbers(shards), **options)
+    return run_action(f"{ACTIONS}:run", shards=shard_numbers(shards), **options)
 
 
 @subcommand("status")
 @json_option
-def status_command(*, name: str, **options: Any) -> ExitCode:
+def status_command(**options: Any) -> ExitCode:
     """List the shards, with their runners.
 
     The exit code is 3 where one fails, or has had no runner for 30 seconds.
     """
-    return run_action(f"{ACTIONS}:status", name, **options)
+    return run_action(f"{ACTIONS}:status", **options)
 
 
 @subcommand("stop")
-def stop_command(*, name: str, **options: Any) -> ExitCode:
+def stop_command(**options: Any) -> ExitCode:
     """End all runners, and wait for them; targets and journals stay."""
-    return run_action(f"{ACTIONS}:stop", name, **options)
+    return run_action(f"{ACTIONS}:stop", **options)
 
 
 @subcommand("forget")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-def forget_command(*, name: str, **options: Any) -> ExitCode:
+def forget_command(**options: Any) -> ExitCode:
     """Remove a stopped fleet and everything reported of it."""
-    return run_action(f"{ACTIONS}:forget", name, **options)
+    return run_action(f"{ACTIONS}:forget", **options)
 
 
 @subcommand("follow")
 @click.option("--after", metavar="CURSOR", help="Begin behind this cursor of the whole fleet.")
 @click.option("--once", is_flag=True, help="Stop at the end of what was reported so far.")
 @json_option
-def follow_command(*, name: str, **options: Any) -> ExitCode:
+def follow_command(**options: Any) -> ExitCode:
     """Write what the runners report, of all shards.
 
     The cursor behind it goes to stderr at the end.
     """
-    return run_action(f"{ACTIONS}:follow", name, **options)
+    return run_action(f"{ACTIONS}:follow", **options)
 
 
 def shard_numbers(text: str) -> tuple[int, ...]:

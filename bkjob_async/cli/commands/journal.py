@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bkjob_async.cli.dispatch import run_action
@@ -28,9 +30,9 @@ def journal_command() -> None:
 @journal_command.command(name="show", epilog=HELP)
 @url_argument
 @json_option
-def show_command(*, url: str | None, as_json: bool) -> ExitCode:
+def show_command(**options: Any) -> ExitCode:
     """List the fleets: targets, term, holder, last sign of life."""
-    return run_action(f"{ACTIONS}:show", url, as_json=as_json)
+    return run_action(f"{ACTIONS}:show", **options)
 
 
 @journal_command.command(name="follow", epilog=HELP)
@@ -38,15 +40,15 @@ def show_command(*, url: str | None, as_json: bool) -> ExitCode:
 @name_option
 @after_option
 @json_option
-def follow_command(*, url: str | None, name: str, after: str | None, as_json: bool) -> ExitCode:
+def follow_command(**options: Any) -> ExitCode:
     """Write what was and is reported of a fleet, until interrupted."""
-    return run_action(f"{ACTIONS}:follow", url, name, after, as_json=as_json, live=True)
+    return run_action(f"{ACTIONS}:follow", live=True, **options)
 
 
 @journal_command.command(name="export", epilog=HELP)
 @url_argument
 @name_option
 @after_option
-def export_command(*, url: str | None, name: str, after: str | None) -> ExitCode:
+def export_command(**options: Any) -> ExitCode:
     """Write what was reported of a fleet as lines of JSON, and end."""
-    return run_action(f"{ACTIONS}:follow", url, name, after, as_json=True, live=False)
+    return run_action(f"{ACTIONS}:follow", live=False, as_json=True, **options)

@@ -7,11 +7,9 @@ from typing import Any
 import click
 
 from bkjob_async.cli.configuration.options import connection_options, positive
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.logs.request import LogRequest
 
 
 @click.command(name="logs")
@@ -36,10 +34,11 @@ from bkjob_async.cli.logs.request import LogRequest
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per line of a log.")
 @targets_argument()
 @connection_options
-def logs_command(*, settings: Settings, targets: tuple[str, ...], follow: bool, **options: Any) -> ExitCode:
+def logs_command(*, follow: bool, interval: float, **options: Any) -> ExitCode:
     """Write the logs of hosts, each line with its host.
 
     With several steps the step stands before the host. Control characters are written as escapes.
     """
-    action = "follow:follow_logs" if follow else "show:show_logs"
-    return run_action(f"bkjob_async.cli.logs.{action}", settings, targets, LogRequest(**options))
+    if follow:
+        return run_action("bkjob_async.cli.logs.follow:follow_logs", interval=interval, **options)
+    return run_action("bkjob_async.cli.logs.show:show_logs", **options)

@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
-from bkjob_async.cli.configuration.operations import OPERATIONS
 from bkjob_async.cli.configuration.options import connection_options
-from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.configuration.targets import OPERATIONS, targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.watching.options import WatchFlags, journal_option, watch_options
+from bkjob_async.cli.watching.options import journal_option, watch_options
 
 ACTIONS = "bkjob_async.cli.actions.operate"
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
@@ -26,17 +25,15 @@ detach_option = click.option("--detach", is_flag=True, help="Send it and end; do
 @click.option(
     "--name", metavar="NAME", help="Record the watch under this name in the journal.  [default: the target]"
 )
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@targets_argument()
 @watch_options
 @connection_options
-def retry_command(
-    *, settings: Settings, flags: WatchFlags, targets: tuple[str, ...], **options: Any
-) -> ExitCode:
+def retry_command(**options: Any) -> ExitCode:
     """Run the failed hosts of a job or step again, and watch it.
 
     Shows the steps and hosts, and asks. It is sent once: when no answer comes, the exit code is 6.
     """
-    return run_action(f"{ACTIONS}:retry", settings, flags, targets, **options)
+    return run_action(f"{ACTIONS}:retry", **options)
 
 
 @click.command(name="operate", epilog="\b\nOperations:\n" + "\n".join(f"  {name}" for name in OPERATIONS))
@@ -44,10 +41,10 @@ def retry_command(
 @click.argument("target", metavar="TARGET")
 @click.argument("operation", type=click.Choice(tuple(OPERATIONS)), metavar="OPERATION")
 @connection_options
-def operate_command(*, settings: Settings, yes: bool, target: str, operation: str) -> ExitCode:
+def operate_command(**options: Any) -> ExitCode:
     """Confirm, skip, continue or end a step or a job.
 
     Shows the step, its hosts and the operation, and asks. It is sent once: when no answer comes, the exit code is 6.
     terminate and start are for jobs, the others for steps.
     """
-    return run_action(f"{ACTIONS}:operate", settings, target, operation, yes=yes)
+    return run_action(f"{ACTIONS}:operate", **options)

@@ -45,10 +45,10 @@ SUFFIXES = {".htm": "html", ".html": "html", ".md": "md", ".json": "json", ".xml
 @biz_option
 @biz_set_option
 @click.argument("words", nargs=-1, metavar="[SOURCE] [TARGET]...")
-def report_command(*, form: str | None, output: str, words: tuple[str, ...], **options: Any) -> ExitCode:
+def report_command(*, form: str | None, output: str, **options: Any) -> ExitCode:
     """Report on a run: verdict, causes, durations, steps.
 
     A page needs no network and no script.
     """
     form = form or SUFFIXES.get(Path(output).suffix.lower(), "html")
-    return run_action("bkjob_async.cli.report.make:report", words, form=form, output=output, **options)
+    return run_action("bkjob_async.cli.report.make:report", form=form, output=output, **options)

@@ -6,15 +6,13 @@ from typing import Any
 
 import click
 
-from bkjob_async.cli.configuration.launches import FileLaunch, PlanLaunch, ScriptLaunch
 from bkjob_async.cli.configuration.options import connection_options
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.watching.options import WatchFlags, journal_option, watch_options
+from bkjob_async.cli.watching.options import journal_option, watch_options
+from bkjob_async.model.operations.codes import ScriptLanguage
 
-ACTION = "bkjob_async.cli.actions.launch:launch"
-LANGUAGES = ("shell", "bat", "perl", "python", "powershell")
+ACTIONS = "bkjob_async.cli.actions.launch"
 HOSTS = "cloud:ip, a bare address or #id, several with commas; @FILE has one a line. May be repeated."
 
 detach_option = click.option("--detach", is_flag=True, help="Write the job's name to stdout and end.")
@@ -31,7 +29,11 @@ hosts_option = click.option(
     "--hosts", multiple=True, required=True, metavar="HOST,...|@FILE", help=f"Where: {HOSTS}"
 )
 timeout_option = click.option(
-    "--timeout", type=click.IntRange(min=1), metavar="S", help="The platform ends the job after S seconds."
+    "--timeout",
+    "seconds",
+    type=click.IntRange(min=1),
+    metavar="S",
+    help="The platform ends the job after S seconds.",
 )
 
 
@@ -52,7 +54,7 @@ def run_command() -> None:
 @hosts_option
 @click.option(
     "--language",
-    type=click.Choice(LANGUAGES),
+    type=click.Choice([each.name.lower() for each in ScriptLanguage]),
     help="What it is written in.  [default: by its suffix or first line, else shell]",
 )
 @click.option("--args", "parameters", metavar="TEXT", help="The arguments of the script, in one text.")
@@ -61,11 +63,9 @@ def run_command() -> None:
 @fleet_option
 @watch_options
 @connection_options
-def script_command(
-    *, settings: Settings, flags: WatchFlags, fleet: str | None, detach: bool, **options: Any
-) -> ExitCode:
+def script_command(**options: Any) -> ExitCode:
     """Run the script in FILE, or from stdin, on hosts."""
-    return run_action(ACTION, settings, flags, ScriptLaunch(**options), fleet=fleet, detach=detach)
+    return run_action(f"{ACTIONS}:send_script", **options)
 
 
 @run_command.command(name="plan")
@@ -88,11 +88,9 @@ def script_command(
 @fleet_option
 @watch_options
 @connection_options
-def plan_command(
-    *, settings: Settings, flags: WatchFlags, fleet: str | None, detach: bool, **options: Any
-) -> ExitCode:
+def plan_command(**options: Any) -> ExitCode:
     """Run the plan with this ID."""
-    return run_action(ACTION, settings, flags, PlanLaunch(**options), fleet=fleet, detach=detach)
+    return run_action(f"{ACTIONS}:send_plan", **options)
 
 
 @run_command.command(name="file")
@@ -110,8 +108,6 @@ def plan_command(
 @fleet_option
 @watch_options
 @connection_options
-def file_command(
-    *, settings: Settings, flags: WatchFlags, fleet: str | None, detach: bool, **options: Any
-) -> ExitCode:
+def file_command(**options: Any) -> ExitCode:
     """Send files from hosts to hosts."""
-    return run_action(ACTION, settings, flags, FileLaunch(**options), fleet=fleet, detach=detach)
+    return run_action(f"{ACTIONS}:send_files", **options)

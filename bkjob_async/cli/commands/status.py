@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from bkjob_async.cli.configuration.options import connection_options, positive
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
@@ -24,12 +23,12 @@ deadline_option = click.option(
 @deadline_option
 @targets_argument()
 @connection_options
-def status_command(*, settings: Settings, targets: tuple[str, ...], **options: Any) -> ExitCode:
+def status_command(**options: Any) -> ExitCode:
     """Show how jobs and steps stand.
 
     The exit code is 0 when all could be read, however they stand.
     """
-    return run_action(f"{ACTIONS}:status", settings, targets, **options)
+    return run_action(f"{ACTIONS}:status", **options)
 
 
 @click.command(name="explain")
@@ -37,9 +36,9 @@ def status_command(*, settings: Settings, targets: tuple[str, ...], **options: A
 @deadline_option
 @targets_argument()
 @connection_options
-def explain_command(*, settings: Settings, targets: tuple[str, ...], **options: Any) -> ExitCode:
+def explain_command(**options: Any) -> ExitCode:
     """Say what jobs and steps do, why they fail, what they wait for, and what comes next."""
-    return run_action(f"{ACTIONS}:explain", settings, targets, **options)
+    return run_action(f"{ACTIONS}:explain", **options)
 
 
 @click.command(name="jobs")
@@ -64,9 +63,9 @@ def explain_command(*, settings: Settings, targets: tuple[str, ...], **options: 
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per job.")
 @connection_options
-def jobs_command(*, settings: Settings, **options: Any) -> ExitCode:
+def jobs_command(**options: Any) -> ExitCode:
     """List the jobs of --biz or --biz-set, the newest first.
 
     Each line begins with the job's name, as other commands take it: bkjob jobs --running | bkjob watch -
     """
-    return run_action("bkjob_async.cli.actions.jobs:jobs", settings, **options)
+    return run_action("bkjob_async.cli.actions.jobs:jobs", **options)

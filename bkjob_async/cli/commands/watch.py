@@ -7,11 +7,10 @@ from typing import Any
 import click
 
 from bkjob_async.cli.configuration.options import connection_options, positive
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.watching.options import WatchFlags, journal_option, watch_options
+from bkjob_async.cli.watching.options import journal_option, watch_options
 
 TARGETS = """\b
 A target is one of
@@ -39,15 +38,13 @@ Variables and profiles stand for options, and have the credentials: bkjob config
 @targets_argument(required=False)
 @watch_options
 @connection_options
-def watch_command(
-    *, settings: Settings, flags: WatchFlags, name: str | None, targets: tuple[str, ...]
-) -> ExitCode:
+def watch_command(**options: Any) -> ExitCode:
     """Watch jobs and steps until they are over.
 
     One line per event goes to stdout. With --journal and --name the targets of an earlier process are watched on, and
     those given join them.
     """
-    return run_action("bkjob_async.cli.actions.watch:watch", settings, flags, name, targets)
+    return run_action("bkjob_async.cli.actions.watch:watch", **options)
 
 
 @click.command(name="wait")
@@ -62,9 +59,9 @@ def watch_command(
 @click.option("--interval", type=positive, metavar="S", help="Poll every S seconds.")
 @targets_argument()
 @connection_options
-def wait_command(*, settings: Settings, targets: tuple[str, ...], **options: Any) -> ExitCode:
+def wait_command(**options: Any) -> ExitCode:
     """Wait for jobs and steps, and write one line at the end.
 
     With another condition than finished the exit code is 0 when it became true, 1 when it cannot any more.
     """
-    return run_action("bkjob_async.cli.actions.wait:wait", settings, targets, **options)
+    return run_action("bkjob_async.cli.actions.wait:wait", **options)

@@ -1,4 +1,4 @@
-"""Targets on the command line: names, links, files of names."""
+"""Targets and operations on the command line: names, links, files of names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,22 @@ from typing import Any, TypeVar
 import click
 
 from bkjob_async.model.base_error import UsageError
+from bkjob_async.model.operations.base import StepOperation
+from bkjob_async.model.operations.codes import JobOperation
 from bkjob_async.model.ref_input import ScopeMissing, as_ref
 from bkjob_async.model.refs import HostKey, Ref, Scope
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def word_of(operation: StepOperation | JobOperation) -> str:
+    """Return the word for an operation: `confirm-continue`."""
+    return operation.name.lower().replace("_", "-")
+
+
+OPERATIONS: dict[str, StepOperation | JobOperation] = {
+    word_of(operation): operation for operation in (*StepOperation, *JobOperation)
+}
 
 
 def targets_argument(*, required: bool = True) -> Callable[[F], F]:

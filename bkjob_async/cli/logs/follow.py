@@ -17,7 +17,6 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.logs.hosts import HostFilter, KnownHosts, read_logs
 from bkjob_async.cli.logs.lines import LogTail, LogWriter, text_of
-from bkjob_async.cli.logs.request import LogRequest
 from bkjob_async.cli.logs.show import WHOLE_JOB_LOGS, say_absent
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command
@@ -67,15 +66,25 @@ class FollowedHosts:
         return [(step, hosts) for step, hosts in found if hosts]
 
 
-async def follow_logs(settings: Settings, words: Sequence[str], request: LogRequest) -> ExitCode:
-    """Write the logs of the targets until these are over."""
-    refs = targets_from(words, scope_of(settings))
-    followed = FollowedHosts(HostFilter(hosts_from(request.hosts), request.failed))
+async def follow_logs(
+    settings: Settings,
+    *,
+    targets: Sequence[str],
+    hosts: Sequence[str],
+    failed: bool,
+    tail: int | None,
+    as_json: bool,
+    interval: float,
+) -> ExitCode:
+    """Write the logs of the targets until these are over; of what a host has logged before, the last lines, *tail*."""
+    refs = targets_from(targets, scope_of(settings))
+    followed = FollowedHosts(HostFilter(hosts_from(hosts), failed))
     is_one_step = len(refs) == 1 and not isinstance(refs[0], JobRef)
     reader = LogFollower(
         followed,
-        LogWriter(as_json=request.as_json, with_steps=not is_one_step),
-        request,
+        LogWriter(as_json=as_json, with_steps=not is_one_step),
+        tail=tail,
+        interval=interval,
         in_portions=settings.get("dialect") != WHOLE_JOB_LOGS,
     )
     try:
@@ -97,8 +106,9 @@ class LogFollower:
 
     _followed: FollowedHosts
     _writer: LogWriter
-    _request: LogRequest
-    _in_portions: bool = field(alias="in_portions", kw_only=True)
+    _tail: int | None = field(kw_only=True)
+    _interval: float = field(kw_only=True)
+    _in_portions: bool = field(kw_only=True)
     outcome: Outcome = field(factory=Outcome, init=False)
 
     def readable(self, refs: Sequence[Ref]) -> list[Ref]:
@@ -110,7 +120,7 @@ class LogFollower:
         reading = asyncio.create_task(self._read_events(watch))
         try:
             while not reading.done():
-                await asyncio.wait([reading], timeout=self._request.interval)
+                await asyncio.wait([reading], timeout=self._interval)
                 await self._read_due(client)
             await reading
         finally:
@@ -142,5 +152,5 @@ class LogFollower:
             others = (host for host in hosts.values() if is_same(host.key, log.host))
             host = hosts.get(log.host.label) or next(others, None)
             if host is not None:
-                lines = host.tail.new_lines(text_of(log), is_final=host.is_finished, tail=self._request.tail)
+                lines = host.tail.new_lines(text_of(log), is_final=host.is_finished, tail=self._tail)
                 self._writer.write(step, host.key, lines)

@@ -13,31 +13,38 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.logs.hosts import HostFilter, KnownHosts, absent_hosts, read_logs, select_hosts
 from bkjob_async.cli.logs.lines import LogWriter, last, lines_of, text_of
-from bkjob_async.cli.logs.request import LogRequest
 from bkjob_async.model.text.printing import counted, first_of
 
 WHOLE_JOB_LOGS = "esb-job"
 
 
-async def show_logs(settings: Settings, words: Sequence[str], request: LogRequest) -> ExitCode:
-    """Write the logs of the targets, a portion of the hosts at a time."""
-    refs = targets_from(words, scope_of(settings))
-    hosts = HostFilter(hosts_from(request.hosts), request.failed)
+async def show_logs(
+    settings: Settings,
+    *,
+    targets: Sequence[str],
+    hosts: Sequence[str],
+    failed: bool,
+    tail: int | None,
+    as_json: bool,
+) -> ExitCode:
+    """Write the logs of the targets, a portion of the hosts at a time; of each host the last lines, *tail*."""
+    refs = targets_from(targets, scope_of(settings))
+    wanted = HostFilter(hosts_from(hosts), failed)
     with_log = KnownHosts()
     async with client_of(settings) as client:
-        selected = [each for ref in refs for each in await select_hosts(client, ref, hosts)]
-        writer = LogWriter(as_json=request.as_json, with_steps=len(selected) > 1)
+        selected = [each for ref in refs for each in await select_hosts(client, ref, wanted)]
+        writer = LogWriter(as_json=as_json, with_steps=len(selected) > 1)
         in_portions = settings.get("dialect") != WHOLE_JOB_LOGS
         for step, keys in selected:
             async for log in read_logs(client, step, keys, in_portions=in_portions):
                 text = text_of(log)
                 if text:
                     with_log.add(log.host)
-                writer.write(step, log.host, last(lines_of(text), request.tail))
-        absent = await say_absent(client, refs, with_log.without(hosts.keys))
+                writer.write(step, log.host, last(lines_of(text), tail))
+        absent = await say_absent(client, refs, with_log.without(wanted.keys))
     say_silent(with_log.without(dict.fromkeys(key for _, keys in selected for key in keys)), absent)
     if not selected and not absent:
-        write_note("none of these hosts failed" if request.failed else "none of these hosts has begun")
+        write_note("none of these hosts failed" if failed else "none of these hosts has begun")
     return ExitCode.COULD_NOT_WATCH if absent else ExitCode.ALL_SUCCEEDED
 
 

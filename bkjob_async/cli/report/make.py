@@ -48,8 +48,8 @@ class Source:
 
 
 async def report(
-    words: Sequence[str],
     *,
+    words: Sequence[str],
     name: str | None,
     title: str | None,
     form: str,

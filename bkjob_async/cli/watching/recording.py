@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
+from attrs import evolve
+
 import bkjob_async as bkjob
-from bkjob_async.cli.configuration.journals import Recorded
+from bkjob_async.cli.configuration.journals import Recorded, recorded_in
 from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.watching.follow import WatchRequest
+from bkjob_async.cli.watching.follow import WatchRequest, follow
+from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.journal.store import ALIVE_SECONDS
 from bkjob_async.journal.urls import Place, SqlitePlace, parse_journal_url
 
 
-async def try_journal(recorded: Recorded | None) -> None:
-    """Raise `JournalError` where the journal cannot be read, `FleetBusy` where another process watches the fleet.
+async def journal_of_begun(settings: Settings, name: str | None, *, detach: bool) -> Recorded | None:
+    """Return where the watch of jobs will be recorded that are begun now, None for nowhere.
 
-    Once a job runs, that would be too late.
+    Raises `JournalError` where the journal cannot be read, `FleetBusy` where another process watches the fleet: once a
+    job runs, that would be too late. Raises `UsageError` for jobs that are not watched, *detach*.
     """
-    if recorded is None or can_be_made(parse_journal_url(recorded.journal)):
-        return
+    recorded = recorded_in(settings, name)
+    if recorded is None:
+        return None
+    if detach:
+        raise bkjob.UsageError("nothing is recorded of what is not watched: leave out --detach or --journal")
+    if can_be_made(parse_journal_url(recorded.journal)):
+        return recorded
     async with bkjob.open_journal(recorded.journal) as journal:
         fleets = await journal.fleets()
     for fleet in fleets:
@@ -32,6 +41,7 @@ async def try_journal(recorded: Recorded | None) -> None:
         if fleet.name == recorded.name and fleet.is_held and silence < ALIVE_SECONDS:
             holder = fleet.holder
             raise bkjob.FleetBusy(fleet.name, host=holder.host, pid=holder.pid, seconds=silence)
+    return recorded
 
 
 def can_be_made(place: Place) -> bool:
@@ -44,18 +54,19 @@ def can_be_made(place: Place) -> bool:
     return True
 
 
-def request_of(refs: Sequence[bkjob.Ref], recorded: Recorded | None) -> WatchRequest:
-    """Return what is watched, and where it is recorded: by default under the name of the first target."""
-    if recorded is None:
-        return WatchRequest(refs=tuple(refs))
-    return WatchRequest(refs=tuple(refs), journal=recorded.journal, name=recorded.name or str(refs[0]))
-
-
-@contextmanager
-def telling_that_jobs_run(refs: Sequence[bkjob.Ref], settings: Settings) -> Iterator[None]:
-    """Say how jobs are watched that were started, where the journal of their watch fails."""
+async def follow_begun(
+    client: bkjob.JobClient,
+    settings: Settings,
+    refs: Sequence[bkjob.Ref],
+    recorded: Recorded | None,
+    flags: WatchFlags,
+) -> ExitCode:
+    """Show a watch of jobs that were begun, recorded under the name of the first by default; return the exit code."""
+    request = WatchRequest(refs=tuple(refs))
+    if recorded is not None:
+        request = evolve(request, journal=recorded.journal, name=recorded.name or str(refs[0]))
     try:
-        yield
+        return await follow(client, settings, request, flags)
     except bkjob.JournalError:
         write_note(f"the jobs go on; watch them without a journal: {next_command(['watch'], refs, settings)}")
         raise

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from bkjob_async.cli.commands.group import COMMANDS, bkjob
-from bkjob_async.cli.configuration import simulation
+from bkjob_async.cli.commands import simulate
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.simulator.faults.faults import FAULTS
 from bkjob_async.simulator.world.scenarios import SCENARIOS
@@ -127,8 +127,8 @@ def test_the_list_says_what_the_command_itself_says(name: str) -> None:
 
 def test_names_that_are_copied_are_those_of_the_simulator() -> None:
     """The help of `bkjob simulate` imports none of it."""
-    assert tuple(SCENARIOS) == simulation.SCENARIOS
-    assert tuple(FAULTS) == simulation.FAULTS
+    assert tuple(SCENARIOS) == simulate.SCENARIOS
+    assert tuple(FAULTS) == simulate.FAULTS
 
 
 @pytest.mark.parametrize(("name", "leaf"), LEAVES, ids=[name for name, _ in LEAVES])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bkjob_async import HostKey, JobRef, Scope, StepRef, UsageError
-from bkjob_async.cli.configuration.launches import account_of, language_of, named_values
+from bkjob_async.cli.actions.launch import account_of, language_of, named_values
 from bkjob_async.cli.configuration.targets import hosts_from, targets_from
 
 TWO = Scope.biz(2)
