@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bkjob_async.cli.report.reading.event_forms import EventForm
-from bkjob_async.cli.report.reading.read_forms import apply_form
+from bkjob_async.cli.report.reading.event_forms import EventForm, apply_form
 from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.journal.loading import load_checkpoint
 from bkjob_async.journal.store import Store

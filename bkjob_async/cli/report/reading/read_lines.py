@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 from attrs import define, field
 
-from bkjob_async.cli.report.reading.event_forms import EventForm, HostChangedForm
-from bkjob_async.cli.report.reading.read_forms import apply_form, host_changed
+from bkjob_async.cli.report.reading.event_forms import EventForm, HostChangedForm, apply_form, host_changed
 from bkjob_async.cli.report.reading.run_model import RunModel
 
 _host_decoder = msgspec.json.Decoder(HostChangedForm)

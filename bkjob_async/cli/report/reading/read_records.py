@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bkjob_async.cli.report.reading.event_forms import EventForm
-from bkjob_async.cli.report.reading.read_forms import apply_form
+from bkjob_async.cli.report.reading.event_forms import EventForm, apply_form
 from bkjob_async.cli.report.reading.run_model import HostChange, RunModel
 from bkjob_async.engine.host_table.host_identity import plain_id, plain_label
 from bkjob_async.engine.host_table.host_names import unpacked_numbers
