@@ -70,7 +70,7 @@ INNER_HOUSES = {
         {"on_dask"},
     ],
     "cli": [
-        {"exit_codes", "lines", "palette", "phases", "terminal"},
+        {"exit_codes", "lines", "palette", "phases", "terminal", "times"},
         {"tables", "dispatch", "configuration"},
         {"running", "checking", "report", "watching"},
         {"board"},

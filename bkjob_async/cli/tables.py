@@ -29,17 +29,3 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in clean
     ]
-
-
-def seconds_text(seconds: float | None) -> str:
-    """Return a duration as people say it: `42 s`, `5 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
-    if seconds is None:
-        return ""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"

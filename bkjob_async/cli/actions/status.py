@@ -16,7 +16,8 @@ from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.phases import BAD, counts_json
-from bkjob_async.cli.tables import seconds_text, write_table
+from bkjob_async.cli.tables import write_table
+from bkjob_async.cli.times import seconds_text
 from bkjob_async.cli.watching.failures import results_in
 from bkjob_async.cli.watching.outcome import CONTINUING
 from bkjob_async.cli.watching.resuming import next_command

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bkjob_async import HostKey, HostPage, HostSnapshot, HostStatus, Lost, LostReason, Phase, UsageError
 from bkjob_async.cli.board.drawing.signs import ASCII, UNICODE, Signs
 from bkjob_async.cli.board.drawing.spans import width_of
-from bkjob_async.cli.board.drawing.times import clock
 from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.views.head import HeadFigures, head_lines
 from bkjob_async.cli.board.views.hosts_view import HostsView
@@ -20,6 +19,7 @@ from bkjob_async.cli.board.views.jobs_view import JobsView
 from bkjob_async.cli.board.views.log_view import LAST_BYTES, LogView, visible_lines
 from bkjob_async.cli.board.views.rows import columns_for
 from bkjob_async.cli.board.views.views import TextView, View, help_lines
+from bkjob_async.cli.times import short_clock
 from tests.cli.board.samples import applied, changed, failure, finished, job_ref, sample_model, text_of
 
 HERE = Path(__file__).parent
@@ -419,7 +419,7 @@ def test_a_log_is_printable(text: str) -> None:
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     """In at most five cells."""
-    assert clock(seconds) == text
+    assert short_clock(seconds) == text
 
 
 if __name__ == "__main__":

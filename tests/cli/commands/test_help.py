@@ -13,8 +13,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from bkjob_async.cli.commands.group import COMMANDS, bkjob
 from bkjob_async.cli.commands import simulate
+from bkjob_async.cli.commands.group import COMMANDS, bkjob
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.simulator.faults.faults import FAULTS
 from bkjob_async.simulator.world.scenarios import SCENARIOS

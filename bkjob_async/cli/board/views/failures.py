@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from bkjob_async import HostChanged
 from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, with_right
-from bkjob_async.cli.board.drawing.times import clock
 from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.views.views import host_name
+from bkjob_async.cli.times import short_clock
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
@@ -23,7 +23,7 @@ def failure_lines(model: BoardModel, count: int, width: int, signs: Signs, now: 
     Each says how long ago it was seen, where there is room for that.
     """
     last = [*reversed(model.failures)][:count]
-    ages = [((f"{clock(now - at)} ago", "dim"),) for at in reversed(model.failed_at)]
+    ages = [((f"{short_clock(now - at)} ago", "dim"),) for at in reversed(model.failed_at)]
     names = [name_of(model, event) for event in last]
     name = min(max(map(cells_of, names), default=0), max(8, width // 3))
     host = min(max((cells_of(host_name(event.host)) for event in last), default=0), max(8, width // 4))

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from bkjob_async.cli.board.drawing.signs import BAR_ORDER, WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line, joined, with_right
-from bkjob_async.cli.board.drawing.times import clock, rate
+from bkjob_async.cli.times import short_clock
 from bkjob_async.model.status import Phase
 
 LATE = 30.0
@@ -59,8 +59,8 @@ def over_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
         text = f"{signs.of[Phase.WAITING]} {figures.waiting:,} {'waits' if figures.waiting == 1 else 'wait'} for you"
         parts.append([(text, Phase.WAITING.value)])
     if figures.over < figures.targets and figures.ends_in is not None:
-        parts.append([("ends in ", ""), (f"~{clock(figures.ends_in)}", STRONG)])
-    right: tuple[Span, ...] = ((clock(figures.elapsed), DIM),)
+        parts.append([("ends in ", ""), (f"~{short_clock(figures.ends_in)}", STRONG)])
+    right: tuple[Span, ...] = ((short_clock(figures.elapsed), DIM),)
     if figures.is_paused:
         right = (("PAUSED, polling goes on", Phase.WAITING.value), ("  ", ""), *right)
     return with_right(joined(parts, width, gap="  " if width < WIDE else "   "), right, width)
@@ -96,6 +96,11 @@ def polling_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
     if figures.oldest_unseen is not None:
         role = Phase.WAITING.value if figures.oldest_unseen > LATE else DIM
         seconds = figures.oldest_unseen
-        age = f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+        age = f"{seconds:.1f} s" if seconds < 60 else short_clock(seconds)
         parts.append([("oldest unseen ", DIM), (age, role)])
     return joined(parts, width)
+
+
+def rate(value: float) -> str:
+    """Return a rate with one digit behind the point where it is small."""
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"

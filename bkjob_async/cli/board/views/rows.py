@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from bkjob_async.cli.board.drawing.bars import bar
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
-from bkjob_async.cli.board.drawing.times import clock
 from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
+from bkjob_async.cli.times import short_clock
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
@@ -133,8 +133,8 @@ def state_role(row: TargetRow) -> str:
 def time_text(row: TargetRow, now: float) -> str:
     """Return how long a target took, or has been running for."""
     if row.took is not None and row.is_over:
-        return clock(row.took)
-    return clock(now - row.began_at) if row.began_at is not None and not row.is_over else ""
+        return short_clock(row.took)
+    return short_clock(now - row.began_at) if row.began_at is not None and not row.is_over else ""
 
 
 def left_of(row: TargetRow) -> float | None:
@@ -145,7 +145,7 @@ def left_of(row: TargetRow) -> float | None:
 def left_text(row: TargetRow, now: float) -> str:
     """Return in how many seconds a target is expected to end."""
     ends_at = left_of(row)
-    return "" if ends_at is None else f"~{clock(ends_at - now)}"
+    return "" if ends_at is None else f"~{short_clock(ends_at - now)}"
 
 
 def id_of(row: TargetRow) -> str:

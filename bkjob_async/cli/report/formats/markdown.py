@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from bkjob_async.cli.phases import SIGNS
 from bkjob_async.cli.report.figures import Figures
-from bkjob_async.cli.report.formats.scales import clock
 from bkjob_async.cli.report.hosts import FailureGroup, names_within
 from bkjob_async.cli.report.verdict import counted_large
+from bkjob_async.cli.times import clock
 from bkjob_async.model.text.printing import counted, printable
 
 # Chats refuse longer messages; in bytes of UTF-8.

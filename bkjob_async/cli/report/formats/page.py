@@ -18,8 +18,8 @@ from bkjob_async.cli.phases import SIGNS
 from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Figures, StepFigures
 from bkjob_async.cli.report.formats import svg
-from bkjob_async.cli.report.formats.scales import clock, ticks
 from bkjob_async.cli.report.hosts import code_name, names_within
+from bkjob_async.cli.times import clock
 from bkjob_async.model.text.printing import printable
 
 # Longer tables are cut, and say so; so are longer texts.
@@ -27,6 +27,9 @@ MAX_ROWS = 200
 MAX_TEXT = 80
 # Names of failed hosts that are ready to copy take so many bytes, those of all causes together.
 NAMES_BYTES = 32_000
+# Seconds between two ticks of an axis, which has fewer of them than so many.
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+MAX_TICKS = 7
 read = partial(read_file, "bkjob_async.cli.report.formats")
 
 
@@ -99,6 +102,18 @@ def axis_labels(begin: float, end: float, places: Places, *, width: float = 1.0)
         side = "first" if percent < 4 else "last" if percent > 94 else ""
         labels.append(Label(clock(tick), places.rule(percent), f"{side} odd" if number % 2 else side))
     return labels
+
+
+def ticks(begin: float, end: float) -> Sequence[int]:
+    """Return round durations from *begin* to *end*, at most seven."""
+    span = max(end - begin, 1.0)
+    step = next((step for step in STEPS if span / step < MAX_TICKS), 0)
+    if not step:
+        step = STEPS[-1]
+        while span / step >= MAX_TICKS:
+            step *= 2
+    first = -int(-begin // step) * step
+    return range(first, int(end) + 1, step)
 
 
 def duration_labels(durations: Durations, places: Places) -> list[Label]:
