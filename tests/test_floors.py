@@ -83,7 +83,7 @@ INNER_HOUSES = {
     "cli/board": [
         {"drawing"},
         {"target_row"},
-        {"model", "commands", "selection", "pacing"},
+        {"model", "commands"},
         {"views"},
         {"source"},
         {"app"},

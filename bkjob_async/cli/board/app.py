@@ -12,28 +12,17 @@ from io import StringIO
 from sys import stdout
 from typing import Any, ClassVar
 
+from attrs import define
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome, NoColor
 
 from bkjob_async import BkJobError, Ref, StepRef
-from bkjob_async.cli.board.commands import (
-    AskRetry,
-    Back,
-    Command,
-    Explain,
-    Leave,
-    Retry,
-    ShowHelp,
-    ShowHosts,
-    ShowLog,
-    TogglePause,
-)
+from bkjob_async.cli.board import commands
 from bkjob_async.cli.board.drawing.lines_widget import BACKGROUND, LinesWidget
 from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import Line
-from bkjob_async.cli.board.pacing import FramePacing
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.board.views.hosts_view import HostsView
 from bkjob_async.cli.board.views.jobs_view import JobsView
@@ -44,6 +33,30 @@ from bkjob_async.model.text.printing import printable
 # The clocks of the board go on, and an open page of hosts is read again, at least so often.
 TICK_SECONDS = 1.0
 LOG_SECONDS = 2.0
+# Between two frames; the second where the last one has cost more than `EXPENSIVE` seconds of CPU time.
+FRAME_SECONDS, SLOW_FRAME_SECONDS = 0.25, 0.5
+EXPENSIVE = 0.025
+
+
+@define
+class FramePacing:
+    """The rhythm of frames, from what the last one cost."""
+
+    drawn_at: float = float("-inf")
+    cost: float = 0.0
+
+    @property
+    def interval(self) -> float:
+        """The least number of seconds between two frames."""
+        return SLOW_FRAME_SECONDS if self.cost > EXPENSIVE else FRAME_SECONDS
+
+    def wait(self, now: float) -> float:
+        """Return in how many seconds a frame may be drawn, 0 for now."""
+        return max(0.0, self.drawn_at + self.interval - now)
+
+    def on_frame(self, now: float, cost: float) -> None:
+        """Record a frame that was begun *now* and cost so many seconds of CPU time."""
+        self.drawn_at, self.cost = now, cost
 
 
 class BoardApp(App[None], inherit_bindings=False):
@@ -209,21 +222,21 @@ class BoardApp(App[None], inherit_bindings=False):
 
     def action_leave(self) -> None:
         """Leave: Ctrl-C."""
-        self._do(Leave())
+        self._do(commands.Leave())
 
-    def _do(self, command: Command) -> None:
+    def _do(self, command: commands.Command) -> None:
         """Do what a view asks for."""
         match command:
-            case Leave():
+            case commands.Leave():
                 self.is_left = not self._is_over
                 self.exit()
-            case Back():
+            case commands.Back():
                 self._close_view()
-            case TogglePause():
+            case commands.TogglePause():
                 self._is_paused = self.source.is_paused = not self._is_paused
-            case AskRetry(ref):
+            case commands.AskRetry(ref):
                 self._ask_retry(ref)
-            case Retry(steps):
+            case commands.Retry(steps):
                 self._start(self._retry(steps))
             case _:
                 view = self._view_of(command)
@@ -231,16 +244,18 @@ class BoardApp(App[None], inherit_bindings=False):
                 if isinstance(view, LogView):
                     self._log_task = self._start(self._read_log(view))
 
-    def _view_of(self, command: ShowHelp | ShowHosts | ShowLog | Explain) -> View:
+    def _view_of(
+        self, command: commands.ShowHelp | commands.ShowHosts | commands.ShowLog | commands.Explain
+    ) -> View:
         """Return the view that a command opens."""
         match command:
-            case ShowHelp():
+            case commands.ShowHelp():
                 return TextView("Keys and signs", self._help, self._signs)
-            case Explain(ref):
+            case commands.Explain(ref):
                 return TextView(str(ref), partial(self.source.explanation, ref), self._signs)
-            case ShowLog(step, host):
+            case commands.ShowLog(step, host):
                 return LogView(step, host, self._signs, title=self.source.title_of(step))
-            case ShowHosts(ref):
+            case commands.ShowHosts(ref):
                 row, read = self.source.row(ref), partial(self.source.hosts, ref)
                 return HostsView(row, read, self._signs, read_only=self._read_only)
 
@@ -249,7 +264,7 @@ class BoardApp(App[None], inherit_bindings=False):
         self._views[1:] = []
         question, steps = self.source.retry_question(ref)
         if steps:
-            self._jobs.ask(question, Retry(steps))
+            self._jobs.ask(question, commands.Retry(steps))
         else:
             self._jobs.say(question)
 

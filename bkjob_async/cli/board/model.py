@@ -62,6 +62,11 @@ class BoardModel:
         """Return the rows of the targets that belong to a job."""
         return self._by_job.get(job.job, ())
 
+    def title_of(self, ref: Ref) -> str:
+        """Return the name of the target that a step or job belongs to."""
+        rows = self.rows_of(ref)
+        return rows[0].title if rows else str(ref)
+
     # Batches --------------------------------------------------------------------------------------------------------
 
     def apply(

@@ -11,12 +11,10 @@ from bkjob_async import UsageError
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.configuration.proxies import is_this_machine
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.live_page.access import Access, hosts_of, names_of
+from bkjob_async.cli.live_page.access import Access, hosts_of, load_key, names_of
 from bkjob_async.cli.live_page.feed import PageFeed
-from bkjob_async.cli.live_page.listening import listening_on
 from bkjob_async.cli.live_page.page_state import PageState
-from bkjob_async.cli.live_page.server import LiveServer
-from bkjob_async.cli.live_page.signing_key import load_key
+from bkjob_async.cli.live_page.server import LiveServer, listening_on
 from bkjob_async.cli.watching.consumers import OpenWatch
 
 FLUSH_SECONDS = 0.25

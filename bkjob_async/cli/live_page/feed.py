@@ -10,7 +10,6 @@ from attrs import asdict
 from bkjob_async import Batch, HostChanged, Ref
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.board.target_row import TargetRow
-from bkjob_async.cli.board.views.failures import name_of
 from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.cli.board.views.rows import step_text
 from bkjob_async.cli.board.views.views import host_name
@@ -48,7 +47,7 @@ class PageFeed:
         new = [*takewhile(lambda event: event is not self._newest, reversed(model.failures))]
         if new:
             self._newest = new[0]
-            shown = [failure_json(event, name_of(model, event), now) for event in new[:SHOWN_FAILURES]]
+            shown = [failure_json(event, model.title_of(event.ref), now) for event in new[:SHOWN_FAILURES]]
             self._failures = [*shown, *self._failures][:SHOWN_FAILURES]
 
     def flush(self, now: float, *, is_over: bool = False) -> bool:

@@ -1,19 +1,32 @@
-"""The server of the page: it checks every request, and sends security headers with every response."""
+"""The server of the page: it limits connections, checks every request, and sends security headers with every response.
+
+What the platform says is data in a page, never text of HTML.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+import socket
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from html import escape
 
 from aiohttp import web
 from attrs import define, field
 
 from bkjob_async.cli.live_page.access import COOKIE_SECONDS, Access
-from bkjob_async.cli.live_page.assets import entry_page, live_page, message_page
 from bkjob_async.cli.live_page.page_state import PageState
+from bkjob_async.cli.palette import palette, read_file
+
+# The watch needs files of its own: connections that send no request must not use them all.
+MAX_CONNECTIONS = 128
+IDLE_SECONDS = 15.0
+# Errors about what is no request are not written to the terminal, where a board may be drawn.
+logger = logging.getLogger("bkjob_async.live_page")
 
 MAX_READERS = 32
 # A comment keeps idle connections open; a message comes at most so often; a reader that takes none for so long is left.
@@ -35,6 +48,8 @@ NOTHING_ALLOWED = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src data:"
 )
 
+NONCE, FIRST = "%nonce%", "%first%"
+ICON = '<link rel="icon" href="data:,">'
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -170,3 +185,86 @@ class LiveServer:
                 await asyncio.wait_for(wake.wait(), COMMENT_SECONDS)
             except TimeoutError:
                 await asyncio.wait_for(response.write(b": still here\n\n"), WRITE_SECONDS)
+
+
+# Connections ----------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def listening_on(listening: socket.socket, app: web.Application) -> AsyncIterator[web.Server]:
+    """Serve *app* on a socket that listens; close it at the end."""
+    loop = asyncio.get_running_loop()
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=logger,
+        keepalive_timeout=IDLE_SECONDS,
+        shutdown_timeout=0.2,
+        handle_signals=False,
+    )
+    await runner.setup()
+    server = runner.server
+    assert server is not None  # noqa: S101 - it was just made
+
+    def connected() -> asyncio.Protocol:
+        return server() if len(server.connections) < MAX_CONNECTIONS else Refusal()
+
+    try:
+        accepting = await loop.create_server(connected, sock=listening)
+        try:
+            yield server
+        finally:
+            accepting.close()
+    finally:
+        await runner.cleanup()
+        listening.close()
+
+
+class Refusal(asyncio.Protocol):
+    """Ends a connection at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """End it."""
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+
+# Pages ----------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def whole_page() -> str:
+    """Return the page with its style and its script, before it has a nonce."""
+    html, css, script = (
+        read_file("bkjob_async.cli.live_page", f"page.{end}") for end in ("html", "css", "js")
+    )
+    return html.replace("%style%", palette() + css).replace("%script%", script)
+
+
+def live_page(nonce: str, first_state: bytes) -> web.Response:
+    """Return the page with what it shows first; its style and its script are allowed by *nonce*."""
+    # No string of JSON ends the element then; the state comes last, and nothing is replaced within it.
+    data = first_state.decode("ascii").replace("<", "\\u003c")
+    page = whole_page().replace(NONCE, nonce).replace(FIRST, data)
+    return web.Response(text=page, content_type="text/html", charset="utf-8")
+
+
+def entry_page() -> web.Response:
+    """Return a page that leads on to the live page."""
+    return small_page(200, '<meta http-equiv="refresh" content="0;url=/">', '<a href="/">The page</a>')
+
+
+def message_page(status: int, text: str) -> web.Response:
+    """Return a page with one sentence."""
+    return small_page(status, "", escape(text) + ".")
+
+
+def small_page(status: int, head: str, body: str) -> web.Response:
+    """Return a page of one paragraph."""
+    return web.Response(
+        status=status,
+        text=f'<!doctype html><html lang="en"><head><meta charset="utf-8">{head}{ICON}<title>bkjob</title></head>'
+        f"<body><p>{body}</p></body></html>\n",
+        content_type="text/html",
+        charset="utf-8",
+    )

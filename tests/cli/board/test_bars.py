@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkjob_async import Phase
-from bkjob_async.cli.board.drawing.bars import bar, cells
-from bkjob_async.cli.board.drawing.signs import ASCII, BAR_ORDER, UNICODE
+from bkjob_async.cli.board.drawing.signs import ASCII, BAR_ORDER, UNICODE, bar, cells
 from bkjob_async.cli.board.drawing.spans import cells_of, fitted, fitted_line, width_of
 from bkjob_async.cli.phases import OPEN
 

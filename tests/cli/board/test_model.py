@@ -20,10 +20,10 @@ from bkjob_async import (
     StepChanged,
     Trouble,
 )
+from bkjob_async.cli.board.app import FramePacing
 from bkjob_async.cli.board.model import BoardModel
-from bkjob_async.cli.board.pacing import FramePacing
-from bkjob_async.cli.board.selection import Selection
 from bkjob_async.cli.board.target_row import ATTENTION
+from bkjob_async.cli.board.views.views import Selection
 from tests.cli.board.samples import applied, changed, failure, finished, job_ref, sample_model, step_changed
 
 PHASES = st.sampled_from([Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.SUCCESS, Phase.FAILED])

@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bkjob_async.cli.live_page.access import Access, hosts_of, names_of
-from bkjob_async.cli.live_page.listening import listening_on
 from bkjob_async.cli.live_page.page_state import PageState
-from bkjob_async.cli.live_page.server import LiveServer
+from bkjob_async.cli.live_page.server import LiveServer, listening_on
 
 KEY, TOKEN = b"a key of the tests", "a-token-of-the-tests"
 

@@ -16,7 +16,7 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 import pytest
 from playwright.async_api import expect
 
-from bkjob_async.cli.live_page.signing_key import KEY_BYTES, NAME, load_key
+from bkjob_async.cli.live_page.access import KEY_BYTES, KEY_NAME, load_key
 from tests.cli import shell
 from tests.cli.browser import browser, needs_browser, new_page
 
@@ -133,7 +133,7 @@ def test_a_target_behind_web_is_explained(taken_for_a_port: str) -> None:
 def test_the_key_is_kept_for_the_next_process(tmp_path: Path) -> None:
     """For this user's eyes alone; one that others could read, or a broken one, is not used."""
     first = load_key(tmp_path / "state")
-    path = tmp_path / "state" / NAME
+    path = tmp_path / "state" / KEY_NAME
 
     assert len(first) == KEY_BYTES
     assert load_key(tmp_path / "state") == first

@@ -13,7 +13,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bkjob_async.cli.live_page import listening
 from bkjob_async.cli.live_page import server as server_module
 from bkjob_async.cli.live_page.page_state import FIRST_ROWS, PageState
 from bkjob_async.cli.live_page.server import MAX_READERS, LiveServer
@@ -408,7 +407,7 @@ async def test_connections_that_ask_nothing_leave_room_for_the_watch(
     opened: Callable[[str], Awaitable[Streams]],
 ) -> None:
     """A process has so many files; the watch needs some of them."""
-    monkeypatch.setattr(listening, "MAX_CONNECTIONS", 5)
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 5)
     _, url = served
     idle = [await opened(url) for _ in range(20)]
     async with asyncio.timeout(5):

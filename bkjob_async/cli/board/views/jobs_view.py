@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
-from bkjob_async import Ref
+from bkjob_async import HostChanged, Ref
 from bkjob_async.cli.board.commands import (
     AskRetry,
     Command,
@@ -17,19 +17,29 @@ from bkjob_async.cli.board.commands import (
     TogglePause,
 )
 from bkjob_async.cli.board.drawing.signs import Signs
-from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line, joined, width_of
+from bkjob_async.cli.board.drawing.spans import (
+    Line,
+    Span,
+    cells_of,
+    fitted,
+    fitted_line,
+    joined,
+    width_of,
+    with_right,
+)
 from bkjob_async.cli.board.model import BoardModel
-from bkjob_async.cli.board.selection import Selection
 from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
-from bkjob_async.cli.board.views.failures import failure_lines
 from bkjob_async.cli.board.views.head import HeadFigures, head_lines
 from bkjob_async.cli.board.views.rows import columns_for, heading_line, row_line
-from bkjob_async.cli.board.views.views import STEPS, key_line, page
+from bkjob_async.cli.board.views.views import STEPS, Selection, host_name, key_line, page
+from bkjob_async.cli.times import short_clock
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
 GENERAL: Mapping[str, Command] = {"q": Leave(), "question_mark": ShowHelp(), "p": TogglePause()}
 MESSAGE_SECONDS = 10.0
+# The age of a failure that is far from it is hard to read.
+LINE_WIDTH = 120
 
 
 class JobsView:
@@ -213,3 +223,36 @@ class JobsView:
             self._find = self._find[:-1]
         elif character and character.isprintable():
             self._find += character
+
+
+def failure_lines(model: BoardModel, count: int, width: int, signs: Signs, now: float) -> list[Line]:
+    """Return the last *count* failures, the newest first; empty lines where there are fewer.
+
+    Each says how long ago it was seen, where there is room for that.
+    """
+    last = [*reversed(model.failures)][:count]
+    ages = [((f"{short_clock(now - at)} ago", "dim"),) for at in reversed(model.failed_at)]
+    names = [model.title_of(event.ref) for event in last]
+    name = min(max(map(cells_of, names), default=0), max(8, width // 3))
+    host = min(max((cells_of(host_name(event.host)) for event in last), default=0), max(8, width // 4))
+    lines = [
+        with_right(failure_line(event, text, (name, host), signs), age, min(width, LINE_WIDTH))
+        for event, text, age in zip(last, names, ages, strict=False)
+    ]
+    return lines + [()] * (count - len(lines))
+
+
+def failure_line(event: HostChanged, name: str, widths: Sequence[int], signs: Signs) -> Line:
+    """Return one failure; *widths* are those of the name and the host."""
+    spans: list[Span] = [
+        (f" {signs.of[event.after.phase]} ", event.after.phase.value),
+        (fitted(signs.text(name), widths[0]), ""),
+        (" ", ""),
+        (fitted(signs.text(host_name(event.host)), widths[1]), "strong"),
+        (f" {event.after.name}", Phase.FAILED.value),
+    ]
+    if event.exit_code is not None:
+        spans.append((f" exit {event.exit_code}", ""))
+    if event.tag:
+        spans.append((f" {signs.text(printable(event.tag))}", "dim"))
+    return tuple(spans)

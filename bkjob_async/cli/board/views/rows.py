@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bkjob_async.cli.board.drawing.bars import bar
-from bkjob_async.cli.board.drawing.signs import WORDS, Signs
+from bkjob_async.cli.board.drawing.signs import WORDS, Signs, bar
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
 from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
 from bkjob_async.cli.times import short_clock
