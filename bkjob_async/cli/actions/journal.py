@@ -13,7 +13,7 @@ from bkjob_async.cli.configuration.options import gather
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.tables import table_lines
-from bkjob_async.cli.watching.event_lines import json_line, plain_line
+from bkjob_async.cli.watching.consumers import json_line, plain_line
 from bkjob_async.model.text.printing import counted
 
 

@@ -11,8 +11,9 @@ from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.watching.follow import WatchRequest, follow
+from bkjob_async.cli.watching.follow import follow
 from bkjob_async.cli.watching.options import WatchFlags
+from bkjob_async.cli.watching.resuming import WatchRequest
 
 
 async def watch(

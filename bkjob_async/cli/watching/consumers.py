@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 
 from attrs import define, field
 
-from bkjob_async import Batch, BkJobError, JobClient, Reader, Watch
-from bkjob_async.cli.lines import write_out
-from bkjob_async.cli.watching.event_lines import json_line, plain_line
+from bkjob_async import Batch, BkJobError, Event, JobClient, Reader, Watch, event_to_json
+from bkjob_async.cli.lines import json_text, write_out
 from bkjob_async.watch.watch import lazy_batches
 
 
@@ -64,6 +64,18 @@ class OpenWatch:
     def _close(self) -> None:
         if self._closing is None:
             self._closing = asyncio.create_task(self.watch.aclose())
+
+
+def plain_line(event: Event, time: float | None = None) -> str:
+    """Return *event* as text, with the time of day when it was reported (Unix seconds), None for now."""
+    moment = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
+    return f"{moment.astimezone():%H:%M:%S} {event}"
+
+
+def json_line(event: Event, time: float | None = None) -> str:
+    """Return *event* as one JSON object; `at` is when it was reported: *time* in Unix seconds, None for now."""
+    moment = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
+    return json_text({**event_to_json(event), "at": moment.isoformat(timespec="milliseconds")})
 
 
 class LineWriter:

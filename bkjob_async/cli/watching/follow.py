@@ -22,21 +22,11 @@ from bkjob_async.cli.watching.consumers import (
     WatchConsumer,
     run_consumers,
 )
-from bkjob_async.cli.watching.failure_report import report_failures
+from bkjob_async.cli.watching.failures import report_failures
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
-from bkjob_async.cli.watching.resuming import next_command, resume_command
+from bkjob_async.cli.watching.resuming import WatchRequest, next_command, resume_command
 from bkjob_async.watch.watch import notices
-
-
-@frozen(kw_only=True)
-class WatchRequest:
-    """What is watched, the *words* that named it, and where that is recorded."""
-
-    refs: tuple[Ref, ...] = ()
-    words: tuple[str, ...] = ()
-    journal: str | None = None
-    name: str | None = None
 
 
 def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
@@ -163,7 +153,5 @@ def say_how_to_resume(outcome: Outcome, watch: Watch, settings: Settings, reques
     """Say that the jobs go on, and by which command they are watched again."""
     left: Sequence[Ref] = outcome.unfinished(watch.targets or set(request.refs))
     if left:
-        again = resume_command(
-            left, settings, words=request.words, journal=request.journal, name=request.name
-        )
+        again = resume_command(left, settings, request)
         write_note(f"{outcome}; {len(left)} not over: the jobs go on; watch them again: {again}")

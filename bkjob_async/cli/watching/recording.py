@@ -14,9 +14,9 @@ from bkjob_async.cli.configuration.journals import Recorded, recorded_in
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.watching.follow import WatchRequest, follow
+from bkjob_async.cli.watching.follow import follow
 from bkjob_async.cli.watching.options import WatchFlags
-from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.cli.watching.resuming import WatchRequest, next_command
 from bkjob_async.journal.store import ALIVE_SECONDS
 from bkjob_async.journal.urls import Place, SqlitePlace, parse_journal_url
 

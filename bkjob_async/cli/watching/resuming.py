@@ -5,11 +5,23 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from attrs import frozen
+
 from bkjob_async.cli.configuration.settings import OPTION, OPTIONS, SETTINGS, Settings
 from bkjob_async.cli.lines import program_name
 from bkjob_async.model.refs import Ref
 
 MAX_SHOWN = 5
+
+
+@frozen(kw_only=True)
+class WatchRequest:
+    """What is watched, the *words* that named it, and where that is recorded."""
+
+    refs: tuple[Ref, ...] = ()
+    words: tuple[str, ...] = ()
+    journal: str | None = None
+    name: str | None = None
 
 
 def next_command(
@@ -43,23 +55,17 @@ def scope_options(settings: Settings) -> list[str]:
     ]
 
 
-def resume_command(
-    refs: Sequence[Ref],
-    settings: Settings,
-    *,
-    words: Sequence[str] = (),
-    journal: str | None = None,
-    name: str | None = None,
-) -> str:
+def resume_command(refs: Sequence[Ref], settings: Settings, request: WatchRequest) -> str:
     """Return the command that watches on; a fleet in a journal needs no targets.
 
-    Many targets are named by the *words* that named them before, such as `@FILE`.
+    Many targets are named by the words that named them before, such as `@FILE`.
     """
+    words, name = request.words, request.name
     if name is None and words and len(refs) > MAX_SHOWN >= len(words) and "-" not in words:
         return next_command(["watch"], (), settings, [*scope_options(settings), *words])
     if name is None:
         return next_command(["watch"], refs, settings)
     options = ["--name", name]
-    if journal is not None and settings.level("journal") == OPTION:
-        options = ["--journal", journal, *options]
+    if request.journal is not None and settings.level("journal") == OPTION:
+        options = ["--journal", request.journal, *options]
     return next_command(["watch"], (), settings, options)

@@ -11,7 +11,7 @@ import pytest
 from bkjob_async import JobRef, Scope
 from bkjob_async.cli.configuration.profiles import Profile
 from bkjob_async.cli.configuration.settings import Settings, resolve
-from bkjob_async.cli.watching.resuming import next_command, resume_command
+from bkjob_async.cli.watching.resuming import WatchRequest, next_command, resume_command
 
 JOBS = tuple(JobRef(Scope.biz(2), number) for number in range(1, 10))
 
@@ -47,16 +47,19 @@ def test_many_targets_are_named_by_the_words_that_named_them() -> None:
     """A list that breaks off could not be typed; stdin is gone."""
     settings = given(biz=2)
 
-    assert resume_command(JOBS[:5], settings, words=("@jobs",)) == "bkjob watch 2:1 2:2 2:3 2:4 2:5"
-    assert resume_command(JOBS, settings, words=("@jobs",)) == "bkjob watch --biz 2 @jobs"
-    assert resume_command(JOBS, settings, words=("-",)).endswith("2:5 …")
+    assert (
+        resume_command(JOBS[:5], settings, WatchRequest(words=("@jobs",)))
+        == "bkjob watch 2:1 2:2 2:3 2:4 2:5"
+    )
+    assert resume_command(JOBS, settings, WatchRequest(words=("@jobs",))) == "bkjob watch --biz 2 @jobs"
+    assert resume_command(JOBS, settings, WatchRequest(words=("-",))).endswith("2:5 …")
 
 
 def test_a_fleet_needs_its_name_only() -> None:
     """And its journal, where that was an option."""
     url = "sqlite:///night.db"
 
-    assert resume_command(JOBS, given(), journal=url, name="a b") == "bkjob watch --name 'a b'"
-    assert resume_command(JOBS, given(journal=url), journal=url, name="n") == (
+    assert resume_command(JOBS, given(), WatchRequest(journal=url, name="a b")) == "bkjob watch --name 'a b'"
+    assert resume_command(JOBS, given(journal=url), WatchRequest(journal=url, name="n")) == (
         f"bkjob watch --journal {url} --name n"
     )
