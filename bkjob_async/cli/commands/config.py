@@ -1,8 +1,9 @@
-"""`bkjob config` and `bkjob completion`: the settings and their sources, the scripts of shells."""
+"""`bkjob config`, `bkjob check` and `bkjob completion`: the settings and their sources, the way to the platform, shells."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
@@ -10,6 +11,7 @@ from click.shell_completion import get_completion_class
 from bkjob_async.cli.configuration.options import connection_options
 from bkjob_async.cli.configuration.profiles import EXAMPLE, config_path
 from bkjob_async.cli.configuration.settings import SETTINGS, Found, Settings
+from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.model.text.printing import printable
@@ -70,7 +72,16 @@ def shown(name: str, found: Found) -> str:
     return str(found.value)
 
 
-SHELLS = ("bash", "zsh", "fish")
+@click.command(name="check")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object per step.")
+@connection_options
+def check_command(**options: Any) -> ExitCode:
+    """Check the way to the platform, step by step, and say who must act.
+
+    Settings, DNS, TLS, the server's clock, credentials, scope, limits. It reads only. The exit code is 3 when a step
+    failed.
+    """
+    return run_action("bkjob_async.cli.actions.check:check", **options)
 
 
 PLACES = """\b
@@ -81,7 +92,7 @@ fish: bkjob completion fish > ~/.config/fish/completions/bkjob.fish
 
 
 @click.command(name="completion", epilog=PLACES)
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion_command(ctx: click.Context, *, shell: str) -> ExitCode:
     """Write the completion script of a shell to stdout."""

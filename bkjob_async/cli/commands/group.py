@@ -41,11 +41,11 @@ COMMANDS = {
     "decode": Entry(
         "decode", "Read a recorded response or callback as the library does, and write it as JSON."
     ),
-    "check": Entry("check", "Check the way to the platform, step by step, and say who must act."),
+    "check": Entry("config", "Check the way to the platform, step by step, and say who must act."),
     "config": Entry("config", "Show the settings, and where each comes from."),
     "completion": Entry("config", "Write the completion script of a shell to stdout."),
     "simulate": Entry("simulate", "Run a simulated platform on the loopback interface until interrupted."),
-    "demo": Entry("demo", "Watch a simulated platform for half a minute."),
+    "demo": Entry("simulate", "Watch a simulated platform for half a minute."),
 }
 
 
