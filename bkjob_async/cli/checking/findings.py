@@ -45,32 +45,29 @@ class Finding:
     act: str = ""
 
 
-# The first class that fits, from the most special one on: who must act, and how.
-ACTORS: tuple[tuple[type[BkJobError], str], ...] = (
-    (ApiNotFound, "you: correct --url or --dialect; this API is not there"),
+# Which step an error belongs to, and who must act how: of the first class that fits, from the most special one on.
+MEANINGS: tuple[tuple[type[BkJobError], str, str], ...] = (
+    (ApiNotFound, "API", "you: correct --url or --dialect; this API is not there"),
     (
         ApplicationNotAllowed,
+        "permission",
         "you: apply for the API at the gateway, for this application; its manager must agree",
     ),
-    (NotAllowed, "you: apply for access to this business; its administrator must agree"),
-    (NotAuthenticated, "you: correct the application's code, its secret or the user"),
-    (NotFound, "you: correct --biz or --biz-set"),
-    (InvalidRequest, "you: correct --biz or --biz-set: the platform rejects it"),
-    (Throttled, "wait, or have the platform's operators raise the limit"),
-    (PlatformTrouble, "the platform's operators: give them the request ids"),
-    (InvalidResponse, "you: correct --url or --dialect; else whoever runs the proxy in between"),
-    (TransportFailed, "whoever runs the network between here and the platform"),
+    (NotAllowed, "permission", "you: apply for access to this business; its administrator must agree"),
+    (NotAuthenticated, "credentials", "you: correct the application's code, its secret or the user"),
+    (NotFound, "scope", "you: correct --biz or --biz-set"),
+    (InvalidRequest, "scope", "you: correct --biz or --biz-set: the platform rejects it"),
+    (Throttled, "API", "wait, or have the platform's operators raise the limit"),
+    (PlatformTrouble, "API", "the platform's operators: give them the request ids"),
+    (InvalidResponse, "API", "you: correct --url or --dialect; else whoever runs the proxy in between"),
+    (TransportFailed, "API", "whoever runs the network between here and the platform"),
+    (BkJobError, "credentials", "you: see the message"),
 )
 
 
 def finding_of(error: BkJobError) -> Finding:
     """Return what the error of a first call means, and who must act."""
-    act = next((act for kind, act in ACTORS if isinstance(error, kind)), "you: see the message")
-    step = "permission" if isinstance(error, NotAllowed) else "credentials"
-    if isinstance(error, NotFound | InvalidRequest) and not isinstance(error, ApiNotFound):
-        step = "scope"
-    if isinstance(error, ApiNotFound | InvalidResponse | TransportFailed | PlatformTrouble | Throttled):
-        step = "API"
+    step, act = next((step, act) for kind, step, act in MEANINGS if isinstance(error, kind))
     return Finding(step, State.FAILED, str(error), act)
 
 
