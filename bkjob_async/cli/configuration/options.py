@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from bkjob_async.cli.configuration.profiles import config_path, load_profile
-from bkjob_async.cli.configuration.settings import OPTIONS, Settings, check_profile, resolve
+from bkjob_async.cli.configuration.settings import OPTIONS, Settings, resolve
 from bkjob_async.model.base_error import UsageError
 from bkjob_async.model.refs import Scope
 
@@ -80,7 +80,7 @@ def connection_options(command: F) -> F:
 def gather(options: Mapping[str, Any], profile: str | None) -> Settings:
     """Return the settings of this process: *options*, its environment, and the *profile* or the default one."""
     name = profile if profile is not None else os.environ.get("BKJOB_PROFILE") or None
-    loaded = load_profile(config_path(os.environ), name, check_profile)
+    loaded = load_profile(config_path(os.environ), name)
     settings = resolve(options, os.environ, loaded)
     if settings.get("dialect", DEFAULT_DIALECT) not in DIALECTS:
         raise UsageError(f"{settings.found['dialect'].source}: the dialects are {', '.join(DIALECTS)}")

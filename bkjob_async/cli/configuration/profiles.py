@@ -6,12 +6,11 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
-
+from bkjob_async.cli.configuration.settings import Profile, check_profile
 from bkjob_async.model.base_error import UsageError
 
 PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
@@ -27,15 +26,6 @@ app_secret = ["keyring:bkjob-prod", "env:OPS_SECRET"]
 """
 
 
-@frozen(kw_only=True)
-class Profile:
-    """The settings of the profile *name*, as the file *path* has them."""
-
-    name: str
-    path: Path
-    values: Mapping[str, Any] = field(repr=False)
-
-
 def config_path(environ: Mapping[str, str]) -> Path:
     """Return where the file of profiles is or would be; `BKJOB_CONFIG` names another place."""
     given = environ.get("BKJOB_CONFIG")
@@ -46,17 +36,14 @@ def config_path(environ: Mapping[str, str]) -> Path:
     return platformdirs.user_config_path("bkjob", appauthor=False) / "config.toml"
 
 
-def load_profile(path: Path, name: str | None, check: Callable[[Profile], object]) -> Profile | None:
-    """Return the profile *name*, without a name the file's default, None for neither; raise `UsageError`.
-
-    *check* raises `UsageError` for a profile that is wrong; it is given all of the file, not only this one.
-    """
+def load_profile(path: Path, name: str | None) -> Profile | None:
+    """Return the profile *name*, without a name the file's default, None for neither; raise `UsageError`."""
     content = read_config(path)
     if content is None:
         if name is not None:
             raise UsageError(f"there is no profile {name!r}: {path} does not exist")
         return None
-    return choose_profile(content, path, name, check)
+    return choose_profile(content, path, name)
 
 
 def read_config(path: Path) -> Mapping[str, Any] | None:
@@ -78,10 +65,8 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
         raise UsageError(f"{path} is not TOML{place[0] if place else ''}") from None
 
 
-def choose_profile(
-    content: Mapping[str, Any], path: Path, name: str | None, check: Callable[[Profile], object]
-) -> Profile | None:
-    """Return the profile *name* of a file's *content*, or its default; raise `UsageError`."""
+def choose_profile(content: Mapping[str, Any], path: Path, name: str | None) -> Profile | None:
+    """Return the profile *name* of a file's *content*, or its default; raise `UsageError`, also where another is wrong."""
     unknown = content.keys() - {"default", "profiles"}
     if unknown:
         raise UsageError(f"{path}: {min(unknown)!r:.40} is not known there; write [profiles.NAME] before it")
@@ -90,7 +75,7 @@ def choose_profile(
         raise UsageError(f"{path}: profiles are tables, [profiles.NAME]")
     profiles = {each: Profile(name=each, path=path, values=values) for each, values in tables.items()}
     for profile in profiles.values():
-        check(profile)
+        check_profile(profile)
     chosen = name if name is not None else content.get("default")
     if chosen is None:
         return None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from bkjob_async.cli.configuration.profiles import Profile
 from bkjob_async.cli.configuration.secrets import SecretSource, parse_sources
 from bkjob_async.model.base_error import UsageError
 
@@ -58,6 +58,15 @@ SECRETS = tuple(name for name, setting in SETTINGS.items() if setting.kind == "s
 # Those with an option: all but the secrets, and the application and its user, which belong to them.
 OPTIONS = tuple(name for name in SETTINGS if name not in (*SECRETS, "app_code", "username"))
 USER_NAMES = ("username", "bk_token", "bk_ticket")
+
+
+@frozen(kw_only=True)
+class Profile:
+    """The settings of the profile *name*, as the file *path* has them."""
+
+    name: str
+    path: Path
+    values: Mapping[str, Any] = field(repr=False)
 
 
 @frozen(kw_only=True)

@@ -11,10 +11,9 @@ import pytest
 
 from bkjob_async import AccessToken, AppCredentials, UsageError
 from bkjob_async.cli.configuration.connection import can_renew, client_of, renewing
-from bkjob_async.cli.configuration.profiles import Profile
 from bkjob_async.cli.configuration.secret_lookup import SecretLookup
 from bkjob_async.cli.configuration.secrets import parse_sources
-from bkjob_async.cli.configuration.settings import resolve
+from bkjob_async.cli.configuration.settings import Profile, resolve
 from tests.cli import shell
 
 SECRET = "not-to-be-seen"
@@ -95,7 +94,7 @@ class Mine(KeyringBackend):
     def delete_password(self, service, username): ...
 keyring.set_keyring(Mine())
 from pathlib import Path
-from bkjob_async.cli.configuration.profiles import Profile
+from bkjob_async.cli.configuration.settings import Profile
 from bkjob_async.cli.configuration.secret_lookup import SecretLookup
 from bkjob_async.cli.configuration.settings import resolve
 values = {"app_code": "app", "app_secret": "keyring:prod"}

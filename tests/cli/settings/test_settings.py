@@ -9,8 +9,8 @@ import pytest
 
 from bkjob_async import Scope, UsageError
 from bkjob_async.cli.configuration.options import DIALECTS, gather, scope_of
-from bkjob_async.cli.configuration.profiles import Profile, choose_profile, load_profile
-from bkjob_async.cli.configuration.settings import OPTIONS, SECRETS, SETTINGS, check_profile, resolve
+from bkjob_async.cli.configuration.profiles import choose_profile, load_profile
+from bkjob_async.cli.configuration.settings import OPTIONS, SECRETS, SETTINGS, Profile, resolve
 from bkjob_async.dialects import registry
 
 SECRET = "not-to-be-seen"
@@ -111,17 +111,17 @@ def test_a_file_may_have_a_default_profile(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('default = "prod"\n[profiles.prod]\nbiz = 2\n[profiles.test]\nbiz = 3\n')
 
-    assert load_profile(path, None, check_profile) == Profile(name="prod", path=path, values={"biz": 2})
-    assert load_profile(path, "test", check_profile) == Profile(name="test", path=path, values={"biz": 3})
+    assert load_profile(path, None) == Profile(name="prod", path=path, values={"biz": 2})
+    assert load_profile(path, "test") == Profile(name="test", path=path, values={"biz": 3})
     with pytest.raises(UsageError, match="it has: prod, test"):
-        load_profile(path, "stage", check_profile)
+        load_profile(path, "stage")
 
 
 def test_without_a_file_there_is_no_profile(tmp_path: Path) -> None:
     """Unless one is asked for."""
-    assert load_profile(tmp_path / "none.toml", None, check_profile) is None
+    assert load_profile(tmp_path / "none.toml", None) is None
     with pytest.raises(UsageError, match="does not exist"):
-        load_profile(tmp_path / "none.toml", "prod", check_profile)
+        load_profile(tmp_path / "none.toml", "prod")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_without_a_file_there_is_no_profile(tmp_path: Path) -> None:
 def test_a_file_with_other_things_is_refused(content: dict[str, Any], complaint: str) -> None:
     """A misspelt setting would be ignored in silence; values are not repeated."""
     with pytest.raises(UsageError, match=complaint) as refused:
-        choose_profile(content, Path("config.toml"), None, check_profile)
+        choose_profile(content, Path("config.toml"), None)
 
     assert SECRET not in str(refused.value)
 
@@ -148,7 +148,7 @@ def test_a_secret_in_another_profile_of_the_file_is_refused(tmp_path: Path) -> N
 
     for name in (None, "a", "b"):
         with pytest.raises(UsageError, match="app_secret of the profile b names a source") as refused:
-            load_profile(path, name, check_profile)
+            load_profile(path, name)
         assert SECRET not in str(refused.value)
 
 
@@ -158,7 +158,7 @@ def test_a_file_that_is_not_toml_is_not_quoted(tmp_path: Path) -> None:
     path.write_text(f"[profiles.a]\napp_secret = {SECRET}\n")
 
     with pytest.raises(UsageError, match=r"is not TOML \(at line 2, column \d+\)$") as refused:
-        load_profile(path, None, check_profile)
+        load_profile(path, None)
     assert SECRET not in str(refused.value)
 
 
@@ -169,7 +169,7 @@ def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
     path.chmod(0o666)
 
     with pytest.raises(UsageError, match="chmod o-w"):
-        load_profile(path, None, check_profile)
+        load_profile(path, None)
 
 
 def test_the_profile_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
