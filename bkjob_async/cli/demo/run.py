@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from bkjob_async import AppCredentials, Finished, JobRef, StepOperation, connect
+from bkjob_async import AppCredentials, Finished, JobRef, Phase, StepOperation, connect
 from bkjob_async.cli.board.consumer import BoardConsumer
 from bkjob_async.cli.demo import jobs as demo_jobs
-from bkjob_async.cli.demo.check import Seen, disagreements, figures_seen, figures_true
+from bkjob_async.cli.demo.check import DemoFigures, Seen, disagreements, figures_seen, figures_true
 from bkjob_async.cli.demo.disturbances import Disturbances
-from bkjob_async.cli.demo.text import closing, opening, table
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import write_note, write_out
+from bkjob_async.cli.lines import program_name, write_note, write_out
 from bkjob_async.cli.terminal import can_ask, can_redraw
 from bkjob_async.cli.watching.consumers import LineWriter, OpenWatch, WatchConsumer, run_consumers
 from bkjob_async.simulator.simulator import Simulator
@@ -23,6 +22,14 @@ CREDENTIALS = AppCredentials(bk_app_code="demo", bk_app_secret="demo", bk_userna
 INTERVAL = 0.5
 # Seconds that the watch stays open after the last end, so that the retry is sent even if its job ends last.
 LINGER = 0.5
+
+MAX_DISAGREEMENTS = 10
+# How to read the lines that follow, where no board is drawn.
+LEGEND = """A line has the time; business, job and step (2:100/200); from the second execution on its number (#1); the host, as network
+area and address (0:10.0.0.1); its status before (∅: not seen yet) and after. "trouble" is about requests, never about a job.
+"""
+AGREEMENT = """The simulator's own records agree: every host's last status is right, and no other status was reported.
+What came and went between two polls is not seen: it is replaced by what came next, never lost."""
 
 Say = Callable[[str], None]
 
@@ -105,23 +112,64 @@ def compare(
     """Write what the watch saw beside what the simulator did; return the exit code."""
     history = simulator.history(jobs)
     watched, happened = figures_seen(seen), figures_true(history)
-    write_out(table(watched, happened))
     wrong = [*disagreements(seen, history, jobs)]
     agree = not wrong and watched == happened
     moved = sum(map(len, history.hosts.values()))
-    write_out(
-        closing(
-            agree=agree,
-            wrong=wrong,
-            seen=seen.moves,
-            moved=moved,
-            polls=polls,
-            seconds=seconds,
-            on_the_way=disturbances.summary(),
-        )
-    )
+    write_out(table(watched, happened))
+    write_out(f"\n{seen.moves} of {moved} host transitions seen, with {polls} requests, in {seconds:.1f} s.")
+    write_out(disturbances.summary())
+    write_out(AGREEMENT if agree else "The simulator's own records DISAGREE:")
+    for sentence in wrong[:MAX_DISAGREEMENTS]:
+        write_out(f"  {sentence}")
+    write_out(what_is_next())
     return ExitCode.ALL_SUCCEEDED if agree else ExitCode.SOMETHING_FAILED
 
 
 def write_nothing(_text: str) -> None:
     """Leave to the lines what is reported."""
+
+
+# Texts ----------------------------------------------------------------------------------------------------------------
+
+
+def opening(jobs: int, hosts: int, url: str, *, with_legend: bool) -> str:
+    """Return two lines that say what is shown, and how lines are read."""
+    return (
+        f"A simulated BlueKing Job platform at {url} runs {jobs} jobs of 2 steps on {hosts} hosts each.\n"
+        "A client watches them over real HTTP, shows every host as its status changes, and retries a job that fails.\n"
+        + (LEGEND if with_legend else "")
+    )
+
+
+def table(watched: DemoFigures, happened: DemoFigures) -> str:
+    """Return the figures of the watch and of the simulator, side by side."""
+    rows = [("", "watched", "happened")]
+    rows += compared("jobs", watched.jobs, happened.jobs)
+    rows.append(("steps", str(watched.steps), str(happened.steps)))
+    rows.append(("executions of steps", str(watched.executions), str(happened.executions)))
+    rows += compared("hosts of steps", watched.hosts, happened.hosts)
+    return "\n" + "\n".join(f"{name:<28}{left:>10}{right:>10}".rstrip() for name, left, right in rows)
+
+
+def compared(
+    what: str, watched: Mapping[Phase, int], happened: Mapping[Phase, int]
+) -> list[tuple[str, str, str]]:
+    """Return a total and one row per phase."""
+    rows = [(what, str(sum(watched.values())), str(sum(happened.values())))]
+    rows += [
+        (f"  {phase}", str(watched.get(phase, 0)), str(happened.get(phase, 0)))
+        for phase in Phase
+        if watched.get(phase) or happened.get(phase)
+    ]
+    return rows
+
+
+def what_is_next() -> str:
+    """Return what to try after the demo."""
+    simulate, watch = f"{program_name()} simulate", f"{program_name()} watch --url URL --biz 2 JOB"
+    width = len(watch)
+    return (
+        f"\nNext:  {simulate:<{width}}  a platform of your own to try things on"
+        f"\n       {watch:<{width}}  watch a job there, or on your real platform"
+        f"\n       {'README.md':<{width}}  a first program in Python"
+    )
