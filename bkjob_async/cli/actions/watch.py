@@ -1,19 +1,40 @@
-"""Watch targets until they are over."""
+"""Watch targets until they are over, or wait for them and write one line at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 
-from bkjob_async import FleetNotFound, UsageError, open_journal
+from attrs import define, field
+
+from bkjob_async import (
+    Batch,
+    Condition,
+    DeadlineExceeded,
+    FirstFailure,
+    FleetNotFound,
+    HostsDone,
+    JobRef,
+    Lost,
+    Ref,
+    UsageError,
+    Watch,
+    open_journal,
+)
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.journals import Recorded, recorded_in
 from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.watching.follow import follow
 from bkjob_async.cli.watching.options import WatchFlags
-from bkjob_async.cli.watching.resuming import WatchRequest
+from bkjob_async.cli.watching.outcome import Outcome
+from bkjob_async.cli.watching.resuming import WatchRequest, next_command
+from bkjob_async.model.text.printing import counted, first_of
+from bkjob_async.watch.stream.readers import events_but_hosts
+from bkjob_async.watch.watch import lazy_batches
 
 
 async def watch(
@@ -45,3 +66,109 @@ async def check_fleet(recorded: Recorded) -> None:
             raise FleetNotFound(f"there is no fleet {recorded.name!r}")
         if not found.targets:
             raise UsageError(f"the fleet {recorded.name!r} has no targets: give some")
+
+
+def parse_condition(text: str) -> Condition | None:
+    """Return the condition that *text* names, None for the end of the target; raise `UsageError`."""
+    kind, equals, share = text.partition("=")
+    if text == "finished":
+        return None
+    if text == "first-failure":
+        return FirstFailure()
+    if kind == "hosts-done" and equals:
+        try:
+            return HostsDone(float(share))
+        except ValueError:
+            pass
+    raise UsageError(f"--until is finished, first-failure or hosts-done=SHARE (0 to 1), not {text!r:.40}")
+
+
+async def wait(
+    settings: Settings, *, targets: Sequence[str], until: str, deadline: float | None, interval: float | None
+) -> ExitCode:
+    """Wait until the targets have ended or fulfil a condition; write one line."""
+    condition = parse_condition(until)
+    refs = targets_from(targets, scope_of(settings))
+    waiting = WaitProgress(refs, condition)
+    async with (
+        client_of(settings, interval=interval) as client,
+        client.watch(refs, deadline=deadline) as watch,
+    ):
+        try:
+            async for batch in lazy_batches(watch):
+                waiting.apply(batch, watch)
+                if waiting.is_over:
+                    break
+        except asyncio.CancelledError:
+            again = next_command(["wait"], refs, settings, ["--until", until])
+            write_note(f"the jobs go on; wait for them again: {again}")
+            raise
+        except DeadlineExceeded as error:
+            write_note(waiting.outcome.at_deadline(error))
+            return ExitCode.DEADLINE_PASSED
+    return waiting.conclude(until)
+
+
+@define
+class WaitProgress:
+    """How far each target is from what is waited for."""
+
+    refs: Sequence[Ref]
+    condition: Condition | None
+    outcome: Outcome = field(factory=Outcome, init=False)
+    fulfilled: dict[Ref, None] = field(factory=dict, init=False)
+    unreachable: dict[Ref, None] = field(factory=dict, init=False)
+    _by_job: Mapping[JobRef, Sequence[Ref]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Sort the targets by their jobs: most batches are about one job."""
+        by_job: dict[JobRef, list[Ref]] = {}
+        for ref in self.refs:
+            by_job.setdefault(ref.job, []).append(ref)
+        self._by_job = by_job
+
+    def apply(self, batch: Batch, watch: Watch) -> None:
+        """Take in a batch; hosts are counted, their events are not made."""
+        for events in events_but_hosts(batch):
+            for event in events:
+                self.outcome.apply(event)
+        if self.condition is not None:
+            job = batch.job
+            self._check(self.refs if job is None else self._by_job.get(job, ()), self.condition, watch)
+
+    def _check(self, refs: Iterable[Ref], condition: Condition, watch: Watch) -> None:
+        for ref in refs:
+            if ref in self.fulfilled or ref in self.unreachable:
+                continue
+            end = self.outcome.ends.get(ref)
+            holds = condition.holds(watch.counts(ref), over=end is not None)
+            if holds:
+                self.fulfilled[ref] = None
+            elif holds is None or isinstance(end, Lost):
+                self.unreachable[ref] = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to wait for; the end of all targets is the end of the watch itself."""
+        if self.outcome.hopeless:
+            return True
+        if isinstance(self.condition, FirstFailure) and self.fulfilled:
+            return True
+        return self.condition is not None and len(self.fulfilled) + len(self.unreachable) == len(self.refs)
+
+    def conclude(self, until: str) -> ExitCode:
+        """Write one line; return the exit code."""
+        if self.outcome.hopeless:
+            write_note(f"could not watch: {self.outcome.hopeless}")
+            return ExitCode.COULD_NOT_WATCH
+        if self.condition is None:
+            ends = [*self.outcome.ends.values()]
+            write_out(str(ends[0]) if len(ends) == 1 else str(self.outcome))
+            return self.outcome.exit_code
+        is_true = bool(self.fulfilled) if isinstance(self.condition, FirstFailure) else not self.unreachable
+        named = first_of([*(self.fulfilled if is_true else self.unreachable)])
+        state = "is true" if is_true else "cannot become true any more"
+        write_out(f"{until} {state} for {counted(len(self.refs), 'target')}: {named}")
+        if is_true:
+            return ExitCode.ALL_SUCCEEDED
+        return ExitCode.COULD_NOT_WATCH if self.outcome.lost else ExitCode.SOMETHING_FAILED

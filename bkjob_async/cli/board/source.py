@@ -27,6 +27,7 @@ from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.cli.phases import UNSUCCESSFUL
+from bkjob_async.cli.watching.failures import bare_text
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.engine.stream.event_list import parts_of
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
@@ -119,9 +120,8 @@ class BoardSource:
             self._polls.popleft()
         then, polls = self._polls[0]
         hosts_per_second = model.hosts_per_second(now)
-        self._figures = HeadFigures(
-            over=model.over,
-            targets=len(model.rows),
+        self._figures = evolve(
+            self._figures,
             hosts=model.hosts,
             hosts_per_second=hosts_per_second,
             ends_in=model.expected_end(now, hosts_per_second),
@@ -188,13 +188,7 @@ class BoardSource:
     async def log(self, step: StepRef, host: HostKey) -> str:
         """Return the log of one host."""
         gathered = await self._client.logs(step, hosts=host)
-        texts = [
-            text
-            for each in gathered
-            for log in each.hosts
-            for text in (log.text, *(file.text for file in log.files))
-        ]
-        return "\n".join(filter(None, texts))
+        return "\n".join(filter(None, (bare_text(log) for each in gathered for log in each.hosts)))
 
     # Operations -----------------------------------------------------------------------------------------------------
 

@@ -64,4 +64,4 @@ def wait_command(**options: Any) -> ExitCode:
 
     With another condition than finished the exit code is 0 when it became true, 1 when it cannot any more.
     """
-    return run_action("bkjob_async.cli.actions.wait:wait", **options)
+    return run_action("bkjob_async.cli.actions.watch:wait", **options)

@@ -27,12 +27,6 @@ class WatchConsumer(Protocol):
         ...
 
 
-class LinkedConsumer(WatchConsumer, Protocol):
-    """A consumer that people find at a *link*."""
-
-    link: str
-
-
 @define(eq=False)
 class OpenWatch:
     """An open watch, as its consumers see it.

@@ -163,9 +163,9 @@ async def log_of(client: JobClient, group: HostsByCause) -> list[str]:
             steps = await client.logs(group.step, hosts=group.hosts[0])
     except (BkJobError, TimeoutError):
         return []
-    return [line for step in steps for log in step.hosts for line in last_lines(text_of(log), LOG_LINES)]
+    return [line for step in steps for log in step.hosts for line in last_lines(bare_text(log), LOG_LINES)]
 
 
-def text_of(log: HostLog) -> str:
-    """Return the log of a script, or of the files of a transfer."""
-    return "\n".join([log.text, *(file.text for file in log.files)])
+def bare_text(log: HostLog) -> str:
+    """Return the log of a script, or of the files of a transfer without their names."""
+    return "\n".join(filter(None, (log.text, *(file.text for file in log.files))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from attrs import frozen
@@ -17,7 +17,6 @@ from bkjob_async.cli.phases import BAD
 from bkjob_async.cli.terminal import can_ask, can_redraw, is_terminal
 from bkjob_async.cli.watching.consumers import (
     LineWriter,
-    LinkedConsumer,
     OpenWatch,
     WatchConsumer,
     run_consumers,
@@ -30,11 +29,15 @@ from bkjob_async.watch.watch import notices
 
 
 def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
-    """Return everything that shows the watch; this is the place where another consumer is attached."""
+    """Return everything that shows the watch; this is the place where another consumer is attached.
+
+    The board and the page are imported where they are needed: textual and a server take longer than the rest.
+    """
     consumers: list[WatchConsumer] = []
     notes: list[str] = []
     if flags.web is not None:
-        page = page_consumer(host=flags.web_host, port=flags.web)
+        announced_page = import_module("bkjob_async.cli.live_page.consumer").announced_page
+        page = announced_page(host=flags.web_host, port=flags.web)
         consumers.append(page)
         notes.append(f"live page: {page.link}")
     has_board = can_ask() and (
@@ -43,25 +46,14 @@ def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
     if flags.board and not has_board:
         write_note("there is no terminal for a board: only lines are written")
     if has_board:
-        consumers.append(board_consumer(read_only=flags.read_only, notes=notes))
+        board = import_module("bkjob_async.cli.board.consumer").BoardConsumer
+        consumers.append(board(read_only=flags.read_only, notes=notes))
     if has_board and flags.as_json and is_terminal(sys.stdout):
         raise UsageError("--json and --board cannot share a terminal: send stdout to a file")
     # Lines on the terminal that the board is drawn on would destroy it.
     if not (has_board and is_terminal(sys.stdout)):
         consumers.append(LineWriter(as_json=flags.as_json))
     return consumers
-
-
-def board_consumer(*, read_only: bool, notes: Sequence[str] = ()) -> WatchConsumer:
-    """Return the board, which also shows *notes*; textual is imported now, where it is needed."""
-    make: Callable[..., WatchConsumer] = import_module("bkjob_async.cli.board.consumer").BoardConsumer
-    return make(read_only=read_only, notes=notes)
-
-
-def page_consumer(*, host: str, port: int) -> LinkedConsumer:
-    """Return the live page, and write its link; the server is imported now, where it is needed."""
-    make: Callable[..., LinkedConsumer] = import_module("bkjob_async.cli.live_page.consumer").announced_page
-    return make(host=host, port=port)
 
 
 @frozen

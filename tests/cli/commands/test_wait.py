@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bkjob_async import FirstFailure, HostsDone, UsageError
-from bkjob_async.cli.actions.wait import parse_condition
+from bkjob_async.cli.actions.watch import parse_condition
 from tests.cli import shell
 
 JOB = "20000000001"
