@@ -79,44 +79,32 @@ async def run_shard(
             f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}"
         )
     async with failures_noted(fleet.journal.store.shards, fleet.name, shard):
-        return await run_noted(fleet, shard, settings, transport=transport, observers=observers)
-
-
-async def run_noted(
-    fleet: Fleet,
-    shard: int,
-    settings: FleetSettings,
-    *,
-    transport: Transport | None,
-    observers: Iterable[Observer],
-) -> ShardEnd:
-    """Run a shard; what ends it is noted."""
-    credentials = credentials_provider(settings.credentials)
-    if await fleet.is_stopped():
-        return ShardEnd.STOPPED
-    share = await first_share(fleet, shard, settings)
-    client = connect(
-        settings.url,
-        credentials,
-        dialect=settings.dialect,
-        requests_per_second=None if share is None else share.rate,
-        interval=settings.interval,
-        transport=transport,
-        observers=observers,
-        name=shard_name(fleet.name, shard),
-        **dialect_options(settings),
-    )
-    async with (
-        client,
-        client.watch(
-            (),
-            journal=fleet.journal,
+        credentials = credentials_provider(settings.credentials)
+        if await fleet.is_stopped():
+            return ShardEnd.STOPPED
+        share = await first_share(fleet, shard, settings)
+        client = connect(
+            settings.url,
+            credentials,
+            dialect=settings.dialect,
+            requests_per_second=None if share is None else share.rate,
+            interval=settings.interval,
+            transport=transport,
+            observers=observers,
             name=shard_name(fleet.name, shard),
-            linger=None,
-            detail_level=settings.detail_level,
-        ) as watch,
-    ):
-        return await ShardRunner(fleet, shard, client, subscription_of(watch), share).run()
+            **dialect_options(settings),
+        )
+        async with (
+            client,
+            client.watch(
+                (),
+                journal=fleet.journal,
+                name=shard_name(fleet.name, shard),
+                linger=None,
+                detail_level=settings.detail_level,
+            ) as watch,
+        ):
+            return await ShardRunner(fleet, shard, client, subscription_of(watch), share).run()
 
 
 async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
