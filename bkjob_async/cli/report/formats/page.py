@@ -16,7 +16,7 @@ from bkjob_async import __version__
 from bkjob_async.cli.palette import palette, read_file
 from bkjob_async.cli.phases import SIGNS
 from bkjob_async.cli.report.durations import Durations
-from bkjob_async.cli.report.figures import Figures, StepFigures
+from bkjob_async.cli.report.figures import Figures
 from bkjob_async.cli.report.formats import svg
 from bkjob_async.cli.report.hosts import code_name, names_within
 from bkjob_async.cli.times import clock
@@ -153,11 +153,6 @@ def offset(moment: datetime) -> str:
     return "" if text == "+00:00" else text
 
 
-def took_text(step: StepFigures) -> str:
-    """Return how long a step took."""
-    return "" if step.took is None else clock(step.took)
-
-
 @cache
 def stylesheet() -> str:
     """Return the style of every report."""
@@ -181,7 +176,6 @@ def environment() -> Environment:
         offset=offset,
         sign=SIGNS.__getitem__,
         names=names_text,
-        took=took_text,
         code_name=code_name,
     )
     made.globals.update(svg=svg)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 from attrs import define, field
 
-from bkjob_async.cli.report.reading.event_forms import EventForm, HostChangedForm, apply_form, host_changed
+from bkjob_async.cli.report.reading.event_forms import EventForm, HostChangedForm, apply_form
 from bkjob_async.cli.report.reading.run_model import RunModel
 
 _host_decoder = msgspec.json.Decoder(HostChangedForm)
@@ -34,33 +34,16 @@ class LineReader:
 
     def read(self, lines: Iterable[bytes]) -> None:
         """Apply all *lines*; empty ones are passed over."""
-        run, decode = self.run, _host_decoder.decode
-        for line in lines:
-            if not line.startswith(HOST_CHANGED):
-                if line.strip():
-                    self._read_other(line)
-                continue
-            try:
-                event = decode(line)
-                if event.at != self._at:
-                    self._set_time(event.at)
-            except (msgspec.MsgspecError, ValueError, RecursionError):
-                self._read_other(line)
-                continue
+        for line in filter(bytes.strip, lines):
             self.lines += 1
-            run.events += 1
-            host_changed(run, event)
-
-    def _read_other(self, line: bytes) -> None:
-        """Apply a line of another kind, or one that is written in another way."""
-        self.lines += 1
-        try:
-            event = event_of(line)
-            self._set_time(event.at)
-        except (ValueError, RecursionError):  # msgspec's errors are such
-            self.damaged += 1
-            return
-        apply_form(self.run, event)
+            try:
+                event = event_of(line)
+                if event.at is None or event.at != self._at:
+                    self._set_time(event.at)
+            except (ValueError, RecursionError):  # msgspec's errors are such
+                self.damaged += 1
+                continue
+            apply_form(self.run, event)
 
     def _set_time(self, at: str | None) -> None:
         """Set the time of what follows."""

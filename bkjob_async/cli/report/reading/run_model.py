@@ -7,8 +7,16 @@ from collections.abc import Collection, Iterable, Mapping
 
 from attrs import define, field
 
-from bkjob_async.cli.report.reading.rows import NUMBER_OF, PHASES, HostRow, JobRow, Outage, StepRow, facts_of
-from bkjob_async.cli.report.reading.series import Series
+from bkjob_async.cli.report.reading.rows import (
+    NUMBER_OF,
+    PHASES,
+    HostRow,
+    JobRow,
+    Outage,
+    Series,
+    StepRow,
+    facts_of,
+)
 from bkjob_async.model.status import Phase, RunStatus
 
 RUNNING = NUMBER_OF[Phase.RUNNING]
