@@ -1,1 +1,1 @@
-"""The commands of `bkjob`: click's options and arguments, one file a command."""
+"""The commands of `bkjob`: click's options and arguments, in one file those of one subject."""

@@ -32,14 +32,14 @@ COMMANDS = {
     "explain": Entry(
         "status", "Say what jobs and steps do, why they fail, what they wait for, and what comes next."
     ),
-    "logs": Entry("logs", "Write the logs of hosts, each line with its host."),
+    "logs": Entry("status", "Write the logs of hosts, each line with its host."),
     "retry": Entry("operate", "Run the failed hosts of a job or step again, and watch it."),
     "operate": Entry("operate", "Confirm, skip, continue or end a step or a job."),
-    "journal": Entry("journal", "Read what watches with --journal recorded."),
+    "journal": Entry("recorded", "Read what watches with --journal recorded."),
     "fleet": Entry("fleet", "Watch a fleet in shards, each of which a process on any machine runs."),
-    "report": Entry("report", "Report on a run: verdict, causes, durations, steps."),
+    "report": Entry("recorded", "Report on a run: verdict, causes, durations, steps."),
     "decode": Entry(
-        "decode", "Read a recorded response or callback as the library does, and write it as JSON."
+        "recorded", "Read a recorded response or callback as the library does, and write it as JSON."
     ),
     "check": Entry("config", "Check the way to the platform, step by step, and say who must act."),
     "config": Entry("config", "Show the settings, and where each comes from."),
