@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from urllib.parse import urlsplit
 
+from attrs import asdict
+
 from bkjob_async import (
     BkJobError,
     Envelope,
@@ -46,18 +48,9 @@ async def check(settings: Settings, *, as_json: bool) -> ExitCode:
         if finding.state is State.FAILED:
             code = ExitCode.COULD_NOT_WATCH
         if as_json:
-            write_out(
-                json_text(
-                    {
-                        "step": finding.name,
-                        "state": finding.state.value,
-                        "text": finding.text,
-                        "act": finding.act,
-                    }
-                )
-            )
+            write_out(json_text(asdict(finding)))
             continue
-        write_out(f"{finding.state:<8} {finding.name:<12} {printable(finding.text)}")
+        write_out(f"{finding.state:<8} {finding.step:<12} {printable(finding.text)}")
         if finding.act:
             write_out(f"{'':<8} {'':<12} → {finding.act}")
     return code

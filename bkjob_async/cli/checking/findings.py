@@ -37,9 +37,9 @@ class State(StrEnum):
 
 @frozen
 class Finding:
-    """One step of the way: its name, how it went, what was found, and who must do what."""
+    """One *step* of the way: how it went, what was found, and who must do what."""
 
-    name: str
+    step: str
     state: State
     text: str
     act: str = ""

@@ -56,7 +56,7 @@ def test_each_error_says_which_step_failed_and_who_must_act(
     """The first class that fits decides."""
     found = finding_of(error(ErrorDetails(message="no")))
 
-    assert (found.name, found.state) == (step, State.FAILED)
+    assert (found.step, found.state) == (step, State.FAILED)
     assert found.act.startswith(actor)
 
 
