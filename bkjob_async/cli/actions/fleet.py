@@ -41,7 +41,7 @@ NAMED = 10
 
 @asynccontextmanager
 async def opened(
-    name: str, profile: str | None, *, shards: int | None = None, **options: Any
+    name: str, *, profile: str | None, shards: int | None = None, **options: Any
 ) -> AsyncIterator[tuple[Fleet, Settings]]:
     """Give the fleet in the journal of the options, the environment or the profile, and all settings."""
     settings = gather(options, profile)
@@ -52,8 +52,6 @@ async def opened(
 async def create(
     name: str,
     *,
-    journal: str | None,
-    profile: str | None,
     shards: int,
     credentials: str,
     interval: float | None,
@@ -62,7 +60,7 @@ async def create(
     **options: Any,
 ) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
-    async with opened(name, profile, shards=shards, journal=journal, **options) as (fleet, settings):
+    async with opened(name, shards=shards, **options) as (fleet, settings):
         await fleet.create(
             url=settings.url,
             dialect=settings.get("dialect", DEFAULT_DIALECT),
@@ -86,24 +84,22 @@ def wide_from(words: Sequence[str]) -> Mapping[Scope, int]:
         raise UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
 
 
-async def put(
-    name: str, *, profile: str | None, targets: Sequence[str], is_added: bool, **options: Any
-) -> ExitCode:
+async def put(name: str, *, targets: Sequence[str], is_added: bool, **where: Any) -> ExitCode:
     """Add targets, or drop them."""
-    async with opened(name, profile, **options) as (fleet, settings):
+    async with opened(name, **where) as (fleet, settings):
         refs = targets_from(targets, scope_of(settings))
         await (fleet.add(*refs) if is_added else fleet.drop(*refs))
     write_note(f"{counted(len(refs), 'target')} {'added' if is_added else 'dropped'}")
     return ExitCode.ALL_SUCCEEDED
 
 
-async def run(name: str, shards: Sequence[int], *, profile: str | None, journal: str | None) -> ExitCode:
+async def run(name: str, *, shards: Sequence[int], **where: Any) -> ExitCode:
     """Run shards until all of them have ended.
 
     One that fails is run again after 1 to 60 seconds, and the others go on meanwhile; where it is the only one, or where
     nothing but a person can help, the error ends all of them.
     """
-    async with opened(name, profile, journal=journal) as (fleet, settings):
+    async with opened(name, **where) as (fleet, settings):
         run_each = run_one if len(shards) == 1 else run_again
         tasks = [asyncio.create_task(run_each(fleet, shard, settings.get("url"))) for shard in shards]
         try:
@@ -139,9 +135,9 @@ async def run_again(fleet: Fleet, shard: int, url: str | None) -> ShardEnd:
         await asyncio.sleep(pause)
 
 
-async def status(name: str, *, profile: str | None, journal: str | None, as_json: bool) -> ExitCode:
+async def status(name: str, *, as_json: bool, **where: Any) -> ExitCode:
     """Write a line for each shard, and name those without a runner."""
-    async with opened(name, profile, journal=journal) as (fleet, _):
+    async with opened(name, **where) as (fleet, _):
         found = await fleet.status()
     for line in map(shard_json, found.shards) if as_json else shard_lines(found):
         write_out(line)
@@ -149,10 +145,10 @@ async def status(name: str, *, profile: str | None, journal: str | None, as_json
     return ExitCode.COULD_NOT_WATCH if found.unplaced or found.failing else ExitCode.ALL_SUCCEEDED
 
 
-async def stop(name: str, *, profile: str | None, journal: str | None) -> ExitCode:
+async def stop(name: str, **where: Any) -> ExitCode:
     """Stop the fleet, and wait until its runners have ended."""
     loop = asyncio.get_running_loop()
-    async with opened(name, profile, journal=journal) as (fleet, _):
+    async with opened(name, **where) as (fleet, _):
         await fleet.stop()
         end = loop.time() + STOP_SECONDS
         held = (await fleet.status()).held
@@ -166,9 +162,9 @@ async def stop(name: str, *, profile: str | None, journal: str | None) -> ExitCo
     return ExitCode.ALL_SUCCEEDED
 
 
-async def forget(name: str, *, profile: str | None, journal: str | None, yes: bool) -> ExitCode:
+async def forget(name: str, *, yes: bool, **where: Any) -> ExitCode:
     """Remove a fleet that nobody runs, with everything reported of it."""
-    async with opened(name, profile, journal=journal) as (fleet, _):
+    async with opened(name, **where) as (fleet, _):
         await fleet.settings()
         confirm(f"remove the fleet {name} and everything reported of it?", yes=yes)
         await fleet.forget()
@@ -176,13 +172,11 @@ async def forget(name: str, *, profile: str | None, journal: str | None, yes: bo
     return ExitCode.ALL_SUCCEEDED
 
 
-async def follow(
-    name: str, *, profile: str | None, journal: str | None, after: str | None, once: bool, as_json: bool
-) -> ExitCode:
+async def follow(name: str, *, after: str | None, once: bool, as_json: bool, **where: Any) -> ExitCode:
     """Write a line for each event of all shards; at the end the cursor."""
     line = json_line if as_json else plain_line
     async with (
-        opened(name, profile, journal=journal) as (fleet, _),
+        opened(name, **where) as (fleet, _),
         fleet.reader(after=after, live=not once) as reader,
     ):
         try:

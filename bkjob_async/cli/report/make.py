@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-
-from attrs import frozen
 
 from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.options import gather, scope_of
@@ -37,16 +35,6 @@ FORMATS = {
 }
 
 
-@frozen(kw_only=True)
-class Source:
-    """What is reported: the fleet *name* in a *journal* (a URL), or the lines of a *file*; of *targets* only, if any."""
-
-    journal: str | None = None
-    name: str = ""
-    file: str = ""
-    targets: Collection[str] = ()
-
-
 async def report(
     *,
     words: Sequence[str],
@@ -60,12 +48,24 @@ async def report(
 ) -> ExitCode:
     """Report on what *words* name; return success whatever the report says."""
     check_target(output, overwrite=overwrite)
-    source = source_of(words, name, biz=biz, biz_set=biz_set)
+    first = words[0] if words else ""
+    url = first if first.startswith(JOURNALS) else None
+    if name is None and url is not None:
+        raise UsageError("which fleet of this journal? give --name; bkjob journal show lists them")
+    if name is None and not first:
+        raise UsageError("a report of what? give a file of events, or --name for a fleet of a journal")
+    settings = gather({"journal": url, "biz": biz, "biz_set": biz_set}, None)
+    rest = words if name is not None and url is None else words[1:]
+    targets = frozenset(map(str, targets_from(rest, scope_of(settings))))
+    run = RunModel(targets)
     with without_collection():
-        figures = await read_figures(source, title)
-        if source.targets and not (figures.job_count or figures.lost):
+        if name is None:
+            figures = figures_in_file(run, first, title)
+        else:
+            figures = await figures_in_journal(run, journal_url(settings), name, title)
+        if targets and not (figures.job_count or figures.lost):
             raise UsageError(
-                f"none of {first_of(sorted(source.targets, reverse=True))} is in the run: no report is written"
+                f"none of {first_of(sorted(targets, reverse=True))} is in the run: no report is written"
             )
         write_report(written(figures, form), output, overwrite=overwrite)
     return ExitCode.ALL_SUCCEEDED
@@ -83,37 +83,19 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def source_of(
-    words: Sequence[str], name: str | None, *, biz: int | None = None, biz_set: int | None = None
-) -> Source:
-    """Return what *words* name: a journal's URL or a file, and targets; raise `UsageError`."""
-    first = words[0] if words else ""
-    url = first if first.startswith(JOURNALS) else None
-    if name is None and url is not None:
-        raise UsageError("which fleet of this journal? give --name; bkjob journal show lists them")
-    if name is None and not first:
-        raise UsageError("a report of what? give a file of events, or --name for a fleet of a journal")
-    settings = gather({"journal": url, "biz": biz, "biz_set": biz_set}, None)
-    rest = words if name is not None and url is None else words[1:]
-    targets = frozenset(map(str, targets_from(rest, scope_of(settings))))
-    if name is None:
-        return Source(file=first, targets=targets)
-    return Source(journal=journal_url(settings), name=name, targets=targets)
+async def figures_in_journal(run: RunModel, url: str, name: str, title: str | None) -> Figures:
+    """Return the figures of the fleet *name* in a journal."""
+    # A report on a file needs nothing of journals, which take a while to import.
+    await import_module(f"{__package__}.reading.read_journal").read_journal(run, url, name)
+    return figures_of(run, title=title or name, zone=None)
 
 
-async def read_figures(source: Source, title: str | None = None) -> Figures:
-    """Return the figures of *source*."""
-    run = RunModel(source.targets)
-    if source.journal is not None:
-        # A report on a file needs nothing of journals, which take a while to import.
-        await import_module(f"{__package__}.reading.read_journal").read_journal(
-            run, source.journal, source.name
-        )
-        return figures_of(run, title=title or source.name, zone=None)
-    reader = read_file(run, source.file)
+def figures_in_file(run: RunModel, file: str, title: str | None) -> Figures:
+    """Return the figures of the lines of a file; raise `UsageError`."""
+    reader = read_file(run, file)
     return figures_of(
         run,
-        title=title or ("events" if source.file == STDIN else Path(source.file).name),
+        title=title or ("events" if file == STDIN else Path(file).name),
         zone=None,
         has_times=reader.has_times,
         damaged_lines=reader.damaged,
