@@ -72,7 +72,7 @@ def matched(function: Callable[..., Any]) -> set[str]:
     """Return the names of the classes that a function tells apart by `match`."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     classes = (node.cls for node in ast.walk(tree) if isinstance(node, ast.MatchClass))
-    return {node.id for node in classes if isinstance(node, ast.Name)}
+    return {ast.unparse(each).rpartition(".")[2] for each in classes}
 
 
 @frozen(kw_only=True)

@@ -190,7 +190,7 @@ async def test_a_shard_that_always_fails_leaves_the_others_alone(
         async def run_here(fleet: Fleet, shard: int, **_options: Any) -> ShardEnd:
             return await site.run(shard, fleet)
 
-        monkeypatch.setattr("bkjob_async.cli.actions.fleet.run_shard", run_here)
+        monkeypatch.setattr("bkjob_async.run_shard", run_here)
         runs = [asyncio.create_task(run_again(site.fleet, shard, None)) for shard in range(2)]
         await asyncio.sleep(600)
         seen = {e.ref for b in await site.batches() for e in b.events if isinstance(e, bkjob.Finished)}

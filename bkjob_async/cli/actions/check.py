@@ -10,17 +10,7 @@ from urllib.parse import urlsplit
 
 from attrs import asdict
 
-from bkjob_async import (
-    BkJobError,
-    Envelope,
-    GetJobInstanceList,
-    GetJobInstanceStatus,
-    JobClient,
-    JobRef,
-    NotFound,
-    Scope,
-    UsageError,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.checking.findings import (
     Finding,
     State,
@@ -73,7 +63,7 @@ async def on_the_network(settings: Settings) -> AsyncIterator[Finding]:
     host, is_tls = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if is_tls else 80)
     if parts.scheme not in ("http", "https") or not host:
-        raise UsageError("the URL must be absolute: http:// or https://, with a host")
+        raise bkjob.UsageError("the URL must be absolute: http:// or https://, with a host")
     yield Finding("settings", State.OK, f"{url} by {settings.get('dialect', DEFAULT_DIALECT)}")
     proxy = proxy_for(url)
     near = (host, port) if proxy is None else (proxy.host, proxy.port)
@@ -137,10 +127,10 @@ async def at_the_platform(settings: Settings) -> AsyncIterator[Finding]:
             began = monotonic()
             envelope = await first_call(client, scope, settings)
             took = monotonic() - began
-    except UsageError as error:
+    except bkjob.UsageError as error:
         yield Finding("credentials", State.FAILED, str(error), "you: set them")
         return
-    except BkJobError as error:
+    except bkjob.BkJobError as error:
         yield finding_of(error)
         return
     yield Finding("credentials", State.OK, "accepted")
@@ -148,21 +138,23 @@ async def at_the_platform(settings: Settings) -> AsyncIterator[Finding]:
     yield limits_finding(envelope, settings.get("rate"))
 
 
-async def first_call(client: JobClient, scope: Scope, settings: Settings) -> Envelope | None:
+async def first_call(
+    client: bkjob.JobClient, scope: bkjob.Scope, settings: Settings
+) -> bkjob.Envelope | None:
     """Read something that every user of the scope may read; None where it is known not to be there."""
     if settings.get("dialect") == "esb-job":
         try:
-            return await client.call_raw(GetJobInstanceStatus(ref=JobRef(scope, 1)))
-        except NotFound:
+            return await client.call_raw(bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(scope, 1)))
+        except bkjob.NotFound:
             return None
     now = datetime.now(UTC)
-    query = GetJobInstanceList(
+    query = bkjob.GetJobInstanceList(
         scope=scope, create_time_start=now - timedelta(minutes=10), create_time_end=now, length=1
     )
     return await client.call_raw(query)
 
 
-def limits_finding(envelope: Envelope | None, rate: float | None) -> Finding:
+def limits_finding(envelope: bkjob.Envelope | None, rate: float | None) -> Finding:
     """Say how many requests are allowed, as the gateway announces it, and as this user limits them."""
     announced = None if envelope is None else parse_rate_limit_headers(envelope.headers)
     own = "" if rate is None else f"; --rate allows {rate:g} a second"

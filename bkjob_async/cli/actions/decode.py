@@ -10,18 +10,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from bkjob_async import (
-    CallFailed,
-    HostKey,
-    HostStatus,
-    JobRef,
-    RunStatus,
-    Scope,
-    StepRef,
-    UsageError,
-    decode,
-    decode_callback,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.configuration.targets import read_text
 from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
@@ -51,13 +40,13 @@ async def decode_file(
     name = operation or guess_operation(text, data_only=data_only)
     try:
         found = (
-            decode_callback(text)
+            bkjob.decode_callback(text)
             if name == CALLBACK
-            else decode(
+            else bkjob.decode(
                 text, operation=name, dialect=dialect, http_status=http_status, envelope=not data_only
             )
         )
-    except CallFailed as error:
+    except bkjob.CallFailed as error:
         report_error(error)
         return ExitCode.SOMETHING_FAILED
     write_out(json_text(plain(found)))
@@ -69,7 +58,9 @@ def guess_operation(text: str, *, data_only: bool = False) -> str:
     try:
         body = msgspec.json.decode(text)
     except msgspec.DecodeError:
-        raise UsageError("it is not JSON: give --operation to see how the library reports that") from None
+        raise bkjob.UsageError(
+            "it is not JSON: give --operation to see how the library reports that"
+        ) from None
     data = body if data_only else body.get("data") if isinstance(body, dict) else None
     if isinstance(body, dict) and "data" not in body and "job_instance_id" in body:
         return CALLBACK
@@ -84,7 +75,7 @@ def guess_operation(text: str, *, data_only: bool = False) -> str:
         for key, name in TELLING_KEYS:
             if key in data:
                 return name
-    raise UsageError("what was called? give --operation")
+    raise bkjob.UsageError("what was called? give --operation")
 
 
 def plain(value: Any) -> Any:
@@ -101,9 +92,9 @@ def plain(value: Any) -> Any:
 
 # From the most special kind on: a status is an attrs class, an enumeration may be a text, a text is a sequence.
 PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    ((JobRef, StepRef, Scope), str),
-    (HostKey, lambda host: host.label),
-    ((RunStatus, HostStatus), status_to_json),
+    ((bkjob.JobRef, bkjob.StepRef, bkjob.Scope), str),
+    (bkjob.HostKey, lambda host: host.label),
+    ((bkjob.RunStatus, bkjob.HostStatus), status_to_json),
     (datetime, datetime.isoformat),
     (Enum, lambda member: member.value),
     ((str, int, float, bool, type(None)), lambda value: value),

@@ -8,19 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bkjob_async import (
-    DetailLevel,
-    Fleet,
-    FleetNotFound,
-    FleetStatus,
-    JournalAccessDenied,
-    JournalTooNew,
-    Scope,
-    ShardEnd,
-    ShardStatus,
-    UsageError,
-    run_shard,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, gather, scope_of
 from bkjob_async.cli.configuration.settings import Settings
@@ -42,10 +30,10 @@ NAMED = 10
 @asynccontextmanager
 async def opened(
     name: str, *, profile: str | None, shards: int | None = None, **options: Any
-) -> AsyncIterator[tuple[Fleet, Settings]]:
+) -> AsyncIterator[tuple[bkjob.Fleet, Settings]]:
     """Give the fleet in the journal of the options, the environment or the profile, and all settings."""
     settings = gather(options, profile)
-    async with Fleet(name, journal=journal_url(settings), shards=shards) as fleet:
+    async with bkjob.Fleet(name, journal=journal_url(settings), shards=shards) as fleet:
         yield fleet, settings
 
 
@@ -67,7 +55,7 @@ async def create(
             credentials=credentials,
             requests_per_second=settings.get("rate"),
             interval=interval,
-            detail_level=DetailLevel[detail_level.upper().replace("-", "_")],
+            detail_level=bkjob.DetailLevel[detail_level.upper().replace("-", "_")],
             wide=wide_from(wide),
             tenant=settings.get("tenant"),
         )
@@ -75,13 +63,13 @@ async def create(
     return ExitCode.ALL_SUCCEEDED
 
 
-def wide_from(words: Sequence[str]) -> Mapping[Scope, int]:
+def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:
     """Return over how many shards each scope is spread; raise `UsageError`."""
     try:
         pairs = [word.rpartition("=") for word in words]
-        return {Scope.parse(scope): int(count) for scope, _, count in pairs}
+        return {bkjob.Scope.parse(scope): int(count) for scope, _, count in pairs}
     except ValueError:
-        raise UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
+        raise bkjob.UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
 
 
 async def put(name: str, *, targets: Sequence[str], is_added: bool, **where: Any) -> ExitCode:
@@ -109,24 +97,24 @@ async def run(name: str, *, shards: Sequence[int], **where: Any) -> ExitCode:
                 task.cancel()
             await asyncio.wait(tasks)
         ends = [task.result() for task in sorted(tasks, key=asyncio.Task.cancelled)]
-    return ExitCode.SUPERSEDED if ShardEnd.SUPERSEDED in ends else ExitCode.ALL_SUCCEEDED
+    return ExitCode.SUPERSEDED if bkjob.ShardEnd.SUPERSEDED in ends else ExitCode.ALL_SUCCEEDED
 
 
-async def run_one(fleet: Fleet, shard: int, url: str | None) -> ShardEnd:
+async def run_one(fleet: bkjob.Fleet, shard: int, url: str | None) -> bkjob.ShardEnd:
     """Run one shard of a fleet on the platform *url*, if one is set; say how it ended."""
-    end = await run_shard(fleet, shard, url=url)
+    end = await bkjob.run_shard(fleet, shard, url=url)
     write_note(f"shard {shard}: {end.value}")
     return end
 
 
-async def run_again(fleet: Fleet, shard: int, url: str | None) -> ShardEnd:
+async def run_again(fleet: bkjob.Fleet, shard: int, url: str | None) -> bkjob.ShardEnd:
     """Run one shard of several, again and again while it fails; raise what ends the others as well."""
     loop, failures = asyncio.get_running_loop(), 0
     while True:
         begun = loop.time()
         try:
             return await run_one(fleet, shard, url)
-        except (UsageError, FleetNotFound, JournalAccessDenied, JournalTooNew):
+        except (bkjob.UsageError, bkjob.FleetNotFound, bkjob.JournalAccessDenied, bkjob.JournalTooNew):
             raise
         except Exception as error:  # noqa: BLE001 - also a defect must not end the other shards
             failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
@@ -191,7 +179,7 @@ async def follow(name: str, *, after: str | None, once: bool, as_json: bool, **w
 # What is shown --------------------------------------------------------------------------------------------------------
 
 
-def summary(found: FleetStatus) -> str:
+def summary(found: bkjob.FleetStatus) -> str:
     """Return the fleet in a sentence."""
     stopped = ", stopped" if found.is_stopped else ""
     text = f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over{stopped}"
@@ -202,12 +190,12 @@ def summary(found: FleetStatus) -> str:
     return text
 
 
-def numbers_of(shards: Sequence[ShardStatus]) -> str:
+def numbers_of(shards: Sequence[bkjob.ShardStatus]) -> str:
     """Return the numbers of shards as text."""
     return ", ".join(str(each.shard) for each in shards)
 
 
-def shard_lines(found: FleetStatus) -> list[str]:
+def shard_lines(found: bkjob.FleetStatus) -> list[str]:
     """Return the shards as a table of text."""
     rows = [("SHARD", "TARGETS", "NOT OVER", "INBOX", "TERM", "RUN BY", "LAST SEEN", "REFUSED")]
     rows += [
@@ -226,7 +214,7 @@ def shard_lines(found: FleetStatus) -> list[str]:
     return table_lines(rows)
 
 
-def shard_json(shard: ShardStatus) -> str:
+def shard_json(shard: bkjob.ShardStatus) -> str:
     """Return a shard as one JSON object."""
     holder = shard.holder
     return json.dumps(

@@ -5,19 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from bkjob_async import (
-    JobClient,
-    JobOperation,
-    JobRef,
-    JobSnapshot,
-    OutcomeUnknown,
-    Phase,
-    Ref,
-    StepOperation,
-    StepRef,
-    StepSnapshot,
-    UsageError,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings
@@ -47,7 +35,7 @@ async def retry(
     """Retry the failed steps of the targets, and watch these."""
     recorded = await journal_of_begun(settings, name, detach=detach)
     refs = targets_from(targets, scope_of(settings))
-    operation = StepOperation.RETRY_ALL_HOSTS if all_hosts else StepOperation.RETRY_FAILED_HOSTS
+    operation = bkjob.StepOperation.RETRY_ALL_HOSTS if all_hosts else bkjob.StepOperation.RETRY_FAILED_HOSTS
     async with client_of(settings, interval=flags.interval) as client:
         steps = [step for ref in refs for step in await steps_to_retry(client, ref)]
         for step in steps:
@@ -62,45 +50,45 @@ async def retry(
         return await follow_begun(client, settings, refs, recorded, flags)
 
 
-async def steps_to_retry(client: JobClient, ref: Ref) -> list[StepSnapshot]:
+async def steps_to_retry(client: bkjob.JobClient, ref: bkjob.Ref) -> list[bkjob.StepSnapshot]:
     """Return the steps of *ref* that failed, each with its hosts; raise `UsageError` where none did."""
     job = await client.get_job_instance_status(ref.job, return_ip_result=True)
     steps = [
         step
         for step in job.steps
-        if step.status.code in RETRYABLE and (isinstance(ref, JobRef) or step.ref == ref)
+        if step.status.code in RETRYABLE and (isinstance(ref, bkjob.JobRef) or step.ref == ref)
     ]
     if not steps:
-        raise UsageError(f"{ref} has no failed step to retry: the job is {job.status.name}")
+        raise bkjob.UsageError(f"{ref} has no failed step to retry: the job is {job.status.name}")
     return steps
 
 
 async def operate(settings: Settings, *, target: str, operation: str, yes: bool) -> ExitCode:
     """Show a step or job, ask, and send one operation."""
     ref, code = target_from(target, scope_of(settings)), OPERATIONS[operation]
-    if isinstance(code, JobOperation) and isinstance(ref, StepRef):
-        raise UsageError(f"{operation} is for jobs: name the job, {ref.job}")
+    if isinstance(code, bkjob.JobOperation) and isinstance(ref, bkjob.StepRef):
+        raise bkjob.UsageError(f"{operation} is for jobs: name the job, {ref.job}")
     async with client_of(settings) as client:
         job = await client.get_job_instance_status(ref.job, return_ip_result=True)
-        if isinstance(ref, JobRef) and isinstance(code, StepOperation):
-            raise UsageError(f"{operation} is for steps: name one of {', '.join(step_names(job))}")
+        if isinstance(ref, bkjob.JobRef) and isinstance(code, bkjob.StepOperation):
+            raise bkjob.UsageError(f"{operation} is for steps: name one of {', '.join(step_names(job))}")
         steps = [step for step in job.steps if step.ref == ref]
-        if isinstance(ref, StepRef) and not steps:
-            raise UsageError(f"{ref.job} has no such step; it has {', '.join(step_names(job))}")
+        if isinstance(ref, bkjob.StepRef) and not steps:
+            raise bkjob.UsageError(f"{ref.job} has no such step; it has {', '.join(step_names(job))}")
         write_note(described(steps[0]) if steps else f"{job.ref} {job.status.phase} {job.name}")
         confirm(f"send {operation} to {ref}?", yes=yes)
         return await send(client, settings, ref, code)
 
 
-def step_names(job: JobSnapshot) -> list[str]:
+def step_names(job: bkjob.JobSnapshot) -> list[str]:
     """Return the names of a job's steps with what they do."""
     return [f"{step.ref} ({step.status.phase})" for step in job.steps] or ["none yet"]
 
 
-def described(step: StepSnapshot) -> str:
+def described(step: bkjob.StepSnapshot) -> str:
     """Return a step with its status and hosts in one line; those that failed by name."""
     hosts = step.hosts or ()
-    counts: dict[Phase, int] = {}
+    counts: dict[bkjob.Phase, int] = {}
     for row in hosts:
         counts[row.status.phase] = counts.get(row.status.phase, 0) + 1
     failed = [row.host for row in hosts if has_failed(row)]
@@ -109,16 +97,19 @@ def described(step: StepSnapshot) -> str:
 
 
 async def send(
-    client: JobClient, settings: Settings, ref: Ref, operation: StepOperation | JobOperation
+    client: bkjob.JobClient,
+    settings: Settings,
+    ref: bkjob.Ref,
+    operation: bkjob.StepOperation | bkjob.JobOperation,
 ) -> ExitCode:
     """Send an operation once; say how to look when nobody knows whether it happened."""
     look = next_command(["status"], [ref], settings)
     try:
-        if isinstance(ref, StepRef):
+        if isinstance(ref, bkjob.StepRef):
             await client.operate_step_instance(ref, operation_code=operation)
         else:
             await client.operate_job_instance(ref, operation)
-    except OutcomeUnknown as error:
+    except bkjob.OutcomeUnknown as error:
         report_error(error)
         write_note(f"look at it first: {look}")
         return ExitCode.OUTCOME_UNKNOWN

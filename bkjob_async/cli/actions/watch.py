@@ -7,20 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define, field
 
-from bkjob_async import (
-    Batch,
-    Condition,
-    DeadlineExceeded,
-    FirstFailure,
-    FleetNotFound,
-    HostsDone,
-    JobRef,
-    Lost,
-    Ref,
-    UsageError,
-    Watch,
-    open_journal,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.journals import Recorded, recorded_in
 from bkjob_async.cli.configuration.options import scope_of
@@ -43,10 +30,10 @@ async def watch(
     """Show a watch of the targets that were named, and of those of the fleet *name*."""
     recorded = recorded_in(settings, name)
     if recorded is not None and name is None:
-        raise UsageError("under which name is it recorded? give --name, by which it is continued")
+        raise bkjob.UsageError("under which name is it recorded? give --name, by which it is continued")
     if not targets:
         if recorded is None:
-            raise UsageError("which jobs? give targets, or --name for those of a journal")
+            raise bkjob.UsageError("which jobs? give targets, or --name for those of a journal")
         await check_fleet(recorded)
     request = WatchRequest(
         refs=targets_from(targets, scope_of(settings)),
@@ -60,27 +47,29 @@ async def watch(
 
 async def check_fleet(recorded: Recorded) -> None:
     """Raise `FleetNotFound` or `UsageError` where the journal has no targets to go on with: a name may be misspelt."""
-    async with open_journal(recorded.journal) as journal:
+    async with bkjob.open_journal(recorded.journal) as journal:
         found = next((fleet for fleet in await journal.fleets() if fleet.name == recorded.name), None)
         if found is None:
-            raise FleetNotFound(f"there is no fleet {recorded.name!r}")
+            raise bkjob.FleetNotFound(f"there is no fleet {recorded.name!r}")
         if not found.targets:
-            raise UsageError(f"the fleet {recorded.name!r} has no targets: give some")
+            raise bkjob.UsageError(f"the fleet {recorded.name!r} has no targets: give some")
 
 
-def parse_condition(text: str) -> Condition | None:
+def parse_condition(text: str) -> bkjob.Condition | None:
     """Return the condition that *text* names, None for the end of the target; raise `UsageError`."""
     kind, equals, share = text.partition("=")
     if text == "finished":
         return None
     if text == "first-failure":
-        return FirstFailure()
+        return bkjob.FirstFailure()
     if kind == "hosts-done" and equals:
         try:
-            return HostsDone(float(share))
+            return bkjob.HostsDone(float(share))
         except ValueError:
             pass
-    raise UsageError(f"--until is finished, first-failure or hosts-done=SHARE (0 to 1), not {text!r:.40}")
+    raise bkjob.UsageError(
+        f"--until is finished, first-failure or hosts-done=SHARE (0 to 1), not {text!r:.40}"
+    )
 
 
 async def wait(
@@ -103,7 +92,7 @@ async def wait(
             again = next_command(["wait"], refs, settings, ["--until", until])
             write_note(f"the jobs go on; wait for them again: {again}")
             raise
-        except DeadlineExceeded as error:
+        except bkjob.DeadlineExceeded as error:
             write_note(waiting.outcome.at_deadline(error))
             return ExitCode.DEADLINE_PASSED
     return waiting.conclude(until)
@@ -113,21 +102,21 @@ async def wait(
 class WaitProgress:
     """How far each target is from what is waited for."""
 
-    refs: Sequence[Ref]
-    condition: Condition | None
+    refs: Sequence[bkjob.Ref]
+    condition: bkjob.Condition | None
     outcome: Outcome = field(factory=Outcome, init=False)
-    fulfilled: dict[Ref, None] = field(factory=dict, init=False)
-    unreachable: dict[Ref, None] = field(factory=dict, init=False)
-    _by_job: Mapping[JobRef, Sequence[Ref]] = field(init=False)
+    fulfilled: dict[bkjob.Ref, None] = field(factory=dict, init=False)
+    unreachable: dict[bkjob.Ref, None] = field(factory=dict, init=False)
+    _by_job: Mapping[bkjob.JobRef, Sequence[bkjob.Ref]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Sort the targets by their jobs: most batches are about one job."""
-        by_job: dict[JobRef, list[Ref]] = {}
+        by_job: dict[bkjob.JobRef, list[bkjob.Ref]] = {}
         for ref in self.refs:
             by_job.setdefault(ref.job, []).append(ref)
         self._by_job = by_job
 
-    def apply(self, batch: Batch, watch: Watch) -> None:
+    def apply(self, batch: bkjob.Batch, watch: bkjob.Watch) -> None:
         """Take in a batch; hosts are counted, their events are not made."""
         for events in events_but_hosts(batch):
             for event in events:
@@ -136,7 +125,7 @@ class WaitProgress:
             job = batch.job
             self._check(self.refs if job is None else self._by_job.get(job, ()), self.condition, watch)
 
-    def _check(self, refs: Iterable[Ref], condition: Condition, watch: Watch) -> None:
+    def _check(self, refs: Iterable[bkjob.Ref], condition: bkjob.Condition, watch: bkjob.Watch) -> None:
         for ref in refs:
             if ref in self.fulfilled or ref in self.unreachable:
                 continue
@@ -144,7 +133,7 @@ class WaitProgress:
             holds = condition.holds(watch.counts(ref), over=end is not None)
             if holds:
                 self.fulfilled[ref] = None
-            elif holds is None or isinstance(end, Lost):
+            elif holds is None or isinstance(end, bkjob.Lost):
                 self.unreachable[ref] = None
 
     @property
@@ -152,7 +141,7 @@ class WaitProgress:
         """Whether nothing is left to wait for; the end of all targets is the end of the watch itself."""
         if self.outcome.hopeless:
             return True
-        if isinstance(self.condition, FirstFailure) and self.fulfilled:
+        if isinstance(self.condition, bkjob.FirstFailure) and self.fulfilled:
             return True
         return self.condition is not None and len(self.fulfilled) + len(self.unreachable) == len(self.refs)
 
@@ -165,7 +154,9 @@ class WaitProgress:
             ends = [*self.outcome.ends.values()]
             write_out(str(ends[0]) if len(ends) == 1 else str(self.outcome))
             return self.outcome.exit_code
-        is_true = bool(self.fulfilled) if isinstance(self.condition, FirstFailure) else not self.unreachable
+        is_true = (
+            bool(self.fulfilled) if isinstance(self.condition, bkjob.FirstFailure) else not self.unreachable
+        )
         named = first_of([*(self.fulfilled if is_true else self.unreachable)])
         state = "is true" if is_true else "cannot become true any more"
         write_out(f"{until} {state} for {counted(len(self.refs), 'target')}: {named}")

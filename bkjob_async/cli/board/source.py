@@ -8,20 +8,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from bkjob_async import (
-    Batch,
-    BkJobError,
-    Event,
-    HostChanged,
-    HostKey,
-    HostPage,
-    JobClient,
-    OutcomeUnknown,
-    Ref,
-    StepOperation,
-    StepRef,
-    Watch,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.target_row import TargetRow
@@ -49,7 +36,7 @@ FAILED_CODES = frozenset(
 class BoardSource:
     """Keeps a model up to date with the batches of a watch; `figures` and pages are read when a frame is drawn."""
 
-    def __init__(self, client: JobClient, watch: Watch) -> None:
+    def __init__(self, client: bkjob.JobClient, watch: bkjob.Watch) -> None:
         """Read *watch*; operations and logs go through *client*."""
         self.model = BoardModel()
         self.is_paused = False
@@ -60,7 +47,7 @@ class BoardSource:
         self._figures = HeadFigures(over=0, targets=0, hosts={})
         self._figured_at = self._budget_at = float("-inf")
         self._budget: float | None = None
-        self._timed: dict[Ref, float] = {}
+        self._timed: dict[bkjob.Ref, float] = {}
         self._to_time: list[TargetRow] = []
         self.model.set_targets(watch.targets)
 
@@ -69,10 +56,10 @@ class BoardSource:
 
     # Batches --------------------------------------------------------------------------------------------------------
 
-    def apply(self, batch: Batch) -> None:
+    def apply(self, batch: bkjob.Batch) -> None:
         """Bring the model up to date with a batch."""
         model, job = self.model, batch.job
-        notices: list[Event] = list(*events_but_hosts(batch))
+        notices: list[bkjob.Event] = list(*events_but_hosts(batch))
         parts = parts_of(batch.events)
         jobs = {job} if job is not None else {part.ref.job for part in parts if part.ref is not None}
         rows = [row for each in jobs for row in model.rows_of(each)]
@@ -147,17 +134,17 @@ class BoardSource:
             is_paused=self.is_paused,
         )
 
-    def row(self, ref: Ref) -> TargetRow:
+    def row(self, ref: bkjob.Ref) -> TargetRow:
         """Return the row of a target, a new one where it has just been dropped."""
         return self.model.rows.get(ref) or TargetRow(ref)
 
     # What is opened -------------------------------------------------------------------------------------------------
 
-    def hosts(self, ref: Ref, after: str | None, limit: int) -> HostPage:
+    def hosts(self, ref: bkjob.Ref, after: str | None, limit: int) -> bkjob.HostPage:
         """Return a page of the hosts of a target."""
         return self._watch.hosts_of(ref, after=after, limit=limit)
 
-    def explanation(self, ref: Ref) -> list[Line]:
+    def explanation(self, ref: bkjob.Ref) -> list[Line]:
         """Return what is known about polling a target."""
         known, row = self._watch.explain(ref), self.model.rows.get(ref)
         lines: list[Line] = []
@@ -178,21 +165,21 @@ class BoardSource:
             lines.append(((f"  {printable(row.trouble)}", "dim"),))
         return lines
 
-    def title_of(self, step: StepRef) -> str:
+    def title_of(self, step: bkjob.StepRef) -> str:
         """Return the name of the target that a step belongs to, and that of the step."""
         for row in self.model.rows_of(step):
             known = row.steps.get(step)
             return f"{row.title}, {printable(known.name)}" if known is not None and known.name else row.title
         return str(step)
 
-    async def log(self, step: StepRef, host: HostKey) -> str:
+    async def log(self, step: bkjob.StepRef, host: bkjob.HostKey) -> str:
         """Return the log of one host."""
         gathered = await self._client.logs(step, hosts=host)
         return "\n".join(filter(None, (bare_text(log) for each in gathered for log in each.hosts)))
 
     # Operations -----------------------------------------------------------------------------------------------------
 
-    def retry_question(self, ref: Ref) -> tuple[str, tuple[StepRef, ...]]:
+    def retry_question(self, ref: bkjob.Ref) -> tuple[str, tuple[bkjob.StepRef, ...]]:
         """Return a question, and the steps of a target that can be retried; none, and why not."""
         progress, row = self._watch.progress(ref), self.model.rows.get(ref)
         title = str(ref) if row is None else row.title
@@ -207,26 +194,26 @@ class BoardSource:
             return "the step still runs: the platform refuses a retry until it is over", ()
         return f"{title} has no failed step", ()
 
-    async def retry(self, steps: Sequence[StepRef]) -> str:
+    async def retry(self, steps: Sequence[bkjob.StepRef]) -> str:
         """Retry the failed hosts of *steps*; return how that went."""
         for step in steps:
             try:
                 await self._client.operate_step_instance(
-                    step, operation_code=StepOperation.RETRY_FAILED_HOSTS
+                    step, operation_code=bkjob.StepOperation.RETRY_FAILED_HOSTS
                 )
-            except OutcomeUnknown as error:
+            except bkjob.OutcomeUnknown as error:
                 return f"it is unknown whether {step} is retried, and the request is not sent again: {error}"
-            except BkJobError as error:
+            except bkjob.BkJobError as error:
                 return f"{step} is not retried: {error}"
         return f"{counted(len(steps), 'step')} retried"
 
 
-def newest_failures(batch: Batch) -> list[HostChanged]:
+def newest_failures(batch: bkjob.Batch) -> list[bkjob.HostChanged]:
     """Return the last hosts that failed in a batch; no event of another host is made."""
-    found: list[HostChanged] = []
+    found: list[bkjob.HostChanged] = []
     for part in parts_of(batch.events):
         if isinstance(part, LazyHostEvents):
             found += part.last_ending_in(FAILED_CODES, SHOWN_FAILURES)
-        elif isinstance(part, HostChanged) and part.after.code in FAILED_CODES:
+        elif isinstance(part, bkjob.HostChanged) and part.after.code in FAILED_CODES:
             found.append(part)
     return found[-SHOWN_FAILURES:]

@@ -7,23 +7,7 @@ from typing import assert_never
 
 from attrs import define, field
 
-from bkjob_async import (
-    Event,
-    Finished,
-    HostChanged,
-    HostCounts,
-    InSync,
-    JobChanged,
-    Lost,
-    Recovered,
-    Ref,
-    Reopened,
-    Resumed,
-    Stalled,
-    StepChanged,
-    StepRef,
-    Trouble,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.phases import OPEN, UNSUCCESSFUL
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
@@ -48,13 +32,13 @@ class TargetRow:
     are None where they are unknown.
     """
 
-    ref: Ref
+    ref: bkjob.Ref
     name: str = ""
     phase: Phase | None = None
     is_over: bool = False
     counts: Mapping[Phase, int] = NO_COUNTS
-    steps: dict[StepRef, BoardStep] = field(factory=dict)
-    current: StepRef | None = None
+    steps: dict[bkjob.StepRef, BoardStep] = field(factory=dict)
+    current: bkjob.StepRef | None = None
     is_lost: bool = False
     trouble: str = ""
     began_at: float | None = None
@@ -115,7 +99,7 @@ class TargetRow:
     @property
     def order(self) -> tuple[int, bool, int, int, int]:
         """The place of the row: those that wait for a person, then those with most failures come first."""
-        group, step = self.group, self.ref.step_instance_id if isinstance(self.ref, StepRef) else 0
+        group, step = self.group, self.ref.step_instance_id if isinstance(self.ref, bkjob.StepRef) else 0
         is_urgent = group == ATTENTION
         return (
             group,
@@ -126,35 +110,35 @@ class TargetRow:
         )
 
 
-def apply_notice(row: TargetRow, event: Event, now: float) -> bool:
+def apply_notice(row: TargetRow, event: bkjob.Event, now: float) -> bool:
     """Apply an event about the job of a row; return whether the row may have changed."""
-    if isinstance(event, StepChanged) and row.ref != event.ref:
+    if isinstance(event, bkjob.StepChanged) and row.ref != event.ref:
         return apply_step(row, event)
     if row.ref != event.ref:
         return False
     match event:
-        case JobChanged() | StepChanged():
+        case bkjob.JobChanged() | bkjob.StepChanged():
             row.name = event.name or row.name
             set_phase(row, event.after.phase, now)
-        case Finished():
+        case bkjob.Finished():
             row.is_over, row.ends_at, row.took = True, None, duration_of(event, row.began_at, now)
-        case Reopened():
+        case bkjob.Reopened():
             row.is_over, row.began_at, row.took = False, None, None
-        case Lost():
+        case bkjob.Lost():
             row.is_lost = row.is_over = True
             row.trouble = f"lost: {event.reason.value.replace('_', ' ')}"
-        case Trouble():
+        case bkjob.Trouble():
             row.trouble = f"{event.error}: {event.message}"
-        case Stalled():
+        case bkjob.Stalled():
             row.trouble = f"not seen for {event.seconds:.0f} s"
-        case HostChanged() | HostCounts() | InSync() | Resumed() | Recovered():
+        case bkjob.HostChanged() | bkjob.HostCounts() | bkjob.InSync() | bkjob.Resumed() | bkjob.Recovered():
             pass  # hosts are counted, and a row whose job was read again is in trouble no longer
         case _:
             assert_never(event)
     return True
 
 
-def duration_of(event: Finished, began_at: float | None, now: float) -> float | None:
+def duration_of(event: bkjob.Finished, began_at: float | None, now: float) -> float | None:
     """Return how long a target took: as the platform says, else as the board saw it."""
     times = event.result.times
     if times.total_time is not None:
@@ -164,9 +148,9 @@ def duration_of(event: Finished, began_at: float | None, now: float) -> float | 
     return None if began_at is None else now - began_at
 
 
-def apply_step(row: TargetRow, event: StepChanged) -> bool:
+def apply_step(row: TargetRow, event: bkjob.StepChanged) -> bool:
     """Apply the change of a step to the row of its job."""
-    if isinstance(row.ref, StepRef):
+    if isinstance(row.ref, bkjob.StepRef):
         return False
     step = row.steps.setdefault(event.ref, BoardStep())
     step.name, step.phase = event.name or step.name, event.after.phase

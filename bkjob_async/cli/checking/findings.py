@@ -7,19 +7,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from bkjob_async import (
-    ApiNotFound,
-    ApplicationNotAllowed,
-    BkJobError,
-    InvalidRequest,
-    InvalidResponse,
-    NotAllowed,
-    NotAuthenticated,
-    NotFound,
-    PlatformTrouble,
-    Throttled,
-    TransportFailed,
-)
+import bkjob_async as bkjob
 
 # A step that differs by more than this shows wrong times; tokens and certificates may be refused.
 CLOCK_TOLERANCE = 5.0
@@ -46,26 +34,26 @@ class Finding:
 
 
 # Which step an error belongs to, and who must act how: of the first class that fits, from the most special one on.
-MEANINGS: tuple[tuple[type[BkJobError], str, str], ...] = (
-    (ApiNotFound, "API", "you: correct --url or --dialect; this API is not there"),
+MEANINGS: tuple[tuple[type[bkjob.BkJobError], str, str], ...] = (
+    (bkjob.ApiNotFound, "API", "you: correct --url or --dialect; this API is not there"),
     (
-        ApplicationNotAllowed,
+        bkjob.ApplicationNotAllowed,
         "permission",
         "you: apply for the API at the gateway, for this application; its manager must agree",
     ),
-    (NotAllowed, "permission", "you: apply for access to this business; its administrator must agree"),
-    (NotAuthenticated, "credentials", "you: correct the application's code, its secret or the user"),
-    (NotFound, "scope", "you: correct --biz or --biz-set"),
-    (InvalidRequest, "scope", "you: correct --biz or --biz-set: the platform rejects it"),
-    (Throttled, "API", "wait, or have the platform's operators raise the limit"),
-    (PlatformTrouble, "API", "the platform's operators: give them the request ids"),
-    (InvalidResponse, "API", "you: correct --url or --dialect; else whoever runs the proxy in between"),
-    (TransportFailed, "API", "whoever runs the network between here and the platform"),
-    (BkJobError, "credentials", "you: see the message"),
+    (bkjob.NotAllowed, "permission", "you: apply for access to this business; its administrator must agree"),
+    (bkjob.NotAuthenticated, "credentials", "you: correct the application's code, its secret or the user"),
+    (bkjob.NotFound, "scope", "you: correct --biz or --biz-set"),
+    (bkjob.InvalidRequest, "scope", "you: correct --biz or --biz-set: the platform rejects it"),
+    (bkjob.Throttled, "API", "wait, or have the platform's operators raise the limit"),
+    (bkjob.PlatformTrouble, "API", "the platform's operators: give them the request ids"),
+    (bkjob.InvalidResponse, "API", "you: correct --url or --dialect; else whoever runs the proxy in between"),
+    (bkjob.TransportFailed, "API", "whoever runs the network between here and the platform"),
+    (bkjob.BkJobError, "credentials", "you: see the message"),
 )
 
 
-def finding_of(error: BkJobError) -> Finding:
+def finding_of(error: bkjob.BkJobError) -> Finding:
     """Return what the error of a first call means, and who must act."""
     step, act = next((step, act) for kind, step, act in MEANINGS if isinstance(error, kind))
     return Finding(step, State.FAILED, str(error), act)

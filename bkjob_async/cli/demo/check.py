@@ -7,23 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from bkjob_async import (
-    Event,
-    Finished,
-    HostChanged,
-    HostStatus,
-    JobChanged,
-    JobRef,
-    JobResult,
-    Phase,
-    Ref,
-    RunStatus,
-    StepChanged,
-    StepRef,
-)
+import bkjob_async as bkjob
 from bkjob_async.simulator.world.history import History
 
-HostRun = tuple[StepRef, int, str]
+HostRun = tuple[bkjob.StepRef, int, str]
 
 
 @define
@@ -31,17 +18,17 @@ class Seen:
     """What the events of a watch reported, in order: codes of hosts, steps and jobs, and the results."""
 
     hosts: dict[HostRun, list[int]] = field(factory=dict, init=False)
-    runs: dict[Ref, list[int]] = field(factory=dict, init=False)
-    results: dict[Ref, JobResult] = field(factory=dict, init=False)
+    runs: dict[bkjob.Ref, list[int]] = field(factory=dict, init=False)
+    results: dict[bkjob.Ref, bkjob.JobResult] = field(factory=dict, init=False)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: bkjob.Event) -> None:
         """Record one event."""
-        if isinstance(event, HostChanged):
+        if isinstance(event, bkjob.HostChanged):
             run = (event.ref, event.execute_count, event.host.label)
             self.hosts.setdefault(run, []).append(event.after.code)
-        elif isinstance(event, StepChanged | JobChanged):
+        elif isinstance(event, bkjob.StepChanged | bkjob.JobChanged):
             self.runs.setdefault(event.ref, []).append(event.after.code)
-        elif isinstance(event, Finished):
+        elif isinstance(event, bkjob.Finished):
             self.results[event.ref] = event.result
 
     @property
@@ -54,20 +41,20 @@ class Seen:
 class DemoFigures:
     """The counts of a whole demo, comparable with `==`."""
 
-    jobs: Mapping[Phase, int]
+    jobs: Mapping[bkjob.Phase, int]
     steps: int
     executions: int
-    hosts: Mapping[Phase, int]
+    hosts: Mapping[bkjob.Phase, int]
 
 
 def figures_seen(seen: Seen) -> DemoFigures:
     """Count what a watch of whole jobs reported."""
-    hosts: Counter[Phase] = Counter()
+    hosts: Counter[bkjob.Phase] = Counter()
     for result in seen.results.values():
         hosts.update(result.hosts)
     return DemoFigures(
         jobs=Counter(result.status.phase for result in seen.results.values()),
-        steps=sum(isinstance(ref, StepRef) for ref in seen.runs),
+        steps=sum(isinstance(ref, bkjob.StepRef) for ref in seen.runs),
         executions=len({(ref, count) for ref, count, _ in seen.hosts}),
         hosts=hosts,
     )
@@ -75,18 +62,18 @@ def figures_seen(seen: Seen) -> DemoFigures:
 
 def figures_true(history: History) -> DemoFigures:
     """Count what the simulator did."""
-    latest: dict[tuple[StepRef, str], tuple[int, int]] = {}
+    latest: dict[tuple[bkjob.StepRef, str], tuple[int, int]] = {}
     for (ref, count, label), moves in history.hosts.items():
         latest[ref, label] = max(latest.get((ref, label), (-1, 0)), (count, moves[-1][1]))
     return DemoFigures(
-        jobs=Counter(RunStatus(moves[-1][1]).phase for moves in history.jobs.values()),
+        jobs=Counter(bkjob.RunStatus(moves[-1][1]).phase for moves in history.jobs.values()),
         steps=len(history.steps),
         executions=len({(ref, count) for ref, count, _ in history.hosts}),
-        hosts=Counter(HostStatus(code).phase for _, code in latest.values()),
+        hosts=Counter(bkjob.HostStatus(code).phase for _, code in latest.values()),
     )
 
 
-def disagreements(seen: Seen, history: History, jobs: Iterable[JobRef]) -> Iterator[str]:
+def disagreements(seen: Seen, history: History, jobs: Iterable[bkjob.JobRef]) -> Iterator[str]:
     """Yield a sentence for each status that was reported and never reached, or reached last and not reported.
 
     A watch takes samples: it may miss statuses between two polls, but not the last one, and reports none that

@@ -7,18 +7,7 @@ from itertools import islice
 
 from attrs import define, field, frozen
 
-from bkjob_async import (
-    HostKey,
-    HostLog,
-    HostSnapshot,
-    JobClient,
-    JobRef,
-    LostReason,
-    Ref,
-    StepRef,
-    StepSnapshot,
-    TargetLost,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.failures import has_failed
 from bkjob_async.client.operations.batch_logs import is_same
@@ -31,14 +20,14 @@ PORTION = 500
 class HostFilter:
     """Selects hosts: *keys*, all without any, and only those that *failed*."""
 
-    keys: tuple[HostKey, ...] = ()
+    keys: tuple[bkjob.HostKey, ...] = ()
     failed: bool = False
 
-    def takes(self, host: HostKey) -> bool:
+    def takes(self, host: bkjob.HostKey) -> bool:
         """Return True for a host that is named, by any of its names."""
         return not self.keys or any(is_same(host, key) for key in self.keys)
 
-    def takes_row(self, row: HostSnapshot) -> bool:
+    def takes_row(self, row: bkjob.HostSnapshot) -> bool:
         """Return True for a host that is named, and has failed if it must."""
         return self.takes(row.host) and (has_failed(row) or not self.failed)
 
@@ -49,28 +38,30 @@ class KnownHosts:
 
     _names: set[tuple[object, ...]] = field(factory=set, init=False)
 
-    def add(self, host: HostKey) -> None:
+    def add(self, host: bkjob.HostKey) -> None:
         """Add a host with all names that *host* has."""
         self._names.update(names_of(host))
 
-    def without(self, hosts: Iterable[HostKey]) -> list[HostKey]:
+    def without(self, hosts: Iterable[bkjob.HostKey]) -> list[bkjob.HostKey]:
         """Return those of *hosts* that were not added."""
         return [host for host in hosts if self._names.isdisjoint(names_of(host))]
 
 
-def names_of(host: HostKey) -> list[tuple[object, ...]]:
+def names_of(host: bkjob.HostKey) -> list[tuple[object, ...]]:
     """Return each of the names by which the platform may tell a host apart."""
     cloud = host.bk_cloud_id or 0
     names = ((host.bk_host_id,), (cloud, host.ip), (cloud, host.ipv6), ("container", host.container_id))
     return [name for name in names if name[-1]]
 
 
-async def absent_hosts(client: JobClient, refs: Sequence[Ref], hosts: Iterable[HostKey]) -> list[HostKey]:
+async def absent_hosts(
+    client: bkjob.JobClient, refs: Sequence[bkjob.Ref], hosts: Iterable[bkjob.HostKey]
+) -> list[bkjob.HostKey]:
     """Return those of *hosts* that no step of *refs* shows."""
     return hosts_not_in([step for ref in refs for step in await steps_of(client, ref)], hosts)
 
 
-def hosts_not_in(steps: Iterable[StepSnapshot], hosts: Iterable[HostKey]) -> list[HostKey]:
+def hosts_not_in(steps: Iterable[bkjob.StepSnapshot], hosts: Iterable[bkjob.HostKey]) -> list[bkjob.HostKey]:
     """Return those of *hosts* that are in none of *steps*; none where a step does not show its hosts."""
     known = KnownHosts()
     for step in steps:
@@ -81,20 +72,20 @@ def hosts_not_in(steps: Iterable[StepSnapshot], hosts: Iterable[HostKey]) -> lis
     return known.without(hosts)
 
 
-async def steps_of(client: JobClient, ref: Ref) -> Sequence[StepSnapshot]:
+async def steps_of(client: bkjob.JobClient, ref: bkjob.Ref) -> Sequence[bkjob.StepSnapshot]:
     """Return the steps that *ref* names, with their hosts; raise `TargetLost` where its job has no such step."""
     job = await client.get_job_instance_status(ref.job, return_ip_result=True)
-    steps = [step for step in job.steps if isinstance(ref, JobRef) or step.ref == ref]
-    if isinstance(ref, StepRef) and not steps:
-        raise TargetLost(ref, LostReason.NOT_FOUND.value, "its job has no such step")
+    steps = [step for step in job.steps if isinstance(ref, bkjob.JobRef) or step.ref == ref]
+    if isinstance(ref, bkjob.StepRef) and not steps:
+        raise bkjob.TargetLost(ref, bkjob.LostReason.NOT_FOUND.value, "its job has no such step")
     return steps
 
 
 async def select_hosts(
-    client: JobClient, ref: Ref, hosts: HostFilter
-) -> list[tuple[StepRef, tuple[HostKey, ...]]]:
+    client: bkjob.JobClient, ref: bkjob.Ref, hosts: HostFilter
+) -> list[tuple[bkjob.StepRef, tuple[bkjob.HostKey, ...]]]:
     """Return the steps of *ref* with those of their hosts that are asked for."""
-    if isinstance(ref, StepRef) and hosts.keys and not hosts.failed:
+    if isinstance(ref, bkjob.StepRef) and hosts.keys and not hosts.failed:
         return [(ref, hosts.keys)]
     selected = []
     for step in await steps_of(client, ref):
@@ -106,8 +97,8 @@ async def select_hosts(
 
 
 async def read_logs(
-    client: JobClient, step: StepRef, hosts: Sequence[HostKey], *, in_portions: bool
-) -> AsyncIterator[HostLog]:
+    client: bkjob.JobClient, step: bkjob.StepRef, hosts: Sequence[bkjob.HostKey], *, in_portions: bool
+) -> AsyncIterator[bkjob.HostLog]:
     """Yield the log of each host, in the order of *hosts* within a portion; say whose log cannot be read.
 
     *in_portions* is False for a dialect that has only the logs of whole jobs.
@@ -122,7 +113,7 @@ async def read_logs(
                 write_note(f"{step} {host}: the log cannot be read: {error.details.message or error}")
 
 
-def portions(hosts: Sequence[HostKey], size: int) -> Iterator[tuple[HostKey, ...]]:
+def portions(hosts: Sequence[bkjob.HostKey], size: int) -> Iterator[tuple[bkjob.HostKey, ...]]:
     """Yield *hosts* in tuples of at most *size*."""
     rest = iter(hosts)
     while portion := tuple(islice(rest, size)):

@@ -7,18 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 from attrs import define, field, frozen
 
-from bkjob_async import (
-    BkJobError,
-    HostKey,
-    HostLog,
-    HostSnapshot,
-    HostStatus,
-    JobClient,
-    JobRef,
-    JobResult,
-    StepRef,
-    StepResult,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.resuming import next_command
@@ -36,7 +25,7 @@ MAX_LINE = 200
 class Cause:
     """Why hosts failed, as far as the platform says: status, tag and exit code."""
 
-    status: HostStatus
+    status: bkjob.HostStatus
     tag: str
     exit_code: int | None
 
@@ -51,10 +40,10 @@ class HostsByCause:
     """The hosts that failed for one cause: how many, the first of them, and the step of the first."""
 
     cause: Cause
-    step: StepRef
+    step: bkjob.StepRef
     count: int = 0
-    hosts: list[HostKey] = field(factory=list)
-    jobs: dict[JobRef, None] = field(factory=dict)
+    hosts: list[bkjob.HostKey] = field(factory=list)
+    jobs: dict[bkjob.JobRef, None] = field(factory=dict)
 
     def __str__(self) -> str:
         """Return one line: how many hosts, why, which, in which jobs."""
@@ -68,23 +57,23 @@ class Failures:
     """The failed hosts of any number of results; a step counts once."""
 
     groups: dict[Cause, HostsByCause] = field(factory=dict)
-    _steps: set[StepRef] = field(factory=set)
+    _steps: set[bkjob.StepRef] = field(factory=set)
 
-    def add(self, result: JobResult) -> Iterator[None]:
+    def add(self, result: bkjob.JobResult) -> Iterator[None]:
         """Add the failed hosts of a result, a thousand at a time; iterate to do so."""
         for step in result.steps:
             if step.ref not in self._steps:
                 self._steps.add(step.ref)
                 yield from self._add_step(step)
 
-    def _add_step(self, step: StepResult) -> Iterator[None]:
+    def _add_step(self, step: bkjob.StepResult) -> Iterator[None]:
         for number, host in enumerate(step.failed, 1):
             if has_failed(host):
                 self._add_host(step.ref, host)
             if not number % 1000:
                 yield
 
-    def _add_host(self, step: StepRef, host: HostSnapshot) -> None:
+    def _add_host(self, step: bkjob.StepRef, host: bkjob.HostSnapshot) -> None:
         cause = Cause(host.status, host.tag or "", host.exit_code)
         group = self.groups.get(cause)
         if group is None:
@@ -105,7 +94,7 @@ class Failures:
         return max(0, len(self.groups) - MAX_GROUPS)
 
 
-def has_failed(host: HostSnapshot) -> bool:
+def has_failed(host: bkjob.HostSnapshot) -> bool:
     """Return True for a host that has finished, without success."""
     return host.status.is_finished and not host.status.is_success
 
@@ -117,7 +106,7 @@ def last_lines(text: str, count: int) -> list[str]:
     return [printable(line) for line in lines[-count:]]
 
 
-def results_in(failed: Iterable[JobResult]) -> Failures:
+def results_in(failed: Iterable[bkjob.JobResult]) -> Failures:
     """Return the failures of some results, at once."""
     failures = Failures()
     for result in failed:
@@ -129,7 +118,9 @@ def results_in(failed: Iterable[JobResult]) -> Failures:
 # At the end of a watch ------------------------------------------------------------------------------------------------
 
 
-async def report_failures(client: JobClient, settings: Settings, results: Sequence[JobResult]) -> None:
+async def report_failures(
+    client: bkjob.JobClient, settings: Settings, results: Sequence[bkjob.JobResult]
+) -> None:
     """Write the failed hosts of *results* to stderr, and how to retry them; nothing where there are none."""
     failures = Failures()
     for result in results:
@@ -144,7 +135,7 @@ async def report_failures(client: JobClient, settings: Settings, results: Sequen
         write_note(f"      {next_command(['retry'], refs, settings)}")
 
 
-async def described(client: JobClient, failures: Failures) -> AsyncIterator[str]:
+async def described(client: bkjob.JobClient, failures: Failures) -> AsyncIterator[str]:
     """Yield the lines about each group, and how many groups are left out."""
     largest = failures.largest
     logs = await asyncio.gather(*(log_of(client, group) for group in largest))
@@ -156,16 +147,16 @@ async def described(client: JobClient, failures: Failures) -> AsyncIterator[str]
         yield f"… and {failures.not_shown} more causes"
 
 
-async def log_of(client: JobClient, group: HostsByCause) -> list[str]:
+async def log_of(client: bkjob.JobClient, group: HostsByCause) -> list[str]:
     """Return the last lines of the log of a group's first host; none where it cannot be read soon."""
     try:
         async with asyncio.timeout(LOG_SECONDS):
             steps = await client.logs(group.step, hosts=group.hosts[0])
-    except (BkJobError, TimeoutError):
+    except (bkjob.BkJobError, TimeoutError):
         return []
     return [line for step in steps for log in step.hosts for line in last_lines(bare_text(log), LOG_LINES)]
 
 
-def bare_text(log: HostLog) -> str:
+def bare_text(log: bkjob.HostLog) -> str:
     """Return the log of a script, or of the files of a transfer without their names."""
     return "\n".join(filter(None, (log.text, *(file.text for file in log.files))))

@@ -6,24 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 
-from bkjob_async import (
-    DeadlineExceeded,
-    Event,
-    Finished,
-    HostChanged,
-    JobChanged,
-    JobResult,
-    Lost,
-    Ref,
-    Reopened,
-    Stalled,
-    StepChanged,
-    Trouble,
-)
+import bkjob_async as bkjob
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.model.text.printing import first_of
 
-SIGHT = HostChanged | StepChanged | JobChanged | Finished
+SIGHT = bkjob.HostChanged | bkjob.StepChanged | bkjob.JobChanged | bkjob.Finished
 # The statuses that wait for a person, and the operation that lets the step go on.
 CONTINUING = {7: "confirm-continue", 15: "rolling-continue"}
 REFUSALS = ("NotAuthenticated", "ApplicationNotAllowed")
@@ -37,45 +24,45 @@ class Outcome:
     will be seen, if so; *trouble* is the last that was reported.
     """
 
-    ends: dict[Ref, Finished | Lost] = field(factory=dict, init=False)
-    failures: dict[Ref, JobResult] = field(factory=dict, init=False)
-    waiting: dict[Ref, str] = field(factory=dict, init=False)
+    ends: dict[bkjob.Ref, bkjob.Finished | bkjob.Lost] = field(factory=dict, init=False)
+    failures: dict[bkjob.Ref, bkjob.JobResult] = field(factory=dict, init=False)
+    waiting: dict[bkjob.Ref, str] = field(factory=dict, init=False)
     anything_seen: bool = field(default=False, init=False)
     host_failed: bool = field(default=False, init=False)
     hopeless: str = field(default="", init=False)
     trouble: str = field(default="", init=False)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: bkjob.Event) -> None:
         """Record one event."""
         if isinstance(event, SIGHT):
             self.anything_seen = True
-        if isinstance(event, Trouble):
+        if isinstance(event, bkjob.Trouble):
             self.trouble = event.message
-        if isinstance(event, StepChanged):
+        if isinstance(event, bkjob.StepChanged):
             self.waiting.pop(event.ref, None)
             if event.after.code in CONTINUING:
                 self.waiting[event.ref] = CONTINUING[event.after.code]
-        if isinstance(event, Finished | Lost):
+        if isinstance(event, bkjob.Finished | bkjob.Lost):
             self._end(event)
-        elif isinstance(event, Reopened):
+        elif isinstance(event, bkjob.Reopened):
             self.ends.pop(event.ref, None)
             self.failures.pop(event.ref, None)
         elif self._is_hopeless(event):
-            self.hopeless = event.message if isinstance(event, Trouble) else str(event)
+            self.hopeless = event.message if isinstance(event, bkjob.Trouble) else str(event)
 
-    def add_earlier(self, ends: Mapping[Ref, JobResult | Lost]) -> None:
+    def add_earlier(self, ends: Mapping[bkjob.Ref, bkjob.JobResult | bkjob.Lost]) -> None:
         """Add the ends of targets that an earlier process saw, and of which no event came since."""
         for ref, end in ends.items():
             if ref not in self.ends:
-                self._end(end if isinstance(end, Lost) else Finished(ref=ref, result=end))
+                self._end(end if isinstance(end, bkjob.Lost) else bkjob.Finished(ref=ref, result=end))
 
-    def _end(self, event: Finished | Lost) -> None:
+    def _end(self, event: bkjob.Finished | bkjob.Lost) -> None:
         self.ends[event.ref] = event
         self.failures.pop(event.ref, None)
-        if isinstance(event, Finished) and not event.result.ok:
+        if isinstance(event, bkjob.Finished) and not event.result.ok:
             self.failures[event.ref] = event.result
 
-    def _is_hopeless(self, event: Event) -> bool:
+    def _is_hopeless(self, event: bkjob.Event) -> bool:
         """Return True when *event* shows that the watch will never see anything.
 
         After the first successful poll, trouble is temporary. Before it, refused credentials and a platform
@@ -83,19 +70,19 @@ class Outcome:
         """
         if self.anything_seen:
             return False
-        refused = isinstance(event, Trouble) and event.ref is None and event.error in REFUSALS
-        return refused or isinstance(event, Stalled)
+        refused = isinstance(event, bkjob.Trouble) and event.ref is None and event.error in REFUSALS
+        return refused or isinstance(event, bkjob.Stalled)
 
-    def unfinished(self, targets: Iterable[Ref]) -> list[Ref]:
+    def unfinished(self, targets: Iterable[bkjob.Ref]) -> list[bkjob.Ref]:
         """Return those of *targets* that have not ended, in the order of their ids."""
         return sorted(
             (ref for ref in targets if ref not in self.ends), key=lambda ref: (ref.job_instance_id, str(ref))
         )
 
     @property
-    def lost(self) -> list[Ref]:
+    def lost(self) -> list[bkjob.Ref]:
         """The targets that cannot be read any more."""
-        return [ref for ref, end in self.ends.items() if isinstance(end, Lost)]
+        return [ref for ref, end in self.ends.items() if isinstance(end, bkjob.Lost)]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -112,14 +99,14 @@ class Outcome:
                 parts.append(f"{len(refs)} {word} ({first_of(refs)})")
         return "; ".join(parts)
 
-    def _lost_by_reason(self) -> dict[str, list[Ref]]:
-        lost: dict[str, list[Ref]] = {}
+    def _lost_by_reason(self) -> dict[str, list[bkjob.Ref]]:
+        lost: dict[str, list[bkjob.Ref]] = {}
         for ref, end in self.ends.items():
-            if isinstance(end, Lost):
+            if isinstance(end, bkjob.Lost):
                 lost.setdefault(f"lost, {end.reason.value.replace('_', ' ')}", []).append(ref)
         return lost
 
-    def at_deadline(self, error: DeadlineExceeded) -> str:
+    def at_deadline(self, error: bkjob.DeadlineExceeded) -> str:
         """Return what there is to say when the time is over; where nothing was ever seen, why."""
         why = f"; nothing was seen: {self.trouble}" if self.trouble and not self.anything_seen else ""
         return f"{self}; {error}{why}"

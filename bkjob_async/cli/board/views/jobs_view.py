@@ -6,16 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from bkjob_async import HostChanged, Ref
-from bkjob_async.cli.board.commands import (
-    AskRetry,
-    Command,
-    Explain,
-    Leave,
-    Retry,
-    ShowHelp,
-    ShowHosts,
-    TogglePause,
-)
+from bkjob_async.cli.board import commands
 from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import (
     Line,
@@ -36,7 +27,11 @@ from bkjob_async.cli.times import short_clock
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
-GENERAL: Mapping[str, Command] = {"q": Leave(), "question_mark": ShowHelp(), "p": TogglePause()}
+GENERAL: Mapping[str, commands.Command] = {
+    "q": commands.Leave(),
+    "question_mark": commands.ShowHelp(),
+    "p": commands.TogglePause(),
+}
 MESSAGE_SECONDS = 10.0
 # The age of a failure that is far from it is hard to read.
 LINE_WIDTH = 120
@@ -58,12 +53,12 @@ class JobsView:
         self._failed_only = False
         self._find = ""
         self._is_finding = False
-        self._question: tuple[str, Retry] | None = None
+        self._question: tuple[str, commands.Retry] | None = None
         self._message: tuple[str, float | None] = ("", None)
         self._keys: list[Ref] = []
         self._height = 1
 
-    def ask(self, question: str, retry: Retry) -> None:
+    def ask(self, question: str, retry: commands.Retry) -> None:
         """Ask a question; `y` means yes, any other key no."""
         self._question = (question, retry)
 
@@ -167,7 +162,7 @@ class JobsView:
 
     # Keys -----------------------------------------------------------------------------------------------------------
 
-    def press(self, key: str, character: str) -> Command | None:
+    def press(self, key: str, character: str) -> commands.Command | None:
         """Move the selection, change what is shown, or return what is asked for."""
         if self._question is not None:
             retry = self._question[1]
@@ -189,18 +184,18 @@ class JobsView:
                 return GENERAL.get(key) or self._command_about(key, self._selection.current(self._keys))
         return None
 
-    def _command_about(self, key: str, selected: object) -> Command | None:
+    def _command_about(self, key: str, selected: object) -> commands.Command | None:
         """Return what a key asks for about the selected target."""
         if selected is None:
             return None
         ref = cast("Ref", selected)
         match key:
             case "enter":
-                return ShowHosts(ref)
+                return commands.ShowHosts(ref)
             case "e":
-                return Explain(ref)
+                return commands.Explain(ref)
             case "r" if not self._read_only:
-                return AskRetry(ref)
+                return commands.AskRetry(ref)
             case _:
                 return None
 
