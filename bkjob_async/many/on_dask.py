@@ -16,19 +16,9 @@ from typing import Any
 
 from bkjob_async.errors import BkJobError, JournalUnavailable, UsageError
 from bkjob_async.journal.urls import MemoryPlace, RedisPlace, parse_journal_url
+from bkjob_async.many import upkeep
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd, run_shard
-from bkjob_async.many.upkeep import (
-    RESOURCE,
-    WORKS_SECONDS,
-    attempts_of,
-    check_slots,
-    check_versions,
-    next_attempt,
-    pause_before,
-    slots_of,
-    task_key,
-)
 
 VARIABLE = "BKJOB_JOURNAL"
 URL_VARIABLE = "BKJOB_URL"
@@ -114,13 +104,13 @@ async def check_workers(client: Any, shards: int) -> None:
     """Compare versions and count slots on all workers; raise `UsageError`, or log a warning."""
     versions = await client.get_versions(packages=["bkjob_async"])
     workers = {name: versions_in(found) for name, found in versions["workers"].items()}
-    check_versions(versions_in(versions["client"]), workers)
+    upkeep.check_versions(versions_in(versions["client"]), workers)
     info = await client.scheduler.identity(n_workers=-1)
     slots = {
-        name: slots_of(worker["nthreads"], worker.get("resources", {}))
+        name: upkeep.slots_of(worker["nthreads"], worker.get("resources", {}))
         for name, worker in info["workers"].items()
     }
-    warning = check_slots(slots, shards)
+    warning = upkeep.check_slots(slots, shards)
     if warning is not None:
         logger.warning("%s", warning)
 
@@ -197,8 +187,8 @@ class Launcher:
                 return
             if end is not None:
                 await self._wait_for_room(shard)
-            failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
-            pause = pause_before(failures)
+            failures = 1 if loop.time() - begun > upkeep.WORKS_SECONDS else failures + 1
+            pause = upkeep.pause_before(failures)
             logger.warning("shard %s/%d ended (%s); again in %g s", self._fleet.name, shard, said, pause)
             await asyncio.sleep(pause)
 
@@ -208,17 +198,17 @@ class Launcher:
         Dask makes one task of all that is submitted with the same key.
         """
         name = self._fleet.name
-        known = attempts_of(self._tasks, name, shard)
-        live = [each for each in known if self._tasks[task_key(name, shard, each)] in LIVE]
+        known = upkeep.attempts_of(self._tasks, name, shard)
+        live = [each for each in known if self._tasks[upkeep.task_key(name, shard, each)] in LIVE]
         is_found = bool(live) and (last is None or live[-1] > last)
-        attempt = live[-1] if is_found else next_attempt(last, known)
+        attempt = live[-1] if is_found else upkeep.next_attempt(last, known)
         future = self._client.submit(
             run_placed,
             name,
             self._journal,
             shard,
-            key=task_key(name, shard, attempt),
-            resources={RESOURCE: 1},
+            key=upkeep.task_key(name, shard, attempt),
+            resources={upkeep.RESOURCE: 1},
             pure=False,
         )
         distributed.fire_and_forget(future)
