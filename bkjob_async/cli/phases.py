@@ -40,6 +40,21 @@ SHOWN_FIRST = (
     Phase.SUCCESS,
 )
 
+# In this order the parts of a bar or a chart are drawn: what needs a person first.
+BAR_ORDER = (
+    Phase.FAILED,
+    Phase.ABNORMAL,
+    Phase.UNKNOWN,
+    Phase.STOPPED,
+    Phase.WAITING,
+    Phase.SUCCESS,
+    Phase.IGNORED,
+    Phase.SKIPPED,
+    Phase.STOPPING,
+    Phase.RUNNING,
+    Phase.PENDING,
+)
+
 
 def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
     """Return counts by the names of phases, without zeros."""

@@ -7,23 +7,8 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from bkjob_async.cli.board.drawing.spans import Span
-from bkjob_async.cli.phases import SIGNS
+from bkjob_async.cli.phases import BAR_ORDER, SIGNS
 from bkjob_async.model.status import Phase
-
-# In this order phases are counted and drawn in bars: what needs a person first.
-BAR_ORDER = (
-    Phase.FAILED,
-    Phase.ABNORMAL,
-    Phase.UNKNOWN,
-    Phase.STOPPED,
-    Phase.WAITING,
-    Phase.SUCCESS,
-    Phase.IGNORED,
-    Phase.SKIPPED,
-    Phase.STOPPING,
-    Phase.RUNNING,
-    Phase.PENDING,
-)
 
 WORDS = {phase: phase.lower() for phase in Phase} | {Phase.WAITING: "waits for a person"}
 

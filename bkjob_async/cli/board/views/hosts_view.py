@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from bkjob_async import HostKey, HostPage, HostSnapshot, StepRef, UsageError
 from bkjob_async.cli.board.commands import AskRetry, Back, Command, ShowLog
-from bkjob_async.cli.board.drawing.signs import BAR_ORDER, WORDS, Signs, bar
+from bkjob_async.cli.board.drawing.signs import WORDS, Signs, bar
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, joined
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.rows import state_role, state_text
 from bkjob_async.cli.board.views.views import STEPS, Selection, host_name, key_line, page, rule_line
+from bkjob_async.cli.phases import BAR_ORDER
 from bkjob_async.model.text.printing import printable
 
 PAGE_SIZE = 200

@@ -10,25 +10,11 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from bkjob_async.cli.phases import BAR_ORDER
 from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Course, StepFigures
 from bkjob_async.cli.report.reading.rows import NUMBER_OF
-from bkjob_async.model.status import Phase
 
-# From the bottom up: what failed is seen on the base line.
-LAYERS = (
-    Phase.FAILED,
-    Phase.ABNORMAL,
-    Phase.STOPPED,
-    Phase.UNKNOWN,
-    Phase.SUCCESS,
-    Phase.IGNORED,
-    Phase.SKIPPED,
-    Phase.WAITING,
-    Phase.STOPPING,
-    Phase.RUNNING,
-    Phase.PENDING,
-)
 # Units of a shape: it is stretched to the chart.
 WIDE, HIGH = 1000, 500
 SPARK_WIDTH, SPARK_HEIGHT = 200, 20
@@ -57,7 +43,7 @@ def course_chart(course: Course) -> Markup:
     """Return how many hosts were in each phase as time passed, one layer above the other."""
     most = course.most
     numbers, shapes, fills = list[int](), list[str](), list[str]()
-    for phase in LAYERS:
+    for phase in BAR_ORDER:  # from the bottom up: what failed is seen on the base line
         numbers.append(NUMBER_OF[phase])
         if not any(counts[NUMBER_OF[phase]] for _, counts in course.points):
             continue
