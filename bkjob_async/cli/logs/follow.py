@@ -106,9 +106,9 @@ class LogFollower:
 
     _followed: FollowedHosts
     _writer: LogWriter
-    _tail: int | None = field(kw_only=True)
-    _interval: float = field(kw_only=True)
-    _in_portions: bool = field(kw_only=True)
+    _tail: int | None = field(alias="tail", kw_only=True)
+    _interval: float = field(alias="interval", kw_only=True)
+    _in_portions: bool = field(alias="in_portions", kw_only=True)
     outcome: Outcome = field(factory=Outcome, init=False)
 
     def readable(self, refs: Sequence[Ref]) -> list[Ref]:
