@@ -21,19 +21,18 @@ from bkjob_async.cli.watching.resuming import next_command, scope_options
 
 Send = Callable[[JobClient], Awaitable[JobLaunch]]
 
-# Languages by the suffixes of files, and by how the names of interpreters begin.
+SHELL, BAT, PERL, PYTHON, POWERSHELL = ScriptLanguage
+# By the suffixes of files, and by how the names of interpreters begin.
 SUFFIXES = {
-    **dict.fromkeys((".sh", ".bash"), ScriptLanguage.SHELL),
-    **dict.fromkeys((".bat", ".cmd"), ScriptLanguage.BAT),
-    ".pl": ScriptLanguage.PERL,
-    ".py": ScriptLanguage.PYTHON,
-    ".ps1": ScriptLanguage.POWERSHELL,
+    ".sh": SHELL,
+    ".bash": SHELL,
+    ".bat": BAT,
+    ".cmd": BAT,
+    ".pl": PERL,
+    ".py": PYTHON,
+    ".ps1": POWERSHELL,
 }
-INTERPRETERS = {
-    "perl": ScriptLanguage.PERL,
-    "python": ScriptLanguage.PYTHON,
-    "pwsh": ScriptLanguage.POWERSHELL,
-}
+INTERPRETERS = {"perl": PERL, "python": PYTHON, "pwsh": POWERSHELL}
 
 
 async def send_script(
@@ -182,7 +181,7 @@ def language_of(file: str, text: str, given: str | None) -> ScriptLanguage:
     words = first.removeprefix("#!").split() if first.startswith("#!") else []
     names = [PurePath(word).name for word in words]
     found = (code for name in names for key, code in INTERPRETERS.items() if name.startswith(key))
-    return next(found, ScriptLanguage.SHELL)
+    return next(found, SHELL)
 
 
 def account_of(text: str) -> tuple[str | None, int | None]:
