@@ -19,6 +19,7 @@ from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Figures
 from bkjob_async.cli.report.formats import svg
 from bkjob_async.cli.report.hosts import code_name, names_within
+from bkjob_async.cli.report.verdict import counted_large
 from bkjob_async.cli.times import clock
 from bkjob_async.model.text.printing import printable
 
@@ -177,6 +178,8 @@ def environment() -> Environment:
         sign=SIGNS.__getitem__,
         names=names_text,
         code_name=code_name,
+        counted=counted_large,
+        number="{:,}".format,
     )
     made.globals.update(svg=svg)
     return made
