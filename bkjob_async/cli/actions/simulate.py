@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -42,8 +41,6 @@ async def simulate(
     except OSError as error:
         raise UsageError(f"port {port} cannot be used: {error.strerror}") from error
     try:
-        # A caller that has read the URL may interrupt at once.
-        interrupted = interruption()
         write_out(server.url)
         write_note(f"scenario {played.name}, seed {seed}: {played.summary}")
         for fault in faults:
@@ -51,7 +48,8 @@ async def simulate(
         if rate_limit is not None:
             write_note(f"rate limit: {rate_limit} requests a second")
         introduce(server.url, simulator.refs)
-        await interrupted.wait()
+        with suppress(asyncio.CancelledError):  # so Ctrl-C and SIGTERM arrive, and are the usual end
+            await asyncio.Event().wait()
     finally:
         await server.aclose()
     return ExitCode.ALL_SUCCEEDED
@@ -75,14 +73,3 @@ def introduce(url: str, jobs: Sequence[JobRef]) -> None:
     write_note(f"  export BKJOB_URL={url} BKJOB_APP_CODE=demo BKJOB_APP_SECRET=demo")
     write_note(f"  {program_name()} watch --biz 2 {first}")
     write_note("Ctrl-C stops it")
-
-
-def interruption() -> asyncio.Event:
-    """Return an event that is set by SIGINT or SIGTERM."""
-    loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Where event loops have no signal handlers, Ctrl-C raises KeyboardInterrupt instead.
-        with suppress(NotImplementedError):
-            loop.add_signal_handler(number, asked.set)
-    return asked
