@@ -72,7 +72,7 @@ INNER_HOUSES = {
     "cli": [
         {"exit_codes", "lines", "palette", "phases", "terminal", "times"},
         {"tables", "dispatch", "configuration"},
-        {"running", "checking", "report", "watching"},
+        {"running", "report", "watching"},
         {"board"},
         {"live_page"},
         {"actions", "demo"},

@@ -1,1 +1,0 @@
-"""The way to the platform, step by step: what was found, and who must act."""
