@@ -98,7 +98,7 @@ async def test_a_task_that_fails_is_submitted_again_under_another_key(
     tmp_path: Path, on_dask: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The warning has the error, and when the next attempt is."""
-    monkeypatch.setattr(on_dask, "pause_before", lambda failures: 0.1 * failures)
+    monkeypatch.setattr(on_dask.upkeep, "pause_before", lambda failures: 0.1 * failures)
     async with placed_in(tmp_path, on_dask, shards=1, credentials="tests.many.fleets:nobody") as placed:
         keeping = placed.keep()
         async with asyncio.timeout(30):
@@ -121,7 +121,7 @@ async def test_a_shard_that_another_runner_has_is_left_to_it(
     tmp_path: Path, on_dask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until that one has gone; then it is placed again."""
-    monkeypatch.setattr(on_dask, "pause_before", lambda _failures: 0.1)
+    monkeypatch.setattr(on_dask.upkeep, "pause_before", lambda _failures: 0.1)
     monkeypatch.setattr(on_dask, "OTHER_SECONDS", 0.1)
     async with placed_in(tmp_path, on_dask, shards=1) as placed:
         keeping = placed.keep()
