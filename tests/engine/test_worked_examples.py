@@ -9,7 +9,7 @@ import pytest
 from bkjob_async.engine.host_table import table as tables
 from bkjob_async.engine.host_table.columns import packed_columns
 from bkjob_async.engine.host_table.columns.encoding import small_code
-from bkjob_async.engine.host_table.columns.id_lookup import ListedOrder, pack_ids
+from bkjob_async.engine.host_table.columns.listed_order import ListedOrder, pack_ids
 from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.scheduling.duration_stats import DurationTable

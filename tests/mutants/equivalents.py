@@ -7,5 +7,4 @@ EQUIVALENT: dict[str, str] = {
         "flows without items that fell behind are removed; those that come back are made the same"
     ),
     "GroupPoller.apply_group: 0 -> (-1)": "the list has one item there",
-    "HostTable.names_at: 0 -> (-1)": "the list has one item there",
 }

@@ -71,7 +71,7 @@ def absence_is_an_event(patch: Patch) -> None:
 
     def hasty(self: HostTable, places: list[int], smalls: bytes, codes: Any, *rest: Any) -> StatusChanges:
         rows, sequence = rest
-        absent = [n for n in range(len(self)) if n not in places and rows]
+        absent = [n for n in range(self.size) if n not in places and rows]
         done = bytes((small_code(9),)) * len(absent)
         all_rows = [*rows, *rows[:1] * len(absent)]
         return set_statuses(self, [*places, *absent], smalls + done, codes, all_rows, sequence)

@@ -69,7 +69,7 @@ def step_changes(recorded: JobState, step: StepState, cursor: str) -> Iterator[E
     before = None if known.announced is None else known.announced[0]
     if is_reopened:
         yield Reopened(ref=step.ref, epoch=step.epoch, cursor=cursor)
-    if is_new_execution and len(known.hosts):
+    if is_new_execution and known.hosts.size:
         yield host_counts(StepState(step.ref, execute_count=step.execute_count), cursor)
     if has_changed and not step.finished:
         yield step_changed(step, before, cursor)

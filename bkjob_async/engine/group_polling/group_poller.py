@@ -51,13 +51,14 @@ from bkjob_async.engine.group_polling.group_round import (
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.columns.byte_columns import picked
 from bkjob_async.engine.host_table.columns.encoding import NOT_SEEN, small_code
-from bkjob_async.engine.host_table.columns.id_lookup import IdLookup
+from bkjob_async.engine.host_table.row_places import IdLookup
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView, HostRow
 
-# Up to so many hosts, one response with all of them is as cheap as their counts: the platform reads them at once.
+# Up to so many hosts, one response with all of them is as cheap as their counts: the platform reads them at once. A larger
+# step is better polled by counts.
 MAX_FULL_READ_HOSTS = 100
 
 # Changes may be deferred until this share of the hosts to read has changed, but for so many polls at most.
@@ -93,11 +94,6 @@ ReadMode = SingleGroup | CountsOnly | None
 """How one request reads a step; None reads all hosts."""
 
 COUNTS_ONLY = CountsOnly()
-
-
-def is_large(hosts: int) -> bool:
-    """Return whether a step of so many *hosts* is better polled by counts."""
-    return hosts > MAX_FULL_READ_HOSTS
 
 
 def read_mode_of(request: GetStepInstanceStatus) -> ReadMode:

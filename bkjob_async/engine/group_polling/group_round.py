@@ -48,7 +48,7 @@ def changed_statuses(
     returned with a growth of 0 then. *last_counts* are counts that the table agrees with; they spare counting it.
     Counts of a status that the table cannot encode are not used, either.
     """
-    if not table.is_countable or sum(counts.values()) != len(table):
+    if not table.is_countable or sum(counts.values()) != table.size:
         return None
     if any(small_code(status) == UNENCODABLE for status, _ in counts):
         return None
@@ -59,7 +59,7 @@ def changed_statuses(
         for status in totals
     }
     growth = {status: total - known[status] for status, total in totals.items() if total != known[status]}
-    some_are_missing = sum(known.values()) != len(table)
+    some_are_missing = sum(known.values()) != table.size
     if some_are_missing or any(
         change < 0 for status, change in growth.items() if status not in (WAITING, RUNNING)
     ):

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from bkjob_async.engine.host_table.columns.view_columns import tags_in
 from bkjob_async.model.poll_view import GroupPollView, HostRow
 from bkjob_async.model.status import Phase, host_status
 
@@ -57,7 +56,7 @@ def choose_rows(
     for n, place in enumerate(places if positions else ()):
         if place in positions:
             positions[place].append(n)
-    tags = tags_in(groups) if positions else ()
+    tags = [row.tag or group.tag for group in groups for row in group.rows or ()] if positions else ()
     for place, own in positions.items():
         if place not in distrusted:
             chosen[worst_row(own, codes, rows, tags)] = place

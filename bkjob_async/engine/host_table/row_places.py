@@ -1,15 +1,21 @@
-"""Finds the places of a response's rows in the columns of a host table."""
+"""Finds the places of a response's rows in the columns of a host table.
+
+A host's *place* is its index in the table. Two ways find the places of a whole response faster than a search for each id:
+a dictionary that is kept for some polls (`IdLookup`), and an order that is nearly the table's own (`ListedOrder`).
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import cast
 
 from bkjob_async.engine.host_table.columns.byte_columns import picked
-from bkjob_async.engine.host_table.columns.id_lookup import IdLookup, column_of, lookup_of, pack_ids
-from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
+from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID
+from bkjob_async.engine.host_table.columns.listed_order import column_of, pack_ids
+from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
 from bkjob_async.engine.host_table.host_identity import LARGEST_ID, is_id
 from bkjob_async.engine.host_table.host_statuses import Columns
 from bkjob_async.model.poll_view import HostRow
@@ -23,6 +29,40 @@ MAX_LOOKED_UP_ANEW = 8
 # Up to one in so many hosts of a table are searched one by one.
 RARE_SEARCH = 512
 
+# Lookups of small tables that are kept; each takes 20 kB at most.
+MAX_KEPT = 64
+
+
+class IdLookup:
+    """The place of every host id of a large table; 90 bytes a host, so it is dropped soon after hosts stop changing.
+
+    A host keeps its place for as long as the table lives. So only ids that are learnt later are missing.
+    """
+
+    __slots__ = ("_place_of",)
+
+    def __init__(self, names: Sequence[int]) -> None:
+        self._place_of = dict(zip(names, range(len(names)), strict=True))
+        if max(names, default=0) >= NON_NUMERIC_ID:
+            # A host without an id must not be found by a row whose id happens to be the same number.
+            self._place_of = {name: place for name, place in self._place_of.items() if name < NON_NUMERIC_ID}
+
+    def places(self, ids: Sequence[int | None]) -> Sequence[int] | None:
+        """Return the places of *ids*, None when one of them is unknown."""
+        try:
+            return picked(self._place_of, cast("Sequence[int]", ids))
+        except KeyError:
+            return None
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def lookup_of(packed_names: bytes) -> IdLookup:
+    """Return the lookup of a small table with these names, eight bytes each; that of the tables used last is kept.
+
+    Steps of one job mostly have the same hosts, and so the same lookup.
+    """
+    return IdLookup(array("Q", packed_names))
+
 
 def known_places(
     columns: Columns, ids: Sequence[int | None], rows: Sequence[HostRow], lookup: IdLookup | None
@@ -30,8 +70,8 @@ def known_places(
     """Return the places of *ids*; None where one is unknown, and where the rows have addresses to be learnt."""
     if not ids or (rows[0].ip and not columns.has_addresses):
         return None
-    size = len(columns)
-    if lookup is None and RARE_SEARCH * len(ids) < size:
+    size = columns.size
+    if lookup is None and RARE_SEARCH * len(ids) < size and isinstance(columns, PackedColumns):
         places = [columns.find(number) if is_id(number) else -1 for number in ids]
         return None if -1 in places else places
     if lookup is None:
@@ -48,13 +88,13 @@ def ordered_places(
     lookup: IdLookup | None,
 ) -> Sequence[int] | None:
     """Return the places of rows that list every host once, in an order that makes it easy; None elsewhere."""
-    size = len(columns)
+    size = columns.size
     if len(ids) != size or MAX_LOOKED_UP_ANEW < size <= MAX_LOOKED_UP:
         return None
     packed = pack_ids(ids)
     if packed is not None and columns.has_packed_names(packed):
         return range(len(ids))
-    if packed is None or size <= MAX_LOOKED_UP or isinstance(columns, PlainColumns):
+    if packed is None or size <= MAX_LOOKED_UP or not isinstance(columns, PackedColumns):
         return None
     if lookup is not None or (rows[0].ip and not columns.has_addresses):
         return None

@@ -36,7 +36,7 @@ def stored_columns(table: HostTable) -> tuple[HostNames, Codes, Codes, Sequence[
     """Return what `stored_table` takes."""
     statuses = table.statuses
     codes, befores = statuses.codes(), statuses.codes(before=True)
-    return table.names_at(range(len(table))), codes, befores, statuses.sequences()
+    return table.names_at(range(table.size)), codes, befores, statuses.sequences()
 
 
 def stored_statuses(codes: Codes) -> bytes:

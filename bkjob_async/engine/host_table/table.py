@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from itertools import chain, compress
 from typing import cast
 
 from attrs import evolve
@@ -29,19 +29,14 @@ from bkjob_async.engine.host_table.columns.encoding import (
     NOT_SEEN,
     UNENCODABLE,
     code_of,
+    codes_in,
     codes_of,
     small_code,
     small_codes,
-)
-from bkjob_async.engine.host_table.columns.id_lookup import IdLookup
-from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
-from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
-from bkjob_async.engine.host_table.columns.view_columns import (
-    codes_in,
-    joined,
-    lists_all_hosts,
     small_codes_in,
 )
+from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
+from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 from bkjob_async.engine.host_table.host_identity import IdentityIndex, key_from
 from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, packed_numbers
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
@@ -53,7 +48,7 @@ from bkjob_async.engine.host_table.irregular_hosts import (
     WithNames,
 )
 from bkjob_async.engine.host_table.repeated_rows import choose_rows
-from bkjob_async.engine.host_table.row_places import first_places, known_places, ordered_places
+from bkjob_async.engine.host_table.row_places import IdLookup, first_places, known_places, ordered_places
 from bkjob_async.engine.host_table.unread_names import UnreadNames
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
@@ -75,14 +70,12 @@ class HostTable(Struct, eq=False, gc=False):
     """The hosts of one step: who they are, and the status of each.
 
     A host's *place* is its index in the table. It is given when the host is first seen, and all names of the host share
-    it: a name that is learnt later joins the host, it never makes another.
+    it: a name that is learnt later joins the host, it never makes another. `size` is the number of hosts.
     """
 
     _columns: PlainColumns | PackedColumns = field(default_factory=PlainColumns)
     _irregular: IrregularHosts = NO_IRREGULAR_HOSTS
-
-    def __len__(self) -> int:
-        return len(self._columns)
+    size: int = 0
 
     @classmethod
     def of(
@@ -97,7 +90,7 @@ class HostTable(Struct, eq=False, gc=False):
     ) -> HostTable:
         """Return a table with columns of these contents."""
         columns = PackedColumns if len(names) > MAX_PLAIN_HOSTS else PlainColumns
-        return cls(columns.of(names, addresses, sequences, statuses, befores), irregular)
+        return cls(columns.of(names, addresses, sequences, statuses, befores), irregular, len(names))
 
     @property
     def statuses(self) -> HostStatuses:
@@ -107,16 +100,19 @@ class HostTable(Struct, eq=False, gc=False):
     @property
     def is_countable(self) -> bool:
         """Whether every host has one status, and one that group counts can be compared with."""
-        columns = self._columns
-        return bool(len(columns)) and not (
-            self._irregular.repeated or columns.has_status(NOT_SEEN) or columns.has_status(UNENCODABLE)
+        statuses = self._columns.statuses()
+        return bool(statuses) and not (
+            self._irregular.repeated or NOT_SEEN in statuses or UNENCODABLE in statuses
         )
 
     # Poll views -----------------------------------------------------------------------------------------------------
 
     def is_unchanged(self, groups: Sequence[GroupPollView]) -> bool:
-        """Return whether *groups* list exactly these hosts in this order, each once and with its status."""
-        if self._irregular.repeated:
+        """Return whether *groups* list exactly these hosts in this order, each once and with its status.
+
+        False for more than `MAX_PLAIN_HOSTS`: of these some have usually changed.
+        """
+        if not isinstance(self._columns, PlainColumns) or self._irregular.repeated:
             return False
         smalls = small_codes_in(groups)
         ids = [row.bk_host_id for group in groups for row in group.rows or ()]
@@ -140,7 +136,7 @@ class HostTable(Struct, eq=False, gc=False):
         several rows, of which the response lists some; then nothing is changed.
         """
         lists = [group.rows for group in groups if group.rows]
-        rows = joined(lists)
+        rows = lists[0] if len(lists) == 1 else [*chain.from_iterable(lists)]
         ids = [row.bk_host_id for row in rows]
         smalls = small_codes_in(groups)
         self.release_response()
@@ -149,7 +145,7 @@ class HostTable(Struct, eq=False, gc=False):
         if complete and not self._irregular.repeated:
             places = (
                 ordered_places(self._columns, ids, rows, lists, lookup)
-                if len(self)
+                if self.size
                 else self._add_first_hosts(ids, rows, [len(each) for each in lists], with_names)
             )
         if places is None:
@@ -160,7 +156,7 @@ class HostTable(Struct, eq=False, gc=False):
         if forward_only and self.statuses.are_final_otherwise(places, smalls):
             return ApplyResult(NO_CHANGES, trusted=False, places=[-1] * len(rows), each_once=False)
         if not is_regular:
-            is_complete = complete and lists_all_hosts(groups)
+            is_complete = complete and all(map(lists_all_hosts, groups))
             return self._apply_some(places, groups, rows, sequence, complete=is_complete)
         codes = codes_in(groups) if UNENCODABLE in smalls else None
         return ApplyResult(self._set(places, smalls, codes, rows, sequence), trusted=True, places=places)
@@ -246,17 +242,17 @@ class HostTable(Struct, eq=False, gc=False):
         if unread is None:
             return
         if not unread.is_complete:
-            unread.read(range(len(self)))
+            unread.read(range(self.size))
         self._set_names(self._columns.names(), unread.addresses)
         self._irregular = evolve(self._irregular, keys=unread.keys, unread=None).or_shared()
 
     def release_response_in_slices(self) -> Iterator[None]:
         """Read the names that the first poll left unread, those of `NAMES_SLICE` hosts at a time."""
         unread = self._irregular.unread
-        for begin in range(0, len(self), NAMES_SLICE):
+        for begin in range(0, self.size, NAMES_SLICE):
             if unread is None or self._irregular.unread is not unread:
                 return
-            unread.read(range(begin, min(begin + NAMES_SLICE, len(self))))
+            unread.read(range(begin, min(begin + NAMES_SLICE, self.size)))
             yield
         if self._irregular.unread is unread:
             self.release_response()
@@ -264,7 +260,7 @@ class HostTable(Struct, eq=False, gc=False):
     def copy(self) -> HostTable:
         """Return the table as it is now."""
         self.release_response()
-        return HostTable(self._columns.copy(), self._irregular)
+        return HostTable(self._columns.copy(), self._irregular, self.size)
 
     def _set_names(self, names: Sequence[int], addresses: Sequence[int]) -> None:
         columns = self._columns
@@ -274,6 +270,7 @@ class HostTable(Struct, eq=False, gc=False):
             self._columns = PackedColumns.of(
                 names, addresses, columns.sequences(), columns.statuses(), columns.befores()
             )
+        self.size = len(names)
 
     def names(self) -> array[int]:
         """Return every host's name as a number, in the order of places."""
@@ -293,9 +290,6 @@ class HostTable(Struct, eq=False, gc=False):
                 return list(map(key_from, names, addresses, map(unread.keys.get, places)))
             self.release_response()
         columns, keys = self._columns, self._irregular.keys
-        if len(places) == 1:
-            place = places[0]
-            return [key_from(columns.name(place), columns.address(place), keys.get(place))]
         return list(
             map(key_from, columns.names_at(places), columns.addresses_at(places), map(keys.get, places))
         )
@@ -304,10 +298,7 @@ class HostTable(Struct, eq=False, gc=False):
         """Return the names of the hosts at *places* as columns."""
         self.release_response()
         columns, irregular = self._columns, self._irregular.keys
-        if len(places) == 1:
-            names, addresses = [columns.name(places[0])], [columns.address(places[0])]
-        else:
-            names, addresses = columns.names_at(places), columns.addresses_at(places)
+        names, addresses = columns.names_at(places), columns.addresses_at(places)
         if not irregular:
             return HostNames(names, addresses)
         keys = {n: self.key(place) for n, place in enumerate(places) if place in irregular}
@@ -330,7 +321,7 @@ class HostTable(Struct, eq=False, gc=False):
 
     def find_hosts(self, keys: Sequence[HostKey]) -> list[int]:
         """Return the place of each host, by any of its names; -1 for one that is not in the table."""
-        size = len(self)
+        size = self.size
         index = IdentityIndex(self._columns.names(), self._columns.addresses(), self._irregular.keys)
         places = index.places(cast("Sequence[HostRow]", keys), with_all_names)
         return [place if place < size else -1 for place in places]
@@ -339,7 +330,7 @@ class HostTable(Struct, eq=False, gc=False):
 
     def begin_execution(self, sequence: int) -> None:
         """Forget all statuses and keep the hosts: another execution begins, announced in batch *sequence*."""
-        if len(self):
+        if self.size:
             self._columns.clear_statuses(sequence)
         self._irregular = evolve(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
 
@@ -427,3 +418,8 @@ class HostTable(Struct, eq=False, gc=False):
         self._columns.set_statuses(places, bytes(picked(smalls, positions)), sequence)
         self._irregular = self._irregular.with_changes(changes)
         return changes
+
+
+def lists_all_hosts(group: GroupPollView) -> bool:
+    """Return whether a group that lists hosts lists as many as it counts."""
+    return group.status is None or group.rows is None or len(group.rows) == group.size

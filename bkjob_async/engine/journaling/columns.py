@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bkjob_async.engine.host_table.columns.encoding import moments_of, times_from
 from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, unpacked_numbers
 from bkjob_async.engine.journaling.forms import Column, FailureForm, HostNamesForm, Key
+from bkjob_async.engine.tracking.packed_times import moments_of, times_from
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status

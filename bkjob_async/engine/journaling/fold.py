@@ -8,7 +8,6 @@ from itertools import chain
 import msgspec
 from attrs import evolve
 
-from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times, times_from
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from
@@ -35,6 +34,8 @@ from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.event_list import slices_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
+from bkjob_async.engine.tracking.packed_times import packed_times, times_from
+from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
 from bkjob_async.errors import JournalDamaged

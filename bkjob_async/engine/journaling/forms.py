@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.columns.encoding import Moments
+from bkjob_async.engine.tracking.packed_times import Moments
 
 # What a reader of this version understands. A record of a newer version is refused, never guessed at.
 VERSION = 1

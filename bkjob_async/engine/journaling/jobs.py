@@ -9,12 +9,6 @@ import msgspec
 from attrs import evolve
 from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.columns.encoding import (
-    announced_state,
-    packed_times,
-    times_from,
-    unpacked_moments,
-)
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.stored_hosts import stored_columns, stored_table
 from bkjob_async.engine.host_table.table import HostTable
@@ -29,7 +23,9 @@ from bkjob_async.engine.journaling.columns import (
 from bkjob_async.engine.journaling.fleet_facts import signal_from
 from bkjob_async.engine.journaling.forms import VERSION, FailureForm, JobForm, PartForm, StepForm, TableForm
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.packed_times import packed_times, times_from, unpacked_moments
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, without
+from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
 from bkjob_async.model.events import Event, Lost, Trouble
 from bkjob_async.model.events_json import event_to_json
@@ -123,12 +119,12 @@ def signals_in(failures: PollFailures) -> Iterator[Event]:
 def reported_step_form(step: StepState) -> StepForm:
     """Return what was reported of a step: not a status that settles, nor an execution of which that is all."""
     announced = step.announced
-    if announced is None and not len(step.hosts):
+    if announced is None and not step.hosts.size:
         return StepForm(step.ref.step_instance_id)
     form = step_form(step)
     if announced is None:
         return replace(form, status_code=RUNNING)
-    count = step.execute_count if len(step.hosts) else announced[1]
+    count = step.execute_count if step.hosts.size else announced[1]
     return replace(form, status_code=announced[0], execute_count=count)
 
 
@@ -145,7 +141,7 @@ def step_form(step: StepState) -> StepForm:
         type=step.type,
         times=unpacked_moments(step.raw_times),
         host_refusals=step.host_refusals,
-        table=table_form(step) if len(step.hosts) else None,
+        table=table_form(step) if step.hosts.size else None,
     )
 
 

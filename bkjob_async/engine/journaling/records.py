@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from bkjob_async.engine.host_table.columns.encoding import unpacked_moments
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.host_names import unpacked_numbers
 from bkjob_async.engine.journaling.columns import (
@@ -39,6 +38,7 @@ from bkjob_async.engine.stream.event_list import (
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.engine.stream.lazy_events import HostEventsCopy, LazyHostEvents, events_from
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.packed_times import unpacked_moments
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.errors import JournalDamaged

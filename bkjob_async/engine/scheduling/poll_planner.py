@@ -157,7 +157,7 @@ class PollPlanner:
         request_cost = self.request_cost.value(limit)
         hosts = 0
         for step in open_steps:
-            hosts += len(step.hosts)
+            hosts += step.hosts.size
         if not poll_state.polls:
             self._clock.on_times(job.times, now)
         if hosts > 1:

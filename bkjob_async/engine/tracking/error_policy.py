@@ -109,8 +109,8 @@ def action_on_refusal(error: BkJobError, request: PollRequest, job: JobState) ->
         return None
     if isinstance(request, GetStepInstanceStatus):
         step = job.step(request.ref.step_instance_id)
-        return None if len(step.hosts) else count_refusal(step)
-    if request.return_ip_result and not any(len(step.hosts) for step in job.steps):
+        return None if step.hosts.size else count_refusal(step)
+    if request.return_ip_result and not any(step.hosts.size for step in job.steps):
         refused = job.poll_failures.job_rows_refused + 1
         job.poll_failures = evolve(job.poll_failures, job_rows_refused=refused)
         return ErrorAction.USE_OTHER_REQUEST if refused >= REFUSALS else ErrorAction.RETRY_ONCE

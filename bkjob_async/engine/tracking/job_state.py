@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.columns.encoding import NO_TIMES, AnnouncedState, unpacked_times
+from bkjob_async.engine.tracking.packed_times import NO_TIMES, unpacked_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, PollState, without
+from bkjob_async.engine.tracking.run_state import AnnouncedState
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND, stop_settling
 from bkjob_async.engine.tracking.step_state import RUNNING, StepState, observed_duration
 from bkjob_async.model.detail_level import DetailLevel

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from sys import intern
 
 from bkjob_async.engine.group_polling.group_poller import ReadMode
-from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
+from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
+from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND, UNREAD_BOUND, finish, finish_if_settled
 from bkjob_async.engine.tracking.step_state import NO_PROGRESS, NOT_STARTED, StepState
 from bkjob_async.engine.tracking.step_tracker import OPEN_CODES, note_execution, observe, shows_same_step

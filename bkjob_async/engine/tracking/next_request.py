@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bkjob_async.engine.group_polling.group_poller import (
     COUNTS_ONLY,
+    MAX_FULL_READ_HOSTS,
     CountsOnly,
     ReadMode,
     SingleGroup,
-    is_large,
 )
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_state import (
@@ -218,8 +218,8 @@ def wants_rows_with_job(job: JobState, capabilities: Capabilities) -> bool:
     size = 0
     for step in job.steps:
         if wants_rows(job, step):
-            count = len(step.hosts)
+            count = step.hosts.size
             size += count
             if not count and step.needs_rows:
                 return False
-    return size > 0 and not is_large(size)
+    return 0 < size <= MAX_FULL_READ_HOSTS

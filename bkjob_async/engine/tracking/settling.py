@@ -8,8 +8,8 @@ provisional, or after a bound.
 
 from __future__ import annotations
 
-from bkjob_async.engine.host_table.columns.encoding import announced_state
 from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.step_state import HOSTS_HIDDEN, NO_PROGRESS, Settling, StepState
 from bkjob_async.engine.tracking.step_views import step_changed
 from bkjob_async.model.events import Event

@@ -6,9 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
 
-from bkjob_async.engine.group_polling.group_poller import CountsOnly, GroupPoller, ReadMode, is_large
+from bkjob_async.engine.group_polling.group_poller import (
+    MAX_FULL_READ_HOSTS,
+    CountsOnly,
+    GroupPoller,
+    ReadMode,
+)
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChange, StatusChanges
-from bkjob_async.engine.host_table.columns.encoding import announced_state
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.host_names import packed_numbers
 from bkjob_async.engine.host_table.table import HostTable
@@ -16,6 +20,7 @@ from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.host_columns import HostEventColumns, shared
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, unfrozen_host_changed
+from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,
@@ -76,7 +81,7 @@ def apply_all_rows(
     hosts, group_poller = step.hosts, step.progress.group_poller
     id_lookup = None if group_poller is None else group_poller.id_lookup
     taken = hosts.apply(groups, stamp.sequence, view.named, id_lookup, complete=view.complete)
-    if view.complete and taken.trusted and is_large(len(hosts)):
+    if view.complete and taken.trusted and hosts.size > MAX_FULL_READ_HOSTS:
         group_poller = step.own_progress().group_poller = group_poller or GroupPoller(stamp.now)
         group_poller.on_full_read(stamp.now, groups)
     elif group_poller is not None:
@@ -102,7 +107,7 @@ def are_listed(step: StepState) -> bool:
     """
     if step.hosts.statuses.counts():
         return True
-    return not len(step.hosts) and (step.execute_count == 0 or step.type == CONFIRMATION)
+    return step.hosts.size == 0 and (step.execute_count == 0 or step.type == CONFIRMATION)
 
 
 def has_same_counts(step: StepState, groups: Sequence[GroupPollView]) -> bool:
@@ -163,7 +168,7 @@ def apply_moves(
         progress.settling.rows_settled = False
     keep_failures(step, moves, view, tag)
     host_events = lazy_events_of(step, moves, view, stamp, tag)
-    if KEEP_RESPONSE_SHARE * len(moves.places) < len(step.hosts):
+    if KEEP_RESPONSE_SHARE * len(moves.places) < step.hosts.size:
         # Events are created when they are read: a few of them must not keep a whole response until then.
         if progress.group_poller is not None:
             progress.group_poller.release_later(host_events)

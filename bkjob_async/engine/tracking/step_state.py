@@ -6,18 +6,15 @@ from attrs import define
 from msgspec import Struct, field
 
 from bkjob_async.engine.group_polling.group_poller import GroupPoller
-from bkjob_async.engine.host_table.columns.encoding import NO_TIMES, AnnouncedState, unpacked_times
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.tracking.packed_times import NO_TIMES, unpacked_times
+from bkjob_async.engine.tracking.run_state import AnnouncedState
 from bkjob_async.model.refs import StepRef
 from bkjob_async.model.snapshot import Times
 
 NOT_STARTED, RUNNING = 1, 2
 CONFIRMATION = 3  # a type of step: a user confirms, and there are no hosts
-
-# In steps with up to this many hosts, all rows are compared at once. In larger ones some hosts have usually
-# changed.
-COMPARED_AT_ONCE = 64
 
 # A step is taken to show no hosts after this many refusals in a row; HOSTS_HIDDEN is beyond any count.
 REFUSALS, HOSTS_HIDDEN = 3, 1000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sys import intern
 
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
-from bkjob_async.engine.host_table.columns.encoding import packed_times
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
+from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.settling import (
     announce,
     begin_settling,
@@ -16,7 +16,6 @@ from bkjob_async.engine.tracking.settling import (
 )
 from bkjob_async.engine.tracking.step_hosts import apply_groups, has_same_counts, reopen_step
 from bkjob_async.engine.tracking.step_state import (
-    COMPARED_AT_ONCE,
     NO_HOSTS,
     NO_PROGRESS,
     NOT_STARTED,
@@ -59,13 +58,7 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
         return view.has_known_rows and view.digest == step.digest
     if view.groups is None:
         return True
-    hosts = step.hosts
-    return (
-        view.complete
-        and hosts is not NO_HOSTS
-        and len(hosts) <= COMPARED_AT_ONCE
-        and hosts.is_unchanged(view.groups)
-    )
+    return view.complete and step.hosts is not NO_HOSTS and step.hosts.is_unchanged(view.groups)
 
 
 def note_execution(step: StepState, execute_count: int, now: float) -> bool:
@@ -121,7 +114,7 @@ def observe(
     if step.progress.settling is not None and (view.status != before or not finished):
         step.progress.settling = None
     apply_status(step, view, finished=finished)
-    if is_new_execution and len(step.hosts):
+    if is_new_execution and step.hosts.size:
         events.append(host_counts(step, stamp.cursor))  # the hosts of the execution before no longer count
     if finished:
         begin_settling(step, stamp)

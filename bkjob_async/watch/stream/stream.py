@@ -187,7 +187,7 @@ class EventStream:
             state = self._present.state(missed.job)
             if state is not None:
                 jobs.append((state, missed))
-                size += 1 + sum(len(step.hosts) for step in state.steps)
+                size += 1 + sum(step.hosts.size for step in state.steps)
         at = self._cursors.next_stamp(asyncio.get_running_loop().time())
         cursor = backlog.cursor
         events: list[EventOrLazy] = []

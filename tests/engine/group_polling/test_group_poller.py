@@ -39,7 +39,8 @@ States = dict[int, tuple[int, str]]
 @pytest.fixture(autouse=True)
 def every_step_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count the hosts of small steps, too."""
-    monkeypatch.setattr(group_poller, "MAX_FULL_READ_HOSTS", 0)
+    for module in ("next_request", "step_hosts"):
+        monkeypatch.setattr(f"bkjob_async.engine.tracking.{module}.MAX_FULL_READ_HOSTS", 0)
 
 
 def answer(question: PollRequest, states: States, *, run: int = 0, status: int = 2) -> StepPollView:

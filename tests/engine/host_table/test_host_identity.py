@@ -22,7 +22,7 @@ def test_an_address_without_a_cloud_area_is_in_area_0() -> None:
     table.apply(groups(Row(status=7, bk_host_id=1, bk_cloud_id=None, ip="10.0.0.1")), 2)
     table.apply(groups(Row(status=9, bk_cloud_id=0, ip="10.0.0.1")), 3)
 
-    assert len(table) == 2
+    assert table.size == 2
     assert [(table.key(n).bk_host_id, table.key(n).bk_cloud_id) for n in range(2)] == [(1, 0), (2, None)]
 
 
@@ -34,7 +34,7 @@ def test_a_host_without_an_id_is_not_found_by_one(hosts: int) -> None:
     for place in range(hosts):
         table.apply(groups(Row(status=9, bk_host_id=NON_NUMERIC_ID | place)), 2 + place)
 
-    assert len(table) == 2 * hosts
+    assert table.size == 2 * hosts
     assert [table.key(n).container_id for n in range(hosts)] == [*range(1, hosts + 1)]
     assert list(table.statuses.changes_since().afters) == [7] * hosts + [9] * hosts
 
@@ -57,7 +57,7 @@ def test_an_id_that_is_learnt_later_joins_its_address(hosts: int) -> None:
     table.apply(groups(*(evolve(row, bk_host_id=None) for row in rows_of(hosts, 7))), 1)
     changes = table.apply(groups(*reversed(rows_of(hosts, 9))), 2).changes
 
-    assert len(table) == hosts
+    assert table.size == hosts
     assert list(changes.befores) == [7] * hosts
     assert table.statuses.counts() == {Phase.SUCCESS: hosts}
     assert table.key(0).bk_host_id == 1
@@ -74,7 +74,7 @@ def test_a_host_that_is_registered_anew_is_the_same_host(hosts: int) -> None:
     assert not first.changes
     assert (first.trusted, first.each_once) == (True, True)
     assert list(second.changes.befores) == [7] * hosts
-    assert len(table) == hosts
+    assert table.size == hosts
     assert table.statuses.counts() == {Phase.SUCCESS: hosts}
     assert table.key(1).bk_host_id == 2
 
@@ -87,7 +87,7 @@ def test_two_hosts_with_one_address_are_two_hosts() -> None:
 
     both = table.apply(groups(*rows_of(3, 7), Row(status=9, bk_host_id=9002, ip="10.0.0.2")), 3)
 
-    assert len(table) == 4
+    assert table.size == 4
     assert [*zip(both.changes.befores, both.changes.afters, strict=True)] == [(None, 9)]
     assert not table.apply(groups(*rows_of(3, 7), Row(status=9, bk_host_id=9002, ip="10.0.0.2")), 4).changes
 
@@ -102,7 +102,7 @@ def test_a_new_id_in_a_part_of_the_hosts_says_nothing() -> None:
     again = table.apply(groups(row), 3, complete=False)
     whole = table.apply(groups(*rows_of(3, 9, host2=9002)), 4)
 
-    assert (len(table), not part.changes, not again.changes) == (3, True, True)
+    assert (table.size, not part.changes, not again.changes) == (3, True, True)
     assert list(whole.changes.befores) == [7, 7, 7]
 
 
@@ -119,4 +119,4 @@ def test_a_container_is_not_the_host_that_it_runs_on() -> None:
         2,
     )
 
-    assert len(table) == 3
+    assert table.size == 3

@@ -59,5 +59,5 @@ def test_a_stored_table_goes_on_like_the_one_it_was_taken_from(
         copy = stored_table(*stored_columns(copy))
 
     assert list(copy.statuses.changes_since()) == list(table.statuses.changes_since())
-    assert copy.keys(range(len(copy))) == table.keys(range(len(table)))
+    assert copy.keys(range(copy.size)) == table.keys(range(table.size))
     assert list(stored_columns(copy)[3]) == list(stored_columns(table)[3])

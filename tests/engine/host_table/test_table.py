@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine.host_table import table as hosts
 from bkjob_async.engine.host_table.changes import StatusChange
-from bkjob_async.engine.host_table.columns.id_lookup import IdLookup
 from bkjob_async.engine.host_table.repeated_rows import badness
+from bkjob_async.engine.host_table.row_places import IdLookup
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from tests.engine.poll_views import Row, host
@@ -54,7 +54,7 @@ def test_absence_is_not_an_event() -> None:
     moves, _ = take(table, groups(host(1, 7)), 2)
 
     assert moves == []
-    assert len(table) == 2
+    assert table.size == 2
 
 
 def test_a_name_learnt_later_joins() -> None:
@@ -64,7 +64,7 @@ def test_a_name_learnt_later_joins() -> None:
     take(table, groups(Row(status=5, bk_host_id=1, ip="10.0.0.1")), 2)
     moves, _ = take(table, groups(Row(status=7, bk_host_id=1)), 3)
 
-    assert len(table) == 1
+    assert table.size == 1
     assert [(m.before, m.after) for m in moves] == [(5, 7)]
     assert (table.key(0).bk_host_id, table.key(0).ip) == (1, "10.0.0.1")
 
@@ -84,7 +84,7 @@ def test_tables_share_a_lookup_as_long_as_their_hosts_are_the_same() -> None:
     assert [(m.place, m.before, m.after) for m in joined] == [(20, None, 5)]
     assert [(m.place, m.before, m.after) for m in moved] == [(20, 5, 7)]
     assert [(m.place, m.before, m.after) for m in moved_there] == [(2, 7, 9)]
-    assert (len(one), len(other)) == (21, 20)
+    assert (one.size, other.size) == (21, 20)
 
 
 def test_one_address_in_two_clouds_is_two_hosts() -> None:
@@ -92,7 +92,7 @@ def test_one_address_in_two_clouds_is_two_hosts() -> None:
     table = HostTable()
     take(table, groups(Row(status=5, ip="10.0.0.1"), Row(status=7, ip="10.0.0.1", bk_cloud_id=3)), 1)
 
-    assert len(table) == 2
+    assert table.size == 2
 
 
 def test_two_ids_at_one_address_are_two_hosts() -> None:
@@ -104,7 +104,7 @@ def test_two_ids_at_one_address_are_two_hosts() -> None:
         1,
     )
 
-    assert len(table) == 2
+    assert table.size == 2
 
 
 def test_another_machine_with_the_same_address_is_another_host() -> None:
@@ -211,7 +211,7 @@ def test_hosts_without_numbers_for_names_are_hosts_too() -> None:
     take(table, groups(*rows), 1)
     moves, _ = take(table, groups(*(evolve(row, status=9) for row in reversed(rows))), 2)
 
-    assert len(table) == len(rows)
+    assert table.size == len(rows)
     assert [table.key(m.place).label for m in moves] == [
         "1099511627776:10.0.0.1",
         f"#{2**63 + 5}",
@@ -273,7 +273,7 @@ def test_whatever_names_rows_give_no_host_is_met_twice(looks: list[list[tuple[in
         ]
         take(table, groups(*named), number)
 
-    assert len(table) == 10
+    assert table.size == 10
     assert [table.key(n).label for n in range(10)] == [f"0:10.0.0.{n}" for n in range(1, 11)]
 
 
@@ -370,7 +370,7 @@ def test_a_row_of_a_host_that_many_do_not_know() -> None:
         (GroupPollView(status=7, size=601, rows=[Row(status=7, bk_host_id=9999)]),), 2, complete=False
     )
 
-    assert (len(table), list(taken.places)) == (601, [600])
+    assert (table.size, list(taken.places)) == (601, [600])
 
 
 @settings(max_examples=examples(200), deadline=None)
@@ -400,7 +400,7 @@ def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) 
             assert [table.key(place).bk_host_id for place in taken.places] == [
                 row.bk_host_id for group in view for row in group.rows or ()
             ]
-            assert table.keys(range(len(table))) == [table.key(place) for place in range(len(table))]
+            assert table.keys(range(table.size)) == [table.key(place) for place in range(table.size)]
             known = now
 
 
@@ -457,7 +457,7 @@ def test_the_row_that_ended_worst_speaks_for_its_host(
     take(table, view, 1)
 
     moves = {move.place: move for move in take(table, view, 2)[0]}
-    place = next(index for index in range(len(table)) if table.key(index).bk_host_id == 1)
+    place = next(index for index in range(table.size) if table.key(index).bk_host_id == 1)
 
     spoken = moves[place].row
     assert spoken is not None

@@ -34,20 +34,14 @@ from bkjob_async.engine.host_table.columns.byte_columns import (
     marked,
     picked,
 )
-from bkjob_async.engine.host_table.columns.id_lookup import (
-    ListedOrder,
-    column_at,
-    pack_ids,
-    places_if_sorted,
-)
+from bkjob_async.engine.host_table.columns.listed_order import ListedOrder, column_at, places_if_sorted
 from bkjob_async.engine.host_table.columns.plain_columns import StatusUpdate
 
 LARGEST_SHORT = (1 << 32) - 1
 
-# Layouts: whether there are addresses, whether batch numbers are long. For each: the bytes of a host, and how many of them
-# come before its batch number and before its status.
+# Layouts: whether there are addresses, whether batch numbers are long. For each: how many bytes of a host come before its
+# batch number and before its status.
 ADDRESSES, LONG = 1, 2
-WIDTHS = (14, 22, 18, 26)
 BEFORE_SEQUENCES = (8, 16, 8, 16)
 BEFORE_STATUSES = (12, 20, 16, 24)
 
@@ -59,7 +53,8 @@ class PackedColumns(Struct, eq=False, gc=False):
     """
 
     _cells: bytearray
-    _layout: int = 0
+    size: int
+    _layout: int
 
     @classmethod
     def of(
@@ -83,14 +78,11 @@ class PackedColumns(Struct, eq=False, gc=False):
             bytes(added),
         )
         layout = (ADDRESSES if has_addresses else 0) | (LONG if is_long else 0)
-        return cls(bytearray(b"".join(columns)), layout)
-
-    def __len__(self) -> int:
-        return len(self._cells) // WIDTHS[self._layout]
+        return cls(bytearray(b"".join(columns)), len(names), layout)
 
     def copy(self) -> PackedColumns:
         """Return the columns as they are now."""
-        return PackedColumns(bytearray(self._cells), self._layout)
+        return PackedColumns(bytearray(self._cells), self.size, self._layout)
 
     # Where columns begin --------------------------------------------------------------------------------------------
 
@@ -105,25 +97,21 @@ class PackedColumns(Struct, eq=False, gc=False):
 
     @property
     def _sequences_at(self) -> int:
-        return BEFORE_SEQUENCES[self._layout] * len(self)
+        return BEFORE_SEQUENCES[self._layout] * self.size
 
     @property
     def _statuses_at(self) -> int:
-        return BEFORE_STATUSES[self._layout] * len(self)
+        return BEFORE_STATUSES[self._layout] * self.size
 
     # Names ----------------------------------------------------------------------------------------------------------
 
     def names(self) -> array[int]:
         """Return the name of every host; a copy."""
-        return array("Q", bytes(self._cells[: 8 * len(self)]))
+        return array("Q", bytes(self._cells[: 8 * self.size]))
 
     def packed_names(self) -> bytes:
         """Return the name of every host in eight bytes."""
-        return bytes(self._cells[: 8 * len(self)])
-
-    def name(self, place: int) -> int:
-        """Return the name of the host at *place*."""
-        return int.from_bytes(self._cells[8 * place : 8 * place + 8], byteorder)
+        return bytes(self._cells[: 8 * self.size])
 
     def names_at(self, places: Sequence[int]) -> list[int]:
         """Return the names of the hosts at *places*."""
@@ -132,28 +120,21 @@ class PackedColumns(Struct, eq=False, gc=False):
     def addresses(self) -> array[int]:
         """Return the address of every host beside its name, 0 for none; a copy."""
         if not self.has_addresses:
-            return array("Q", bytes(8 * len(self)))
-        return array("Q", bytes(self._cells[8 * len(self) : 16 * len(self)]))
-
-    def address(self, place: int) -> int:
-        """Return the address of the host at *place* beside its name, 0 for none."""
-        if not self.has_addresses:
-            return 0
-        begin = 8 * (len(self) + place)
-        return int.from_bytes(self._cells[begin : begin + 8], byteorder)
+            return array("Q", bytes(8 * self.size))
+        return array("Q", bytes(self._cells[8 * self.size : 16 * self.size]))
 
     def addresses_at(self, places: Sequence[int]) -> list[int]:
         """Return the addresses of the hosts at *places* beside their names, 0 for none."""
-        return self._numbers_at(places, 8 * len(self)) if self.has_addresses else [0] * len(places)
+        return self._numbers_at(places, 8 * self.size) if self.has_addresses else [0] * len(places)
 
     def _numbers_at(self, places: Sequence[int], begin: int) -> list[int]:
         """Return numbers of the column of eight bytes a host at *begin*, without copying the column."""
-        with memoryview(self._cells)[begin : begin + 8 * len(self)] as raw, raw.cast("Q") as column:
+        with memoryview(self._cells)[begin : begin + 8 * self.size] as raw, raw.cast("Q") as column:
             return [column[place] for place in places]
 
     def has_packed_names(self, packed: bytes) -> bool:
         """Return whether these are the names of all hosts in this order, eight bytes each."""
-        return len(packed) == 8 * len(self) and self._cells.startswith(packed)
+        return len(packed) == 8 * self.size and self._cells.startswith(packed)
 
     def find(self, name: int) -> int:
         """Return the place of the host with this *name*, -1 where there is none."""
@@ -161,7 +142,7 @@ class PackedColumns(Struct, eq=False, gc=False):
 
     def find_packed(self, packed: bytes, first: int) -> int:
         """Return the place of a name in eight bytes, searched from place *first* on; -1 where there is none."""
-        cells, end = self._cells, 8 * len(self)
+        cells, end = self._cells, 8 * self.size
         found = cells.find(packed, 8 * first, end)
         while found >= 0 and found % 8:  # these bytes may also begin in the middle of a name
             found = cells.find(packed, found + 1, end)
@@ -173,7 +154,7 @@ class PackedColumns(Struct, eq=False, gc=False):
         The response must list every host once, in lists of these *sizes*, each in the table's order; the largest list
         has nearly all hosts. *packed* are the ids in eight bytes each.
         """
-        size, largest = len(self), max(sizes, default=0)
+        size, largest = self.size, max(sizes, default=0)
         if len(ids) != size or (size - largest) * SPARSE > size:
             return None
         begin = sum(sizes[: sizes.index(largest)])
@@ -208,14 +189,12 @@ class PackedColumns(Struct, eq=False, gc=False):
 
     def statuses(self) -> ByteColumn:
         """Return the status of every host; a copy."""
-        cells, layout = self._cells, self._layout
-        size = len(cells) // WIDTHS[layout]
-        begin = BEFORE_STATUSES[layout] * size
-        return cells[begin : begin + size]
+        begin = self._statuses_at
+        return self._cells[begin : begin + self.size]
 
     def befores(self) -> ByteColumn:
         """Return the status that every host had before its last change; a copy."""
-        return self._cells[self._statuses_at + len(self) :]
+        return self._cells[self._statuses_at + self.size :]
 
     def sequences(self) -> array[int]:
         """Return the batch number of every host's last change; a copy."""
@@ -224,16 +203,6 @@ class PackedColumns(Struct, eq=False, gc=False):
     def status(self, place: int) -> int:
         """Return the status of the host at *place*."""
         return self._cells[self._statuses_at + place]
-
-    def are(self, ids: Sequence[int | None], smalls: bytes) -> bool:
-        """Return whether these are the names and the statuses of all hosts in this order."""
-        packed = pack_ids(ids)
-        return packed is not None and self.has_packed_names(packed) and self.statuses() == smalls
-
-    def has_status(self, small: int) -> bool:
-        """Return whether any host has this status."""
-        begin = self._statuses_at
-        return self._cells.find(small, begin, begin + len(self)) >= 0
 
     def update(self, places: Sequence[int], smalls: bytes, sequence: int) -> StatusUpdate | None:
         """Set the statuses of the hosts at *places*, each named once, and return which changed; None for none."""
@@ -249,7 +218,7 @@ class PackedColumns(Struct, eq=False, gc=False):
 
     def set_statuses(self, places: Sequence[int], smalls: bytes, sequence: int) -> None:
         """Set new statuses in batch *sequence*; what the hosts had becomes their status before."""
-        size = len(self)
+        size = self.size
         if isinstance(places, range):  # all hosts
             self._set_column(bytes((CHANGED,)) * size, smalls, sequence)
         elif len(places) * SPARSE <= size:
@@ -263,22 +232,20 @@ class PackedColumns(Struct, eq=False, gc=False):
     def set_marked(self, marks: bytes, small: int, sequence: int) -> Sequence[int]:
         """Set the status of the hosts whose mark is 255, all others having 0; return their places."""
         places = marked(marks)
-        if len(places) * SPARSE > len(self):
-            self._set_column(marks, bytes((small,)) * len(self), sequence)
+        if len(places) * SPARSE > self.size:
+            self._set_column(marks, bytes((small,)) * self.size, sequence)
         elif places:
             self._set_one_by_one(places, bytes((small,)) * len(places), sequence)
         return places
 
     def clear_statuses(self, sequence: int) -> None:
         """Forget all statuses and keep the names; this is a change in batch *sequence*."""
-        self._set_column(bytes((CHANGED,)) * len(self), bytes(len(self)), sequence)
-        self._cells[self._statuses_at :] = bytes(2 * len(self))
+        self._set_column(bytes((CHANGED,)) * self.size, bytes(self.size), sequence)
+        self._cells[self._statuses_at :] = bytes(2 * self.size)
 
     def _set_one_by_one(self, places: Iterable[int], smalls: bytes, sequence: int) -> None:
         self._fit(sequence)
-        cells, layout = self._cells, self._layout
-        size = len(cells) // WIDTHS[layout]
-        sequences, statuses = BEFORE_SEQUENCES[layout] * size, BEFORE_STATUSES[layout] * size
+        cells, size, sequences, statuses = self._cells, self.size, self._sequences_at, self._statuses_at
         befores, width = statuses + size, (statuses - sequences) // size
         packed = sequence.to_bytes(width, byteorder)
         for place, small in zip(places, smalls, strict=True):
@@ -290,7 +257,7 @@ class PackedColumns(Struct, eq=False, gc=False):
     def _set_column(self, marks: ByteColumn, smalls: ByteColumn, sequence: int) -> None:
         """Set the statuses of the hosts whose mark is 255, all others having 0; *smalls* has a status for every host."""
         self._fit(sequence)
-        begin, statuses, size = self._sequences_at, self._statuses_at, len(self)
+        begin, statuses, size = self._sequences_at, self._statuses_at, self.size
         befores, cells = statuses + size, self._cells
         known, packed = cells[statuses:befores], array(self._sequence_code, (sequence,)).tobytes()
         if 0 not in marks:

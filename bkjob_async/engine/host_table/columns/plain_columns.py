@@ -31,7 +31,7 @@ class PlainColumns(Struct, eq=False, gc=False):
     """
 
     _cells: bytes = b""
-    _has_addresses: bool = False
+    size: int = 0
 
     @classmethod
     def of(
@@ -43,29 +43,24 @@ class PlainColumns(Struct, eq=False, gc=False):
         befores: ByteColumn,
     ) -> PlainColumns:
         """Return columns with these contents."""
-        has_addresses = any(addresses)
-        packed = array("Q", addresses if has_addresses else ())
+        packed = array("Q", addresses if any(addresses) else ())
         columns = (statuses, befores, array("Q", sequences), array("Q", names), packed)
-        return cls(b"".join(columns), has_addresses)
-
-    def __len__(self) -> int:
-        return len(self._cells) // (26 if self._has_addresses else 18)
+        return cls(b"".join(columns), len(names))
 
     def copy(self) -> PlainColumns:
         """Return the columns as they are now."""
-        return PlainColumns(self._cells, self._has_addresses)
+        return PlainColumns(self._cells, self.size)
 
     def _column(self, before: int, width: int) -> bytes:
         """Return the column of *width* bytes a host behind columns of *before* bytes a host."""
-        size = len(self)
-        return self._cells[before * size : (before + width) * size]
+        return self._cells[before * self.size : (before + width) * self.size]
 
     # Names ----------------------------------------------------------------------------------------------------------
 
     @property
     def has_addresses(self) -> bool:
         """Whether any host has an address beside its name."""
-        return self._has_addresses
+        return len(self._cells) > ADDRESSES * self.size
 
     def names(self) -> array[int]:
         """Return the name of every host."""
@@ -75,10 +70,6 @@ class PlainColumns(Struct, eq=False, gc=False):
         """Return the name of every host in eight bytes."""
         return self._column(NAMES, 8)
 
-    def name(self, place: int) -> int:
-        """Return the name of the host at *place*."""
-        return self.names()[place]
-
     def names_at(self, places: Sequence[int]) -> list[int]:
         """Return the names of the hosts at *places*."""
         names = self.names()
@@ -86,11 +77,7 @@ class PlainColumns(Struct, eq=False, gc=False):
 
     def addresses(self) -> array[int]:
         """Return the address of every host beside its name, 0 for none."""
-        return array("Q", self._column(ADDRESSES, 8) if self._has_addresses else bytes(8 * len(self)))
-
-    def address(self, place: int) -> int:
-        """Return the address of the host at *place* beside its name, 0 for none."""
-        return self.addresses()[place]
+        return array("Q", self._column(ADDRESSES, 8) or bytes(8 * self.size))
 
     def addresses_at(self, places: Sequence[int]) -> list[int]:
         """Return the addresses of the hosts at *places* beside their names, 0 for none."""
@@ -99,22 +86,16 @@ class PlainColumns(Struct, eq=False, gc=False):
 
     def has_packed_names(self, packed: bytes) -> bool:
         """Return whether these are the names of all hosts in this order, eight bytes each."""
-        size = len(self)
-        return len(packed) == 8 * size and self._cells[NAMES * size : (NAMES + 8) * size] == packed
-
-    def find(self, name: int) -> int:
-        """Return the place of the host with this *name*, -1 where there is none."""
-        names = self.names()
-        return names.index(name) if name in names else -1
+        return self._column(NAMES, 8) == packed
 
     def set_names(self, names: Sequence[int], addresses: Sequence[int]) -> None:
         """Set every host's name and address; names beyond the known hosts add hosts that were not seen yet."""
-        added = len(names) - len(self)
+        added = len(names) - self.size
         sequences = self.sequences().tobytes() + bytes(8 * added)
         statuses, befores = self.statuses() + bytes(added), self.befores() + bytes(added)
-        self._has_addresses = any(addresses)
-        packed = array("Q", addresses if self._has_addresses else ()).tobytes()
+        packed = array("Q", addresses if any(addresses) else ()).tobytes()
         self._cells = b"".join((statuses, befores, sequences, array("Q", names).tobytes(), packed))
+        self.size = len(names)
 
     # Statuses -------------------------------------------------------------------------------------------------------
 
@@ -136,17 +117,13 @@ class PlainColumns(Struct, eq=False, gc=False):
 
     def are(self, ids: Sequence[int | None], smalls: bytes) -> bool:
         """Return whether these are the names and the statuses of all hosts in this order."""
-        cells, size = self._cells, len(smalls)
-        if len(cells) != size * (26 if self._has_addresses else 18) or not cells.startswith(smalls):
+        cells, size = self._cells, self.size
+        if len(smalls) != size or not cells.startswith(smalls):
             return False
         try:
             return cells.startswith(array("Q", cast("Sequence[int]", ids)).tobytes(), NAMES * size)
         except (TypeError, OverflowError):  # one is None, or no number of 64 bits
             return False
-
-    def has_status(self, small: int) -> bool:
-        """Return whether any host has this status."""
-        return small in self.statuses()
 
     def update(self, places: Sequence[int], smalls: bytes, sequence: int) -> StatusUpdate | None:
         """Set the statuses of the hosts at *places*, each named once, and return which changed; None for none."""
@@ -179,9 +156,9 @@ class PlainColumns(Struct, eq=False, gc=False):
 
     def clear_statuses(self, sequence: int) -> None:
         """Forget all statuses and keep the names; this is a change in batch *sequence*."""
-        size = len(self)
-        self._set_statuses(bytes(size), bytes(size), array("Q", [sequence] * size))
+        none = bytes(self.size)
+        self._set_statuses(none, none, array("Q", [sequence] * self.size))
 
     def _set_statuses(self, statuses: ByteColumn, befores: ByteColumn, sequences: array[int]) -> None:
-        names = self._cells[NAMES * len(self) :]
+        names = self._cells[NAMES * self.size :]
         self._cells = b"".join((statuses, befores, sequences.tobytes(), names))

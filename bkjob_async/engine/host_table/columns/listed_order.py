@@ -1,54 +1,14 @@
-"""Finds the places of hosts by the ids that a response lists.
-
-A host's *place* is its index in the table. Two ways find the places of a whole response faster than a search for each id:
-a dictionary that is kept for some polls (`IdLookup`), and an order that is nearly the table's own (`ListedOrder`).
-"""
+"""The order of a response's hosts that is nearly the table's own, and columns that are read in it."""
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import compress
 from typing import cast, overload
 
 from bkjob_async.engine.host_table.columns.byte_columns import SPARSE, ByteColumn, picked
-from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID
-
-# Lookups of small tables that are kept; each takes 20 kB at most.
-MAX_KEPT = 64
-
-
-class IdLookup:
-    """The place of every host id of a large table; 90 bytes a host, so it is dropped soon after hosts stop changing.
-
-    A host keeps its place for as long as the table lives. So only ids that are learnt later are missing.
-    """
-
-    __slots__ = ("_place_of",)
-
-    def __init__(self, names: Sequence[int]) -> None:
-        self._place_of = dict(zip(names, range(len(names)), strict=True))
-        if max(names, default=0) >= NON_NUMERIC_ID:
-            # A host without an id must not be found by a row whose id happens to be the same number.
-            self._place_of = {name: place for name, place in self._place_of.items() if name < NON_NUMERIC_ID}
-
-    def places(self, ids: Sequence[int | None]) -> Sequence[int] | None:
-        """Return the places of *ids*, None when one of them is unknown."""
-        try:
-            return picked(self._place_of, cast("Sequence[int]", ids))
-        except KeyError:
-            return None
-
-
-@lru_cache(maxsize=MAX_KEPT)
-def lookup_of(packed_names: bytes) -> IdLookup:
-    """Return the lookup of a small table with these names, eight bytes each; that of the tables used last is kept.
-
-    Steps of one job mostly have the same hosts, and so the same lookup.
-    """
-    return IdLookup(array("Q", packed_names))
 
 
 class ListedOrder(Sequence[int]):

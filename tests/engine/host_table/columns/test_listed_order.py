@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.host_table.columns.id_lookup import ListedOrder
+from bkjob_async.engine.host_table.columns.listed_order import ListedOrder
 
 
 @given(st.integers(1, 80), st.data())
