@@ -32,7 +32,7 @@ from bkjob_async.testing.truth import HostRun, Truth
 from bkjob_async.testing.truth_match import TruthMatcher
 
 NOT_STARTED = 1
-# A job's end is reported at the latest so many seconds after it, whatever its steps show. (`engine.tracking.settling`)
+# A job's end is reported at the latest so many seconds after it, whatever its steps show. (`engine.tracking.step_tracker`)
 SETTLE_BOUND = 15.0
 IGNORED = 6
 

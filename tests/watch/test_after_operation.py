@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bkjob_async.engine.tracking.settling import SETTLE_BOUND
+from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of

@@ -20,7 +20,7 @@ from bkjob_async.engine.host_table.columns.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, PollStamp
-from bkjob_async.engine.tracking import job_tracker, job_views, settling, step_hosts, step_tracker
+from bkjob_async.engine.tracking import job_tracker, job_views, step_hosts, step_tracker
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
@@ -81,7 +81,7 @@ def absence_is_an_event(patch: Patch) -> None:
 
 def finish_before_settled(patch: Patch) -> None:
     """Call a step finished as soon as its status is final."""
-    finish_if_settled = settling.finish_if_settled
+    finish_if_settled = step_tracker.finish_if_settled
 
     def early(step: StepState, *args: Any, **options: Any) -> Any:
         if step.progress.settling is not None:
@@ -183,7 +183,7 @@ def job_before_its_steps(patch: Patch) -> None:
 
 def ignored_error_is_final(patch: Patch) -> None:
     """Take code 6 for the end, although a rolling step shows it between batches."""
-    patch.setattr("bkjob_async.engine.tracking.settling.PROVISIONAL", -1)
+    patch.setattr("bkjob_async.engine.tracking.step_tracker.PROVISIONAL", -1)
 
 
 def read_twice(patch: Patch) -> None:
@@ -350,13 +350,12 @@ def report_what_others_see_later(patch: Patch) -> None:
 
 def believe_old_responses(patch: Patch) -> None:
     """Take a response with an earlier execution for a new one."""
-    for module in (step_tracker, job_tracker):
-        patch.setattr(module, "note_execution", lambda *_: False)
+    patch.setattr(job_tracker, "is_outdated", lambda *_: False)
 
 
 def never_believe_a_backup(patch: Patch) -> None:
     """Ignore an earlier execution for ever."""
-    patch.setattr(step_tracker, "RESTORED_AFTER_SECONDS", 1e9)
+    patch.setattr(job_tracker, "RESTORED_AFTER_SECONDS", 1e9)
 
 
 def confirm_nothing_after_a_callback(patch: Patch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
-from bkjob_async.engine.tracking.step_state import RUNNING
+from bkjob_async.engine.tracking.run_state import RUNNING
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.hosts import hosts
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan

@@ -27,20 +27,20 @@ def changes_since(
     """
     steps = [step for step in job.steps if job.ref in targets or step.ref in targets]
     changed = {step.ref: list(step_changes(recorded, step, cursor)) for step in steps}
-    has_job, before = job.ref in targets, None if recorded.announced is None else recorded.announced[0]
+    has_job, before = job.ref in targets, recorded.announced.code
     went_on = any(changed[step.ref] and not has_same_status(recorded, step) for step in steps)
-    is_reopened = recorded.finished and (recorded.announced != job.announced or went_on)
-    has_changed = job.announced is not None and (is_reopened or recorded.announced != job.announced)
+    is_reopened = recorded.announced.finished and (recorded.announced != job.announced or went_on)
+    has_changed = job.announced.code is not None and (is_reopened or recorded.announced != job.announced)
     if has_job and is_reopened:
         yield Reopened(ref=job.ref, epoch=job.epoch, cursor=cursor)
-    if has_job and has_changed and not job.finished:
+    if has_job and has_changed and not job.announced.finished:
         yield job_changed(job, before, cursor)
     for step in steps:
         if step.ref not in known and job.ref not in known:
             yield from changed[step.ref]
-        if step.ref in targets and step.finished and changed[step.ref]:
+        if step.ref in targets and step.announced.finished and changed[step.ref]:
             yield finished_event(job, step.ref, cursor)
-    if has_job and has_changed and job.finished:
+    if has_job and has_changed and job.announced.finished:
         yield job_changed(job, before, cursor)
         yield finished_event(job, job.ref, cursor)
 
@@ -51,9 +51,9 @@ def has_same_status(recorded: JobState, step: StepState) -> bool:
     That is announced where the step is followed by itself, and not where the job alone is.
     """
     known = recorded.find_step(step.ref.step_instance_id)
-    if known is None or known.announced is None or step.announced is None:
+    if known is None or known.announced.code is None:
         return False
-    return known.announced[:2] == step.announced[:2] and known.announced[2] is not step.announced[2]
+    return known.announced[:2] == step.announced[:2] and known.announced.finished != step.announced.finished
 
 
 def step_changes(recorded: JobState, step: StepState, cursor: str) -> Iterator[EventOrLazy]:
@@ -64,18 +64,19 @@ def step_changes(recorded: JobState, step: StepState, cursor: str) -> Iterator[E
         return
     is_new_execution = known.execute_count != step.execute_count
     hosts = list(host_changes(known, step, cursor, is_new_execution=is_new_execution))
-    is_reopened = known.finished and (is_new_execution or known.announced != step.announced or bool(hosts))
-    has_changed = step.announced is not None and (is_reopened or known.announced != step.announced)
-    before = None if known.announced is None else known.announced[0]
+    is_reopened = known.announced.finished and (
+        is_new_execution or known.announced != step.announced or bool(hosts)
+    )
+    has_changed = step.announced.code is not None and (is_reopened or known.announced != step.announced)
     if is_reopened:
         yield Reopened(ref=step.ref, epoch=step.epoch, cursor=cursor)
     if is_new_execution and known.hosts.size:
         yield host_counts(StepState(step.ref, execute_count=step.execute_count), cursor)
-    if has_changed and not step.finished:
-        yield step_changed(step, before, cursor)
+    if has_changed and not step.announced.finished:
+        yield step_changed(step, known.announced.code, cursor)
     yield from hosts
-    if has_changed and step.finished:
-        yield step_changed(step, before, cursor)
+    if has_changed and step.announced.finished:
+        yield step_changed(step, known.announced.code, cursor)
 
 
 def host_changes(

@@ -35,9 +35,9 @@ from bkjob_async.engine.stream.event_list import slices_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from
-from bkjob_async.engine.tracking.run_state import announced_state
+from bkjob_async.engine.tracking.run_state import RUNNING, announced_state
 from bkjob_async.engine.tracking.step_hosts import is_failure
-from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import (
     Event,
@@ -189,10 +189,7 @@ class Fold:
         state = self._step(event.ref) if isinstance(event.ref, StepRef) else self._find(event.ref)
         if state is not None:
             state.epoch = event.epoch
-            if state.announced is not None:
-                code, execute_count, _ = state.announced
-                state.announced = announced_state(code, execute_count, finished=False)
-                state.announced_sequence = self.sequence
+            state.retract_end(self.sequence)
 
     def _note_signal(self, event: Trouble | Recovered | Lost) -> None:
         if not isinstance(event, Lost):
@@ -250,9 +247,7 @@ def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
         if step.hosts is not NO_HOSTS:
             step.hosts.begin_execution(sequence)
         step.failures = None
-        if step.announced is not None:
-            step.announced = announced_state(step.announced[0], step.announced[1], finished=False)
-            step.announced_sequence = sequence
+        step.retract_end(sequence)
     step.execute_count = execute_count
 
 
@@ -278,7 +273,7 @@ def apply_step(step: StepState, event: StepChanged, facts: StepFacts | None, seq
 def apply_job(job: JobState, event: JobChanged, facts: StepFacts | None, sequence: int) -> None:
     """Apply what was reported of a job."""
     code = event.after.code
-    job.announced = announced_state(code, 0, finished=event.is_finished)
+    job.announced = announced_state(code, finished=event.is_finished)
     job.announced_sequence, job.status_code, job.epoch = sequence, code, event.epoch
     job.name = event.name or job.name
     if facts is not None:

@@ -25,8 +25,8 @@ from bkjob_async.engine.journaling.forms import VERSION, FailureForm, JobForm, P
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from, unpacked_moments
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, without
-from bkjob_async.engine.tracking.run_state import announced_state
-from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
+from bkjob_async.engine.tracking.run_state import RUNNING, announced_state
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
 from bkjob_async.model.events import Event, Lost, Trouble
 from bkjob_async.model.events_json import event_to_json
 from bkjob_async.model.refs import JobRef, Ref
@@ -59,13 +59,13 @@ def parts_of(sequence: int, jobs: Iterable[JobForm]) -> Iterator[bytes]:
 
 def job_form(job: JobState) -> JobForm:
     """Return what is known of a job in its form."""
-    announced = job.announced
+    code, _, finished = job.announced
     return JobForm(
         job=str(job.ref),
         is_target=job.is_target,
         target_steps=[ref.step_instance_id for ref in job.target_steps],
         status_code=job.status_code,
-        announced=None if announced is None else (announced[0], announced[2]),
+        announced=None if code is None else (code, finished),
         announced_sequence=job.announced_sequence,
         epoch=job.epoch,
         name=job.name,
@@ -80,7 +80,7 @@ def reported_form(job: JobState, sequence: int) -> JobForm:
 
     Beside that a state has what settles, and what is left of targets that were dropped.
     """
-    announced = job.announced
+    code, _, finished = job.announced
     followed = JobForm(
         job=str(job.ref),
         is_target=job.is_target,
@@ -91,12 +91,12 @@ def reported_form(job: JobState, sequence: int) -> JobForm:
         ],
         sequence=sequence,
     )
-    if not job.is_target or announced is None:
+    if not job.is_target or code is None:
         return followed
     return replace(
         followed,
-        status_code=announced[0],
-        announced=(announced[0], announced[2]),
+        status_code=code,
+        announced=(code, finished),
         announced_sequence=job.announced_sequence,
         epoch=job.epoch,
         name=job.name,
@@ -118,22 +118,23 @@ def signals_in(failures: PollFailures) -> Iterator[Event]:
 
 def reported_step_form(step: StepState) -> StepForm:
     """Return what was reported of a step: not a status that settles, nor an execution of which that is all."""
-    announced = step.announced
-    if announced is None and not step.hosts.size:
+    code, execute_count, _ = step.announced
+    if code is None and not step.hosts.size:
         return StepForm(step.ref.step_instance_id)
     form = step_form(step)
-    if announced is None:
+    if code is None:
         return replace(form, status_code=RUNNING)
-    count = step.execute_count if step.hosts.size else announced[1]
-    return replace(form, status_code=announced[0], execute_count=count)
+    count = step.execute_count if step.hosts.size else execute_count
+    return replace(form, status_code=code, execute_count=count)
 
 
 def step_form(step: StepState) -> StepForm:
     """Return what is known of a step in its form."""
+    code, execute_count, finished = step.announced
     return StepForm(
         id=step.ref.step_instance_id,
         status_code=step.status_code,
-        announced=step.announced,
+        announced=None if code is None else (code, execute_count, finished),
         announced_sequence=step.announced_sequence,
         execute_count=step.execute_count,
         epoch=step.epoch,
@@ -160,7 +161,7 @@ def job_from(form: JobForm, make_job: MakeJob) -> JobState:
     job = make_job(JobRef.parse(form.job))
     job.status_code = form.status_code
     if form.announced is not None:
-        job.announced = announced_state(form.announced[0], 0, finished=form.announced[1])
+        job.announced = announced_state(form.announced[0], finished=form.announced[1])
     job.announced_sequence, job.epoch, job.name = form.announced_sequence, form.epoch, form.name
     job.raw_times = packed_times(times_from(form.times))
     job.steps = tuple(step_from(step, job.ref) for step in form.steps)
@@ -176,7 +177,7 @@ def job_from(form: JobForm, make_job: MakeJob) -> JobState:
 
 def step_from(form: StepForm, job: JobRef) -> StepState:
     """Return the state of a step of *job* from its form."""
-    step = StepState(job.step(form.id), form.name, form.type, form.status_code)
+    step = StepState(job.step(form.id), form.name, form.status_code, type=form.type)
     if form.announced is not None:
         code, execute_count, finished = form.announced
         step.announced = announced_state(code, execute_count, finished=finished)

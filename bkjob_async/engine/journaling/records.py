@@ -102,7 +102,7 @@ def order_of_steps(job: JobState, parts: Sequence[HostsForm | EventForm]) -> tup
     """Return the ids of all steps of a job that is a target, where *parts* are about more than hosts, or of a new step."""
     if not job.is_target or len(job.steps) < 2:
         return None
-    is_new = any(step.announced is None for step in job.steps)
+    is_new = any(step.announced.code is None for step in job.steps)
     if not is_new and not any(isinstance(part, EventForm) for part in parts):
         return None
     return str(job.ref), [step.ref.step_instance_id for step in job.steps]
@@ -205,7 +205,7 @@ def event_form(event: Event, job: JobState | None) -> EventForm:
 def facts_of_step(step: StepState) -> StepFacts:
     """Return what a journal keeps of a step beside its events; the details of failed hosts once it is over."""
     failed, forms = None, list[FailureForm]()
-    if step.finished and step.failures is not None:
+    if step.announced.finished and step.failures is not None:
         places = [place for place in step.hosts.statuses.failed()[0] if place in step.failures]
         details = [step.failures.get(place) for place in places]
         failed = names_form(step.hosts.names_at(places))

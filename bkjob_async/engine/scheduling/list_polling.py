@@ -14,7 +14,7 @@ from attrs import frozen
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
-from bkjob_async.engine.tracking.step_state import RUNNING
+from bkjob_async.engine.tracking.run_state import RUNNING
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import JobInstance, Page
@@ -173,7 +173,7 @@ def is_list_pollable(job: JobState) -> bool:
         and job.is_target
         and not job.target_steps
         and job.status_code == RUNNING
-        and not job.finished
+        and not job.announced.finished
         and job.poll_failures is NO_FAILURES
         and not job.pending
         and job.seen_at is not None

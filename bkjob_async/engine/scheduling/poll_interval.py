@@ -6,12 +6,14 @@ from math import ceil, floor, inf, sqrt
 from attrs import field, frozen, validators
 
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction
-from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.model.refs import JobRef
 
 # The platform itself learns host states by polling its agents: every second at first, then every 2, 5 and 10
 # s. Polling more often than that shows nothing new. (bk-job, ScriptTaskResultHandleScheduleStrategy)
 RHYTHM = ((10.0, 1.0), (60.0, 2.0), (300.0, 5.0), (inf, 10.0))
+
+# A job or step whose final status settles is polled every so many seconds.
+SETTLE_INTERVAL = 1.0
 
 # When a user confirms or starts something cannot be predicted, and need not be seen within a second.
 WAITING_INTERVAL = 5.0

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from attrs import evolve
-from msgspec import Struct
 
-from bkjob_async.engine.tracking.packed_times import NO_TIMES, unpacked_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, PollState, without
-from bkjob_async.engine.tracking.run_state import AnnouncedState
-from bkjob_async.engine.tracking.settling import SETTLE_BOUND, stop_settling
-from bkjob_async.engine.tracking.step_state import RUNNING, StepState, observed_duration
+from bkjob_async.engine.tracking.run_state import RUNNING, RunState
+from bkjob_async.engine.tracking.step_state import SETTLE_BOUND, StepState
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Lost
 from bkjob_async.model.refs import JobRef, Ref, StepRef
-from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import Phase, run_status
 
 # A pending job or step starts by itself within this time; if it is pending longer, it waits for a user. (seconds)
 PENDING_SOON = 30.0
 
 
-class JobState(Struct, eq=False, gc=False):
+class JobState(RunState[JobRef], eq=False, gc=False):
     """What is known of one job instance and its steps, and what was announced to readers.
 
     One state serves all watches of the job and of its steps: every response is applied once and every event made once.
@@ -31,29 +27,19 @@ class JobState(Struct, eq=False, gc=False):
     with a step that represents the job. `operated_at` is when the last operation on the job was made, as long as it may
     still show in responses; `was_operated` remains.
 
-    The other fields are those of `StepState`. There may be a hundred thousand jobs, so the garbage collector does not
-    track them: nothing that a job refers to may refer back to it.
+    There may be a hundred thousand jobs, so the garbage collector does not track them: nothing that a job refers to may
+    refer back to it.
     """
 
-    ref: JobRef
     operated_at: float | None = None
     was_operated: bool = False
     is_target: bool = False
     target_steps: tuple[StepRef, ...] = ()
     steps: tuple[StepState, ...] = ()
-    name: str = ""
-    status_code: int | None = None
-    announced: AnnouncedState | None = None
-    announced_sequence: int = 0
-    epoch: int = 0
     seen_at: float | None = None
     job_seen_at: float | None = None
     first_polled_at: float | None = None
-    active_at: float | None = None
-    running_since: float | None = None
-    start_seen_at: float | None = None
     settling_since: float | None = None
-    raw_times: bytes = NO_TIMES
     detail_level: DetailLevel = DetailLevel.EVERY_CHANGE
     pending: tuple[int, ...] = ()
     polled_via_step: bool = False
@@ -81,7 +67,7 @@ class JobState(Struct, eq=False, gc=False):
         if not self.is_target:
             for step in self.steps:
                 if step.ref not in self.target_steps:
-                    stop_settling(step)
+                    step.stop_settling()
         self.retry_lost(ref)
 
     def retry_lost(self, ref: Ref) -> None:
@@ -120,8 +106,7 @@ class JobState(Struct, eq=False, gc=False):
         """Return the watched steps that are not finished."""
         lost, found = self.poll_failures.lost, list[StepState]()
         for step in self.steps:
-            announced = step.announced
-            if (announced is None or not announced[2]) and (
+            if not step.announced.finished and (
                 self.is_target or (step.ref in self.target_steps and not (lost and step.ref in lost))
             ):
                 found.append(step)
@@ -129,17 +114,12 @@ class JobState(Struct, eq=False, gc=False):
 
     # What is over ---------------------------------------------------------------------------------------------------
 
-    @property
-    def finished(self) -> bool:
-        """Whether the job itself was announced finished and has not run since."""
-        return self.announced is not None and self.announced[2]
-
     def has_ends(self) -> bool:
         """Return True if the job itself or any step was announced finished, or a target is lost."""
-        if self.poll_failures.lost or (self.announced is not None and self.announced[2]):
+        if self.poll_failures.lost or self.announced.finished:
             return True
         for step in self.steps:  # noqa: SIM110 - called for every poll with a change, mostly with one
-            if step.announced is not None and step.announced[2]:
+            if step.announced.finished:
                 return True
         return False
 
@@ -156,8 +136,8 @@ class JobState(Struct, eq=False, gc=False):
         """Return True if a target was announced finished and has not run since."""
         if isinstance(ref, StepRef):
             step = self.find_step(ref.step_instance_id)
-            return step is not None and step.finished
-        return self.finished
+            return step is not None and step.announced.finished
+        return self.announced.finished
 
     def is_settled(self, ref: Ref, now: float) -> bool:
         """Return True if a target is over and no recent operation can have changed that."""
@@ -165,9 +145,9 @@ class JobState(Struct, eq=False, gc=False):
         if lost and ref in lost:
             return True
         if ref is self.ref or not isinstance(ref, StepRef):
-            return self.finished and not self.is_doubtful(self.active_at, now)
+            return self.announced.finished and not self.is_doubtful(self.active_at, now)
         step = self.find_step(ref.step_instance_id)
-        return step is not None and step.finished and not self.is_doubtful(step.active_at, now)
+        return step is not None and step.announced.finished and not self.is_doubtful(step.active_at, now)
 
     def all_settled(self, now: float) -> bool:
         """Return True if every target is settled."""
@@ -191,7 +171,9 @@ class JobState(Struct, eq=False, gc=False):
             return False
         now = self.seen_at or 0.0
         return any(
-            step.finished and step.ref in self.target_steps and self.is_doubtful(step.active_at, now)
+            step.announced.finished
+            and step.ref in self.target_steps
+            and self.is_doubtful(step.active_at, now)
             for step in self.steps
         )
 
@@ -217,7 +199,9 @@ class JobState(Struct, eq=False, gc=False):
         if isinstance(ref, StepRef):
             settles = self.step(ref.step_instance_id).progress.settling is not None
         else:
-            settles = self.has_settling_step() or (self.settling_since is not None and not self.finished)
+            settles = self.has_settling_step() or (
+                self.settling_since is not None and not self.announced.finished
+            )
         return not settles and (not self.has_finished(ref) or self.is_settled(ref, now))
 
     def will_end_with_job(self, ref: Ref) -> bool:
@@ -230,7 +214,7 @@ class JobState(Struct, eq=False, gc=False):
         """Return True if a final status was seen whose details may still change; *open_steps* if at hand."""
         if self.operated_at is not None and self.is_doubtful(None, now):
             return True
-        if self.is_target and self.settling_since is not None and not self.finished:
+        if self.is_target and self.settling_since is not None and not self.announced.finished:
             return True
         if not self.has_settling_step():
             return False  # nearly always, and cheaper than to find out which steps are watched
@@ -263,13 +247,3 @@ class JobState(Struct, eq=False, gc=False):
         if not since and self.running_since is not None:
             since = [self.running_since]
         return now - max(since) if since else 0.0
-
-    @property
-    def times(self) -> Times:
-        """When the job was created, started and ended, as read with its last new status."""
-        return unpacked_times(self.raw_times)
-
-    @property
-    def observed_duration(self) -> float | None:
-        """Seconds from the start to the final status, both seen by polls; None where the start was not seen."""
-        return observed_duration(self.start_seen_at, self.settling_since)

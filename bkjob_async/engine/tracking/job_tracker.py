@@ -11,24 +11,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from sys import intern
 
-from bkjob_async.engine.group_polling.group_poller import ReadMode
+from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
-from bkjob_async.engine.tracking.run_state import announced_state
-from bkjob_async.engine.tracking.settling import SETTLE_BOUND, UNREAD_BOUND, finish, finish_if_settled
-from bkjob_async.engine.tracking.step_state import NO_PROGRESS, NOT_STARTED, StepState
-from bkjob_async.engine.tracking.step_tracker import OPEN_CODES, note_execution, observe, shows_same_step
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, announced_state
+from bkjob_async.engine.tracking.step_hosts import has_same_counts
+from bkjob_async.engine.tracking.step_state import (
+    NO_HOSTS,
+    NO_PROGRESS,
+    SETTLE_BOUND,
+    UNREAD_BOUND,
+    StepState,
+)
+from bkjob_async.engine.tracking.step_tracker import finish, finish_if_settled, observe
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
-from bkjob_async.model.status import run_status
+from bkjob_async.model.status import RUN_CODES, run_status
 
 NO_EVENTS: Sequence[EventOrLazy] = ()
+
+# Codes of a job or step that is over, and of one that is not, whatever flag comes with them.
+FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
+OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
+
+# An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
+RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
 
 
 def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> Sequence[EventOrLazy]:
@@ -49,7 +62,7 @@ def apply_step(
     *read_mode* is how the step was requested.
     """
     step = job.step(view.step_instance_id)
-    if is_undisturbed(job) and shows_same_step(step, view, read_mode):
+    if is_undisturbed(job) and not job.has_settling_step() and shows_same_step(step, view, read_mode):
         job.seen_at = stamp.now
         step.host_refusals = 0
         if view.complete:
@@ -60,16 +73,14 @@ def apply_step(
 
 
 def is_undisturbed(job: JobState) -> bool:
-    """Return True if no poll failed and nothing settles: a response that shows the present state changes nothing."""
-    if job.poll_failures is not NO_FAILURES or job.settling_since is not None:
-        return False
-    return not job.has_settling_step()
+    """Return True if no poll failed and the job's status does not settle."""
+    return job.poll_failures is NO_FAILURES and job.settling_since is None
 
 
 def shows_same_job(job: JobState, view: JobPollView) -> bool:
     """Return True if a response shows just the present state of the job and all its steps, and the job goes on."""
-    announced = job.announced
-    if announced is None or announced[2] or announced[0] != view.status or job.status_code != view.status:
+    code, _, finished = job.announced
+    if finished or code != view.status or job.status_code != view.status:
         return False
     if view.finished or view.name != job.name or not job.is_target or len(view.steps) != len(job.steps):
         return False
@@ -81,10 +92,35 @@ def shows_same_job(job: JobState, view: JobPollView) -> bool:
     return True
 
 
+def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = None) -> bool:
+    """Return True if a response, requested in *read_mode*, shows just the present state, and no status settles."""
+    code, execute_count, finished = step.announced
+    if (
+        code != view.status
+        or code != step.status_code
+        or execute_count != view.execute_count
+        or view.name != step.name
+        or view.finished not in (None, finished)
+        or code not in (FINAL_CODES if finished else OPEN_CODES)
+        or step.progress.settling is not None
+    ):
+        return False
+    if read_mode is not None:
+        return (
+            isinstance(read_mode, CountsOnly)
+            and view.groups is not None
+            and has_same_counts(step, view.groups)
+        )
+    if view.has_known_rows or step.progress.group_poller is not None or step.failures is not None:
+        return view.has_known_rows and view.digest == step.digest
+    if view.groups is None:
+        return True
+    return view.complete and step.hosts is not NO_HOSTS and step.hosts.is_unchanged(view.groups)
+
+
 def note_seen_again(step: StepState, stamp: PollStamp) -> None:
     """Note that a response showed the present state of a step."""
-    announced = step.announced
-    if announced is None or not announced[2]:
+    if not step.announced.finished:
         step.active_at = stamp.now
     if step.progress is not NO_PROGRESS:
         step.progress.outdated_since = None
@@ -99,27 +135,35 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
     step_views = without_duplicates(view.steps)
     if job.poll_failures is not NO_FAILURES:
         job.poll_failures = job.poll_failures.found(job.ref).after_response()
-    if is_outdated(job, step_views, stamp.now):
+    steps = [job.find_step(each.step_instance_id) for each in step_views]
+    outdated = [
+        step is not None and is_outdated(step, each.execute_count, stamp.now)
+        for step, each in zip(steps, step_views, strict=True)
+    ]
+    if any(outdated):  # all of the response is
         return [*finish_settled(job, stamp)]
     job.seen_at = stamp.now
     events: list[EventOrLazy] = []
     if view.name and view.name != job.name:
         job.name = intern(view.name)
-    finished = run_status(view.status).is_finished(flag=view.finished)
+    finished = is_final(view)
     if finished or view.status != job.status_code:
         job.raw_times = packed_times(view.when())
     events += apply_status(job, view.status, stamp, finished=finished)
     last_started = last_started_index(step_views)
     read = sum(step.status_code is not None for step in job.steps)
-    for index, step_view in enumerate(step_views):
+    for index, (known, step_view) in enumerate(zip(steps, step_views, strict=True)):
         if job.is_target or job.ref.step(step_view.step_instance_id) in job.target_steps:
-            step = job.step(step_view.step_instance_id)
+            step = known or job.step(step_view.step_instance_id)
             passed = finished or index < last_started
-            events += observe(step, step_view, stamp, job_finished=finished, passed=passed)
+            is_over = shows_end(step, step_view, job_finished=finished)
+            events += observe(step, step_view, stamp, finished=is_over, passed=passed)
             events += finish_settled_step(job, step, stamp)
     if job.is_target and read < len(job.steps):
         order_steps(job, step_views)
-    if job.finished and any(isinstance(event, Reopened) and event.ref != job.ref for event in events):
+    if job.announced.finished and any(
+        isinstance(event, Reopened) and event.ref != job.ref for event in events
+    ):
         events.insert(0, reopen_job(job, stamp))
         job.settling_since = stamp.now
     return events + finish_settled(job, stamp)
@@ -133,15 +177,22 @@ def apply_changed_step(
     if job.poll_failures is not NO_FAILURES:
         job.poll_failures = job.poll_failures.found(step.ref).after_response()
     step.host_refusals = 0
+    if is_outdated(step, view.execute_count, stamp.now):
+        if step.progress.group_poller is not None:
+            step.progress.group_poller.abandon_round()  # or the same group would be requested again at once
+        return [*finish_settled(job, stamp)]
+    job_finished = (
+        None if job.status_code is None else job.settling_since is not None or job.announced.finished
+    )
     events = observe(
         step,
         view,
         stamp,
-        job_finished=None if job.status_code is None else job.settling_since is not None or job.finished,
+        finished=shows_end(step, view, job_finished=job_finished),
         read_mode=read_mode,
         may_defer=job.detail_level < DetailLevel.EVERY_CHANGE,
     )
-    if job.finished and any(isinstance(event, Reopened) for event in events):
+    if job.announced.finished and any(isinstance(event, Reopened) for event in events):
         events.insert(0, reopen_job(job, stamp))
     return events + finish_settled(job, stamp)
 
@@ -156,20 +207,52 @@ def order_steps(job: JobState, step_views: Sequence[StepPollView]) -> None:
         job.steps = tuple(map(job.step, listed))
 
 
-def is_outdated(job: JobState, step_views: Sequence[StepPollView], now: float) -> bool:
-    """Return True if a response shows an earlier execution of any step: then all of it is ignored."""
-    outdated = False
-    for view in step_views:
-        step = job.find_step(view.step_instance_id)
-        if step is not None and note_execution(step, view.execute_count, now):
-            outdated = True
-    return outdated
+def is_outdated(step: StepState, execute_count: int, now: float) -> bool:
+    """Return True if a response with this *execute_count* is outdated: it shows an earlier execution of the step.
+
+    A replica of the database may lag behind: an old response between new ones is ignored. A database that was
+    restored from a backup never shows the later execution again: after `RESTORED_AFTER_SECONDS` and so many
+    responses without any other between them, the earlier execution is believed, and this returns False.
+    """
+    progress = step.progress
+    if step.status_code is None or execute_count >= step.execute_count:
+        if progress.outdated_since is not None:
+            progress.outdated_since = None
+        return False
+    if progress.outdated_since is None:
+        progress = step.own_progress()
+        progress.outdated_since, progress.outdated_responses = now, 0
+    progress.outdated_responses += 1
+    return (
+        progress.outdated_responses < RESTORED_AFTER_RESPONSES
+        or now - progress.outdated_since < RESTORED_AFTER_SECONDS
+    )
+
+
+def shows_end(step: StepState, view: StepPollView, *, job_finished: bool | None) -> bool:
+    """Return True if a response shows a step over; *job_finished* is whether its job is, None if unknown.
+
+    A step that was announced finished with an open status, because its job is, stays so as long as nothing changes.
+    """
+    return is_final(view, job_finished=job_finished) or (
+        step.announced.finished
+        and job_finished is not False
+        and view.status in OPEN_CODES
+        and (view.status, view.execute_count) == (step.status_code, step.execute_count)
+    )
+
+
+def is_final(view: JobPollView | StepPollView, *, job_finished: bool | None = None) -> bool:
+    """Return True if a response shows a final status; an unknown code without a flag is final if the job is."""
+    if view.finished is not None:
+        return view.finished
+    return view.status in FINAL_CODES if view.status in RUN_CODES else bool(job_finished)
 
 
 def apply_status(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:
     """Keep the status that a response shows of the job itself; return the events."""
     events: list[Event] = []
-    if job.finished and (not finished or code != job.status_code):
+    if job.announced.finished and (not finished or code != job.status_code):
         events.append(reopen_job(job, stamp))
     if not finished or (job.status_code is not None and code != job.status_code):
         job.active_at = stamp.now
@@ -189,11 +272,7 @@ def apply_status(job: JobState, code: int, stamp: PollStamp, *, finished: bool) 
 
 def reopen_job(job: JobState, stamp: PollStamp) -> Event:
     """Begin another epoch: the job is not finished any more."""
-    if job.announced is not None:
-        job.announced = announced_state(job.announced[0], 0, finished=False)
-        job.announced_sequence = (
-            stamp.sequence
-        )  # a reader that missed this must be given that it is not finished
+    job.retract_end(stamp.sequence)
     job.epoch += 1
     job.settling_since = job.running_since = job.start_seen_at = None
     return Reopened(ref=job.ref, epoch=job.epoch, cursor=stamp.cursor)
@@ -201,12 +280,11 @@ def reopen_job(job: JobState, stamp: PollStamp) -> Event:
 
 def announce_job(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:
     """Announce a status of the job; return no event if it was announced already."""
-    state = announced_state(code, 0, finished=finished)
+    state = announced_state(code, finished=finished)
     if state == job.announced:
         return []
-    before = job.announced[0] if job.announced else None
-    job.announced = state
-    job.announced_sequence = stamp.sequence
+    before = job.announced.code
+    job.announced, job.announced_sequence = state, stamp.sequence
     return [job_changed(job, before, stamp.cursor)]
 
 
@@ -236,19 +314,20 @@ def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
         if step.ref in job.target_steps and (step.status_code == NOT_STARTED or (step.started and abandoned)):
             events += finish(step, stamp)
             events.append(finished_event(job, step.ref, stamp.cursor))
-    if job.is_target and not job.finished:
+    if job.is_target and not job.announced.finished:
         events += announce_job(job, job.status_code, stamp, finished=True)
         events.append(finished_event(job, job.ref, stamp.cursor))
-        job.ended += ((job.ref, job.observed_duration),)
+        job.ended += ((job.ref, job.duration(job.settling_since)),)
     return events
 
 
 def finish_settled_step(job: JobState, step: StepState, stamp: PollStamp) -> list[Event]:
     """Announce a step finished if its final status has settled; return the events."""
-    if step.progress.settling is None:
+    settling = step.progress.settling
+    if settling is None:
         return []
-    duration = step.observed_duration
-    events = finish_if_settled(step, stamp, doubtful=job.is_doubtful(step.active_at, stamp.now))
+    duration = step.duration(settling.since)
+    events = finish_if_settled(step, settling, stamp, doubtful=job.is_doubtful(step.active_at, stamp.now))
     if events:
         job.ended += ((step.ref, duration),)
         if step.ref in job.target_steps:

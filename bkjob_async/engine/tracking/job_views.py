@@ -8,7 +8,7 @@ from copy import copy
 
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.step_state import NOT_STARTED
+from bkjob_async.engine.tracking.run_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_views import copy_of_step, present_step, step_result, step_snapshot
 from bkjob_async.model.events import Finished, JobChanged
 from bkjob_async.model.refs import Ref, StepRef
@@ -19,8 +19,8 @@ from bkjob_async.model.status import Phase, run_status
 
 def job_changed(job: JobState, before: int | None, cursor: str, *, skipped: bool = False) -> JobChanged:
     """Return the event that the job has the status that was announced; *before* is the code before it."""
-    assert job.announced is not None  # noqa: S101 - called for announced statuses only
     code, _, finished = job.announced
+    assert code is not None  # noqa: S101 - called for announced statuses only
     return JobChanged(
         ref=job.ref,
         before=None if before is None else run_status(before),
@@ -72,7 +72,7 @@ def target_snapshot(job: JobState, ref: Ref) -> JobSnapshot | StepSnapshot | Non
     return JobSnapshot(
         ref=job.ref,
         status=run_status(job.status_code),
-        is_finished=job.finished,
+        is_finished=job.announced.finished,
         name=job.name,
         times=job.times,
         steps=tuple(map(step_snapshot, job.steps)),
@@ -105,15 +105,15 @@ def present_targets(
     `present_step`.
     """
     has_job = job.ref in targets
-    has_changed = job.announced is not None and job.announced_sequence >= since
-    if has_job and has_changed and not job.finished:
+    has_changed = job.announced.code is not None and job.announced_sequence >= since
+    if has_job and has_changed and not job.announced.finished:
         yield job_changed(job, None, cursor, skipped=skipped)
     for step in job.steps:
         is_target = step.ref in targets
         if (has_job or is_target) and not (step.ref in known or job.ref in known):
             yield from present_step(step, cursor, since=since, skipped=skipped)
-        if is_target and step.finished and step.announced_sequence >= since:
+        if is_target and step.announced.finished and step.announced_sequence >= since:
             yield finished_event(job, step.ref, cursor)
-    if has_job and has_changed and job.finished:
+    if has_job and has_changed and job.announced.finished:
         yield job_changed(job, None, cursor, skipped=skipped)
         yield finished_event(job, job.ref, cursor)

@@ -10,12 +10,11 @@ from bkjob_async.engine.group_polling.group_poller import (
     SingleGroup,
 )
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, RUNNING
 from bkjob_async.engine.tracking.step_state import (
     HOSTS_HIDDEN,
     NO_HOSTS,
-    NOT_STARTED,
     REFUSALS,
-    RUNNING,
     StepState,
 )
 from bkjob_async.model.detail_level import DetailLevel
@@ -121,7 +120,7 @@ def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | Non
         return None
     if step.status_code is None:
         return NOTHING_KNOWN
-    if step.hosts is NO_HOSTS or step.finished:
+    if step.hosts is NO_HOSTS or step.announced.finished:
         return None
     return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
 

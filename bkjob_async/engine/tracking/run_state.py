@@ -1,13 +1,71 @@
-"""What was announced of a job or a step."""
+"""What is known of a job and of a step alike: plain data."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Generic, NamedTuple, TypeVar
 
-AnnouncedState = tuple[int, int, bool]
+from msgspec import Struct
+
+from bkjob_async.engine.tracking.packed_times import NO_TIMES, unpacked_times
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.snapshot import Times
+
+NOT_STARTED, RUNNING = 1, 2
+
+R = TypeVar("R", JobRef, StepRef)
+
+
+class AnnouncedState(NamedTuple):
+    """What readers were given of a job or step; *code* is None before the first event."""
+
+    code: int | None
+    execute_count: int
+    finished: bool
+
+
+NOT_ANNOUNCED = AnnouncedState(None, 0, finished=False)
 
 
 @lru_cache(maxsize=4096)
-def announced_state(code: int, execute_count: int, *, finished: bool) -> AnnouncedState:
+def announced_state(code: int, execute_count: int = 0, *, finished: bool) -> AnnouncedState:
     """Return the state of a step or job that readers were given, as one object shared by all in the same state."""
-    return code, execute_count, finished
+    return AnnouncedState(code, execute_count, finished)
+
+
+class RunState(Struct, Generic[R], eq=False, gc=False):
+    """What is known of one run of a job or a step.
+
+    `status_code` is the last one that the platform showed, `announced` what was announced to readers, in batch
+    `announced_sequence`. They differ while a final status settles. It was seen running since `running_since`;
+    `start_seen_at` is the same where it was seen pending before, else None. `active_at` is when it was last seen
+    unfinished or changed.
+    """
+
+    ref: R
+    name: str = ""
+    status_code: int | None = None
+    announced: AnnouncedState = NOT_ANNOUNCED
+    announced_sequence: int = 0
+    epoch: int = 0
+    active_at: float | None = None
+    running_since: float | None = None
+    start_seen_at: float | None = None
+    raw_times: bytes = NO_TIMES
+
+    def retract_end(self, sequence: int) -> None:
+        """Let it no longer be announced finished: a reader that missed batch *sequence* must be given that."""
+        code, execute_count, _ = self.announced
+        if code is not None:
+            self.announced = announced_state(code, execute_count, finished=False)
+            self.announced_sequence = sequence
+
+    def duration(self, end_seen_at: float | None) -> float | None:
+        """Return the seconds from the start to the final status, both seen by polls; None where either was not seen."""
+        started = self.start_seen_at
+        return end_seen_at - started if started is not None and end_seen_at is not None else None
+
+    @property
+    def times(self) -> Times:
+        """When it was created, started and ended, as read with its last new status."""
+        return unpacked_times(self.raw_times)

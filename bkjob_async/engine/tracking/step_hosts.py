@@ -20,7 +20,6 @@ from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.host_columns import HostEventColumns, shared
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, unfrozen_host_changed
-from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,
@@ -89,7 +88,7 @@ def apply_all_rows(
     step.digest = view.digest if view.complete and taken.trusted and taken.each_once else 0
     events = apply_moves(step, taken.changes, view, stamp)
     settling = step.progress.settling
-    if settling is not None or step.finished:
+    if settling is not None or step.announced.finished:
         update_failures(step, view, groups, taken)
     if settling is not None:
         settling.all_rows_read = taken.trusted and view.complete
@@ -130,12 +129,8 @@ def release_response(step: StepState) -> None:
 
 def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> list[Event]:
     """Begin another epoch: what was final is not final any more, or another execution began."""
-    was_finished = step.finished
-    if step.announced is not None:
-        step.announced = announced_state(step.announced[0], step.announced[1], finished=False)
-        step.announced_sequence = (
-            stamp.sequence
-        )  # a reader that missed this must be given that it is not finished
+    was_finished = step.announced.finished
+    step.retract_end(stamp.sequence)
     step.epoch += 1
     group_poller, step.progress = step.progress.group_poller, NO_PROGRESS
     step.running_since = step.start_seen_at = None
@@ -159,7 +154,7 @@ def apply_moves(
         return []
     events: list[EventOrLazy] = []
     progress = step.progress
-    if step.finished:
+    if step.announced.finished:
         # A row that moves after the step was announced finished: finish it again, with the right result.
         events += reopen_step(step, stamp, new_execution=False)
         progress = step.own_progress()

@@ -1,86 +1,35 @@
-"""Apply a response to the state of a step, and return the events."""
+"""Apply a response to the state of a step, and return the events.
+
+Details lag behind a final status. The platform writes host rows after it, and shows the old status for a
+moment after an operation. A rolling step shows a final code between two batches. So a final status settles
+first: it is announced when all hosts were read and are finished and nothing says that the status is
+provisional, or after a bound.
+"""
 
 from __future__ import annotations
 
 from sys import intern
 
-from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
+from bkjob_async.engine.group_polling.group_poller import ReadMode
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.packed_times import packed_times
-from bkjob_async.engine.tracking.settling import (
-    announce,
-    begin_settling,
-    note_passed,
-    on_rows_read,
-)
-from bkjob_async.engine.tracking.step_hosts import apply_groups, has_same_counts, reopen_step
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, announced_state
+from bkjob_async.engine.tracking.step_hosts import apply_groups, reopen_step
 from bkjob_async.engine.tracking.step_state import (
-    NO_HOSTS,
+    HOSTS_HIDDEN,
     NO_PROGRESS,
-    NOT_STARTED,
+    SETTLE_BOUND,
+    UNREAD_BOUND,
+    Settling,
     StepState,
 )
-from bkjob_async.engine.tracking.step_views import host_counts
+from bkjob_async.engine.tracking.step_views import host_counts, step_changed
+from bkjob_async.model.events import Event
 from bkjob_async.model.poll_view import StepPollView
-from bkjob_async.model.status import RUN_CODES, run_status
 
-# Codes of a step that is over, and of one that is not, whatever flag comes with them.
-FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
-OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
-
-# An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
-RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
-
-
-def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = None) -> bool:
-    """Return True if a response, requested in *read_mode*, shows just the present state: nothing is to be done."""
-    announced = step.announced
-    if announced is None:
-        return False
-    code, execute_count, finished = announced
-    if (
-        code != view.status
-        or code != step.status_code
-        or execute_count != view.execute_count
-        or view.name != step.name
-        or view.finished not in (None, finished)
-        or code not in (FINAL_CODES if finished else OPEN_CODES)
-    ):
-        return False
-    if read_mode is not None:
-        return (
-            isinstance(read_mode, CountsOnly)
-            and view.groups is not None
-            and has_same_counts(step, view.groups)
-        )
-    if view.has_known_rows or step.progress.group_poller is not None or step.failures is not None:
-        return view.has_known_rows and view.digest == step.digest
-    if view.groups is None:
-        return True
-    return view.complete and step.hosts is not NO_HOSTS and step.hosts.is_unchanged(view.groups)
-
-
-def note_execution(step: StepState, execute_count: int, now: float) -> bool:
-    """Return True if a response with this *execute_count* is outdated: it shows an earlier execution of the step.
-
-    A replica of the database may lag behind: an old response between new ones is ignored. A database that was
-    restored from a backup never shows the later execution again: after `RESTORED_AFTER_SECONDS` and so many
-    responses without any other between them, the earlier execution is believed, and this returns False.
-    """
-    progress = step.progress
-    if step.status_code is None or execute_count >= step.execute_count:
-        if progress.outdated_since is not None:
-            progress.outdated_since = None
-        return False
-    if progress.outdated_since is None:
-        progress = step.own_progress()
-        progress.outdated_since, progress.outdated_responses = now, 0
-    progress.outdated_responses += 1
-    return (
-        progress.outdated_responses < RESTORED_AFTER_RESPONSES
-        or now - progress.outdated_since < RESTORED_AFTER_SECONDS
-    )
+# A rolling step that ignores errors shows code 6 between two batches, although 6 is a final code.
+PROVISIONAL = 6
 
 
 def observe(
@@ -88,28 +37,20 @@ def observe(
     view: StepPollView,
     stamp: PollStamp,
     *,
-    job_finished: bool | None,
+    finished: bool,
     read_mode: ReadMode = None,
     may_defer: bool = False,
     passed: bool | None = None,
 ) -> list[EventOrLazy]:
-    """Apply a response about a step; return the events that are due at once.
+    """Apply a response about a step, *finished* or not; return the events that are due at once.
 
-    *job_finished* is whether the job is finished, None if unknown. *read_mode* is how the step was requested.
-    *may_defer*: moves of few hosts may wait for a later poll. *passed* is whether the job has gone on to a
-    later step, None if the response does not show it. An outdated response changes nothing.
+    *read_mode* is how the step was requested. *may_defer*: moves of few hosts may wait for a later poll.
+    *passed* is whether the job has gone on to a later step, None if the response does not show it.
     """
-    if note_execution(step, view.execute_count, stamp.now):
-        if step.progress.group_poller is not None:
-            step.progress.group_poller.abandon_round()  # or the same group would be requested again at once
-        return []
     before = step.status_code
     is_new_execution = before is not None and view.execute_count != step.execute_count
-    finished = is_final(view, job_finished=job_finished) or (
-        not is_new_execution and is_over_with_job(step, view.status, job_finished=job_finished)
-    )
     events = note_activity(step, view, stamp, finished=finished, is_new_execution=is_new_execution)
-    if passed is not None and not step.finished:
+    if passed is not None and not step.announced.finished:
         note_passed(step, stamp, passed=passed)
     if step.progress.settling is not None and (view.status != before or not finished):
         step.progress.settling = None
@@ -119,7 +60,7 @@ def observe(
     if finished:
         begin_settling(step, stamp)
     else:
-        if step.started:
+        if view.status != NOT_STARTED:
             on_running(step, stamp, begins=before == NOT_STARTED)
         events += announce(step, stamp, finished=False)
     if view.groups is not None:
@@ -135,7 +76,7 @@ def note_activity(
     """Note whether the step is active; reopen it where it goes on or began anew. Return the events."""
     events: list[EventOrLazy] = []
     before = step.status_code
-    if is_new_execution or (step.finished and (not finished or view.status != before)):
+    if is_new_execution or (step.announced.finished and (not finished or view.status != before)):
         events += reopen_step(step, stamp, new_execution=is_new_execution)
     if not finished or is_new_execution or (before is not None and view.status != before):
         step.active_at = stamp.now
@@ -162,14 +103,89 @@ def on_running(step: StepState, stamp: PollStamp, *, begins: bool) -> None:
         step.start_seen_at = stamp.now if begins else None
 
 
-def is_final(view: StepPollView, *, job_finished: bool | None) -> bool:
-    """Return True if a response shows the step over; for unknown codes without a flag, if the job is."""
-    flag = view.finished
-    if flag is None and view.status not in RUN_CODES:
-        flag = job_finished
-    return run_status(view.status).is_finished(flag=flag)
+# Final statuses that settle ----------------------------------------------------------------------------------------
 
 
-def is_over_with_job(step: StepState, code: int, *, job_finished: bool | None) -> bool:
-    """Return True if a step with an open status was announced finished because its job is, and nothing changed."""
-    return job_finished is not False and code == step.status_code and code in OPEN_CODES and step.finished
+def begin_settling(step: StepState, stamp: PollStamp) -> None:
+    """Begin to settle a final status, unless it settles already or was announced."""
+    if step.announced.finished or step.progress.settling is not None:
+        return
+    step.own_progress().settling = Settling(stamp.now)
+    if step.host_refusals < HOSTS_HIDDEN:
+        # The refusals to list hosts may have been a passing error: request them once more.
+        step.host_refusals = 0
+
+
+def on_rows_read(step: StepState, stamp: PollStamp, *, moved: bool) -> None:
+    """Record a response with hosts while a final status settles."""
+    settling = step.progress.settling
+    if settling is None:
+        return
+    if moved and step.status_code == PROVISIONAL:
+        # Hosts moved since the last poll: this is the end of another batch.
+        settling.since, settling.first_rows_at = stamp.now, None
+    if settling.all_rows_read and settling.first_rows_at is None:
+        settling.first_rows_at = stamp.now
+
+
+def note_passed(step: StepState, stamp: PollStamp, *, passed: bool) -> None:
+    """Record whether the job has gone on to a later step.
+
+    Host rows that were read while code 6 could be provisional do not prove the end: a whole batch may have
+    run since.
+    """
+    if passed == step.progress.is_passed:
+        return
+    progress = step.own_progress()
+    progress.is_passed = passed
+    if passed and progress.settling is not None and step.status_code == PROVISIONAL:
+        progress.settling = Settling(stamp.now)
+
+
+def finish_if_settled(
+    step: StepState, settling: Settling, stamp: PollStamp, *, doubtful: bool
+) -> list[Event]:
+    """Announce a *settling* status if its details have settled or the bound has passed; return the events.
+
+    No status of a step that the job has passed is provisional. *doubtful*: an operation was just made, and
+    the platform may still show the status from before it.
+    """
+    if not is_overdue(step, settling, stamp.now):
+        provisional = step.status_code == PROVISIONAL or step.progress.is_first_of_execution
+        if (
+            doubtful
+            or (provisional and not step.progress.is_passed)
+            or (step.hosts_visible and not settling.rows_settled)
+        ):
+            return []
+    return finish(step, stamp)
+
+
+def is_overdue(step: StepState, settling: Settling, now: float) -> bool:
+    """Return True if the details of a final status were waited for long enough."""
+    if now - settling.since >= UNREAD_BOUND:
+        return True
+    since = settling.first_rows_at if step.hosts_visible else settling.since
+    return since is not None and now - since >= SETTLE_BOUND
+
+
+def finish(step: StepState, stamp: PollStamp) -> list[Event]:
+    """Announce the step finished with the status that it shows; return the events."""
+    if step.progress.group_poller is not None:
+        step.progress.group_poller.release_response()
+    if step.failures is not None:
+        step.failures.release_response()
+    step.progress = NO_PROGRESS
+    step.running_since = step.start_seen_at = None
+    return announce(step, stamp, finished=True)
+
+
+def announce(step: StepState, stamp: PollStamp, *, finished: bool) -> list[Event]:
+    """Announce the status that was seen last; return no event if it was announced already."""
+    assert step.status_code is not None  # noqa: S101 - only what was seen is announced
+    state = announced_state(step.status_code, step.execute_count, finished=finished)
+    if state == step.announced:
+        return []
+    before = step.announced.code
+    step.announced, step.announced_sequence = state, stamp.sequence
+    return [step_changed(step, before, stamp.cursor)]

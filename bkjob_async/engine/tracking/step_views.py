@@ -12,7 +12,8 @@ from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, unfrozen_host_changed
-from bkjob_async.engine.tracking.step_state import NO_PROGRESS, NOT_STARTED, StepState
+from bkjob_async.engine.tracking.run_state import NOT_STARTED
+from bkjob_async.engine.tracking.step_state import NO_PROGRESS, StepState
 from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
 from bkjob_async.model.refs import StepRef
 from bkjob_async.model.result import StepResult
@@ -29,8 +30,8 @@ unfrozen_host_snapshot = unfrozen_twin(HostSnapshot)
 
 def step_changed(step: StepState, before: int | None, cursor: str, *, skipped: bool = False) -> StepChanged:
     """Return the event that the step has the status that was announced; *before* is the code before it."""
-    assert step.announced is not None  # noqa: S101 - called for announced statuses only
     code, execute_count, finished = step.announced
+    assert code is not None  # noqa: S101 - called for announced statuses only
     return StepChanged(
         ref=step.ref,
         execute_count=execute_count,
@@ -59,8 +60,8 @@ def present_step(
     Without *skipped* all statuses are new to the reader. With it, only changes in batch *since* or later are
     events, with the status before.
     """
-    finished = step.finished
-    has_changed = step.announced is not None and step.announced_sequence >= since
+    finished = step.announced.finished
+    has_changed = step.announced.code is not None and step.announced_sequence >= since
     if has_changed and not finished:
         yield step_changed(step, None, cursor, skipped=skipped)
     changes = step.hosts.statuses.changes_since(since)
@@ -134,7 +135,7 @@ def step_result(step: StepState) -> StepResult:
     return StepResult(
         ref=step.ref,
         status=run_status(step.status_code if step.status_code is not None else NOT_STARTED),
-        is_finished=step.finished,
+        is_finished=step.announced.finished,
         name=step.name,
         execute_count=step.execute_count,
         times=step.times,
@@ -154,7 +155,7 @@ def step_snapshot(step: StepState) -> StepSnapshot:
     return StepSnapshot(
         ref=step.ref,
         status=run_status(code),
-        is_finished=step.finished,
+        is_finished=step.announced.finished,
         name=step.name,
         type=step.type,
         execute_count=step.execute_count,

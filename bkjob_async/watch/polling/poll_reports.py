@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import OPEN_CODES
 from bkjob_async.engine.tracking.next_request import PollRequest
-from bkjob_async.engine.tracking.step_tracker import OPEN_CODES
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.poll_view import PollView, StepPollView
@@ -167,7 +167,7 @@ def lag_bounds(target: JobState, before: ActiveTimes, now: float) -> LagBounds:
     if target.target_steps:
         for step, active_at in zip(target.steps, steps_active_at, strict=False):
             settling = step.progress.settling
-            ended = step.finished if settling is None else settling.since == now
+            ended = step.announced.finished if settling is None else settling.since == now
             if ended and step.active_at == now and active_at is not None and step.ref in target.target_steps:
                 bounds.append((step.ref, now - active_at))
     return tuple(bounds)

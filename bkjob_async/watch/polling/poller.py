@@ -15,7 +15,7 @@ from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import expect_change
-from bkjob_async.engine.tracking.settling import SETTLE_BOUND
+from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.errors import ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref, Scope

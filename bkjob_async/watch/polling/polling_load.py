@@ -132,8 +132,8 @@ def count_targets(job: JobState) -> Mapping[Phase, int]:
     counts: dict[Phase, int] = {}
     for ref in job.targets:
         step = job.find_step(ref.step_instance_id) if isinstance(ref, StepRef) else None
-        announced = job.announced if step is None else step.announced
-        phase = Phase.UNKNOWN if announced is None else run_status(announced[0]).phase
+        code = (job if step is None else step).announced.code
+        phase = Phase.UNKNOWN if code is None else run_status(code).phase
         counts[phase] = counts.get(phase, 0) + 1
     return counts
 

@@ -10,12 +10,14 @@ from attrs import define, evolve, field
 from bkjob_async.engine.flow_control.outage_detector import OutageDetector
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.scheduling.list_polling import ListPoller
+from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
 from bkjob_async.engine.tracking.job_tracker import (
     NO_EVENTS,
+    OPEN_CODES,
     abandon_round,
     abandon_step,
     apply_job,
@@ -29,8 +31,6 @@ from bkjob_async.engine.tracking.next_request import (
     plan_follow_ups,
 )
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
-from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
-from bkjob_async.engine.tracking.step_tracker import OPEN_CODES
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event
 from bkjob_async.model.operations.base import GetJobInstanceStatus

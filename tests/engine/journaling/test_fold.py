@@ -97,7 +97,9 @@ def test_the_fold_is_the_present(seen: list[tuple[float, JobPollView | StepPollV
                 for job in (state, folded)
             )
             begun = {
-                step.ref for step in state.steps if step.announced and step.announced[1] != step.execute_count
+                step.ref
+                for step in state.steps
+                if step.announced.code is not None and step.announced.execute_count != step.execute_count
             }
             # A step that left an execution and came back to it reported nothing.
             assert [

@@ -43,5 +43,9 @@ def reported(parts: list[bytes], records: list[bytes]) -> list[Event]:
     """Return the present that a reader is given of these records."""
     job = fold(parts, records).jobs.get(JOB)
     assert job is not None
-    begun = {step.ref for step in job.steps if step.announced and step.announced[1] != step.execute_count}
+    begun = {
+        step.ref
+        for step in job.steps
+        if step.announced.code is not None and step.announced.execute_count != step.execute_count
+    }
     return comparable(list(LazyEventList([*present_targets(job, job.targets, "c")])), begun)

@@ -7,7 +7,8 @@ from bkjob_async.engine.tracking.error_policy import lose_target
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change
 from bkjob_async.engine.tracking.job_views import present_targets, target_result
-from bkjob_async.engine.tracking.settling import SETTLE_BOUND
+from bkjob_async.engine.tracking.run_state import announced_state
+from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -314,7 +315,7 @@ def test_a_change_after_an_operation_is_the_new_status() -> None:
     reported = apply(state, 2, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
 
     assert "step #0 6." in reported
-    assert state.step(200).finished
+    assert state.step(200).announced.finished
 
 
 def test_a_job_that_was_just_created_does_not_wait_for_a_user() -> None:
@@ -453,7 +454,7 @@ def test_another_final_status_is_not_the_one_before_an_operation() -> None:
 def test_a_step_that_finished_before_an_operation_is_in_doubt_for_a_while() -> None:
     """Until the bound has passed, by the clock of the last poll."""
     state = job_state(STEP, operated_at=20.0)
-    state.step(STEP.step_instance_id).announced = (4, 0, True)
+    state.step(STEP.step_instance_id).announced = announced_state(4, finished=True)
     doubts = []
     for seen_at in (21.0, 20.0 + SETTLE_BOUND, 100.0):
         state.seen_at = seen_at
@@ -485,7 +486,7 @@ def test_a_job_is_up_to_date_when_readers_were_given_all_that_shows() -> None:
     given.append(state.is_up_to_date(JOB, 2.0))
     apply(state, 3.0, job(3, step(3, [host(1, 9)])))
     given.append(state.is_up_to_date(JOB, 3.0))
-    state.settling_since, state.announced = 4.0, (2, 0, False)
+    state.settling_since, state.announced = 4.0, announced_state(2, finished=False)
     given.append(state.is_up_to_date(JOB, 4.0))
 
     assert given == [False, True, False, True, False]
