@@ -26,9 +26,12 @@ class TimerWheel(Generic[K]):
     An item is in the plain list of its slot, and stores when it is due: that takes far less memory than an
     entry of a heap, and less time to add. Moving or removing an item leaves a dead entry that is dropped when
     its slot comes up; the wheel is rebuilt when dead entries outnumber the live ones.
+
+    No item is due before `first_due`, which is infinite for an empty wheel. An item that was moved or removed
+    may leave it too early, until `pop_all_due` comes to it.
     """
 
-    __slots__ = ("_counter", "_entries", "_first", "_loaded", "_loaded_slot", "_order", "_size", "_slots")
+    __slots__ = ("_counter", "_entries", "_loaded", "_loaded_slot", "_order", "_size", "_slots", "first_due")
 
     def __init__(self) -> None:
         self._size = 0
@@ -37,7 +40,7 @@ class TimerWheel(Generic[K]):
         # The entries of the slots up to `_loaded_slot`, as a heap.
         self._loaded: list[tuple[float, int, K]] = []
         self._loaded_slot = -1
-        self._first: float | None = inf
+        self.first_due = inf
         self._counter = 0
         self._entries = 0
 
@@ -46,34 +49,29 @@ class TimerWheel(Generic[K]):
 
     def put(self, key: K, due: float) -> None:
         """Make *key* due at *due*, whenever it was due before."""
-        self._put(key, due, key.due)
+        if key.due is None:
+            self._size += 1
+        key.due = due
+        self.first_due = min(self.first_due, due)
+        self._insert(key, due)
+        if self._entries > 64 and self._entries > 2 * self._size:
+            self._rebuild()
 
     def schedule_earlier(self, key: K, due: float) -> None:
         """Make *key* due at *due* unless it is due earlier."""
-        known = key.due
-        if known is None or due < known:
-            self._put(key, due, known)
+        if key.due is None or due < key.due:
+            self.put(key, due)
 
     def discard(self, key: K) -> None:
         """Remove *key*; harmless when it is not scheduled."""
-        if key.due is None:
-            return
-        if key.due == self._first:
-            self._first = None
-        key.due = None
-        self._size -= 1
-
-    def next_due(self) -> float | None:
-        """Return when the first item is due, None when there is none."""
-        first = self._first
-        if first is None:
-            first = self._first = self._earliest()
-        return None if first == inf else first
+        if key.due is not None:
+            key.due = None
+            self._size -= 1
 
     def pop_all_due(self, now: float, most: int) -> list[K]:
         """Remove and return the items that are due by *now*, in order, *most* at most."""
         found: list[K] = []
-        if self._first is not None and self._first > now:
+        if self.first_due > now:
             return found
         while len(found) < most:
             if not self._loaded:
@@ -89,23 +87,8 @@ class TimerWheel(Generic[K]):
                 key.due = None
                 self._size -= 1
                 found.append(key)
-        if found:
-            self._first = None
+        self.first_due = self._earliest()
         return found
-
-    def _put(self, key: K, due: float, known: float | None) -> None:
-        """Make *key* due at *due* instead of *known*."""
-        key.due = due
-        if known is None:
-            self._size += 1
-        if self._first is not None:
-            if due < self._first:
-                self._first = due
-            elif known == self._first:
-                self._first = None
-        self._insert(key, due)
-        if self._entries > 64 and self._entries > 2 * self._size:
-            self._rebuild()
 
     def _insert(self, key: K, due: float) -> None:
         slot = floor(due * SLOTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
+from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
@@ -71,8 +72,7 @@ class WorkerPool(Generic[K]):
     @property
     def has_backlog(self) -> bool:
         """Whether a key is due and waits for a worker."""
-        first = self._first_due()
-        return first is not None and first <= asyncio.get_running_loop().time()
+        return self._first_due() <= asyncio.get_running_loop().time()
 
     @property
     def is_full(self) -> bool:
@@ -139,28 +139,25 @@ class WorkerPool(Generic[K]):
             self._ending.add(workers.task)
             workers.task.add_done_callback(self._ending.discard)
         now, first = loop.time(), self._first_due()
-        if first is not None and first <= now:
+        if first <= now:
             if workers.idle:
                 workers.assign(self._pop_due(now, len(workers.idle)))
                 first = self._first_due()
-            if first is not None and first <= now and workers.can_add(self._max_workers):
+            if first <= now and workers.can_add(self._max_workers):
                 workers.add_worker(self._work)
-        if first is not None and first > now:
+        if first > now:
             self._set_timer(first)
 
-    def _first_due(self) -> float | None:
-        """Return when the first key is due, 0 if one is late, None when none is scheduled."""
-        return 0.0 if self._late else self.timers.next_due()
+    def _first_due(self) -> float:
+        """Return a time before which no key is due: 0 if one is late, infinity when none is scheduled."""
+        return 0.0 if self._late else self.timers.first_due
 
     def _pop_due(self, now: float, most: int) -> list[K]:
         """Remove and return at most *most* due keys, in turns by group when there are more."""
         soon = now + COALESCE_SECONDS
         if not self._late:
             keys = self.timers.pop_all_due(soon, most)
-            if len(keys) < most:
-                return keys
-            first = self.timers.next_due()
-            if first is None or first > soon:
+            if len(keys) < most or self.timers.first_due > soon:
                 return keys
             self._enqueue(keys, urgent=False)
         self._enqueue(self.timers.pop_all_due(now, MAX_QUEUED_AT_ONCE), urgent=False)
@@ -183,7 +180,9 @@ class WorkerPool(Generic[K]):
         key.urgent = None
 
     def _set_timer(self, at: float) -> None:
-        """Wake at *at*, unless a timer is set that fires before and sets the next."""
+        """Wake at *at*, unless that is never, or a timer is set that fires before and sets the next."""
+        if at == inf:
+            return
         if self._timer is not None:
             if self._timer.when() <= at:
                 return
@@ -226,14 +225,9 @@ class WorkerPool(Generic[K]):
 
     def _next_for(self, workers: _Workers[K], now: float) -> K | None:
         """Return the next key for a worker that became free, and assign other due keys to idle workers."""
-        first = self._first_due()
-        if first is None:
-            return None
-        if first > now:
-            self._set_timer(first)
-            return None
-        keys = self._pop_due(now, 1 + len(workers.idle))
+        keys = self._pop_due(now, 1 + len(workers.idle)) if self._first_due() <= now else []
         if not keys:
+            self._set_timer(self._first_due())
             return None
         key = keys.pop(0)
         workers.busy[key] = None
