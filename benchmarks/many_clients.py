@@ -213,7 +213,13 @@ class Fleet:
         apply_job(run, view, PollStamp(now, 1, ""))
         calls_back = self._callbacks > 0.0
         if end > now:
-            due = planner.next_poll_at(run, now, limit=self._limit, expects_callbacks=calls_back)
+            due = planner.next_poll_at(
+                run,
+                now,
+                settling=run.is_settling(now),
+                limit=self._limit,
+                expects_callbacks=calls_back,
+            )
             self._schedule.put(run, due)
         else:
             planner.learn(run, now, expects_callbacks=calls_back)

@@ -75,11 +75,15 @@ class PollIntervals:
             bound = min(bound, max(LONGEST_LAGS * self.target_lag, usual))
         return max(bound, shortest)
 
+    @property
+    def while_settling(self) -> float:
+        """The seconds until the next poll after a final status whose details may still change."""
+        return min(SETTLE_INTERVAL, self.interval or SETTLE_INTERVAL)
+
     def next_wait(
         self,
         *,
         age: float,
-        settling: bool = False,
         waiting: bool = False,
         expectation: EndPrediction | None = None,
         cost: float = 0.0,
@@ -89,14 +93,11 @@ class PollIntervals:
     ) -> float:
         """Return the seconds until the next poll.
 
-        *age* is how long this run has been going on. *settling*: a final status was seen whose details may
-        still change. *waiting*: it waits for a user. *expectation* predicts the end; None: unknown, so the
-        platform's rhythm is followed. *cost* is what a request costs, in seconds of detection lag; *usual*
-        the interval that all targets could have. *hosts* is the number of hosts, *moves* how many of them
-        change each second.
+        *age* is how long this run has been going on. *waiting*: it waits for a user. *expectation* predicts
+        the end; None: unknown, so the platform's rhythm is followed. *cost* is what a request costs, in
+        seconds of detection lag; *usual* the interval that all targets could have. *hosts* is the number of
+        hosts, *moves* how many of them change each second.
         """
-        if settling:
-            return min(SETTLE_INTERVAL, self.interval or SETTLE_INTERVAL)
         if self.interval is not None:
             return self.interval
         shortest = self.shortest(age)

@@ -129,6 +129,7 @@ class PollPlanner:
         job: JobState,
         now: float,
         *,
+        settling: bool = False,
         begun: float | None = None,
         limit: float | None = None,
         expects_callbacks: bool = False,
@@ -136,23 +137,22 @@ class PollPlanner:
     ) -> float:
         """Return when *job* is polled next, after a poll that began at *begun* and is over *now*.
 
-        *limit* is requests per second, None for any. *expects_callbacks*: the platform is expected to call back at the end.
-        *ends_in* is when its watch ends, in seconds.
+        *settling*: a final status was seen whose details may still change. *limit* is requests per second, None for any.
+        *expects_callbacks*: the platform is expected to call back at the end. *ends_in* is when its watch ends, in seconds.
         """
         intervals = self.intervals
         if intervals.interval is not None:
-            if job.is_settling(now):
-                return now + intervals.next_wait(age=0.0, settling=True)
+            if settling:
+                return now + intervals.while_settling
             return next_slot(job.ref, intervals.interval, begun=now if begun is None else begun, now=now)
-        open_steps = job.open_steps()
-        settling = job.is_settling(now, open_steps)
         poll_state = job.poll_state
         if poll_state is None:
             poll_state = job.poll_state = PollState()
             self.request_cost.unseen -= 1
         if settling:
             self._weigh(poll_state, 0.0)
-            return now + intervals.next_wait(age=0.0, settling=True)
+            return now + intervals.while_settling
+        open_steps = job.open_steps()
         limit = None if limit is None else max(limit, SLOWEST_LIMIT)
         request_cost = self.request_cost.value(limit)
         hosts = 0
@@ -202,20 +202,19 @@ class PollPlanner:
                 continue
             known = self.durations.expectation(job.ref.scope, job.name, step.name)
             if known is not None:
-                return self._age(job.poll_state, step, step.running_since, now), known
+                return self._age(job.poll_state, step, now), known
         if job.is_target and not job.epoch and not job.was_operated:
             known = self.durations.expectation(job.ref.scope, job.name, None)
             if known is not None:
-                return self._age(job.poll_state, job, job.running_since, now), known
+                return self._age(job.poll_state, job, now), known
         age = job.age(now)
         if known_only and self.intervals.target_lag is None:
             return age, None
         return age, self.durations.unknown_name_estimate()
 
-    def _age(
-        self, poll_state: PollState | None, run: JobState | StepState, since: float | None, now: float
-    ) -> float:
-        """Return the age of a *run*, seen running *since* then: by the platform's times, else by ours."""
+    def _age(self, poll_state: PollState | None, run: JobState | StepState, now: float) -> float:
+        """Return the age of a *run*: by the platform's times, else since it was seen running."""
+        since = run.running_since
         if since is None:
             return 0.0
         if poll_state is None or poll_state.since != since or poll_state.polls < LOOKS_TO_BE_SURE:
@@ -260,15 +259,11 @@ class PollPlanner:
             return
         sharp = SHARP * job.poll_state.step if job.poll_state is not None else 0.0
         for ref, observed_duration in ended:
-            step = job.step(ref.step_instance_id) if isinstance(ref, StepRef) else None
-            if step is None:
-                name, first_run = job.name, is_first_run_of_all(job)
-                seconds = seconds_of(job.times, observed_duration, sharp)
-            else:
-                name, first_run = step.name, is_first_run(step)
-                seconds = seconds_of(step.times, observed_duration, sharp)
-            if name and first_run and seconds is not None:
-                yield None if step is None else name, seconds
+            run = job.step(ref.step_instance_id) if isinstance(ref, StepRef) else job
+            is_first = is_first_run(run) if isinstance(run, StepState) else is_first_run_of_all(job)
+            seconds = seconds_of(run.times, observed_duration, sharp)
+            if run.name and is_first and seconds is not None:
+                yield None if run is job else run.name, seconds
 
     def _steer_to_lag(self, job: JobState, step_name: str | None, seconds: float, goal: float) -> None:
         """Adjust the cost of requests so that ends are detected *goal* seconds late on average."""
@@ -287,7 +282,7 @@ class PollPlanner:
         run = self._run_of(job, ref)
         if run is None or run.running_since is None:
             return None
-        return self._age(None, run, run.running_since, now)
+        return self._age(None, run, now)
 
     def ends_in(self, job: JobState, ref: Ref, now: float) -> tuple[float, float] | None:
         """Return in how many seconds half and 90 % of such runs are over; None where fewer than `FEWEST_RUNS` are known.
@@ -302,7 +297,7 @@ class PollPlanner:
         known = self.durations.expectation(job.ref.scope, job.name, step)
         if known is None or self.durations.runs(job.ref.scope, job.name, step) < FEWEST_RUNS:
             return None
-        age = self._age(None, run, run.running_since, now)
+        age = self._age(None, run, now)
         return known.time_left(age, 0.5), known.time_left(age, 0.9)
 
     def _run_of(self, job: JobState, ref: Ref) -> JobState | StepState | None:

@@ -210,16 +210,15 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     # How often to poll ----------------------------------------------------------------------------------------------
 
-    def is_settling(self, now: float, open_steps: Sequence[StepState] | None = None) -> bool:
-        """Return True if a final status was seen whose details may still change; *open_steps* if at hand."""
+    def is_settling(self, now: float) -> bool:
+        """Return True if a final status was seen whose details may still change."""
         if self.operated_at is not None and self.is_doubtful(None, now):
             return True
         if self.is_target and self.settling_since is not None and not self.announced.finished:
             return True
         if not self.has_settling_step():
             return False  # nearly always, and cheaper than to find out which steps are watched
-        steps = self.open_steps() if open_steps is None else open_steps
-        return any(step.progress.settling is not None for step in steps)
+        return any(step.progress.settling is not None for step in self.open_steps())
 
     def has_settling_step(self) -> bool:
         """Return True if any step, watched or not, shows a final status that was not announced yet."""

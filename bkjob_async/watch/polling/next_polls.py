@@ -27,11 +27,12 @@ class NextPolls:
         """Schedule the next poll after one without events; return False, and do nothing, if more is pending or awaited."""
         if target.pending or target.operated_at is not None or target in self.registry.rereads.requested:
             return False
-        if target.all_settled(at.now):
+        # A response that shows the present state is of a job that goes on; single steps may have ended.
+        if not target.is_target and target.all_settled(at.now):
             return False
         self.registry.publish_unchanged(target, at)
         if target.group != NO_SUBSCRIBERS:
-            self.workers.schedule(target, self._next_at(target, at.now, begun))
+            self.workers.schedule(target, self._next_at(target, at.now, begun, settling=False))
         return True
 
     def after_poll(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> None:
@@ -50,7 +51,8 @@ class NextPolls:
         if target.pending or self.registry.awaits_reread(target):
             self.workers.schedule(target, now)
         elif not target.all_settled(now):
-            self.workers.schedule(target, self._next_at(target, now, begun))
+            due = self._next_at(target, now, begun, settling=target.is_settling(now))
+            self.workers.schedule(target, due)
             self.list_pollers.update(target, now)
         else:
             self.list_pollers.forget(target)
@@ -60,14 +62,15 @@ class NextPolls:
             if interval is not None and target.group != NO_SUBSCRIBERS:
                 self.workers.schedule(target, now + interval)
 
-    def _next_at(self, target: PollTarget, now: float, begun: float) -> float:
-        """Return when a job that is not over, last polled at *begun*, is polled again."""
+    def _next_at(self, target: PollTarget, now: float, begun: float, *, settling: bool) -> float:
+        """Return when a job that is not over, last polled at *begun*, is polled again; sooner while it is *settling*."""
         if self.planner.intervals.interval is not None:
-            return self.planner.next_poll_at(target, now, begun=begun)
+            return self.planner.next_poll_at(target, now, settling=settling, begun=begun)
         deadline = self.registry.first_deadline(target)
         return self.planner.next_poll_at(
             target,
             now,
+            settling=settling,
             limit=self.limiter.requests_per_second,
             expects_callbacks=self.registry.expects_callbacks(target),
             ends_in=None if deadline is None else deadline - now,

@@ -39,8 +39,8 @@ def test_it_follows_the_platforms_own_rhythm() -> None:
 
 def test_a_settling_target_is_polled_every_second() -> None:
     """Whatever its age."""
-    assert PollIntervals().next_wait(age=9_999.0, settling=True) == 1.0
-    assert PollIntervals(interval=0.2).next_wait(age=0.0, settling=True) == 0.2
+    assert PollIntervals().while_settling == 1.0
+    assert PollIntervals(interval=0.2).while_settling == 0.2
 
 
 def test_a_job_that_waits_for_a_user_is_polled_rarely() -> None:
