@@ -152,7 +152,7 @@ class TargetDelivery:
         """Return True if the watch may have been given another state of *refs* than that of *job*."""
         if self._joining and any(ref in self._joining for ref in refs):
             return True
-        if self._unseen and self._unseen.has_any_of(refs):
+        if self._unseen.has_any_of(refs):
             return True
         # The state of a joined target was read for another watch, and says of its hosts when that one was given them.
         if self._present_given_at and any(ref in self._present_given_at for ref in refs):
@@ -189,7 +189,7 @@ class TargetDelivery:
 
         *refs* are its targets of *job*. *last_round* is the number of the last complete round of requests about it.
         """
-        if self._unseen:
+        if self._unseen.steps:
             events = self._unseen.continued(events)
         if self._joining or self._lost:
             return self._select_with_joined(job, refs, events, stamp, last_round)
@@ -331,7 +331,7 @@ class TargetDelivery:
     def counts(self, job: JobState, refs: Collection[Ref]) -> Mapping[Phase, int]:
         """Return the host counts of *refs* by phase: of lost ones as they were reported last, of joining ones none."""
         followed = [ref for ref in refs if self._is_followed(ref)]
-        unseen = self._unseen.counts(followed) if self._unseen else Counter[Phase]()
+        unseen = self._unseen.counts(followed)
         if job.ref in followed:
             return unseen + Counter(count_hosts(job, job.ref)) if unseen else count_hosts(job, job.ref)
         by_step: dict[StepRef, Mapping[Phase, int]] = {}

@@ -35,15 +35,12 @@ class RecordedHosts:
 
 
 class UnseenHosts:
-    """The statuses that one watch was given of hosts that are not in the states of its jobs, by step."""
+    """The statuses that one watch was given of hosts that are not in the states of its jobs, in `steps` by step."""
 
-    __slots__ = ("_steps",)
+    __slots__ = ("steps",)
 
     def __init__(self) -> None:
-        self._steps: dict[StepRef, RecordedHosts] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._steps)
+        self.steps: dict[StepRef, RecordedHosts] = {}
 
     def keep(self, recorded: JobState, job: JobState, targets: Collection[Ref]) -> None:
         """Keep what was *recorded* of the *targets* of a job, and is not in its present state."""
@@ -66,22 +63,22 @@ class UnseenHosts:
                 if found not in present
             }
             if statuses:
-                self._steps[step.ref] = RecordedHosts(step.execute_count, known.hosts, statuses)
+                self.steps[step.ref] = RecordedHosts(step.execute_count, known.hosts, statuses)
 
     def forget(self, ref: Ref) -> None:
         """Forget the hosts of *ref*, which is not a target any more."""
-        for step in [step for step in self._steps if ref in (step, step.job)]:
-            del self._steps[step]
+        for step in [step for step in self.steps if ref in (step, step.job)]:
+            del self.steps[step]
 
     def has_any_of(self, refs: Collection[Ref]) -> bool:
         """Return True if there are hosts of one of *refs*."""
-        return any(step in refs or step.job in refs for step in self._steps)
+        return any(step in refs or step.job in refs for step in self.steps)
 
     def counts(self, refs: Collection[Ref]) -> Counter[Phase]:
         """Return how many hosts of *refs* there are in each phase."""
         return Counter(
             status.phase
-            for step, hosts in self._steps.items()
+            for step, hosts in self.steps.items()
             if step in refs or step.job in refs
             for status in hosts.statuses.values()
         )
@@ -91,14 +88,14 @@ class UnseenHosts:
         return [found for event in events for found in self._continued(event)]
 
     def _continued(self, event: EventOrLazy) -> Iterator[EventOrLazy]:
-        hosts = self._steps.get(event.ref) if isinstance(event.ref, StepRef) else None
+        hosts = self.steps.get(event.ref) if isinstance(event.ref, StepRef) else None
         if hosts is None:
             yield event
         elif isinstance(event, LazyHostEvents | HostChanged):
             yield from self._with_befores(hosts, [*event] if isinstance(event, LazyHostEvents) else [event])
         else:
             if isinstance(event, HostCounts | StepChanged) and event.execute_count != hosts.execute_count:
-                del self._steps[event.ref]
+                del self.steps[event.ref]
             yield event
 
     def _with_befores(self, hosts: RecordedHosts, changes: Sequence[HostChanged]) -> Iterator[HostChanged]:
@@ -113,4 +110,4 @@ class UnseenHosts:
             elif before != change.after:
                 yield evolve(change, before=before)
         if not hosts.statuses:
-            self._steps.pop(changes[0].ref, None)
+            self.steps.pop(changes[0].ref, None)

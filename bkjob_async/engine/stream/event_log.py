@@ -25,7 +25,8 @@ class EventLog:
     A position is the number of batches before it, so a slow reader costs nothing. `first` is the position of the oldest
     batch held, `end` the position after the newest, `last_dropped` the sequence number of the newest batch dropped (0:
     none was). The newest `Trouble` or `Recovered` of each target survives its batch, because no later state repeats it;
-    it is kept while *is_watched* accepts the target.
+    it is kept while *is_watched* accepts the target. `unmade` are the events of older batches that `make_events` is to
+    make.
     """
 
     __slots__ = (
@@ -34,9 +35,9 @@ class EventLog:
         "_is_watched",
         "_limit",
         "_signals",
-        "_unmade",
         "first",
         "last_dropped",
+        "unmade",
     )
 
     def __init__(
@@ -49,8 +50,7 @@ class EventLog:
         self.first = 0
         self.last_dropped = 0
         self._signals: dict[Ref | None, tuple[int, Trouble | Recovered]] = {}
-        # Events of older batches that are still to be made.
-        self._unmade: deque[LazyEventList] = deque()
+        self.unmade: deque[LazyEventList] = deque()
 
     @property
     def event_count(self) -> int:
@@ -82,21 +82,16 @@ class EventLog:
             events = self._batches[-1 - MAX_LAZY_BATCHES].events
             if not isinstance(events, LazyEventList):
                 return
-            if len(events) > SLICE_SIZE:
-                self._unmade.append(events)
+            if events.size > SLICE_SIZE:
+                self.unmade.append(events)
             else:
                 events.materialize()
 
-    @property
-    def has_unmade_events(self) -> bool:
-        """Whether events of older batches are to be made by `make_events`."""
-        return bool(self._unmade)
-
     def make_events(self) -> Iterator[None]:
         """Make the events of older batches, `SLICE_SIZE` at a time, which releases their responses."""
-        while self._unmade:
-            yield from self._unmade[0].materialize_in_slices()
-            self._unmade.popleft()
+        while self.unmade:
+            yield from self.unmade[0].materialize_in_slices()
+            self.unmade.popleft()
 
     def batch_at(self, position: int) -> Batch | None:
         """Return the batch at *position*; None at the end, and before `first`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import repeat
 
 from bkjob_async.engine.group_polling.group_poller import (
@@ -30,7 +29,7 @@ from bkjob_async.engine.tracking.step_state import (
 from bkjob_async.model.events import Event, HostChanged, Reopened
 from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
-from bkjob_async.model.status import host_status
+from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES, host_status
 from bkjob_async.model.structures.fast_frozen import freeze
 
 # Where at least one host in so many moved, the response is kept until the events are read.
@@ -275,8 +274,6 @@ def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:
     return tags
 
 
-@lru_cache(maxsize=1024)  # there are few codes, and each is asked for at every poll with a change
 def is_failure(code: int) -> bool:
     """Return True for the final code of a host that did not succeed."""
-    status = host_status(code)
-    return status.is_finished and not status.is_success
+    return code not in UNFINISHED_HOST_CODES and code not in SUCCESSFUL_HOST_CODES

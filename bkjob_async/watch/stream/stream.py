@@ -65,7 +65,7 @@ class EventStream:
     def append(self, batch: Batch) -> None:
         """Add a batch and wake the readers that wait for it."""
         self.log.append(batch)
-        if self.log.has_unmade_events and not self._making_events.is_running:
+        if self.log.unmade and not self._making_events.is_running:
             self._making_events.start(self.log.make_events())
         self._wake_readers()
 

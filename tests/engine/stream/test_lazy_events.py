@@ -155,10 +155,10 @@ def test_a_log_leaves_large_batches_to_be_made_later() -> None:
     for n in range(MAX_LAZY_BATCHES):
         log.append(Batch(n + 2, LazyEventList([RUNS])))
 
-    assert (log.has_unmade_events, made) == (True, [])
+    assert (bool(log.unmade), made) == (True, [])
     steps = [len(made) for _ in log.make_events()]
     assert steps == [SLICE_SIZE, 2 * SLICE_SIZE, len(MANY)]
-    assert not log.has_unmade_events
+    assert not log.unmade
 
 
 def test_copies_are_what_evolve_would_make() -> None:
