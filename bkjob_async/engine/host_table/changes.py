@@ -7,6 +7,7 @@ from typing import overload
 
 from msgspec import Struct
 
+from bkjob_async.engine.host_table.columns.byte_columns import picked
 from bkjob_async.model.poll_view import HostRow
 
 
@@ -80,6 +81,15 @@ class StatusChanges(Sequence[StatusChange]):
             for _ in range(afters.count(code)):
                 index = afters.index(code, index + 1)
                 yield self[index]
+
+    def at(self, indexes: Sequence[int]) -> StatusChanges:
+        """Return the changes at these indexes."""
+        return StatusChanges(
+            picked(self.places, indexes),
+            picked(self.befores, indexes),
+            picked(self.afters, indexes),
+            picked(self.rows, indexes),
+        )
 
     def with_rows(self, rows: Sequence[HostRow | None]) -> StatusChanges:
         """Return the same changes with other *rows*."""

@@ -89,8 +89,8 @@ class HostTable(Struct, eq=False, gc=False):
         irregular: IrregularHosts,
     ) -> HostTable:
         """Return a table with columns of these contents."""
-        columns = PackedColumns if len(names) > MAX_PLAIN_HOSTS else PlainColumns
-        return cls(columns.of(names, addresses, sequences, statuses, befores), irregular, len(names))
+        columns = columns_for(len(names)).of(names, addresses, sequences, statuses, befores)
+        return cls(columns, irregular, len(names))
 
     @property
     def statuses(self) -> HostStatuses:
@@ -263,14 +263,10 @@ class HostTable(Struct, eq=False, gc=False):
         return HostTable(self._columns.copy(), self._irregular, self.size)
 
     def _set_names(self, names: Sequence[int], addresses: Sequence[int]) -> None:
-        columns = self._columns
-        if isinstance(columns, PlainColumns) and len(names) <= MAX_PLAIN_HOSTS:
-            columns.set_names(names, addresses)
-        else:
-            self._columns = PackedColumns.of(
-                names, addresses, columns.sequences(), columns.statuses(), columns.befores()
-            )
-        self.size = len(names)
+        columns, self.size = self._columns, len(names)
+        self._columns = columns_for(self.size).of(
+            names, addresses, columns.sequences(), columns.statuses(), columns.befores()
+        )
 
     def names(self) -> array[int]:
         """Return every host's name as a number, in the order of places."""
@@ -418,6 +414,11 @@ class HostTable(Struct, eq=False, gc=False):
         self._columns.set_statuses(places, bytes(picked(smalls, positions)), sequence)
         self._irregular = self._irregular.with_changes(changes)
         return changes
+
+
+def columns_for(size: int) -> type[PlainColumns | PackedColumns]:
+    """Return the kind of columns for so many hosts."""
+    return PackedColumns if size > MAX_PLAIN_HOSTS else PlainColumns
 
 
 def lists_all_hosts(group: GroupPollView) -> bool:

@@ -12,11 +12,10 @@ from functools import partial
 from itertools import chain, repeat
 
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
-from bkjob_async.engine.host_table.columns.byte_columns import picked
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.model.events import HostChanged, cursor_of, index_of
 from bkjob_async.model.poll_view import HostRow, with_all_names
-from bkjob_async.model.refs import StepRef
+from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.model.status import host_status
 from bkjob_async.model.structures.fast_frozen import freeze, unfrozen_twin
 from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
@@ -135,12 +134,7 @@ class LazyHostEvents:
         wanted = [n for n, after in enumerate(changes.afters) if after in codes][-limit:]
         if not wanted:
             return ()
-        some = StatusChanges(
-            picked(changes.places, wanted),
-            picked(changes.befores, wanted),
-            picked(changes.afters, wanted),
-            picked(changes.rows, wanted),
-        )
+        some = changes.at(wanted)
         if self._with_names is not with_all_names:
             some = some.with_rows([row and self._with_names(row) for row in some.rows])
         before = self.events_before or 0
@@ -202,26 +196,54 @@ def no_events(changes: StatusChanges, indexes: Iterable[int]) -> Iterable[HostCh
     return ()
 
 
+def host_events(
+    ref: StepRef,
+    hosts: Iterable[HostKey],
+    changes: StatusChanges,
+    indexes: Iterable[int],
+    *,
+    tags: Iterable[str | None],
+    exit_codes: Iterable[int | None],
+    execute_count: int,
+    epoch: int,
+    cursor: str,
+    skipped: bool = False,
+) -> list[HostChanged]:
+    """Return the events of *changes* of *hosts* of step *ref*."""
+    unfrozen = map(
+        unfrozen_host_changed,
+        repeat(ref),
+        hosts,
+        repeat(execute_count),
+        [None if code is None else host_status(code) for code in changes.befores],
+        map(host_status, changes.afters),
+        repeat(cursor),
+        indexes,
+        tags,
+        exit_codes,
+        repeat(epoch),
+        repeat(skipped),
+    )
+    return freeze(HostChanged, unfrozen)
+
+
 def make_events(
     ref: StepRef, columns: HostEventColumns, changes: StatusChanges, indexes: Iterable[int]
 ) -> list[HostChanged]:
     """Return the events of step *ref* in *columns* that are numbered in *changes*."""
     numbers = changes.places
-    unfrozen = map(
-        unfrozen_host_changed,
-        repeat(ref),
+    return host_events(
+        ref,
         columns.hosts.host_keys(numbers),
-        repeat(columns.execute_count),
-        [None if code is None else host_status(code) for code in changes.befores],
-        map(host_status, changes.afters),
-        repeat(columns.cursor),
+        changes,
         indexes,
-        [columns.tags[number] for number in numbers],
-        [columns.exit_codes[number] for number in numbers],
-        repeat(columns.epoch),
-        repeat(columns.skipped),
+        tags=[columns.tags[number] for number in numbers],
+        exit_codes=[columns.exit_codes[number] for number in numbers],
+        execute_count=columns.execute_count,
+        epoch=columns.epoch,
+        cursor=columns.cursor,
+        skipped=columns.skipped,
     )
-    return freeze(HostChanged, unfrozen)
 
 
 def events_from(ref: StepRef, columns: HostEventColumns, events_before: int) -> LazyHostEvents:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
 
 from bkjob_async.engine.group_polling.group_poller import (
     MAX_FULL_READ_HOSTS,
@@ -18,7 +17,7 @@ from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.host_columns import HostEventColumns, shared
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents, unfrozen_host_changed
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents, host_events
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,
@@ -30,7 +29,6 @@ from bkjob_async.model.events import Event, HostChanged, Reopened
 from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES, host_status
-from bkjob_async.model.structures.fast_frozen import freeze
 
 # Where at least one host in so many moved, the response is kept until the events are read.
 KEEP_RESPONSE_SHARE = 8
@@ -191,21 +189,17 @@ def lazy_events_of(
         return tags.get(code) or no_tag if own is None else own
 
     def make_events(moves: StatusChanges, indexes: Iterable[int]) -> list[HostChanged]:
-        unfrozen = map(
-            unfrozen_host_changed,
-            repeat(ref),
+        return host_events(
+            ref,
             hosts.keys(moves.places),
-            repeat(execute_count),
-            [None if before is None else host_status(before) for before in moves.befores],
-            map(host_status, moves.afters),
-            repeat(stamp.cursor),
+            moves,
             indexes,
-            map(tag_of, moves.afters, moves.rows),
-            [None if row is None else row.exit_code for row in moves.rows],
-            repeat(epoch),
-            repeat(False),
+            tags=map(tag_of, moves.afters, moves.rows),
+            exit_codes=[None if row is None else row.exit_code for row in moves.rows],
+            execute_count=execute_count,
+            epoch=epoch,
+            cursor=stamp.cursor,
         )
-        return freeze(HostChanged, unfrozen)
 
     def make_columns(moves: StatusChanges) -> HostEventColumns:
         return HostEventColumns(

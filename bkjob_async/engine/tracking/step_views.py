@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from functools import partial
 from itertools import repeat
 
 from bkjob_async.engine.host_table.changes import StatusChanges
 from bkjob_async.engine.host_table.failure_details import FailureDetails
-from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.event_list import EventOrLazy
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents, unfrozen_host_changed
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents, host_events
 from bkjob_async.engine.tracking.run_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_state import NO_PROGRESS, StepState
 from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
-from bkjob_async.model.refs import StepRef
 from bkjob_async.model.result import StepResult
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import host_status, run_status
@@ -66,16 +63,28 @@ def present_step(
         yield step_changed(step, None, cursor, skipped=skipped)
     changes = step.hosts.statuses.changes_since(since)
     if changes:
-        make = partial(
-            present_hosts,
-            ref=step.ref,
-            hosts=step.hosts,
-            failures=failures_of(step),
-            execute_count=step.execute_count,
-            epoch=step.epoch,
-            cursor=cursor,
-            skipped=skipped,
-        )
+        if not skipped:
+            befores = [None] * len(changes)
+            changes = StatusChanges(changes.places, befores, changes.afters, changes.rows)
+        # Another response may change the step before the events are read: keep what they say now.
+        ref, hosts, failures = step.ref, step.hosts, failures_of(step)
+        execute_count, epoch = step.execute_count, step.epoch
+
+        def make(changes: StatusChanges, indexes: Iterable[int]) -> list[HostChanged]:
+            details = [failures.get(place) for place in changes.places] if failures else [None] * len(changes)
+            return host_events(
+                ref,
+                hosts.keys(changes.places),
+                changes,
+                indexes,
+                tags=[None if each is None else each.tag for each in details],
+                exit_codes=[None if each is None else each.exit_code for each in details],
+                execute_count=execute_count,
+                epoch=epoch,
+                cursor=cursor,
+                skipped=skipped,
+            )
+
         if len(changes) > MAX_PLAIN:
             yield LazyHostEvents(step.ref, changes, make)
         else:
@@ -92,37 +101,6 @@ def copy_of_step(step: StepState) -> StepState:
     new.hosts, new.progress = step.hosts.copy(), NO_PROGRESS
     new.failures = None if step.failures is None else step.failures.copy()
     return new
-
-
-def present_hosts(
-    changes: StatusChanges,
-    indexes: Iterable[int],
-    *,
-    ref: StepRef,
-    hosts: HostTable,
-    failures: FailureDetails,
-    execute_count: int,
-    epoch: int,
-    cursor: str,
-    skipped: bool,
-) -> list[HostChanged]:
-    """Return the events of hosts that a reader is given in their present state."""
-    details = [failures.get(place) for place in changes.places] if failures else [None] * len(changes)
-    unfrozen = map(
-        unfrozen_host_changed,
-        repeat(ref),
-        hosts.keys(changes.places),
-        repeat(execute_count),
-        [None if before is None or not skipped else host_status(before) for before in changes.befores],
-        map(host_status, changes.afters),
-        repeat(cursor),
-        indexes,
-        [each and each.tag for each in details],
-        [each and each.exit_code for each in details],
-        repeat(epoch),
-        repeat(skipped),
-    )
-    return freeze(HostChanged, unfrozen)
 
 
 def failures_of(step: StepState) -> FailureDetails:

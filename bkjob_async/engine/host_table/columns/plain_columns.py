@@ -42,9 +42,14 @@ class PlainColumns(Struct, eq=False, gc=False):
         statuses: ByteColumn,
         befores: ByteColumn,
     ) -> PlainColumns:
-        """Return columns with these contents."""
-        packed = array("Q", addresses if any(addresses) else ())
-        columns = (statuses, befores, array("Q", sequences), array("Q", names), packed)
+        """Return columns with these contents; names beyond the other columns add hosts that were not seen yet."""
+        none = bytes(len(names) - len(statuses))
+        columns = (
+            *(statuses, none, befores, none),
+            array("Q", (*sequences, *none)),
+            array("Q", names),
+            array("Q", addresses if any(addresses) else ()),
+        )
         return cls(b"".join(columns), len(names))
 
     def copy(self) -> PlainColumns:
@@ -87,15 +92,6 @@ class PlainColumns(Struct, eq=False, gc=False):
     def has_packed_names(self, packed: bytes) -> bool:
         """Return whether these are the names of all hosts in this order, eight bytes each."""
         return self._column(NAMES, 8) == packed
-
-    def set_names(self, names: Sequence[int], addresses: Sequence[int]) -> None:
-        """Set every host's name and address; names beyond the known hosts add hosts that were not seen yet."""
-        added = len(names) - self.size
-        sequences = self.sequences().tobytes() + bytes(8 * added)
-        statuses, befores = self.statuses() + bytes(added), self.befores() + bytes(added)
-        packed = array("Q", addresses if any(addresses) else ()).tobytes()
-        self._cells = b"".join((statuses, befores, sequences, array("Q", names).tobytes(), packed))
-        self.size = len(names)
 
     # Statuses -------------------------------------------------------------------------------------------------------
 

@@ -27,9 +27,7 @@ def packed_of(plain: PlainColumns) -> PackedColumns:
 
 def named(names: Sequence[int], addresses: Sequence[int] = ()) -> PlainColumns:
     """Return hosts that were not seen yet."""
-    plain = PlainColumns()
-    plain.set_names(names, addresses)
-    return plain
+    return PlainColumns.of(names, addresses, array("Q"), b"", b"")
 
 
 def contents(columns: PlainColumns | PackedColumns) -> tuple[object, ...]:
