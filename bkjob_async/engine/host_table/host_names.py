@@ -17,55 +17,36 @@ LARGEST_SHORT = (1 << 32) - 1
 
 
 class HostNames(Struct, frozen=True, gc=False):
-    """The names of hosts in some order.
+    """The names of hosts in some order, as `packed_numbers`, which the garbage collector does not track.
 
-    A name is a host id or a packed address; an address stands beside an id, 0 for none. *keys* has all names of hosts
-    that have others as well, by their number in the order; their name is 0 here.
+    A name is a host id or a packed address; an address stands beside an id, 0 for none, no bytes where none has one.
+    *keys* has all names of hosts that have others as well, by their number in the order; their name is 0 here.
     """
-
-    names: Sequence[int]
-    addresses: Sequence[int]
-    keys: Mapping[int, HostKey] = NO_KEYS
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def host_keys(self, places: Sequence[int] | None = None) -> list[HostKey]:
-        """Return all names of the hosts at *places* in the order, or of each."""
-        names, addresses = self.names, self.addresses
-        if places is None:
-            places = range(len(names))
-        keys = self.keys
-        return [
-            keys[place] if place in keys else key_from(names[place], addresses[place], None)
-            for place in places
-        ]
-
-    def packed(self) -> PackedNames:
-        """Return the same names as bytes."""
-        addresses = packed_numbers(self.addresses) if any(self.addresses) else b""
-        return PackedNames(len(self.names), packed_numbers(self.names), addresses, self.keys)
-
-
-class PackedNames(Struct, frozen=True, gc=False):
-    """The names of hosts as `packed_numbers`, which the garbage collector does not track; no bytes are zeros."""
 
     size: int
     names: bytes
     addresses: bytes
     keys: Mapping[int, HostKey] = NO_KEYS
 
-    def __len__(self) -> int:
-        return self.size
-
-    def packed(self) -> PackedNames:
+    @classmethod
+    def of(
+        cls, names: Sequence[int], addresses: Sequence[int], keys: Mapping[int, HostKey] = NO_KEYS
+    ) -> HostNames:
         """Return these names."""
-        return self
+        beside = packed_numbers(addresses) if any(addresses) else b""
+        return cls(len(names), packed_numbers(names), beside, keys)
+
+    def numbers(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the names and the addresses; raise ValueError where they are not those of so many hosts."""
+        return unpacked_numbers(self.names, self.size), unpacked_numbers(self.addresses, self.size)
 
     def host_keys(self, places: Sequence[int] | None = None) -> list[HostKey]:
         """Return all names of the hosts at *places* in the order, or of each."""
-        names = unpacked_numbers(self.names, self.size)
-        return HostNames(names, unpacked_numbers(self.addresses, self.size), self.keys).host_keys(places)
+        (names, addresses), keys = self.numbers(), self.keys
+        return [
+            keys[place] if place in keys else key_from(names[place], addresses[place], None)
+            for place in (range(self.size) if places is None else places)
+        ]
 
 
 def names_of(keys: Sequence[HostKey]) -> HostNames:
@@ -77,7 +58,7 @@ def names_of(keys: Sequence[HostKey]) -> HostNames:
             irregular[number] = key
         else:
             names[number], addresses[number] = name, address
-    return HostNames(names, addresses, irregular)
+    return HostNames.of(names, addresses, irregular)
 
 
 def numbers_of(key: HostKey) -> tuple[int, int]:

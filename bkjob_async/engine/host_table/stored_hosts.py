@@ -15,7 +15,7 @@ Codes = Sequence[int | None]
 
 def stored_table(hosts: HostNames, codes: Codes, befores: Codes, sequences: Sequence[int]) -> HostTable:
     """Return a table of *hosts* with these codes, codes before, and batches of the last changes."""
-    names, addresses = list(hosts.names), list(hosts.addresses)
+    names, addresses = map(list, hosts.numbers())
     for place, key in hosts.keys.items():
         name, addresses[place] = numbers_of(key)
         names[place] = name | place if name == NON_NUMERIC_ID else name

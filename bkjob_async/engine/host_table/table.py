@@ -38,7 +38,7 @@ from bkjob_async.engine.host_table.columns.encoding import (
 from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
 from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 from bkjob_async.engine.host_table.host_identity import IdentityIndex, key_from
-from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, packed_numbers
+from bkjob_async.engine.host_table.host_names import HostNames
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
@@ -291,29 +291,16 @@ class HostTable(Struct, eq=False, gc=False):
         )
 
     def names_at(self, places: Sequence[int]) -> HostNames:
-        """Return the names of the hosts at *places* as columns."""
+        """Return the names of the hosts at *places*."""
         self.release_response()
         columns, irregular = self._columns, self._irregular.keys
         names, addresses = columns.names_at(places), columns.addresses_at(places)
         if not irregular:
-            return HostNames(names, addresses)
+            return HostNames.of(names, addresses)
         keys = {n: self.key(place) for n, place in enumerate(places) if place in irregular}
         for number in keys:
             names[number] = addresses[number] = 0
-        return HostNames(names, addresses, keys)
-
-    def packed_names_at(self, places: Sequence[int]) -> PackedNames:
-        """Return the names of the hosts at *places* as bytes."""
-        irregular = self._irregular
-        if irregular.keys or irregular.unread is not None or len(places) == 1:
-            return self.names_at(places).packed()
-        columns = self._columns
-        addresses = columns.addresses_at(places)
-        return PackedNames(
-            len(places),
-            packed_numbers(columns.names_at(places)),
-            packed_numbers(addresses) if any(addresses) else b"",
-        )
+        return HostNames.of(names, addresses, keys)
 
     def find_hosts(self, keys: Sequence[HostKey]) -> list[int]:
         """Return the place of each host, by any of its names; -1 for one that is not in the table."""
@@ -333,8 +320,9 @@ class HostTable(Struct, eq=False, gc=False):
     def set_codes(self, hosts: HostNames, codes: Sequence[int], sequence: int) -> Sequence[int]:
         """Set the codes of *hosts* in batch *sequence*, adding those that are unknown; return their places."""
         columns = self._columns
-        places = None if hosts.keys else IdLookup(columns.names()).places(hosts.names)
-        if places is None or columns.addresses_at(places) != list(hosts.addresses):
+        names, addresses = hosts.numbers()
+        places = None if hosts.keys else IdLookup(columns.names()).places(names)
+        if places is None or columns.addresses_at(places) != list(addresses):
             places = self._resolve(cast("Sequence[HostRow]", hosts.host_keys()), with_all_names)
         self._set(
             places, small_codes(codes), codes, cast("Sequence[HostRow]", NO_ROWS * len(codes)), sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, unpacked_numbers
+from bkjob_async.engine.host_table.host_names import HostNames
 from bkjob_async.engine.journaling.forms import Column, FailureForm, HostNamesForm, Key
 from bkjob_async.engine.tracking.packed_times import moments_of, times_from
 from bkjob_async.model.refs import HostKey
@@ -35,24 +35,20 @@ def expanded(values: Column, size: int) -> list[Any]:
 # Names ----------------------------------------------------------------------------------------------------------------
 
 
-def names_form(hosts: HostNames | PackedNames) -> HostNamesForm:
+def names_form(hosts: HostNames) -> HostNamesForm:
     """Return names of hosts in their form."""
-    packed = hosts if type(hosts) is PackedNames else hosts.packed()
-    if not packed.keys:
-        return HostNamesForm(packed.size, packed.names, packed.addresses)
-    keys = {number: key_form(key) for number, key in packed.keys.items()}
-    return HostNamesForm(packed.size, packed.names, packed.addresses, keys)
+    keys = {number: key_form(key) for number, key in hosts.keys.items()}
+    return HostNamesForm(hosts.size, hosts.names, hosts.addresses, keys)
 
 
 def names_from(form: HostNamesForm) -> HostNames:
     """Return names of hosts from their form; raise ValueError where their number is not the one that it says."""
     if form.size and not form.names:
         raise ValueError("hosts without names")
-    return HostNames(
-        unpacked_numbers(form.names, form.size),
-        unpacked_numbers(form.addresses, form.size),
-        {number: key_from_form(key) for number, key in form.keys.items()},
-    )
+    keys = {number: key_from_form(key) for number, key in form.keys.items()}
+    hosts = HostNames(form.size, form.names, form.addresses, keys)
+    hosts.numbers()  # which fails where they are not as many
+    return hosts
 
 
 def key_form(key: HostKey) -> Key:

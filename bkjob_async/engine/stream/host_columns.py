@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.host_names import HostNames, PackedNames, names_of
+from bkjob_async.engine.host_table.host_names import HostNames, names_of
 from bkjob_async.model.events import HostChanged
 
 T = TypeVar("T", int, int | None, str | None)
@@ -23,7 +23,7 @@ class HostEventColumns(Struct, frozen=True, gc=False):
     *cursor* is that of their batch.
     """
 
-    hosts: HostNames | PackedNames
+    hosts: HostNames
     befores: Sequence[int | None]
     afters: Sequence[int]
     tags: Sequence[str | None]

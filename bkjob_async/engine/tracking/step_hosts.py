@@ -203,7 +203,7 @@ def lazy_events_of(
 
     def make_columns(moves: StatusChanges) -> HostEventColumns:
         return HostEventColumns(
-            hosts.packed_names_at(moves.places),
+            hosts.names_at(moves.places),
             shared(moves.befores),
             shared(moves.afters),
             shared(list(map(tag_of, moves.afters, moves.rows))),

@@ -186,7 +186,9 @@ def test_events_are_the_same_once_their_columns_were_asked_for(size: int, *, are
     """A journal asks; the events are made later, in slices, in part, or all at once."""
     afters = [9] * size if are_equal else [9 if n % 3 else 104 for n in range(size)]
     tags = [""] * size if are_equal else [f"tag {n}" for n in range(size)]
-    hosts = HostNames([*range(1, size + 1)], [0] * size if are_equal else [1 << 63 | n for n in range(size)])
+    hosts = HostNames.of(
+        [*range(1, size + 1)], [0] * size if are_equal else [1 << 63 | n for n in range(size)]
+    )
     columns = HostEventColumns(hosts, [7] * size, afters, tags, [None] * size, 2, 3, cursor="5-a")
     expected = [*events_from(STEP, columns, 4)]
 
