@@ -24,8 +24,9 @@ from attrs import evolve
 from msgspec import Struct, field
 
 from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.columns.byte_columns import ByteColumn, marked, marking_all_but, picked
+from bkjob_async.engine.host_table.columns.byte_columns import marked, marking_all_but, picked
 from bkjob_async.engine.host_table.columns.encoding import (
+    NON_NUMERIC_ID,
     NOT_SEEN,
     UNENCODABLE,
     code_of,
@@ -38,7 +39,7 @@ from bkjob_async.engine.host_table.columns.encoding import (
 from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
 from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 from bkjob_async.engine.host_table.host_identity import IdentityIndex, key_from
-from bkjob_async.engine.host_table.host_names import HostNames
+from bkjob_async.engine.host_table.host_names import HostNames, numbers_of
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
@@ -66,6 +67,9 @@ MAX_NAMES_READ_AT_ONCE = 100
 NAMES_SLICE = 500
 
 
+Codes = Sequence[int | None]
+
+
 class HostTable(Struct, eq=False, gc=False):
     """The hosts of one step: who they are, and the status of each.
 
@@ -78,19 +82,23 @@ class HostTable(Struct, eq=False, gc=False):
     size: int = 0
 
     @classmethod
-    def of(
-        cls,
-        names: Sequence[int],
-        addresses: Sequence[int],
-        sequences: array[int],
-        statuses: ByteColumn,
-        befores: ByteColumn,
-        *,
-        irregular: IrregularHosts,
-    ) -> HostTable:
-        """Return a table with columns of these contents."""
-        columns = columns_for(len(names)).of(names, addresses, sequences, statuses, befores)
-        return cls(columns, irregular, len(names))
+    def of(cls, hosts: HostNames, codes: Codes, befores: Codes, sequences: Sequence[int]) -> HostTable:
+        """Return a table of *hosts* with these codes, codes before, and batches of the last changes."""
+        names, addresses = map(list, hosts.numbers())
+        for place, key in hosts.keys.items():
+            name, addresses[place] = numbers_of(key)
+            names[place] = name | place if name == NON_NUMERIC_ID else name
+        statuses, statuses_before = small_codes(codes), small_codes(befores)
+        unencodable = {
+            (place, column is befores): code
+            for column, smalls in ((codes, statuses), (befores, statuses_before))
+            for place, code in enumerate(column if UNENCODABLE in smalls else ())
+            if code is not None and small_code(code) == UNENCODABLE
+        }
+        columns = columns_for(len(names)).of(
+            names, addresses, array("Q", sequences), statuses, statuses_before
+        )
+        return cls(columns, IrregularHosts(keys=hosts.keys, codes=unencodable).or_shared(), len(names))
 
     @property
     def statuses(self) -> HostStatuses:

@@ -10,7 +10,6 @@ from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.failure_details import FailureDetails
-from bkjob_async.engine.host_table.stored_hosts import stored_columns, stored_table
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import (
     column,
@@ -148,12 +147,13 @@ def step_form(step: StepState) -> StepForm:
 
 def table_form(step: StepState) -> TableForm:
     """Return the hosts of a step in their form."""
-    hosts, codes, befores, sequences = stored_columns(step.hosts)
+    hosts, statuses = step.hosts.names_at(range(step.hosts.size)), step.hosts.statuses
     failures = list[FailureForm]()
     if step.failures is not None:
         details = ((place, step.failures.get(place)) for place in step.failures.places())
         failures = [failure_form(place, host, step.hosts.key(place)) for place, host in details if host]
-    return TableForm(names_form(hosts), column(codes), column(befores), column(sequences), failures)
+    codes, befores = column(statuses.codes()), column(statuses.codes(before=True))
+    return TableForm(names_form(hosts), codes, befores, column(statuses.sequences()), failures)
 
 
 def job_from(form: JobForm, make_job: MakeJob) -> JobState:
@@ -194,7 +194,7 @@ def table_from(form: TableForm) -> tuple[HostTable, FailureDetails | None]:
     size, hosts = form.hosts.size, names_from(form.hosts)
     if not size:
         return NO_HOSTS, None
-    table = stored_table(
+    table = HostTable.of(
         hosts, expanded(form.codes, size), expanded(form.befores, size), expanded(form.sequences, size)
     )
     if not form.failures:

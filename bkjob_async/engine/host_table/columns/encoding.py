@@ -12,7 +12,7 @@ from bkjob_async.model.status import HOST_CODES, UNFINISHED_HOST_CODES
 # order of their arrival. More unknown codes than fit are `UNENCODABLE`; a table keeps those beside its columns.
 NOT_SEEN = 0
 CODES: list[int | None] = [None, *HOST_CODES]
-_SMALL: dict[int, int] = {code: small for small, code in enumerate(CODES) if code is not None}
+_SMALL: dict[int | None, int] = {code: small for small, code in enumerate(CODES)}
 UNENCODABLE = 255
 
 OPEN = frozenset(_SMALL[code] for code in UNFINISHED_HOST_CODES)
@@ -25,8 +25,8 @@ _OCTETS = {str(number): number for number in range(256)}
 _TEXTS = tuple(_OCTETS)
 
 
-def small_code(code: int) -> int:
-    """Return the byte of a host code, `UNENCODABLE` where all bytes are taken."""
+def small_code(code: int | None) -> int:
+    """Return the byte of a host code, `NOT_SEEN` for None, `UNENCODABLE` where all bytes are taken."""
     small = _SMALL.get(code)
     if small is None:
         if len(CODES) >= UNENCODABLE:
@@ -41,7 +41,7 @@ def code_of(small: int) -> int | None:
     return CODES[small]
 
 
-def small_codes(codes: Sequence[int]) -> bytes:
+def small_codes(codes: Sequence[int | None]) -> bytes:
     """Return the bytes of host codes."""
     if not codes:
         return b""

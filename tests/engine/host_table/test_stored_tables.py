@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkjob_async.engine.host_table.host_names import names_of
-from bkjob_async.engine.host_table.stored_hosts import stored_columns, stored_table
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.refs import HostKey
 
@@ -56,8 +55,10 @@ def test_a_stored_table_goes_on_like_the_one_it_was_taken_from(
     for sequence, moved in enumerate(rounds, 1):
         for each in (table, copy):
             each.set_codes(names_of([named(n) for n, _ in moved]), [code for _, code in moved], sequence)
-        copy = stored_table(*stored_columns(copy))
+        statuses = copy.statuses
+        hosts, befores = copy.names_at(range(copy.size)), statuses.codes(before=True)
+        copy = HostTable.of(hosts, statuses.codes(), befores, statuses.sequences())
 
     assert list(copy.statuses.changes_since()) == list(table.statuses.changes_since())
     assert copy.keys(range(copy.size)) == table.keys(range(table.size))
-    assert list(stored_columns(copy)[3]) == list(stored_columns(table)[3])
+    assert list(copy.statuses.sequences()) == list(table.statuses.sequences())
