@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from bkjob_async.engine.host_table.irregular_hosts import WithNames
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 
-WithNames = Callable[[HostRow], HostRow]
 ReadDetails = Callable[[HostRow], HostSnapshot]
 
 

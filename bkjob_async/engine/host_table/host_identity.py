@@ -67,10 +67,7 @@ class IdentityIndex:
         self.changed = False
         self._listed: set[int | None] = set()
         self._is_complete: bool | None = None
-        self._places: dict[int | None, int] = dict(zip(self.names, range(len(self.names)), strict=True))
-        if max(self.names, default=0) >= NON_NUMERIC_ID:
-            # A host without an id must not be found by a row whose id happens to be the same number.
-            self._places = {name: index for index, name in enumerate(self.names) if name < NON_NUMERIC_ID}
+        self._places = places_by_id(self.names)
         self._by_address: dict[int, int] | None = None
         self._by_text: dict[object, int] = {}
 
@@ -234,6 +231,14 @@ class IdentityIndex:
         if self._by_address is not None:
             self._index_host(index)
         return index
+
+
+def places_by_id(names: Sequence[int]) -> dict[int | None, int]:
+    """Return the place of each host by its id, by the *names* of all hosts in their order."""
+    if max(names, default=0) < NON_NUMERIC_ID:
+        return dict(zip(names, range(len(names)), strict=True))
+    # A host without an id must not be found by a row whose id happens to be the same number.
+    return {name: place for place, name in enumerate(names) if name < NON_NUMERIC_ID}
 
 
 def is_id(number: int | None) -> TypeGuard[int]:

@@ -13,10 +13,9 @@ from itertools import accumulate
 from typing import cast
 
 from bkjob_async.engine.host_table.columns.byte_columns import picked
-from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID
 from bkjob_async.engine.host_table.columns.listed_order import column_of, pack_ids
 from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
-from bkjob_async.engine.host_table.host_identity import LARGEST_ID, is_id
+from bkjob_async.engine.host_table.host_identity import LARGEST_ID, is_id, places_by_id
 from bkjob_async.engine.host_table.host_statuses import Columns
 from bkjob_async.model.poll_view import HostRow
 
@@ -42,15 +41,12 @@ class IdLookup:
     __slots__ = ("_place_of",)
 
     def __init__(self, names: Sequence[int]) -> None:
-        self._place_of = dict(zip(names, range(len(names)), strict=True))
-        if max(names, default=0) >= NON_NUMERIC_ID:
-            # A host without an id must not be found by a row whose id happens to be the same number.
-            self._place_of = {name: place for name, place in self._place_of.items() if name < NON_NUMERIC_ID}
+        self._place_of = places_by_id(names)
 
     def places(self, ids: Sequence[int | None]) -> Sequence[int] | None:
         """Return the places of *ids*, None when one of them is unknown."""
         try:
-            return picked(self._place_of, cast("Sequence[int]", ids))
+            return picked(self._place_of, ids)
         except KeyError:
             return None
 

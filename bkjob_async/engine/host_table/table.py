@@ -46,11 +46,11 @@ from bkjob_async.engine.host_table.irregular_hosts import (
     NO_COUNTS,
     NO_IRREGULAR_HOSTS,
     IrregularHosts,
+    UnreadNames,
     WithNames,
 )
 from bkjob_async.engine.host_table.repeated_rows import choose_rows
 from bkjob_async.engine.host_table.row_places import IdLookup, first_places, known_places, ordered_places
-from bkjob_async.engine.host_table.unread_names import UnreadNames
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
 

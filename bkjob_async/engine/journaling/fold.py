@@ -171,7 +171,7 @@ class Fold:
             case JobChanged():
                 job = self._find(event.ref)
                 if job is not None:
-                    apply_job(job, event, form.facts, self.sequence)
+                    apply_status(job, event, form.facts, self.sequence)
             case HostCounts():
                 step = self._step(event.ref)
                 if step is not None and step.execute_count != event.execute_count:
@@ -254,14 +254,10 @@ def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
 def apply_step(step: StepState, event: StepChanged, facts: StepFacts | None, sequence: int) -> None:
     """Apply what was reported of a step."""
     begin_execution(step, event.execute_count, sequence)
-    code = event.after.code
-    step.announced = announced_state(code, event.execute_count, finished=event.is_finished)
-    step.announced_sequence, step.status_code, step.epoch = sequence, code, event.epoch
-    step.name = event.name or step.name
+    apply_status(step, event, facts, sequence, execute_count=event.execute_count)
     if facts is None:
         return
     step.type, step.host_refusals = facts.type, facts.host_refusals
-    step.raw_times = packed_times(times_from(facts.times))
     if facts.failed is not None and facts.failures:
         keys = names_from(facts.failed).host_keys()
         places = step.hosts.find_hosts(keys)
@@ -270,14 +266,21 @@ def apply_step(step: StepState, event: StepChanged, facts: StepFacts | None, seq
             failures.set_inferred(places[number], details)
 
 
-def apply_job(job: JobState, event: JobChanged, facts: StepFacts | None, sequence: int) -> None:
-    """Apply what was reported of a job."""
+def apply_status(
+    run: JobState | StepState,
+    event: JobChanged | StepChanged,
+    facts: StepFacts | None,
+    sequence: int,
+    *,
+    execute_count: int = 0,
+) -> None:
+    """Apply what was reported of the status of a job or step."""
     code = event.after.code
-    job.announced = announced_state(code, finished=event.is_finished)
-    job.announced_sequence, job.status_code, job.epoch = sequence, code, event.epoch
-    job.name = event.name or job.name
+    run.announced = announced_state(code, execute_count, finished=event.is_finished)
+    run.announced_sequence, run.status_code, run.epoch = sequence, code, event.epoch
+    run.name = event.name or run.name
     if facts is not None:
-        job.raw_times = packed_times(times_from(facts.times))
+        run.raw_times = packed_times(times_from(facts.times))
 
 
 def with_damage(action: Callable[[], None]) -> None:

@@ -302,7 +302,7 @@ class PollPlanner:
 
     def _run_of(self, job: JobState, ref: Ref) -> JobState | StepState | None:
         """Return the job or the step of it that *ref* names, None where it is over or was not seen."""
-        run = job.find_step(ref.step_instance_id) if isinstance(ref, StepRef) else job
+        run = job.run_of(ref)
         return (
             None
             if run is None or run.status_code is None or run.announced.finished or ref in job.lost

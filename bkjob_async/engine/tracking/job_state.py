@@ -102,6 +102,10 @@ class JobState(RunState[JobRef], eq=False, gc=False):
                 return step
         return None
 
+    def run_of(self, ref: Ref) -> JobState | StepState | None:
+        """Return the state of *ref*: this one, or that of a step; None if the step was neither seen nor a target."""
+        return self.find_step(ref.step_instance_id) if isinstance(ref, StepRef) else self
+
     def open_steps(self) -> list[StepState]:
         """Return the watched steps that are not finished."""
         lost, found = self.poll_failures.lost, list[StepState]()
@@ -134,20 +138,16 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     def has_finished(self, ref: Ref) -> bool:
         """Return True if a target was announced finished and has not run since."""
-        if isinstance(ref, StepRef):
-            step = self.find_step(ref.step_instance_id)
-            return step is not None and step.announced.finished
-        return self.announced.finished
+        run = self.run_of(ref)
+        return run is not None and run.announced.finished
 
     def is_settled(self, ref: Ref, now: float) -> bool:
         """Return True if a target is over and no recent operation can have changed that."""
         lost = self.poll_failures.lost
         if lost and ref in lost:
             return True
-        if ref is self.ref or not isinstance(ref, StepRef):
-            return self.announced.finished and not self.is_doubtful(self.active_at, now)
-        step = self.find_step(ref.step_instance_id)
-        return step is not None and step.announced.finished and not self.is_doubtful(step.active_at, now)
+        run = self.run_of(ref)
+        return run is not None and run.announced.finished and not self.is_doubtful(run.active_at, now)
 
     def all_settled(self, now: float) -> bool:
         """Return True if every target is settled."""
@@ -181,10 +181,8 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     def was_read(self, ref: Ref) -> bool:
         """Return True if any response had *ref*."""
-        if isinstance(ref, StepRef):
-            step = self.find_step(ref.step_instance_id)
-            return step is not None and step.status_code is not None
-        return self.status_code is not None
+        run = self.run_of(ref)
+        return run is not None and run.status_code is not None
 
     def is_in_sync(self, ref: Ref) -> bool:
         """Return True if all that can be known of *ref* by now was read, or it cannot be read."""

@@ -11,7 +11,7 @@ from attrs import frozen
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
-from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.refs import JobRef
 from bkjob_async.model.status import Phase, run_status
 from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.phase_totals import PhaseTotals
@@ -131,8 +131,8 @@ def count_targets(job: JobState) -> Mapping[Phase, int]:
     """Count the targets of a job by the phase that readers were given; those that were not seen are UNKNOWN."""
     counts: dict[Phase, int] = {}
     for ref in job.targets:
-        step = job.find_step(ref.step_instance_id) if isinstance(ref, StepRef) else None
-        code = (job if step is None else step).announced.code
+        run = job.run_of(ref)
+        code = None if run is None else run.announced.code
         phase = Phase.UNKNOWN if code is None else run_status(code).phase
         counts[phase] = counts.get(phase, 0) + 1
     return counts
