@@ -73,10 +73,7 @@ class HostStatuses:
 
     def codes_at(self, places: Sequence[int]) -> Sequence[int]:
         """Return the codes of the hosts at *places*, which were seen."""
-        statuses = self._columns.statuses()
-        return cast(
-            "Sequence[int]", self.decoded_column(places, bytes([statuses[place] for place in places]))
-        )
+        return cast("Sequence[int]", self.decoded_column(places, self.at(places)))
 
     def at(self, places: Sequence[int]) -> bytes:
         """Return the statuses of the hosts at *places* as bytes."""

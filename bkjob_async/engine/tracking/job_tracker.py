@@ -140,7 +140,7 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
         step is not None and is_outdated(step, each.execute_count, stamp.now)
         for step, each in zip(steps, step_views, strict=True)
     ]
-    if any(outdated):  # all of the response is
+    if any(outdated):  # then all of the response is ignored
         return [*finish_settled(job, stamp)]
     job.seen_at = stamp.now
     events: list[EventOrLazy] = []

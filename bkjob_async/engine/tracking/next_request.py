@@ -102,9 +102,15 @@ def wants_final_rows(step: StepState) -> bool:
 def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceStatus:
     """Return the request for the hosts of a step in this *read_mode*, in all its batches."""
     kept = _step_requests.values.get((ref, read_mode))
-    return (
-        kept if kept is not None else _step_requests.keep((ref, read_mode), new_step_request(ref, read_mode))
-    )
+    if kept is not None:
+        return kept
+    limit = read_mode.limit if isinstance(read_mode, CountsOnly) else None
+    group = read_mode if isinstance(read_mode, SingleGroup) else None
+    status, tag = (None, None) if group is None else (group.status, group.tag or None)
+    # Not by the constructor: with many targets every poll needs a new one.
+    request: GetStepInstanceStatus = _unfrozen_step_request(ref, None, 0, limit, None, None, status, tag)
+    request.__class__ = GetStepInstanceStatus
+    return _step_requests.keep((ref, read_mode), request)
 
 
 def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | None:
@@ -123,16 +129,6 @@ def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | Non
     if step.hosts is NO_HOSTS or step.announced.finished:
         return None
     return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
-
-
-def new_step_request(ref: StepRef, read_mode: ReadMode) -> GetStepInstanceStatus:
-    """Return a new request for the hosts of a step; with many targets every poll needs one."""
-    limit = read_mode.limit if isinstance(read_mode, CountsOnly) else None
-    group = read_mode if isinstance(read_mode, SingleGroup) else None
-    status, tag = (None, None) if group is None else (group.status, group.tag or None)
-    request: GetStepInstanceStatus = _unfrozen_step_request(ref, None, 0, limit, None, None, status, tag)
-    request.__class__ = GetStepInstanceStatus
-    return request
 
 
 def job_request(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:
