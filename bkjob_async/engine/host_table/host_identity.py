@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeGuard, cast
 
-from bkjob_async.engine.host_table.columns.encoding import (
-    ADDRESS,
-    NON_NUMERIC_ID,
-    packed_address,
-    unpacked_address,
-)
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.structures.fast_frozen import unfrozen_twin
+
+ADDRESS = 1 << 63
+NON_NUMERIC_ID = 1 << 62
+_CLOUDS = 1 << 30
+_OCTETS = {str(number): number for number in range(256)}
+_TEXTS = tuple(_OCTETS)
 
 LARGEST_ID = NON_NUMERIC_ID - 1
 
@@ -239,6 +239,25 @@ def places_by_id(names: Sequence[int]) -> dict[int | None, int]:
         return dict(zip(names, range(len(names)), strict=True))
     # A host without an id must not be found by a row whose id happens to be the same number.
     return {name: place for place, name in enumerate(names) if name < NON_NUMERIC_ID}
+
+
+def packed_address(cloud: int, ip: str) -> int | None:
+    """Return cloud area and IPv4 address as one number with the `ADDRESS` bit; None where they do not fit."""
+    if not 0 <= cloud < _CLOUDS:
+        return None
+    try:
+        # `int` would accept spaces, signs, leading zeros and other scripts' digits; this mapping does not.
+        first, second, third, fourth = map(_OCTETS.__getitem__, ip.split("."))
+    except (KeyError, ValueError):
+        return None
+    return ADDRESS | cloud << 32 | first << 24 | second << 16 | third << 8 | fourth
+
+
+def unpacked_address(number: int) -> tuple[int, str]:
+    """Return the cloud area and the IPv4 address that `packed_address` packed."""
+    first, second, third, fourth = (number & 0xFFFFFFFF).to_bytes(4, "big")
+    ip = f"{_TEXTS[first]}.{_TEXTS[second]}.{_TEXTS[third]}.{_TEXTS[fourth]}"
+    return (number & ~ADDRESS) >> 32, ip
 
 
 def is_id(number: int | None) -> TypeGuard[int]:

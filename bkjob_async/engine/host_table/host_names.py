@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID, packed_address
-from bkjob_async.engine.host_table.host_identity import is_id, key_from
+from bkjob_async.engine.host_table.host_identity import NON_NUMERIC_ID, is_id, key_from, packed_address
 from bkjob_async.engine.host_table.irregular_hosts import NO_KEYS
 from bkjob_async.model.refs import HostKey
 

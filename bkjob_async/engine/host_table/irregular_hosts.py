@@ -9,8 +9,8 @@ from types import MappingProxyType
 from attrs import evolve, frozen
 
 from bkjob_async.engine.host_table.changes import StatusChange
-from bkjob_async.engine.host_table.columns.encoding import UNENCODABLE, packed_address, small_code
-from bkjob_async.engine.host_table.host_identity import NO_LATER_IDS, key_of_row
+from bkjob_async.engine.host_table.columns.encoding import UNENCODABLE, small_code
+from bkjob_async.engine.host_table.host_identity import NO_LATER_IDS, key_of_row, packed_address
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 

@@ -26,7 +26,6 @@ from msgspec import Struct, field
 from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.columns.byte_columns import marked, marking_all_but, picked
 from bkjob_async.engine.host_table.columns.encoding import (
-    NON_NUMERIC_ID,
     NOT_SEEN,
     UNENCODABLE,
     code_of,
@@ -38,7 +37,7 @@ from bkjob_async.engine.host_table.columns.encoding import (
 )
 from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
 from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
-from bkjob_async.engine.host_table.host_identity import IdentityIndex, key_from
+from bkjob_async.engine.host_table.host_identity import NON_NUMERIC_ID, IdentityIndex, key_from
 from bkjob_async.engine.host_table.host_names import HostNames, numbers_of
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.irregular_hosts import (

@@ -3,7 +3,7 @@
 import pytest
 from attrs import evolve
 
-from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID
+from bkjob_async.engine.host_table.host_identity import NON_NUMERIC_ID
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 from bkjob_async.model.status import Phase

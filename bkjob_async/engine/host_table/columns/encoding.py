@@ -1,4 +1,4 @@
-"""Encodes status codes and addresses in few bytes, so that a million hosts fit in little memory."""
+"""Encodes status codes as bytes, so that a million hosts fit in little memory."""
 
 from __future__ import annotations
 
@@ -17,12 +17,6 @@ UNENCODABLE = 255
 
 OPEN = frozenset(_SMALL[code] for code in UNFINISHED_HOST_CODES)
 FINAL = frozenset(_SMALL[code] for code in HOST_CODES) - OPEN
-
-ADDRESS = 1 << 63
-NON_NUMERIC_ID = 1 << 62
-_CLOUDS = 1 << 30
-_OCTETS = {str(number): number for number in range(256)}
-_TEXTS = tuple(_OCTETS)
 
 
 def small_code(code: int | None) -> int:
@@ -78,22 +72,3 @@ def codes_of(smalls: Sequence[int]) -> Sequence[int | None]:
         return [CODES[smalls[0]]] * len(smalls)
     codes: tuple[int | None, ...] = itemgetter(*smalls)(CODES)
     return codes
-
-
-def packed_address(cloud: int, ip: str) -> int | None:
-    """Return cloud area and IPv4 address as one number with the `ADDRESS` bit; None where they do not fit."""
-    if not 0 <= cloud < _CLOUDS:
-        return None
-    try:
-        # `int` would accept spaces, signs, leading zeros and other scripts' digits; this mapping does not.
-        first, second, third, fourth = map(_OCTETS.__getitem__, ip.split("."))
-    except (KeyError, ValueError):
-        return None
-    return ADDRESS | cloud << 32 | first << 24 | second << 16 | third << 8 | fourth
-
-
-def unpacked_address(number: int) -> tuple[int, str]:
-    """Return the cloud area and the IPv4 address that `packed_address` packed."""
-    first, second, third, fourth = (number & 0xFFFFFFFF).to_bytes(4, "big")
-    ip = f"{_TEXTS[first]}.{_TEXTS[second]}.{_TEXTS[third]}.{_TEXTS[fourth]}"
-    return (number & ~ADDRESS) >> 32, ip

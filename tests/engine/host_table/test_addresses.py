@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.host_table.columns.encoding import packed_address, unpacked_address
+from bkjob_async.engine.host_table.host_identity import packed_address, unpacked_address
 
 
 @given(st.integers(0, 2**30 - 1), st.ip_addresses(v=4))
