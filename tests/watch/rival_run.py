@@ -52,13 +52,13 @@ class RemoteStore(MemoryStore):
         self._history = history
         self._dice = dice
         self._terms = terms
-        self.found: MemoryFleet | None = None  # the fleet as it was first opened
+        self.found: MemoryFleet | None = None  # the fleet as it was opened last
 
     async def open(self, name: str, holder: Any, **options: Any) -> Opened:
         """Take a fleet."""
         await self._travel()
         opened = await super().open(name, holder, **options)
-        self.found = self.found or copied(self._fleets[name])
+        self.found = copied(self._fleets[name])
         self._terms.append(opened.term)
         await self._travel()
         return opened
@@ -159,6 +159,7 @@ class Stage:
                 door.clock = clock
                 door.spoil = spoiler(as_history, dice, self.refs[0].job_instance_id)
                 door.tear = tearer(as_history, dice)
+                client._poller.cursors.name = f"{dice.getrandbits(32):08x}"
                 self.clients.append(client)
             clock.now()
             self.world.advance(now())
@@ -355,7 +356,9 @@ class Stage:
                 if each != IN_SYNC_AGAIN and "JournalUnavailable" not in each
             ]
             if seen is last and not (seen.is_refused or seen.is_left):
-                found += missing(who, state_in(given), state)
+                targets = seen.watch.targets
+                of_targets = {key: value for key, value in state.items() if targets & set(parents_of(key))}
+                found += missing(who, state_in(given), of_targets)
         return found
 
     def of_rivals(self, stored: Sequence[bkjob.Batch], truth: Truth) -> list[str]:
@@ -370,7 +373,7 @@ class Stage:
         ]
         # A store that goes back may give the fleet to another than who opened it last.
         rivals = self.opened if self.history.goes_back else [last]
-        if all(seen.is_refused for seen in rivals) and len(self.terms) == len(set(self.terms)):
+        if all(seen.is_refused for seen in rivals):
             found.append(f"watch {last.number} was refused, and nobody opened the fleet after it")
         elif is_noticed and not (last.is_left or last.is_refused):
             found += self.unrecorded(last.watch.targets)
@@ -382,7 +385,11 @@ class Stage:
         """Return who holds the fleet, or held it last."""
         fleet = self.store._fleets.get(NAME)
         holders = [seen for seen in self.opened if fleet is not None and seen.term == fleet.term]
-        return max(holders or self.opened, key=lambda seen: (not seen.is_refused, seen.term, seen.opened_at))
+        # Where a store gave a term out twice, who left it may have been the later one.
+        return max(
+            holders or self.opened,
+            key=lambda seen: (not seen.is_refused, seen.term, not seen.is_left, seen.opened_at),
+        )
 
     def unrecorded(self, targets: set[bkjob.Ref]) -> list[str]:
         """Return where the journal has other *targets* than the watch that wrote it last."""
@@ -405,6 +412,12 @@ class Stage:
             # What is over is not polled by time: an operation elsewhere is not noticed.
             if ref.job not in self.operated
         ]
+
+
+def parents_of(key: Any) -> tuple[bkjob.Ref, ...]:
+    """Return what a watch may have as its target to be given the state of a host, step or job with this *key*."""
+    ref = key[0] if isinstance(key, tuple) else key
+    return ref, ref.job
 
 
 async def stored_in(found: MemoryFleet) -> list[bkjob.Batch]:

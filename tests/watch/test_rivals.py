@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from bkjob_async.errors import JournalDamaged, UsageError
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.follow import Follower
+from bkjob_async.watch.journaling import fleet_journal
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.subscription.subscription import Subscription
 from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_before_storing
-from tests.watch.rival_histories import Rivalry, losses, rivalries
+from tests.watch.rival_histories import ONE_AFTER_THE_OTHER, Rivalry, early_losses, losses, rivalries
 from tests.watch.rival_run import run
 
 pytestmark = pytest.mark.slow
@@ -74,8 +75,14 @@ def hide_what_was_lost(patch: Patch) -> None:
     patch.setattr(FleetJournal, "has_lost", nothing)
 
 
+def number_alike(patch: Patch) -> None:
+    """Let all clients number their records alike, so that two of them with one term are not told apart."""
+    patch.setattr(fleet_journal, "FARTHEST", 1)
+
+
 KINDS: dict[Callable[[Patch], None], Any] = {
-    hide_what_was_lost: st.builds(evolve, rivalries, goes_back=losses)
+    hide_what_was_lost: st.builds(evolve, rivalries, goes_back=losses),
+    number_alike: st.builds(evolve, rivalries, openings=st.just(ONE_AFTER_THE_OTHER), goes_back=early_losses),
 }
 PLANTED = (
     append_again,
@@ -84,6 +91,7 @@ PLANTED = (
     show_before_storing,
     lose_what_a_cancelled_read_took,
     hide_what_was_lost,
+    number_alike,
 )
 
 

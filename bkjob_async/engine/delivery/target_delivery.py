@@ -162,6 +162,15 @@ class TargetDelivery:
             for ref in refs
         )
 
+    def recorded_before(self, refs: Iterable[Ref]) -> tuple[JobState, list[Ref]] | None:
+        """Return the state in which targets of one job were reported before the watch was opened, and these targets.
+
+        Only those whose present state the watch was not given yet, or that had ended and cannot be read now; None for none.
+        """
+        earlier = self._recorded | self._ended_before
+        found = [ref for ref in refs if ref in earlier]
+        return (earlier[found[0]], found) if found else None
+
     def is_state_given(self, ref: Ref) -> bool:
         """Return True if the watch was given the state of *ref*, or that it cannot be read."""
         return ref not in self._joining or ref in self._troubled

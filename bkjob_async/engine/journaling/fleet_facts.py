@@ -41,10 +41,15 @@ class FleetFacts:
         outage = self._signals.get(None)
         return outage if isinstance(outage, Trouble) else None
 
-    def note_term(self, number: int, client: str, head: int) -> None:
-        """Note that *client* wrote a record in term *number*, behind the record *head*."""
-        if not self.terms or self.terms[-1].number != number:
-            self.terms.append(Term(number, client, head))
+    def note_term(self, number: int, client: str, head: int, *, begins: bool) -> None:
+        """Note that *client* wrote a record in term *number*, behind the record *head*; the first one *begins* the term.
+
+        A store that lost an opening gives its number out again, to another client or to the same.
+        """
+        term = Term(number, client, head)
+        last = self.terms[-1] if self.terms else None
+        if last is None or (last != term if begins else (last.number, last.client) != (number, client)):
+            self.terms.append(term)
 
     def note_signal(self, event: Trouble | Recovered) -> None:
         """Note that trouble was reported, or its end."""

@@ -102,7 +102,8 @@ class Fold:
         record = decode_record(data)
         if record.sequence <= self.sequence:
             return
-        self.facts.note_term(record.term, record.client, self.sequence)
+        begins = record.behind is not None
+        self.facts.note_term(record.term, record.client, self.sequence, begins=begins)
         self.sequence, self.facts.time = record.sequence, record.time
         if record.durations is not None:
             self.facts.durations = record.durations

@@ -17,7 +17,7 @@ from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable
-from bkjob_async.journal.loading import load_fleet
+from bkjob_async.journal.loading import LoadedFleet, load_fleet
 from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
@@ -34,7 +34,7 @@ RETRY_SECONDS = 1.0
 LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
 # A wait is no shorter than this, so that a clock that runs late does not keep the event loop busy.
 SHORTEST_WAIT = 0.01
-# A writer whose store went back leaves out fewer numbers than this.
+# An opening leaves out fewer numbers than this.
 FARTHEST = 1 << 16
 # `aclose` waits so many seconds for the last records.
 CLOSE_SECONDS = 5.0
@@ -73,6 +73,8 @@ class FleetJournal:
         # The present states that were stored: the number of the last record of each, and of the first batch whose changes it has.
         self._presents: list[tuple[int, int]] = []
         self._is_troubled = False
+        # Another has written in between: the states say when something was reported in other numbers than the records.
+        self._has_others = False
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         self._stored = asyncio.Event()
@@ -95,14 +97,41 @@ class FleetJournal:
 
     async def open(self, make_job: MakeJob, *, take_over: bool) -> tuple[Opened, Fold]:
         """Take the fleet; return how it was found, and its state."""
-        opened = await self._store.open(self._name, own_holder(), take_over=take_over)
-        loaded = await load_fleet(self._store, self._name, make_job)
+        opened, loaded = await self._open_and_load(make_job, take_over=take_over)
         fold, records, self.head = loaded.fold, self.records, opened.head
         records.facts, records.last_put = fold.facts, self.head
         records.begin_term(opened.term, self.head)
         self._checkpoints.begin_behind(loaded)
-        self._cursors.go_on_behind(max(self.head, fold.sequence) + LOCAL_NUMBERS)
+        self._go_on_behind(fold.sequence)
         return opened, fold
+
+    async def _open_and_load(
+        self, make_job: MakeJob = JobState, *, take_over: bool, after_term: int = 0
+    ) -> tuple[Opened, LoadedFleet]:
+        """Begin a term behind *after_term*; return how the fleet was found, and its state then.
+
+        A store that lost an opening gives its term out again: who had it may append between both, and another term ends that.
+        """
+        while True:
+            opened = await self._store.open(
+                self._name, own_holder(), take_over=take_over, after_term=after_term
+            )
+            loaded = await load_fleet(self._store, self._name, make_job)
+            if loaded.fold.sequence <= opened.head:
+                return opened, loaded
+            entry = await self._store.fleet(self._name)
+            if entry is None or entry.term != opened.term:
+                return opened, loaded  # superseded, as the first append is told
+            take_over, after_term = True, opened.term
+
+    def _go_on_behind(self, sequence: int) -> None:
+        """Give records numbers behind *sequence* and the head, far from those of other clients.
+
+        A store that lost an opening gives its term out again. Of two writers with one term, the second that appends finds a
+        head which it does not know, and opens the fleet again.
+        """
+        apart = crc32(self._cursors.name.encode()) % FARTHEST
+        self._cursors.go_on_behind(max(self.head, sequence) + LOCAL_NUMBERS + apart)
 
     def start(self, learnt: Callable[[], Mapping[str, Any]]) -> None:
         """Begin to append; *learnt* returns the durations that are to be stored."""
@@ -220,22 +249,18 @@ class FleetJournal:
         self._report_trouble(error)
         while True:
             try:
-                opened = await self._store.open(
-                    self._name, own_holder(), take_over=True, after_term=self.records.term
-                )
-                loaded = await load_fleet(self._store, self._name)
+                opened, loaded = await self._open_and_load(take_over=True, after_term=self.records.term)
                 break
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
         records, terms = self.records, loaded.fold.facts.terms
         # Where the store lost that this writer had opened the fleet, it may have given another the same term: what this one
         # reports goes behind that, and is the whole present, for the other has reported from what was left.
-        has_others = terms != records.facts.terms[: len(terms)]
-        since = 0 if has_others else 1 + min(self.head, opened.head)
+        if terms != records.facts.terms[: len(terms)]:
+            self._has_others = True
+        since = 0 if self._has_others else 1 + min(self.head, opened.head)
         self.head = opened.head
-        # A store that gave a term out twice knows its writers by their numbers: these are far from those of others.
-        apart = LOCAL_NUMBERS + crc32(self._cursors.name.encode()) % FARTHEST
-        self._cursors.go_on_behind(max(self.head, loaded.fold.sequence, self._cursors.last) + apart)
+        self._go_on_behind(max(loaded.fold.sequence, self._cursors.last))
         self.went_back_to = loaded.fold.facts.time
         records.facts.terms = terms
         records.begin_term(opened.term, self.head)
@@ -289,7 +314,7 @@ class FleetJournal:
 
     def _recorded_jobs(self) -> Iterator[JobState | None]:
         """Yield the state of each job; None where the fleet was given something else than that."""
-        return iter((None,)) if self._is_closing else self._watch.recorded_jobs()
+        return iter((None,)) if self._is_closing or self._has_others else self._watch.recorded_jobs()
 
     # Closing --------------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class RecordQueue:
         """Put what follows in this *term*, which found the fleet at *head*; entries of the inbox are numbered anew."""
         self.term, self._begins_behind = term, head
         self._taken_up = self._written_up = 0
-        self.facts.note_term(term, self._cursors.name, head)
+        self.facts.note_term(term, self._cursors.name, head, begins=True)
 
     # Putting --------------------------------------------------------------------------------------------------------
 

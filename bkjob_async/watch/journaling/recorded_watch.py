@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterator
 from attrs import define
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
+from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.model.events import Batch, Recovered, Trouble
@@ -20,6 +22,9 @@ from bkjob_async.watch.polling.target_registry import Subscriber
 from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.stream.target_states import TargetStates
 from bkjob_async.watch.stream.targets import TargetSet
+
+# How often is looked whether all targets were taken up.
+PENDING_SECONDS = 0.01
 
 
 @define(eq=False, kw_only=True)
@@ -60,7 +65,12 @@ class RecordedWatch:
     # What was reported ----------------------------------------------------------------------------------------------
 
     async def put_present(self, records: RecordQueue, since: int, recorded: Collection[Ref]) -> None:
-        """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
+        """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has.
+
+        What an opening restored is taken up first: it is known only then.
+        """
+        while self.pending:  # noqa: ASYNC110 - there is no event that says so, and it is rare
+            await asyncio.sleep(PENDING_SECONDS)
         targets = self.targets
         async for ref in in_slices(recorded):
             if ref not in targets:
@@ -73,11 +83,20 @@ class RecordedWatch:
         records.put_empty()
         async for job in in_slices(targets.copy_of_jobs()):
             refs, state = targets.of(job), self.states.state(job)
+            recorded_before = self.delivery.recorded_before(refs)
+            if recorded_before is not None:
+                earlier, its_refs = recorded_before
+                at = self._next_stamp()
+                found = present_targets(earlier, its_refs, at.cursor, since=since, skipped=True)
+                records.put_present(at, list(found), earlier)
             if refs and state is not None:
-                at = self.poller.cursors.next_stamp(asyncio.get_running_loop().time())
+                at = self._next_stamp()
                 events = list(self.delivery.present(state, refs, at.cursor, since, skipped=True))
                 records.put_present(at, events, state)
-        records.put_signals(self.poller.cursors.next_stamp(asyncio.get_running_loop().time()), since)
+        records.put_signals(self._next_stamp(), since)
+
+    def _next_stamp(self) -> PollStamp:
+        return self.poller.cursors.next_stamp(asyncio.get_running_loop().time())
 
     def recorded_jobs(self) -> Iterator[JobState | None]:
         """Yield the state of each job; None where the watch was given something else than that."""
