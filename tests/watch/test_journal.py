@@ -11,15 +11,21 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.errors import JournalUnavailable
+from bkjob_async.journal.follow import present_batches
 from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.keep import Keep
+from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.journal.store import Checkpoint
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch.journaling import record_queue, recorded_watch
+from bkjob_async.watch.cooperative import CooperativeLoop
+from bkjob_async.watch.journaling import checkpoints, record_queue, recorded_watch
 from bkjob_async.watch.stream.stream import EventStream
 from tests.watch.clients import client_of
 
@@ -42,6 +48,7 @@ class FailingStore(MemoryStore):
     """A store that can be taken away, and can lose what it has."""
 
     is_away = False
+    answers_are_lost = False
     appends = 0
 
     async def append(self, name: str, **written: Any) -> None:
@@ -50,6 +57,8 @@ class FailingStore(MemoryStore):
         if self.is_away:
             raise JournalUnavailable("the disk is full")
         await super().append(name, **written)
+        if self.answers_are_lost:
+            raise JournalUnavailable("no answer")
 
     def lose(self, name: str, count: int, *, with_term: bool = True) -> None:
         """Lose the newest records, and the term that wrote them if that is as new."""
@@ -444,6 +453,106 @@ async def test_a_term_that_the_store_gave_out_twice_leaves_records_in_order() ->
     assert not {5, 7} & {*last_codes(stored).values()}
 
 
+async def test_targets_that_are_still_restored_are_recorded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store loses the fleet while a watch takes up what it had: all targets are in the journal afterwards."""
+    world, store = World(1), FailingStore()
+    jobs = [world.add(SLOW) for _ in range(30)]
+    async with fleet(world, store, *jobs, linger=None):
+        await asyncio.sleep(6.0)
+    monkeypatch.setattr(CooperativeLoop, "_run_slice", run_one_step)
+    async with fleet(world, store, linger=None) as watch:
+        store._fleets.clear()
+        await asyncio.sleep(5.0)
+        monkeypatch.undo()
+        assert len(watch.targets) == 30
+        await asyncio.sleep(90.0)
+    fold = (await load_fleet(store, "night")).fold
+
+    assert set(fold.targets) == set(jobs)
+    assert all(fold.jobs[job].finished for job in jobs)
+
+
+async def test_a_late_reader_of_a_fleet_that_was_lost_ends() -> None:
+    """The watch has ended, and nobody stores again what it reported before it: that is told once, and is nothing."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None):
+        await asyncio.sleep(6.0)
+    async with fleet(world, store, linger=None) as watch:
+        await asyncio.sleep(6.0)
+    store._fleets.clear()
+    batches: list[bkjob.Batch] = []
+    async with asyncio.timeout(100.0):
+        await read_batches(watch, batches, "")
+
+    assert len({batch.sequence for batch in batches}) == len(batches) < 10
+    assert [type(event) for event in batches[0].events] == [bkjob.InSync]
+
+
+async def test_a_present_that_has_more_than_the_log_is_not_repeated_by_it() -> None:
+    """An append was made and its answer lost: who begins with the stored present has what the log is still to get."""
+    world, store = World(1), FailingStore(Keep(bytes=1))
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None):
+        await asyncio.sleep(6.0)
+    fold = (await load_fleet(store, "night")).fold
+    await store.write_checkpoint("night", Checkpoint(fold.sequence, [*fold.parts()]), term=1)
+    store.answers_are_lost = True
+    batches: list[bkjob.Batch] = []
+    async with fleet(world, store, linger=None) as watch:
+        await asyncio.sleep(2.0)
+        reading = asyncio.create_task(read_batches(watch, batches, ""))
+        await asyncio.sleep(2.0)
+        store.answers_are_lost = False
+        await asyncio.sleep(60.0)
+    await reading
+
+    known = ("in sync", "JournalUnavailable")
+    assert [broken for broken in broken_promises(batches) if not any(each in broken for each in known)] == []
+    assert not {5, 7} & {*last_codes(batches).values()}
+
+
+async def test_a_checkpoint_behind_another_writers_records_has_their_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first writer reports its state again behind them: who follows is given that, not only what is newer to the writer."""
+    monkeypatch.setattr(checkpoints, "SMALLEST_WEIGHT", 0)
+    world, store = World(1), FailingStore(Keep(bytes=1))
+    job = world.add(SLOW)
+    batches: list[bkjob.Batch] = []
+    async with fleet(world, store, job, linger=None):
+        await asyncio.sleep(4.0)
+        store._fleets.clear()
+        async with client_of(Platform(world)) as (client, _):
+            client._poller.cursors.go_on_behind(1 << 20)
+            async with client.watch((), journal=Journal(store), name="night", linger=None):
+                await asyncio.sleep(0.1)
+        following = asyncio.create_task(follow(store, batches))
+        await asyncio.sleep(90.0)
+    following.cancel()
+    fold = (await load_fleet(store, "night")).fold
+
+    assert last_codes(batches) == last_codes([bkjob.Batch(1, tuple(present_of(fold)), "")]) != {}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.9])
+async def test_two_writers_with_one_term_are_told_apart_by_their_numbers(seconds: int) -> None:
+    """The store lost all of the fleet, and both have reported as many batches at some time: one of them goes on."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as first:
+        await asyncio.sleep(seconds)
+        store._fleets.clear()
+        async with fleet(world, store, job, linger=None) as second:
+            await asyncio.sleep(90.0)
+            refused = [watch for watch in (first, second) if watch._subscription.end is not None]
+    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    assert len(refused) == 1
+    assert [broken for broken in broken_promises(stored) if "in sync" not in broken] == []
+    assert not {5, 7} & {*last_codes(stored).values()}
+
+
 async def test_what_happens_while_lost_records_are_written_again_is_reported_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -560,6 +669,18 @@ async def slowly(items: Iterable[Any]) -> AsyncIterator[Any]:
     for item in items:
         yield item
         await asyncio.sleep(0.1)
+
+
+def run_one_step(self: CooperativeLoop) -> None:
+    """Run one step, and the next one a twentieth of a second later."""
+    self._next_slice = None
+    if self._step():
+        self._next_slice = asyncio.get_running_loop().call_later(0.05, self._run_slice)
+
+
+def present_of(fold: Fold) -> Iterable[bkjob.Event]:
+    """Return the present state of a fleet as events."""
+    return [event for batch in present_batches(fold, 0, "") for event in batch.events]
 
 
 def is_trouble(batch: bkjob.Batch) -> bool:

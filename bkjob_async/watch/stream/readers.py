@@ -220,6 +220,8 @@ class Position:
     def advance(self, batch: Batch) -> Batch | None:
         """Move behind the *batch* at this place; return what the reader is given of it, None for nothing."""
         self.place += 1
+        if batch.sequence <= self.seen:
+            return None  # the present that was read from a journal has it
         rest = self.rest_of(batch)
         if rest is None:
             return None

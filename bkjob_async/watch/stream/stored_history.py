@@ -107,5 +107,7 @@ class StoredHistory:
     async def _begin_present(self, position: Position, until: int) -> None:
         """Put the newest of all that changed behind a position in place of records that are gone, up to number *until*."""
         state = (await load_fleet(self._store, self._name)).fold
-        position.portions = present_batches(state, position.seen + 1, position.cursor)
-        position.seen = max(state.sequence, until)
+        present = present_batches(state, position.seen + 1, position.cursor)
+        # The store may have less than what the reader goes on behind.
+        position.seen = number = max(state.sequence, until)
+        position.portions = (Batch(number, batch.events, batch.cursor) for batch in present)
