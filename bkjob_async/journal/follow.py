@@ -159,20 +159,24 @@ class Follower:
         """Go on with the whole present if the store has lost records that were read, or is not to be reached; return that."""
         try:
             fold = (await load_fleet(self._store, self._name)).fold
-            _, client = self._holder or (0, "")
-            try:
-                place = fold.position(f"{self._after}-{client}")
-            except UsageError:  # not one record of that process is left
-                place = LOST
-            if place is LOST:
-                logger.warning("the journal of fleet %r has lost records that were read", self._name)
-                self._records.clear()
-                self._after = LOST.last_whole_batch
-                await self._catch_up()
         except JournalUnavailable as error:
             await self._retry_after(error)
             return True
-        return place is LOST
+        has_lost = self._has_lost_place(fold)
+        if has_lost:
+            self._records.clear()
+            self._begin_present(fold)
+        return has_lost
+
+    def _has_lost_place(self, fold: Fold) -> bool:
+        """Return True if the records that were read last are not among those that the store has."""
+        if self._holder is None or not self._after:
+            return False
+        _, client = self._holder
+        try:
+            return fold.position(f"{self._after}-{client}") is LOST
+        except UsageError:  # not one record of that process is left
+            return True
 
     # Beginning ------------------------------------------------------------------------------------------------------
 
@@ -197,7 +201,13 @@ class Follower:
 
     async def _catch_up(self) -> None:
         """Give the newest of each host in place of records that are gone; then go on behind it."""
-        fold = (await load_fleet(self._store, self._name)).fold
+        self._begin_present((await load_fleet(self._store, self._name)).fold)
+
+    def _begin_present(self, fold: Fold) -> None:
+        """Give what changed behind the last record that was read, or all if the store has lost that record."""
+        if self._has_lost_place(fold):
+            logger.warning("the journal of fleet %r has lost records that were read", self._name)
+            self._after = LOST.last_whole_batch
         self._present = present_batches(fold, self._after + 1, self.cursor)
         self._after, self._rest_of, self.time = fold.sequence, None, fold.facts.time
         newest = fold.facts.terms[-1] if fold.facts.terms else None

@@ -469,7 +469,7 @@ async def test_targets_that_are_still_restored_are_recorded_again(monkeypatch: p
     fold = (await load_fleet(store, "night")).fold
 
     assert set(fold.targets) == set(jobs)
-    assert all(fold.jobs[job].finished for job in jobs)
+    assert all(fold.jobs[job].has_finished(job) for job in jobs)
 
 
 async def test_a_late_reader_of_a_fleet_that_was_lost_ends() -> None:

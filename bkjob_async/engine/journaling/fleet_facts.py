@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.forms import VERSION, PartForm, Term
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor
@@ -41,14 +42,12 @@ class FleetFacts:
         outage = self._signals.get(None)
         return outage if isinstance(outage, Trouble) else None
 
-    def note_term(self, number: int, client: str, head: int, *, begins: bool) -> None:
-        """Note that *client* wrote a record in term *number*, behind the record *head*; the first one *begins* the term.
-
-        A store that lost an opening gives its number out again, to another client or to the same.
-        """
-        term = Term(number, client, head)
+    def note_term(self, term: Term, *, begins: bool) -> None:
+        """Note that a record was written in *term*, behind its head; with the first one the term *begins*."""
         last = self.terms[-1] if self.terms else None
-        if last is None or (last != term if begins else (last.number, last.client) != (number, client)):
+        if last is not None and replace(term, first=0) == last:
+            self.terms[-1] = term  # a checkpoint has the opening, and not its first record yet
+        elif begins or last is None or (last.number, last.client) != (term.number, term.client):
             self.terms.append(term)
 
     def note_signal(self, event: Trouble | Recovered) -> None:
@@ -129,7 +128,10 @@ def position_in(terms: Sequence[Term], head: int, cursor: str) -> CursorPosition
     begun = [number for number in own if terms[number].head < place.sequence]
     if not begun:
         return CursorPosition(0, None)
+    term = terms[begun[-1]]
     end = terms[begun[-1] + 1].head if begun[-1] + 1 < len(terms) else head
+    if place.sequence < term.first:
+        end = term.head
     if place.sequence <= end:
         return place
     return CursorPosition(end, None) if place.sequence <= end + LOCAL_NUMBERS else LOST

@@ -19,6 +19,7 @@ from bkjob_async.engine.journaling.forms import (
     PartForm,
     StepFacts,
     TargetsForm,
+    Term,
 )
 from bkjob_async.engine.journaling.jobs import (
     MakeJob,
@@ -102,8 +103,8 @@ class Fold:
         record = decode_record(data)
         if record.sequence <= self.sequence:
             return
-        begins = record.behind is not None
-        self.facts.note_term(record.term, record.client, self.sequence, begins=begins)
+        term = Term(record.term, record.client, self.sequence, record.sequence)
+        self.facts.note_term(term, begins=record.behind is not None)
         self.sequence, self.facts.time = record.sequence, record.time
         if record.durations is not None:
             self.facts.durations = record.durations

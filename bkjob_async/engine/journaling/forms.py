@@ -179,11 +179,15 @@ class JobForm(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Term(Struct, array_like=True, frozen=True, gc=False):
-    """An opening of the fleet: its number, the client's name in cursors, and the head that it found."""
+    """An opening of the fleet: its number, the client's name in cursors, the head that it found, and its *first* record.
+
+    The number of that record distinguishes openings to which a store gave the same number. It is 0 where it is not known.
+    """
 
     number: int
     client: str
     head: int
+    first: int = 0
 
 
 class PartForm(Struct, array_like=True, frozen=True, gc=False):

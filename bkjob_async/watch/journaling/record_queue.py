@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, FleetFacts
+from bkjob_async.engine.journaling.forms import Term
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.stream.event_list import (
@@ -74,7 +76,7 @@ class RecordQueue:
         """Put what follows in this *term*, which found the fleet at *head*; entries of the inbox are numbered anew."""
         self.term, self._begins_behind = term, head
         self._taken_up = self._written_up = 0
-        self.facts.note_term(term, self._cursors.name, head, begins=True)
+        self.facts.note_term(Term(term, self._cursors.name, head), begins=True)
 
     # Putting --------------------------------------------------------------------------------------------------------
 
@@ -145,7 +147,9 @@ class RecordQueue:
             self._unrecorded.append(waiting)  # the present of its job, which comes yet, has it
         else:
             self._waiting.append(waiting)
-            self._begins_behind = None
+            if self._begins_behind is not None:
+                self._begins_behind = None
+                self.facts.terms[-1] = replace(self.facts.terms[-1], first=sequence)
         self.has_some.set()
 
     def _next_number(self) -> int:
