@@ -22,7 +22,7 @@ Polled = PollTarget | ListPoller[PollTarget]
 class ListPollers:
     """The list pollers of one client, one for each scope.
 
-    There are none when the dialect has no list, or when the user has set the intervals.
+    There are none, and `page_size` is 0, when the dialect has no list, or when the user has set the intervals.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ListPollers:
         """Prepare to poll lists through *session* and to schedule jobs with *workers*."""
         capabilities, intervals = session.dialect.capabilities, planner.intervals
         has_own_rhythm = intervals.interval is not None or intervals.target_lag is not None
-        self._page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
+        self.page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
         self._session = session
         self._registry = registry
         self._planner = planner
@@ -49,8 +49,6 @@ class ListPollers:
 
     def update(self, target: PollTarget, now: float) -> None:
         """Record the state of a job after a poll; start polling a list where that saves requests."""
-        if not self._page_size:
-            return
         scope = target.ref.scope
         poller = self._by_scope.get(scope)
         if poller is None:
@@ -67,7 +65,7 @@ class ListPollers:
 
     def next_request(self, poller: ListPoller[PollTarget], now: float) -> GetJobInstanceList | None:
         """Return the request for the next page of running jobs, None when a list is not worth a request."""
-        request = poller.next_request(self._page_size)
+        request = poller.next_request(self.page_size)
         if request is None or not poller.is_worthwhile(now) or self._breaker.is_open:
             return None  # the next poll of one of its jobs starts the list again
         return request

@@ -27,7 +27,6 @@ from bkjob_async.watch.polling.error_reporting import (
     mark_stalled,
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
-from bkjob_async.watch.polling.next_polls import NextPolls
 from bkjob_async.watch.polling.poll_reports import PollReports
 from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, polling_load
 from bkjob_async.watch.polling.target_poller import TargetPoller
@@ -74,16 +73,9 @@ class Poller:
             reports=PollReports(self.observe, self._registry),
             workers=self._workers,
             list_pollers=self._list_pollers,
-            next_polls=NextPolls(
-                registry=self._registry,
-                planner=poll_planner,
-                workers=self._workers,
-                list_pollers=self._list_pollers,
-                limiter=session.limiter,
-            ),
+            planner=poll_planner,
             outage_detector=outage_detector,
             outage_recovery=self._outage_recovery,
-            poll_counts=self.observe.polls,
         )
         self._workers.poll = self._target_poller.poll
         self._stall_timer = StallTimer(

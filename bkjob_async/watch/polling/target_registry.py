@@ -56,10 +56,8 @@ class Subscriber(Protocol):
         """Seconds between polls of a target that is over, None for no more polls."""
         ...
 
-    @property
-    def is_in_sync(self) -> bool:
-        """Whether the present of all its targets was delivered, so that a poll without changes does not concern it."""
-        ...
+    is_in_sync: bool
+    """Whether the present of all its targets was delivered, so that a poll without changes does not concern it."""
 
     @property
     def ends_at(self) -> float | None:

@@ -53,6 +53,8 @@ class Subscription:
         self._reports = WatchReports(poller.observe, self.number)
         self.other_polls = 0
         self.is_open = False
+        # Whether the present of all targets was delivered; those that are added later do not count.
+        self.is_in_sync = False
         self.is_paused = False
         self.journal: FleetJournal | None = None
         # The newest entry of the fleet's inbox whose targets are pending or were added, and the term in which it was read.
@@ -242,7 +244,7 @@ class Subscription:
         if ref in self.targets:
             self._drops_with_job.discard(ref)
             return
-        self.targets.add(ref, unread=self.stream.in_sync_at is None)
+        self.targets.add(ref, unread=not self.is_in_sync)
         self.states.totals.mark_changed(ref.job)
         recorded = None if self._fleet is None else self._fleet.job_of(ref)
         state, round_wanted = self._poller.subscribe(self, ref, recorded)
@@ -296,11 +298,6 @@ class Subscription:
         return self._lingering.revisit_interval
 
     @property
-    def is_in_sync(self) -> bool:
-        """Whether the present of all targets was delivered."""
-        return self.stream.in_sync_at is not None and self.targets.all_read
-
-    @property
     def ends_at(self) -> float | None:
         """When the deadline passes, on the loop's clock; None without one."""
         return self._deadline_timer.when() if self._deadline_timer is not None else None
@@ -327,7 +324,7 @@ class Subscription:
         self.states.totals.mark_changed(job)
         if self._lingering.awaited:
             self._lingering.on_round(job, round_read)
-        if not self.targets.all_read:
+        if not self.is_in_sync:
             for ref in refs:
                 if self._delivery.is_state_given(ref) and target.is_in_sync(ref):
                     self.targets.read(ref)
@@ -353,8 +350,8 @@ class Subscription:
         target: PollTarget | None = None,
     ) -> None:
         """Add a batch: what this watch takes of the *size* events of a poll, and events for this watch alone."""
-        if self.stream.in_sync_at is None and self.targets.all_read and not self._pending:
-            self.stream.in_sync_at = at.sequence
+        if not self.is_in_sync and self.targets.all_read and not self._pending:
+            self.is_in_sync, self.stream.in_sync_at = True, at.sequence
             own.append(InSync(cursor=at.cursor))
             self.stream.in_sync_index = size + event_count(own)
         if shared or own:
