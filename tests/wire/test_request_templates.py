@@ -10,7 +10,7 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
-from bkjob_async.wire.request_templates import JOB_ID, RequestTemplates
+from bkjob_async.wire.prepared_requests import JOB_ID, PollOperation, RequestTemplates
 from bkjob_async.wire.session import Session
 from tests.wire.test_session import CREDENTIALS
 
@@ -27,9 +27,9 @@ def url(rest: str) -> URL:
     return URL(f"http://host{rest}")
 
 
-def operations(scope: Scope) -> list[Operation[object]]:
+def operations(scope: Scope) -> list[PollOperation]:
     """Return polls of two jobs in turn, of every kind."""
-    found: list[Operation[object]] = []
+    found: list[PollOperation] = []
     for number in (7, 70_000_000_000, 7):
         found += [GetStepInstanceStatus(ref=StepRef(scope, number, number + 1), **kind) for kind in KINDS]  # type: ignore[arg-type]
         found += [
