@@ -59,6 +59,7 @@ class Poller:
         self._list_pollers = ListPollers(
             session, self._registry, poll_planner, self._workers, breaker=self.errors.breaker, now=self._now
         )
+        # When operations on jobs that nobody watches were sent.
         self._operated_at: dict[JobRef, float] = {}
         outage_detector = OutageDetector()
         self._outage_recovery = OutageRecovery(
@@ -146,7 +147,7 @@ class Poller:
             self.planner.begin()
             self._stall_timer.start()
         target, round_wanted = self._registry.subscribe(
-            subscriber, ref, operated_at=self._operated_at.get(ref.job), recorded=recorded
+            subscriber, ref, operated_at=self._operated_at.pop(ref.job, None), recorded=recorded
         )
         self.phases.mark_changed(ref.job)
 
@@ -162,6 +163,8 @@ class Poller:
             self.planner.end(unwatched)
             self._list_pollers.forget(unwatched)
             self._workers.forget(unwatched)
+            if unwatched.operated_at is not None:
+                self._keep_operation(ref.job, unwatched.operated_at)
 
     def state(self, job: JobRef) -> JobState | None:
         """Return the state of a job, None when it is not watched."""
@@ -185,13 +188,19 @@ class Poller:
     def on_operation(self, ref: Ref) -> None:
         """Record that an operation on *ref* was sent: a final status may not be final any more."""
         now, job = self._now(), ref.job
-        self._operated_at = {each: at for each, at in self._operated_at.items() if now - at < SETTLE_BOUND}
-        self._operated_at[job] = now
         target = self._registry.targets.get(job)
-        if target is not None:
+        if target is None:
+            self._keep_operation(job, now)
+        else:
             expect_change(target, now)
             self._registry.update_settled(target, now)
             self._workers.schedule(target, now)
+
+    def _keep_operation(self, job: JobRef, at: float) -> None:
+        """Keep when an operation on a job was sent that nobody watches; somebody may watch it soon."""
+        now = self._now()
+        self._operated_at = {each: at for each, at in self._operated_at.items() if now - at < SETTLE_BOUND}
+        self._operated_at[job] = at
 
     def explain(self, ref: Ref) -> Explanation:
         """Return why *ref* is polled or not, and when next."""

@@ -119,7 +119,7 @@ class Reader(Generic[T]):
 def all_events(batch: Batch) -> Iterator[Sequence[Event]]:
     """Yield the events of a batch, in order."""
     events = batch.events
-    if isinstance(events, LazyEventList) and len(events) > SLICE_SIZE:
+    if isinstance(events, LazyEventList) and events.size > SLICE_SIZE:
         return slices_of(events.parts)
     return iter((events,))
 
@@ -132,7 +132,7 @@ def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterator
 def whole_batch(batch: Batch) -> Iterator[Sequence[Batch]]:
     """Yield the batch itself, once the events of a large one are made."""
     events = batch.events
-    if isinstance(events, LazyEventList) and len(events) > SLICE_SIZE:
+    if isinstance(events, LazyEventList) and events.size > SLICE_SIZE:
         for _ in events.materialize_in_slices():
             yield ()
     yield (batch,)
