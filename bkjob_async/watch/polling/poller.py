@@ -21,6 +21,8 @@ from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.watch.polling.error_reporting import (
+    STALLED_AFTER,
+    STALLED_POLLS,
     ErrorReporting,
     OutageRecovery,
     StallTimer,
@@ -62,8 +64,11 @@ class Poller:
         # When operations on jobs that nobody watches were sent.
         self._operated_at: dict[JobRef, float] = {}
         outage_detector = OutageDetector()
-        self._outage_recovery = OutageRecovery(
-            self._registry, self._workers, poll_planner.intervals, outage_detector, self.errors.breaker
+        outage_recovery = OutageRecovery(
+            registry=self._registry,
+            workers=self._workers,
+            intervals=poll_planner.intervals,
+            detector=outage_detector,
         )
         self._target_poller = TargetPoller(
             session=session,
@@ -76,13 +81,14 @@ class Poller:
             list_pollers=self._list_pollers,
             planner=poll_planner,
             outage_detector=outage_detector,
-            outage_recovery=self._outage_recovery,
+            outage_recovery=outage_recovery,
         )
         self._workers.poll = self._target_poller.poll
         self._stall_timer = StallTimer(
-            self._registry.targets.values(),
-            interval=poll_planner.intervals.interval,
-            is_overdue=self._outage_recovery.is_overdue,
+            targets=self._registry.targets.values(),
+            workers=self._workers,
+            breaker=self.errors.breaker,
+            limit=max(STALLED_AFTER, STALLED_POLLS * (poll_planner.intervals.interval or 0.0)),
             report=self._report_stalled,
         )
 

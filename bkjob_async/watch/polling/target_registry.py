@@ -23,10 +23,8 @@ NO_SUBSCRIBERS = 0
 class Subscriber(Protocol):
     """A watch, as the poller sees it: it has targets and receives the events that concern them."""
 
-    @property
-    def number(self) -> int:
-        """The number of the watch within its client, from 1."""
-        ...
+    number: int
+    """The number of the watch within its client, from 1."""
 
     other_polls: int
     """Polls of its targets that `TargetRegistry.polls` does not count: of lists, and of groups that are gone."""
@@ -46,10 +44,8 @@ class Subscriber(Protocol):
         """How often a reader fell so far behind that the newest changes replaced what it missed."""
         ...
 
-    @property
-    def detail_level(self) -> DetailLevel:
-        """How closely hosts are followed."""
-        ...
+    detail_level: DetailLevel
+    """How closely hosts are followed."""
 
     @property
     def revisit_interval(self) -> float | None:
@@ -64,10 +60,8 @@ class Subscriber(Protocol):
         """When its deadline passes, on the loop's clock; None without one."""
         ...
 
-    @property
-    def expects_callbacks(self) -> bool:
-        """Whether callbacks are expected to report ends."""
-        ...
+    expects_callbacks: bool
+    """Whether callbacks are expected to report ends."""
 
     @property
     def is_full(self) -> bool:
