@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 import anyio
 from attrs import evolve
@@ -24,9 +24,9 @@ from bkjob_async.errors import (
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import Credentials
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
+from bkjob_async.model.poll_view import KnownRows, PollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
@@ -131,12 +131,6 @@ class Session:
             self._call(operation, decode, request_timeout, retries, urgent=urgent, is_poll=False)
         )
 
-    @overload
-    async def poll(self, operation: GetJobInstanceStatus) -> JobPollView: ...
-    @overload
-    async def poll(
-        self, operation: GetStepInstanceStatus, known: KnownRows | None = None
-    ) -> StepPollView: ...
     async def poll(self, operation: PollOperation, known: KnownRows | None = None) -> PollView:
         """Send *operation* without retries and decode only what the engine needs; raise a `CallFailed`.
 

@@ -185,11 +185,10 @@ class Dialect:
         # Where credentials stand in the body everything is a POST; the ESB takes both methods for all
         # operations.
         method = "POST" if self.credentials_in == "body" else call.method
-        return build_request(method, self.path_of(call.name_of(operation)), parameters, headers)
-
-    def path_of(self, name: str) -> str:
-        """Return the path of an operation by the platform's *name* of it."""
-        return f"{self.path_prefix}{'system/' if self.system else ''}{name}{self.path_suffix}"
+        path = (
+            f"{self.path_prefix}{'system/' if self.system else ''}{call.name_of(operation)}{self.path_suffix}"
+        )
+        return build_request(method, path, parameters, headers)
 
     def headers(self) -> dict[str, str]:
         """Return the headers of every request, without credentials; raise `UsageError` for a broken one."""

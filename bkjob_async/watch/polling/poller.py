@@ -244,7 +244,7 @@ class Poller:
     async def aclose(self) -> None:
         """End all watches and wait until all workers have stopped."""
         for subscriber in tuple(self._registry.subscribers):
-            subscriber.on_crash(ClientClosed("the client was closed while this watch was open"))
+            subscriber.close(ClientClosed("the client was closed while this watch was open"))
         self._stall_timer.stop()
         await self._workers.aclose()
 

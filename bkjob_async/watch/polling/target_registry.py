@@ -90,7 +90,7 @@ class Subscriber(Protocol):
         """Determine again which targets of a job have settled."""
         ...
 
-    def on_crash(self, error: BaseException) -> None:
+    def close(self, error: BaseException) -> None:
         """End, because polling has ended with *error*."""
         ...
 
@@ -229,7 +229,7 @@ class TargetRegistry:
     def crash(self, error: BaseException) -> None:
         """End all watches with *error*."""
         for subscriber in tuple(self.subscribers):
-            subscriber.on_crash(error)
+            subscriber.close(error)
 
     # What subscribers want of a job ---------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.stream.event_list import EventOrLazy
@@ -21,8 +21,8 @@ from bkjob_async.watch.stream.targets import TargetSet
 class TargetStates:
     """Snapshots, results and counts of the targets of one watch, and what readers are given that fell behind.
 
-    `totals` is notified of jobs that have changed, and counts their hosts again when it is read. After the end of the watch
-    they stay as they were then, whatever other watches see.
+    Hosts are counted when counts are first read, and then again for each job that has changed. After the end of the watch
+    all stay as they were then, whatever other watches see.
     """
 
     def __init__(
@@ -32,7 +32,8 @@ class TargetStates:
         self._targets = targets
         self._delivery = delivery
         self._polled = polled
-        self.totals = HostTotals()
+        self._totals: PhaseTotals | None = None
+        self._changed: set[JobRef] = set()
         # The state of each job when the watch ended, for readers that come later.
         self._final: dict[JobRef, JobState] = {}
 
@@ -87,19 +88,27 @@ class TargetStates:
                 found[ref] = target_result(state, ref)
         return found
 
+    def mark_changed(self, job: JobRef) -> None:
+        """Count the hosts of *job* again next time."""
+        if self._totals is not None:
+            self._changed.add(job)
+
     def total_counts(self) -> Mapping[Phase, int]:
         """Return the host counts of all targets by phase."""
-        return self.totals.current((job for job, _ in self._targets.jobs()), self._counts_in)
+        if self._totals is None:
+            self._totals = PhaseTotals()
+            self._changed.update(self._targets.copy_of_jobs())
+        for job in self._changed:
+            state = self.state(job)
+            counts = {} if state is None else self._delivery.counts(state, self._targets.of(job))
+            self._totals.replace(job, counts)
+        self._changed = set()
+        return {phase: number for phase, number in self._totals.total.items() if number}
 
     def counts(self, ref: Ref) -> Mapping[Phase, int]:
         """Return the host counts of one target, or of one step of a watched job, by phase."""
         state = self.state_of(ref)
         return {} if state is None else self._delivery.counts(state, (ref,))
-
-    def _counts_in(self, job: JobRef) -> Mapping[Phase, int]:
-        """Return the host counts of the targets that belong to *job*."""
-        state = self.state(job)
-        return {} if state is None else self._delivery.counts(state, self._targets.of(job))
 
 
 class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
@@ -121,33 +130,3 @@ class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
 
     def __len__(self) -> int:
         return len(self._refs)
-
-
-class HostTotals:
-    """The host counts of all jobs by phase: every job is counted once, and again only after it has changed.
-
-    Nothing is stored before the first call of `current`.
-    """
-
-    __slots__ = ("_changed", "_totals")
-
-    def __init__(self) -> None:
-        self._totals: PhaseTotals | None = None
-        self._changed: set[JobRef] = set()
-
-    def mark_changed(self, job: JobRef) -> None:
-        """Count *job* again next time."""
-        if self._totals is not None:
-            self._changed.add(job)
-
-    def current(
-        self, jobs: Iterable[JobRef], count: Callable[[JobRef], Mapping[Phase, int]]
-    ) -> dict[Phase, int]:
-        """Return the counts of all *jobs*, calling *count* for each that has changed."""
-        if self._totals is None:
-            self._totals = PhaseTotals()
-            self._changed.update(jobs)
-        for job in self._changed:
-            self._totals.replace(job, count(job))
-        self._changed = set()
-        return {phase: number for phase, number in self._totals.total.items() if number}

@@ -245,7 +245,7 @@ class Subscription:
             self._drops_with_job.discard(ref)
             return
         self.targets.add(ref, unread=not self.is_in_sync)
-        self.states.totals.mark_changed(ref.job)
+        self.states.mark_changed(ref.job)
         recorded = None if self._fleet is None else self._fleet.job_of(ref)
         state, round_wanted = self._poller.subscribe(self, ref, recorded)
         self.targets.share(state.ref, state.targets)
@@ -259,26 +259,24 @@ class Subscription:
             self.journal.records.note_target(ref, added=True)
 
     def _drop(self, ref: Ref) -> None:
-        if isinstance(ref, StepRef) and self._is_joined_by_job(ref):
-            # Its state was delivered, and is not delivered again with the job.
+        if ref not in self.targets:
+            return
+        is_joining = self._delivery.is_joining
+        if isinstance(ref, StepRef) and is_joining(ref.job) and not is_joining(ref):
+            # Its state was delivered, and is not delivered again with the job that is a target, too.
             self._drops_with_job.add(ref)
-        elif ref in self.targets:
+        else:
             if self.journal is not None:
                 self.journal.records.note_target(ref, added=False)
             self.targets.remove(ref)
             self._delivery.remove(ref, self._poller.state(ref.job))
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
-            self.states.totals.mark_changed(ref.job)
+            self.states.mark_changed(ref.job)
             if not self.targets.of(ref.job):
                 self._lingering.awaited.pop(ref.job, None)
             if self._drops_with_job:
                 self._drop_with_job(ref.job)
-
-    def _is_joined_by_job(self, step: StepRef) -> bool:
-        """Return True if the state of a target *step* was delivered, and that of its job is still to be."""
-        is_joining = self._delivery.is_joining
-        return is_joining(step.job) and step in self.targets and not is_joining(step)
 
     def _drop_with_job(self, job: JobRef) -> None:
         """Drop the steps that waited until *job* was read, or until it is a target no longer."""
@@ -321,7 +319,7 @@ class Subscription:
         job = target.ref
         refs = self.targets.of(job)
         shared, own = self._delivery.select(target, refs, events, at, round_read)
-        self.states.totals.mark_changed(job)
+        self.states.mark_changed(job)
         if self._lingering.awaited:
             self._lingering.on_round(job, round_read)
         if not self.is_in_sync:
@@ -367,10 +365,6 @@ class Subscription:
                 self.stream.append(batch)
             else:
                 self.journal.records.put(batch, target)
-
-    def on_crash(self, error: BaseException) -> None:
-        """End the watch with the *error* that ended polling."""
-        self.close(error)
 
     # When the targets are over --------------------------------------------------------------------------------------
 
