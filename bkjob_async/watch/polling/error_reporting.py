@@ -46,23 +46,20 @@ LOST_REASONS = {ErrorAction.NOT_FOUND: LostReason.NOT_FOUND, ErrorAction.FORBIDD
 REACHABILITY_UNKNOWN = (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE, ErrorAction.THROTTLED)
 
 
+@define(eq=False, kw_only=True)
 class ErrorReporting:
     """Turns failed polls into events and observations.
 
     A target that fails alone gets `Trouble` of its own. Where the platform as a whole does not respond, one event for
-    all targets is published instead, and only single probes go out until it responds again.
+    all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again.
     """
 
-    def __init__(
-        self, *, publish_to_all: Callable[[Trouble | Recovered], None], observe: ObserverDispatch
-    ) -> None:
-        """Publish what concerns all targets with *publish_to_all*."""
-        self.breaker = CircuitBreaker()
-        self.outage: Trouble | None = None
-        self.client_error: BkJobError | None = None
-        self._next_probe: PollTarget | None = None
-        self._publish_to_all = publish_to_all
-        self._observe = observe
+    publish_to_all: Callable[[Trouble | Recovered], None]
+    observe: ObserverDispatch
+    breaker: CircuitBreaker = field(factory=CircuitBreaker, init=False)
+    outage: Trouble | None = field(default=None, init=False)
+    client_error: BkJobError | None = field(default=None, init=False)
+    _next_probe: PollTarget | None = field(default=None, init=False)
 
     # The platform as a whole ----------------------------------------------------------------------------------------
 
@@ -82,7 +79,7 @@ class ErrorReporting:
             return False
         self._next_probe = None
         self.client_error = self.outage = None
-        self._publish_to_all(Recovered(ref=None, targets=targets))
+        self.publish_to_all(Recovered(ref=None, targets=targets))
         self._report_breaker(is_open=False)
         self._report_recovery(None, targets)
         return True
@@ -156,7 +153,7 @@ class ErrorReporting:
         self._report_breaker(is_open=True)
         self.client_error = error if at_once else None
         self.outage = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
-        self._publish_to_all(self.outage)
+        self.publish_to_all(self.outage)
         operation = error.operation if isinstance(error, CallFailed) else ""
         self._report_failure(None, operation, error, targets)
 
@@ -180,7 +177,7 @@ class ErrorReporting:
     # Observers ------------------------------------------------------------------------------------------------------
 
     def _report_failure(self, ref: Ref | None, operation: str, error: BkJobError, targets: int = 1) -> None:
-        observe = self._observe
+        observe = self.observe
         if observe.listens(PollingFailed):
             ids = error.request_ids if isinstance(error, CallFailed) else {}
             observe(
@@ -196,12 +193,12 @@ class ErrorReporting:
             )
 
     def _report_recovery(self, ref: Ref | None, targets: int = 1) -> None:
-        if self._observe.listens(PollingRecovered):
-            self._observe(PollingRecovered(client=self._observe.client, ref=ref, targets=targets))
+        if self.observe.listens(PollingRecovered):
+            self.observe(PollingRecovered(client=self.observe.client, ref=ref, targets=targets))
 
     def _report_breaker(self, *, is_open: bool) -> None:
-        if self._observe.listens(BreakerChanged):
-            self._observe(BreakerChanged(client=self._observe.client, is_open=is_open))
+        if self.observe.listens(BreakerChanged):
+            self.observe(BreakerChanged(client=self.observe.client, is_open=is_open))
 
 
 @define(eq=False, kw_only=True)

@@ -59,7 +59,12 @@ class Poller:
             on_crash=self._registry.crash, workers=workers, group=scope_of
         )
         self._list_pollers = ListPollers(
-            session, self._registry, poll_planner, self._workers, breaker=self.errors.breaker, now=self._now
+            session=session,
+            registry=self._registry,
+            planner=poll_planner,
+            workers=self._workers,
+            breaker=self.errors.breaker,
+            now=self._now,
         )
         # When operations on jobs that nobody watches were sent.
         self._operated_at: dict[JobRef, float] = {}

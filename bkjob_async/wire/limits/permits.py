@@ -29,17 +29,14 @@ class Permit(Struct, eq=False, gc=False):
     response: HttpResponse | None = None
 
 
-class Waiter:
+class Waiter(Struct, eq=False):
     """One request that waits for its permit; *granted* is done when it may go out, or never will."""
 
-    __slots__ = ("granted", "has_permit", "permit", "queue", "timer")
-
-    def __init__(self, permit: Permit, queue: RequestQueue, granted: asyncio.Future[None]) -> None:
-        self.permit = permit
-        self.queue = queue
-        self.granted = granted
-        self.has_permit = False
-        self.timer: asyncio.TimerHandle | None = None
+    permit: Permit
+    queue: RequestQueue
+    granted: asyncio.Future[None]
+    has_permit: bool = False
+    timer: asyncio.TimerHandle | None = None
 
 
 class RequestQueue:
