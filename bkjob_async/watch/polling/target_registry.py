@@ -47,18 +47,14 @@ class Subscriber(Protocol):
     detail_level: DetailLevel
     """How closely hosts are followed."""
 
-    @property
-    def revisit_interval(self) -> float | None:
-        """Seconds between polls of a target that is over, None for no more polls."""
-        ...
+    revisit_interval: float | None
+    """Seconds between polls of a target that is over, None for no more polls."""
 
     is_in_sync: bool
     """Whether the present of all its targets was delivered, so that a poll without changes does not concern it."""
 
-    @property
-    def ends_at(self) -> float | None:
-        """When its deadline passes, on the loop's clock; None without one."""
-        ...
+    ends_at: float | None
+    """When its deadline passes, on the loop's clock; None without one."""
 
     expects_callbacks: bool
     """Whether callbacks are expected to report ends."""

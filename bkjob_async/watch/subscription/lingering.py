@@ -10,6 +10,7 @@ from attrs import define, field
 from bkjob_async.model.refs import JobRef
 from bkjob_async.watch.cooperative import CooperativeIterator
 
+# Seconds between polls of a target that is over, while a watch lingers.
 REVISIT_INTERVAL = 10.0
 # A watch waits this many seconds for its last polls; then it ends although some of them were not answered.
 MAX_SECONDS = 10.0
@@ -32,11 +33,6 @@ class Lingering:
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
     _requesting: CooperativeIterator = field(factory=CooperativeIterator, init=False)
     _all_requested: bool = field(default=False, init=False)
-
-    @property
-    def revisit_interval(self) -> float | None:
-        """Seconds between polls of a target that is over, None for no more polls."""
-        return REVISIT_INTERVAL if self.seconds else None
 
     def update(self, *, all_over: bool) -> None:
         """Begin to linger if all targets are over, end the watch if it has lingered; stop if one of them is not over."""

@@ -26,7 +26,7 @@ from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.stream.target_states import LastSeen, TargetStates
 from bkjob_async.watch.stream.targets import TargetSet
-from bkjob_async.watch.subscription.lingering import Lingering
+from bkjob_async.watch.subscription.lingering import REVISIT_INTERVAL, Lingering
 from bkjob_async.watch.subscription.target_release import TargetRelease
 from bkjob_async.watch.subscription.watch_reports import WatchReports
 
@@ -44,6 +44,8 @@ class Subscription:
         """Prepare; nothing is polled before `open`."""
         self.detail_level = detail_level
         self.expects_callbacks = False
+        self.revisit_interval = REVISIT_INTERVAL if linger else None
+        self.ends_at: float | None = None
         self.targets = TargetSet()
         self._delivery = TargetDelivery()
         self.states = TargetStates(self.targets, self._delivery, poller.state)
@@ -83,7 +85,8 @@ class Subscription:
         self._reports.opened(len(refs))
         self.is_open = True
         if self._deadline is not None:
-            self._deadline_timer = loop.call_later(self._deadline, self._on_deadline)
+            self.ends_at = loop.time() + self._deadline
+            self._deadline_timer = loop.call_at(self.ends_at, self._on_deadline)
         self._poller.add_subscriber(self, has_journal=self.journal is not None)
         self.change(refs, add=True)
 
@@ -289,16 +292,6 @@ class Subscription:
                 self._record_changes()
 
     # What the poller asks -------------------------------------------------------------------------------------------
-
-    @property
-    def revisit_interval(self) -> float | None:
-        """Seconds between polls of a target that is over, None for no more polls."""
-        return self._lingering.revisit_interval
-
-    @property
-    def ends_at(self) -> float | None:
-        """When the deadline passes, on the loop's clock; None without one."""
-        return self._deadline_timer.when() if self._deadline_timer is not None else None
 
     def targets_in(self, job: JobRef) -> Collection[Ref]:
         """Return the targets that belong to *job*; none once the watch has ended."""
