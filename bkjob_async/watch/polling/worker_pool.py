@@ -101,7 +101,7 @@ class WorkerPool(Generic[K]):
                 self._enqueue((key,), urgent=True)
         elif not is_late(key):
             self.timers.schedule_earlier(key, at)
-        self._wake(0.0 if urgent else at)
+        self._wake()
 
     def is_idle(self, key: K) -> bool:
         """Return True when *key* is neither scheduled nor being polled."""
@@ -119,7 +119,7 @@ class WorkerPool(Generic[K]):
         if is_late(key):
             self._dequeue(key)
         self.timers.put(key, at)
-        self._wake(at)
+        self._wake()
 
     def forget(self, key: K) -> None:
         """Remove *key* from the schedule; a poll under way is not repeated."""
@@ -129,8 +129,8 @@ class WorkerPool(Generic[K]):
         if self._workers is not None and key in self._workers.busy:
             self._workers.busy[key] = None
 
-    def _wake(self, first: float | None) -> None:
-        """Assign due keys to idle workers if the first is due, at *first*; set the timer for the next key."""
+    def _wake(self) -> None:
+        """Assign due keys to idle workers, and set the timer for the next key."""
         loop = asyncio.get_running_loop()
         workers = self._workers
         if workers is None:
@@ -138,16 +138,15 @@ class WorkerPool(Generic[K]):
             workers.task = loop.create_task(self._run(workers), name="bkjob_async watch")
             self._ending.add(workers.task)
             workers.task.add_done_callback(self._ending.discard)
-        now = loop.time()
-        if first is not None and first <= now and workers.idle:
-            workers.assign(self._pop_due(now, len(workers.idle)))
-            first = self._first_due()
-        if first is None:
-            return
-        if first > now:
+        now, first = loop.time(), self._first_due()
+        if first is not None and first <= now:
+            if workers.idle:
+                workers.assign(self._pop_due(now, len(workers.idle)))
+                first = self._first_due()
+            if first is not None and first <= now and workers.can_add(self._max_workers):
+                workers.add_worker(self._work)
+        if first is not None and first > now:
             self._set_timer(first)
-        elif workers.can_add(self._max_workers):
-            workers.add_worker(self._work)
 
     def _first_due(self) -> float | None:
         """Return when the first key is due, 0 if one is late, None when none is scheduled."""
@@ -157,8 +156,11 @@ class WorkerPool(Generic[K]):
         """Remove and return at most *most* due keys, in turns by group when there are more."""
         soon = now + COALESCE_SECONDS
         if not self._late:
-            keys = self.timers.pop_all_due(soon, most + 1)
-            if len(keys) <= most:
+            keys = self.timers.pop_all_due(soon, most)
+            if len(keys) < most:
+                return keys
+            first = self.timers.next_due()
+            if first is None or first > soon:
                 return keys
             self._enqueue(keys, urgent=False)
         self._enqueue(self.timers.pop_all_due(now, MAX_QUEUED_AT_ONCE), urgent=False)
@@ -190,7 +192,7 @@ class WorkerPool(Generic[K]):
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._wake(0.0)
+        self._wake()
 
     async def _run(self, workers: _Workers[K]) -> None:
         try:
@@ -238,7 +240,7 @@ class WorkerPool(Generic[K]):
         if keys:
             workers.assign(keys)
         if workers.idle or workers.can_add(self._max_workers):
-            self._wake(self._first_due())
+            self._wake()
         return key
 
     async def aclose(self) -> None:
