@@ -31,9 +31,8 @@ from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
-from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
-from bkjob_async.wire.limits.request_limiter import RequestLimiter
+from bkjob_async.wire.limits.request_limiter import Permit, RequestLimiter
 from bkjob_async.wire.prepared_requests import (
     MAX_COMPRESSED,
     MIN_COMPRESSED,
