@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from attrs import evolve
 from msgspec import Meta, Struct, field
@@ -49,9 +49,9 @@ class FullHostRow(Struct, gc=False):
     end_time: Code | None = None
     total_time: Number | None = None
 
-    # A host is no container.
-    container_id: ClassVar[int | None] = None
-    container_name: ClassVar[str | None] = None
+    # A host is no container. What has no type is no member of the row.
+    container_id = None
+    container_name = None
 
 
 class PartialHostRow(Struct, gc=False):
@@ -60,12 +60,12 @@ class PartialHostRow(Struct, gc=False):
     The exit code may be anything: no poll fails for it.
     """
 
-    # Not read.
-    bk_cloud_id: ClassVar[int | None] = None
-    ip: ClassVar[str | None] = None
-    ipv6: ClassVar[str | None] = None
+    # Not read, so no members of the row: they have no type.
+    bk_cloud_id = None
+    ip = None
+    ipv6 = None
     # A host is no container.
-    container_id: ClassVar[int | None] = None
+    container_id = None
 
     bk_host_id: Identity
     raw_exit_code: Any = field(default=None, name="exit_code")
@@ -88,8 +88,8 @@ class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
 class GroupedHostRow(PartialHostRow, gc=False):
     """A host's row in a group, which has its code and its tag."""
 
-    # Not read: the group has it.
-    tag: ClassVar[str | None] = None
+    # Not read, and no member of the row: the group has it.
+    tag = None
 
     @property
     def status(self) -> int:

@@ -37,11 +37,10 @@ class ListPollers:
     page_size: int = field(init=False)
     _by_scope: dict[Scope, ListPoller[PollTarget]] = field(factory=dict, init=False)
 
-    @page_size.default
-    def _page_size_of_dialect(self) -> int:
+    def __attrs_post_init__(self) -> None:
         capabilities, intervals = self.session.dialect.capabilities, self.planner.intervals
         has_own_rhythm = intervals.interval is not None or intervals.target_lag is not None
-        return capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
+        self.page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
 
     def update(self, target: PollTarget, now: float) -> None:
         """Record the state of a job after a poll; start polling a list where that saves requests."""
