@@ -253,12 +253,12 @@ class StallTimer:
     _first_seen: dict[PollTarget, float] = field(factory=dict, init=False)
     _seen_before: dict[PollTarget, float] = field(factory=dict, init=False)
     _unchecked: Iterator[PollTarget] = field(factory=lambda: iter(()), init=False)
-    _timer: asyncio.Handle | None = field(default=None, init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Start the timer unless it runs; it stops by itself when there is no target."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._check_all)
+            self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._on_timer)
 
     def unseen_since(self, target: PollTarget) -> float | None:
         """Return when a target that was never polled was first seen here, None if it was not."""
@@ -266,27 +266,26 @@ class StallTimer:
 
     def stop(self) -> None:
         """Stop the timer; harmless when repeated."""
+        self._unchecked = iter(())
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _check_all(self) -> None:
-        self._unchecked = iter(tuple(self.targets))
-        self._seen_before, self._first_seen = self._first_seen, {}
-        self._check_next()
-
-    def _check_next(self) -> None:
-        """Check some targets; go on in the next turn of the event loop, and begin again after a pause."""
-        loop, checked = asyncio.get_running_loop(), 0
-        for target in islice(self._unchecked, STALL_CHECK_SIZE):
-            self._check(target, loop.time())
-            checked += 1
-        if checked == STALL_CHECK_SIZE:
-            self._timer = loop.call_soon(self._check_next)
-            return
+    def _on_timer(self) -> None:
         self._timer = None
         if self.targets:
             self.start()
+            self._unchecked = iter(tuple(self.targets))
+            self._seen_before, self._first_seen = self._first_seen, {}
+            self._check_next()
+
+    def _check_next(self) -> None:
+        """Check some targets, and the others in further turns of the event loop."""
+        loop = asyncio.get_running_loop()
+        for checked, target in enumerate(islice(self._unchecked, STALL_CHECK_SIZE), 1):
+            self._check(target, loop.time())
+            if checked == STALL_CHECK_SIZE:
+                loop.call_soon(self._check_next)
 
     def _check(self, target: PollTarget, now: float) -> None:
         since = target.seen_at if target.seen_at is not None else target.first_polled_at
