@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import Factory, define, field
-
 from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, LOST, cursor_behind, position_in
 from bkjob_async.engine.journaling.forms import Term
@@ -23,36 +21,44 @@ from bkjob_async.watch.stream.readers import BEGINNING, Position
 PAGE_SIZE = 100
 
 
-@define(eq=False)
 class StoredHistory:
-    """The batches of a fleet up to what a log holds, of this process and of earlier ones.
+    """The batches of a fleet up to what a log holds, of this process and of earlier ones."""
 
-    *terms* are the openings of the fleet *name*, the last one behind *head* by the client with these *cursors*.
-    *has_lost* tells whether the store has lost records behind a number and up to another.
-    """
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        terms: Sequence[Term],
+        cursors: CursorSequence,
+        *,
+        head: int,
+        has_lost: Callable[[int, int], Awaitable[bool]],
+    ) -> None:
+        """Read the fleet *name*; *terms* are its openings, the last one behind *head* by the client with these *cursors*.
 
-    store: Store
-    name: str
-    terms: Sequence[Term]
-    cursors: CursorSequence
-    head: int = field(kw_only=True)
-    has_lost: Callable[[int, int], Awaitable[bool]] = field(kw_only=True)
-    _issued: int = field(default=Factory(lambda self: self.cursors.last, takes_self=True), init=False)
+        *has_lost* tells whether the store has lost records behind a number and up to another.
+        """
+        self._store = store
+        self._name = name
+        self._terms = terms
+        self._cursors = cursors
+        self._head, self._issued = head, cursors.last
+        self._has_lost = has_lost
 
     def position(self, cursor: str) -> CursorPosition:
         """Return the place that a cursor of any holder names; raise `UsageError` for one that none has given out."""
         if not cursor:
             return BEGINNING
         place, client = parse_cursor(cursor)
-        if client == self.cursors.name and place.sequence > self.cursors.last:
+        if client == self._cursors.name and place.sequence > self._cursors.last:
             raise unknown_cursor(cursor)
-        if client == self.cursors.name and self.head + LOCAL_NUMBERS < place.sequence <= self._issued:
+        if client == self._cursors.name and self._head + LOCAL_NUMBERS < place.sequence <= self._issued:
             return LOST  # given out before this opening, and not stored
-        return position_in(self.terms, self.cursors.last, cursor)
+        return position_in(self._terms, self._cursors.last, cursor)
 
     def cursor_behind(self, head: int) -> str:
         """Return the cursor behind record number *head*, empty text before the first."""
-        return cursor_behind(self.terms, head)
+        return cursor_behind(self._terms, head)
 
     async def next_batch(self, position: Position, until: int) -> Batch | None:
         """Return the next batch for a reader, up to number *until*; None where there is none.
@@ -75,11 +81,11 @@ class StoredHistory:
                 if page.removed_to > position.seen:
                     await self._begin_present(position, until)
                     continue
-                check_order(page.records, position.seen, self.name)
+                check_order(page.records, position.seen, self._name)
                 position.stored = list(reversed(page.records))
             if not position.stored or position.stored[-1].sequence > until:
                 position.stored.clear()
-                if position.seen < until and await self.has_lost(position.seen, until):
+                if position.seen < until and await self._has_lost(position.seen, until):
                     await self._begin_present(position, until)
                     continue
                 position.seen = max(position.seen, until)
@@ -94,12 +100,12 @@ class StoredHistory:
         """Return records behind number *after*, as soon as the store can be read."""
         while True:
             try:
-                return await self.store.read(self.name, after, limit=PAGE_SIZE)
+                return await self._store.read(self._name, after, limit=PAGE_SIZE)
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _begin_present(self, position: Position, until: int) -> None:
         """Put the newest of all that changed behind a position in place of records that are gone, up to number *until*."""
-        state = (await load_fleet(self.store, self.name)).fold
+        state = (await load_fleet(self._store, self._name)).fold
         position.portions = present_batches(state, position.seen + 1, position.cursor)
         position.seen = max(state.sequence, until)
