@@ -44,41 +44,33 @@ async def reported(observe: ObserverDispatch, operation: Operation[Any], respons
     if not (is_launch or operation.name in OPERATIONS):
         return await response
     with observe.around(operation.name, ref_of(operation)):
-        if observe.counters is None and not observe.listens(OperationSent):
-            return await response
-        return await _reported(observe, operation, response, is_launch=is_launch)
-
-
-async def _reported(
-    observe: ObserverDispatch, operation: Operation[Any], response: Awaitable[Any], *, is_launch: bool
-) -> Any:
-    started = asyncio.get_running_loop().time()
-    error: BaseException | None = None
-    launched: Any = None
-    try:
-        launched = await response
-    except (CallFailed, asyncio.CancelledError) as failure:
-        error = failure
-        raise
-    finally:
-        name = None if error is None else type(error).__name__
-        if observe.counters is not None:
-            counter = observe.counters.launches if is_launch else observe.counters.operations
-            counter[name or "ok"] += 1
-        if observe.listens(OperationSent):
-            observe(
-                OperationSent(
-                    client=observe.client,
-                    operation=operation.name,
-                    ref=ref_of(launched) or ref_of(operation),
-                    outcome=outcome_of(error),
-                    error=name,
-                    is_launch=is_launch,
-                    seconds=asyncio.get_running_loop().time() - started,
+        started = asyncio.get_running_loop().time()
+        error: BaseException | None = None
+        launched: Any = None
+        try:
+            launched = await response
+        except (CallFailed, asyncio.CancelledError) as failure:
+            error = failure
+            raise
+        finally:
+            name = None if error is None else type(error).__name__
+            if observe.counters is not None:
+                counter = observe.counters.launches if is_launch else observe.counters.operations
+                counter[name or "ok"] += 1
+            if observe.listens(OperationSent):
+                observe(
+                    OperationSent(
+                        client=observe.client,
+                        operation=operation.name,
+                        ref=ref_of(launched) or ref_of(operation),
+                        outcome=outcome_of(error),
+                        error=name,
+                        is_launch=is_launch,
+                        seconds=asyncio.get_running_loop().time() - started,
+                    )
                 )
-            )
-        error = None  # its traceback holds this frame
-    return launched
+            error = None  # its traceback holds this frame
+        return launched
 
 
 def outcome_of(error: BaseException | None) -> str:

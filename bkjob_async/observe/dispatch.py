@@ -12,7 +12,7 @@ from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.counters import Counters, PollCounts
 from bkjob_async.observe.observer import OBSERVATIONS, Observation, Observer, PollCompleted, RequestSent
-from bkjob_async.observe.to_logging import Log, logger, polling_logger, requests_logger
+from bkjob_async.observe.to_logging import LEVELS, Log, logger, polling_logger, requests_logger
 
 NOTHING = nullcontext()
 
@@ -82,7 +82,8 @@ class ObserverDispatch:
 
     def listens(self, kind: type[Observation]) -> bool:
         """Return True when anybody listens to *kind*, which is not that of every poll."""
-        return bool(self._listeners[kind]) or self._log.writes(kind)
+        its_logger, level = LEVELS[kind]
+        return bool(self._listeners[kind]) or its_logger.isEnabledFor(level)
 
     def around(self, verb: str, ref: Ref | None = None) -> AbstractContextManager[object]:
         """Return what surrounds a call of the client named *verb*, about *ref* where that is known."""

@@ -52,11 +52,6 @@ class Log:
     def __init__(self) -> None:
         self._warned_at: dict[str, float] = {}
 
-    def writes(self, kind: type[Observation]) -> bool:
-        """Return True when observations of *kind* are logged."""
-        its_logger, level = LEVELS[kind]
-        return its_logger.isEnabledFor(level)
-
     def __call__(self, observation: Observation) -> None:
         """Log *observation*; `extra` has `client`, `ref`, `operation` and `request_id`."""
         its_logger, level = LEVELS[type(observation)]

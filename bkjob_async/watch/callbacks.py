@@ -228,14 +228,13 @@ class NudgeLimiter:
             self._nudged_at[ref] = now
             watch.nudge(ref)
             if len(self._nudged_at) >= self._prune_at:
-                self._prune(now)
+                self._nudged_at = {
+                    ref: at for ref, at in self._nudged_at.items() if at + NUDGE_INTERVAL > now
+                }
+                self._prune_at = max(MANY_TARGETS, 2 * len(self._nudged_at))
         elif last <= now:
             self._nudged_at[ref] = last + NUDGE_INTERVAL
             loop.call_at(last + NUDGE_INTERVAL, watch.nudge, ref)
-
-    def _prune(self, now: float) -> None:
-        self._nudged_at = {ref: at for ref, at in self._nudged_at.items() if at + NUDGE_INTERVAL > now}
-        self._prune_at = max(MANY_TARGETS, 2 * len(self._nudged_at))
 
 
 async def handle_lifespan(receive: Receive, send: Send) -> None:

@@ -1,51 +1,56 @@
-"""Requests of polls, prepared once and sent again and again."""
+"""Requests of polls, prepared once and sent again and again.
+
+Two polls of one kind differ in the ids of job and step alone, so that the rest is prepared once for all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from attrs import evolve
+from msgspec import Struct
+from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.credentials import Credentials
-from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
 from bkjob_async.model.structures.bounded_cache import BoundedCache
-from bkjob_async.wire.request_templates import RequestTemplate, RequestTemplates
+from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 # The requests that are kept at most; each takes about 1 kB.
 CACHE_SIZE = 4096
 # The sizes of responses, in bytes, that are worth compressing. Compressing less gains nearly nothing; decompressing more
 # blocks the event loop for longer than reading the response.
 MIN_COMPRESSED, MAX_COMPRESSED = 32_000, 1_500_000
+# Ids that stand for others where a template is made: they are looked for in the URL.
+JOB_ID, STEP_ID = 9_100_000_000_000_000_019, 9_200_000_000_000_000_029
+# There is a template for each scope and each way to read a step; further kinds are prepared in full.
+MAX_TEMPLATES = 1024
+
+PollOperation = GetJobInstanceStatus | GetStepInstanceStatus
+Sign = Callable[[Operation[Any]], HttpRequest]
+_unfrozen_request = unfrozen_twin(HttpRequest)
 
 
-class PreparedRequest:
-    """A signed request of *operation*, and the scope and the resource it counts towards."""
+class PreparedRequest(Struct, eq=False):
+    """A signed request of *operation*, which counts towards *scope*; that of a poll may have a *template*."""
 
-    __slots__ = ("_template", "operation", "request", "resource", "scope")
+    operation: Operation[Any]
+    scope: Scope | None
+    request: HttpRequest
+    template: RequestTemplate | None = None
 
-    def __init__(
-        self, operation: Operation[Any], request: HttpRequest, template: RequestTemplate | None = None
-    ) -> None:
-        self._template = template
-        self.operation = operation
-        self.request = request
-        self.resource = operation.name
-        self.scope = scope_of(operation)
-
-    def adapt_compression(self, size: int) -> None:
-        """Accept a compressed response from now on if that pays for one of *size* bytes."""
-        pays = MIN_COMPRESSED <= size <= MAX_COMPRESSED
-        if pays is not self.request.accept_compressed:
-            self.request = evolve(self.request, accept_compressed=pays)
-            if self._template is not None:
-                self._template.accept_compressed = pays
+    def accept_compressed(self, accept: bool) -> None:  # noqa: FBT001 - its name says what it means
+        """Ask for compressed responses from now on, or for plain ones."""
+        self.request = evolve(self.request, accept_compressed=accept)
+        if self.template is not None:
+            self.template.accept_compressed = accept
 
 
 class PreparedRequestCache:
-    """Keeps what *sign* makes of operations, by their identity: the engine sends the same objects again and again.
+    """Keeps what *sign* makes of polls, by their identity: the engine sends the same objects again and again.
 
     Of an operation that finds no room, the template of its kind is kept. Other credentials drop everything.
     """
@@ -59,7 +64,7 @@ class PreparedRequestCache:
         self._credentials: Credentials | None = None
         self._headers: Mapping[str, str] = {}
 
-    def get(self, operation: Operation[Any], credentials: Credentials) -> PreparedRequest:
+    def get(self, operation: PollOperation, credentials: Credentials) -> PreparedRequest:
         """Return the request of *operation*, signed with *credentials*."""
         if credentials is not self._credentials:
             self._credentials = credentials
@@ -68,7 +73,8 @@ class PreparedRequestCache:
         if kept is not None:
             return kept
         request, template = self._templates.request(operation, lambda other: self._signed(other, credentials))
-        return self._kept.keep(id(operation), PreparedRequest(operation, request, template))
+        prepared = PreparedRequest(operation, operation.ref.scope, request, template)
+        return self._kept.keep(id(operation), prepared)
 
     def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
         request = self._sign(operation, credentials)
@@ -78,10 +84,95 @@ class PreparedRequestCache:
         return request
 
 
-def scope_of(operation: Operation[Any]) -> Scope | None:
-    """Return the scope whose share *operation* counts towards, None where it has none."""
-    ref: JobRef | StepRef | None = getattr(operation, "ref", None)
-    if ref is not None:
-        return ref.scope
-    scope: Scope | None = getattr(operation, "scope", None)
-    return scope
+class RequestTemplate(Struct, gc=False):
+    """A request whose query has a job's id behind *before_job*, and that of a step, if any, behind *before_step*.
+
+    *accept_compressed* is what the last request of this kind found worth asking for.
+    """
+
+    sample: HttpRequest
+    before_job: str
+    before_step: str
+    end: str
+    accept_compressed: bool = True
+
+    @classmethod
+    def of(cls, sample: HttpRequest, *, has_step: bool) -> Self | None:
+        """Return the template of a request about `JOB_ID` and `STEP_ID`; None where they do not stand in its query."""
+        query, job, step = sample.url.raw_query_string, str(JOB_ID), str(STEP_ID)
+        before_job, found, rest = query.partition(job)
+        before_step, step_found, end = rest.partition(step) if has_step else ("", step, rest)
+        elsewhere = f"{before_job}{before_step}{end}{sample.url.raw_path}"
+        if sample.body is not None or not (found and step_found) or job in elsewhere or step in elsewhere:
+            return None
+        return cls(sample, before_job, before_step, end)
+
+    def filled_in(self, job_id: int, step_id: int | None) -> HttpRequest:
+        """Return the same request about another job or step."""
+        sample, url = self.sample, self.sample.url
+        job = f"{self.before_job}{job_id}"
+        ids = job if step_id is None else f"{job}{self.before_step}{step_id}"
+        request: HttpRequest = _unfrozen_request(
+            sample.method,
+            URL.build(
+                scheme=url.scheme,
+                authority=url.raw_authority,
+                path=url.raw_path,
+                query_string=ids + self.end,
+                encoded=True,
+            ),
+            sample.headers,
+            None,
+            self.accept_compressed,
+        )
+        request.__class__ = HttpRequest
+        return request
+
+
+class RequestTemplates:
+    """The templates of all kinds of polls."""
+
+    __slots__ = ("_templates",)
+
+    def __init__(self) -> None:
+        self._templates: dict[object, RequestTemplate | None] = {}
+
+    def request(self, operation: PollOperation, sign: Sign) -> tuple[HttpRequest, RequestTemplate | None]:
+        """Return the request of *operation*, and its template where it has one; *sign* prepares it in full."""
+        if isinstance(operation, GetStepInstanceStatus):
+            ref, kind = operation.ref, step_kind(operation)
+            job_id, step_id = ref.job.job_instance_id, ref.step_instance_id
+        else:
+            job_id, step_id = operation.ref.job_instance_id, None
+            kind = operation.ref.scope, operation.return_ip_result
+        if kind in self._templates:
+            template = self._templates[kind]
+            return (sign(operation) if template is None else template.filled_in(job_id, step_id)), template
+        request = sign(operation)
+        if len(self._templates) < MAX_TEMPLATES:
+            template = RequestTemplate.of(sign(with_sample_ids(operation)), has_step=step_id is not None)
+            fits = template is not None and template.filled_in(job_id, step_id) == request
+            self._templates[kind] = template if fits else None
+        return request, None
+
+
+def step_kind(operation: GetStepInstanceStatus) -> tuple[object, ...]:
+    """Return all that the request of *operation* depends on but the ids."""
+    return (
+        operation.ref.job.scope,
+        operation.batch,
+        operation.max_host_num_per_group,
+        operation.status,
+        operation.tag,
+        operation.execute_count,
+        operation.keyword,
+        operation.search_ip,
+    )
+
+
+def with_sample_ids(operation: PollOperation) -> Operation[Any]:
+    """Return the same operation about `JOB_ID` and `STEP_ID`."""
+    scope: Scope = operation.ref.scope
+    if isinstance(operation, GetStepInstanceStatus):
+        return evolve(operation, ref=StepRef(scope, JOB_ID, STEP_ID))
+    return evolve(operation, ref=JobRef(scope, JOB_ID))

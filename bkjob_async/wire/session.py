@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 import anyio
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.common.dialect import Dialect
+from bkjob_async.dialects.common.dialect import Dialect, scope_of
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.flow_control.retry import LONGEST_RETRY_AFTER, Retries, RetryBudget
 from bkjob_async.errors import (
@@ -24,25 +24,28 @@ from bkjob_async.errors import (
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import Credentials
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
+from bkjob_async.model.poll_view import KnownRows, PollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
-from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
-from bkjob_async.wire.limits.request_limiter import RequestLimiter
-from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
+from bkjob_async.wire.limits.request_limiter import Permit, RequestLimiter
+from bkjob_async.wire.prepared_requests import (
+    MAX_COMPRESSED,
+    MIN_COMPRESSED,
+    PollOperation,
+    PreparedRequest,
+    PreparedRequestCache,
+)
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
 from bkjob_async.wire.tracebacks import strip_traceback
 from bkjob_async.wire.transport import Transport
 
 R = TypeVar("R")
 T = TypeVar("T")
-
-PollOperation = GetJobInstanceStatus | GetStepInstanceStatus
 
 NO_RETRIES = Retries(attempts=1)
 
@@ -108,11 +111,7 @@ class Session:
 
         *is_poll* marks a request that polling sends by itself.
         """
-
-        def decode(response: HttpResponse) -> R:
-            return self.dialect.decode(operation, response)
-
-        retries = retries or self.retries
+        decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
         return await self._without_frames(
             self._call(operation, decode, request_timeout, retries, urgent=urgent, is_poll=is_poll)
         )
@@ -126,21 +125,11 @@ class Session:
         urgent: bool = True,
     ) -> Envelope:
         """Send *operation* and return its response as the platform wrote it; raise a `CallFailed`."""
-        retries = retries or self.retries
-
-        def decode(response: HttpResponse) -> Envelope:
-            return self.dialect.decode_raw(operation, response)
-
+        decode = partial(self.dialect.decode_raw, operation)
         return await self._without_frames(
             self._call(operation, decode, request_timeout, retries, urgent=urgent, is_poll=False)
         )
 
-    @overload
-    async def poll(self, operation: GetJobInstanceStatus) -> JobPollView: ...
-    @overload
-    async def poll(
-        self, operation: GetStepInstanceStatus, known: KnownRows | None = None
-    ) -> StepPollView: ...
     async def poll(self, operation: PollOperation, known: KnownRows | None = None) -> PollView:
         """Send *operation* without retries and decode only what the engine needs; raise a `CallFailed`.
 
@@ -165,20 +154,21 @@ class Session:
         operation: Operation[Any],
         decode: Callable[[HttpResponse], T],
         request_timeout: float | None,
-        retries: Retries,
+        retries: Retries | None,
         *,
         urgent: bool,
         is_poll: bool,
     ) -> T:
-        request = self.prepare(operation)
+        request, scope = self.prepare(operation), scope_of(operation)
         added = {} if is_poll else self.observe.headers()
         if added:
             request = evolve(request, headers={**request.headers, **added})
 
         def sign(credentials: Credentials) -> PreparedRequest:
-            return PreparedRequest(operation, self.dialect.sign(request, credentials))
+            return PreparedRequest(operation, scope, self.dialect.sign(request, credentials))
 
         timeout = self.request_timeout if request_timeout is None else request_timeout
+        retries = retries or self.retries
         return await self._send(operation, sign, decode, retries, timeout, urgent=urgent, is_poll=is_poll)
 
     async def _send(
@@ -201,13 +191,20 @@ class Session:
                 credentials = self.credentials.current or await self.credentials.fetch()
                 prepared = sign(credentials)
                 permit = self.limiter.try_acquire(
-                    prepared.scope, prepared.resource, urgent=urgent
+                    prepared.scope, operation.name, urgent=urgent
                 ) or await self.limiter.acquire(
-                    prepared.scope, prepared.resource, urgent=urgent, patience=timeout if urgent else None
+                    prepared.scope, operation.name, urgent=urgent, patience=timeout if urgent else None
                 )
-                result = await self._send_once(permit, prepared, decode, timeout=timeout)
+                permit.request = prepared.request
+                result = await self._send_once(permit, prepared.request, decode, timeout=timeout)
             except CallFailed as error:
-                failure = self._completed(error, operation, attempt)
+                failure = complete_error(
+                    error,
+                    operation,
+                    self.dialect.name,
+                    attempts=attempt,
+                    secrets=self.credentials.secrets,
+                )
                 self._report(permit, operation, attempt, failure, is_poll=is_poll)
             except (Exception, asyncio.CancelledError) as error:
                 self._report(permit, operation, attempt, error, is_poll=is_poll)
@@ -215,15 +212,23 @@ class Session:
             else:
                 self._retry_budget.on_success()
                 observe = self.observe
+                size = 0 if permit.response is None else len(permit.response.body)
+                pays = MIN_COMPRESSED <= size <= MAX_COMPRESSED
+                if is_poll and pays is not prepared.request.accept_compressed:
+                    prepared.accept_compressed(pays)
                 if (counters := observe.counters) is not None:
-                    size = 0 if (response := permit.response) is None else len(response.body)
                     counters.add_success(
                         operation.name, permit.asked_at, permit.sent_at, permit.received_at, size
                     )
                 if observe.wants_polled_requests if is_poll else observe.wants_requests:
                     self._report(permit, operation, attempt, None, is_poll=is_poll)
                 return result
-            if not has_new_credentials and self._may_renew_credentials(failure, operation, credentials):
+            if (
+                not has_new_credentials
+                and credentials is not None
+                and may_send_again(failure, operation)
+                and self.credentials.invalidate(credentials)
+            ):
                 has_new_credentials = True
                 attempt += 1
                 continue
@@ -242,14 +247,13 @@ class Session:
     async def _send_once(
         self,
         permit: Permit,
-        prepared: PreparedRequest,
+        request: HttpRequest,
         decode: Callable[[HttpResponse], T],
         *,
         timeout: float,  # noqa: ASYNC109 - per call, not per task
     ) -> T:
         """Send with a permit, decode, and let the limiter learn from the outcome."""
         limiter = self.limiter
-        permit.request = request = prepared.request
         # The permit is released last: when the response forbids further requests, the next waiter must not go.
         succeeded: Permit | None = None
         rate_limit: RateLimitHeaders | None = None
@@ -258,7 +262,6 @@ class Session:
             rate_limit = parse_rate_limit_headers(response.headers)
             size = len(response.body)
             limiter.on_response(permit, size, rate_limit)
-            prepared.adapt_compression(size)
             result = decode(response) if size < LARGE_BODY else await self._decode_large(decode, response)
         except InvalidResponse:
             if permit.response is not None and permit.response.connection is not None:
@@ -336,18 +339,6 @@ class Session:
             raise stripped
         finally:
             del stripped  # else it and this frame would hold each other
-
-    def _may_renew_credentials(
-        self, failure: CallFailed, operation: Operation[Any], credentials: Credentials | None
-    ) -> bool:
-        """Drop refused *credentials*; return whether it makes sense to send once more with new ones."""
-        if credentials is None or not may_send_again(failure, operation):
-            return False
-        return self.credentials.invalidate(credentials)
-
-    def _completed(self, error: CallFailed, operation: Operation[Any], attempts: int) -> CallFailed:
-        secrets = self.credentials.secrets
-        return complete_error(error, operation, self.dialect.name, attempts=attempts, secrets=secrets)
 
     async def aclose(self) -> None:
         """Close all connections; requests that still wait raise `ClientClosed`."""

@@ -41,6 +41,21 @@ async def test_a_job_watched_after_an_operation_is_known_as_operated_on() -> Non
             assert state.was_operated
 
 
+async def test_a_job_that_is_watched_again_is_known_as_operated_on() -> None:
+    """What its last watch knew of an operation, the client remembers for the next one."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
+    async with client_of(world) as (client, _):
+        async with client.watch(job):
+            await asyncio.sleep(1.0)
+            client._poller.on_operation(job)
+        async with client.watch(job):
+            await asyncio.sleep(1.0)
+            (state,) = client._poller._registry.targets.values()
+
+            assert state.was_operated
+
+
 async def test_operations_of_long_ago_are_not_remembered() -> None:
     """A client that operates for weeks remembers those of the last seconds only."""
     world = World(1)

@@ -28,7 +28,6 @@ from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.model.status import Phase, host_status
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling.error_reporting import ErrorReporting
-from bkjob_async.watch.polling.next_polls import NextPolls
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
@@ -247,10 +246,10 @@ def remember_for_others(patch: Patch) -> None:
 
 def end_with_the_others(patch: Patch) -> None:
     """See that a target is over only when all of its job are."""
-    after_poll = NextPolls.after_poll
+    after_poll = TargetPoller._schedule_next
     patch.setattr(
-        NextPolls,
-        "after_poll",
+        TargetPoller,
+        "_schedule_next",
         lambda self, target, now, begun, **_: after_poll(self, target, now, begun, may_settle=False),
     )
 

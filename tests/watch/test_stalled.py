@@ -10,6 +10,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
+from bkjob_async.watch.polling.error_reporting import STALL_CHECK_SIZE
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -36,9 +37,9 @@ async def stalled(
 
 @pytest.mark.parametrize("latency", [0.01, 500.0])
 async def test_targets_whose_polls_hang_are_stalled_in_time(latency: float) -> None:
-    """A request limit of ten minutes, and as many places as targets or fewer: each target is reported once."""
+    """A request limit of ten minutes, and fewer places than targets, which are checked in slices: each is reported once."""
     world = World(1, at_once=True)
-    jobs = [world.add(LONG) for _ in range(50)]
+    jobs = [world.add(LONG) for _ in range(2 * STALL_CHECK_SIZE + 1)]
     async with client_of(world, latency=latency, request_timeout=600.0) as (client, _):
         reported = await stalled(client, jobs, 90.0)
 

@@ -14,6 +14,7 @@ from yarl import URL
 from bkjob_async.dialects.common.auth import sign_body, sign_header
 from bkjob_async.dialects.common.envelopes import open_envelope, read_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
+from bkjob_async.dialects.common.parsed import ParsedJob, job_poll_view, job_snapshot
 from bkjob_async.dialects.common.ref_checks import check_raw
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -23,7 +24,7 @@ from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView
-from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.snapshot import JobSnapshot, LazyResponseData, StepSnapshot
 
 R = TypeVar("R")
@@ -67,6 +68,39 @@ class Call:
         if self.choose_name is not None:
             return self.choose_name(operation)
         return self.platform_name or operation.name
+
+
+def job_status_call(
+    method: str,
+    parameters: Callable[[Any], Mapping[str, Any]],
+    read: Callable[[JobRef, JsonObject], ParsedJob],
+    read_strictly: Callable[[JobRef, HttpResponse, tzinfo], ParsedJob | None],
+    *,
+    poll: Callable[[JobRef, HttpResponse], JobPollView | None] | None = None,
+    paths: Literal["system", "user"] | None = None,
+) -> Call:
+    """Return a line of a dialect's table for an operation whose *ref* is a job.
+
+    *read* reads any response that can be understood, *read_strictly* one that is exactly as documented. *poll* makes
+    a poll view without reading every row in full; it is tried first. Both return None for any other response.
+    """
+
+    def snapshot(operation: Any, envelope: JsonObject) -> JobSnapshot:
+        return job_snapshot(read(operation.ref, envelope), operation.ref)
+
+    def strict_snapshot(operation: Any, response: HttpResponse, zone: tzinfo) -> JobSnapshot | None:
+        job = read_strictly(operation.ref, response, zone)
+        return None if job is None else job_snapshot(job, operation.ref)
+
+    def poll_view(operation: Any, response: HttpResponse, zone: tzinfo) -> JobPollView:
+        ref = operation.ref
+        view = None if poll is None else poll(ref, response)
+        if view is not None:
+            return view
+        job = read_strictly(ref, response, zone)
+        return job_poll_view(job or read(ref, JsonObject(open_envelope(response), zone=zone)))
+
+    return Call(method, parameters, snapshot, read_strict=strict_snapshot, read_poll=poll_view, paths=paths)
 
 
 Calls = Mapping[type[Operation[Any]], Call]
@@ -151,11 +185,10 @@ class Dialect:
         # Where credentials stand in the body everything is a POST; the ESB takes both methods for all
         # operations.
         method = "POST" if self.credentials_in == "body" else call.method
-        return build_request(method, self.path_of(call.name_of(operation)), parameters, headers)
-
-    def path_of(self, name: str) -> str:
-        """Return the path of an operation by the platform's *name* of it."""
-        return f"{self.path_prefix}{'system/' if self.system else ''}{name}{self.path_suffix}"
+        path = (
+            f"{self.path_prefix}{'system/' if self.system else ''}{call.name_of(operation)}{self.path_suffix}"
+        )
+        return build_request(method, path, parameters, headers)
 
     def headers(self) -> dict[str, str]:
         """Return the headers of every request, without credentials; raise `UsageError` for a broken one."""

@@ -49,15 +49,9 @@ class FullHostRow(Struct, gc=False):
     end_time: Code | None = None
     total_time: Number | None = None
 
-    @property
-    def container_id(self) -> int | None:
-        """A host is no container."""
-        return None
-
-    @property
-    def container_name(self) -> str | None:
-        """A host is no container."""
-        return None
+    # A host is no container. What has no type is no member of the row.
+    container_id = None
+    container_name = None
 
 
 class PartialHostRow(Struct, gc=False):
@@ -65,6 +59,13 @@ class PartialHostRow(Struct, gc=False):
 
     The exit code may be anything: no poll fails for it.
     """
+
+    # Not read, so no members of the row: they have no type.
+    bk_cloud_id = None
+    ip = None
+    ipv6 = None
+    # A host is no container.
+    container_id = None
 
     bk_host_id: Identity
     raw_exit_code: Any = field(default=None, name="exit_code")
@@ -75,26 +76,6 @@ class PartialHostRow(Struct, gc=False):
         found = self.raw_exit_code
         is_plain = found is None or (type(found) is int and 0 <= found < INT64)
         return found if is_plain else as_integer(found)
-
-    @property
-    def bk_cloud_id(self) -> int | None:
-        """Not read."""
-        return None
-
-    @property
-    def ip(self) -> str | None:
-        """Not read."""
-        return None
-
-    @property
-    def ipv6(self) -> str | None:
-        """Not read."""
-        return None
-
-    @property
-    def container_id(self) -> int | None:
-        """A host is no container."""
-        return None
 
 
 class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
@@ -107,10 +88,8 @@ class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
 class GroupedHostRow(PartialHostRow, gc=False):
     """A host's row in a group, which has its code and its tag."""
 
-    @property
-    def tag(self) -> str | None:
-        """Not read: the group has it."""
-        return None
+    # Not read, and no member of the row: the group has it.
+    tag = None
 
     @property
     def status(self) -> int:
@@ -125,12 +104,12 @@ class ContainerRow(FullHostRow, gc=False):
     object_name: str | None = None
 
     @property
-    def container_id(self) -> int | None:
+    def container_id(self) -> int | None:  # type: ignore[override]  # a host has none
         """The container's id on the platform."""
         return self.object_id
 
     @property
-    def container_name(self) -> str | None:
+    def container_name(self) -> str | None:  # type: ignore[override]  # a host has none
         """The container's name in its cluster."""
         return self.object_name
 

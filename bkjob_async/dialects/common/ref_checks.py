@@ -20,6 +20,7 @@ TENANT_SET, TENANT_SET_BIZ_ID = "tenant_set", INT64 - 1
 # The id in place of one that a recorded response does not name; no platform uses it.
 UNKNOWN_ID = INT64 - 1
 
+SCOPE_MEMBERS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
 # Where a response holds what it is about, if not at its top.
 PARTS = ("job_instance", "step_instance", "step_instance_detail")
 
@@ -120,6 +121,8 @@ def read_scope_name(fields: JsonObject) -> ScopeName | None:
 
     `bk_scope_type` and `bk_scope_id` take precedence over `bk_biz_id`.
     """
+    if SCOPE_MEMBERS.isdisjoint(fields.members):  # as in most responses
+        return None
     kind, number = fields.maybe_text("bk_scope_type"), fields.maybe_identity("bk_scope_id")
     if kind and number is not None:
         return normalize_scope(kind, number)

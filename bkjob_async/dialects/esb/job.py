@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect
+from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect, job_status_call
 from bkjob_async.dialects.common.responses import (
     read_job_launch,
     read_job_logs,
     read_operation_accepted,
     read_variables,
 )
-from bkjob_async.dialects.common.status_calls import job_status_call
 from bkjob_async.dialects.esb import job_requests as requests
 from bkjob_async.dialects.esb.job_responses import (
     read_job,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.dialects.common.dialect import Call, Calls, refuse_options
+from bkjob_async.dialects.common.dialect import Call, Calls, job_status_call, refuse_options
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
-from bkjob_async.dialects.common.status_calls import job_status_call
 from bkjob_async.dialects.gateway.fields import field_values, read_fields
 from bkjob_async.dialects.gateway.v3_launch_requests import (
     common_script_parameters,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, job_status_call
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
-from bkjob_async.dialects.common.status_calls import job_status_call
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS

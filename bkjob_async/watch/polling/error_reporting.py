@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
 from bkjob_async.engine.flow_control.outage_detector import SLOWEST_RATE, OutageDetector
@@ -36,7 +37,7 @@ STALLED_AFTER = 60.0
 STALLED_POLLS = 5
 # A target that cannot be reached while others can is tried again after this many seconds at most.
 MAX_UNREACHABLE_WAIT = 15.0
-# Seconds between two checks for stalled targets, and how many targets are checked in one step.
+# Seconds between two checks for stalled targets, and how many are checked in one turn of the event loop.
 STALL_CHECK_INTERVAL, STALL_CHECK_SIZE = 10.0, 64
 # While only probes may go out, other targets are considered again after this many seconds.
 OPEN_DELAY = 10.0
@@ -45,23 +46,20 @@ LOST_REASONS = {ErrorAction.NOT_FOUND: LostReason.NOT_FOUND, ErrorAction.FORBIDD
 REACHABILITY_UNKNOWN = (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE, ErrorAction.THROTTLED)
 
 
+@define(eq=False, kw_only=True)
 class ErrorReporting:
     """Turns failed polls into events and observations.
 
     A target that fails alone gets `Trouble` of its own. Where the platform as a whole does not respond, one event for
-    all targets is published instead, and only single probes go out until it responds again.
+    all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again.
     """
 
-    def __init__(
-        self, *, publish_to_all: Callable[[Trouble | Recovered], None], observe: ObserverDispatch
-    ) -> None:
-        """Publish what concerns all targets with *publish_to_all*."""
-        self.breaker = CircuitBreaker()
-        self.outage: Trouble | None = None
-        self.client_error: BkJobError | None = None
-        self._next_probe: PollTarget | None = None
-        self._publish_to_all = publish_to_all
-        self._observe = observe
+    publish_to_all: Callable[[Trouble | Recovered], None]
+    observe: ObserverDispatch
+    breaker: CircuitBreaker = field(factory=CircuitBreaker, init=False)
+    outage: Trouble | None = field(default=None, init=False)
+    client_error: BkJobError | None = field(default=None, init=False)
+    _next_probe: PollTarget | None = field(default=None, init=False)
 
     # The platform as a whole ----------------------------------------------------------------------------------------
 
@@ -81,7 +79,7 @@ class ErrorReporting:
             return False
         self._next_probe = None
         self.client_error = self.outage = None
-        self._publish_to_all(Recovered(ref=None, targets=targets))
+        self.publish_to_all(Recovered(ref=None, targets=targets))
         self._report_breaker(is_open=False)
         self._report_recovery(None, targets)
         return True
@@ -155,7 +153,7 @@ class ErrorReporting:
         self._report_breaker(is_open=True)
         self.client_error = error if at_once else None
         self.outage = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
-        self._publish_to_all(self.outage)
+        self.publish_to_all(self.outage)
         operation = error.operation if isinstance(error, CallFailed) else ""
         self._report_failure(None, operation, error, targets)
 
@@ -179,7 +177,7 @@ class ErrorReporting:
     # Observers ------------------------------------------------------------------------------------------------------
 
     def _report_failure(self, ref: Ref | None, operation: str, error: BkJobError, targets: int = 1) -> None:
-        observe = self._observe
+        observe = self.observe
         if observe.listens(PollingFailed):
             ids = error.request_ids if isinstance(error, CallFailed) else {}
             observe(
@@ -195,94 +193,67 @@ class ErrorReporting:
             )
 
     def _report_recovery(self, ref: Ref | None, targets: int = 1) -> None:
-        if self._observe.listens(PollingRecovered):
-            self._observe(PollingRecovered(client=self._observe.client, ref=ref, targets=targets))
+        if self.observe.listens(PollingRecovered):
+            self.observe(PollingRecovered(client=self.observe.client, ref=ref, targets=targets))
 
     def _report_breaker(self, *, is_open: bool) -> None:
-        if self._observe.listens(BreakerChanged):
-            self._observe(BreakerChanged(client=self._observe.client, is_open=is_open))
+        if self.observe.listens(BreakerChanged):
+            self.observe(BreakerChanged(client=self.observe.client, is_open=is_open))
 
 
+@define(eq=False, kw_only=True)
 class OutageRecovery:
     """Polls all targets again after an outage, at the rate that is usual."""
 
-    def __init__(
-        self,
-        registry: TargetRegistry,
-        workers: WorkerPool[Polled],
-        intervals: PollIntervals,
-        detector: OutageDetector,
-        breaker: CircuitBreaker,
-    ) -> None:
-        """Prepare to schedule the targets of *registry* with *workers*."""
-        self._registry = registry
-        self._workers = workers
-        self._intervals = intervals
-        self._detector = detector
-        self._breaker = breaker
-        self._resumption = CooperativeIterator()
+    registry: TargetRegistry
+    workers: WorkerPool[Polled]
+    intervals: PollIntervals
+    detector: OutageDetector
+    _resumption: CooperativeIterator = field(factory=CooperativeIterator, init=False)
 
     def resume_all(self) -> None:
         """Schedule every target that may have missed a poll, in slices."""
-        targets, now = tuple(self._registry.targets.values()), asyncio.get_running_loop().time()
+        targets, now = tuple(self.registry.targets.values()), asyncio.get_running_loop().time()
         self._resumption.start(self._resume(targets, now))
 
     def _resume(self, targets: Sequence[PollTarget], now: float) -> Iterator[None]:
         """Schedule one target after the other, each in its own slot when the polls are at a short fixed interval."""
-        number, interval = 0, self._intervals.interval
-        rate = self._detector.resume_rate(len(targets))
+        number, interval = 0, self.intervals.interval
+        rate = self.detector.resume_rate(len(targets))
         for target in targets:
-            if self._is_wanted(target, now) and self._missed_a_poll(target, now):
+            is_to_reread = target in self.registry.rereads.requested
+            is_wanted = target.group != NO_SUBSCRIBERS and (is_to_reread or not target.all_settled(now))
+            has_missed = (
+                target.poll_failures.failures > 0 or target.due is None or target.due <= now + OPEN_DELAY
+            )
+            if is_wanted and has_missed:
                 if interval is not None and len(targets) > interval * SLOWEST_RATE:
                     at = slot_after(target.ref, interval, now)
                 else:
                     at = now + number / rate
-                self._workers.reschedule(target, at)
+                self.workers.reschedule(target, at)
                 number += 1
             yield
 
-    def _is_wanted(self, target: PollTarget, now: float) -> bool:
-        """Return True when a target is watched and not over, or is to be read once more."""
-        if target.group == NO_SUBSCRIBERS:
-            return False
-        return target in self._registry.rereads.requested or not target.all_settled(now)
 
-    def _missed_a_poll(self, target: PollTarget, now: float) -> bool:
-        """Return True when an outage may have prevented a poll of a target."""
-        return target.poll_failures.failures > 0 or target.due is None or target.due <= now + OPEN_DELAY
-
-    def is_overdue(self, target: PollTarget, now: float) -> bool:
-        """Return True when a poll of a target is late, under way, failed, or not sent because of an outage."""
-        if target.due is None:
-            return not self._workers.is_idle(target)
-        by = now + OPEN_DELAY if self._breaker.is_open else now
-        return target.poll_failures.failures > 0 or target.due <= by
-
-
+@define(eq=False, kw_only=True)
 class StallTimer:
-    """Calls *report* once for each target that is stalled; one timer serves all *targets*.
+    """Calls *report* once for each target that is stalled, with the seconds; one timer serves all *targets*.
 
-    A target is stalled when there was no response for a minute (five *intervals*, if that is longer) although a poll
-    *is_overdue*: late, under way, failed, or not sent because of an outage.
+    A target is stalled when there was no response for *limit* seconds although a poll is late, under way, failed, or not
+    sent because of an outage.
     """
 
-    def __init__(
-        self,
-        targets: Collection[PollTarget],
-        *,
-        interval: float | None,
-        is_overdue: Callable[[PollTarget, float], bool],
-        report: Callable[[PollTarget, float], None],
-    ) -> None:
-        """Prepare; nothing happens before `start`."""
-        self._targets = targets
-        self._limit = max(STALLED_AFTER, STALLED_POLLS * (interval or 0.0))
-        self._is_overdue = is_overdue
-        self._report = report
-        # When targets that were never polled were first seen here; few of them wait for long.
-        self._first_seen: dict[PollTarget, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._check = CooperativeIterator()
+    targets: Collection[PollTarget]
+    workers: WorkerPool[Polled]
+    breaker: CircuitBreaker
+    limit: float
+    report: Callable[[PollTarget, float], None]
+    # When targets that were never polled were first seen here, in this check and in the one before; few wait for long.
+    _first_seen: dict[PollTarget, float] = field(factory=dict, init=False)
+    _seen_before: dict[PollTarget, float] = field(factory=dict, init=False)
+    _unchecked: Iterator[PollTarget] = field(factory=lambda: iter(()), init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Start the timer unless it runs; it stops by itself when there is no target."""
@@ -295,29 +266,42 @@ class StallTimer:
 
     def stop(self) -> None:
         """Stop the timer; harmless when repeated."""
-        self._check.cancel()
+        self._unchecked = iter(())
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _on_timer(self) -> None:
         self._timer = None
-        if self._targets:
+        if self.targets:
             self.start()
-            self._check.start(self._check_all(tuple(self._targets), asyncio.get_running_loop().time()))
+            self._unchecked = iter(tuple(self.targets))
+            self._seen_before, self._first_seen = self._first_seen, {}
+            self._check_next()
 
-    def _check_all(self, targets: tuple[PollTarget, ...], now: float) -> Iterator[None]:
-        before, self._first_seen = self._first_seen, {}
-        for number, target in enumerate(targets):
-            if number % STALL_CHECK_SIZE == 0:
-                yield
-            since = target.seen_at if target.seen_at is not None else target.first_polled_at
-            if since is None:
-                since = self._first_seen[target] = before.get(target, now)
-            if now - since < self._limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
-                continue
-            if not target.all_settled(now) and self._is_overdue(target, now):
-                self._report(target, now - since)
+    def _check_next(self) -> None:
+        """Check some targets, and the others in further turns of the event loop."""
+        loop = asyncio.get_running_loop()
+        for checked, target in enumerate(islice(self._unchecked, STALL_CHECK_SIZE), 1):
+            self._check(target, loop.time())
+            if checked == STALL_CHECK_SIZE:
+                loop.call_soon(self._check_next)
+
+    def _check(self, target: PollTarget, now: float) -> None:
+        since = target.seen_at if target.seen_at is not None else target.first_polled_at
+        if since is None:
+            since = self._first_seen[target] = self._seen_before.get(target, now)
+        if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
+            return
+        if not target.all_settled(now) and self._is_overdue(target, now):
+            self.report(target, now - since)
+
+    def _is_overdue(self, target: PollTarget, now: float) -> bool:
+        """Return True when a poll of a target is late, under way, failed, or not sent because of an outage."""
+        if target.due is None:
+            return not self.workers.is_idle(target)
+        by = now + OPEN_DELAY if self.breaker.is_open else now
+        return target.poll_failures.failures > 0 or target.due <= by
 
 
 def affected_by(target: JobState, request: PollRequest) -> Sequence[Ref]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attrs import define, field
+
 from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller, is_list_pollable
@@ -19,45 +21,36 @@ ONCE = Retries(attempts=1)
 Polled = PollTarget | ListPoller[PollTarget]
 
 
+@define(eq=False, kw_only=True)
 class ListPollers:
     """The list pollers of one client, one for each scope.
 
-    There are none when the dialect has no list, or when the user has set the intervals.
+    There are none, and `page_size` is 0, when the dialect has no list, or when the user has set the intervals.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        registry: TargetRegistry,
-        planner: PollPlanner,
-        workers: WorkerPool[Polled],
-        *,
-        breaker: CircuitBreaker,
-        now: Callable[[], float],
-    ) -> None:
-        """Prepare to poll lists through *session* and to schedule jobs with *workers*."""
-        capabilities, intervals = session.dialect.capabilities, planner.intervals
+    session: Session
+    registry: TargetRegistry
+    planner: PollPlanner
+    workers: WorkerPool[Polled]
+    breaker: CircuitBreaker
+    now: Callable[[], float]
+    page_size: int = field(init=False)
+    _by_scope: dict[Scope, ListPoller[PollTarget]] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        capabilities, intervals = self.session.dialect.capabilities, self.planner.intervals
         has_own_rhythm = intervals.interval is not None or intervals.target_lag is not None
-        self._page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
-        self._session = session
-        self._registry = registry
-        self._planner = planner
-        self._workers = workers
-        self._breaker = breaker
-        self._now = now
-        self._by_scope: dict[Scope, ListPoller[PollTarget]] = {}
+        self.page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
 
     def update(self, target: PollTarget, now: float) -> None:
         """Record the state of a job after a poll; start polling a list where that saves requests."""
-        if not self._page_size:
-            return
         scope = target.ref.scope
         poller = self._by_scope.get(scope)
         if poller is None:
             poller = self._by_scope[scope] = ListPoller(scope)
         poller.note(target)
-        if poller.is_worthwhile(now) and self._workers.is_idle(poller):
-            self._workers.schedule(poller, now + poller.interval)
+        if poller.is_worthwhile(now) and self.workers.is_idle(poller):
+            self.workers.schedule(poller, now + poller.interval)
 
     def forget(self, target: PollTarget) -> None:
         """Remove a job that is over or not watched any more."""
@@ -67,8 +60,8 @@ class ListPollers:
 
     def next_request(self, poller: ListPoller[PollTarget], now: float) -> GetJobInstanceList | None:
         """Return the request for the next page of running jobs, None when a list is not worth a request."""
-        request = poller.next_request(self._page_size)
-        if request is None or not poller.is_worthwhile(now) or self._breaker.is_open:
+        request = poller.next_request(self.page_size)
+        if request is None or not poller.is_worthwhile(now) or self.breaker.is_open:
             return None  # the next poll of one of its jobs starts the list again
         return request
 
@@ -78,27 +71,27 @@ class ListPollers:
         Raises the error of a failed request.
         """
         try:
-            page = await self._session.call(request, retries=ONCE, urgent=False, is_poll=True)
+            page = await self.session.call(request, retries=ONCE, urgent=False, is_poll=True)
         except BkJobError:
-            poller.failed(self._now())
+            poller.failed(self.now())
             raise
-        now = self._now()
+        now = self.now()
         hints = poller.on_page(page, now)
         groups = {target.group: target for target in (*hints.still_running, *hints.maybe_finished)}
-        for subscriber in {each for one in groups.values() for each in self._registry.subscribers_of(one)}:
+        for subscriber in {each for one in groups.values() for each in self.registry.subscribers_of(one)}:
             subscriber.other_polls += 1
         for target in hints.still_running:
             if is_list_pollable(target):
                 until = self._delayed_until(target, poller.next_listing_by(now))
-                self._workers.postpone(target, until)
-                self._planner.on_postponed(target, until)
+                self.workers.postpone(target, until)
+                self.planner.on_postponed(target, until)
         for target in hints.maybe_finished:
-            self._workers.schedule(target, now)
+            self.workers.schedule(target, now)
         if poller.is_worthwhile(now):
-            self._workers.schedule(poller, now + poller.next_wait())
+            self.workers.schedule(poller, now + poller.next_wait())
 
     def _delayed_until(self, target: PollTarget, next_page: float) -> float:
         """Return when a listed job is polled itself, unless it is listed again by *next_page*."""
         until = min(next_page, (target.seen_at or 0.0) + LONGEST_UNSEEN)
-        deadline = self._registry.first_deadline(target)
+        deadline = self.registry.first_deadline(target)
         return until if deadline is None else min(until, deadline - BEFORE_END)

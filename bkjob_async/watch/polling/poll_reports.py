@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from attrs import define
+
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
@@ -22,61 +24,44 @@ ActiveTimes = tuple[float | None, list[float | None]]
 LagBounds = tuple[tuple[Ref, float], ...]
 
 
+@define(eq=False)
 class PollReports:
-    """Reports each poll of one client to the observers, if any of them listens to polls."""
+    """Reports each poll of the targets in *registry* to the observers, if any of them listens to polls."""
 
-    def __init__(self, observe: ObserverDispatch, registry: TargetRegistry) -> None:
-        """Report the polls of *registry*'s targets to *observe*."""
-        self._observe = observe
-        self._registry = registry
+    observe: ObserverDispatch
+    registry: TargetRegistry
 
     def begin(
         self, target: PollTarget, request: PollRequest, view: PollView, started: float, received: float
     ) -> PollReport:
         """Return the report of a poll whose response was *received* and is not applied yet."""
-        return PollReport(
-            self,
-            target,
-            request,
-            started=started,
-            received=received,
-            watches=self._watches(target),
-            active_at=active_times(target, view),
-        )
+        watches = self._watches(target)
+        return PollReport(self, target, request, started, received, watches, active_times(target, view))
 
     def _watches(self, target: PollTarget) -> tuple[int, ...]:
-        return tuple([subscriber.number for subscriber in self._registry.subscribers_of(target)])
-
-    @property
-    def wants_quiet(self) -> bool:
-        """Whether polls that gave no event are reported, too."""
-        return self._observe.wants_quiet_polls
+        return tuple([subscriber.number for subscriber in self.registry.subscribers_of(target)])
 
     def on_failure(
         self, target: PollTarget | None, request: PollRequest | GetJobInstanceList, seconds: float, error: str
     ) -> None:
         """Report a poll that failed with an *error* of this class; *target* is None for a list."""
-        if self._observe.wants_polls:
+        if self.observe.wants_polls:
             watches = () if target is None else self._watches(target)
             self.report(watches, request, seconds, error=error)
 
     def on_list(self, request: GetJobInstanceList, seconds: float) -> None:
         """Report a poll of a list, which gives no events itself."""
-        if self._observe.wants_quiet_polls:
+        if self.observe.wants_quiet_polls:
             self.report((), request, seconds)
 
     def count(
         self, target: PollTarget, events: Sequence[EventOrLazy], before: ActiveTimes | None, now: float
     ) -> None:
         """Count the *events* of a poll at *now*; *before* are the active times from before it was applied."""
-        counters = self._observe.counters
+        counters = self.observe.counters
         if counters is None:
             return
-        for event in events:
-            if isinstance(event, LazyHostEvents):
-                counters.events[HostChanged.kind] += event.size
-            else:
-                counters.events[event.kind] += 1
+        counters.events.update(count_by_kind(events))
         if before is not None:
             counters.add_lags(lag_bounds(target, before, now))
 
@@ -93,9 +78,9 @@ class PollReports:
     ) -> None:
         """Report a poll to the observers."""
         counts = count_by_kind(events) if events else NO_EVENTS
-        self._observe(
+        self.observe(
             PollCompleted(
-                client=self._observe.client,
+                client=self.observe.client,
                 ref=None if isinstance(request, GetJobInstanceList) else request.ref,
                 operation=request.name,
                 seconds=seconds,
@@ -109,41 +94,29 @@ class PollReports:
         )
 
 
+@define(eq=False)
 class PollReport:
     """The report of one poll, begun before its response is applied and sent before its events are delivered."""
 
-    __slots__ = ("_active_at", "_received", "_reports", "_request", "_started", "_target", "_watches")
-
-    def __init__(
-        self,
-        reports: PollReports,
-        target: PollTarget,
-        request: PollRequest,
-        *,
-        started: float,
-        received: float,
-        watches: tuple[int, ...],
-        active_at: ActiveTimes | None,
-    ) -> None:
-        self._reports = reports
-        self._target = target
-        self._request = request
-        self._started = started
-        self._received = received
-        self._watches = watches
-        self._active_at = active_at
+    reports: PollReports
+    target: PollTarget
+    request: PollRequest
+    started: float
+    received: float
+    watches: tuple[int, ...]
+    active_at: ActiveTimes | None
 
     def send(self, events: Sequence[EventOrLazy], now: float) -> None:
         """Report the poll, applied at *now*, and the *events* that it gave; one without any only where it is wanted."""
-        if not events and not self._reports.wants_quiet:
+        if not events and not self.reports.observe.wants_quiet_polls:
             return
-        self._reports.report(
-            self._watches,
-            self._request,
-            now - self._started,
-            decode_seconds=now - self._received,
+        self.reports.report(
+            self.watches,
+            self.request,
+            now - self.started,
+            decode_seconds=now - self.received,
             events=events,
-            lags=() if self._active_at is None else lag_bounds(self._target, self._active_at, now),
+            lags=() if self.active_at is None else lag_bounds(self.target, self.active_at, now),
         )
 
 

@@ -21,13 +21,14 @@ from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.watch.polling.error_reporting import (
+    STALLED_AFTER,
+    STALLED_POLLS,
     ErrorReporting,
     OutageRecovery,
     StallTimer,
     mark_stalled,
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
-from bkjob_async.watch.polling.next_polls import NextPolls
 from bkjob_async.watch.polling.poll_reports import PollReports
 from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, polling_load
 from bkjob_async.watch.polling.target_poller import TargetPoller
@@ -58,12 +59,21 @@ class Poller:
             on_crash=self._registry.crash, workers=workers, group=scope_of
         )
         self._list_pollers = ListPollers(
-            session, self._registry, poll_planner, self._workers, breaker=self.errors.breaker, now=self._now
+            session=session,
+            registry=self._registry,
+            planner=poll_planner,
+            workers=self._workers,
+            breaker=self.errors.breaker,
+            now=self._now,
         )
+        # When operations on jobs that nobody watches were sent.
         self._operated_at: dict[JobRef, float] = {}
         outage_detector = OutageDetector()
-        self._outage_recovery = OutageRecovery(
-            self._registry, self._workers, poll_planner.intervals, outage_detector, self.errors.breaker
+        outage_recovery = OutageRecovery(
+            registry=self._registry,
+            workers=self._workers,
+            intervals=poll_planner.intervals,
+            detector=outage_detector,
         )
         self._target_poller = TargetPoller(
             session=session,
@@ -74,22 +84,16 @@ class Poller:
             reports=PollReports(self.observe, self._registry),
             workers=self._workers,
             list_pollers=self._list_pollers,
-            next_polls=NextPolls(
-                registry=self._registry,
-                planner=poll_planner,
-                workers=self._workers,
-                list_pollers=self._list_pollers,
-                limiter=session.limiter,
-            ),
+            planner=poll_planner,
             outage_detector=outage_detector,
-            outage_recovery=self._outage_recovery,
-            poll_counts=self.observe.polls,
+            outage_recovery=outage_recovery,
         )
         self._workers.poll = self._target_poller.poll
         self._stall_timer = StallTimer(
-            self._registry.targets.values(),
-            interval=poll_planner.intervals.interval,
-            is_overdue=self._outage_recovery.is_overdue,
+            targets=self._registry.targets.values(),
+            workers=self._workers,
+            breaker=self.errors.breaker,
+            limit=max(STALLED_AFTER, STALLED_POLLS * (poll_planner.intervals.interval or 0.0)),
             report=self._report_stalled,
         )
 
@@ -154,7 +158,7 @@ class Poller:
             self.planner.begin()
             self._stall_timer.start()
         target, round_wanted = self._registry.subscribe(
-            subscriber, ref, operated_at=self._operated_at.get(ref.job), recorded=recorded
+            subscriber, ref, operated_at=self._operated_at.pop(ref.job, None), recorded=recorded
         )
         self.phases.mark_changed(ref.job)
 
@@ -170,6 +174,8 @@ class Poller:
             self.planner.end(unwatched)
             self._list_pollers.forget(unwatched)
             self._workers.forget(unwatched)
+            if unwatched.operated_at is not None:
+                self._keep_operation(ref.job, unwatched.operated_at)
 
     def state(self, job: JobRef) -> JobState | None:
         """Return the state of a job, None when it is not watched."""
@@ -193,13 +199,19 @@ class Poller:
     def on_operation(self, ref: Ref) -> None:
         """Record that an operation on *ref* was sent: a final status may not be final any more."""
         now, job = self._now(), ref.job
-        self._operated_at = {each: at for each, at in self._operated_at.items() if now - at < SETTLE_BOUND}
-        self._operated_at[job] = now
         target = self._registry.targets.get(job)
-        if target is not None:
+        if target is None:
+            self._keep_operation(job, now)
+        else:
             expect_change(target, now)
             self._registry.update_settled(target, now)
             self._workers.schedule(target, now)
+
+    def _keep_operation(self, job: JobRef, at: float) -> None:
+        """Keep when an operation on a job was sent that nobody watches; somebody may watch it soon."""
+        now = self._now()
+        self._operated_at = {each: at for each, at in self._operated_at.items() if now - at < SETTLE_BOUND}
+        self._operated_at[job] = at
 
     def explain(self, ref: Ref) -> Explanation:
         """Return why *ref* is polled or not, and when next."""
@@ -237,7 +249,7 @@ class Poller:
     async def aclose(self) -> None:
         """End all watches and wait until all workers have stopped."""
         for subscriber in tuple(self._registry.subscribers):
-            subscriber.on_crash(ClientClosed("the client was closed while this watch was open"))
+            subscriber.close(ClientClosed("the client was closed while this watch was open"))
         self._stall_timer.stop()
         await self._workers.aclose()
 

@@ -11,6 +11,7 @@ from bkjob_async.engine.flow_control.outage_detector import OutageDetector
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL
+from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
@@ -22,6 +23,7 @@ from bkjob_async.engine.tracking.job_tracker import (
     abandon_step,
     apply_job,
     apply_step,
+    forget_old_operation,
 )
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
@@ -36,7 +38,6 @@ from bkjob_async.model.events import Event
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
 from bkjob_async.model.refs import StepRef
-from bkjob_async.observe.counters import PollCounts
 from bkjob_async.watch.cooperative import CooperativeQueue
 from bkjob_async.watch.polling.error_reporting import (
     REACHABILITY_UNKNOWN,
@@ -45,7 +46,6 @@ from bkjob_async.watch.polling.error_reporting import (
     lose_missing_steps,
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
-from bkjob_async.watch.polling.next_polls import NextPolls
 from bkjob_async.watch.polling.poll_reports import PollReports, active_times
 from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
@@ -64,7 +64,7 @@ PAUSE_SECONDS = 1.0
 class TargetPoller:
     """One poll after the other, as the workers call it.
 
-    `poll_counts` counts them; `longest_block` is for how many seconds at most handling a response kept the event loop.
+    `longest_block` is for how many seconds at most handling a response kept the event loop.
     """
 
     session: Session
@@ -75,10 +75,9 @@ class TargetPoller:
     reports: PollReports
     workers: WorkerPool[Polled]
     list_pollers: ListPollers
-    next_polls: NextPolls
+    planner: PollPlanner
     outage_detector: OutageDetector
     outage_recovery: OutageRecovery
-    poll_counts: PollCounts
     longest_block: float = 0.0
     # Names of many hosts, read before the next response about them comes.
     _unread_names: CooperativeQueue = field(factory=CooperativeQueue, init=False)
@@ -96,11 +95,13 @@ class TargetPoller:
             if delayed_until is not None:
                 self.workers.schedule(target, delayed_until)
                 return
+        limiter = self.session.limiter
         if target.poll_state is not None:
-            self.next_polls.planner.on_request(target, started, self.next_polls.queued_seconds())
+            rate = limiter.requests_per_second
+            self.planner.on_request(target, started, queue=limiter.waiting / rate if rate else 0.0)
         if not target.pending:
             self._begin_round(target, started)
-        scarce = self.session.limiter.waiting > 0
+        scarce = limiter.waiting > 0
         request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=scarce)
         try:
             view = await self._send(target, request, started)
@@ -118,9 +119,9 @@ class TargetPoller:
             target.first_polled_at = now
         self.registry.polls[target.group] += 1
         if isinstance(request, GetJobInstanceStatus):
-            self.poll_counts.jobs += 1
+            self.session.observe.polls.jobs += 1
             return self.session.poll(request)
-        self.poll_counts.steps += 1
+        self.session.observe.polls.steps += 1
         return self.session.poll(request, known_rows(target, request))
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
@@ -158,8 +159,7 @@ class TargetPoller:
             plan_follow_ups(target, request, self.session.dialect.capabilities)
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
             others = NO_EVENTS if is_plain else self._other_events(target, at)
-            if changes is NO_EVENTS and not others and self.next_polls.after_unchanged(target, at, begun):
-                self.list_pollers.update(target, at.now)
+            if changes is NO_EVENTS and not others and self._go_on_unchanged(target, at, begun):
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
                 return
@@ -170,7 +170,7 @@ class TargetPoller:
             may_end = counts and (view.finished or view.status not in OPEN_CODES)
             active_at = active_times(target, view) if may_end else None
             changes = apply_step(target, view, at, mode)
-            if changes is NO_EVENTS and self.next_polls.after_unchanged(target, at, begun):
+            if changes is NO_EVENTS and self._go_on_unchanged(target, at, begun):
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
                 return
@@ -198,7 +198,7 @@ class TargetPoller:
         self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], begun: float
     ) -> None:
         """Deliver the events of a poll that was begun at *begun*, and schedule the next one."""
-        if not target.pending:
+        if self.registry.rereads.requested and not target.pending:
             self.registry.rereads.complete(target, at.now, target.poll_failures.failed_in_round)
         if events:
             self.phases.mark_changed(target.ref)
@@ -207,7 +207,7 @@ class TargetPoller:
         may_settle = bool(events) and (
             target.has_ends() or any(not isinstance(event, LazyHostEvents) for event in events)
         )
-        self.next_polls.after_poll(target, at.now, begun, may_settle=may_settle)
+        self._schedule_next(target, at.now, begun, may_settle=may_settle)
 
     def _read_names_later(self, target: PollTarget) -> None:
         """Read names of many new hosts in slices, so that not all are to be read when the next response comes."""
@@ -220,13 +220,70 @@ class TargetPoller:
         request = self.list_pollers.next_request(poller, started)
         if request is None:
             return
-        self.poll_counts.lists += 1
+        self.session.observe.polls.lists += 1
         try:
             await self.list_pollers.poll(poller, request)
         except BkJobError as error:
             self.reports.on_failure(None, request, self._now() - started, type(error).__name__)
         else:
             self.reports.on_list(request, self._now() - started)
+
+    # When a target is polled next -----------------------------------------------------------------------------------
+
+    def _go_on_unchanged(self, target: PollTarget, at: PollStamp, begun: float) -> bool:
+        """Schedule the next poll after one without events; return False, and do nothing, if more is pending or awaited."""
+        if target.pending or target.operated_at is not None or target in self.registry.rereads.requested:
+            return False
+        # A response that shows the present state is of a job that goes on; single steps may have ended.
+        if not target.is_target and target.all_settled(at.now):
+            return False
+        self.registry.publish_unchanged(target, at)
+        if target.group != NO_SUBSCRIBERS:
+            self._go_on(target, at.now, begun, settling=False)
+        return True
+
+    def _schedule_next(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> None:
+        """Determine which watches have settled, and schedule the next poll, if any; *begun* is when this one began.
+
+        *may_settle*: something was published that can settle a target or reopen one, as changes of hosts alone do not.
+        """
+        registry = self.registry
+        if target.ended:
+            self.planner.learn(target, now, expects_callbacks=registry.expects_callbacks(target))
+        if may_settle or target.operated_at is not None or target in registry.rereads.requested:
+            registry.update_settled(target, now)
+            forget_old_operation(target, now)
+        if target.group == NO_SUBSCRIBERS:
+            return
+        if target.pending or (registry.rereads.requested and registry.awaits_reread(target)):
+            self.workers.schedule(target, now)
+        elif not target.all_settled(now):
+            self._go_on(target, now, begun, settling=target.is_settling(now))
+        else:
+            self.list_pollers.forget(target)
+            self.planner.rest(target)
+            registry.update_settled(target, now)
+            interval = registry.revisit_interval(target)
+            if interval is not None and target.group != NO_SUBSCRIBERS:
+                self.workers.schedule(target, now + interval)
+
+    def _go_on(self, target: PollTarget, now: float, begun: float, *, settling: bool) -> None:
+        """Schedule the next poll of a job that is not over, last polled at *begun*; sooner while it is *settling*."""
+        if self.planner.intervals.interval is not None:
+            at = self.planner.next_poll_at(target, now, settling=settling, begun=begun)
+        else:
+            deadline = self.registry.first_deadline(target)
+            at = self.planner.next_poll_at(
+                target,
+                now,
+                settling=settling,
+                limit=self.session.limiter.requests_per_second,
+                expects_callbacks=self.registry.expects_callbacks(target),
+                ends_in=None if deadline is None else deadline - now,
+            )
+        self.workers.schedule(target, at)
+        if self.list_pollers.page_size:
+            self.list_pollers.update(target, now)
 
     # Failures and outages -------------------------------------------------------------------------------------------
 
@@ -259,13 +316,13 @@ class TargetPoller:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
         if target.all_settled(at.now) and not self.registry.awaits_reread(target):
-            self.next_polls.after_poll(target, at.now, begun, may_settle=True)
+            self._schedule_next(target, at.now, begun, may_settle=True)
             return
         if events:
             self.registry.update_settled(target, at.now)
         if target.group != NO_SUBSCRIBERS:
             wait = self.errors.backoff(
-                target, action, self.next_polls.planner.intervals, targets=len(self.registry.targets)
+                target, action, self.planner.intervals, targets=len(self.registry.targets)
             )
             due = at.now + wait
             self.workers.schedule(target, self.errors.retry_at(due))

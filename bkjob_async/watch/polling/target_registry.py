@@ -23,10 +23,8 @@ NO_SUBSCRIBERS = 0
 class Subscriber(Protocol):
     """A watch, as the poller sees it: it has targets and receives the events that concern them."""
 
-    @property
-    def number(self) -> int:
-        """The number of the watch within its client, from 1."""
-        ...
+    number: int
+    """The number of the watch within its client, from 1."""
 
     other_polls: int
     """Polls of its targets that `TargetRegistry.polls` does not count: of lists, and of groups that are gone."""
@@ -46,30 +44,20 @@ class Subscriber(Protocol):
         """How often a reader fell so far behind that the newest changes replaced what it missed."""
         ...
 
-    @property
-    def detail_level(self) -> DetailLevel:
-        """How closely hosts are followed."""
-        ...
+    detail_level: DetailLevel
+    """How closely hosts are followed."""
 
-    @property
-    def revisit_interval(self) -> float | None:
-        """Seconds between polls of a target that is over, None for no more polls."""
-        ...
+    revisit_interval: float | None
+    """Seconds between polls of a target that is over, None for no more polls."""
 
-    @property
-    def is_in_sync(self) -> bool:
-        """Whether the present of all its targets was delivered, so that a poll without changes does not concern it."""
-        ...
+    is_in_sync: bool
+    """Whether the present of all its targets was delivered, so that a poll without changes does not concern it."""
 
-    @property
-    def ends_at(self) -> float | None:
-        """When its deadline passes, on the loop's clock; None without one."""
-        ...
+    ends_at: float | None
+    """When its deadline passes, on the loop's clock; None without one."""
 
-    @property
-    def expects_callbacks(self) -> bool:
-        """Whether callbacks are expected to report ends."""
-        ...
+    expects_callbacks: bool
+    """Whether callbacks are expected to report ends."""
 
     @property
     def is_full(self) -> bool:
@@ -98,7 +86,7 @@ class Subscriber(Protocol):
         """Determine again which targets of a job have settled."""
         ...
 
-    def on_crash(self, error: BaseException) -> None:
+    def close(self, error: BaseException) -> None:
         """End, because polling has ended with *error*."""
         ...
 
@@ -237,7 +225,7 @@ class TargetRegistry:
     def crash(self, error: BaseException) -> None:
         """End all watches with *error*."""
         for subscriber in tuple(self.subscribers):
-            subscriber.on_crash(error)
+            subscriber.close(error)
 
     # What subscribers want of a job ---------------------------------------------------------------------------------
 

@@ -232,8 +232,9 @@ class Position:
         """Return what the reader has not had of the next *batch*, None for nothing."""
         self.seen = batch.sequence
         if batch.sequence == self._start.sequence and self._start.index is not None:
-            batch = remainder_of(batch, self._start.index)
-            if not batch.events:
+            rest = LazyEventList(parts_after(parts_of(batch.events), self._start.index))
+            batch = Batch(batch.sequence, rest, batch.cursor)
+            if not rest:
                 self.move_behind(batch)
                 return None
         return batch
@@ -242,11 +243,6 @@ class Position:
         """Move behind *batch* and return it."""
         self.seen, self.cursor = batch.sequence, batch.cursor
         return batch
-
-
-def remainder_of(batch: Batch, index: int) -> Batch:
-    """Return what is left of a batch behind its first *index* events."""
-    return Batch(batch.sequence, LazyEventList(parts_after(parts_of(batch.events), index)), batch.cursor)
 
 
 class MissedJob(Struct, frozen=True, gc=False):

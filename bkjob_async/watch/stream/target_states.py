@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from attrs import define, field
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.stream.event_list import EventOrLazy
@@ -18,23 +20,23 @@ from bkjob_async.watch.stream.readers import MissedJob
 from bkjob_async.watch.stream.targets import TargetSet
 
 
+@define(eq=False)
 class TargetStates:
-    """Snapshots, results and counts of the targets of one watch, and what readers are given that fell behind.
+    """Snapshots, results and counts of the *targets* of one watch, and what readers are given that fell behind.
 
-    `totals` is notified of jobs that have changed, and counts their hosts again when it is read. After the end of the watch
-    they stay as they were then, whatever other watches see.
+    Readers were served by *delivery*; *polled* returns the state of a job.
+
+    Hosts are counted when counts are first read, and then again for each job that has changed. After the end of the watch
+    all stay as they were then, whatever other watches see.
     """
 
-    def __init__(
-        self, targets: TargetSet, delivery: TargetDelivery, polled: Callable[[JobRef], JobState | None]
-    ) -> None:
-        """Show *targets*, of which the readers were served by *delivery*; *polled* returns the state of a job."""
-        self._targets = targets
-        self._delivery = delivery
-        self._polled = polled
-        self.totals = HostTotals()
-        # The state of each job when the watch ended, for readers that come later.
-        self._final: dict[JobRef, JobState] = {}
+    targets: TargetSet
+    delivery: TargetDelivery
+    polled: Callable[[JobRef], JobState | None]
+    _totals: PhaseTotals | None = field(default=None, init=False)
+    _changed: set[JobRef] = field(factory=set, init=False)
+    # The state of each job when the watch ended, for readers that come later.
+    _final: dict[JobRef, JobState] = field(factory=dict, init=False)
 
     def keep(self, job: JobRef, state: JobState) -> None:
         """Show this state of a job from now on."""
@@ -44,22 +46,22 @@ class TargetStates:
 
     def jobs(self) -> dict[JobRef, object]:
         """Return a new dict whose keys are the jobs that targets belong to."""
-        return self._targets.copy_of_jobs()
+        return self.targets.copy_of_jobs()
 
     def has_target(self, ref: Ref) -> bool:
         """Return True when *ref* is a target."""
-        return ref in self._targets
+        return ref in self.targets
 
     def state(self, job: JobRef) -> JobState | None:
         """Return the state of a job that is watched here, or was when the watch ended."""
         if job in self._final:
             return self._final[job]
-        return self._polled(job) if self._targets.of(job) else None
+        return self.polled(job) if self.targets.of(job) else None
 
     def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[EventOrLazy]:
         """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
-        refs = self._targets.of(state.ref)
-        return self._delivery.present(
+        refs = self.targets.of(state.ref)
+        return self.delivery.present(
             state, refs, cursor, missed.since, skipped=missed.skipped, partly_read=missed.partly_read
         )
 
@@ -67,9 +69,9 @@ class TargetStates:
 
     def state_of(self, ref: Ref) -> JobState | None:
         """Return the state of the job that *ref* belongs to, None while its present state is not known here."""
-        if self._delivery.is_joining(ref):
+        if self.delivery.is_joining(ref):
             return None
-        return self._delivery.ended_before(ref) or self.state(ref.job)
+        return self.delivery.ended_before(ref) or self.state(ref.job)
 
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
         """Return *ref* as last seen, None before it was seen."""
@@ -79,7 +81,7 @@ class TargetStates:
     def earlier_ends(self, ended: Collection[Ref]) -> dict[Ref, JobResult | Lost]:
         """Return how targets ended that are not among those *ended*: before this watch was opened."""
         found: dict[Ref, JobResult | Lost] = {}
-        for ref in self._targets:
+        for ref in self.targets:
             state = None if ref in ended else self.state_of(ref)
             if state is not None and ref in state.lost:
                 found[ref] = state.lost[ref]
@@ -87,19 +89,27 @@ class TargetStates:
                 found[ref] = target_result(state, ref)
         return found
 
+    def mark_changed(self, job: JobRef) -> None:
+        """Count the hosts of *job* again next time."""
+        if self._totals is not None:
+            self._changed.add(job)
+
     def total_counts(self) -> Mapping[Phase, int]:
         """Return the host counts of all targets by phase."""
-        return self.totals.current((job for job, _ in self._targets.jobs()), self._counts_in)
+        if self._totals is None:
+            self._totals = PhaseTotals()
+            self._changed.update(self.targets.copy_of_jobs())
+        for job in self._changed:
+            state = self.state(job)
+            counts = {} if state is None else self.delivery.counts(state, self.targets.of(job))
+            self._totals.replace(job, counts)
+        self._changed = set()
+        return {phase: number for phase, number in self._totals.total.items() if number}
 
     def counts(self, ref: Ref) -> Mapping[Phase, int]:
         """Return the host counts of one target, or of one step of a watched job, by phase."""
         state = self.state_of(ref)
-        return {} if state is None else self._delivery.counts(state, (ref,))
-
-    def _counts_in(self, job: JobRef) -> Mapping[Phase, int]:
-        """Return the host counts of the targets that belong to *job*."""
-        state = self.state(job)
-        return {} if state is None else self._delivery.counts(state, self._targets.of(job))
+        return {} if state is None else self.delivery.counts(state, (ref,))
 
 
 class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
@@ -121,33 +131,3 @@ class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
 
     def __len__(self) -> int:
         return len(self._refs)
-
-
-class HostTotals:
-    """The host counts of all jobs by phase: every job is counted once, and again only after it has changed.
-
-    Nothing is stored before the first call of `current`.
-    """
-
-    __slots__ = ("_changed", "_totals")
-
-    def __init__(self) -> None:
-        self._totals: PhaseTotals | None = None
-        self._changed: set[JobRef] = set()
-
-    def mark_changed(self, job: JobRef) -> None:
-        """Count *job* again next time."""
-        if self._totals is not None:
-            self._changed.add(job)
-
-    def current(
-        self, jobs: Iterable[JobRef], count: Callable[[JobRef], Mapping[Phase, int]]
-    ) -> dict[Phase, int]:
-        """Return the counts of all *jobs*, calling *count* for each that has changed."""
-        if self._totals is None:
-            self._totals = PhaseTotals()
-            self._changed.update(jobs)
-        for job in self._changed:
-            self._totals.replace(job, count(job))
-        self._changed = set()
-        return {phase: number for phase, number in self._totals.total.items() if number}

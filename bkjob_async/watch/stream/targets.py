@@ -12,9 +12,10 @@ class TargetSet:
 
     There may be hundreds of thousands, most of them the only one of their job. A single target is stored as itself and
     several as a tuple. Sets exist only for the targets that are over and, until all were read, for those that were not.
+    There are *size* targets, of which *over* are over.
     """
 
-    __slots__ = ("_by_job", "_over", "_scopes", "_unread", "size")
+    __slots__ = ("_by_job", "_over", "_scopes", "_unread", "over", "size")
 
     def __init__(self) -> None:
         self._by_job: dict[JobRef, Ref | tuple[Ref, ...]] = {}
@@ -22,7 +23,7 @@ class TargetSet:
         self._scopes: set[Scope] = set()
         self._over: set[Ref] = set()
         self._unread: set[Ref] = set()
-        self.size = 0
+        self.size = self.over = 0
 
     def __iter__(self) -> Iterator[Ref]:
         return (ref for _, refs in self.jobs() for ref in refs)
@@ -74,22 +75,18 @@ class TargetSet:
         else:
             del self._by_job[job]
         self.size -= 1
-        self._over.discard(ref)
+        self.settle(ref, over=False)
         self._unread.discard(ref)
 
     # Which are over, which were read --------------------------------------------------------------------------------
-
-    @property
-    def over(self) -> int:
-        """How many are over."""
-        return len(self._over)
 
     def settle(self, ref: Ref, *, over: bool) -> None:
         """Record whether a target is over."""
         if over:
             self._over.add(ref)
-        else:
+        elif self._over:
             self._over.discard(ref)
+        self.over = len(self._over)
 
     def unsettled(self) -> list[Ref]:
         """Return the targets that are not over, job by job in the order of their addition."""

@@ -26,7 +26,7 @@ from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.stream.target_states import LastSeen, TargetStates
 from bkjob_async.watch.stream.targets import TargetSet
-from bkjob_async.watch.subscription.lingering import Lingering
+from bkjob_async.watch.subscription.lingering import REVISIT_INTERVAL, Lingering
 from bkjob_async.watch.subscription.target_release import TargetRelease
 from bkjob_async.watch.subscription.watch_reports import WatchReports
 
@@ -44,6 +44,8 @@ class Subscription:
         """Prepare; nothing is polled before `open`."""
         self.detail_level = detail_level
         self.expects_callbacks = False
+        self.revisit_interval = REVISIT_INTERVAL if linger else None
+        self.ends_at: float | None = None
         self.targets = TargetSet()
         self._delivery = TargetDelivery()
         self.states = TargetStates(self.targets, self._delivery, poller.state)
@@ -53,6 +55,8 @@ class Subscription:
         self._reports = WatchReports(poller.observe, self.number)
         self.other_polls = 0
         self.is_open = False
+        # Whether the present of all targets was delivered; those that are added later do not count.
+        self.is_in_sync = False
         self.is_paused = False
         self.journal: FleetJournal | None = None
         # The newest entry of the fleet's inbox whose targets are pending or were added, and the term in which it was read.
@@ -81,7 +85,8 @@ class Subscription:
         self._reports.opened(len(refs))
         self.is_open = True
         if self._deadline is not None:
-            self._deadline_timer = loop.call_later(self._deadline, self._on_deadline)
+            self.ends_at = loop.time() + self._deadline
+            self._deadline_timer = loop.call_at(self.ends_at, self._on_deadline)
         self._poller.add_subscriber(self, has_journal=self.journal is not None)
         self.change(refs, add=True)
 
@@ -242,8 +247,8 @@ class Subscription:
         if ref in self.targets:
             self._drops_with_job.discard(ref)
             return
-        self.targets.add(ref, unread=self.stream.in_sync_at is None)
-        self.states.totals.mark_changed(ref.job)
+        self.targets.add(ref, unread=not self.is_in_sync)
+        self.states.mark_changed(ref.job)
         recorded = None if self._fleet is None else self._fleet.job_of(ref)
         state, round_wanted = self._poller.subscribe(self, ref, recorded)
         self.targets.share(state.ref, state.targets)
@@ -257,26 +262,24 @@ class Subscription:
             self.journal.records.note_target(ref, added=True)
 
     def _drop(self, ref: Ref) -> None:
-        if isinstance(ref, StepRef) and self._is_joined_by_job(ref):
-            # Its state was delivered, and is not delivered again with the job.
+        if ref not in self.targets:
+            return
+        is_joining = self._delivery.is_joining
+        if isinstance(ref, StepRef) and is_joining(ref.job) and not is_joining(ref):
+            # Its state was delivered, and is not delivered again with the job that is a target, too.
             self._drops_with_job.add(ref)
-        elif ref in self.targets:
+        else:
             if self.journal is not None:
                 self.journal.records.note_target(ref, added=False)
             self.targets.remove(ref)
             self._delivery.remove(ref, self._poller.state(ref.job))
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
-            self.states.totals.mark_changed(ref.job)
+            self.states.mark_changed(ref.job)
             if not self.targets.of(ref.job):
                 self._lingering.awaited.pop(ref.job, None)
             if self._drops_with_job:
                 self._drop_with_job(ref.job)
-
-    def _is_joined_by_job(self, step: StepRef) -> bool:
-        """Return True if the state of a target *step* was delivered, and that of its job is still to be."""
-        is_joining = self._delivery.is_joining
-        return is_joining(step.job) and step in self.targets and not is_joining(step)
 
     def _drop_with_job(self, job: JobRef) -> None:
         """Drop the steps that waited until *job* was read, or until it is a target no longer."""
@@ -289,21 +292,6 @@ class Subscription:
                 self._record_changes()
 
     # What the poller asks -------------------------------------------------------------------------------------------
-
-    @property
-    def revisit_interval(self) -> float | None:
-        """Seconds between polls of a target that is over, None for no more polls."""
-        return self._lingering.revisit_interval
-
-    @property
-    def is_in_sync(self) -> bool:
-        """Whether the present of all targets was delivered."""
-        return self.stream.in_sync_at is not None and self.targets.all_read
-
-    @property
-    def ends_at(self) -> float | None:
-        """When the deadline passes, on the loop's clock; None without one."""
-        return self._deadline_timer.when() if self._deadline_timer is not None else None
 
     def targets_in(self, job: JobRef) -> Collection[Ref]:
         """Return the targets that belong to *job*; none once the watch has ended."""
@@ -324,10 +312,10 @@ class Subscription:
         job = target.ref
         refs = self.targets.of(job)
         shared, own = self._delivery.select(target, refs, events, at, round_read)
-        self.states.totals.mark_changed(job)
+        self.states.mark_changed(job)
         if self._lingering.awaited:
             self._lingering.on_round(job, round_read)
-        if not self.targets.all_read:
+        if not self.is_in_sync:
             for ref in refs:
                 if self._delivery.is_state_given(ref) and target.is_in_sync(ref):
                     self.targets.read(ref)
@@ -353,8 +341,8 @@ class Subscription:
         target: PollTarget | None = None,
     ) -> None:
         """Add a batch: what this watch takes of the *size* events of a poll, and events for this watch alone."""
-        if self.stream.in_sync_at is None and self.targets.all_read and not self._pending:
-            self.stream.in_sync_at = at.sequence
+        if not self.is_in_sync and self.targets.all_read and not self._pending:
+            self.is_in_sync, self.stream.in_sync_at = True, at.sequence
             own.append(InSync(cursor=at.cursor))
             self.stream.in_sync_index = size + event_count(own)
         if shared or own:
@@ -370,10 +358,6 @@ class Subscription:
                 self.stream.append(batch)
             else:
                 self.journal.records.put(batch, target)
-
-    def on_crash(self, error: BaseException) -> None:
-        """End the watch with the *error* that ended polling."""
-        self.close(error)
 
     # When the targets are over --------------------------------------------------------------------------------------
 

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import asyncio
 
+from attrs import define, field
+
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.stream.targets import TargetSet
 
 
+@define(eq=False)
 class WatchReports:
     """Reports the opening and the end of the watch with a *number*."""
 
-    __slots__ = ("_number", "_observe", "_opened_at")
-
-    def __init__(self, observe: ObserverDispatch, number: int) -> None:
-        self._observe = observe
-        self._number = number
-        self._opened_at = 0.0
+    observe: ObserverDispatch
+    number: int
+    _opened_at: float = field(default=0.0, init=False)
 
     def opened(self, targets: int) -> None:
         """Report that the watch was opened with so many targets."""
         self._opened_at = asyncio.get_running_loop().time()
-        observe = self._observe
+        observe = self.observe
         if observe.listens(WatchOpened):
-            observe(WatchOpened(client=observe.client, watch=self._number, targets=targets))
+            observe(WatchOpened(client=observe.client, watch=self.number, targets=targets))
 
     def closed(self, targets: TargetSet, *, events: int, polls: int, error: BaseException | None) -> None:
         """Report that the watch has ended, with an *error* or without."""
-        observe = self._observe
+        observe = self.observe
         if observe.listens(WatchClosed):
             observe(
                 WatchClosed(
                     client=observe.client,
-                    watch=self._number,
+                    watch=self.number,
                     targets=targets.size,
                     over=targets.over,
                     events=events,

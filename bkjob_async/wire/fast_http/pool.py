@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import aiohttp
+from attrs import define, field
 
 from bkjob_async.wire.bodies.budget import BodyBudget
 from bkjob_async.wire.fast_http.batched_reads import BatchedReads, open_batched_reads
@@ -20,34 +21,22 @@ NO_TRACES: list[aiohttp.tracing.Trace] = []
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
 
+@define(eq=False)
 class ConnectionPool:
-    """Idle connections to one server; the one used last is used next.
+    """Idle connections to one server; the one used last is used next. *budget* bounds the bodies of all.
 
-    They count towards the connector's limit. While anybody waits for the connector, no connection stays here.
+    They count towards the limit of *connector*. While anybody waits for the connector, no connection stays here.
     """
 
-    __slots__ = (
-        "_batched_reads",
-        "_budget",
-        "_connector",
-        "_idle",
-        "_read_buffer",
-        "_timer",
-        "_unused",
-        "_waiting",
-    )
-
-    def __init__(self, connector: aiohttp.BaseConnector, budget: BodyBudget) -> None:
-        """Hold no connection yet; *budget* bounds the bodies of all."""
-        self._connector = connector
-        self._budget = budget
-        self._idle: list[Connection] = []
-        self._waiting = 0
-        self._batched_reads: BatchedReads | None = None
-        self._read_buffer = memoryview(bytearray(READ_BUFFER_SIZE))
-        # This many, from the start of the list, were not used since the timer was set.
-        self._unused = 0
-        self._timer: asyncio.TimerHandle | None = None
+    connector: aiohttp.BaseConnector
+    budget: BodyBudget
+    _idle: list[Connection] = field(factory=list, init=False)
+    _waiting: int = field(default=0, init=False)
+    _batched_reads: BatchedReads | None = field(default=None, init=False)
+    _read_buffer: memoryview = field(factory=lambda: memoryview(bytearray(READ_BUFFER_SIZE)), init=False)
+    # This many, from the start of the list, were not used since the timer was set.
+    _unused: int = field(default=0, init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def take_idle(self) -> Connection | None:
         """Return an open connection, or None when no idle one is left."""
@@ -64,11 +53,11 @@ class ConnectionPool:
     async def connect(self, sample: aiohttp.ClientRequest) -> Connection:
         """Return a connection that the connector has or opens for requests like *sample*."""
         with self.yielding_to_connector():
-            borrowed = await self._connector.connect(sample, traces=NO_TRACES, timeout=NO_TIMEOUT)
+            borrowed = await self.connector.connect(sample, traces=NO_TRACES, timeout=NO_TIMEOUT)
         try:
             if self._batched_reads is None:
                 self._batched_reads = open_batched_reads(self._idle)
-            connection = Connection(borrowed, self._read_buffer, self._budget, self._batched_reads)
+            connection = Connection(borrowed, self._read_buffer, self.budget, self._batched_reads)
             is_usable = connection.start()
         except BaseException:
             borrowed.close()

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from msgspec import Struct
+
 from bkjob_async.wire.bodies.reading import RawResponse
 
 END = b"\r\n\r\n"
@@ -75,25 +77,19 @@ def line_start(name: str) -> bytes:
     return f"\r\n{name.lower()}:".encode()
 
 
-class PartialResponse:
+class PartialResponse(Struct):
     """A head and the first bytes of its body, which has *size* bytes, or None where it is chunked."""
 
-    __slots__ = ("body_start", "headers", "size", "status")
-
-    def __init__(self, status: int, headers: LazyHeaders, body_start: bytes, size: int | None) -> None:
-        self.status = status
-        self.headers = headers
-        self.body_start = body_start
-        self.size = size
+    status: int
+    headers: LazyHeaders
+    body_start: bytes
+    size: int | None
 
 
-class OverlongResponse:
+class OverlongResponse(Struct):
     """A response with more bytes behind it, which belong to nothing that was asked for."""
 
-    __slots__ = ("response",)
-
-    def __init__(self, response: RawResponse) -> None:
-        self.response = response
+    response: RawResponse
 
 
 def parse_response(data: bytes) -> RawResponse | PartialResponse | OverlongResponse | None:  # noqa: PLR0911 - once a request, in one go
