@@ -66,9 +66,10 @@ def broken_in_parts(
     """
 
     def broken(count: int) -> list[str]:
-        # A present state may have the number of the last batch.
+        # A present state may have the number of the last batch; trouble with the store itself is not recorded.
+        known = (IN_SYNC_AGAIN, "comes after batch", "JournalUnavailable")
         found = broken_promises(batches[:count], after=after, **starts)
-        return [each for each in found if each != IN_SYNC_AGAIN and "comes after batch" not in each]
+        return [each for each in found if not any(part in each for part in known)]
 
     whole = bisect_left(range(len(batches) + 1), 1, key=lambda count: len(broken(count))) - 1
     if whole < len(batches) and losses:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -487,6 +487,27 @@ async def test_a_late_reader_of_a_fleet_that_was_lost_ends() -> None:
 
     assert len({batch.sequence for batch in batches}) == len(batches) < 10
     assert [type(event) for event in batches[0].events] == [bkjob.InSync]
+
+
+async def test_a_late_reader_is_given_what_another_process_wrote_in_place_of_what_was_lost() -> None:
+    """Its watch was superseded, and then the store lost the fleet: the log begins behind what nobody has any more."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None):
+        await asyncio.sleep(6.0)
+    batches: list[bkjob.Batch] = []
+    async with fleet(world, store, linger=None) as watch:
+        await asyncio.sleep(6.0)
+        async with fleet(world, store, linger=None):
+            await asyncio.sleep(20.0)
+            store._fleets.clear()
+            await asyncio.sleep(20.0)
+        with suppress(bkjob.Superseded):
+            await read_batches(watch, batches, "")
+
+    known = ("in sync", "JournalUnavailable", "comes after batch")
+    assert [broken for broken in broken_promises(batches) if not any(each in broken for each in known)] == []
+    assert last_codes(batches)
 
 
 async def test_a_present_that_has_more_than_the_log_is_not_repeated_by_it() -> None:

@@ -85,8 +85,7 @@ class StoredHistory:
                 position.stored = list(reversed(page.records))
             if not position.stored or position.stored[-1].sequence > until:
                 position.stored.clear()
-                if position.seen < until and await self._has_lost(position.seen, until):
-                    await self._begin_present(position, until)
+                if await self._replace_lost(position, until):
                     continue
                 position.seen = max(position.seen, until)
                 return None
@@ -103,6 +102,18 @@ class StoredHistory:
                 return await self._store.read(self._name, after, limit=PAGE_SIZE)
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _replace_lost(self, position: Position, until: int) -> bool:
+        """Begin the present if the store has lost what a reader has not read, up to number *until*; return that."""
+        if position.seen >= until:
+            return False
+        if not await self._has_lost(position.seen, until):
+            if position.seen + LOCAL_NUMBERS >= until:
+                return False
+            # Record number `until` was stored. It was lost, and another process has written since.
+            position.seen = LOST.last_whole_batch
+        await self._begin_present(position, until)
+        return True
 
     async def _begin_present(self, position: Position, until: int) -> None:
         """Put the newest of all that changed behind a position in place of records that are gone, up to number *until*."""
