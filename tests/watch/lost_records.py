@@ -66,8 +66,9 @@ def broken_in_parts(
     """
 
     def broken(count: int) -> list[str]:
-        # A present state may have the number of the last batch; trouble with the store itself is not recorded.
-        known = (IN_SYNC_AGAIN, "comes after batch", "JournalUnavailable")
+        # A present state may have the number of the last batch, or the cursor behind all events of one that was read in part;
+        # trouble with the store itself is not recorded.
+        known = (IN_SYNC_AGAIN, "comes after batch", "cursor of another batch", "JournalUnavailable")
         found = broken_promises(batches[:count], after=after, **starts)
         return [each for each in found if not any(part in each for part in known)]
 

@@ -110,18 +110,20 @@ class FleetJournal:
     ) -> tuple[Opened, LoadedFleet]:
         """Begin a term behind *after_term*; return how the fleet was found, and its state then.
 
-        A store that lost an opening gives its term out again: who had it may append between both, and another term ends that.
+        The store may lose records in between, or have lost an opening before and give its term out again: then who had it
+        may append in between. Both are ended by another term.
         """
         while True:
             opened = await self._store.open(
                 self._name, own_holder(), take_over=take_over, after_term=after_term
             )
             loaded = await load_fleet(self._store, self._name, make_job)
-            if loaded.fold.sequence <= opened.head:
+            if loaded.fold.sequence == opened.head:
                 return opened, loaded
             entry = await self._store.fleet(self._name)
-            if entry is None or entry.term != opened.term:
-                return opened, loaded  # superseded, as the first append is told
+            found = (0, 0) if entry is None else (entry.term, entry.head)
+            if found == (opened.term, opened.head) or found[0] > opened.term:
+                return opened, loaded  # of a later term the first append is told
             take_over, after_term = True, opened.term
 
     def _go_on_behind(self, sequence: int) -> None:

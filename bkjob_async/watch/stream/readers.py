@@ -198,7 +198,7 @@ class Position:
     begins inside is delivered from that event on. The *place* is looked up before the first batch.
     """
 
-    __slots__ = ("_start", "backlog", "cursor", "place", "portions", "seen", "stored")
+    __slots__ = ("_start", "backlog", "cursor", "place", "portions", "present_until", "seen", "stored")
 
     def __init__(self, start: CursorPosition, cursor: str) -> None:
         self._start = start
@@ -207,9 +207,9 @@ class Position:
         self.cursor = cursor
         self.backlog: Backlog | None = None
         self.stored: list[StoredRecord] = []  # read from a journal, the next one last
-        self.portions: Iterator[Batch] | None = (
-            None  # of the present state, in place of records that are gone
-        )
+        # Of the present state, in place of records that are gone up to a number.
+        self.portions: Iterator[Batch] | None = None
+        self.present_until = 0
 
     @property
     def partly_read(self) -> CursorPosition | None:

@@ -73,6 +73,7 @@ class StoredHistory:
                 if portion is not None:
                     return position.move_behind(portion)
                 position.portions = None
+                position.seen = max(position.seen, position.present_until)
                 return None
             while position.stored and position.stored[-1].sequence <= position.seen:
                 position.stored.pop()  # read from the log since
@@ -118,7 +119,6 @@ class StoredHistory:
     async def _begin_present(self, position: Position, until: int) -> None:
         """Put the newest of all that changed behind a position in place of records that are gone, up to number *until*."""
         state = (await load_fleet(self._store, self._name)).fold
-        present = present_batches(state, position.seen + 1, position.cursor)
+        position.portions = present_batches(state, position.seen + 1, position.cursor)
         # The store may have less than what the reader goes on behind.
-        position.seen = number = max(state.sequence, until)
-        position.portions = (Batch(number, batch.events, batch.cursor) for batch in present)
+        position.present_until = max(state.sequence, until)
