@@ -1,4 +1,4 @@
-"""Import what a command does when it is run, and turn whatever ends it into an exit code."""
+"""Import and run the function of a command, and turn whatever ends it into an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of pages, and the colours of them all: one theme for light, dark and print, in which every text can be read."""
+"""Read the files that pages are made of, and the colours that all pages share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How phases are shown to people: the sign of each, their order, and which of them are good or bad."""
+"""Phases as people see them: the sign of each, their order, and which of them are good or bad."""
 
 from __future__ import annotations
 

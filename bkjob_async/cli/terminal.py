@@ -1,4 +1,4 @@
-"""What the terminal allows: prompts, redrawing, or lines only."""
+"""The abilities of the terminal: whether it can prompt and redraw, or shows lines only."""
 
 from __future__ import annotations
 

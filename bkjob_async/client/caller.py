@@ -1,4 +1,4 @@
-"""The base of a client: sends operations, has changed jobs polled at once, names jobs and steps, makes views."""
+"""The base of a client: resolves refs, sends operations, and has the jobs polled that they change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of launches and operations to observers."""
+"""Report launches and operations to observers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the runner of a shard does with its client, and no user of a client needs."""
+"""Access to the inner parts of a client, for the runner of a shard; users of a client do not need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `client.stats()` returns: the polls, requests and limits of a client in numbers."""
+"""The result of `client.stats()`: the polls, requests and limits of a client in numbers."""
 
 from __future__ import annotations
 

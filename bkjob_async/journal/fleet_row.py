@@ -1,4 +1,4 @@
-"""What a store keeps of one fleet beside its records, and what follows from that for those who open and write it."""
+"""The row of a fleet in a store, and the checks on those who open and write the fleet."""
 
 from __future__ import annotations
 

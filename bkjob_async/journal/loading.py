@@ -1,4 +1,4 @@
-"""Reading the state of a fleet from its store, without blocking the event loop for long."""
+"""Read the state of a fleet from its store, without blocking the event loop for long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the same for many shards, for a limited number of them at the same time."""
+"""Run the same coroutine for many shards, a limited number of them at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which shard a target belongs to: the same in every process, of every version."""
+"""Map a target to its shard: the same in every process, of every version."""
 
 from __future__ import annotations
 

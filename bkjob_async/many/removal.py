@@ -1,4 +1,4 @@
-"""Removing a fleet in shards with all that a store keeps of it."""
+"""Remove a fleet in shards with all that a store keeps of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fleet in shards was created with: the same for all of its processes."""
+"""The settings that a fleet in shards was created with: the same for all of its processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known about a fleet in shards, from its store alone."""
+"""The status of a fleet in shards and of each shard, read from its store alone."""
 
 from __future__ import annotations
 

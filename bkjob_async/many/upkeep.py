@@ -1,4 +1,4 @@
-"""What keeps the shards of a fleet placed in an engine of tasks: names of tasks, room on workers, when to try again."""
+"""Decisions about shards that run as tasks: names of tasks, places on workers, when to submit one again."""
 
 from __future__ import annotations
 

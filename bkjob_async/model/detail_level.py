@@ -1,4 +1,4 @@
-"""How closely a watch follows the hosts of its targets."""
+"""The level of detail at which a watch follows the hosts of its targets."""
 
 from enum import IntEnum
 

@@ -1,4 +1,4 @@
-"""Events as plain JSON values, and back without loss."""
+"""Convert events to plain JSON values, and back without loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What observers receive: one fact for each thing that happens inside a client."""
+"""Observations, one class for each thing that happens inside a client, and what an observer is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare the hosts of streams and results with the truth."""
+"""Compare the hosts of streams and results with the true history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a stream's validator: cursors, and when each target was added."""
+"""The validator's state of a stream: its cursors, and when each target was added."""
 
 from __future__ import annotations
 

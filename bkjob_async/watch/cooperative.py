@@ -1,4 +1,4 @@
-"""Do much work in short slices, so that other tasks of the event loop can run in between."""
+"""Run long work in short slices, so that other tasks of the event loop can run in between."""
 
 from __future__ import annotations
 

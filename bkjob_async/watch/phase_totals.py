@@ -1,4 +1,4 @@
-"""Counts by phase, summed over jobs, of which each is replaced when the job has changed."""
+"""Sums of counts by phase over all jobs; the counts of a job that has changed are replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a watch begins with: its poller, its targets, and where it is recorded."""
+"""The arguments of a watch: its poller, its targets, and where it is recorded."""
 
 from __future__ import annotations
 

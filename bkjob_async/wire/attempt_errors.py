@@ -1,4 +1,4 @@
-"""What the error of one attempt means to the caller of an operation."""
+"""Turn the error of one attempt into the error that the caller of an operation gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of requests and rate limits to observers."""
+"""Report requests and rate limits to observers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sends a request to the platform and returns its response."""
+"""The protocol of a transport: it sends a request to the platform and returns the response."""
 
 from typing import Protocol
 

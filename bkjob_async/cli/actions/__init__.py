@@ -1,1 +1,1 @@
-"""What the commands do, with an open client; imported when a command is run."""
+"""The functions that commands run, with an open client; imported when a command is run."""

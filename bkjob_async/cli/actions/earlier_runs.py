@@ -1,4 +1,4 @@
-"""How long earlier runs of jobs took, read from the platform's lists: a command stores nothing for the next one."""
+"""Read from the platform's job lists how long earlier runs took; nothing is stored between commands."""
 
 from __future__ import annotations
 

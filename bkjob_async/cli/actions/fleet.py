@@ -1,4 +1,4 @@
-"""What `bkjob fleet` does: create a fleet in shards, run shards, and look at them."""
+"""Carry out `bkjob fleet`: create a fleet in shards, run shards, and show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network between here and the platform: names, connections, certificates, the server's clock."""
+"""Probe the network between here and the platform: names, connections, certificates, the server's clock."""
 
 from __future__ import annotations
 

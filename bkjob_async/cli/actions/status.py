@@ -1,4 +1,4 @@
-"""The status of some targets, and what explains it."""
+"""Show the status of some targets, or what explains it: `bkjob status` and `bkjob explain`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a key asks for, as values; the application does it."""
+"""The commands that keys stand for, as values; `BoardApp` carries them out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the board reads of a watch, and what it asks of the platform."""
+"""The source of the board's data: keeps its model up to date, reads logs, and retries failed hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the journal is: an option, the environment or a profile."""
+"""Find the journal, and the name of the fleet in it: an option, the environment or a profile."""
 
 from __future__ import annotations
 

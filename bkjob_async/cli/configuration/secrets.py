@@ -1,4 +1,4 @@
-"""Where a profile's secrets come from: texts that name a source, never the secret itself."""
+"""The sources of a profile's secrets: texts that name where a secret is, never the secret itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which source of a setting wins: an option, then a variable of the environment, then the profile."""
+"""The settings of a command, each from its strongest source: option, environment variable, profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What disturbs the platform during the demonstration: it limits requests, and later it does not answer."""
+"""Disturb the platform during the demonstration: limit its requests, and later let it not respond."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read the page: the right Host, a token that works once, then a signed cookie, and the key that signs it."""
+"""Access to the page: the right Host, a token that works once, then a signed cookie, and the key that signs it."""
 
 from __future__ import annotations
 

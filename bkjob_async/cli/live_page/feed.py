@@ -1,4 +1,4 @@
-"""What the page shows of the board's model: rows that changed, the head, the last failures."""
+"""The parts of the page as JSON values, made from the board's model: changed rows, the head, the last failures."""
 
 from __future__ import annotations
 

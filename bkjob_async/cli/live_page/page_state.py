@@ -1,4 +1,4 @@
-"""What the page shows, with a revision for each part, so that a reader is sent what changed since its last message."""
+"""The state of the page, with a revision for each part, so that a reader is sent only what changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose logs are read, and in which portions."""
+"""Select the hosts whose logs are read, and read their logs in portions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long hosts ran: percentiles, and how many ran how long."""
+"""Durations of hosts: percentiles, and how many hosts ran how long."""
 
 from __future__ import annotations
 

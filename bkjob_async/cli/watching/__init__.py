@@ -1,1 +1,1 @@
-"""A watch on the command line: what reads it, what it amounts to, how it ends."""
+"""A watch on the command line: its consumers, its outcome, and how it is resumed."""

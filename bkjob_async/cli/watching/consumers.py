@@ -1,4 +1,4 @@
-"""What reads a watch on the command line: lines, the board, the page; each has a reader of its own."""
+"""Consumers of an open watch: their protocol, the writer of lines, and how several run together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow a watch of an open client to its end, and say what it amounts to."""
+"""Follow a watch of an open client to its end, and report its outcome."""
 
 from __future__ import annotations
 

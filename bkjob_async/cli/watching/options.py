@@ -1,4 +1,4 @@
-"""The options of every command that watches, and what they ask for."""
+"""The options of every command that watches, and the `WatchFlags` that they set."""
 
 from __future__ import annotations
 

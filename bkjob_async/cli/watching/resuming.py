@@ -1,4 +1,4 @@
-"""How a watch that was left is continued, and which command comes next."""
+"""The commands that resume a watch that was left, or that come next."""
 
 from __future__ import annotations
 

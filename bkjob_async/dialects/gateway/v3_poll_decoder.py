@@ -1,4 +1,4 @@
-"""Poll views of the v3 interfaces' documented status responses: of most rows no more than id and code.
+"""Decode the v3 interfaces' documented status responses into poll views; of most rows only id and code.
 
 A response that is not as documented gives None, and is left to a reader that reads more.
 """

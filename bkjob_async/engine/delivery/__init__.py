@@ -1,1 +1,1 @@
-"""Which events one watch is given of a job: of its own targets, and of what changed before it was opened."""
+"""The selection of a job's events for one watch: those of its targets, and what its journal does not have yet."""

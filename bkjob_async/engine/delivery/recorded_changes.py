@@ -1,4 +1,4 @@
-"""What has changed between the events of a job that a watch was given before it was opened, and the present."""
+"""Events for what has changed between the recorded state of a job and the present one."""
 
 from __future__ import annotations
 

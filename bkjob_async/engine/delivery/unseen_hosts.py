@@ -1,4 +1,4 @@
-"""Hosts whose events a watch was given before it was opened, and that the states of its jobs do not have.
+"""Hosts that the journal of a watch recorded, and that the present states of its jobs do not have.
 
 An example. A step runs on host A in two batches, and the process is restarted between them. Another watch of the same
 client reads the step first, when no batch is listed:

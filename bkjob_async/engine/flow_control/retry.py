@@ -1,4 +1,4 @@
-"""Whether to retry a failed call, and after how many seconds."""
+"""Decide whether to retry a failed call, and after how many seconds."""
 
 from attrs import define, field, frozen, validators
 

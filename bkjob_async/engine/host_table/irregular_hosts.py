@@ -1,4 +1,4 @@
-"""What a few tables keep beside their columns, for hosts that do not fit in them."""
+"""Data of the hosts that do not fit in a table's columns; few tables have any."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""When to poll what."""
+"""The schedule of polls: when each job is polled next."""

@@ -1,1 +1,1 @@
-"""What is known of a job and its steps, and what a response changes in it."""
+"""The state of a job and its steps, and how a response changes it."""

@@ -1,4 +1,4 @@
-"""How a response changes the state of a job and its steps, and the events that this makes.
+"""Apply a response to the state of a job and its steps, and return the events.
 
 `apply_job` and `apply_step` take every response. One that shows just the present state is found by
 comparison, and nothing else is done. Another one goes on to the steps (`step_tracker.observe`) and their

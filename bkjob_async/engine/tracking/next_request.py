@@ -1,4 +1,4 @@
-"""Which request to send next for a job."""
+"""Choose the request to send next for a job."""
 
 from __future__ import annotations
 

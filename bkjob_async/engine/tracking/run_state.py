@@ -1,4 +1,4 @@
-"""What is known of a job and of a step alike: plain data."""
+"""The state that jobs and steps have in common: plain data."""
 
 from __future__ import annotations
 

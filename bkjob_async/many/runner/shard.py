@@ -1,4 +1,4 @@
-"""Running one shard of a fleet: watch its targets, as long as no other runner does and nobody stops the fleet."""
+"""Run one shard of a fleet: watch its targets, as long as no other runner does and nobody stops the fleet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dialect can do, as a value for decisions."""
+"""The capabilities of a dialect, as a value for decisions."""
 
 from attrs import frozen
 

@@ -1,4 +1,4 @@
-"""The context of a request: the world, the configuration of the site, and the time."""
+"""The context of a request: the world, the configuration of the site, and the time; finds the requested job."""
 
 from __future__ import annotations
 

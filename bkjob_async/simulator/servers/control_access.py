@@ -1,4 +1,4 @@
-"""Who may use the control API: local programs, no web page."""
+"""Access to the control API: local programs, no web page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a site stores besides its job plans: templates, accounts, scripts, crons."""
+"""The stored items of a site besides its job plans: templates, accounts, scripts, crons."""
 
 from __future__ import annotations
 

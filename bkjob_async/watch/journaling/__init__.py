@@ -1,1 +1,1 @@
-"""What a watch writes to its journal, and what it takes from there when it is opened again."""
+"""The journal of a watch: writing it, and restoring a watch from it."""

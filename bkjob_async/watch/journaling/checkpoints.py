@@ -1,4 +1,4 @@
-"""Writing the checkpoints of a fleet: the state that its records amount to, when they outweigh the last one."""
+"""Write checkpoints of a fleet: the state that its records amount to, when they outweigh the last one."""
 
 from __future__ import annotations
 

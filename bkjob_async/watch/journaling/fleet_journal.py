@@ -1,4 +1,4 @@
-"""What one watch writes to its journal: records, collected and appended in the background, and checkpoints."""
+"""The writer of one watch's journal: appends records in the background, and writes checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records of one watch that wait to be stored, made of the batches that it puts."""
+"""Queue the records of one watch until they are stored; they are made of its batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watch as its journal sees it: it is given what is stored, and asked for the states of its jobs."""
+"""The journal's access to its watch: hands over what is stored, and reads the states of the jobs."""
 
 from __future__ import annotations
 

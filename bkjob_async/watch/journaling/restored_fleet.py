@@ -1,4 +1,4 @@
-"""What a watch was given before it was opened: the jobs of its fleet, until each is watched again."""
+"""The jobs that a journal recorded of a fleet, kept until the restored watch polls each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when polls fail: events, each published once, retries, and recovery after an outage."""
+"""Handle failed polls: events, each published once, retries, and recovery after an outage."""
 
 from __future__ import annotations
 

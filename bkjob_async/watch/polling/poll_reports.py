@@ -1,4 +1,4 @@
-"""Reports of polls to observers."""
+"""Report polls to observers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far polling keeps up, and how many targets and hosts are in each phase."""
+"""Figures of polling: how far it keeps up, and how many targets and hosts are in each phase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a watch with a journal reported before what its log holds, read from the store."""
+"""Read from the store the batches of a watch that its log holds no more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a watch stays open after all its targets are over, and the polls that it makes before it ends."""
+"""Keep a watch open for a while after all its targets are over, and decide its last polls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of polling for one watch: its targets are released in slices, and their states are kept."""
+"""End polling for one watch: its targets are released in slices, and their states are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports to observers that a watch was opened, and how it ended."""
+"""Report to observers that a watch was opened, and how it ended."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""When a request may go out."""
+"""Limits on requests: when each may go out."""

@@ -1,4 +1,4 @@
-"""Where requests wait for permission to go out, before the connection pool."""
+"""The limiter of requests: each waits here for a permit, before the connection pool."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the views draw with: lines with roles, signs, bars, and the widget that shows them."""
+"""Drawing for the views: lines of texts with roles, signs, bars, and the widget that shows them."""

@@ -1,1 +1,1 @@
-"""What the board shows: targets, hosts, a log, the help."""
+"""The views of the board: targets, hosts, a log, the help."""

@@ -1,4 +1,4 @@
-"""What the views of the board have in common, and those that show a text: the help and explanations."""
+"""The protocol of a view, the parts that views share, and the view of a text: the help and explanations."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What was reported of a run, read from a journal or a file into the model of the run."""
+"""Reading of runs: the model of a run, filled from a journal or a file."""

@@ -1,4 +1,4 @@
-"""Events as `event_to_json` writes them, as far as a report needs them, and what each says of a run."""
+"""The parts of JSON events that a report needs, as structs, and how each changes the model of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last checkpoint of a fleet, applied to the model of a run; events of hosts without a detour by JSON."""
+"""Apply the last checkpoint of a fleet to the model of a run; changes of hosts without their JSON form."""
 
 from __future__ import annotations
 

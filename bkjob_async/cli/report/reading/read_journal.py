@@ -1,4 +1,4 @@
-"""What was reported of a fleet in a journal, applied to the model of a run."""
+"""Apply the journal of a fleet to the model of a run: its records, and a checkpoint in place of removed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of JSON as `bkjob watch --json` writes them, applied to the model of a run."""
+"""Apply the JSON lines that `bkjob watch --json` writes to the model of a run."""
 
 from __future__ import annotations
 

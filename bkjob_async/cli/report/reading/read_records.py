@@ -1,4 +1,4 @@
-"""Records of a journal, applied to the model of a run: columns of hosts, without an event for each."""
+"""Apply records of a journal to the model of a run: columns of hosts, without an event for each."""
 
 from __future__ import annotations
 

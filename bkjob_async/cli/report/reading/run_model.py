@@ -1,4 +1,4 @@
-"""What a run amounts to: its jobs, steps and hosts, from what was reported of them in order."""
+"""The model of a run: its jobs, steps and hosts, updated with what was reported of them, in order."""
 
 from __future__ import annotations
 
