@@ -90,6 +90,7 @@ class Wiring:
     events: frozenset[type[Any]] = frozenset(get_args(bkjob.Event))
     observations: frozenset[type[Any]] = frozenset(get_args(bkjob.Observation))
     logged: frozenset[str] = frozenset(matched(to_logging.Log._text))
+    log_levels: frozenset[type[Any]] = frozenset(to_logging.LEVELS)
     guide: str = GUIDE
     plugin_urls: Mapping[str, str] = URLS
     cli_dialects: Sequence[str] = CLI_DIALECTS
@@ -173,6 +174,7 @@ def observation_lacks(kind: type[Any], wiring: Wiring) -> list[str]:
         "a public name": kind.__name__ not in wiring.public,
         "a place in the union Observation": kind not in wiring.observations,
         "a case in to_logging.Log": kind.__name__ not in wiring.logged,
+        "a level in to_logging.LEVELS": kind not in wiring.log_levels,
         "a docstring": not kind.__doc__,
     }
     return [what for what, is_lacking in lacks.items() if is_lacking]
@@ -279,7 +281,8 @@ def test_an_event_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:
     ("wiring", "lacks"),
     [
         (Wiring(public=Wiring().public - {"PollingFailed"}), "public name"),
-        (Wiring(logged=Wiring().logged - {"PollingFailed"}), "to_logging"),
+        (Wiring(logged=Wiring().logged - {"PollingFailed"}), "to_logging.Log"),
+        (Wiring(log_levels=Wiring().log_levels - {bkjob.PollingFailed}), "to_logging.LEVELS"),
         (Wiring(observations=Wiring().observations - {bkjob.PollingFailed}), "union Observation"),
     ],
 )
