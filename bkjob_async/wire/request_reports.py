@@ -25,7 +25,7 @@ def report_request(
     is_poll: bool,
     secrets: Iterable[str],
 ) -> None:
-    """Report a request that was sent with *permit* and ended with *error*, None for success, which is already counted.
+    """Report a request that was sent with *permit* and ended with *error*; a success (None) is counted elsewhere.
 
     A request id that a server made of one of *secrets* is left out.
     """

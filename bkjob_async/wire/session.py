@@ -182,7 +182,7 @@ class Session:
         urgent: bool,
         is_poll: bool,
     ) -> T:
-        """Send until there is a result, or no sense in another attempt."""
+        """Send until there is a result, or another attempt makes no sense."""
         attempt, has_new_credentials = 1, False
         while True:
             credentials: Credentials | None = None
@@ -213,9 +213,9 @@ class Session:
                 self._retry_budget.on_success()
                 observe = self.observe
                 size = 0 if permit.response is None else len(permit.response.body)
-                pays = MIN_COMPRESSED <= size <= MAX_COMPRESSED
-                if is_poll and pays is not prepared.request.accept_compressed:
-                    prepared.accept_compressed(pays)
+                wants_compressed = MIN_COMPRESSED <= size <= MAX_COMPRESSED
+                if is_poll and wants_compressed is not prepared.request.accept_compressed:
+                    prepared.accept_compressed(wants_compressed)
                 if (counters := observe.counters) is not None:
                     counters.add_success(
                         operation.name, permit.asked_at, permit.sent_at, permit.received_at, size
@@ -308,7 +308,7 @@ class Session:
         permit.response = None  # this frame may live on until the next attempt
 
     async def _decode_large(self, decode: Callable[[HttpResponse], T], response: HttpResponse) -> T:
-        """Decode a large response; what the caller does with it, too, is done in a turn of the loop of its own."""
+        """Decode a large response in a turn of the event loop of its own, and let the caller go on in another one."""
         loop = asyncio.get_running_loop()
         await self._large_bodies.next_turn()
         begun = loop.time()

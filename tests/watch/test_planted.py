@@ -92,11 +92,11 @@ def finish_before_settled(patch: Patch) -> None:
 
 def ignore_execute_count(patch: Patch) -> None:
     """Take every execution for the first."""
-    observe = step_tracker.observe
+    apply_step_view = step_tracker.apply_step_view
     patch.setattr(
         job_tracker,
-        "observe",
-        lambda step, view, stamp, **k: observe(step, replace(view, execute_count=0), stamp, **k),
+        "apply_step_view",
+        lambda step, view, stamp, **k: apply_step_view(step, replace(view, execute_count=0), stamp, **k),
     )
 
 

@@ -46,7 +46,7 @@ def changes_since(
 
 
 def has_same_status(recorded: JobState, step: StepState) -> bool:
-    """Return True if no more can differ than whether a step with an open status is over, because its job is.
+    """Return True if a step was announced in its recorded status and execution, and only whether it is over differs.
 
     That is announced where the step is followed by itself, and not where the job alone is.
     """

@@ -98,7 +98,7 @@ class TargetDelivery:
                 self._troubled.add(ref)
 
     def restore_lost(self, ref: Ref, recorded: JobState) -> None:
-        """Keep that the watch was given the loss of a target before it was opened, as it *recorded*."""
+        """Restore that a target is lost for this watch, as its journal *recorded*."""
         self._lost[ref] = LostTarget(0, recorded.lost[ref], counts_by_step(recorded, ref))
 
     def remove(self, ref: Ref, job: JobState | None) -> None:

@@ -35,7 +35,7 @@ class RecordedHosts:
 
 
 class UnseenHosts:
-    """The statuses that one watch was given of hosts that are not in the states of its jobs, in `steps` by step."""
+    """The recorded statuses of hosts that the states of one watch's jobs do not have, in `steps` by step."""
 
     __slots__ = ("steps",)
 
@@ -84,7 +84,7 @@ class UnseenHosts:
         )
 
     def continued(self, events: Iterable[EventOrLazy]) -> list[EventOrLazy]:
-        """Return *events* with what was reported of each host before; without those that were reported already."""
+        """Return *events* with the recorded status of each host as the one before; without those that change nothing."""
         return [found for event in events for found in self._continued(event)]
 
     def _continued(self, event: EventOrLazy) -> Iterator[EventOrLazy]:
@@ -99,7 +99,7 @@ class UnseenHosts:
             yield event
 
     def _with_befores(self, hosts: RecordedHosts, changes: Sequence[HostChanged]) -> Iterator[HostChanged]:
-        """Yield the *changes* of a step with what was reported before; nothing where that is the same."""
+        """Yield the *changes* of a step with the recorded status as the one before; nothing where both are the same."""
         places = hosts.table.find_hosts([change.host for change in changes])
         for place, change in zip(places, changes, strict=True):
             before = None

@@ -141,7 +141,7 @@ def note_absence(job: JobState, ref: Ref, now: float) -> float:
 
 
 def is_absent(job: JobState, ref: Ref, now: float) -> bool:
-    """Return True if *ref*, which cannot be read, never could, or could not for long enough."""
+    """Return True if *ref*, which cannot be read now, was never read, or has not been for `LOST_AFTER_SECONDS`."""
     since = note_absence(job, ref, now)
     return not job.was_read(ref) or now - since >= LOST_AFTER_SECONDS
 
@@ -154,7 +154,7 @@ def count_not_found(job: JobState, ref: Ref) -> int:
 
 
 def lose_target(job: JobState, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
-    """Mark a target lost, with the job all its targets; return the events.
+    """Mark a target lost, or all targets of a lost job; return the events.
 
     A target that has finished stays finished; its event is for watches that joined it and were not given its
     state yet.

@@ -1,7 +1,7 @@
 """Apply a response to the state of a job and its steps, and return the events.
 
 `apply_job` and `apply_step` take every response. One that shows just the present state is found by
-comparison, and nothing else is done. Another one goes on to the steps (`step_tracker.observe`) and their
+comparison, and nothing else is done. Another one goes on to the steps (`step_tracker.apply_step_view`) and their
 hosts (`step_hosts.apply_groups`). Then what has settled is announced: hosts before their step, steps before
 the job.
 """
@@ -27,7 +27,7 @@ from bkjob_async.engine.tracking.step_state import (
     UNREAD_BOUND,
     StepState,
 )
-from bkjob_async.engine.tracking.step_tracker import finish, finish_if_settled, observe
+from bkjob_async.engine.tracking.step_tracker import apply_step_view, finish, finish_if_settled
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.poll_view import JobPollView, StepPollView
@@ -157,7 +157,7 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
             step = known or job.step(step_view.step_instance_id)
             passed = finished or index < last_started
             is_over = shows_end(step, step_view, job_finished=finished)
-            events += observe(step, step_view, stamp, finished=is_over, passed=passed)
+            events += apply_step_view(step, step_view, stamp, finished=is_over, passed=passed)
             events += finish_settled_step(job, step, stamp)
     if job.is_target and read < len(job.steps):
         order_steps(job, step_views)
@@ -184,7 +184,7 @@ def apply_changed_step(
     job_finished = (
         None if job.status_code is None else job.settling_since is not None or job.announced.finished
     )
-    events = observe(
+    events = apply_step_view(
         step,
         view,
         stamp,
@@ -200,7 +200,7 @@ def apply_changed_step(
 def order_steps(job: JobState, step_views: Sequence[StepPollView]) -> None:
     """Put the steps, some of them new, in the order in which the platform lists them.
 
-    Those that are targets by themselves may have been added in another.
+    Those that are targets by themselves may have been added in another order.
     """
     listed = [view.step_instance_id for view in step_views]
     if len(listed) == len(job.steps):
@@ -350,7 +350,7 @@ def forget_old_operation(job: JobState, now: float) -> None:
 
 
 def abandon_step(job: JobState, ref: Ref) -> None:
-    """Go on with a round of requests without a step that the platform refuses to show."""
+    """Drop a step that the platform refuses to show from the present round of requests."""
     for step in job.steps:
         if step.ref == ref:
             job.pending = tuple(number for number in job.pending if number != step.ref.step_instance_id)
@@ -359,7 +359,7 @@ def abandon_step(job: JobState, ref: Ref) -> None:
 
 
 def abandon_round(job: JobState) -> None:
-    """Forget the rest of a round of requests that failed."""
+    """Drop what is left of a round of requests, one of which failed."""
     job.pending = ()
     for step in job.steps:
         if step.progress.group_poller is not None:

@@ -70,8 +70,8 @@ class PollFailures:
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
-    *failed_in_round* are what requests of the present round failed for. *absent_since* is when the first of them came
-    that said so, or that a target does not exist, by what was requested. *not_found* counts, by target, responses in
+    *failed_in_round* are what requests of the present round failed for. *absent_since* has, by what was requested, the
+    time since when responses say so, or that it does not exist. *not_found* counts, by target, responses in
     a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that
     are lost. *job_rows_refused* counts refusals to list hosts with the job.
     """
@@ -97,11 +97,11 @@ class PollFailures:
         return evolve(self, failures=0, refusals=0, absent_since=absent, stalled=False).or_none()
 
     def or_none(self) -> PollFailures:
-        """Return these failures, or the one value that stands for none."""
+        """Return these failures, the shared `NO_FAILURES` if there are none."""
         return NO_FAILURES if self == NO_FAILURES else self
 
     def found(self, ref: Ref) -> PollFailures:
-        """Return what remains after a response about *ref*."""
+        """Return what remains after a response that shows *ref*."""
         return evolve(self, not_found=without(self.not_found, ref)) if ref in self.not_found else self
 
 

@@ -54,7 +54,7 @@ class RunState(Struct, Generic[R], eq=False, gc=False):
     raw_times: bytes = NO_TIMES
 
     def retract_end(self, sequence: int) -> None:
-        """Let it no longer be announced finished: a reader that missed batch *sequence* must be given that."""
+        """Take back, in batch *sequence*, that it was announced finished; readers that missed that batch are told later."""
         code, execute_count, _ = self.announced
         if code is not None:
             self.announced = announced_state(code, execute_count, finished=False)

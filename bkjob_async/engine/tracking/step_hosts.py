@@ -65,7 +65,7 @@ def apply_groups(
     if remaining is not None:
         places, (code, tag) = remaining
         moves += step.hosts.infer_status(places, code, stamp.sequence)
-    return apply_moves(step, moves, view, stamp, tag=tag)
+    return apply_status_changes(step, moves, view, stamp, tag=tag)
 
 
 def apply_all_rows(
@@ -83,7 +83,7 @@ def apply_all_rows(
     elif group_poller is not None:
         group_poller.abandon_round()
     step.digest = view.digest if view.complete and taken.trusted and taken.each_once else 0
-    events = apply_moves(step, taken.changes, view, stamp)
+    events = apply_status_changes(step, taken.changes, view, stamp)
     settling = step.progress.settling
     if settling is not None or step.announced.finished:
         update_failures(step, view, groups, taken)
@@ -116,7 +116,7 @@ def has_same_counts(step: StepState, groups: Sequence[GroupPollView]) -> bool:
 
 
 def release_response(step: StepState) -> None:
-    """Release the response before, of which lazy rows may still be held."""
+    """Release the previous response, whose bytes lazy rows may still hold."""
     step.hosts.release_response()
     if step.progress.group_poller is not None:
         step.progress.group_poller.release_response()
@@ -143,10 +143,10 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
     return [Reopened(ref=step.ref, epoch=step.epoch, cursor=stamp.cursor)] if was_finished else []
 
 
-def apply_moves(
+def apply_status_changes(
     step: StepState, moves: StatusChanges, view: StepPollView, stamp: PollStamp, *, tag: str = ""
 ) -> list[EventOrLazy]:
-    """Apply what follows from changed hosts; return the events. *tag* is that of hosts without a row."""
+    """Apply what the status changes of hosts mean for the step; return the events. *tag* is that of hosts without a row."""
     if not moves.places:
         return []
     events: list[EventOrLazy] = []
@@ -174,7 +174,7 @@ def apply_moves(
 def lazy_events_of(
     step: StepState, moves: StatusChanges, view: StepPollView, stamp: PollStamp, tag: str
 ) -> LazyHostEvents:
-    """Return the events of hosts that moved; each is made when it is read."""
+    """Return the events of hosts whose status changed; each is made when it is read."""
     # Another response may change the step before the events are read: keep what they say now.
     ref, hosts, execute_count, epoch = step.ref, step.hosts, step.execute_count, step.epoch
     read_details, has_failures = view.details, step.failures is not None

@@ -32,7 +32,7 @@ from bkjob_async.model.poll_view import StepPollView
 PROVISIONAL = 6
 
 
-def observe(
+def apply_step_view(
     step: StepState,
     view: StepPollView,
     stamp: PollStamp,
@@ -44,7 +44,7 @@ def observe(
 ) -> list[EventOrLazy]:
     """Apply a response about a step, *finished* or not; return the events that are due at once.
 
-    *read_mode* is how the step was requested. *may_defer*: moves of few hosts may wait for a later poll.
+    *read_mode* is how the step was requested. *may_defer*: changes of few hosts may wait for a later poll.
     *passed* is whether the job has gone on to a later step, None if the response does not show it.
     """
     before = step.status_code

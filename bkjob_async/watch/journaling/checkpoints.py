@@ -21,15 +21,15 @@ logger = logging.getLogger("bkjob_async.journal")
 
 
 class StateDiffers(Exception):
-    """The fleet was given something else of a job than its state says."""
+    """The records of a fleet say something else of a job than its present state."""
 
 
 class Checkpoints:
     """The checkpoints of one fleet, written in the background.
 
-    A checkpoint is made from the states of the jobs, in slices between which they go on: a job that does has the number
-    of its newest record. Where a state says something else than the fleet was given, because another watch shares the job,
-    the checkpoint is made from the last one and the records behind it.
+    A checkpoint is made from the states of the jobs, in slices. Jobs may change between two slices, so the part of a
+    job that did has the number of its newest record. Where a state says something else than the records, because another
+    watch shares the job, the checkpoint is made from the last one and the records behind it.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Checkpoints:
         """Write for the fleet *name*, whose *records* are put; nothing is written before `begin_behind`.
 
         *wait_stored_to* waits until the record with a number is stored. *jobs* returns the state of each job, None where
-        the fleet was given something else than that.
+        the records say something else.
         """
         self._store = store
         self._name = name
@@ -56,7 +56,7 @@ class Checkpoints:
         self._task: asyncio.Task[None] | None = None
 
     def begin_behind(self, loaded: LoadedFleet) -> None:
-        """Go on from what the store has."""
+        """Begin with the sizes of the checkpoint and the records that the store has."""
         self._weight, self._limit = loaded.records_size, max(SMALLEST_WEIGHT, loaded.checkpoint_size)
 
     def on_stored(self, size: int) -> None:

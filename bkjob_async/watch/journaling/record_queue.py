@@ -30,7 +30,7 @@ from bkjob_async.model.refs import JobRef, Ref
 MAX_WAITING = 32_768
 
 
-class Waiting(Struct, gc=False):
+class PendingRecord(Struct, gc=False):
     """A record that is not stored yet, with the batch that readers are given once it is."""
 
     record: StoredRecord
@@ -40,7 +40,7 @@ class Waiting(Struct, gc=False):
 
 
 class RecordQueue:
-    """What is put, as records in their order, until an append takes them.
+    """The records that wait to be stored, in their order, until an append takes them.
 
     `facts` is what the records say beside jobs up to the newest, whose number is `last_put`; `targets` how many targets the
     fleet has, for those who list fleets. `has_some` is set when there is a record, or nothing more to wait for.
@@ -59,8 +59,10 @@ class RecordQueue:
         self._target_changes: list[tuple[Ref, bool]] = []
         self._taken_up = 0  # the newest entry of the fleet's inbox whose targets are noted
         self._written_up = 0  # and of which a record was made
-        self._waiting: list[Waiting] = []
-        self._unrecorded: list[Waiting] = []  # batches that the present in place of lost records has in it
+        self._waiting: list[PendingRecord] = []
+        self._unrecorded: list[
+            PendingRecord
+        ] = []  # batches that the present in place of lost records has in it
         self._in_present: set[JobRef] | None = None  # jobs whose present was put, while that goes on
 
     def __bool__(self) -> bool:
@@ -73,7 +75,7 @@ class RecordQueue:
         return self.waiting_events > MAX_WAITING
 
     def begin_term(self, term: int, head: int) -> None:
-        """Put what follows in this *term*, which found the fleet at *head*; entries of the inbox are numbered anew."""
+        """Write the next records in this *term*, which found the fleet at *head*; the inbox is numbered anew."""
         self.term, self._begins_behind = term, head
         self._taken_up = self._written_up = 0
         self.facts.note_term(Term(term, self._cursors.name, head), begins=True)
@@ -98,7 +100,7 @@ class RecordQueue:
         self._put(self._next_number())
 
     def put_durations(self, durations: Mapping[str, Any]) -> None:
-        """Store what was learnt."""
+        """Store statistics of durations with a record."""
         self._put(self._next_number(), durations=durations)
 
     def take_up(self, entry: int, term: int) -> None:
@@ -142,7 +144,7 @@ class RecordQueue:
         events = 0 if batch is None else len(batch.events)
         self.waiting_events += events
         self._written_up = self._taken_up
-        waiting = Waiting(StoredRecord(sequence, at, data), batch, events, self._taken_up)
+        waiting = PendingRecord(StoredRecord(sequence, at, data), batch, events, self._taken_up)
         if job is not None and self._in_present is not None and job.ref not in self._in_present:
             self._unrecorded.append(waiting)  # the present of its job, which comes yet, has it
         else:
@@ -157,25 +159,25 @@ class RecordQueue:
 
     # Taking ---------------------------------------------------------------------------------------------------------
 
-    def take(self) -> list[Waiting]:
-        """Return what waits, for an append."""
+    def take(self) -> list[PendingRecord]:
+        """Remove and return the records that wait, for an append."""
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    def take_unrecorded(self) -> list[Waiting]:
-        """Return what readers are still to be given, and is stored as a part of the present."""
+    def take_unrecorded(self) -> list[PendingRecord]:
+        """Remove and return the batches that readers still wait for, and that are stored as a part of the present."""
         unrecorded, self._unrecorded = self._unrecorded, []
         return unrecorded
 
     # The present in place of lost records ---------------------------------------------------------------------------
 
     def begin_present(self) -> None:
-        """Put the present of each job from here on, which has what waits."""
+        """Begin to put the present of each job, in place of lost records and of those that wait."""
         self._unrecorded += self._waiting
         self._waiting, self._in_present = [], set()
 
     def put_signals(self, at: PollStamp, since: int) -> None:
-        """Store the trouble, and the ends of it, that batch *since* or a later one reported."""
+        """Put the `Trouble` and `Recovered` that batch *since* or a later one reported."""
         self.put_present(at, list(self.facts.signals(since, at.cursor, skipped=True)))
 
     def put_present(self, at: PollStamp, events: Sequence[EventOrLazy], job: JobState | None = None) -> None:
@@ -188,7 +190,7 @@ class RecordQueue:
             self.waiting_events -= event_count(events)
 
     def end_present(self) -> list[StoredRecord]:
-        """Return the records of the present. Readers here are given what was reported meanwhile, and not the present."""
+        """Return the records of the present; readers of this process get the batches that were put meanwhile instead."""
         self._in_present = None
         present, self._waiting = self._waiting, []
         self._unrecorded += [each for each in present if each.batch is not None]

@@ -29,7 +29,7 @@ PENDING_SECONDS = 0.01
 
 @define(eq=False, kw_only=True)
 class RecordedWatch:
-    """One watch with a journal, for the journal: its *stream* is given what was stored; *refuse* ends it with an error.
+    """What a journal needs of its watch: the *stream* gets what was stored; *refuse* ends the watch with an error.
 
     *subscriber* is the watch itself, *pending* are targets that it has yet to add or to drop.
     """

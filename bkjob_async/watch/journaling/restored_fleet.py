@@ -11,7 +11,7 @@ from bkjob_async.watch.polling.target_registry import PollTarget
 
 
 class RestoredFleet:
-    """The jobs that a journal recorded, and whether it holds an outage without its end."""
+    """The recorded jobs of a fleet that are not polled yet, and an outage whose end was not recorded."""
 
     __slots__ = ("_jobs", "_outage")
 
@@ -30,6 +30,6 @@ class RestoredFleet:
         self._jobs = {}
 
     def end_outage(self) -> bool:
-        """Return True once if an outage was reported: it is over, or others report it from now on."""
+        """Forget the recorded outage, and return True if there was one: it is over, or others report it from now on."""
         was_reported, self._outage = self._outage is not None, None
         return was_reported

@@ -203,7 +203,7 @@ class ErrorReporting:
 
 @define(eq=False, kw_only=True)
 class OutageRecovery:
-    """Polls all targets again after an outage, at the rate that is usual."""
+    """Polls all targets again after an outage, at the usual rate."""
 
     registry: TargetRegistry
     workers: WorkerPool[Polled]

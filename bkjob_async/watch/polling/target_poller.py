@@ -62,7 +62,7 @@ PAUSE_SECONDS = 1.0
 
 @define(eq=False, kw_only=True)
 class TargetPoller:
-    """One poll after the other, as the workers call it.
+    """Polls targets: a worker calls `poll`, which applies the response and schedules the next poll.
 
     `longest_block` is for how many seconds at most handling a response kept the event loop.
     """

@@ -283,7 +283,7 @@ def has_past(target: PollTarget) -> bool:
 
 
 class RefusedRound(NamedTuple):
-    """The number of a round in which steps were *refused*; some were in each round *since* a time."""
+    """The last round of a job in which steps were *refused*; *since* is when the first of such rounds in a row was."""
 
     number: int
     refused: tuple[Ref, ...]

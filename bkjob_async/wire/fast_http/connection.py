@@ -166,7 +166,7 @@ class Connection(asyncio.BufferedProtocol):
             waiter.set_result(found)
 
     def on_readable(self, *, is_ending: bool) -> None:
-        """Read what has come in place of the transport, which is left the end of the connection."""
+        """Read what has come in place of the transport, which still handles the end of the connection."""
         size = 0
         if not (is_ending or self.transport.is_closing()):
             try:

@@ -73,7 +73,7 @@ class LazyHeaders(Mapping[str, str]):
 
 @lru_cache(maxsize=64)
 def line_start(name: str) -> bytes:
-    """Return how the line of a header begins behind the line before it; the same few are asked for at each response."""
+    """Return the line break and the name with which the line of a header begins; cached, for few headers are used."""
     return f"\r\n{name.lower()}:".encode()
 
 
