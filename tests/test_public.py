@@ -54,7 +54,7 @@ def disagreements(source: str, modules: dict[str, str], names: list[str]) -> lis
 
 
 def test_the_lazy_names_are_the_typed_ones() -> None:
-    """A name that is imported lazily is the one that type checkers see: change both lists in `__init__.py`."""
+    """A name that is imported lazily is the one that type checkers see: change all three lists in `__init__.py`."""
     assert disagreements(ROOT, bkjob_async._MODULES, bkjob_async.__all__) == []
 
 
