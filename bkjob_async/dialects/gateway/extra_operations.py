@@ -1,4 +1,4 @@
-"""Operations of single dialects: agent tasks, uploads, task contexts, and those for pipelines."""
+"""Encode and read operations that only some dialects have: agent tasks, uploads, task contexts, pipelines."""
 
 from __future__ import annotations
 

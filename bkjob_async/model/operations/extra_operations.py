@@ -1,4 +1,4 @@
-"""Operations of single dialects: agent tasks, uploads, task contexts, and those for pipelines."""
+"""Operations that only some dialects have: agent tasks, uploads, task contexts, and those for pipelines."""
 
 from __future__ import annotations
 
