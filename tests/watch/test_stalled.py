@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from bkjob_async.watch.polling.error_reporting import STALL_CHECK_SIZE
+from bkjob_async.watch.polling import error_reporting
+from bkjob_async.watch.polling.error_reporting import STALL_CHECK_INTERVAL, STALL_CHECK_SIZE, StallTimer
+from bkjob_async.watch.polling.list_pollers import Polled
+from bkjob_async.watch.polling.poller import scope_of
+from bkjob_async.watch.polling.target_registry import PollTarget
+from bkjob_async.watch.polling.worker_pool import WorkerPool
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -83,3 +90,55 @@ async def test_a_target_polled_rarely_is_not_stalled() -> None:
     jobs = [world.add(LONG) for _ in range(5)]
     async with client_of(world, interval=200.0) as (client, _):
         assert await stalled(client, jobs, 900.0) == []
+
+
+class Targets(list[PollTarget]):
+    """Targets that were never polled; each check of them is counted."""
+
+    checks = 0
+
+    def __iter__(self) -> Iterator[PollTarget]:
+        """Begin a check."""
+        self.checks += 1
+        return super().__iter__()
+
+
+def timer_of(size: int) -> tuple[StallTimer, Targets]:
+    """Return a timer, and the targets that it checks."""
+    targets = Targets(PollTarget(bkjob.JobRef(bkjob.Scope.biz(2), n)) for n in range(1, size + 1))
+    pool: WorkerPool[Polled] = WorkerPool(on_crash=lambda _: None, workers=1, group=scope_of)
+    timer = StallTimer(
+        targets=targets, workers=pool, breaker=CircuitBreaker(), limit=60.0, report=lambda *_: None
+    )
+    return timer, targets
+
+
+async def test_a_check_is_finished_before_another_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many targets and a busy event loop, one takes longer than the time between two."""
+    monkeypatch.setattr(error_reporting, "STALL_CHECK_INTERVAL", 0.0)
+    timer, targets = timer_of(9 * STALL_CHECK_SIZE)
+
+    timer.start()
+    for _ in range(8):
+        await asyncio.sleep(0)
+    timer.stop()
+
+    assert targets.checks == 1
+
+
+async def test_a_target_is_known_to_wait_while_it_is_checked_again() -> None:
+    """From its first check on, also between two turns of the next one; after the end nothing is kept of it."""
+    timer, targets = timer_of(9 * STALL_CHECK_SIZE)
+    loop, last = asyncio.get_running_loop(), targets[-1]
+    begun = loop.time()
+
+    timer.start()
+    await asyncio.sleep(1.5 * STALL_CHECK_INTERVAL)
+    first_seen = timer.unseen_since(last)
+    while targets.checks < 2:  # noqa: ASYNC110 - a check sets no event
+        await asyncio.sleep(0.0 if loop.time() >= begun + 2 * STALL_CHECK_INTERVAL else 0.5)
+    seen_meanwhile = timer.unseen_since(last)
+    timer.stop()
+
+    assert first_seen == seen_meanwhile == pytest.approx(begun + STALL_CHECK_INTERVAL, abs=0.1)
+    assert timer.unseen_since(last) is None

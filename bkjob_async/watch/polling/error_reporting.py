@@ -252,7 +252,8 @@ class StallTimer:
     # When targets that were never polled were first seen here, in this check and in the one before; few wait for long.
     _first_seen: dict[PollTarget, float] = field(factory=dict, init=False)
     _seen_before: dict[PollTarget, float] = field(factory=dict, init=False)
-    _unchecked: Iterator[PollTarget] = field(factory=lambda: iter(()), init=False)
+    # What the present check has still to look at, None between two checks.
+    _unchecked: Iterator[PollTarget] | None = field(default=None, init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -262,11 +263,12 @@ class StallTimer:
 
     def unseen_since(self, target: PollTarget) -> float | None:
         """Return when a target that was never polled was first seen here, None if it was not."""
-        return self._first_seen.get(target)
+        return self._first_seen.get(target, self._seen_before.get(target))
 
     def stop(self) -> None:
         """Stop the timer; harmless when repeated."""
-        self._unchecked = iter(())
+        self._unchecked = None
+        self._first_seen, self._seen_before = {}, {}  # they would keep jobs that nobody watches
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -275,17 +277,22 @@ class StallTimer:
         self._timer = None
         if self.targets:
             self.start()
-            self._unchecked = iter(tuple(self.targets))
-            self._seen_before, self._first_seen = self._first_seen, {}
-            self._check_next()
+            if self._unchecked is None:  # else the last check is not over yet
+                self._unchecked = iter(tuple(self.targets))
+                self._seen_before, self._first_seen = self._first_seen, {}
+                self._check_next()
 
     def _check_next(self) -> None:
         """Check some targets, and the others in further turns of the event loop."""
-        loop = asyncio.get_running_loop()
-        for checked, target in enumerate(islice(self._unchecked, STALL_CHECK_SIZE), 1):
+        if self._unchecked is None:
+            return
+        loop, targets = asyncio.get_running_loop(), list(islice(self._unchecked, STALL_CHECK_SIZE))
+        if len(targets) == STALL_CHECK_SIZE:
+            loop.call_soon(self._check_next)
+        else:
+            self._unchecked = None
+        for target in targets:
             self._check(target, loop.time())
-            if checked == STALL_CHECK_SIZE:
-                loop.call_soon(self._check_next)
 
     def _check(self, target: PollTarget, now: float) -> None:
         since = target.seen_at if target.seen_at is not None else target.first_polled_at
