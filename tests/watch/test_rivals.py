@@ -21,7 +21,7 @@ from bkjob_async.errors import JournalDamaged, UsageError
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.follow import Follower
 from bkjob_async.watch.journaling import fleet_journal, record_queue
-from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.subscription.subscription import Subscription
 from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_before_storing
 from tests.watch.rival_histories import (
@@ -81,7 +81,7 @@ def hide_what_was_lost(patch: Patch) -> None:
     async def nothing(*_: Any) -> bool:
         return False
 
-    patch.setattr(FleetJournal, "has_lost", nothing)
+    patch.setattr(StoredHistory, "_replace_lost", nothing)
 
 
 def number_alike(patch: Patch) -> None:
