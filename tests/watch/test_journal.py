@@ -510,6 +510,28 @@ async def test_a_late_reader_is_given_what_another_process_wrote_in_place_of_wha
     assert last_codes(batches)
 
 
+async def test_a_fleet_that_is_forgotten_while_it_is_opened_stays_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who opens it is superseded, as everybody is who had it."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None):
+        await asyncio.sleep(6.0)
+
+    async def forget_first(self: MemoryStore, name: str) -> Checkpoint | None:
+        monkeypatch.undo()
+        await self.forget(name)
+        return None
+
+    monkeypatch.setattr(MemoryStore, "checkpoint", forget_first)
+    async with fleet(world, store, linger=None) as watch:
+        with pytest.raises(bkjob.Superseded):
+            async with asyncio.timeout(300.0):
+                await watch.results()
+    assert await store.fleets() == []
+
+
 async def test_a_present_that_has_more_than_the_log_is_not_repeated_by_it() -> None:
     """An append was made and its answer lost: who begins with the stored present has what the log is still to get."""
     world, store = World(1), FailingStore(Keep(bytes=1))

@@ -167,9 +167,10 @@ class TargetDelivery:
 
         Only those whose present state the watch was not given yet, or that had ended and cannot be read now; None for none.
         """
-        earlier = self._recorded | self._ended_before
-        found = [ref for ref in refs if ref in earlier]
-        return (earlier[found[0]], found) if found else None
+        found = [ref for ref in refs if ref in self._recorded or ref in self._ended_before]
+        if not found:
+            return None
+        return self._recorded.get(found[0]) or self._ended_before[found[0]], found
 
     def is_state_given(self, ref: Ref) -> bool:
         """Return True if the watch was given the state of *ref*, or that it cannot be read."""

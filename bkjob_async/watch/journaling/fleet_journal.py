@@ -16,7 +16,7 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.errors import JournalError, JournalUnavailable
+from bkjob_async.errors import JournalError, JournalUnavailable, Superseded
 from bkjob_async.journal.loading import LoadedFleet, load_fleet
 from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
@@ -120,10 +120,14 @@ class FleetJournal:
             loaded = await load_fleet(self._store, self._name, make_job)
             if loaded.fold.sequence == opened.head:
                 return opened, loaded
-            entry = await self._store.fleet(self._name)
-            found = (0, 0) if entry is None else (entry.term, entry.head)
-            if found == (opened.term, opened.head) or found[0] > opened.term:
-                return opened, loaded  # of a later term the first append is told
+            with suppress(StoreBehind):
+                try:
+                    await self._store.give_sign_of_life(self._name, term=opened.term)
+                except Superseded:
+                    return opened, loaded  # the first append is told, too
+                entry = await self._store.fleet(self._name)
+                if entry is not None and entry.head == opened.head:
+                    return opened, loaded
             take_over, after_term = True, opened.term
 
     def _go_on_behind(self, sequence: int) -> None:
