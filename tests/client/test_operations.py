@@ -126,6 +126,36 @@ async def test_an_operation_without_a_response_is_not_sent_twice_and_its_job_is_
     assert result.ok
 
 
+@pytest.mark.parametrize("dialect", ["gateway-v3", "gateway-v4", "esb-job", "esb-jobv3"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "internal-error",
+        "database-away",
+        "iam-away",
+        "cmdb-away",
+        "gateway-timeout-json",
+        "bad-gateway",
+        "half-json",
+    ],
+)
+async def test_a_launch_that_met_trouble_behind_the_gateway_may_have_been_executed(
+    dialect: str, fault: str
+) -> None:
+    """Whichever service failed, in every dialect: the launch is sent once, and its outcome is unknown."""
+    simulator = Simulator()
+
+    async with client_of(simulator, dialect=dialect) as (client, transport):
+        with (
+            simulator.fault(fault, operations=["fast_execute_script"]),
+            pytest.raises(bkjob.OutcomeUnknown) as unknown,
+        ):
+            await client.fast_execute_script("uptime", "0:10.0.0.1", account_alias="root")
+
+    assert unknown.value.details.attempts == 1
+    assert transport.request_counts["fast_execute_script"] == 1
+
+
 async def test_an_operation_by_a_raw_call_counts_as_well() -> None:
     """The engine is informed of it as of any other operation."""
     simulator = Simulator(delays=LATE)

@@ -17,6 +17,8 @@ FAULTS: list[tuple[str, type[CallFailed]]] = [
     ("esb-timeout", PlatformTrouble),
     ("internal-error", PlatformTrouble),
     ("database-away", PlatformTrouble),
+    ("iam-away", PlatformTrouble),
+    ("cmdb-away", PlatformTrouble),
     ("gateway-timeout-json", PlatformTrouble),
     ("bad-gateway", PlatformTrouble),
     ("gateway-timeout", PlatformTrouble),

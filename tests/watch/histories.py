@@ -106,7 +106,7 @@ CONDITIONS: tuple[bkjob.Condition, ...] = (
     bkjob.HostsDone(),
 )
 OPERATIONS = (2, 2, 2, 8, 8, 3, 6, 9, 10, 11, 12, 13)
-ERRORS = ("html", "half", "timeout", "refused", "throttled", "internal", "credentials")
+ERRORS = ("html", "half", "timeout", "refused", "throttled", "internal", "backing", "credentials")
 OTHER_FAULTS = (
     "torn",
     "torn",

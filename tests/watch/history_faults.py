@@ -24,6 +24,7 @@ FAULTS: dict[str, HttpResponse | bkjob.BkJobError] = {
     "refused": bkjob.TransportFailed(bkjob.ErrorDetails(message="refused", sent=False)),
     "throttled": HttpResponse(status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'),
     "internal": HttpResponse(status=200, body=b'{"result": false, "code": 1240002, "message": "oops"}'),
+    "backing": HttpResponse(status=200, body=b'{"result": false, "code": 1215001, "message": "IAM is away"}'),
     "credentials": HttpResponse(
         status=400, body=b'{"result": false, "code": 1640001, "message": "who are you"}'
     ),

@@ -33,6 +33,8 @@ FAULTS = (
     "esb-timeout",
     "internal-error",
     "database-away",
+    "iam-away",
+    "cmdb-away",
     "gateway-timeout-json",
     "bad-gateway",
     "gateway-timeout",

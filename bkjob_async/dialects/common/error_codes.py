@@ -18,21 +18,39 @@ from bkjob_async.errors import (
 
 ErrorClass = type[CallFailed]
 
-# Job's own codes: com.tencent.bk.job.common.constant.ErrorCode.
+# Job's own codes: com.tencent.bk.job.common.constant.ErrorCode, each with the class of the exception that is thrown
+# with it, except where that names the wrong party: a plan without steps is an `InternalException` there, but the
+# platform works, and a user whose account is frozen has credentials of no use.
 _JOB: Mapping[ErrorClass, Iterable[int]] = {
     InvalidRequest: (
-        *(1240003, 1247005),
-        *(1241001, 1241002, 1241004, 1241005, 1241006, 1241007, 1241010, 1241012, 1241020, 1241025),
-        *(1244001, 1244002, 1244003, 1244014, 1244018, 1244019, 1244020, 1244036),
+        *(1240003, 1247005, 1210005),
+        *(1241001, 1241002, 1241004, 1241005, 1241006, 1241007),
+        *(1241008, 1241010, 1241011, 1241012, 1241020, 1241025),
+        *(1243002, 1243007, 1243008, 1243021, 1243022, 1243029),
+        *(1243031, 1243036, 1243040, 1243042, 1243043, 1243044),
+        *(1243053, 1243056, 1243060, 1243062),
+        *(1244001, 1244002, 1244003, 1244008, 1244011, 1244014, 1244018, 1244019, 1244020, 1244036),
         *(1244021, 1244022, 1244026, 1244027, 1244028, 1244029, 1244030, 1244031, 1244035),
-        1237104,
+        *(1237104, 1245004, 1264001, 1264004),
     ),
-    NotAuthenticated: (1240004, 1240005, 1247001, 1247002, 1247004),
+    NotAuthenticated: (1240004, 1240005, 1247001, 1247002, 1247004, 1215002),
     NotAllowed: (9900403, 1238001, 1247403, 1244004, 1244016, 1210006),
-    NotFound: (1244006, 1244007, 1244012, 1243009, 1243049, 1243051),
-    WrongState: (1241003, 1241015, 1244015, 1244025),
-    QuotaExceeded: (1244032, 1244033, 1244034),
-    PlatformTrouble: (1240001, 1240002, 1246001, 1252001),
+    NotFound: (
+        *(1244006, 1244007, 1244012, 1243009, 1243049, 1243051),
+        *(1243001, 1243004, 1243026, 1243047, 1243048, 1245001, 1260012, 1260013, 1264003),
+    ),
+    WrongState: (
+        *(1241003, 1241015, 1244015, 1244025),
+        *(1243014, 1243017, 1243037, 1243038, 1243041, 1243054, 1243055, 1243061, 1245006, 1245007),
+    ),
+    QuotaExceeded: (1244032, 1244033, 1244034, 1243057, 1243058, 1243059),
+    PlatformTrouble: (
+        *(1240001, 1240002, 1246001, 1252001),
+        *(1211001, 1211002, 1213001, 1213002, 1213003, 1213004, 1213005, 1215001, 1216001, 1220001),
+        *(1243018, 1243019, 1243020, 1243023, 1243024, 1243027),
+        *(1243028, 1243030, 1243032, 1243033, 1243034, 1243035),
+        *(1243046, 1243063, 1244024, 1245002, 1245009, 1260014, 1262005),
+    ),
 }
 
 # The ESB's codes, all under HTTP 200; 1306000 is also every failure to authenticate application or user.
@@ -78,8 +96,13 @@ BY_WORD: Mapping[str, ErrorClass] = {
 
 # An unknown code is classified by its first digits.
 BY_FAMILY: Mapping[str, ErrorClass] = {
+    # The services behind Job: its configuration database, messages, storage of files, permissions, users.
+    **dict.fromkeys(
+        ("1211", "1213", "1214", "1215", "1216", "1217", "1218", "1219", "1220"), PlatformTrouble
+    ),
     "1241": InvalidRequest,
     "1244": InvalidRequest,
+    **dict.fromkeys(("1246", "1252"), PlatformTrouble),
     "16401": NotAuthenticated,
     "16403": ApplicationNotAllowed,
     "16404": ApiNotFound,

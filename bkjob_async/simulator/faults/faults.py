@@ -174,6 +174,8 @@ FAULTS: dict[str, Fault] = {
         ),
         Fault(name="internal-error", replacement=error_response(1240002, "Internal Server Error")),
         Fault(name="database-away", replacement=error_response(1252001, "DB is not available")),
+        Fault(name="iam-away", replacement=error_response(1215001, "IAM API data unexpected")),
+        Fault(name="cmdb-away", replacement=error_response(1211002, "CMDB API returned data exception")),
         Fault(
             name="gateway-timeout-json",
             replacement=error_response(1650401, "Request backend timeout", status=504, by="gateway"),

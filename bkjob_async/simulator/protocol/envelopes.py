@@ -28,7 +28,7 @@ GATEWAY_NAMES = {
 
 # Job's numeric code, as version 4 names it and with its HTTP status.
 V4_ERRORS: dict[int, tuple[int, str]] = {
-    **dict.fromkeys((1240002, 1244022), (500, "INTERNAL")),
+    **dict.fromkeys((1211002, 1215001, 1240002, 1244022), (500, "INTERNAL")),
     **dict.fromkeys(
         (1240003, 1241001, 1241002, 1241007, 1241010, 1241012, 1244001, 1244020, 1244026, 1264001, 1264004),
         (400, "INVALID_ARGUMENT"),

@@ -44,6 +44,40 @@ CODES: list[tuple[int, type[CallFailed], bool]] = [
     *((code, InvalidRequest, False) for code in (1244020, 1244021, 1244022, 1244026, 1244027, 1244028)),
     *((code, InvalidRequest, False) for code in (1244029, 1244030, 1244031, 1244035, 1244036)),
     *((code, QuotaExceeded, False) for code in (1244032, 1244033, 1244034)),
+    # What stands behind Job, and what Job cannot store.
+    *(
+        (code, PlatformTrouble, True)
+        for code in (1211001, 1211002, 1213001, 1213002, 1213003, 1213004, 1213005)
+    ),
+    *(
+        (code, PlatformTrouble, True)
+        for code in (1215001, 1216001, 1220001, 1243018, 1243019, 1243020, 1243023)
+    ),
+    *(
+        (code, PlatformTrouble, True)
+        for code in (1243024, 1243027, 1243028, 1243030, 1243032, 1243033, 1243034)
+    ),
+    *((code, PlatformTrouble, True) for code in (1243035, 1243046, 1243063, 1244024, 1245002, 1245009)),
+    *((code, PlatformTrouble, True) for code in (1260014, 1262005)),
+    (1215002, NotAuthenticated, False),
+    *((code, NotFound, False) for code in (1243001, 1243004, 1243026, 1243047, 1243048, 1245001)),
+    *((code, NotFound, False) for code in (1260012, 1260013, 1264003)),
+    *((code, WrongState, False) for code in (1243014, 1243017, 1243037, 1243038, 1243041, 1243054, 1243055)),
+    *((code, WrongState, False) for code in (1243061, 1245006, 1245007)),
+    *((code, QuotaExceeded, False) for code in (1243057, 1243058, 1243059)),
+    *(
+        (code, InvalidRequest, False)
+        for code in (1210005, 1241008, 1241011, 1243002, 1243007, 1243008, 1243021)
+    ),
+    *(
+        (code, InvalidRequest, False)
+        for code in (1243022, 1243029, 1243031, 1243036, 1243040, 1243042, 1243043)
+    ),
+    *(
+        (code, InvalidRequest, False)
+        for code in (1243044, 1243053, 1243056, 1243060, 1243062, 1244008, 1244011)
+    ),
+    *((code, InvalidRequest, False) for code in (1245004, 1264001, 1264004)),
     *((code, NotAuthenticated, False) for code in (1306000, 1306401, 1306408)),
     *((code, ApplicationNotAllowed, False) for code in (1306402, 1306403)),
     *((code, ApiNotFound, False) for code in (1306404, 1306405, 1306407)),
@@ -161,6 +195,9 @@ def test_a_refusal_names_what_to_apply_for(status: int, body: object) -> None:
         (200, b'{"result": false, "code": 0}', CallFailed),
         (200, b'{"error": {}}', CallFailed),
         (200, b'{"result": false, "code": 1244999}', InvalidRequest),
+        (200, b'{"result": false, "code": 1211099}', PlatformTrouble),
+        (200, b'{"result": false, "code": 1220099}', PlatformTrouble),
+        (200, b'{"result": false, "code": 1243999}', CallFailed),
         (302, b"", ApiNotFound),
         (400, b'{"result": false}', InvalidRequest),
         (401, b"", NotAuthenticated),

@@ -198,7 +198,7 @@ def test_every_fault_is_tested_here_or_among_callbacks() -> None:
     """Every fault has a test."""
     here = {
         "latency", "gateway-rate-limit", "gateway-concurrency", "esb-rate-limit", "esb-timeout", "internal-error",
-        "database-away", "gateway-timeout-json", "bad-gateway", "gateway-timeout", "login-page", "empty-401",
+        "database-away", "iam-away", "cmdb-away", "gateway-timeout-json", "bad-gateway", "gateway-timeout", "login-page", "empty-401",
         "half-body", "half-json", "garbage", "slow-drip", "reset", "hang", "wrong-charset", "duplicate-rows",
         "missing-rows", "unknown-codes", "unknown-fields",
     }  # fmt: skip
