@@ -48,7 +48,8 @@ class RequestLimiter:
         """Guard *limit*, which nothing else may use."""
         self.limit = limit
         self.quota = ServerQuota()
-        self.waiting = 0
+        # All that neither have a permit nor gave up: each leaves once, however it ends.
+        self._waiters: set[Waiter] = set()
         # When the last response came: its decoding began then, without any other task in between.
         self.received_at = 0.0
         self._shared_queue = RequestQueue(None)
@@ -59,6 +60,11 @@ class RequestLimiter:
         # When the timer should fire; a busy event loop is late.
         self._timer_at = inf
         self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a permit."""
+        return len(self._waiters)
 
     @property
     def requests_per_second(self) -> float | None:
@@ -74,7 +80,7 @@ class RequestLimiter:
         ):
             return RequestLimit.GATEWAY_QUOTA
         # What waits although nothing else holds it up waits for the quota of its resource.
-        return limit.limit_at_work(now) or (RequestLimit.GATEWAY_QUOTA if self.waiting else None)
+        return limit.limit_at_work(now) or (RequestLimit.GATEWAY_QUOTA if self._waiters else None)
 
     def set_rate(self, rate: float | None) -> None:
         """Change how many requests may go out in a second; those that wait go by the new rate from now on."""
@@ -91,7 +97,7 @@ class RequestLimiter:
         now = asyncio.get_running_loop().time()
         limit, quota = self.limit, self.quota
         if (
-            self.waiting
+            self._waiters
             or self._resource_queues
             or self._closed
             or limit.in_flight >= limit.concurrency.allowed
@@ -127,7 +133,7 @@ class RequestLimiter:
         queue = self._resource_queues.get(resource, self._shared_queue)
         waiter = Waiter(permit, queue, loop.create_future())
         queue.waiters.push(scope, waiter, urgent=urgent)
-        self.waiting += 1
+        self._waiters.add(waiter)
         self._grant_permits()
         if patience is not None and not waiter.has_permit:
             waiter.timer = loop.call_later(patience, self._on_impatience, waiter, patience)
@@ -136,10 +142,9 @@ class RequestLimiter:
         except asyncio.CancelledError:
             if waiter.has_permit:
                 self.release()  # granted just before the cancellation
-            elif not self._closed:
-                self.waiting -= 1
             raise
         finally:
+            self._waiters.discard(waiter)
             if waiter.timer is not None:
                 waiter.timer.cancel()
         return permit
@@ -154,7 +159,6 @@ class RequestLimiter:
         if remaining > CLOCK_RESOLUTION:
             waiter.timer = loop.call_later(remaining, self._on_impatience, waiter, patience)
             return
-        self.waiting -= 1
         wait = self._next_allowed_at(waiter.queue, urgent=waiter.permit.urgent) - loop.time()
         waiter.granted.set_exception(not_sent(patience, wait if wait > CLOCK_RESOLUTION else None))
 
@@ -174,7 +178,7 @@ class RequestLimiter:
                 sent=permit.sent_at,
                 in_flight=limit.in_flight - 1,
             )
-        if size > BYTES_PER_TURN and self.waiting:
+        if size > BYTES_PER_TURN and self._waiters:
             waiters = (self._resource_queues.get(permit.resource) or self._shared_queue).waiters
             waiters.add_cost(permit.scope, size / BYTES_PER_TURN, urgent=permit.urgent)
 
@@ -204,7 +208,7 @@ class RequestLimiter:
             if queue is not None and queue.quota is not None:
                 queue.quota.on_success(succeeded.received_at, sent=succeeded.sent_at)
         self.limit.in_flight -= 1
-        if self.waiting:
+        if self._waiters:
             self._grant_permits()
 
     def _quota_of(self, resource: str, *, per_resource: bool) -> ServerQuota:
@@ -224,7 +228,7 @@ class RequestLimiter:
         """Grant as many permits as the bounds allow; set a timer for the next one if only time is missing."""
         loop = asyncio.get_running_loop()
         due_at = self._timer_at
-        while self.waiting and not self.limit.is_full:
+        while self._waiters and not self.limit.is_full:
             now = loop.time()
             waiter, next_at = self._next_waiter(now)
             if waiter is None:
@@ -244,7 +248,7 @@ class RequestLimiter:
         self.quota.acquire(now)
         if waiter.queue.quota is not None:
             waiter.queue.quota.acquire(now)
-        self.waiting -= 1
+        self._waiters.discard(waiter)
         waiter.permit.sent_at = waiter.permit.received_at = now
         waiter.has_permit = True
         waiter.granted.set_result(None)
@@ -303,7 +307,7 @@ class RequestLimiter:
         for queue in self._queues:
             for waiter in queue.waiters.clear():
                 waiter.granted.set_exception(client_closed())
-        self.waiting = 0
+        self._waiters.clear()
 
 
 class Waiter(Struct, eq=False):
