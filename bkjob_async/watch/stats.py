@@ -86,8 +86,8 @@ def explanation_of(
         (is_unreachable, "the platform cannot be reached; single probes try it"),
         (held_up_by is not None, f"it is due and held up by {limit}"),
         (target.poll_failures.failures > 0, "its last poll failed"),
-        (target.is_settled(ref, now), "it is over"),
-        (target.is_settling(now), "a final status is settling"),
+        (target.is_settled(ref), "it is over"),
+        (target.is_settling(), "a final status is settling"),
         (target.is_waiting(now), "it waits for a user"),
         (not target.was_read(ref), "it was not seen yet"),
     )

@@ -13,6 +13,8 @@ from bkjob_async.simulator.world.plans import (
     FAILS,
     HANGS,
     IGNORES_STOP,
+    DurationRange,
+    HostOutcome,
     JobPlan,
     PlatformDelays,
     Rolling,
@@ -174,3 +176,32 @@ async def test_an_operation_by_a_raw_call_counts_as_well() -> None:
         result = await waiting
 
     assert result.ok
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-job", "esb-jobv3"])
+@pytest.mark.parametrize("unread", [5.0, 14.5, 45.0])
+@pytest.mark.parametrize("fault", ["internal-error", "bad-gateway", "hang"])
+async def test_an_operation_while_reads_fail_is_not_forgotten(
+    dialect: str, unread: float, fault: str
+) -> None:
+    """A watch of two jobs does not end with the result from before a retry whose effect nobody could read."""
+    simulator = Simulator()
+    first = simulator.add(JobPlan(steps=(ONE_FAILS,)))
+    slow = HostOutcome(duration=DurationRange(200.0, 200.0))
+    second = simulator.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(slow,)),)))
+    simulator.advance(30)
+    reads = ["get_job_instance_status", "get_step_instance_status"]
+
+    async with (
+        client_of(simulator, dialect, request_timeout=3.0) as (client, _),
+        client.watch([first, second], deadline=900) as watch,
+    ):
+        await asyncio.sleep(60)
+        with simulator.fault(fault, operations=reads, jobs=[first.job_instance_id]):
+            await client.operate_step_instance(simulator.steps(first)[0], operation_code=8)
+            await asyncio.sleep(unread)
+        told = [type(event) async for event in watch if isinstance(event, bkjob.Trouble | bkjob.Recovered)]
+        results = await watch.results()
+
+    assert told in ([], [bkjob.Trouble, bkjob.Recovered])
+    assert {str(ref): result.ok for ref, result in results.items()} == {str(first): True, str(second): True}

@@ -176,9 +176,9 @@ class TargetDelivery:
         """Return True if the watch was given the state of *ref*, or that it cannot be read."""
         return ref not in self._joining or ref in self._troubled
 
-    def is_over(self, job: JobState, ref: Ref, now: float) -> bool:
+    def is_over(self, job: JobState, ref: Ref) -> bool:
         """Return True if the watch was given the end of *ref*, a target of *job*, or its loss."""
-        return ref not in self._joining and (ref in self._lost or job.is_settled(ref, now))
+        return ref not in self._joining and (ref in self._lost or job.is_settled(ref))
 
     def awaits_round(self, refs: Iterable[Ref]) -> bool:
         """Return True if any of *refs* still waits for its round of requests."""
@@ -272,7 +272,7 @@ class TargetDelivery:
                 self._joining[ref] = awaited = WAS_READ
             # What ended with its job has ended since, too: that is not announced here yet.
             is_ending = self._has_ended(ref) and job.will_end_with_job(ref)
-            if awaited == WAS_READ and job.is_up_to_date(ref, stamp.now) and not is_ending:
+            if awaited == WAS_READ and job.is_up_to_date(ref) and not is_ending:
                 joined.append(ref)
         for ref in joined:
             del self._joining[ref]

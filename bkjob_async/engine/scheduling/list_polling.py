@@ -177,5 +177,5 @@ def is_list_pollable(job: JobState) -> bool:
         and job.poll_failures is NO_FAILURES
         and not job.pending
         and job.seen_at is not None
-        and not job.is_settling(job.seen_at)
+        and not job.is_settling()
     )

@@ -24,8 +24,8 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     One state serves all watches of the job and of its steps: every response is applied once and every event made once.
     The job itself is a target (`is_target`), or single steps of it (`target_steps`), or both. `pending` lists what the
     present round of requests still has to read, by step id (0 for the job); `polled_via_step` says that the round began
-    with a step that represents the job. `operated_at` is when the last operation on the job was made, as long as it may
-    still show in responses; `was_operated` remains.
+    with a step that represents the job. `operated_at` is when the last operation on the job was made, as long as what
+    is known may be from before it; `was_operated` remains.
 
     There may be a hundred thousand jobs, so the garbage collector does not track them: nothing that a job refers to may
     refer back to it.
@@ -141,39 +141,38 @@ class JobState(RunState[JobRef], eq=False, gc=False):
         run = self.run_of(ref)
         return run is not None and run.announced.finished
 
-    def is_settled(self, ref: Ref, now: float) -> bool:
-        """Return True if a target is over and no recent operation can have changed that."""
+    def is_settled(self, ref: Ref) -> bool:
+        """Return True if a target is over and no operation can have changed that since."""
         lost = self.poll_failures.lost
         if lost and ref in lost:
             return True
         run = self.run_of(ref)
-        return run is not None and run.announced.finished and not self.is_doubtful(run.active_at, now)
+        return run is not None and run.announced.finished and not self.is_doubtful(run.active_at)
 
-    def all_settled(self, now: float) -> bool:
+    def all_settled(self) -> bool:
         """Return True if every target is settled."""
-        if self.is_target and not self.is_settled(self.ref, now):
+        if self.is_target and not self.is_settled(self.ref):
             return False
         for ref in self.target_steps:  # noqa: SIM110 - called for every poll, mostly with one
-            if not self.is_settled(ref, now):
+            if not self.is_settled(ref):
                 return False
         return True
 
-    def is_doubtful(self, active_at: float | None, now: float) -> bool:
+    def is_doubtful(self, active_at: float | None) -> bool:
         """Return True if a final status may be from before an operation: *active_at* is not after it."""
         since = self.operated_at
-        if since is None or now >= since + SETTLE_BOUND:
-            return False
-        return active_at is None or active_at < since
+        return since is not None and (active_at is None or active_at < since)
+
+    def must_read_after_operation(self, now: float) -> bool:
+        """Return True if a response about the job that is requested now shows what an operation made of it."""
+        return self.operated_at is not None and now >= self.operated_at + SETTLE_BOUND
 
     def has_doubtful_step(self) -> bool:
         """Return True if a finished step that is a target by itself is in doubt after an operation."""
         if self.operated_at is None:
             return False
-        now = self.seen_at or 0.0
         return any(
-            step.announced.finished
-            and step.ref in self.target_steps
-            and self.is_doubtful(step.active_at, now)
+            step.announced.finished and step.ref in self.target_steps and self.is_doubtful(step.active_at)
             for step in self.steps
         )
 
@@ -190,7 +189,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
             return True
         return self.was_read(ref) and not self.pending
 
-    def is_up_to_date(self, ref: Ref, now: float) -> bool:
+    def is_up_to_date(self, ref: Ref) -> bool:
         """Return True if all that the last response showed was announced: nothing settles or is in doubt."""
         if not self.was_read(ref):
             return False
@@ -200,7 +199,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
             settles = self.has_settling_step() or (
                 self.settling_since is not None and not self.announced.finished
             )
-        return not settles and (not self.has_finished(ref) or self.is_settled(ref, now))
+        return not settles and (not self.has_finished(ref) or self.is_settled(ref))
 
     def will_end_with_job(self, ref: Ref) -> bool:
         """Return True if *ref* is a step that is open although its job is final: it is announced finished after a bound."""
@@ -208,9 +207,9 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     # How often to poll ----------------------------------------------------------------------------------------------
 
-    def is_settling(self, now: float) -> bool:
+    def is_settling(self) -> bool:
         """Return True if a final status was seen whose details may still change."""
-        if self.operated_at is not None and self.is_doubtful(None, now):
+        if self.operated_at is not None:
             return True
         if self.is_target and self.settling_since is not None and not self.announced.finished:
             return True

@@ -306,7 +306,7 @@ def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
     started = [step for step in job.open_steps() if step.started]
     # A step with a final status has its own bound; one with an open status may keep it for ever.
     settling = any(step.progress.settling is not None for step in started)
-    doubtful = job.is_doubtful(job.active_at, stamp.now)
+    doubtful = job.is_doubtful(job.active_at)
     if settling or not (overdue or not (started or doubtful)):
         return events
     abandoned = stamp.now - job.settling_since >= UNREAD_BOUND
@@ -327,7 +327,7 @@ def finish_settled_step(job: JobState, step: StepState, stamp: PollStamp) -> lis
     if settling is None:
         return []
     duration = step.duration(settling.since)
-    events = finish_if_settled(step, settling, stamp, doubtful=job.is_doubtful(step.active_at, stamp.now))
+    events = finish_if_settled(step, settling, stamp, doubtful=job.is_doubtful(step.active_at))
     if events:
         job.ended += ((step.ref, duration),)
         if step.ref in job.target_steps:
@@ -339,13 +339,17 @@ def finish_settled_step(job: JobState, step: StepState, stamp: PollStamp) -> lis
 
 
 def expect_change(job: JobState, operated_at: float) -> None:
-    """Note that an operation was made: final statuses are provisional until they change or the bound has passed."""
+    """Note that an operation was made: final statuses are provisional until they change or are shown again."""
     job.operated_at, job.was_operated = operated_at, True
 
 
-def forget_old_operation(job: JobState, now: float) -> None:
-    """Forget the last operation once no response can show a status from before it any more."""
-    if job.operated_at is not None and now >= job.operated_at + SETTLE_BOUND:
+def forget_old_operation(job: JobState, requested_at: float) -> None:
+    """Forget the last operation, before a response about the job is applied that shows what became of it.
+
+    One that was requested earlier than SETTLE_BOUND after the operation may show a status from before it. The time that
+    passes proves nothing: while polls fail, nothing was seen.
+    """
+    if job.must_read_after_operation(requested_at):
         job.operated_at = None
 
 

@@ -174,7 +174,7 @@ def representative_step(job: JobState, capabilities: Capabilities) -> StepState 
     seen_at, job_seen_at = job.seen_at, job.job_seen_at
     if seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_REPRESENTED:
         return None
-    if job.status_code != RUNNING or job.is_settling(seen_at):
+    if job.status_code != RUNNING or job.is_settling():
         return None
     started = [step for step in job.open_steps() if step.started]
     return started[0] if len(started) == 1 and can_represent_job(started[0]) else None

@@ -222,7 +222,7 @@ class OutageRecovery:
         rate = self.detector.resume_rate(len(targets))
         for target in targets:
             is_to_reread = target in self.registry.rereads.requested
-            is_wanted = target.group != NO_SUBSCRIBERS and (is_to_reread or not target.all_settled(now))
+            is_wanted = target.group != NO_SUBSCRIBERS and (is_to_reread or not target.all_settled())
             has_missed = (
                 target.poll_failures.failures > 0 or target.due is None or target.due <= now + OPEN_DELAY
             )
@@ -300,7 +300,7 @@ class StallTimer:
             since = self._first_seen[target] = self._seen_before.get(target, now)
         if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
             return
-        if not target.all_settled(now) and self._is_overdue(target, now):
+        if not target.all_settled() and self._is_overdue(target, now):
             self.report(target, now - since)
 
     def _is_overdue(self, target: PollTarget, now: float) -> bool:

@@ -204,7 +204,7 @@ class Poller:
             self._keep_operation(job, now)
         else:
             expect_change(target, now)
-            self._registry.update_settled(target, now)
+            self._registry.update_settled(target)
             self._workers.schedule(target, now)
 
     def _keep_operation(self, job: JobRef, at: float) -> None:

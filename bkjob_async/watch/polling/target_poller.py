@@ -138,7 +138,11 @@ class TargetPoller:
         if target in self.registry.rereads.requested:
             self.registry.rereads.begin(target)
             target.pending = (JOB_ITSELF,)
-        elif target.target_steps and (failures.failed_in_round or self.registry.must_revisit(target, now)):
+        elif target.target_steps and (
+            failures.failed_in_round
+            or target.must_read_after_operation(now)
+            or self.registry.must_revisit(target, now)
+        ):
             target.pending = (JOB_ITSELF,)
 
     def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
@@ -155,6 +159,7 @@ class TargetPoller:
         begun = self._after_outage(at.now, started)
         if isinstance(view, JobPollView):
             active_at = active_times(target, view) if counts else None
+            forget_old_operation(target, started)
             changes = apply_job(target, view, at)
             plan_follow_ups(target, request, self.session.dialect.capabilities)
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
@@ -235,7 +240,7 @@ class TargetPoller:
         if target.pending or target.operated_at is not None or target in self.registry.rereads.requested:
             return False
         # A response that shows the present state is of a job that goes on; single steps may have ended.
-        if not target.is_target and target.all_settled(at.now):
+        if not target.is_target and target.all_settled():
             return False
         self.registry.publish_unchanged(target, at)
         if target.group != NO_SUBSCRIBERS:
@@ -251,18 +256,17 @@ class TargetPoller:
         if target.ended:
             self.planner.learn(target, now, expects_callbacks=registry.expects_callbacks(target))
         if may_settle or target.operated_at is not None or target in registry.rereads.requested:
-            registry.update_settled(target, now)
-            forget_old_operation(target, now)
+            registry.update_settled(target)
         if target.group == NO_SUBSCRIBERS:
             return
         if target.pending or (registry.rereads.requested and registry.awaits_reread(target)):
             self.workers.schedule(target, now)
-        elif not target.all_settled(now):
-            self._go_on(target, now, begun, settling=target.is_settling(now))
+        elif not target.all_settled():
+            self._go_on(target, now, begun, settling=target.is_settling())
         else:
             self.list_pollers.forget(target)
             self.planner.rest(target)
-            registry.update_settled(target, now)
+            registry.update_settled(target)
             interval = registry.revisit_interval(target)
             if interval is not None and target.group != NO_SUBSCRIBERS:
                 self.workers.schedule(target, now + interval)
@@ -315,11 +319,11 @@ class TargetPoller:
             self.reports.count(target, events, None, at.now)
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
-        if target.all_settled(at.now) and not self.registry.awaits_reread(target):
+        if target.all_settled() and not self.registry.awaits_reread(target):
             self._schedule_next(target, at.now, begun, may_settle=True)
             return
         if events:
-            self.registry.update_settled(target, at.now)
+            self.registry.update_settled(target)
         if target.group != NO_SUBSCRIBERS:
             wait = self.errors.backoff(
                 target, action, self.planner.intervals, targets=len(self.registry.targets)

@@ -82,7 +82,7 @@ class Subscriber(Protocol):
         """Receive an event that concerns all targets."""
         ...
 
-    def update_settled(self, target: PollTarget, now: float) -> None:
+    def update_settled(self, target: PollTarget) -> None:
         """Determine again which targets of a job have settled."""
         ...
 
@@ -217,10 +217,10 @@ class TargetRegistry:
         for subscriber in tuple(self.subscribers):
             subscriber.on_platform_event(at, evolve(event, cursor=at.cursor, index=1))
 
-    def update_settled(self, target: PollTarget, now: float) -> None:
+    def update_settled(self, target: PollTarget) -> None:
         """Have the subscribers of a job determine which of their targets have settled."""
         for subscriber in self._groups[target.group]:
-            subscriber.update_settled(target, now)
+            subscriber.update_settled(target)
 
     def crash(self, error: BaseException) -> None:
         """End all watches with *error*."""

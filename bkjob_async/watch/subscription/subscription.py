@@ -361,12 +361,12 @@ class Subscription:
 
     # When the targets are over --------------------------------------------------------------------------------------
 
-    def update_settled(self, target: PollTarget, now: float) -> None:
+    def update_settled(self, target: PollTarget) -> None:
         """Determine again which targets of a job have settled; end or begin to linger when all have."""
         if not self.is_open:
             return
         for ref in self.targets.of(target.ref):
-            self.targets.settle(ref, over=self._delivery.is_over(target, ref, now))
+            self.targets.settle(ref, over=self._delivery.is_over(target, ref))
         self._close_when_settled()
 
     def _close_when_settled(self) -> None:

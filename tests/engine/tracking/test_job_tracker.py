@@ -5,7 +5,12 @@ from msgspec.structs import replace
 from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.error_policy import lose_target
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change
+from bkjob_async.engine.tracking.job_tracker import (
+    apply_job,
+    apply_step,
+    expect_change,
+    forget_old_operation,
+)
 from bkjob_async.engine.tracking.job_views import present_targets, target_result
 from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
@@ -218,7 +223,7 @@ def test_an_earlier_status_is_ignored_after_an_operation() -> None:
     assert apply(state, 2, job(2, step(2, [host(1, 7)], run=1)))[0] == "job 2"
     reported = apply(state, 3, job(3, step(3, [host(1, 9)], run=1)))
     assert reported == ["host 1 7>9", "step #1 3.", "job 3.", "finished 2:100"]
-    assert state.is_settled(JOB, 3)
+    assert state.is_settled(JOB)
 
 
 def test_an_operation_that_changed_nothing_settles_after_the_bound() -> None:
@@ -227,9 +232,12 @@ def test_an_operation_that_changed_nothing_settles_after_the_bound() -> None:
     apply(state, 0, job(3, step(3, [host(1, 9)])))
     expect_change(state, 5.0)
 
-    assert not state.is_settled(JOB, 10)
+    assert not state.is_settled(JOB)
     assert apply(state, 20, job(3, step(3, [host(1, 9)]))) == []
-    assert state.is_settled(JOB, 20)
+    assert not state.is_settled(JOB)  # requested too early to show more than what was before
+    forget_old_operation(state, requested_at=20)
+    assert apply(state, 20.5, job(3, step(3, [host(1, 9)]))) == []
+    assert state.is_settled(JOB)
 
 
 def test_ignoring_an_error_reopens() -> None:
@@ -424,7 +432,7 @@ def test_another_final_status_reopens_a_job() -> None:
     """It ran between two polls, and ended otherwise."""
     state = job_state()
     apply(state, 0, job(4))
-    assert state.is_settled(JOB, 0.0)
+    assert state.is_settled(JOB)
 
     assert apply(state, 9, job(3)) == [f"reopened {JOB}", "job 3.", f"finished {JOB}"]
 
@@ -444,23 +452,24 @@ def test_another_final_status_is_not_the_one_before_an_operation() -> None:
     state = job_state()
     apply(state, 0, job(4))
     expect_change(state, 5.0)
-    assert not state.is_settled(JOB, 6.0)
+    assert not state.is_settled(JOB)
 
     apply(state, 6, job(3))
 
-    assert state.is_settled(JOB, 6.0)
+    assert state.is_settled(JOB)
 
 
-def test_a_step_that_finished_before_an_operation_is_in_doubt_for_a_while() -> None:
-    """Until the bound has passed, by the clock of the last poll."""
+def test_a_step_that_finished_before_an_operation_is_in_doubt_until_it_is_read_again() -> None:
+    """By a response that was requested when the bound had passed; no time that passes is enough."""
     state = job_state(STEP, operated_at=20.0)
     state.step(STEP.step_instance_id).announced = announced_state(4, finished=True)
     doubts = []
-    for seen_at in (21.0, 20.0 + SETTLE_BOUND, 100.0):
-        state.seen_at = seen_at
+    for requested_at in (21.0, 19.9 + SETTLE_BOUND, 20.0 + SETTLE_BOUND):
+        state.seen_at = 1000.0
+        forget_old_operation(state, requested_at)
         doubts.append(state.has_doubtful_step())
 
-    assert doubts == [True, False, False]
+    assert doubts == [True, True, False]
 
 
 def test_a_job_was_active_when_it_was_last_seen_unfinished_or_changed() -> None:
@@ -479,15 +488,15 @@ def test_a_job_was_active_when_it_was_last_seen_unfinished_or_changed() -> None:
 def test_a_job_is_up_to_date_when_readers_were_given_all_that_shows() -> None:
     """Not while its own final status settles, or that of a step; nor before it was read."""
     state = job_state(JOB)
-    given = [state.is_up_to_date(JOB, 0.0)]
+    given = [state.is_up_to_date(JOB)]
     apply(state, 1.0, job(2, step(2, [host(1, 7)])))
-    given.append(state.is_up_to_date(JOB, 1.0))
+    given.append(state.is_up_to_date(JOB))
     apply(state, 2.0, job(2, step(3)))  # its rows are still to be read
-    given.append(state.is_up_to_date(JOB, 2.0))
+    given.append(state.is_up_to_date(JOB))
     apply(state, 3.0, job(3, step(3, [host(1, 9)])))
-    given.append(state.is_up_to_date(JOB, 3.0))
+    given.append(state.is_up_to_date(JOB))
     state.settling_since, state.announced = 4.0, announced_state(2, finished=False)
-    given.append(state.is_up_to_date(JOB, 4.0))
+    given.append(state.is_up_to_date(JOB))
 
     assert given == [False, True, False, True, False]
 

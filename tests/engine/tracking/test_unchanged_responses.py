@@ -118,8 +118,8 @@ def test_the_comparison_changes_nothing(
 def state_of(state: JobState, now: float) -> Sequence[object]:
     """Return all that decides about the next polls and events."""
     return (
-        state.all_settled(now),
-        state.is_settling(now),
+        state.all_settled(),
+        state.is_settling(),
         state.is_waiting(now),
         state.seen_at,
         state.age(now),
