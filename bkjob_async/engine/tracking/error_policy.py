@@ -74,7 +74,7 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState, 
 
     Counts errors in *job*, because only a repeated error is taken as one of the target.
     """
-    action = action_on_refusal(error, request, job)
+    action = action_on_refusal(error, request, job, now)
     if action is not None:
         return action
     if isinstance(error, NotFound):
@@ -96,11 +96,14 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState, 
     )
 
 
-def action_on_refusal(error: BkJobError, request: PollRequest, job: JobState) -> ErrorAction | None:
+def action_on_refusal(
+    error: BkJobError, request: PollRequest, job: JobState, now: float
+) -> ErrorAction | None:
     """Return what to do if the platform cannot serve this request for this kind of step; None for other errors.
 
     The response to a request for a confirmation step is 1241003, for a container step 1240002. The latter may
-    also be a passing internal error: it counts when it repeats, unless hosts of the step were read before.
+    also be a passing internal error: it counts when it repeats, unless hosts of the step were read before. What it is is
+    found out by requesting the hosts again from time to time, and before a step is over.
     """
     if isinstance(error, WrongState) and isinstance(request, GetStepInstanceStatus):
         job.step(request.ref.step_instance_id).host_refusals = HOSTS_HIDDEN
@@ -109,17 +112,18 @@ def action_on_refusal(error: BkJobError, request: PollRequest, job: JobState) ->
         return None
     if isinstance(request, GetStepInstanceStatus):
         step = job.step(request.ref.step_instance_id)
-        return None if step.hosts.size else count_refusal(step)
+        return None if step.hosts.size else count_refusal(job, step, now)
     if request.return_ip_result and not any(step.hosts.size for step in job.steps):
         refused = job.poll_failures.job_rows_refused + 1
-        job.poll_failures = evolve(job.poll_failures, job_rows_refused=refused)
+        job.poll_failures = evolve(job.poll_failures, job_rows_refused=refused, rows_refused_at=now)
         return ErrorAction.USE_OTHER_REQUEST if refused >= REFUSALS else ErrorAction.RETRY_ONCE
     return None
 
 
-def count_refusal(step: StepState) -> ErrorAction:
-    """Count a refusal to list the hosts of a step; a repeated one is taken as permanent."""
-    step.host_refusals += 1
+def count_refusal(job: JobState, step: StepState, now: float) -> ErrorAction:
+    """Count a refusal to list the hosts of a step; one that repeats while a final status settles is not taken as permanent."""
+    job.poll_failures = evolve(job.poll_failures, rows_refused_at=now)
+    step.host_refusals = min(step.host_refusals + 1, REFUSALS - 1 if step.may_show_hosts(now) else REFUSALS)
     return ErrorAction.RETRY_ONCE if step.hosts_visible else ErrorAction.USE_OTHER_REQUEST
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from bkjob_async.engine.group_polling.group_poller import (
     COUNTS_ONLY,
     MAX_FULL_READ_HOSTS,
@@ -29,6 +31,8 @@ PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
 # The id of the job itself among the ids of steps.
 JOB_ITSELF = 0
+# For how many seconds hosts are not requested again after the platform refused to list them.
+ROWS_RETRY_INTERVAL = 15.0
 
 # After this many seconds the job itself is requested again, in case it is over without the step that
 # represents it.
@@ -149,17 +153,36 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
         elif job.polled_via_step and not can_represent_job(step):
             job.pending = (JOB_ITSELF,)
     elif request.return_ip_result:
-        return
+        if job.poll_failures.job_rows_refused:
+            job.poll_failures = evolve(job.poll_failures, job_rows_refused=0, rows_refused_at=None).or_none()
     elif capabilities.step_status:
+        if must_request_rows_again(job):
+            for step in job.open_steps():
+                if REFUSALS <= step.host_refusals < HOSTS_HIDDEN:
+                    step.host_refusals = REFUSALS - 1
         job.pending = tuple(
             step.ref.step_instance_id
             for step in job.open_steps()
             if step.needs_rows and wants_rows(job, step)
         )
     elif job.poll_failures.job_rows_refused >= REFUSALS:
-        # Neither the job nor the step lists hosts: they will never be seen.
+        # Neither the job nor the step lists hosts, as far as is known by now.
         for step in job.open_steps():
-            step.host_refusals = HOSTS_HIDDEN
+            if not step.may_show_hosts(job.seen_at or 0.0):
+                step.host_refusals = max(step.host_refusals, REFUSALS)
+
+
+def must_request_rows_again(job: JobState) -> bool:
+    """Return True if hosts that the platform refused to list are to be requested again, after another response.
+
+    The refusals may have been a passing error. They are tried again from time to time, and before a step is over.
+    """
+    refused_at, seen_at = job.poll_failures.rows_refused_at, job.seen_at
+    if refused_at is None or seen_at is None or seen_at <= refused_at:
+        return False
+    if seen_at - refused_at >= ROWS_RETRY_INTERVAL:
+        return True
+    return any(step.may_show_hosts(seen_at) for step in job.open_steps())
 
 
 def representative_step(job: JobState, capabilities: Capabilities) -> StepState | None:
@@ -202,7 +225,9 @@ def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepSta
 
 def wants_rows_with_job(job: JobState, capabilities: Capabilities) -> bool:
     """Return True if host rows are to be requested with the job, where a dialect does so on request."""
-    if not capabilities.job_rows_on_request or job.poll_failures.job_rows_refused >= REFUSALS:
+    if not capabilities.job_rows_on_request:
+        return False
+    if job.poll_failures.job_rows_refused >= REFUSALS and not must_request_rows_again(job):
         return False
     if not capabilities.step_status:
         return job.detail_level > DetailLevel.END_ONLY or any(

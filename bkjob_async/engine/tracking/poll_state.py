@@ -73,7 +73,8 @@ class PollFailures:
     *failed_in_round* are what requests of the present round failed for. *absent_since* has, by what was requested, the
     time since when responses say so, or that it does not exist. *not_found* counts, by target, responses in
     a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that
-    are lost. *job_rows_refused* counts refusals to list hosts with the job.
+    are lost. *job_rows_refused* counts refusals to list hosts with the job, *rows_refused_at* is when the last refusal to
+    list hosts came, with the job or with a step.
     """
 
     failures: int = 0
@@ -85,6 +86,7 @@ class PollFailures:
     stalled: bool = False
     lost: Mapping[Ref, Lost] = NONE_LOST
     job_rows_refused: int = 0
+    rows_refused_at: float | None = None
 
     def after_response(self) -> PollFailures:
         """Return what remains after a successful poll."""

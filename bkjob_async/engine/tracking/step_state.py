@@ -13,7 +13,8 @@ from bkjob_async.model.refs import StepRef
 
 CONFIRMATION = 3  # a type of step: a user confirms, and there are no hosts
 
-# A step is taken to show no hosts after this many refusals in a row; HOSTS_HIDDEN is beyond any count.
+# A step is taken to show no hosts after this many refusals in a row, until they are requested again; HOSTS_HIDDEN is
+# beyond any count: it is a confirmation, which has none.
 REFUSALS, HOSTS_HIDDEN = 3, 1000
 
 
@@ -100,6 +101,11 @@ class StepState(RunState[StepRef], eq=False, gc=False):
     def hosts_visible(self) -> bool:
         """Whether the platform lists the step's hosts, as far as is known."""
         return self.host_refusals < REFUSALS
+
+    def may_show_hosts(self, now: float) -> bool:
+        """Return True while a final status settles, so that refusals to list hosts may still be a passing error."""
+        settling = self.progress.settling
+        return settling is not None and now - settling.since < SETTLE_BOUND
 
     @property
     def needs_rows(self) -> bool:

@@ -64,6 +64,7 @@ def apply_step_view(
             on_running(step, stamp, begins=before == NOT_STARTED)
         events += announce(step, stamp, finished=False)
     if view.groups is not None:
+        step.host_refusals = 0
         moves = apply_groups(step, view, view.groups, stamp, read_mode=read_mode, may_defer=may_defer)
         on_rows_read(step, stamp, moved=bool(moves))
         events += moves

@@ -124,16 +124,20 @@ def test_a_step_that_cannot_speak_for_itself_is_read_through_its_job() -> None:
 
 
 def test_hosts_that_nothing_can_be_asked_about_are_not_waited_for() -> None:
-    """Containers outside v4: the job refuses its rows, and there is no request about a step."""
+    """Containers outside v4: the job refuses its rows, also when it is over, and there is no request about a step."""
     jobv3 = Capabilities(step_status=False, job_rows_on_request=True, groups=False)
     state = job_state(JOB)
     assert next_request(state, jobv3) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
-    state.poll_failures = evolve(state.poll_failures, job_rows_refused=3)
-    question = next_request(state, jobv3)
-    assert question == GetJobInstanceStatus(ref=JOB)
-    apply_job(state, job(2, step(2)), at(0))
-    plan_follow_ups(state, question, jobv3)
+    state.poll_failures = evolve(state.poll_failures, job_rows_refused=3, rows_refused_at=0.0)
+    asked = []
+    for now, code in ((0.5, 2), (1, 3), (2, 3), (16.5, 3), (17, 3)):
+        apply_job(state, job(code, step(code)), at(now))
+        plan_follow_ups(state, GetJobInstanceStatus(ref=JOB), jobv3)
+        request = next_request(state, jobv3)
+        asked.append(isinstance(request, GetJobInstanceStatus) and request.return_ip_result)
+        if asked[-1]:
+            state.poll_failures = evolve(state.poll_failures, rows_refused_at=now + 0.1)
 
-    apply_job(state, job(3, step(3)), at(1))
+    assert asked == [False, True, True, False, False]
     assert state.is_over(JOB)
     assert not target_result(state, JOB).steps[0].hosts_visible
