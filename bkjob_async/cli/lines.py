@@ -1,5 +1,6 @@
 """Lines on stdout and stderr, in an encoding that their reader knows."""
 
+import errno
 import json
 import os
 import sys
@@ -9,7 +10,6 @@ from pathlib import Path
 from shutil import which
 from typing import TextIO
 
-from bkjob_async.model.base_error import BkJobError
 from bkjob_async.model.text.printing import printable
 
 # What a terminal that does not know these characters is shown instead.
@@ -20,19 +20,13 @@ PLAIN = str.maketrans({"→": "->", "∅": "-", "…": "...", "■": "#", "─":
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
-class OutputFailed(BkJobError):
-    """stdout cannot be written: the disk is full, the terminal is gone."""
+# What a write to stdout fails with: the disk or its quota is full, the file is too large, the terminal is gone.
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
 def write_out(line: str) -> None:
-    """Write a line to stdout and flush it."""
-    try:
-        print(encodable(line, sys.stdout), flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        discard_output()
-        raise OutputFailed(f"stdout cannot be written: {error.strerror}") from None
+    """Write a line to stdout and flush it; an `OSError` ends the command."""
+    print(encodable(line, sys.stdout), flush=True)
 
 
 def write_note(line: str) -> None:
@@ -108,7 +102,7 @@ def open_closed_streams() -> None:
 
 
 def discard_output() -> None:
-    """Redirect stdout and stderr to the null device where they are closed pipes, so that no last flush raises."""
+    """Redirect stdout and stderr to the null device where they cannot be written, so that no last flush raises."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -41,9 +41,9 @@ def refuse(request: HttpRequest, *, rows_only: bool) -> HttpResponse | None:
 @pytest.mark.parametrize("began", [0.0, 3600.0], ids=["runs", "ended"])
 async def test_hosts_are_seen_once_internal_errors_are_over(
     dialect: str,
-    rows_only: bool,
+    rows_only: bool,  # noqa: FBT001 - a parameter of the test
     seconds: float,
-    began: float,  # noqa: FBT001 - a parameter of the test
+    began: float,
 ) -> None:
     """The job of a watch that begins with them has its hosts in the result, and the failed one is failed."""
     if rows_only and seconds > 15.0:

@@ -37,7 +37,8 @@ async def retry(
     refs = targets_from(targets, scope_of(settings))
     operation = bkjob.StepOperation.RETRY_ALL_HOSTS if all_hosts else bkjob.StepOperation.RETRY_FAILED_HOSTS
     async with client_of(settings, interval=flags.interval) as client:
-        steps = [step for ref in refs for step in await steps_to_retry(client, ref)]
+        # A job and one of its steps name that step twice.
+        steps = {step.ref: step for ref in refs for step in await steps_to_retry(client, ref)}.values()
         for step in steps:
             write_note(described(step))
         confirm(f"send {word_of(operation)} to {counted(len(steps), 'step')}?", yes=yes)

@@ -156,10 +156,7 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
         if job.poll_failures.job_rows_refused:
             job.poll_failures = evolve(job.poll_failures, job_rows_refused=0, rows_refused_at=None).or_none()
     elif capabilities.step_status:
-        if must_request_rows_again(job):
-            for step in job.open_steps():
-                if REFUSALS <= step.host_refusals < HOSTS_HIDDEN:
-                    step.host_refusals = REFUSALS - 1
+        reconsider_refusals(job)
         job.pending = tuple(
             step.ref.step_instance_id
             for step in job.open_steps()
@@ -170,6 +167,14 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
         for step in job.open_steps():
             if not step.may_show_hosts(job.seen_at or 0.0):
                 step.host_refusals = max(step.host_refusals, REFUSALS)
+
+
+def reconsider_refusals(job: JobState) -> None:
+    """Have hosts of steps requested once more that the platform refused to list, if it is time."""
+    if must_request_rows_again(job):
+        for step in job.open_steps():
+            if REFUSALS <= step.host_refusals < HOSTS_HIDDEN:
+                step.host_refusals = REFUSALS - 1
 
 
 def must_request_rows_again(job: JobState) -> bool:

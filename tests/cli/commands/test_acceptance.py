@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -236,6 +237,20 @@ def test_an_operation_without_an_answer_is_not_repeated(platform: dict[str, str]
     assert done.returncode == 6
     assert "look at it first: " in done.stderr
     assert f"status {ref}/" in done.stderr
+
+
+def test_a_step_that_is_named_twice_is_retried_once(platform: dict[str, str], failing: str) -> None:
+    """By its job, by itself, in another spelling, and in a file."""
+    launched = shell.run("run", "script", failing, "--hosts", "0:10.0.0.1", "--detach", env=platform)
+    ref = launched.stdout.strip()
+    shell.run("wait", ref, env=platform)
+    status = shell.run("status", ref, "--json", env=platform)
+    step = re.search(r'"(2:\d+/\d+)"', status.stdout)
+    assert step is not None
+    done = shell.run("retry", ref, step[1], ref.removeprefix("2:"), ref, "--yes", "--detach", env=platform)
+
+    assert done.returncode == 0
+    assert done.stderr.count("accepted") == 1
 
 
 def test_a_step_that_waits_for_a_person_is_reported_and_confirmed() -> None:
