@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -395,6 +396,40 @@ async def test_a_connection_can_be_encrypted(tmp_path: Path) -> None:
         async with opened(url) as place:
             with pytest.raises(JournalUnavailable, match="certificate"):
                 await place.open().fleets()
+
+
+@pytest.mark.parametrize("reading", ["fleets", "open"])
+async def test_a_server_with_the_certificate_of_another_is_not_sent_the_password(
+    tmp_path: Path, reading: str
+) -> None:
+    """Neither at the first connection nor later; a site that wants no certificate says so in the URL."""
+    authority = trustme.CA()
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("redis.example.com").configure_cert(context)
+    received: list[bytes] = []
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(1000))
+        writer.close()
+
+    async with await asyncio.start_server(receive, "127.0.0.1", 0, ssl=context) as server:
+        host, port = server.sockets[0].getsockname()
+        url = f"rediss://:opensesame@{host}:{port}?ssl_ca_certs={trusted}"
+        async with opened(url) as place:
+            with pytest.raises(JournalUnavailable, match="certificate"):
+                await (
+                    place.open().fleets()
+                    if reading == "fleets"
+                    else place.open().open("night", HERE, take_over=True)
+                )
+        assert received == []
+        async with opened(f"rediss://:opensesame@{host}:{port}?ssl_cert_reqs=none") as place:
+            with pytest.raises(JournalUnavailable):
+                await place.open().fleets()
+
+    assert b"AUTH" in received[0]
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
