@@ -1,0 +1,57 @@
+"""Look through the lowest versions that the extras allow for known vulnerabilities: `python -m tests.vulnerabilities`.
+
+It needs pip-audit, which is fetched into an environment of its own, and the database that pip-audit asks.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+REQUIREMENT = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?(?:>=|==)([\w.]+)")
+OURS = "bkjob-async"
+# What developers alone install is the newest anyway.
+NOT_SHIPPED = {"benchmarks", "dev", "sdk"}
+
+
+def floors() -> list[str]:
+    """Return the lowest version of each requirement that users may install, as `NAME==VERSION`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    shipped = [line for name, lines in extras.items() if name not in NOT_SHIPPED for line in lines]
+    found = [REQUIREMENT.match(line) for line in (*project["dependencies"], *shipped)]
+    return sorted({f"{each[1]}=={each[2]}" for each in found if each and each[1] != OURS})
+
+
+def main() -> int:
+    """Ask for the vulnerabilities of all floors; return what pip-audit returns."""
+    with tempfile.TemporaryDirectory() as folder:
+        python = Path(folder) / "bin" / "python"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "pip-audit"]
+        subprocess.run(install, check=True)
+        listed = Path(folder) / "floors.txt"
+        listed.write_text("\n".join(floors()), encoding="utf-8")
+        print(f"== floors: {', '.join(floors())}", flush=True)
+        return subprocess.call(
+            [
+                python,
+                "-m",
+                "pip_audit",
+                "--requirement",
+                listed,
+                "--no-deps",
+                "--disable-pip",
+                "--timeout",
+                "30",
+            ]
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
