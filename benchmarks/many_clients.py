@@ -216,7 +216,7 @@ class Fleet:
             due = planner.next_poll_at(
                 run,
                 now,
-                settling=run.is_settling(now),
+                settling=run.is_settling(),
                 limit=self._limit,
                 expects_callbacks=calls_back,
             )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl as ssl_module
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 
@@ -28,6 +29,7 @@ from bkjob_async.wire.bodies.reading import (
     read_body,
 )
 from bkjob_async.wire.bounded_socket import BoundedSocket, BoundedTlsSocket, ReadTurns
+from bkjob_async.wire.clean_connections import CleanConnector
 from bkjob_async.wire.fast_http.client import FastHttpClient, open_fast_client
 from bkjob_async.wire.timeouts import TimeoutManager
 
@@ -62,6 +64,10 @@ class HttpOptions:
     may have a quarter of that together, and wait for each other beyond it.
     *fast* False sends every request through aiohttp's `ClientSession`. True lets polls bypass it, which saves CPU time;
     it has no effect with a proxy, *trust_env*, a lent session, or trace configurations.
+    A request that may change something goes out on a connection that is opened for it and closed after it, in addition to
+    *connections*, so that bytes that a server wrote to an idle connection cannot pass for its response. The pool of a lent
+    session cannot promise that, so such requests use a pool like it here. *commands_through_lent_session* True sends them
+    through the lent session all the same; so it is where its connector is of a class of your own.
     """
 
     connections: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
@@ -71,6 +77,7 @@ class HttpOptions:
     headers: Mapping[str, str] = field(factory=dict, repr=False, validator=_plain_headers)
     largest_body: int = field(default=MAX_BODY_SIZE, validator=validators.ge(MIB))
     fast: bool = True
+    commands_through_lent_session: bool = False
 
 
 class SessionClosed(TransportFailed):
@@ -93,6 +100,8 @@ class AiohttpTransport:
         self._proxy, self._proxy_headers = split_proxy(self._options.proxy)
         self._is_lent = session is not None
         self._session = session
+        # For what is not a GET, and may change something.
+        self._command_session: aiohttp.ClientSession | None = None
         self._decompresses = session is None or not session.auto_decompress  # else aiohttp does
         self._has_accept_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
         self._fast: FastHttpClient | None = None
@@ -128,7 +137,10 @@ class AiohttpTransport:
     async def _send_through_session(self, request: HttpRequest) -> tuple[RawResponse, Closable | None]:
         """Send *request* on aiohttp's ordinary path, which knows bodies, proxies and all that a lent session has."""
         session = self._open_session(request.url)
-        with nullcontext() if self._fast is None else self._fast.yielding_to_connector():
+        fast = self._fast
+        if request.method != "GET":
+            session, fast = self._open_command_session(session), None
+        with nullcontext() if fast is None else fast.yielding_to_connector():
             response = await session.request(
                 request.method,
                 request.url,
@@ -169,13 +181,12 @@ class AiohttpTransport:
             return self._session
         options = self._options
         is_fast = options.fast and self._proxy is None and not options.trust_env
-        loop = asyncio.get_running_loop()
         socket_class = BoundedSocket if is_fast and url.scheme == "http" else BoundedTlsSocket
-        connector = aiohttp.TCPConnector(
+        connector = CleanConnector(
             limit=options.connections or DEFAULT_CONNECTIONS,
             ssl=options.ssl,
             keepalive_timeout=KEEPALIVE_TIMEOUT,
-            socket_factory=partial(socket_class, turns=ReadTurns(loop.time, loop.call_soon)),
+            socket_factory=bounded_sockets(socket_class),
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -189,6 +200,33 @@ class AiohttpTransport:
             self._fast = open_fast_client(self._session, self._full_headers, self._budget)
         return self._session
 
+    def _open_command_session(self, session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+        """Return a session like *session* that opens a connection for each request, opened if need be."""
+        lent = session.connector
+        if self._is_lent and (
+            self._options.commands_through_lent_session or type(lent) is not aiohttp.TCPConnector
+        ):
+            return session
+        if self._command_session is None:
+            connector = CleanConnector(
+                limit=0,  # the client bounds how many requests are under way
+                ssl=getattr(lent, "_ssl", self._options.ssl),
+                force_close=True,
+                socket_factory=bounded_sockets(BoundedTlsSocket),
+            )
+            self._command_session = aiohttp.ClientSession(
+                connector=connector,
+                headers=session.headers,
+                cookie_jar=session.cookie_jar,
+                auth=session.auth,
+                auto_decompress=session.auto_decompress,
+                timeout=session.timeout,
+                trust_env=session.trust_env,
+                trace_configs=session.trace_configs,
+                read_bufsize=STREAM_BUFFER_SIZE,
+            )
+        return self._command_session
+
     async def aclose(self) -> None:
         """Close all connections; harmless when repeated."""
         self._closed = True
@@ -196,9 +234,20 @@ class AiohttpTransport:
         fast, self._fast = self._fast, None
         if fast is not None:
             fast.close()
+        commands, self._command_session = self._command_session, None
+        if commands is not None:
+            await commands.close()
         session, self._session = self._session, None
         if session is not None and not self._is_lent:
             await session.close()
+
+
+def bounded_sockets(
+    kind: type[BoundedSocket | BoundedTlsSocket],
+) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
+    """Return what makes the sockets of a connector, which take turns to read."""
+    loop = asyncio.get_running_loop()
+    return partial(kind, turns=ReadTurns(loop.time, loop.call_soon))
 
 
 def response_of(

@@ -88,7 +88,8 @@ async def test_a_connection_that_answered_somebody_else_is_closed(
 
     assert type(caught.value) is error
     assert again is not None
-    assert (server.connections, len(server.heads)) == (2, 3)
+    # What may change something has a connection of its own each time.
+    assert (server.connections, len(server.heads)) == (2 if operation.repeatable else 3, 3)
 
 
 def headers_of(head: bytes) -> Mapping[str, str]:

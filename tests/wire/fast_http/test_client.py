@@ -304,7 +304,7 @@ async def test_nobody_waits_for_an_idle_connection(connections: int) -> None:
         serving(lambda *_: answer(b"{}")) as (server, url),
         opened(HttpOptions(connections=connections)) as transport,
     ):
-        other = HttpRequest(method="POST", url=url, body=b"")
+        other = HttpRequest(method="GET", url=url, body=b"x")
         for _ in range(3):
             sent = [transport.send(other, timeout=5) for _ in range(5)]
             answers = await asyncio.gather(*(get(transport, url) for _ in range(5)), *sent)
