@@ -113,13 +113,21 @@ class DeadlineExceeded(BkJobError, TimeoutError):
     """The deadline of a wait has passed; the job goes on.
 
     *snapshots* holds the last known state of each unfinished target, *cursor* is where to resume the stream.
+    *unstored* counts the events that the store of the watch's journal had not taken by then: readers were not given
+    them, and the next watch of the fleet reports them. `__cause__` is what the store said.
     """
 
     def __init__(
-        self, message: str, *, snapshots: Mapping[Ref, JobSnapshot | StepSnapshot | None], cursor: str = ""
+        self,
+        message: str,
+        *,
+        snapshots: Mapping[Ref, JobSnapshot | StepSnapshot | None],
+        cursor: str = "",
+        unstored: int = 0,
     ) -> None:
-        """Keep the last *snapshots* and the *cursor*."""
+        """Keep the last *snapshots*, the *cursor* and the number of *unstored* events."""
         super().__init__(message)
+        self.unstored = unstored
         self.snapshots = snapshots
         self.cursor = cursor
 

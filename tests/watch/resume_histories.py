@@ -25,7 +25,7 @@ END = 260.0
 class Life:
     """One process: how many *seconds* it lasts, and how many it takes until the next begins.
 
-    It *ends* in order, is killed, is killed when a record was stored and the answer has not come, or goes on while the next
+    It *ends* in order, at the deadline of its watch, is killed, is killed when a record was stored and the answer has not come, or goes on while the next
     one takes the fleet over. Its reader keeps the cursor of every event, or of every batch; it has read all but *unread*
     of the events when it ends. When it begins, the clock on the wall jumps by *jump* seconds. After *away* seconds the store
     takes nothing for some seconds (-1: never). Another watch of the client begins so many seconds later than the
@@ -87,7 +87,7 @@ lives = st.lists(
         Life,
         seconds=st.floats(0.01, 30.0),
         pause=st.sampled_from([0.0, 0.0, 3.0]) | st.floats(0.0, 25.0),
-        ends=st.sampled_from(["in order", "killed", "killed", "answer lost", "taken over"]),
+        ends=st.sampled_from(["in order", "deadline", "killed", "killed", "answer lost", "taken over"]),
         reads=st.sampled_from(["events", "events", "batches"]),
         unread=st.sampled_from([0, 0, 1, 3, 20]),
         jump=st.sampled_from([0.0, 0.0, 0.0, 0.0, -3600.0, 1e6]),

@@ -177,6 +177,7 @@ class Stage:
             journal=Journal(store),
             name="fleet",
             linger=None,
+            deadline=life.seconds if life.ends == "deadline" else None,
         )
         watch._stream.log._limit = history.log_limit
         await watch.__aenter__()
@@ -196,9 +197,8 @@ class Stage:
                 for ref in self.followed.targets
                 if (result := watch.progress(ref)) is not None and watch.snapshot(ref).is_finished
             }
-        if life.ends == "in order":
-            await watch.aclose()
-            await reader
+        if life.ends in ("in order", "deadline"):
+            await self.end_in_order(watch, reader, life)
             await client.aclose()
         else:
             is_killed = store.is_dead = life.ends != "taken over"
@@ -221,6 +221,16 @@ class Stage:
             store.is_away = True
             await asyncio.sleep(AWAY_SECONDS)
             store.is_away = False
+
+    async def end_in_order(self, watch: bkjob.Watch, reader: asyncio.Task[None], life: Life) -> None:
+        """Leave a watch, or note when it goes on for longer than a second behind its deadline, whatever its store does."""
+        if life.ends == "deadline":
+            await asyncio.sleep(1.0)
+            if not reader.done():
+                self.problems.append(f"a watch with a deadline of {life.seconds} s goes on")
+        await watch.aclose()
+        with suppress(bkjob.DeadlineExceeded):
+            await reader
 
     async def go_on(self, watch: bkjob.Watch, cursor: str, pause: float) -> None:
         """Read on in a process whose fleet is taken over after a *pause*: what it delivers is stored, until it is refused."""

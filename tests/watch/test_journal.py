@@ -776,3 +776,47 @@ async def test_a_cursor_of_a_stranger_is_refused() -> None:
 def test_the_error_of_a_store_that_is_behind_says_where_it_is() -> None:
     """So the writer knows what to store again."""
     assert StoreBehind("behind", term=1, head=7).head == 7
+
+
+class HangingStore(FailingStore):
+    """A store that, once away, does not answer at all."""
+
+    async def append(self, name: str, **written: Any) -> None:
+        """Append, or hang."""
+        if self.is_away:
+            await asyncio.Event().wait()
+        await super().append(name, **written)
+
+
+@pytest.mark.parametrize("kind", [FailingStore, HangingStore])
+@pytest.mark.parametrize("since", [0.0, 4.0, 9.9])
+@pytest.mark.parametrize("plan", [SLOW, JobPlan(steps=(StepPlan(hosts=2),))], ids=["goes on", "over before"])
+@pytest.mark.parametrize("linger", [0.0, None])
+async def test_a_deadline_ends_a_watch_whatever_its_store_does(
+    kind: type[FailingStore], since: float, plan: JobPlan, linger: float | None
+) -> None:
+    """Within a second, and the error says what was not stored; the next watch reports it."""
+    world, store = World(1), kind()
+    job = world.add(plan)
+    begun = asyncio.get_running_loop().time()
+    seen: list[bkjob.Event] = []
+    with pytest.raises(bkjob.DeadlineExceeded) as late:
+        async with fleet(world, store, job, linger=linger, deadline=10.0) as watch:
+            asyncio.get_running_loop().call_later(since, setattr, store, "is_away", True)
+            async for event in watch:
+                seen.append(event)
+    taken = asyncio.get_running_loop().time() - begun
+    store.is_away = False
+    async with fleet(world, store, job) as again:  # its targets may not have been stored either
+        events = [event async for event in again]
+
+    assert 10.0 <= taken <= 11.0
+    if plan is SLOW:
+        assert "not over after 10 s" in str(late.value)
+    if late.value.unstored:
+        assert f"{late.value.unstored} event" in str(late.value)
+        assert ("the disk is full" in str(late.value)) is (kind is FailingStore)
+        assert isinstance(late.value.__cause__, JournalUnavailable) is (kind is FailingStore)
+    told = [str(event) for event in (*seen, *events) if isinstance(event, bkjob.HostChanged | bkjob.Finished)]
+    assert len(told) == len(set(told))
+    assert any(isinstance(event, bkjob.Finished) for event in (*seen, *events))

@@ -73,6 +73,8 @@ class FleetJournal:
         # The present states that were stored: the number of the last record of each, and of the first batch whose changes it has.
         self._presents: list[tuple[int, int]] = []
         self._is_troubled = False
+        # What the last attempt to store failed with, None while all is well.
+        self._trouble: JournalError | None = None
         # Another has written in between: the states say when something was reported in other numbers than the records.
         self._has_others = False
         self._is_closing = False
@@ -217,7 +219,7 @@ class FleetJournal:
             if each.batch is not None:
                 self._watch.stream.append(each.batch)
         if self._is_troubled:
-            self._is_troubled = False
+            self._is_troubled, self._trouble = False, None
             logger.info("the fleet %r is recorded again", self._name)
             self._watch.on_available(self.head + 1, self._local_cursor(self.head + 1))
         if not self._is_closing:
@@ -225,6 +227,7 @@ class FleetJournal:
 
     def _report_trouble(self, error: JournalError) -> None:
         """Say once that nothing can be stored, until something is."""
+        self._trouble = error
         if not self._is_troubled:
             self._is_troubled = True
             logger.warning("the fleet %r cannot be recorded: %s", self._name, error)
@@ -333,6 +336,12 @@ class FleetJournal:
         self._is_closing = True
         self.records.has_some.set()
 
+    def give_up(self) -> tuple[int, JournalError | None]:
+        """Stop storing; return how many events are not stored, and what the store said last, if anything."""
+        if self._task is not None:
+            self._task.cancel()
+        return self.records.waiting_events, self._trouble
+
     async def aclose(self) -> None:
         """Wait some seconds until everything is stored, warn of what is not, and release the fleet."""
         self.finish()
@@ -349,7 +358,8 @@ class FleetJournal:
                 counted(self.records.waiting_events, "event"),
                 self._name,
             )
-            return
+        if self.records.waiting_events or (task is not None and task.cancelled()):
+            return  # the store is not asked for anything more
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._store.release(self._name, term=self.records.term)

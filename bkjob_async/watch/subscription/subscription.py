@@ -30,6 +30,9 @@ from bkjob_async.watch.subscription.lingering import REVISIT_INTERVAL, Lingering
 from bkjob_async.watch.subscription.target_release import TargetRelease
 from bkjob_async.watch.subscription.watch_reports import WatchReports
 
+# At a deadline a store has so many seconds for what waits to be stored.
+STORE_PATIENCE = 0.5
+
 
 class Subscription:
     """The targets of one watch, and the subscriber that the poller delivers their events to.
@@ -133,8 +136,8 @@ class Subscription:
                 self.stream.close(error)
             return
         self.is_open = False
-        if self._deadline_timer is not None:
-            self._deadline_timer.cancel()
+        if self._deadline_timer is not None and self.journal is None:
+            self._deadline_timer.cancel()  # else it bounds how long the store is waited for
         self._lingering.stop()
         self._pending.clear()
         if self.stream.state == "open":
@@ -176,6 +179,8 @@ class Subscription:
     async def aclose(self) -> None:
         """End the stream and wait until all targets are released."""
         self.close()
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
         try:
             await self._release.wait()
             if self.journal is not None:
@@ -379,16 +384,42 @@ class Subscription:
         return (job for job in self.targets.copy_of_jobs() if not are_lost(of(job)))
 
     def _on_deadline(self) -> None:
+        if not self.is_open:
+            self._end_unstored()  # all targets are over, and the store takes nothing
+            return
         late = self.targets.unsettled()
         late += (ref for ref in self._pending.to_add() if ref not in self.targets)
-        if not late:
-            self.close()
-            return
-        self.close(
-            DeadlineExceeded(
+        error = None
+        if late:
+            error = DeadlineExceeded(
                 f"{counted(len(late), 'target')} not over after {self._deadline:g} s: {first_of(late)};"
                 " what becomes of them is unknown",
                 snapshots=LastSeen(late, self.states.snapshot),
                 cursor=self.stream.last_cursor,
             )
+        self.close(error)
+        if self.journal is not None:
+            # The last records are stored within this time, unless the store is away.
+            loop = asyncio.get_running_loop()
+            self._deadline_timer = loop.call_later(STORE_PATIENCE, self._end_unstored)
+
+    def _end_unstored(self) -> None:
+        """End at the deadline although the store has not taken all that was reported, and say what it has not."""
+        if self.journal is None or self.stream.state == "closed":
+            return
+        known = self.end if isinstance(self.end, DeadlineExceeded) else None
+        unstored, trouble = self.journal.give_up()
+        not_stored = (
+            f"{counted(unstored, 'event')} could not be stored by the deadline of {self._deadline:g} s"
         )
+        if trouble is not None:
+            not_stored += f": {trouble}"
+        error = DeadlineExceeded(
+            not_stored if known is None else f"{known}; {not_stored}",
+            snapshots={} if known is None else known.snapshots,
+            cursor=self.stream.last_cursor,
+            unstored=unstored,
+        )
+        error.__cause__ = trouble
+        self.end = error
+        self.stream.close(error)
