@@ -231,7 +231,14 @@ def read_on_behind_the_batch(patch: Patch) -> None:
 
 
 def forget_own_retry(patch: Patch) -> None:
-    """Ask for open steps only, though one that ended was just operated on."""
+    """Ask for open steps only, though one that ended was just operated on, and take their responses for one about it."""
+    apply_step = job_tracker.apply_step
+
+    def apply(job: JobState, *response: Any) -> Any:
+        job.operated_at = None
+        return apply_step(job, *response)
+
+    patch.setattr("bkjob_async.watch.polling.target_poller.apply_step", apply)
     patch.setattr(
         "bkjob_async.engine.tracking.next_request.requestable_steps",
         lambda job, _: [] if job.is_target else job.open_steps(),
