@@ -14,7 +14,7 @@ from yarl import URL
 from bkjob_async.dialects.common.auth import sign_body, sign_header
 from bkjob_async.dialects.common.envelopes import open_envelope, read_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
-from bkjob_async.dialects.common.parsed import ParsedJob, job_poll_view, job_snapshot
+from bkjob_async.dialects.common.parsed import ParsedJob, job_poll_view, job_snapshot, with_empty_lists
 from bkjob_async.dialects.common.ref_checks import check_raw
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -77,20 +77,25 @@ def job_status_call(
     read_strictly: Callable[[JobRef, HttpResponse, tzinfo], ParsedJob | None],
     *,
     poll: Callable[[JobRef, HttpResponse], JobPollView | None] | None = None,
+    omits_empty_lists: bool = False,
     paths: Literal["system", "user"] | None = None,
 ) -> Call:
     """Return a line of a dialect's table for an operation whose *ref* is a job.
 
     *read* reads any response that can be understood, *read_strictly* one that is exactly as documented. *poll* makes
     a poll view without reading every row in full; it is tried first. Both return None for any other response.
+    *omits_empty_lists*: a step without a list of hosts has none, where hosts were requested.
     """
 
+    def listed(operation: Any, job: ParsedJob) -> ParsedJob:
+        return with_empty_lists(job) if omits_empty_lists and operation.return_ip_result else job
+
     def snapshot(operation: Any, envelope: JsonObject) -> JobSnapshot:
-        return job_snapshot(read(operation.ref, envelope), operation.ref)
+        return job_snapshot(listed(operation, read(operation.ref, envelope)), operation.ref)
 
     def strict_snapshot(operation: Any, response: HttpResponse, zone: tzinfo) -> JobSnapshot | None:
         job = read_strictly(operation.ref, response, zone)
-        return None if job is None else job_snapshot(job, operation.ref)
+        return None if job is None else job_snapshot(listed(operation, job), operation.ref)
 
     def poll_view(operation: Any, response: HttpResponse, zone: tzinfo) -> JobPollView:
         ref = operation.ref
@@ -98,7 +103,8 @@ def job_status_call(
         if view is not None:
             return view
         job = read_strictly(ref, response, zone)
-        return job_poll_view(job or read(ref, JsonObject(open_envelope(response), zone=zone)))
+        job = job or read(ref, JsonObject(open_envelope(response), zone=zone))
+        return job_poll_view(listed(operation, job))
 
     return Call(method, parameters, snapshot, read_strict=strict_snapshot, read_poll=poll_view, paths=paths)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bkjob_async.dialects.common.host_rows import (
     NO_CODE,
@@ -69,6 +69,15 @@ class ParsedJob:
 def ungrouped_rows(rows: Sequence[FullHostRow] | None) -> tuple[ParsedGroup, ...] | None:
     """Return a flat list of rows as one group without a status; None for none."""
     return None if rows is None else (ParsedGroup(size=len(rows), rows=rows),)
+
+
+def with_empty_lists(job: ParsedJob) -> ParsedJob:
+    """Return *job* with no hosts in the steps that have no list of them."""
+    if all(step.groups is not None for step in job.steps):
+        return job
+    empty = ungrouped_rows(())
+    steps = (step if step.groups is not None else evolve(step, groups=empty) for step in job.steps)
+    return evolve(job, steps=tuple(steps))
 
 
 def group_rows(

@@ -19,6 +19,8 @@ CALLS: Calls = {
         requests.parameters_of(return_execute_object_result="return_ip_result"),
         read_job,
         read_job_strictly,
+        # bk-job: OpenApiGetJobInstanceStatusV4ResourceImpl.java
+        omits_empty_lists=True,
     ),
     BatchGetJobInstanceIpLog: Call(
         "POST",

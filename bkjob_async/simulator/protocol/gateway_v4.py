@@ -29,12 +29,12 @@ def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
 
 
 def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
-    """Return one step, with its execute objects where they were requested."""
+    """Return one step, with its execute objects where they were requested and there are any."""
     fields = without_nulls(step_fields(step, epoch_ms))
     if not with_hosts:
         return fields
     rows = hosts_json(step, "v4-job", partial(job_row, epoch_ms=epoch_ms, files=step.plan.is_file))
-    return {**fields, "step_execute_object_result_list": rows}
+    return fields if bytes(rows) == b"[]" else {**fields, "step_execute_object_result_list": rows}
 
 
 def job_row(execution: Execution, row: int, *, epoch_ms: int, files: bool) -> dict[str, Any]:
