@@ -115,3 +115,26 @@ def test_a_loop_may_end_at_any_moment() -> None:
 
     assert complaints == []
     assert [str(each.message) for each in warned] == []
+
+
+def test_keys_that_are_due_almost_at_once_are_polled_in_uvloop() -> None:
+    """Its timers for less than half a millisecond are handles that have no time."""
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed: python -m pip install uvloop")
+    polls: Polls = []
+
+    async def schedule() -> None:
+        worker_pool = pool_of(polls)
+        soon = asyncio.get_running_loop().time() + COALESCE_SECONDS
+        for key in ("a", "b", "c"):
+            worker_pool.schedule(Key(key), soon + 0.1)
+        await asyncio.sleep(0.01)
+        for number, key in enumerate(("d", "e", "f")):
+            at = asyncio.get_running_loop().time() + 0.0004 - number / 10_000
+            worker_pool.schedule(Key(key), at)
+        await asyncio.sleep(0.2)
+        await worker_pool.aclose()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(schedule())
+
+    assert sorted(key for _, key in polls) == ["a", "b", "c", "d", "e", "f"]

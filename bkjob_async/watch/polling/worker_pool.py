@@ -57,7 +57,9 @@ class WorkerPool(Generic[K]):
         self._max_workers = workers
         self._workers: _Workers[K] | None = None
         self._ending: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # When the timer fires: the handles of other event loops do not all say.
+        self._timer_at = inf
 
     @property
     def overdue(self) -> int:
@@ -184,9 +186,10 @@ class WorkerPool(Generic[K]):
         if at == inf:
             return
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
+        self._timer_at = at
         self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
 
     def _on_timer(self) -> None:
