@@ -479,5 +479,5 @@ def test_a_planted_bug_is_found(
     plant(monkeypatch)
 
     # A crash is a find as well.
-    assert is_found(KINDS.get(plant, histories), run, most=400)
+    assert is_found(KINDS.get(plant, histories), run, most=1500)
     loop_errors.clear()
