@@ -206,3 +206,22 @@ async def test_an_operation_while_reads_fail_is_not_forgotten(
     assert told in ([], [bkjob.Trouble, bkjob.Recovered])
     assert all(isinstance(result, bkjob.JobResult) and result.ok for result in results.values())
     assert set(results) == {first, second}
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-jobv3", "esb-job"])
+async def test_a_step_is_settled_again_when_an_operation_changed_nothing(dialect: str) -> None:
+    """Beside a step that runs on, nothing else than the response that ends the doubt tells the watch."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan(steps=(StepPlan(hosts=1), StepPlan(kind=3, hosts=0))))
+    ended, waiting = simulator.steps(job)
+
+    async with (
+        client_of(simulator, dialect) as (client, _),
+        client.watch([ended, waiting], deadline=90) as watch,
+    ):
+        await asyncio.sleep(30)
+        await client.operate_job_instance(job, bkjob.JobOperation.TERMINATE)
+        with pytest.raises(bkjob.DeadlineExceeded) as late:
+            await watch.results()
+
+    assert set(late.value.snapshots) == {waiting}

@@ -343,14 +343,16 @@ def expect_change(job: JobState, operated_at: float) -> None:
     job.operated_at, job.was_operated = operated_at, True
 
 
-def forget_old_operation(job: JobState, requested_at: float) -> None:
-    """Forget the last operation, before a response about the job is applied that shows what became of it.
+def forget_old_operation(job: JobState, requested_at: float) -> bool:
+    """Forget the last operation, before a response about the job is applied that shows what became of it; whether so.
 
     One that was requested earlier than SETTLE_BOUND after the operation may show a status from before it. The time that
     passes proves nothing: while polls fail, nothing was seen.
     """
-    if job.must_read_after_operation(requested_at):
-        job.operated_at = None
+    if not job.must_read_after_operation(requested_at):
+        return False
+    job.operated_at = None
+    return True
 
 
 def abandon_step(job: JobState, ref: Ref) -> None:

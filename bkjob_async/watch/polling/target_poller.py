@@ -157,14 +157,16 @@ class TargetPoller:
         counts = observe.counters is not None
         self.longest_block = max(self.longest_block, at.now - received)
         begun = self._after_outage(at.now, started)
+        was_forgotten = False
         if isinstance(view, JobPollView):
             active_at = active_times(target, view) if counts else None
-            forget_old_operation(target, started)
+            was_forgotten = forget_old_operation(target, started)
             changes = apply_job(target, view, at)
             plan_follow_ups(target, request, self.session.dialect.capabilities)
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
             others = NO_EVENTS if is_plain else self._other_events(target, at)
-            if changes is NO_EVENTS and not others and self._go_on_unchanged(target, at, begun):
+            is_unchanged = changes is NO_EVENTS and not others and not was_forgotten
+            if is_unchanged and self._go_on_unchanged(target, at, begun):
                 if report is not None:
                     report.send(NO_EVENTS, at.now)
                 return
@@ -185,7 +187,7 @@ class TargetPoller:
             report.send(events, at.now)
         if events and counts:
             self.reports.count(target, events, active_at, at.now)
-        self._deliver(target, at, events, begun)
+        self._deliver(target, at, events, begun, may_settle=was_forgotten)
         self.longest_block = max(self.longest_block, self._now() - received)
 
     def _after_outage(self, now: float, started: float) -> float:
@@ -200,16 +202,25 @@ class TargetPoller:
         return [*self.errors.on_success(target, at), *lose_missing_steps(target, at)]
 
     def _deliver(
-        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], begun: float
+        self,
+        target: PollTarget,
+        at: PollStamp,
+        events: Sequence[EventOrLazy],
+        begun: float,
+        *,
+        may_settle: bool = False,
     ) -> None:
-        """Deliver the events of a poll that was begun at *begun*, and schedule the next one."""
+        """Deliver the events of a poll that was begun at *begun*, and schedule the next one.
+
+        *may_settle*: more than events can settle a target, as the response does that ends the doubt after an operation.
+        """
         if self.registry.rereads.requested and not target.pending:
             self.registry.rereads.complete(target, at.now, target.poll_failures.failed_in_round)
         if events:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
         self._read_names_later(target)
-        may_settle = bool(events) and (
+        may_settle |= bool(events) and (
             target.has_ends() or any(not isinstance(event, LazyHostEvents) for event in events)
         )
         self._schedule_next(target, at.now, begun, may_settle=may_settle)
