@@ -32,8 +32,8 @@ class LazyEventList(Sequence[Event]):
     def __init__(self, parts: Sequence[BatchPart], *, last_index: int = 0) -> None:
         """Hold *parts* in their order."""
         self.parts = parts
-        self.last_index = last_index
         self.size = event_count(parts)
+        self.last_index = max(last_index, self.size)
         self._events: tuple[Event, ...] | None = None
 
     def materialize(self) -> tuple[Event, ...]:
