@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.dialects.common.envelopes import open_envelope
@@ -208,6 +208,12 @@ def test_the_documented_response_is_read_strictly(sample: str) -> None:
 
 
 @settings(max_examples=examples(800), deadline=None)
+@example(
+    (
+        "esb-job/get_job_instance_status",
+        put(copy.deepcopy(SAMPLES["esb-job/get_job_instance_status"]), ("data", "finished"), -1),
+    )
+)
 @given(damaged(samples=list(QUICK)))
 def test_both_decoders_read_the_same(case: tuple[str, Any]) -> None:
     """Where the strict decoder returns a result, the lenient reader returns the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -53,11 +54,12 @@ class BlockStruct(Struct, gc=False):
 
 
 class BlocksDataStruct(Struct, gc=False):
-    """The data of a response about a job."""
+    """The data of a response about a job; `finished`, as the flag is called elsewhere, is not documented here."""
 
     job_instance: JobStruct[str]
     is_finished: bool
     blocks: list[BlockStruct] | None = None
+    finished: Any = UNSET
 
 
 _JOB = msgspec.json.Decoder(EnvelopeStruct[BlocksDataStruct])
@@ -81,6 +83,8 @@ def read_job_strictly(ref: JobRef, response: HttpResponse, zone: tzinfo) -> Pars
     try:
         envelope = _JOB.decode(response.body)
         if not is_success(response, envelope):
+            return None
+        if envelope.data.finished is not UNSET:
             return None
         job, blocks = envelope.data.job_instance, envelope.data.blocks or ()
         steps = [parse_text_step(step, zone) for block in blocks for step in block.step_instances or ()]
