@@ -1,11 +1,15 @@
-"""The checks before a change goes in: `python -m tests`, or the quick ones: `python -m tests quick`."""
+"""The checks of a change: `python -m tests quick` meanwhile, `python -m tests` before it goes in, `python -m tests deep` at night."""
 
 import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from secrets import randbelow
+
+from attrs import field, frozen
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,53 +23,71 @@ PURE_TESTS = (
     "tests/test_floors.py",
     "tests/test_public.py",
 )
-# Run without coverage, which would make them several times as long and sees nothing new in them.
-UNMEASURED = (
-    "tests/cli",
-    "tests/docs/test_site.py",
-    "tests/many/test_on_dask.py",
-    "tests/watch/test_promise.py",
-    "tests/watch/test_planted.py",
-    "tests/watch/test_resume.py",
-    "tests/watch/test_resume_planted.py",
-    "tests/watch/test_rivals.py",
-    "tests/test_benchmarks.py",
-    "tests/test_mutants.py",
-    "tests/test_packaging.py",
-)
-PARALLEL = ("--numprocesses", "2", "--dist", "worksteal")
-COVERED = ("coverage", "run", "-m")
-
-Step = tuple[str, Sequence[str]]
+# Two cores, and tests that wait for something else than a core.
+PARALLEL = ("--numprocesses", "3", "--dist", "worksteal")
+QUICK = ("-m", "not slow and not deep", "--hypothesis-profile", "quick")
+HISTORIES = ("tests/watch/test_promise.py", "tests/watch/test_resume.py", "tests/watch/test_rivals.py")
+# Of all families: 20 000 of watches, 8 000 of journals, 4 000 of rivals; an eighth of them are the same ones every night.
+FIXED_HISTORIES, FRESH_HISTORIES = 4000, 28_000
+FIXED_SEED = 1
 
 
-def all_steps() -> list[Step]:
-    """Return every check: what `.ci/run` runs."""
-    return [
-        ("format", ["ruff", "format", "--check", "."]),
-        ("lint", ["ruff", "check", "."]),
-        ("types, by mypy", ["mypy"]),
-        ("types, by pyright", ["pyright", "--pythonpath", sys.executable]),
-        ("earlier coverage is removed", ["coverage", "erase"]),
-        ("tests", [*COVERED, "pytest", "-v", *PARALLEL, *(f"--ignore={path}" for path in UNMEASURED)]),
-        ("coverage", ["coverage", "combine", "--quiet"]),
-        ("coverage by room", ["tests.coverage_by_room"]),
-        ("tests without coverage", ["pytest", "-v", "--show-capture=stdout", *PARALLEL, *UNMEASURED]),
-    ]
+@frozen
+class Step:
+    """A check: its *name*, the module and arguments that it runs, and what it adds to the *environment*."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(factory=dict)
+
+
+FORMAT = Step("format", ["ruff", "format", "--check", "."])
+LINT = Step("lint", ["ruff", "check", "."])
+MYPY = Step("types, by mypy", ["mypy"])
+PYRIGHT = Step("types, by pyright", ["pyright", "--pythonpath", sys.executable])
+
+
+def steps() -> list[Step]:
+    """Return what must pass before a change goes in: what `.ci/run` runs."""
+    return [FORMAT, LINT, MYPY, PYRIGHT, Step("tests", ["pytest", "--times", *PARALLEL])]
 
 
 def quick_steps(changed: Sequence[str]) -> list[Step]:
     """Return the checks for the inner loop; format and lint look at the *changed* files only."""
-    lint: list[Step] = [
-        ("format of changed files", ["ruff", "format", "--check", *changed]),
-        ("lint of changed files", ["ruff", "check", *changed]),
+    lint = [
+        Step("format of changed files", ["ruff", "format", "--check", *changed]),
+        Step("lint of changed files", ["ruff", "check", *changed]),
     ]
-    selection = ["-m", "not slow", "--hypothesis-profile", "quick", "-p", "no:cacheprovider"]
+    tests = Step("tests of the pure rooms", ["pytest", *QUICK, "-p", "no:cacheprovider", *PURE_TESTS])
+    return [*(lint if changed else []), MYPY, tests]
+
+
+def deep_steps() -> list[Step]:
+    """Return what a night has time for, and whoever closes an issue about truth."""
     return [
-        *(lint if changed else []),
-        ("types, by mypy", ["mypy"]),
-        ("tests of the pure rooms", ["pytest", *selection, *PARALLEL, *PURE_TESTS]),
+        FORMAT,
+        LINT,
+        MYPY,
+        PYRIGHT,
+        Step("earlier coverage is removed", ["coverage", "erase"]),
+        Step("tests", ["coverage", "run", "-m", "pytest", "--times", *PARALLEL]),
+        Step("coverage", ["coverage", "combine", "--quiet"]),
+        Step("coverage by room", ["tests.coverage_by_room"]),
+        Step(
+            "deep tests: planted defects, packaging, the site, Dask, a browser, small benchmarks",
+            ["pytest", "--times", "--show-capture=stdout", "-m", "deep", *PARALLEL],
+        ),
+        histories("histories of a fixed seed", FIXED_HISTORIES, FIXED_SEED),
+        histories("histories of a fresh seed", FRESH_HISTORIES, int(os.environ["BKJOB_SEED"])),
+        Step("the oldest aiohttp", ["tests.versions", "--oldest-aiohttp"]),
+        Step("mutants", ["tests.mutants", "--count", "20", "--seed", os.environ["BKJOB_SEED"]]),
     ]
+
+
+def histories(name: str, count: int, seed: int) -> Step:
+    """Return the check that runs so many random histories of one seed."""
+    environment = {"BKJOB_HISTORIES": str(count), "BKJOB_SEED": str(seed)}
+    return Step(name, ["pytest", "--times", *PARALLEL, *HISTORIES], environment)
 
 
 def changed_files() -> list[str]:
@@ -86,12 +108,18 @@ def changed_files() -> list[str]:
 
 def run(steps: Sequence[Step]) -> int:
     """Run the steps; stop at the first that fails, print its name and return its exit code."""
-    for name, command in steps:
-        print(f"== {name}: {' '.join(command)}", flush=True)
-        code = subprocess.call([sys.executable, "-m", *command], cwd=ROOT, env=environment())
+    times = []
+    for step in steps:
+        print(f"== {step.name}: {' '.join(step.command)}", flush=True)
+        begun = time.monotonic()
+        code = subprocess.call(
+            [sys.executable, "-m", *step.command], cwd=ROOT, env={**environment(), **step.environment}
+        )
+        times.append(f"{time.monotonic() - begun:8.1f} {step.name}")
         if code:
-            print(f"== stopped: {name} (exit code {code})", file=sys.stderr, flush=True)
+            print(f"== stopped: {step.name} (exit code {code})", file=sys.stderr, flush=True)
             return code
+    print("\n".join(["== seconds:", *times]), flush=True)
     return 0
 
 
@@ -101,11 +129,17 @@ def environment() -> dict[str, str]:
 
 
 def main() -> int:
-    """Run all checks, or the quick ones."""
+    """Run the checks of one size."""
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["all", "quick"], default="all")
-    what = parser.parse_args().what
-    return run(quick_steps(changed_files()) if what == "quick" else all_steps())
+    parser.add_argument("size", nargs="?", choices=["quick", "usual", "deep"], default="usual")
+    parser.add_argument("--seed", type=int, help="the seed of the random histories; a fresh one without it")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="the steps with this in their name: histories"
+    )
+    options = parser.parse_args()
+    os.environ["BKJOB_SEED"] = str(randbelow(1_000_000) if options.seed is None else options.seed)
+    sizes = {"quick": lambda: quick_steps(changed_files()), "usual": steps, "deep": deep_steps}
+    return run([step for step in sizes[options.size]() if options.only in step.name])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """What all tests share."""
 
 import asyncio
+import os
+from collections import Counter
 from collections.abc import Iterator
+from secrets import randbelow
 from typing import Any
 
 import pytest
@@ -14,6 +17,20 @@ settings.register_profile("patient", settings(), deadline=None)
 settings.register_profile("quick", settings(), deadline=None, max_examples=QUICK)
 settings.load_profile("patient")
 
+LONGEST = 20
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that prints where the time went."""
+    parser.addoption(
+        "--times", action="store_true", help="print the seconds of each folder, and the longest tests"
+    )
+
+
+def pytest_configure() -> None:
+    """Choose the seed of the random histories, before the workers of pytest-xdist inherit it."""
+    os.environ.setdefault("BKJOB_SEED", str(randbelow(1_000_000)))
+
 
 def pytest_sessionstart() -> None:
     """Set the main thread's event loop to None, so that no code creates one by asking for it.
@@ -22,6 +39,23 @@ def pytest_sessionstart() -> None:
     the warning about it fails whichever test runs when the garbage is collected.
     """
     asyncio.set_event_loop(None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the seed of the random histories and, if asked, where the time went."""
+    terminalreporter.write_line(f"random histories: BKJOB_SEED={os.environ['BKJOB_SEED']}")
+    if not config.getoption("--times"):
+        return
+    tests, folders = Counter[str](), Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                tests[report.nodeid] += report.duration  # type: ignore[assignment]
+                folders["/".join(report.nodeid.partition("::")[0].split("/")[:2])] += report.duration  # type: ignore[assignment]
+    for title, counted in (("folders", folders), (f"the longest {LONGEST}", tests)):
+        terminalreporter.write_line(f"seconds of tests, {title}:")
+        for name, seconds in counted.most_common(None if counted is folders else LONGEST):
+            terminalreporter.write_line(f"{seconds:8.1f} {name}")
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ NEEDS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 @pytest.mark.parametrize("name", NAMES)
 def test_a_small_run_prints_its_tables(name: str) -> None:
     """Small amounts show that a benchmark works; its figures mean nothing."""

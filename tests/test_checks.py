@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.__main__ import PURE_TESTS, UNMEASURED, all_steps, quick_steps
+from tests.__main__ import HISTORIES, PURE_TESTS, deep_steps, quick_steps, steps
 from tests.coverage_by_room import coverage_by_room, missing
 
 ROOT = Path(__file__).parent.parent
@@ -12,18 +12,20 @@ CHANGELOG = (ROOT / "bkjob_async" / "docs" / "changelog.md").read_text(encoding=
 
 def test_quick_checks_look_at_changed_files_only() -> None:
     """Format and lint get the changed files; without any they are left out."""
-    commands = dict(quick_steps(["a.py", "b.py"]))
+    commands = quick_steps(["a.py", "b.py"])
 
-    assert [list(commands[name])[-2:] for name in list(commands)[:2]] == [["a.py", "b.py"]] * 2
-    assert [name for name, _ in quick_steps([])] == list(commands)[2:]
+    assert [[*step.command][-2:] for step in commands[:2]] == [["a.py", "b.py"]] * 2
+    assert quick_steps([]) == commands[2:]
 
 
-def test_every_tool_of_the_quick_checks_is_among_all() -> None:
-    """What passes everything passes the quick checks; the paths of the pure tests exist."""
-    tools = {next(iter(command)) for _, command in all_steps()} | {"pytest"}
+def test_each_size_has_the_tools_of_the_smaller_one() -> None:
+    """What passes one passes those before it; the paths that are named exist."""
+    quick, usual, deep = (
+        {step.command[0] for step in some} for some in (quick_steps(["a.py"]), steps(), deep_steps())
+    )
 
-    assert {next(iter(command)) for _, command in quick_steps(["a.py"])} <= tools
-    assert [path for path in (*PURE_TESTS, *UNMEASURED) if not (ROOT / path).exists()] == []
+    assert quick <= usual <= deep | {"pytest"}
+    assert [path for path in (*PURE_TESTS, *HISTORIES) if not (ROOT / path).exists()] == []
 
 
 def test_coverage_is_added_up_by_room() -> None:

@@ -130,6 +130,7 @@ IMPURE_MODULES = {
 CLOCKS = {"now", "utcnow", "today"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text()) for path in FILES}
 MODULES = {".".join(["bkjob_async", *path.relative_to(PACKAGE).with_suffix("").parts]) for path in FILES}
 
 
@@ -172,9 +173,8 @@ def typed_only(tree: ast.Module) -> Iterator[ast.stmt]:
             yield from node.body
 
 
-def violations(name: str, source: str) -> list[str]:
+def violations(name: str, tree: ast.Module) -> list[str]:
     """Return what is wrong with a file of this *name* in the house."""
-    tree = ast.parse(source)
     room = name.split("/", maxsplit=1)[0]
     found = []
     for statement, dotted in own_imports(tree):
@@ -211,7 +211,7 @@ def inner_violations(name: str, line: int, dotted: str) -> list[str]:
 
 def imported(path: Path) -> Iterator[str]:
     """Yield the modules of the package that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
@@ -235,17 +235,15 @@ def impurities(name: str, tree: ast.Module) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=where)
-def test_every_file_keeps_to_its_floor(path: Path) -> None:
+def test_every_file_keeps_to_its_floor() -> None:
     """No file looks up, sideways, or at the world when it is pure."""
-    assert violations(where(path), path.read_text()) == []
+    assert [finding for path in FILES for finding in violations(where(path), TREES[path])] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=where)
-def test_every_file_says_what_is_in_it(path: Path) -> None:
+def test_every_file_says_what_is_in_it() -> None:
     """A file opens with a docstring and lies at most four levels deep."""
-    assert ast.get_docstring(ast.parse(path.read_text()))
-    assert len(path.relative_to(PACKAGE).parts) <= 4
+    assert [where(path) for path in FILES if not ast.get_docstring(TREES[path])] == []
+    assert [where(path) for path in FILES if len(path.relative_to(PACKAGE).parts) > 4] == []
 
 
 def test_no_import_goes_in_a_circle() -> None:
@@ -291,4 +289,4 @@ def test_no_folder_holds_more_files_than_a_reader_can_scan() -> None:
 )
 def test_a_staircase_in_the_wrong_place_is_found(name: str, source: str) -> None:
     """The guard bites: planted violations do not pass."""
-    assert violations(name, source)
+    assert violations(name, ast.parse(source))

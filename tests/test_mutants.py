@@ -8,7 +8,7 @@ from tests.mutants.covering_tests import MEASURED_TO, CoveringTests
 from tests.mutants.mutations import mutants_of
 from tests.mutants.trials import HISTORIES, Copy, Group, all_mutants, groups_for, sampled, trials
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 SOURCE = '''"""A file."""
 

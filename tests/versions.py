@@ -1,4 +1,4 @@
-"""Run tests with every supported Python that pyenv has: `python -m tests.versions`, or `--whole` for all of them."""
+"""Run tests with every supported Python that pyenv has, `python -m tests.versions`, or with the oldest aiohttp."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.__main__ import PARALLEL, PURE_TESTS, ROOT
+from tests.__main__ import PARALLEL, PURE_TESTS, QUICK, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OLDEST = tuple(map(int, re.findall(r"\d+", PROJECT["requires-python"])))
-QUICK = ("-m", "not slow", "--hypothesis-profile", "quick")
 
 Version = tuple[int, ...]
 
@@ -42,8 +41,8 @@ def interpreters() -> dict[str, Path]:
     return {name: Path(root.strip()) / "versions" / name / "bin" / "python" for name in names}
 
 
-def environment(python: Path, folder: Path) -> Path:
-    """Create a virtual environment with everything that the tests need; return its interpreter."""
+def environment(python: Path, folder: Path, needed: Sequence[str] = ("--editable", ".[dev]")) -> Path:
+    """Create a virtual environment with everything that is *needed*; return its interpreter."""
     own = folder / "bin" / "python"
     if not own.exists():
         subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True)
@@ -55,11 +54,19 @@ def environment(python: Path, folder: Path) -> Path:
             str(own),
             "install",
             "--quiet",
-            "--editable",
-            ".[dev]",
+            *needed,
         ]
         subprocess.run(install, cwd=ROOT, check=True)
     return own
+
+
+def try_oldest_aiohttp(folder: Path) -> int:
+    """Run what stands directly on aiohttp with the oldest one that is allowed; return the exit code."""
+    (oldest,) = re.findall(r"aiohttp>=([0-9.]+)", " ".join(PROJECT["dependencies"]))
+    needed = ("--editable", ".[testing]", "hypothesis", "trustme", f"aiohttp=={oldest}")
+    own = environment(Path(sys.executable), folder, needed)
+    print(f"== aiohttp {oldest}: pytest tests/wire", flush=True)
+    return subprocess.call([own, "-m", "pytest", "-p", "no:cacheprovider", "tests/wire"], cwd=ROOT)
 
 
 def tests(*, whole: bool, paths: Sequence[str]) -> list[str]:
@@ -81,7 +88,13 @@ def main() -> int:
     parser.add_argument("--only", metavar="VERSION", help="the beginning of a version: 3.13")
     parser.add_argument("--whole", action="store_true", help="all tests, slow ones too")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the virtual environments there")
+    parser.add_argument(
+        "--oldest-aiohttp", action="store_true", help="this Python, the oldest aiohttp, its tests"
+    )
     options = parser.parse_args()
+    if options.oldest_aiohttp:
+        with tempfile.TemporaryDirectory() as temporary:
+            return try_oldest_aiohttp(Path(temporary))
     chosen = {name: path for name, path in interpreters().items() if name.startswith(options.only or "")}
     arguments = tests(whole=options.whole, paths=options.paths)
     failed = []

@@ -1,4 +1,8 @@
-"""Run `bkjob` as a shell does, in a process of its own."""
+"""Run `bkjob`: within this process, or as a shell does.
+
+Within it a command takes some milliseconds, as a process half a second. A process is for what only one has: signals, its own
+stdin and stdout, how it is started and how it ends.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,19 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
+from unittest import mock
+
+import bkjob_async
+from bkjob_async.cli.actions.simulate import fault_from
+from bkjob_async.cli.entry import main
+from bkjob_async.testing import RateLimit, Simulator
 
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "not-to-be-seen"
@@ -51,12 +64,11 @@ def start(
     *arguments: str, env: Mapping[str, str] | None = None, stdout: IO[str] | int = subprocess.PIPE
 ) -> Process:
     """Start `bkjob` with *arguments*, and with credentials unless *env* says otherwise."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("BKJOB_")}
     with interruptible():
         return subprocess.Popen(
             start_words(*arguments),
             cwd=ROOT,
-            env={**clean, "BKJOB_CONFIG": NO_CONFIG, **(IDENTITY if env is None else env)},
+            env=environment(env),
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
@@ -65,8 +77,34 @@ def start(
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `bkjob` to its end."""
+    """Run `bkjob` to its end, within this process; in a thread of its own, as a test may have an event loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_run, *arguments, env=env).result(PATIENCE)
+
+
+def _run(*arguments: str, env: Mapping[str, str] | None) -> subprocess.CompletedProcess[str]:
+    out, err = (TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    words = [str(Path(bkjob_async.__file__).parent / "__main__.py"), *arguments]
+    with (
+        mock.patch.dict(os.environ, environment(env), clear=True),
+        mock.patch.object(sys, "argv", words),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = main()
+    said = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(words, code, *said)
+
+
+def run_process(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `bkjob` to its end, as a process."""
     return ended(start(*arguments, env=env))
+
+
+def environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the environment of a command: credentials unless *env* says otherwise, and no profiles of whoever runs this."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BKJOB_")}
+    return {**clean, "BKJOB_CONFIG": NO_CONFIG, **(IDENTITY if env is None else env)}
 
 
 def ended(process: Process) -> subprocess.CompletedProcess[str]:
@@ -89,8 +127,24 @@ def control(url: str, name: str, given: Any = None) -> Any:
 
 
 @contextmanager
-def simulator(*arguments: str) -> Iterator[str]:
-    """Run `bkjob simulate` with *arguments*; yield the URL that it says first."""
+def simulator(
+    scenario: str = "slow-tail",
+    *,
+    speed: float = 1.0,
+    seed: int = 0,
+    faults: Sequence[str] = (),
+    rate_limit: RateLimit | None = None,
+) -> Iterator[str]:
+    """Serve a simulated platform from a thread; yield its URL."""
+    simulated = Simulator(scenario, seed=seed, speed=speed, rate_limit=rate_limit, begins=datetime.now(UTC))
+    simulated.platform.faults += map(fault_from, faults)
+    with simulated.serve_in_thread() as server:
+        yield server.url
+
+
+@contextmanager
+def simulator_process(*arguments: str) -> Iterator[str]:
+    """Run `bkjob simulate` with *arguments*, as a process; yield the URL that it says first."""
     process = start("simulate", *arguments)
     try:
         assert process.stdout is not None

@@ -79,7 +79,7 @@ def test_a_closed_stream_is_an_empty_one(closed: str, code: int, complaint: str)
 @pytest.mark.slow
 def test_a_watch_without_stdout_says_on_stderr_how_it_went() -> None:
     """As where stdout is the null device."""
-    with shell.simulator("--scenario", "all-succeed", "--speed", "50") as url:
+    with shell.simulator("all-succeed", speed=50) as url:
         words = shell.start_words("watch", "--url", url, "--biz", "2", "20000000001")
         done = subprocess.run(
             ["/bin/sh", "-c", '"$@" >&-', "sh", *words],
@@ -95,6 +95,6 @@ def test_a_watch_without_stdout_says_on_stderr_how_it_went() -> None:
 
 def test_it_knows_its_version() -> None:
     """`python -m bkjob_async` is the command."""
-    done = shell.run("--version")
+    done = shell.run_process("--version")
 
     assert done.stdout == f"bkjob, version {bkjob_async.__version__}\n"

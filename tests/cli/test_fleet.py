@@ -24,7 +24,7 @@ JOB = "2:20000000001"
 @pytest.fixture(scope="module")
 def platform() -> Iterator[str]:
     """Run a platform whose only job goes well, quickly."""
-    with shell.simulator("--scenario", "all-succeed", "--speed", "20") as url:
+    with shell.simulator("all-succeed", speed=20) as url:
         yield url
 
 

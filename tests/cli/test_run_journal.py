@@ -25,7 +25,7 @@ def fed(tmp_path: Path, *arguments: str) -> shell.Process:
 def test_a_launched_job_is_watched_on_after_the_session_was_lost(tmp_path: Path) -> None:
     """Killed while it watches; the next process needs the journal and the name of the job only."""
     journal = sqlite_url(tmp_path)
-    with shell.simulator("--scenario", "all-succeed", "--speed", "3") as url:
+    with shell.simulator("all-succeed", speed=3) as url:
         first = fed(tmp_path, *SCRIPT, "--url", url, "--journal", journal)
         assert first.stdout is not None
         assert any("RUNNING" in line for line in iter(first.stdout.readline, ""))
@@ -43,7 +43,7 @@ def test_a_retried_job_is_recorded(tmp_path: Path) -> None:
     """Under its own name, unless another is given."""
     journal = sqlite_url(tmp_path)
     watch = ("--url", "{url}", "--biz", "2", "--interval", "0.1")
-    with shell.simulator("--scenario", "some-fail", "--speed", "50") as url:
+    with shell.simulator("some-fail", speed=50) as url:
         given = [word.format(url=url) for word in watch]
         assert shell.run("watch", *given, "20000000001").returncode == 1
         retried = shell.run("retry", "--yes", *given, "--journal", journal, "20000000001")
@@ -66,7 +66,7 @@ def test_nothing_is_launched_that_could_not_be_recorded(
     tmp_path: Path, arguments: list[str], complaint: str, code: int
 ) -> None:
     """The journal is tried first."""
-    with shell.simulator("--scenario", "all-succeed") as url:
+    with shell.simulator("all-succeed") as url:
         done = shell.ended(fed(tmp_path, *SCRIPT, "--url", url, *arguments))
         asked = shell.control(url, "")["request_counts"]
 

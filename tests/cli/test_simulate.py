@@ -29,14 +29,14 @@ def test_the_port_is_the_one_asked_for() -> None:
     """A script can know the URL beforehand."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with shell.simulator("--port", str(port)) as url:
+    with shell.simulator_process("--port", str(port)) as url:
         assert url == f"http://127.0.0.1:{port}"
 
 
 def test_a_port_that_is_taken_is_said() -> None:
     """It does not fall back to another one in silence."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = shell.run("simulate", "--port", str(taken.getsockname()[1]))
+        done = shell.run_process("simulate", "--port", str(taken.getsockname()[1]))
 
     assert done.returncode == 2
     assert "cannot be used" in done.stderr
@@ -45,7 +45,7 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 def test_an_unknown_scenario_is_answered_with_those_there_are() -> None:
     """A typo costs one look."""
-    done = shell.run("simulate", "--scenario", "sunshine")
+    done = shell.run_process("simulate", "--scenario", "sunshine")
 
     assert done.returncode == 2
     assert "ten-thousand-hosts" in done.stderr
@@ -53,7 +53,9 @@ def test_an_unknown_scenario_is_answered_with_those_there_are() -> None:
 
 def test_faults_and_limits_are_at_work_from_the_beginning() -> None:
     """A client can be tried against a bad evening."""
-    with shell.simulator("--fault", "bad-gateway:0.5", "--fault", "latency", "--rate-limit", "3") as url:
+    with shell.simulator_process(
+        "--fault", "bad-gateway:0.5", "--fault", "latency", "--rate-limit", "3"
+    ) as url:
         faults = shell.control(url, "faults")["active"]
 
     assert [(fault["name"], fault["share"]) for fault in faults] == [("bad-gateway", 0.5), ("latency", 1.0)]
@@ -61,8 +63,10 @@ def test_faults_and_limits_are_at_work_from_the_beginning() -> None:
 
 def test_a_watch_of_a_platform_out_of_order_does_not_end_as_failed() -> None:
     """A poll that fails says something about the poll, never about the job."""
-    with shell.simulator("--fault", "bad-gateway", "--scenario", "all-succeed", "--speed", "50") as url:
-        done = shell.run("watch", "--url", url, "--deadline", "0.5", "2:20000000001")
+    with shell.simulator_process(
+        "--fault", "bad-gateway", "--scenario", "all-succeed", "--speed", "50"
+    ) as url:
+        done = shell.run_process("watch", "--url", url, "--deadline", "0.5", "2:20000000001")
 
     assert done.returncode == 4
     assert "trouble" in done.stdout
@@ -71,7 +75,7 @@ def test_a_watch_of_a_platform_out_of_order_does_not_end_as_failed() -> None:
 @pytest.mark.parametrize("fault", ["rain", "latency:2", "latency:much"])
 def test_a_fault_that_is_none_is_refused(fault: str) -> None:
     """A typo does not make a good evening."""
-    done = shell.run("simulate", "--fault", fault)
+    done = shell.run_process("simulate", "--fault", fault)
 
     assert done.returncode == 2
     assert f"--fault {fault}" in done.stderr
@@ -79,7 +83,7 @@ def test_a_fault_that_is_none_is_refused(fault: str) -> None:
 
 def test_world_time_can_hurry() -> None:
     """`--speed` is how many seconds pass in one."""
-    with shell.simulator("--speed", "500") as url:
+    with shell.simulator_process("--speed", "500") as url:
         before = shell.control(url, "")["now"]
         after = shell.control(url, "")
 
@@ -89,8 +93,8 @@ def test_world_time_can_hurry() -> None:
 
 def test_its_jobs_are_of_today() -> None:
     """Commands that ask for the last hours find them."""
-    with shell.simulator("--scenario", "all-succeed") as url:
-        done = shell.run("jobs", "--url", url, "--biz", "2", "--since", "1h")
+    with shell.simulator_process("--scenario", "all-succeed") as url:
+        done = shell.run_process("jobs", "--url", url, "--biz", "2", "--since", "1h")
 
     assert done.returncode == 0
     assert "20000000001" in done.stdout

@@ -108,7 +108,7 @@ def test_other_errors_of_files_are_not_about_stdout() -> None:
 @pytest.mark.parametrize("arguments", [["--json"], []], ids=["json", "lines"])
 def test_a_watch_does_not_go_on_when_its_lines_cannot_be_written(arguments: list[str]) -> None:
     """It ends at the first one, although the job goes on."""
-    with shell.simulator("--scenario", "one-hangs", "--speed", "20") as url, full_disk() as full:
+    with shell.simulator("one-hangs", speed=20) as url, full_disk() as full:
         watch = shell.start("watch", "--url", url, "--biz", "2", "20000000001", *arguments, stdout=full)
         err = watch.communicate(timeout=shell.PATIENCE)[1]
 

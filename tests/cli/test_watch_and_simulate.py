@@ -51,7 +51,7 @@ def watched() -> dict[str, tuple[int, Lines]]:
     """Watch one simulated platform from two processes, one per dialect; return exit codes and lines."""
     targets, _ = the_same_world()
     names = [str(target) for target in targets]
-    with shell.simulator("--scenario", SCENARIO, "--seed", str(SEED), "--speed", str(SPEED)) as url:
+    with shell.simulator(SCENARIO, seed=SEED, speed=SPEED) as url:
         shell.control(url, "pause", {})
         shell.control(url, "advance", {"seconds": BEGINNING})
         options = ("--url", url, "--json", "--interval", "0.1", "--deadline", "40")

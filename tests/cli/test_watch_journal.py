@@ -19,7 +19,7 @@ PASSWORD = "opensesame"
 def test_a_watch_continues_in_another_process(tmp_path: Path) -> None:
     """Killed in the middle; the next one needs no target, reports the rest, and the journal has all of it once."""
     journal = ("--journal", sqlite_url(tmp_path), "--name", "night")
-    with shell.simulator("--scenario", "all-succeed", "--speed", "3") as url:
+    with shell.simulator("all-succeed", speed=3) as url:
         first = shell.start("watch", "--url", url, "--biz", "2", "--interval", "0.1", *journal, JOB)
         assert first.stdout is not None
         assert any("RUNNING" in line for line in iter(first.stdout.readline, ""))
@@ -39,7 +39,7 @@ def test_a_watch_continues_in_another_process(tmp_path: Path) -> None:
 def test_what_had_failed_before_a_watch_was_continued_counts(tmp_path: Path) -> None:
     """The exit code is about all targets of the fleet, not only those that moved since."""
     journal = ("--journal", sqlite_url(tmp_path), "--name", "night")
-    with shell.simulator("--scenario", "some-fail", "--speed", "50") as url:
+    with shell.simulator("some-fail", speed=50) as url:
         first = shell.run("watch", "--url", url, "--biz", "2", "--interval", "0.1", *journal, JOB)
         second = shell.run("watch", "--url", url, "--interval", "0.1", *journal)
 
@@ -50,7 +50,7 @@ def test_what_had_failed_before_a_watch_was_continued_counts(tmp_path: Path) -> 
 def test_a_misspelt_name_is_no_success(tmp_path: Path) -> None:
     """A watch without targets goes on with those of its fleet; where there are none, it must not say that all is well."""
     journal = ("--journal", sqlite_url(tmp_path))
-    with shell.simulator("--scenario", "all-succeed", "--speed", "50") as url:
+    with shell.simulator("all-succeed", speed=50) as url:
         no_file = shell.run("watch", "--url", url, *journal, "--name", "night")
         shell.run("watch", "--url", url, "--biz", "2", *journal, "--name", "night", JOB)
         no_fleet = shell.run("watch", "--url", url, *journal, "--name", "nigth")

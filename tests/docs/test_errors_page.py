@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 
-import pytest
-
 import bkjob_async as bkjob
 from bkjob_async import errors
 from bkjob_async.dialects.common.error_codes import BY_CODE, BY_WORD
@@ -34,12 +32,12 @@ def test_the_tree_is_that_of_the_classes() -> None:
         above.append((depth, name))
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_every_error_says_who_must_act(name: str) -> None:
+def test_every_error_says_who_must_act() -> None:
     """In a row of its own."""
-    (row,) = re.findall(rf"^\| `{name}` \| ([a-z ]*) \| .+ \|$", PAGE.partition("## Facts")[0], re.MULTILINE)
+    table = PAGE.partition("## Facts")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([a-z ]*) \| .+ \|$", table, re.MULTILINE)
 
-    assert row == WHO.get(name, "")
+    assert sorted(rows) == sorted((name, WHO.get(name, "")) for name in CLASSES)
 
 
 def test_every_code_is_documented() -> None:

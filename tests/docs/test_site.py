@@ -17,7 +17,7 @@ from bkjob_async.docs.site import PAGES
 from tests.docs.chromium import requests_of
 
 pytest.importorskip("sphinx", reason="the extra `docs` is not installed")
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 RESOURCE = re.compile(
     r"""<(?:script|img|iframe|source|embed)\b[^>]*?\bsrc=["']?((?:https?:)?//[^"'\s>]+)"""

@@ -22,7 +22,7 @@ from tests.many.fleets import OWN_CREDENTIALS
 from tests.many.test_fleet import QUICK
 from tests.watch.clients import CREDENTIALS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 SHARDS = 4
 ENDLESS = JobPlan(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))

@@ -198,7 +198,9 @@ class Stage:
                 if (result := watch.progress(ref)) is not None and watch.snapshot(ref).is_finished
             }
         if life.ends in ("in order", "deadline"):
-            await self.end_in_order(watch, reader, life)
+            await self.end_in_order(
+                watch, reader, life if left >= life.seconds else evolve(life, ends="in order")
+            )
             await client.aclose()
         else:
             is_killed = store.is_dead = life.ends != "taken over"

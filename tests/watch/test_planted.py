@@ -42,7 +42,7 @@ from tests.watch.history_kinds import retried, rolled, skipped, slowly_read
 from tests.watch.history_run import run
 from tests.watch.planted_faults import Patch, is_found
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 
 def emit_twice(patch: Patch) -> None:

@@ -24,7 +24,7 @@ from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_befor
 from tests.watch.resume_histories import Resumption, resumptions
 from tests.watch.resume_run import run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 
 def report_the_present_again(patch: Patch) -> None:

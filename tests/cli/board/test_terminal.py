@@ -24,14 +24,14 @@ ENTERS, LEAVES = "\x1b[?1049h", "\x1b[?1049l"
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """Serve a job whose hosts fail, and one that hangs."""
-    with shell.simulator("--scenario", "some-fail", "--speed", "4") as url:
+    with shell.simulator("some-fail", speed=4) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def hanging() -> Iterator[str]:
     """Serve a job that does not end."""
-    with shell.simulator("--scenario", "one-hangs", "--speed", "4") as url:
+    with shell.simulator("one-hangs", speed=4) as url:
         yield url
 
 

@@ -31,14 +31,14 @@ PLACES = {
 @pytest.fixture(scope="module")
 def platform() -> Iterator[dict[str, str]]:
     """Run a platform; return the environment that reaches it."""
-    with shell.simulator("--scenario", "retry-succeeds", "--speed", "50") as url:
+    with shell.simulator("retry-succeeds", speed=50) as url:
         yield {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2", "BKJOB_REQUEST_TIMEOUT": "5"}
 
 
 @pytest.fixture
 def slow() -> Iterator[dict[str, str]]:
     """Run a platform on which a job takes minutes."""
-    with shell.simulator("--scenario", "one-hangs") as url:
+    with shell.simulator("one-hangs") as url:
         yield {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2"}
 
 
@@ -211,7 +211,7 @@ def test_an_interruption_says_how_to_go_on(
 
 def test_a_launch_without_an_answer_is_not_repeated(failing: str) -> None:
     """The exit code is its own, and the command that looks for the job is reported."""
-    with shell.simulator("--scenario", "all-succeed", "--fault", "gateway-timeout:1:1") as url:
+    with shell.simulator("all-succeed", faults=["gateway-timeout:1:1"]) as url:
         env = {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2"}
         done = shell.run("run", "script", failing, "--hosts", "0:10.0.0.1", env=env)
         sent = shell.control(url, "")["request_counts"]
@@ -255,7 +255,7 @@ def test_a_step_that_is_named_twice_is_retried_once(platform: dict[str, str], fa
 
 def test_a_step_that_waits_for_a_person_is_reported_and_confirmed() -> None:
     """The command that lets it go on stands in the message."""
-    with shell.simulator("--scenario", "manual-confirm", "--speed", "20") as url:
+    with shell.simulator("manual-confirm", speed=20) as url:
         env = {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2"}
         waiting = shell.run("watch", JOB, "--fail-on-waiting", "--interval", "0.1", env=env)
         words = waiting.stderr.partition("waits for a person: ")[2].splitlines()[0].split()
@@ -333,7 +333,7 @@ def test_a_terminal_in_another_encoding_is_written_in_that(slow: dict[str, str])
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}], ids=["colour", "no colour"])
 def test_a_terminal_that_is_resized_while_a_job_runs(env: dict[str, str]) -> None:
     """To hardly anything and back."""
-    with shell.simulator("--scenario", "all-succeed", "--speed", "4") as url:
+    with shell.simulator("all-succeed", speed=4) as url:
         place = {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2", **env}
         with terminal("watch", JOB, "--interval", "0.2", env=place) as shown:
             shown.read_for(1.0)
@@ -389,7 +389,7 @@ def test_ctrl_c_twice_is_quiet_as_well(slow: dict[str, str]) -> None:
 
 def test_ctrl_c_a_second_time_ends_what_is_stuck() -> None:
     """Such as a command whose reader does not read."""
-    with shell.simulator("--scenario", "thousand-small-jobs", "--speed", "20") as url:
+    with shell.simulator("thousand-small-jobs", speed=20) as url:
         targets = [str(20000000000 + number) for number in range(1, 400)]
         process = shell.start("watch", "--url", url, "--biz", "2", "--json", *targets)
         time.sleep(4.0)  # until the pipe is full

@@ -148,7 +148,7 @@ def test_a_way_that_ends_early() -> None:
     """A name that does not exist, a port that nobody listens on, a server without TLS."""
     unknown = steps("--url", "https://does-not-exist.invalid/", "--biz", "2")
     closed = steps("--url", "http://127.0.0.1:9", "--biz", "2")
-    with shell.simulator("--scenario", "all-succeed") as url:
+    with shell.simulator("all-succeed") as url:
         plain = steps("--url", url.replace("http:", "https:"), "--biz", "2")
 
     assert (unknown[0], [*unknown[1]]) == (3, ["settings", "DNS"])

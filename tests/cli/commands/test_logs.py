@@ -126,7 +126,7 @@ def test_logs_are_followed_until_the_job_is_over() -> None:
     """Every line once, of every host or of those that failed; then it ends by itself."""
     lines = {}
     for option in ((), ("--failed",), ("--host", "0:10.0.0.3,0:10.0.0.4", "--json")):
-        with shell.simulator("--scenario", "some-fail", "--speed", "5") as url:
+        with shell.simulator("some-fail", speed=5) as url:
             at = ("--url", url, "--biz", "2", "--interval", "0.3")
             done = shell.run("logs", *at, "--follow", *option, "20000000001/30000000001")
         assert (done.returncode, done.stderr) == (0, "")
@@ -141,7 +141,7 @@ def test_logs_are_followed_until_the_job_is_over() -> None:
 @pytest.mark.slow
 def test_a_host_without_a_log_does_not_hide_the_others() -> None:
     """Those that could be read are written; with several steps each line names its own."""
-    with shell.simulator("--scenario", "some-fail") as url:
+    with shell.simulator("some-fail") as url:
         shell.control(url, "advance", {"seconds": 60})
         at = ("--url", url, "--biz", "2")
         one = shell.run("logs", *at, "--host", "10.0.0.3", "20000000001")
@@ -155,7 +155,7 @@ def test_a_host_without_a_log_does_not_hide_the_others() -> None:
 
 def test_a_host_that_is_not_there_is_named() -> None:
     """So is one without a log, and a step or job that is not there; a typing error must not look like silence."""
-    with shell.simulator("--scenario", "some-fail") as url:
+    with shell.simulator("some-fail") as url:
         shell.control(url, "advance", {"seconds": 60})
 
         def logs(*words: str) -> tuple[int, str, str]:

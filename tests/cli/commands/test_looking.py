@@ -67,7 +67,7 @@ def test_durations_are_short() -> None:
 @pytest.fixture(scope="module")
 def env() -> Iterator[dict[str, str]]:
     """Run a platform on which a job has failed."""
-    with shell.simulator("--scenario", "some-fail") as url:
+    with shell.simulator("some-fail") as url:
         shell.control(url, "advance", {"seconds": 60})
         yield {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2"}
 
@@ -103,7 +103,7 @@ def test_a_target_that_could_not_be_read_is_no_success(command: str, env: dict[s
 @pytest.mark.slow
 def test_what_could_be_read_in_time_is_shown() -> None:
     """The others are said not to be seen, and the exit code is that of a deadline."""
-    with shell.simulator("--scenario", "rolling") as url:
+    with shell.simulator("rolling") as url:
         shell.control(url, "faults", {"name": "hang", "jobs": [int(JOB) + 1]})
         at = ("--url", url, "--biz", "2", "--deadline", "2")
         done = shell.run("status", *at, JOB, f"{int(JOB) + 1}")
@@ -186,7 +186,7 @@ async def test_an_end_is_expected_from_the_runs_that_the_platform_lists() -> Non
 @pytest.mark.slow
 def test_what_was_not_seen_in_time_leads_to_a_check() -> None:
     """Requests that are refused for their number are no trouble of a target, so its row cannot say why."""
-    with shell.simulator("--scenario", "some-fail", "--fault", "gateway-rate-limit") as url:
+    with shell.simulator("some-fail", faults=["gateway-rate-limit"]) as url:
         done = shell.run("status", "--url", url, f"2:{JOB}", "--deadline", "1")
         words = done.stderr.partition("next: ")[2].split()
         checked = shell.run(*words[words.index("check") :])

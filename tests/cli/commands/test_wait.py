@@ -38,7 +38,7 @@ def test_other_conditions_are_wrong_usage(text: str) -> None:
 )
 def test_one_line_at_the_end(until: str, code: int, line: str) -> None:
     """And nothing else; the exit code says whether it became true."""
-    with shell.simulator("--scenario", "some-fail", "--speed", "20") as url:
+    with shell.simulator("some-fail", speed=20) as url:
         done = shell.run("wait", "--url", url, "--biz", "2", "--interval", "0.2", "--until", until, JOB)
 
     assert (done.returncode, done.stdout, done.stderr) == (code, f"{line}\n", "")
@@ -47,7 +47,7 @@ def test_one_line_at_the_end(until: str, code: int, line: str) -> None:
 @pytest.mark.slow
 def test_what_cannot_become_true_any_more_ends_the_wait() -> None:
     """Of many targets one that fails is enough; none did."""
-    with shell.simulator("--scenario", "all-succeed", "--speed", "100") as url:
+    with shell.simulator("all-succeed", speed=100) as url:
         at = ("--url", url, "--biz", "2", "--interval", "0.2")
         done = shell.run("wait", *at, "--until", "first-failure", JOB)
         late = shell.run("wait", *at, "--deadline", "5", JOB)
@@ -62,7 +62,7 @@ def test_what_cannot_become_true_any_more_ends_the_wait() -> None:
 @pytest.mark.slow
 def test_a_deadline_is_an_exit_code() -> None:
     """What becomes of the job is unknown."""
-    with shell.simulator("--scenario", "one-hangs", "--speed", "20") as url:
+    with shell.simulator("one-hangs", speed=20) as url:
         done = shell.run("wait", "--url", url, "--biz", "2", "--deadline", "1", JOB)
 
     assert done.returncode == 4
@@ -83,7 +83,7 @@ def test_a_deadline_before_anything_was_seen_says_why() -> None:
 @pytest.mark.slow
 def test_the_end_says_why_targets_were_lost() -> None:
     """The board does not leave its rows on the terminal."""
-    with shell.simulator("--scenario", "some-fail", "--speed", "20") as url:
+    with shell.simulator("some-fail", speed=20) as url:
         done = shell.run("watch", "--url", url, "--biz", "2", "7", "8")
 
     assert done.returncode == 3

@@ -71,7 +71,7 @@ def first_row(opener: OpenerDirector, link: str) -> dict[str, Any]:
 def test_the_page_shows_the_watch(tmp_path: Path) -> None:
     """Its targets by name, with their hosts; the lines go on meanwhile."""
     with (
-        shell.simulator("--scenario", "some-fail") as url,
+        shell.simulator("some-fail") as url,
         watching(url, tmp_path, "--web") as (process, link),
     ):
         opener = visitor()
@@ -87,7 +87,7 @@ def test_the_page_shows_the_watch(tmp_path: Path) -> None:
 async def test_a_page_stays_open_over_processes(tmp_path: Path) -> None:
     """The command was started again on the same port: the page goes on without another link; and ends with the watch."""
     port = free_port()
-    with shell.simulator("--scenario", "some-fail", "--speed", "0.7") as url:
+    with shell.simulator("some-fail", speed=0.7) as url:
         async with browser() as running:
             page, seen = await new_page(running)
             with watching(url, tmp_path, f"--web={port}") as (process, link):

@@ -12,7 +12,7 @@ from bkjob_async.cli.live_page.page_state import PageState
 from tests.cli.browser import browser, needs_browser, new_page, width_beyond
 from tests.cli.live_page.pages import TOKEN, changed, failure, head, row, rows, serving
 
-pytestmark = [needs_browser, pytest.mark.slow]
+pytestmark = [needs_browser, pytest.mark.deep]
 
 ATTACK = "<img src=x onerror=alert(1)><svg onload=alert(1)>"
 

@@ -12,7 +12,7 @@ from bkjob_async.cli.report.reading.run_model import RunModel
 from tests.cli.browser import browser, needs_browser, new_page, uri, width_beyond
 from tests.cli.report.reports import BEGAN, FAILED, PENDING, RUNNING, SUCCESS, finished_run, host, report
 
-pytestmark = [needs_browser, pytest.mark.slow]
+pytestmark = [needs_browser, pytest.mark.deep]
 
 OVERLAPS = """
 (selector) => {
