@@ -1,12 +1,15 @@
 """Compared with what a strong engineer writes in sixty lines: CPU of following, growth, stalls, drift.
 
-The competitor is `compare/strong.py`: aiohttp, minimal structs, a dict of last states per step, due times, 32 requests in
-flight, one queue of tuples. It reports the same changes: hosts and steps, at first sight and at each change of status.
+The competitor is `compare/strong.py`: aiohttp, URLs that are kept, minimal structs that the garbage collector does not track, a
+dict of last states per step, due times, 32 requests in flight, one queue of tuples. It reports the same changes: hosts and steps,
+at first sight and at each change of status. A *bare* reader, asyncio's streams with the same structs and dicts, shows what is left
+for a client; it polls every step on a connection of its own, keeps no queue, and survives no error.
 
 * *following*: both follow the same steps over HTTP from beginning to end at the same interval; the simulated platform is
   another process. CPU is that of the following process, user and system, from the first request to the last event. In
   every life the hosts start within the first looks and end evenly over the whole time, so that some of a thousand hosts
-  have moved at every look.
+  have moved at every look. The ratios of CPU are also printed per change reported and per poll made: whoever polls less often
+  reports less. MB are those of all bodies received.
 * *growth*: CPU of one look at a step of one host, at as many looks a second whatever the number of targets, divided by
   that with 64 targets. A server of prepared responses.
 * *stall*: the longest turn of the event loop in milliseconds of CPU, while four steps of 10 000 hosts are followed.
@@ -16,6 +19,8 @@ flight, one queue of tuples. It reports the same changes: hosts and steps, at fi
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
@@ -57,24 +62,17 @@ DRIFT = Row("looks made", 0.95, 0.99)
 Figures = dict[str, dict[str, float]]
 
 
-def both(code: str) -> dict[str, str]:
-    """Return the code that measures ours, and the one that measures the competitor."""
-    return {way: code.replace("WAY", repr(way)) for way in ("ours", "strong")}
-
-
-def measured(rows: dict[Row, str]) -> dict[Row, Figures]:
+def measured(rows: dict[Row, str], ways: Sequence[str] = ("ours", "strong")) -> dict[Row, Figures]:
     """Measure all wanted rows in turns; *rows* has code with `WAY` in it."""
     variants = {
-        f"{row.name}; {way}": each
+        f"{row.name}; {way}": code.replace("WAY", repr(way))
         for row, code in rows.items()
         if scale.wants_row(row.name)
-        for way, each in both(code).items()
+        for way in ways
     }
     found = interleaved(variants, rounds=ROUNDS)
     return {
-        row: {way: found[f"{row.name}; {way}"] for way in ("ours", "strong")}
-        for row in rows
-        if scale.wants_row(row.name)
+        row: {way: found[f"{row.name}; {way}"] for way in ways} for row in rows if scale.wants_row(row.name)
     }
 
 
@@ -85,22 +83,41 @@ def following() -> None:
             row: "from benchmarks.compare.following import Life, child; "
             f"child(WAY, {shortened(life)!r}, {interval})"
             for row, (life, interval) in LIVES.items()
-        }
+        },
+        ("ours", "strong", "bare"),
     )
     rows = [
         (
             row.name,
-            *(f"{1e3 * figures[way]['cpu']:.0f}" for way in ("ours", "strong")),
-            f"{figures['ours']['cpu'] / figures['strong']['cpu']:.2f}",
+            *(f"{1e3 * figures[way]['cpu']:.0f}" for way in figures),
+            f"{ratio(figures, 'strong'):.2f}",
             f"{row.must:.2f}",
             f"{row.aim:.2f}",
-            *(f"{figures[way][kind]:.0f}" for kind in ("requests", "changes") for way in figures),
+            f"{ratio(figures, 'strong', per='changes'):.2f}",
+            f"{ratio(figures, 'strong', per='polls'):.2f}",
+            f"{ratio(figures, 'bare'):.2f}",
         )
         for row, figures in found.items()
     ]
-    columns = ("step", "ours ms", "strong ms", "ratio", "must", "aim")
-    counts = ("requests", "strong's", "changes", "strong's ")
-    show("strong: CPU of following whole lives over HTTP", (*columns, *counts), rows)
+    columns = ("step", "ours ms", "strong ms", "bare ms", "ratio", "must", "aim")
+    ratios = ("per change", "per poll", "to bare")
+    show("strong: CPU of following whole lives over HTTP", (*columns, *ratios), rows)
+    counts = [
+        (
+            row.name,
+            *(f"{each[way][kind]:.0f}" for kind in ("requests", "changes") for way in ("ours", "strong")),
+            *(f"{each[way]['megabytes']:.2f}" for way in ("ours", "strong")),
+        )
+        for row, each in found.items()
+    ]
+    columns = ("step", "requests", "strong's", "changes", "strong's ", "MB", "strong's  ")
+    show("strong: what was requested and reported", columns, counts)
+
+
+def ratio(figures: Figures, other: str, *, per: str | None = None) -> float:
+    """Return the CPU of ours divided by that of another way; *per* what was counted, if anything."""
+    ours, theirs = (figures[way]["cpu"] / (figures[way][per] if per else 1.0) for way in ("ours", other))
+    return ours / theirs
 
 
 def shortened(life: Life) -> Life:

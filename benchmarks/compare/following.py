@@ -7,6 +7,7 @@ import gc
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -26,15 +27,12 @@ HEADERS = {
 }
 
 
-def parameters(ref: bkjob.StepRef) -> dict[str, str]:
-    """Return the query parameters of a full read."""
-    return {
-        "bk_scope_type": "biz",
-        "bk_scope_id": str(ref.scope.id),
-        "job_instance_id": str(ref.job_instance_id),
-        "step_instance_id": str(ref.step_instance_id),
-        "batch": "0",
-    }
+def url_of(server: str, ref: bkjob.StepRef) -> str:
+    """Return the URL of a full read."""
+    return (
+        f"{server}{PATH}?bk_scope_type=biz&bk_scope_id={ref.scope.id}&job_instance_id={ref.job_instance_id}"
+        f"&step_instance_id={ref.step_instance_id}&batch=0"
+    )
 
 
 async def follow_ours(server: str, refs: Sequence[bkjob.StepRef], interval: float) -> dict[str, float]:
@@ -56,7 +54,7 @@ async def follow_strong(server: str, refs: Sequence[bkjob.StepRef], interval: fl
     async with aiohttp.ClientSession(headers=HEADERS) as session:
         poller = strong.StrongPoller(session, interval)
         started = begin(server)
-        task = asyncio.create_task(poller.follow_all(server + PATH, map(parameters, refs)))
+        task = asyncio.create_task(poller.follow_all(url_of(server, ref) for ref in refs))
         while over < len(refs):
             _, host, _, after = await poller.changes.get()
             changes += 1
@@ -64,6 +62,38 @@ async def follow_strong(server: str, refs: Sequence[bkjob.StepRef], interval: fl
         await task
         used = time.process_time() - started
     return {"cpu": used, "polls": poller.polls, "changes": changes}
+
+
+async def follow_bare(server: str, refs: Sequence[bkjob.StepRef], interval: float) -> dict[str, float]:
+    """Read as many bytes by asyncio's streams alone, decode as little, and compare; what no client can be below."""
+    loop, address = asyncio.get_running_loop(), urlsplit(server)
+    head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+    polls = changes = 0
+
+    async def follow(target: int, url: str) -> None:
+        nonlocal polls, changes
+        request = f"GET {url.removeprefix(server)} HTTP/1.1\r\nHost: {address.netloc}\r\n{head}\r\n".encode()
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        hosts, found, status = dict[int, int](), list[strong.Change](), None
+        due = loop.time()
+        while status is None or status in strong.OPEN:
+            await asyncio.sleep(due - loop.time())
+            writer.write(request)
+            size = (await reader.readuntil(b"\r\n\r\n")).lower().partition(b"content-length:")[2]
+            step = strong.decode(await reader.readexactly(int(size.partition(b"\r\n")[0]))).data
+            strong.compare(target, hosts, step, found.append)
+            changes += step.status != status
+            status = step.status
+            polls += 1
+            due = max(due + interval, loop.time())
+        changes += len(found)
+        writer.close()
+
+    started = begin(server)
+    async with asyncio.TaskGroup() as group:
+        for number, ref in enumerate(refs):
+            group.create_task(follow(number, url_of(server, ref)))
+    return {"cpu": time.process_time() - started, "polls": polls, "changes": changes}
 
 
 def begin(server: str) -> float:
@@ -74,10 +104,12 @@ def begin(server: str) -> float:
 
 def child(way: str, life: Life, interval: float) -> None:
     """Measure one life in this process."""
-    follow = {"ours": follow_ours, "strong": follow_strong}[way]
-    with running_life(life) as (server, refs):
+    follow = {"ours": follow_ours, "strong": follow_strong, "bare": follow_bare}[way]
+    sent = list[int]()
+    with running_life(life, sent) as (server, refs):
         found = asyncio.run(follow(server, refs, interval))
-        print_figures(**found, requests=requests(server))
+        found["requests"] = requests(server)
+    print_figures(**found, megabytes=sent[0] / 1e6)
 
 
 # Looks for ever -------------------------------------------------------------------------------------------------------
@@ -119,7 +151,7 @@ async def strong_poller(
                 await poller.changes.get()
 
         tasks = [
-            asyncio.create_task(poller.follow_all(server + PATH, map(parameters, refs))),
+            asyncio.create_task(poller.follow_all(url_of(server, ref) for ref in refs)),
             asyncio.create_task(read()),
         ]
         yield poller

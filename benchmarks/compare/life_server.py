@@ -15,8 +15,9 @@ from urllib.request import Request, urlopen
 from attrs import frozen
 
 from benchmarks.lifecycles import LIFECYCLES, simulated_steps
+from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.refs import Scope, StepRef
-from bkjob_async.simulator.faults.faults import Fault
+from bkjob_async.simulator.faults.faults import Delivery, Fault
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.control import CONTROL_PATH
 from bkjob_async.simulator.servers.http import SimulatorServer
@@ -35,10 +36,18 @@ class Life:
 
 
 async def serve(life: Life) -> None:
-    """Serve until stdin ends; print the URL and the ids of jobs and steps on stdout."""
+    """Serve until stdin ends; print the URL and the ids of jobs and steps on stdout, at the end the bytes of all bodies."""
     platform, refs = simulated_steps(LIFECYCLES[life.lifecycle], steps=life.steps, hosts=life.hosts)
     clock = WorldClock(speed=200.0 / life.seconds)
     clock.pause()
+    sent, deliver = list[int](), platform.deliver
+
+    def counted(http_request: HttpRequest, now: float) -> Delivery:
+        delivery = deliver(http_request, now)
+        sent.append(len(delivery.response.body))
+        return delivery
+
+    platform.deliver = counted  # type: ignore[method-assign]
     gc.freeze()
     slow = Fault(name="far away", delay=exactly(life.delay))
     with platform.fault(slow) if life.delay else nullcontext():
@@ -46,6 +55,7 @@ async def serve(life: Life) -> None:
             ids = [(ref.job_instance_id, ref.step_instance_id) for ref in refs]
             print(json.dumps([server.url, ids]), flush=True)
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+            print(sum(sent), flush=True)
 
 
 def main(life: Life) -> None:
@@ -54,8 +64,11 @@ def main(life: Life) -> None:
 
 
 @contextmanager
-def running_life(life: Life) -> Iterator[tuple[str, list[StepRef]]]:
-    """Run the server in another process; yield its URL and the steps, whose time stands still until `resume`."""
+def running_life(life: Life, sent: list[int] | None = None) -> Iterator[tuple[str, list[StepRef]]]:
+    """Run the server in another process; yield its URL and the steps, whose time stands still until `resume`.
+
+    Behind it, *sent* is given how many bytes the bodies of its responses had.
+    """
     code = f"from benchmarks.compare.life_server import Life, main; main({life!r})"
     with subprocess.Popen(  # noqa: S603 - our own
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -65,6 +78,9 @@ def running_life(life: Life) -> Iterator[tuple[str, list[StepRef]]]:
         url, ids = json.loads(process.stdout.readline())
         yield url, [StepRef(Scope.biz(2), job, step) for job, step in ids]
         process.stdin.close()
+        bodies = int(process.stdout.readline())
+        if sent is not None:
+            sent.append(bodies)
 
 
 def resume(url: str) -> None:

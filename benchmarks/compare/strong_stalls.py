@@ -10,7 +10,7 @@ import aiohttp
 
 import bkjob_async as bkjob
 from benchmarks.compare import strong
-from benchmarks.compare.following import CREDENTIALS, HEADERS, PATH, begin, parameters
+from benchmarks.compare.following import CREDENTIALS, HEADERS, begin, url_of
 from benchmarks.compare.heartbeat import Heartbeat
 from benchmarks.compare.life_server import Life, running_life
 from benchmarks.compare.processes import print_figures
@@ -36,7 +36,7 @@ async def stall_of_strong(server: str, refs: Sequence[bkjob.StepRef], late: floa
         poller, over = strong.StrongPoller(session, 1.0), 0
         begin(server)
         async with Heartbeat() as heart:
-            task = asyncio.create_task(poller.follow_all(server + PATH, map(parameters, refs)))
+            task = asyncio.create_task(poller.follow_all(url_of(server, ref) for ref in refs))
             await asyncio.sleep(late)
             while over < len(refs):
                 _, host, _, after = await poller.changes.get()
