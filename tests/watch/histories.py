@@ -119,6 +119,7 @@ OTHER_FAULTS = (
     "one step",
     "lagging",
     "lagging",
+    "reads",
 )
 
 
@@ -126,7 +127,8 @@ OTHER_FAULTS = (
 class FaultWindow:
     """From *start* on, for *length* seconds, a *share* of answers is spoilt.
 
-    *kind* torn spoils rows only, one step refuses to show every other step, lagging shows steps as before their last retry.
+    *kind* torn spoils rows only, one step refuses to show every other step, lagging shows steps as before their last retry, reads
+    lets every read of a status fail and nothing else.
     """
 
     kind: str

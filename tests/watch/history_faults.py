@@ -67,7 +67,7 @@ def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
         for window in history.faults:
             if not window.covers(now):
                 continue
-            if window.kind in ("forbidden", "one step"):
+            if window.kind in ("forbidden", "one step", "reads"):
                 refusal = refusal_of(request, window.kind, history.dialect, forbidden)
                 if refusal is not None:
                     return refusal
@@ -90,7 +90,9 @@ def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
 
 
 def refusal_of(request: HttpRequest, kind: str, dialect: str, forbidden: int) -> HttpResponse | None:
-    """Return the refusal of a job that must not be read, or of a step that is not shown; None for other requests."""
+    """Return the refusal of a job that must not be read, of a step that is not shown, of all reads; None for other requests."""
+    if kind == "reads":
+        return HTML if is_read(request) else None
     if kind == "one step":
         is_refused = request.url.path.rstrip("/").endswith("get_step_instance_status")
         return STEP_REFUSED if is_refused and STEP_WITH_EVEN_ID.search(said(request)) else None

@@ -5,10 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bkjob_async.simulator.world.plans import HANGS, IGNORES_STOP, JobPlan, Rolling, StepPlan
+from bkjob_async.simulator.world.plans import (
+    HANGS,
+    IGNORES_STOP,
+    DurationRange,
+    JobPlan,
+    Rolling,
+    StepPlan,
+)
 from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import (
     ERRORS,
@@ -91,6 +99,17 @@ cut_apart = of(
             picks=st.just(((0, "job"), (1, "both"), (2, "first"))),
             cut=st.tuples(st.integers(1, 25), st.just(0.0), st.sampled_from(["events", "hosts", "about"])),
         )
+    ),
+)
+# Longer than an operation is in doubt; the other job lasts until all is quiet again.
+retried_unread = of(
+    failing,
+    JobPlan(steps=(StepPlan(hosts=1, outcomes=(evolve(LONG, duration=DurationRange(180.0, 185.0)),)),)),
+    dialects=CAN_OPERATE,
+    watches=watched(WatchPlan(picks=((0, "job"), (1, "job")), linger=0.0)),
+    actions=st.floats(14, 20).map(lambda moment: ((moment, "operate", 0, 0),)),
+    faults=st.floats(20, 32).map(
+        lambda length: (FaultWindow(kind="reads", start=13.0, length=length, share=1.0),)
     ),
 )
 retried_step = of(

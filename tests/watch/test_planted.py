@@ -245,6 +245,18 @@ def forget_own_retry(patch: Patch) -> None:
     )
 
 
+def forget_operations_by_the_clock(patch: Patch) -> None:
+    """Believe what was seen before an operation when enough time has passed, though every read failed since."""
+    on_failure = TargetPoller._on_failure
+
+    def forget(self: TargetPoller, target: JobState, *rest: Any) -> None:
+        if target.must_read_after_operation(self._now()):
+            target.operated_at = None
+        on_failure(self, target, *rest)
+
+    patch.setattr(TargetPoller, "_on_failure", forget)
+
+
 def remember_for_others(patch: Patch) -> None:
     """Give a watch that joins what another one saw long ago."""
     subscribe = Poller.subscribe
@@ -414,6 +426,7 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     believe_answers_about_others: kinds.mistaken,
     read_on_behind_the_batch: kinds.cut_apart,
     forget_own_retry: kinds.retried_step,
+    forget_operations_by_the_clock: kinds.retried_unread,
     remember_for_others: kinds.joined_late,
     end_with_the_others: kinds.one_part_over,
     last_batch_speaks: kinds.two_batches,
@@ -451,6 +464,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     believe_answers_about_others,
     read_on_behind_the_batch,
     forget_own_retry,
+    forget_operations_by_the_clock,
     remember_for_others,
     end_with_the_others,
     last_batch_speaks,
