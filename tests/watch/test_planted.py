@@ -249,7 +249,7 @@ def forget_operations_by_the_clock(patch: Patch) -> None:
     """Believe what was seen before an operation when enough time has passed, though every read failed since."""
     on_failure = TargetPoller._on_failure
 
-    def forget(self: TargetPoller, target: JobState, *rest: Any) -> None:
+    def forget(self: TargetPoller, target: PollTarget, *rest: Any) -> None:
         if target.must_read_after_operation(self._now()):
             target.operated_at = None
         on_failure(self, target, *rest)
