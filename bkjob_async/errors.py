@@ -41,6 +41,7 @@ from typing import Any
 from attrs import field, frozen
 
 from bkjob_async.model.base_error import BkJobError, UsageError
+from bkjob_async.model.events import Trouble
 from bkjob_async.model.journal_errors import (
     FleetBusy,
     FleetNotFound,
@@ -112,7 +113,8 @@ class WrongEventLoop(UsageError):
 class DeadlineExceeded(BkJobError, TimeoutError):
     """The deadline of a wait has passed; the job goes on.
 
-    *snapshots* holds the last known state of each unfinished target, *cursor* is where to resume the stream.
+    *snapshots* holds the last known state of each unfinished target, *cursor* is where to resume the stream. *trouble* says why
+    polls failed at the deadline, for all targets or for one of the unfinished; None where they did not.
     *unstored* counts the events that the store of the watch's journal had not taken by then: readers were not given
     them, and the next watch of the fleet reports them. `__cause__` is what the store said.
     """
@@ -124,9 +126,11 @@ class DeadlineExceeded(BkJobError, TimeoutError):
         snapshots: Mapping[Ref, JobSnapshot | StepSnapshot | None],
         cursor: str = "",
         unstored: int = 0,
+        trouble: Trouble | None = None,
     ) -> None:
-        """Keep the last *snapshots*, the *cursor* and the number of *unstored* events."""
+        """Keep the last *snapshots*, the *cursor*, the number of *unstored* events and the last *trouble*."""
         super().__init__(message)
+        self.trouble = trouble
         self.unstored = unstored
         self.snapshots = snapshots
         self.cursor = cursor

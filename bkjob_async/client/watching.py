@@ -112,8 +112,9 @@ async def wait(
     seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns the result
     so far as soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more,
     `DeadlineExceeded` with the last snapshot, and `TargetLost` when the target cannot be read any more. Before the
-    first successful poll it also raises the error of wrong credentials, and `Throttled` when the gateway has refused
-    every request for a minute. The job is never touched.
+    first successful poll it also raises the error of wrong credentials, `InvalidResponse` where all that came for 30 seconds was
+    none of the platform's responses, and `Throttled` when the gateway has refused every request for a minute. The job is never
+    touched.
 
     >>> launch = await client.execute_job_plan(1000)
     >>> result = await client.wait(launch, deadline=3600)
@@ -125,7 +126,7 @@ async def wait(
     # A condition is about hosts; a plain wait may let small moves of large steps collect.
     detail_level = DetailLevel.COALESCED if until is None else DetailLevel.EVERY_CHANGE
     async with watch(client, ref, deadline=deadline, detail_level=detail_level) as opened:
-        async for events in notices(opened):
+        async for events in notices(opened, shows_trouble=False):
             for event in events:
                 if isinstance(event, Lost):
                     raise TargetLost(ref, event.reason.value, event.message)

@@ -21,7 +21,6 @@ from bkjob_async.observe.observer import (
 )
 
 logger = logging.getLogger("bkjob_async")
-logger.addHandler(logging.NullHandler())
 polling_logger = logger.getChild("polling")
 requests_logger = logger.getChild("requests")
 

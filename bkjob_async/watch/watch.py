@@ -77,6 +77,10 @@ class Watch:
       `is_finished`. It is reopened when the job continues.
     * **Errors.** A failed poll is `Trouble`, never a failed job. A target that cannot be read any more is `Lost`, and
       stays lost in this watch until it is dropped and added again.
+    * **Nothing at all.** Where nothing of any target could be read yet, and all polls are answered with `NotAuthenticated`,
+      `ApplicationNotAllowed`, `ApiNotFound` or `InvalidResponse`, the readers that leave `Trouble` out (`hosts`, `as_finished`,
+      `results`) raise that error after three polls or 30 seconds, whichever is later. Those of events and batches do not; nor does
+      a watch with a journal or with `linger=None`.
     * **Joining.** A target that this or another watch has followed before is read once more before any event of it is
       delivered: first its present state, then its changes. The same holds for a target that is dropped and added again.
       Of a job with a step that the platform refuses to show, `Trouble` names the step; after half a minute the state of the
@@ -214,7 +218,7 @@ class Watch:
         """
         into = None if phase is None else as_phase(phase)
         select = partial(host_changes, ref=self._ref_or_none(ref), scope=scope, phase=into)
-        return self._stream.reader(select, after)
+        return self._stream.reader(select, after, shows_trouble=False)
 
     def batches(self, *, after: str | None = None) -> Reader[Batch]:
         """Return a reader of whole batches, one for each poll that revealed changes.
@@ -234,7 +238,7 @@ class Watch:
         ...         print(result.ref, result.ok)
         2:20000000001 False
         """
-        return self._stream.reader(finished_results, after)
+        return self._stream.reader(finished_results, after, shows_trouble=False)
 
     async def results(self) -> dict[Ref, JobResult | Lost]:
         """Wait until the watch ends; return how each target ended, before it was opened or since.
@@ -245,7 +249,7 @@ class Watch:
         False
         """
         ended: dict[Ref, JobResult | Lost] = {}
-        async for event in self._stream.reader(events_but_hosts):
+        async for event in self._stream.reader(events_but_hosts, shows_trouble=False):
             if isinstance(event, Finished):
                 ended[event.ref] = event.result
             elif isinstance(event, Lost):
@@ -445,9 +449,12 @@ def subscription_of(watch: Watch) -> Subscription:
     return watch._subscription  # noqa: SLF001 - its own module's
 
 
-def notices(watch: Watch) -> Reader[Sequence[Event]]:
-    """Return a reader of the events of each batch but the changes of hosts, which are not made."""
-    return watch._stream.reader(batch_notices)  # noqa: SLF001 - its own module's
+def notices(watch: Watch, *, shows_trouble: bool = True) -> Reader[Sequence[Event]]:
+    """Return a reader of the events of each batch but the changes of hosts, which are not made.
+
+    *shows_trouble* is False where nobody looks at `Trouble`: then what keeps everything from being read is raised.
+    """
+    return watch._stream.reader(batch_notices, shows_trouble=shows_trouble)  # noqa: SLF001 - its own module's
 
 
 def lazy_batches(watch: Watch) -> Reader[Batch]:

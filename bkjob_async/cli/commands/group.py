@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib import import_module
 
@@ -109,6 +110,8 @@ def bkjob() -> None:
 
 def run() -> int:
     """Run the command that this process was started with; return its exit code."""
+    # What is logged is also shown, as an event or on the board, and would be written across that.
+    logging.getLogger("bkjob_async").addHandler(logging.NullHandler())
     open_closed_streams()
     set_output_encoding()
     return guarded(run_command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from attrs import define, evolve, field
@@ -21,7 +21,7 @@ from bkjob_async.engine.tracking.error_policy import (
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.engine.tracking.poll_state import NO_TROUBLE
-from bkjob_async.errors import BkJobError, CallFailed
+from bkjob_async.errors import BkJobError, CallFailed, InvalidResponse
 from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
@@ -59,6 +59,7 @@ class ErrorReporting:
     breaker: CircuitBreaker = field(factory=CircuitBreaker, init=False)
     outage: Trouble | None = field(default=None, init=False)
     client_error: BkJobError | None = field(default=None, init=False)
+    _invalid_response: BkJobError | None = field(default=None, init=False)
     _next_probe: PollTarget | None = field(default=None, init=False)
 
     # The platform as a whole ----------------------------------------------------------------------------------------
@@ -83,6 +84,19 @@ class ErrorReporting:
         self._report_breaker(is_open=False)
         self._report_recovery(None, targets)
         return True
+
+    def keeps_from_reading(self, targets: Iterable[JobState]) -> BkJobError | None:
+        """Return the error that every poll of *targets* is answered with, None where waiting may help or one was read."""
+        error = self.client_error
+        for target in targets:
+            troubles = target.poll_failures.troubled.values()
+            if target.seen_at is not None:
+                return None
+            if self.client_error is None:
+                if not any(trouble.error == InvalidResponse.__name__ for trouble in troubles):
+                    return None
+                error = self._invalid_response
+        return error
 
     def retry_at(self, due: float) -> float:
         """Return when a failed poll is tried again: at *due*, or with the next probe while only probes may go out."""
@@ -127,6 +141,8 @@ class ErrorReporting:
             )
             if self.breaker.is_open:
                 return []
+        if isinstance(error, InvalidResponse):
+            self._invalid_response = error
         known = target.poll_failures.troubled
         troubled = {
             ref: Trouble(

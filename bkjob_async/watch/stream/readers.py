@@ -68,11 +68,16 @@ class Reader(Generic[T]):
         *,
         after: CursorPosition = BEGINNING,
         cursor: str = "",
+        shows_trouble: bool = True,
     ) -> None:
-        """Read *source* from the place *after*, which *cursor* names; *select* picks the items of each batch."""
+        """Read *source* from the place *after*, which *cursor* names; *select* picks the items of each batch.
+
+        Unless it *shows_trouble*, the reader raises what keeps everything from being read, instead of waiting for ever.
+        """
         self._source = source
         self._select = select
         self._position = Position(after, cursor)
+        self._position.shows_trouble = shows_trouble
         self._ready: Iterator[T] = iter(())
         self._slices: Iterator[Sequence[T]] = iter(())
         # Events of the present batch whose slices are still to come, and events since other tasks could run.
@@ -195,10 +200,21 @@ class Position:
     """Where one reader stands: before the batch at *place* of the log, behind the batch numbered *seen*.
 
     *cursor* is that of the last batch that the reader was given, or the one that it began at; a batch that a reader
-    begins inside is delivered from that event on. The *place* is looked up before the first batch.
+    begins inside is delivered from that event on. The *place* is looked up before the first batch. *shows_trouble* is
+    whether the reader is given `Trouble`.
     """
 
-    __slots__ = ("_start", "backlog", "cursor", "place", "portions", "present_until", "seen", "stored")
+    __slots__ = (
+        "_start",
+        "backlog",
+        "cursor",
+        "place",
+        "portions",
+        "present_until",
+        "seen",
+        "shows_trouble",
+        "stored",
+    )
 
     def __init__(self, start: CursorPosition, cursor: str) -> None:
         self._start = start
@@ -206,6 +222,7 @@ class Position:
         self.seen = start.last_whole_batch
         self.cursor = cursor
         self.backlog: Backlog | None = None
+        self.shows_trouble = True
         self.stored: list[StoredRecord] = []  # read from a journal, the next one last
         # Of the present state, in place of records that are gone up to a number.
         self.portions: Iterator[Batch] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import TypeVar
 
 from attrs import evolve
@@ -43,6 +44,7 @@ class EventStream:
         self._history: StoredHistory | None = None
         self._begins_behind = ""
         self._error: BaseException | None = None
+        self._unreadable: BaseException | None = None
         self._opened_at: int | None = None
         self._waiters: set[asyncio.Future[None]] = set()
         self._making_events = CooperativeIterator()
@@ -61,6 +63,17 @@ class EventStream:
         """End the stream; readers that reach the end raise *error*, if any."""
         self.state, self._error = "closed", error
         self._wake_readers()
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether readers that are not shown `Trouble` raise an error."""
+        return self._unreadable is not None
+
+    def set_unreadable(self, error: BaseException | None) -> None:
+        """Let readers that are not shown `Trouble` raise *error*, for nothing can be read; None when something was."""
+        self._unreadable = error
+        if error is not None:
+            self._wake_readers()
 
     def append(self, batch: Batch) -> None:
         """Add a batch and wake the readers that wait for it."""
@@ -82,23 +95,25 @@ class EventStream:
 
     # Readers --------------------------------------------------------------------------------------------------------
 
-    def reader(self, select: Select[T], after: str | None = None) -> Reader[T]:
+    def reader(self, select: Select[T], after: str | None = None, *, shows_trouble: bool = True) -> Reader[T]:
         """Return a new reader of what *select* returns of each batch, after a cursor or from the beginning.
 
-        With a journal, empty text is the beginning of what it keeps, and None that of this watch.
+        With a journal, empty text is the beginning of what it keeps, and None that of this watch. *shows_trouble* is False
+        where *select* leaves `Trouble` out.
         """
+        reader = partial(Reader[T], self, shows_trouble=shows_trouble)
         if self._history is not None:
             after = self._begins_behind if after is None else after
-            return Reader(self, select, after=self._history.position(after), cursor=after)
+            return reader(select, after=self._history.position(after), cursor=after)
         if not after:
-            return Reader(self, select)
+            return reader(select)
         place = self._cursors.parse(after)
         if self._opened_at is None or place.sequence <= self._opened_at:
-            return Reader(self, lambda batch: select(self._as_skipped(batch)), after=place, cursor=after)
+            return reader(lambda batch: select(self._as_skipped(batch)), after=place, cursor=after)
         batch = self.log.batch_numbered(place.sequence)
         if batch is not None and place.index is not None and place.index > last_index(batch.events):
             raise unknown_cursor(after)
-        return Reader(self, select, after=place, cursor=after)
+        return reader(select, after=place, cursor=after)
 
     def _as_skipped(self, batch: Batch) -> Batch:
         """Return a batch for a reader whose cursor is from before this watch: it missed all until the watch was in sync."""
@@ -124,7 +139,7 @@ class EventStream:
                     backlog.has_yielded = True
                     continue
                 found = self._next_portion(position, backlog)
-            elif self._is_at_end():
+            elif self._is_at_end(position):
                 return None
             else:
                 await self._wait_for_batch()
@@ -132,10 +147,12 @@ class EventStream:
             if found is not None:
                 return found
 
-    def _is_at_end(self) -> bool:
-        """Return True when no batch will be added any more; raise the error that the stream was closed with."""
+    def _is_at_end(self, position: Position) -> bool:
+        """Return True when no batch will be added any more; raise the error that the stream ended with, or waits with."""
         if self._error is not None:
             raise self._error
+        if self._unreadable is not None and not position.shows_trouble:
+            raise self._unreadable
         return self.state == "closed"
 
     async def _find_place(self, position: Position) -> Batch | None:

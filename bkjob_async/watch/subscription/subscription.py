@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.stream.cursor import PollStamp
@@ -30,6 +31,11 @@ from bkjob_async.watch.subscription.lingering import REVISIT_INTERVAL, Lingering
 from bkjob_async.watch.subscription.target_release import TargetRelease
 from bkjob_async.watch.subscription.watch_reports import WatchReports
 
+# Nothing could be read when so many polls of a watch have failed, and it has been open for so many seconds; whether that is
+# so still is checked as often.
+HOPELESS_POLLS, HOPELESS_AFTER, HOPELESS_CHECK = 3, 30.0, 5.0
+# The last trouble is looked for among so many targets that are late.
+LATE_LOOKED_AT = 1000
 # At a deadline a store has so many seconds for what waits to be stored.
 STORE_PATIENCE = 0.5
 
@@ -78,6 +84,8 @@ class Subscription:
         self._changes = CooperativeLoop(self._apply_next_change)
         self._release = TargetRelease(self, self.targets, self.states, poller)
         self._deadline_timer: asyncio.TimerHandle | None = None
+        self._may_be_unreadable = linger is not None
+        self._hopeless_timer: asyncio.TimerHandle | None = None
 
     # Opening and closing --------------------------------------------------------------------------------------------
 
@@ -90,6 +98,8 @@ class Subscription:
         if self._deadline is not None:
             self.ends_at = loop.time() + self._deadline
             self._deadline_timer = loop.call_at(self.ends_at, self._on_deadline)
+        if self._may_be_unreadable and self.journal is None:
+            self._hopeless_timer = loop.call_later(HOPELESS_AFTER, self._check_readable)
         self._poller.add_subscriber(self, has_journal=self.journal is not None)
         self.change(refs, add=True)
 
@@ -136,6 +146,8 @@ class Subscription:
                 self.stream.close(error)
             return
         self.is_open = False
+        if self._hopeless_timer is not None:
+            self._hopeless_timer.cancel()
         if self._deadline_timer is not None and self.journal is None:
             self._deadline_timer.cancel()  # else it bounds how long the store is waited for
         self._lingering.stop()
@@ -327,6 +339,8 @@ class Subscription:
         if self._fleet is not None and target.seen_at is not None and self._fleet.end_outage():
             own.append(Recovered(ref=None, targets=self.targets.size, cursor=at.cursor))
         self._append(at, event_count(events), shared, own, target)
+        if target.seen_at is not None and self.stream.is_unreadable:
+            self.stream.set_unreadable(None)
         if self._drops_with_job:
             asyncio.get_running_loop().call_soon(self._drop_with_job, job)
 
@@ -391,17 +405,41 @@ class Subscription:
         late += (ref for ref in self._pending.to_add() if ref not in self.targets)
         error = None
         if late:
+            trouble = self._trouble_of(late)
+            because = "" if trouble is None else f"; the last poll failed: {trouble.error}: {trouble.message}"
             error = DeadlineExceeded(
                 f"{counted(len(late), 'target')} not over after {self._deadline:g} s: {first_of(late)};"
-                " what becomes of them is unknown",
+                f" what becomes of them is unknown{because}",
                 snapshots=LastSeen(late, self.states.snapshot),
                 cursor=self.stream.last_cursor,
+                trouble=trouble,
             )
         self.close(error)
         if self.journal is not None:
             # The last records are stored within this time, unless the store is away.
             loop = asyncio.get_running_loop()
             self._deadline_timer = loop.call_later(STORE_PATIENCE, self._end_unstored)
+
+    def _trouble_of(self, late: Iterable[Ref]) -> Trouble | None:
+        """Return why polls fail now: of all targets, or of one that is late."""
+        if self._poller.errors.outage is not None:
+            return self._poller.errors.outage
+        for ref in islice(late, LATE_LOOKED_AT):
+            state = self._poller.state(ref.job)
+            if state is not None and state.poll_failures.troubled:
+                troubled = state.poll_failures.troubled
+                return troubled.get(ref) or next(iter(troubled.values()))
+        return None
+
+    def _check_readable(self) -> None:
+        """Let readers that are not shown `Trouble` raise what keeps everything from being read; look again while it may."""
+        self._hopeless_timer = None
+        states = list(filter(None, map(self._poller.state, self.targets.copy_of_jobs())))
+        if any(state.seen_at is not None for state in states):
+            return
+        error = self._poller.errors.keeps_from_reading(states) if self.polls >= HOPELESS_POLLS else None
+        self.stream.set_unreadable(error)
+        self._hopeless_timer = asyncio.get_running_loop().call_later(HOPELESS_CHECK, self._check_readable)
 
     def _end_unstored(self) -> None:
         """End at the deadline although the store has not taken all that was reported, and say what it has not."""
@@ -419,6 +457,7 @@ class Subscription:
             snapshots={} if known is None else known.snapshots,
             cursor=self.stream.last_cursor,
             unstored=unstored,
+            trouble=None if known is None else known.trouble,
         )
         error.__cause__ = trouble
         self.end = error

@@ -1,0 +1,156 @@
+"""Where nothing of any target can be read, readers that are not shown `Trouble` say so, and a deadline says why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
+from tests.watch.clients import client_of
+from tests.watch.test_trouble import RUNS, is_about
+
+pytestmark = pytest.mark.looptime
+
+# Of the wrong site, the wrong secret, a missing grant, an API that the gateway does not have; and what may pass.
+WRONG: dict[type[bkjob.BkJobError], HttpResponse] = {
+    bkjob.InvalidResponse: HttpResponse(status=404, body=b"<html><title>Not Found</title></html>"),
+    bkjob.NotAuthenticated: HttpResponse(
+        status=400, body=b'{"result": false, "code": 1640001, "message": "who are you"}'
+    ),
+    bkjob.ApplicationNotAllowed: HttpResponse(
+        status=403, body=b'{"result": false, "code": 1640301, "message": "no permission for the API"}'
+    ),
+    bkjob.ApiNotFound: HttpResponse(
+        status=404, body=b'{"result": false, "code": 1640401, "message": "API not found"}'
+    ),
+}
+AWAY = bkjob.TransportFailed(bkjob.ErrorDetails(message="connection refused", sent=False))
+
+Use = Callable[[bkjob.JobClient, list[bkjob.JobRef]], Coroutine[Any, Any, Any]]
+
+
+async def hosts(client: bkjob.JobClient, jobs: list[bkjob.JobRef], **options: Any) -> None:
+    """Read the changes of hosts."""
+    async with client.watch(jobs, **options) as watch:
+        async for _ in watch.hosts():
+            pass
+
+
+async def as_finished(client: bkjob.JobClient, jobs: list[bkjob.JobRef]) -> None:
+    """Read the results as they come."""
+    async with client.watch(jobs) as watch:
+        async for _ in watch.as_finished():
+            pass
+
+
+async def results(client: bkjob.JobClient, jobs: list[bkjob.JobRef]) -> None:
+    """Wait for all results."""
+    async with client.watch(jobs) as watch:
+        await watch.results()
+
+
+async def wait(client: bkjob.JobClient, jobs: list[bkjob.JobRef]) -> None:
+    """Wait for one job."""
+    await client.wait(jobs[0])
+
+
+def world_of(jobs: int) -> tuple[Platform, list[bkjob.JobRef]]:
+    """Return a platform with running jobs."""
+    world = World(1)
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(RUNS,)),))) for _ in range(jobs)]
+    return Platform(world), refs
+
+
+@pytest.mark.parametrize("use", [hosts, as_finished, results, wait])
+@pytest.mark.parametrize("error", WRONG)
+@pytest.mark.parametrize("count", [1, 20])
+async def test_what_can_never_be_read_is_said(error: type[bkjob.BkJobError], use: Use, count: int) -> None:
+    """Within seconds of half a minute, by every reader that leaves `Trouble` out."""
+    platform, jobs = world_of(count)
+    async with client_of(platform) as (client, transport):
+        transport.spoil = lambda *_: WRONG[error]
+        with pytest.raises(error):
+            await asyncio.wait_for(use(client, jobs), 40.0)
+
+
+@pytest.mark.parametrize("error", WRONG)
+async def test_readers_of_events_are_shown_trouble(error: type[bkjob.BkJobError]) -> None:
+    """They go on, and see the state when it can be read."""
+    platform, jobs = world_of(1)
+    async with client_of(platform) as (client, transport), client.watch(jobs) as watch:
+        transport.spoil = lambda *_: WRONG[error]
+        events = aiter(watch)
+        first = await anext(events)
+        await asyncio.sleep(60.0)
+        transport.spoil = lambda *_: None
+        told = [type(event) async for event in events]
+        changes = [change async for change in watch.hosts()]
+
+    assert isinstance(first, bkjob.Trouble)
+    assert first.error == error.__name__
+    assert told.count(bkjob.Recovered) == 1
+    assert bkjob.Finished in told
+    assert changes
+
+
+@pytest.mark.parametrize("answer", [AWAY, *WRONG.values()])
+async def test_a_watch_that_stays_open_goes_on(answer: Any) -> None:
+    """And so does one whose platform cannot be reached: it may come back."""
+    platform, jobs = world_of(1)
+    async with client_of(platform) as (client, transport):
+        transport.spoil = lambda *_: answer
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(hosts(client, jobs, linger=None), 300.0)
+        if answer is AWAY:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(hosts(client, jobs), 300.0)
+
+
+async def test_one_bad_target_among_good_ones_stops_nobody() -> None:
+    """What could be read goes on."""
+    platform, jobs = world_of(3)
+    async with client_of(platform) as (client, transport), client.watch(jobs, deadline=200.0) as watch:
+        wrong = WRONG[bkjob.InvalidResponse]
+        transport.spoil = lambda request, _: wrong if is_about(request, jobs[0]) else None
+        with pytest.raises(bkjob.DeadlineExceeded) as late:
+            await watch.results()
+
+    assert set(late.value.snapshots) == {jobs[0]}
+    assert late.value.trouble is not None
+    assert late.value.trouble.ref == jobs[0]
+    assert "InvalidResponse" in str(late.value)
+
+
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("answer", [AWAY, *WRONG.values()])
+async def test_a_deadline_says_why_nothing_was_seen(answer: Any, count: int) -> None:
+    """In its text and as the trouble itself."""
+    platform, jobs = world_of(count)
+    async with client_of(platform) as (client, transport), client.watch(jobs, deadline=20.0) as watch:
+        transport.spoil = lambda *_: answer
+        with pytest.raises(bkjob.DeadlineExceeded, match="the last poll failed: ") as late:
+            await watch.results()
+
+    assert late.value.trouble is not None
+    assert late.value.trouble.message in str(late.value)
+
+
+async def test_a_deadline_after_trouble_says_nothing_of_it() -> None:
+    """Polls work again; the job is just not over."""
+    platform, jobs = world_of(1)
+    async with client_of(platform) as (client, transport), client.watch(jobs, deadline=30.0) as watch:
+        transport.spoil = lambda *_: AWAY
+        await asyncio.sleep(10.0)
+        transport.spoil = lambda *_: None
+        with pytest.raises(bkjob.DeadlineExceeded) as late:
+            await watch.results()
+
+    assert late.value.trouble is None
+    assert "failed" not in str(late.value)
