@@ -27,7 +27,7 @@ from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.plan import Recording, WatchPlan
-from bkjob_async.watch.watch import Watch, notices
+from bkjob_async.watch.watch import Watch, are_all_counted, notices
 from bkjob_async.wire.tracebacks import hide_call_arguments
 
 Deadline = float | timedelta | None
@@ -212,6 +212,8 @@ def reached(watch: Watch, ref: Ref, until: Condition | None, ended: list[JobResu
     """Return the result that a wait is over with, None while it goes on; raise `ConditionUnreachable`."""
     if until is None:
         return ended[-1] if ended else None
+    if not ended and not are_all_counted(watch, ref):
+        return None  # of a part of the hosts it may hold, and not of all; another event comes
     holds = until.holds(watch.counts(ref), over=bool(ended))
     if holds is None and ended:
         raise ConditionUnreachable(ended[-1], repr(until))

@@ -8,6 +8,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from bkjob_async.engine.tracking import job_views
 from bkjob_async.engine.tracking.host_pages import host_page
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import UsageError
@@ -455,6 +456,12 @@ def notices(watch: Watch, *, shows_trouble: bool = True) -> Reader[Sequence[Even
     *shows_trouble* is False where nobody looks at `Trouble`: then what keeps everything from being read is raised.
     """
     return watch._stream.reader(batch_notices, shows_trouble=shows_trouble)  # noqa: SLF001 - its own module's
+
+
+def are_all_counted(watch: Watch, ref: Ref) -> bool:
+    """Return True if *ref* was read as a whole, and every host of it that was shown is counted."""
+    state = watch._subscription.states.state_of(ref)  # noqa: SLF001 - its own module's
+    return watch.is_in_sync and state is not None and job_views.are_all_counted(state, ref)
 
 
 def lazy_batches(watch: Watch) -> Reader[Batch]:

@@ -11,7 +11,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from tests.client.clients import DIALECTS, FAILING, client_of
 
 pytestmark = pytest.mark.looptime
@@ -232,3 +232,17 @@ async def test_what_failed_is_retried_by_its_name(by_step: bool) -> None:  # noq
 
     assert result.ok
     assert transport.request_counts["operate_step_instance"] == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_condition_is_about_all_hosts_of_a_job_that_runs_already(dialect: str) -> None:
+    """The hosts of the step that ended are read before those of the step that runs."""
+    simulator = Simulator()
+    steps = (StepPlan(hosts=4), StepPlan(hosts=6, outcomes=(HostOutcome(duration=exactly(60.0)),)))
+    job = simulator.add(JobPlan(steps=steps))
+    simulator.advance(30)
+
+    async with client_of(simulator, dialect) as (client, _):
+        result = await client.wait(job, until=bkjob.HostsDone(0.5), deadline=300)
+
+    assert result.hosts == {bkjob.Phase.SUCCESS: 10}

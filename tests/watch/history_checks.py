@@ -196,10 +196,7 @@ class Checks:
                 shown = f"{given[n : n + 1]}, not {whole[n : n + 1]}"
                 yield f"cut after {len(seen.cut.first)} {seen.cut.kind}: number {n} is {shown}"
         elif seen.cut.kind == "events":
-            # Within the present that stands for what was missed, cursors are those from before it: it is given again.
-            cursor = seen.cut.first[-1].cursor
-            known = [event.cursor for event in seen.cut.first].index(cursor) + 1 if cursor else 0
-            given = [*seen.cut.first[:known], *seen.cut.rest]
+            given = [*seen.cut.first[: known_before(seen.cut.first)], *seen.cut.rest]
             pieces = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate(given, 1)]
             yield from (f"cut: {words}" for words in promises_broken_to(seen, pieces, truth))
 
@@ -365,6 +362,26 @@ class Checks:
             yield from (f"a wait had {words}" for words in result_errors(step, self.truth, start))
         if not may_hold(self.truth, waited, waited.begun - SLACK):
             yield f"a wait from {waited.begun:.0f} s until {waited.until} ended at {waited.ended:.1f} s too early"
+
+
+def known_before(first: Sequence[bkjob.Event]) -> int:
+    """Return how many of the *first* events lie before the cursor of the last one.
+
+    Within the present that stands for what was missed, cursors are those from before it: it is given again.
+    """
+    cursors = [event.cursor for event in first]
+    if not cursors[-1]:
+        return 0
+    place = cursors.index(cursors[-1])
+    is_from_before = (
+        place > 0 and "." not in cursors[place] and batch_of(cursors[place - 1]) == batch_of(cursors[place])
+    )
+    return place if is_from_before else place + 1
+
+
+def batch_of(cursor: str) -> str:
+    """Return the number of the batch that a cursor names."""
+    return cursor.partition("-")[0]
 
 
 def promises_broken_to(

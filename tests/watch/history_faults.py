@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from yarl import URL
 
@@ -127,41 +128,42 @@ def about_the_stranger(request: HttpRequest) -> HttpRequest:
 
 def tearer(history: History, dice: Random) -> Callable[[HttpResponse, float], HttpResponse]:
     """Return what tears answers: a host in two groups, or a row left out."""
-    last: dict[tuple[object, ...], int] = {}
+    last: dict[tuple[object, ...], tuple[int, str]] = {}
 
     def tear(response: HttpResponse, now: float) -> HttpResponse:
         if b"step_result_group_list" not in response.body:
             return response
         answer = json.loads(response.body)
         data = answer.get("data") or {}
-        lists = [
-            g["host_result_list"]
-            for g in data.get("step_result_group_list") or ()
-            if g.get("host_result_list")
-        ]
+        groups = [g for g in data.get("step_result_group_list") or () if g.get("host_result_list")]
+        lists = [group["host_result_list"] for group in groups]
         run = (data.get("step_instance_id"), data.get("execute_count"))
         # Groups are read one after the other: a host that moved on since the last look stands where it was, too.
         stale = [
             (row, other)
-            for rows in lists
-            for row in rows
-            for other in lists
-            if other is not rows and other[0]["status"] == last.get((*run, row["bk_host_id"]))
+            for group in groups
+            for row in group["host_result_list"]
+            for other in groups
+            if other is not group and place_of(other) == last.get((*run, row["bk_host_id"]))
         ]
-        for rows in lists:
-            for row in rows:
-                last[*run, row["bk_host_id"]] = row["status"]
+        for group in groups:
+            for row in group["host_result_list"]:
+                last[*run, row["bk_host_id"]] = place_of(group)
         kinds = {w.kind for w in history.faults if w.covers(now) and dice.random() < w.share}
         if "missing" in kinds and lists:
             rows = dice.choice(lists)
             rows.pop(dice.randrange(len(rows)))
         elif "torn" in kinds and stale:
             row, other = dice.choice(stale)
-            other.append({**row, "status": other[0]["status"]})
-            group = next(g for g in data["step_result_group_list"] if g.get("host_result_list") is other)
-            group["host_size"] += 1
+            other["host_result_list"].append({**row, "status": place_of(other)[0]})
+            other["host_size"] += 1
         else:
             return response
         return HttpResponse(status=200, body=json.dumps(answer).encode())
 
     return tear
+
+
+def place_of(group: dict[str, Any]) -> tuple[int, str]:
+    """Return the status and the tag of the hosts of a group."""
+    return group["host_result_list"][0]["status"], group.get("tag") or ""

@@ -90,6 +90,12 @@ def count_hosts(job: JobState, ref: Ref) -> dict[Phase, int]:
     return dict(total)
 
 
+def are_all_counted(job: JobState, ref: Ref) -> bool:
+    """Return True if every host that the job, or one step, has shown is counted; rows that are not trusted yet are not."""
+    steps = job.steps if ref == job.ref else [step for step in job.steps if step.ref == ref]
+    return all(sum(step.hosts.statuses.counts().values()) == step.hosts.size for step in steps)
+
+
 def present_targets(
     job: JobState,
     targets: Collection[Ref],
