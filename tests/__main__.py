@@ -124,8 +124,12 @@ def run(steps: Sequence[Step]) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment with pyright silent about newer versions of itself."""
-    return {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    """Return the environment, with pyright silent about newer versions of itself.
+
+    Modules are compiled once for all workers and for the commands that tests start, also where Python is told not to keep that.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
 
 
 def main() -> int:
