@@ -59,9 +59,16 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """Return *text* without any of *secrets*, in any encoding, nor the beginning of one at its end."""
     for secret in secrets:
         for encoded in encodings_of(secret) if secret else ():
-            text = text.replace(encoded, HIDDEN)
+            text = _without(text, encoded)
             text = _without_cut_secret(text, encoded)
     return text
+
+
+def _without(text: str, secret: str) -> str:
+    """Return *text* without *secret*; one of a few letters is in many words, which give nothing away."""
+    if len(secret) > SHORTEST_SECRET:
+        return text.replace(secret, HIDDEN)
+    return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
 
 
 def _without_cut_secret(text: str, secret: str) -> str:
