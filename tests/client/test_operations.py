@@ -225,3 +225,23 @@ async def test_a_step_is_settled_again_when_an_operation_changed_nothing(dialect
             await watch.results()
 
     assert set(late.value.snapshots) == {waiting}
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-jobv3", "esb-job"])
+async def test_an_operation_may_stand_in_second_place(dialect: str) -> None:
+    """Behind what names the step; a plain number there is the id of a step, and two operations are none."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan(steps=(ONE_FAILS,)))
+    step = simulator.steps(job)[0]
+    simulator.advance(60)
+
+    async with client_of(simulator, dialect) as (client, transport):
+        retry = bkjob.StepOperation.RETRY_FAILED_HOSTS
+        accepted = await client.operate_step_instance(step, retry)
+        with pytest.raises(bkjob.UsageError, match="one operation at a time"):
+            await client.operate_step_instance(step, retry, retry)
+        with pytest.raises(bkjob.UsageError, match="a plain number in second place"):
+            await client.operate_step_instance(step, 2)
+
+    assert accepted.ref == step
+    assert transport.request_counts["operate_step_instance"] == 1
