@@ -34,17 +34,21 @@ FIXED_SEED = 1
 
 @frozen
 class Step:
-    """A check: its *name*, the module and arguments that it runs, and what it adds to the *environment*."""
+    """A check: its *name*, the module and arguments that it runs, and what it adds to the *environment*.
+
+    One that is *beside* runs at the same time as the one before it.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(factory=dict)
+    beside: bool = False
 
 
 FORMAT = Step("format", ["ruff", "format", "--check", "."])
 LINT = Step("lint", ["ruff", "check", "."])
 MYPY = Step("types, by mypy", ["mypy"])
-PYRIGHT = Step("types, by pyright", ["pyright", "--pythonpath", sys.executable])
+PYRIGHT = Step("types, by pyright", ["pyright", "--pythonpath", sys.executable], beside=True)
 
 
 def steps() -> list[Step]:
@@ -108,17 +112,20 @@ def changed_files() -> list[str]:
 
 def run(steps: Sequence[Step]) -> int:
     """Run the steps; stop at the first that fails, print its name and return its exit code."""
-    times = []
-    for step in steps:
+    times, running = [], list[tuple[Step, float, subprocess.Popen[bytes]]]()
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
         print(f"== {step.name}: {' '.join(step.command)}", flush=True)
-        begun = time.monotonic()
-        code = subprocess.call(
-            [sys.executable, "-m", *step.command], cwd=ROOT, env={**environment(), **step.environment}
-        )
-        times.append(f"{time.monotonic() - begun:8.1f} {step.name}")
-        if code:
-            print(f"== stopped: {step.name} (exit code {code})", file=sys.stderr, flush=True)
-            return code
+        words, variables = [sys.executable, "-m", *step.command], {**environment(), **step.environment}
+        running.append((step, time.monotonic(), subprocess.Popen(words, cwd=ROOT, env=variables)))
+        if following is not None and following.beside:
+            continue
+        codes = [(each.name, process.wait()) for each, _, process in running]
+        times += [f"{time.monotonic() - begun:8.1f} {each.name}" for each, begun, _ in running]
+        running.clear()
+        for name, code in codes:
+            if code:
+                print(f"== stopped: {name} (exit code {code})", file=sys.stderr, flush=True)
+                return code
     print("\n".join(["== seconds:", *times]), flush=True)
     return 0
 
