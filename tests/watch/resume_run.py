@@ -446,10 +446,11 @@ def comparable(result: object) -> object:
 
     That is which hosts a step or batch that never began shows (another watch may follow it by itself, and they are listed
     only before the step begins), whether it is over with its job, the order of hosts, and whether a host without an error has
-    no code or 0.
+    no code or 0. Of a step that was watched by itself, also its hosts' error codes: gateway-v3 leaves them out of a step's own status.
     """
     if not isinstance(result, bkjob.JobResult):
         return result
+    has_error_codes = not isinstance(result.ref, bkjob.StepRef)
     steps = [
         evolve(
             step,
@@ -463,7 +464,10 @@ def comparable(result: object) -> object:
             unfinished=in_order(
                 host for host in step.unfinished if host.status.phase is not bkjob.Phase.PENDING
             ),
-            failed=tuple(evolve(host, error_code=host.error_code or None) for host in in_order(step.failed)),
+            failed=tuple(
+                evolve(host, error_code=(has_error_codes and host.error_code) or None)
+                for host in in_order(step.failed)
+            ),
         )
         for step in result.steps
     ]
