@@ -30,6 +30,7 @@ HISTORIES = ("tests/watch/test_promise.py", "tests/watch/test_resume.py", "tests
 # Of all families: 20 000 of watches, 8 000 of journals, 4 000 of rivals; an eighth of them are the same ones every night.
 FIXED_HISTORIES, FRESH_HISTORIES = 4000, 28_000
 FIXED_SEED = 1
+SEEDS = 1_000_000
 
 
 @frozen
@@ -96,18 +97,28 @@ def histories(name: str, count: int, seed: int) -> Step:
 
 def changed_files() -> list[str]:
     """Return the Python files that differ from git's HEAD or are untracked; all files outside a git checkout."""
-    commands = (["git", "diff", "--name-only", "HEAD"], ["git", "ls-files", "--others", "--exclude-standard"])
     try:
-        listed = [
-            line
-            for command in commands
-            for line in subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, check=True
-            ).stdout.splitlines()
-        ]
+        listed = f"{git('diff', '--name-only', 'HEAD')}\n{git('ls-files', '--others', '--exclude-standard')}"
     except (OSError, subprocess.CalledProcessError):
         return ["."]
-    return sorted({name for name in listed if name.endswith(".py") and (ROOT / name).exists()})
+    return sorted({name for name in listed.splitlines() if name.endswith(".py") and (ROOT / name).exists()})
+
+
+def seed_of_commit() -> int:
+    """Return the seed that git's HEAD gives: each commit draws histories of its own, the same ones wherever it is checked.
+
+    Without git it is any number.
+    """
+    try:
+        return int(git("rev-parse", "HEAD"), 16) % SEEDS
+    except (OSError, subprocess.CalledProcessError):
+        return randbelow(SEEDS)
+
+
+def git(*words: str) -> str:
+    """Return what git prints; raise OSError or CalledProcessError without git or outside a checkout."""
+    command = ["git", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def run(steps: Sequence[Step]) -> int:
@@ -147,7 +158,9 @@ def main() -> int:
         "--only", default="", metavar="TEXT", help="the steps with this in their name: histories"
     )
     options = parser.parse_args()
-    os.environ.setdefault("BKJOB_SEED", str(randbelow(1_000_000)))
+    os.environ.setdefault(
+        "BKJOB_SEED", str(seed_of_commit() if options.size == "usual" else randbelow(SEEDS))
+    )
     sizes = {"quick": lambda: quick_steps(changed_files()), "usual": steps, "deep": deep_steps}
     return run([step for step in sizes[options.size]() if options.only in step.name])
 

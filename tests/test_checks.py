@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from tests.__main__ import HISTORIES, PURE_TESTS, deep_steps, quick_steps, steps
+import pytest
+
+from tests.__main__ import HISTORIES, PURE_TESTS, SEEDS, deep_steps, git, quick_steps, seed_of_commit, steps
 from tests.coverage_by_room import coverage_by_room, missing
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +28,19 @@ def test_each_size_has_the_tools_of_the_smaller_one() -> None:
 
     assert quick <= usual <= deep | {"pytest"}
     assert [path for path in (*PURE_TESTS, *HISTORIES) if not (ROOT / path).exists()] == []
+
+
+def test_a_commit_has_its_own_histories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seed is that of git's HEAD; it changes with each commit, and not between two checks of one."""
+    commit = ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--allow-empty", "--message"]
+    monkeypatch.setattr("tests.__main__.ROOT", tmp_path)
+    git("init")
+    git(*commit, "one")
+    first, again = seed_of_commit(), seed_of_commit()
+    git(*commit, "two")
+
+    assert first == again != seed_of_commit()
+    assert 0 <= first < SEEDS
 
 
 def test_coverage_is_added_up_by_room() -> None:
