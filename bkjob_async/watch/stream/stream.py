@@ -222,8 +222,9 @@ class EventStream:
     def _missed_signals(self, backlog: Backlog, cursor: str) -> Iterator[Event]:
         """Yield troubles that the reader missed and that still matter, and `InSync` if that was missed."""
         seen, inside = backlog.seen, backlog.partly_read
+        has_read = seen > 0 or inside is not None
         for signal in self.log.signals(seen):
-            if seen or isinstance(signal, Trouble):
+            if has_read or isinstance(signal, Trouble):
                 yield evolve(signal, skipped=True, cursor=cursor, index=0)
         if self.in_sync_at is None or seen >= self.in_sync_at:
             return
