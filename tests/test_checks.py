@@ -7,6 +7,7 @@ import pytest
 
 from tests.__main__ import HISTORIES, PURE_TESTS, SEEDS, deep_steps, git, quick_steps, seed_of_commit, steps
 from tests.coverage_by_room import coverage_by_room, missing
+from tests.vulnerabilities import report
 
 ROOT = Path(__file__).parent.parent
 CHANGELOG = (ROOT / "bkjob_async" / "docs" / "changelog.md").read_text(encoding="utf-8")
@@ -82,3 +83,19 @@ def test_the_newest_version_of_the_changelog_is_the_readmes() -> None:
     assert readme.rpartition("\n## ")[2].splitlines()[0] == f"Release {versions[0]}"
     assert versions == sorted(versions, reverse=True)
     assert f'\nversion = "{versions[0]}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_a_vulnerability_of_an_old_version_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that knows nothing fails the check only where services are required."""
+    sound, bad = {"name": "attrs", "version": "24.2", "vulns": []}, {"id": "CVE-2026-1", "fix_versions": []}
+    unknown = {"name": "rich", "skip_reason": "not found"}
+    monkeypatch.delenv("BKJOB_REQUIRE_SERVICES", raising=False)
+
+    assert report([sound, unknown]) == 0
+    assert report([sound, {"name": "redis", "version": "5.2", "vulns": [bad]}]) == 1
+    assert "redis 5.2: CVE-2026-1" in capsys.readouterr().out
+    assert report([unknown]) == 0
+    monkeypatch.setenv("BKJOB_REQUIRE_SERVICES", "1")
+    assert report([unknown]) == 1

@@ -132,7 +132,7 @@ async def launch(client: bkjob.JobClient) -> int:
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("surplus", REFUSALS)
-@pytest.mark.parametrize("delay", [0.0, 0.01])
+@pytest.mark.parametrize("delay", [0.0, 0.01, pytest.param(0.2, marks=pytest.mark.deep)])
 async def test_a_launch_has_its_own_answer(surplus: str, path: str, delay: float, tls: bool) -> None:  # noqa: FBT001
     """Whatever the server wrote after the answer to another one: each was sent once, and its id is its own."""
     server = Server(REFUSALS[surplus] or launched(STRANGER), delay=delay)
