@@ -57,6 +57,7 @@ class Server:
         self._delay = delay
         self._before = before
         self._tasks: set[asyncio.Task[None]] = set()
+        self.wrote_surplus = asyncio.Event()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Respond to what comes over one connection."""
@@ -77,6 +78,7 @@ class Server:
                     writer.write(status_of(1))
                 await asyncio.sleep(self._delay)
                 writer.write(self._surplus)
+                self.wrote_surplus.set()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -168,4 +170,5 @@ async def test_a_read_is_not_answered_by_what_came_before_it(path: str) -> None:
         for _ in range(4):
             snapshot = await client.get_job_instance_status(job)
             assert snapshot.ref == job
-            await asyncio.sleep(0.015)
+            await server.wrote_surplus.wait()
+            server.wrote_surplus.clear()

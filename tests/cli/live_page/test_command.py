@@ -97,7 +97,7 @@ async def test_a_page_stays_open_over_processes(tmp_path: Path) -> None:
                 await asyncio.to_thread(process.wait)
                 await expect(page.locator("#link")).to_contain_text("Connection lost")
             with watching(url, tmp_path, "--web", str(port)):
-                await expect(page.locator("#link")).to_have_text("live", timeout=10_000)
+                await expect(page.locator("#link")).to_have_text("live", timeout=60_000)
                 await expect(page.locator("#link")).to_have_text("the watch has ended", timeout=60_000)
                 await expect(page.locator("#verdict")).to_contain_text("3 of 12 hosts failed")
                 await expect(page.locator("#failures li")).to_have_count(3)
