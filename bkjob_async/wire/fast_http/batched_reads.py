@@ -49,11 +49,6 @@ class BatchedReads:
         self._is_watched = False
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def has_window(self) -> bool:
-        """Whether what has come waits to be read together with what comes yet."""
-        return self._timer is not None
-
     def add(self, descriptor: int, connection: Readable) -> None:
         """Read a *connection* whose *descriptor* the event loop does not watch."""
         self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP)

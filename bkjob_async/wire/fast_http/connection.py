@@ -12,6 +12,7 @@ from aiohttp.http import HttpProcessingError
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.wire.bodies.budget import BodyBudget
 from bkjob_async.wire.bodies.reading import STREAM_BUFFER_SIZE, RawResponse, read_body
+from bkjob_async.wire.clean_connections import is_readable
 from bkjob_async.wire.fast_http.batched_reads import BatchedReads
 from bkjob_async.wire.fast_http.body_reader import BodyReader
 from bkjob_async.wire.fast_http.response_parser import (
@@ -76,9 +77,10 @@ class Connection(asyncio.BufferedProtocol):
         self._body_reader: BodyReader | None = None
         self._interim_size = 0
         self._is_protocol = False
-        is_plain = batched_reads is not None and transport.get_extra_info("sslcontext") is None
+        is_plain = transport.get_extra_info("sslcontext") is None
         self._batched_reads = batched_reads if is_plain else None
-        self._descriptor: int = transport.get_extra_info("socket").fileno() if is_plain else -1
+        sock = transport.get_extra_info("socket") if is_plain else None
+        self._descriptor: int = -1 if sock is None else sock.fileno()
         self._is_batched = False
 
     def start(self) -> bool:
@@ -98,16 +100,14 @@ class Connection(asyncio.BufferedProtocol):
                 return False
             self.transport.set_protocol(self)
             self._is_protocol = True
-        reads = self._batched_reads
-        if reads is None:
-            return True
-        if not self._is_batched:
+        # Bytes that came since the event loop looked are not read yet. With TLS they may be tickets.
+        if self._descriptor >= 0 and is_readable(self._descriptor):
+            return False
+        if self._batched_reads is not None and not self._is_batched:
             self.transport.pause_reading()
-            reads.add(self._descriptor, self)
+            self._batched_reads.add(self._descriptor, self)
             self._is_batched = True
-        elif reads.has_window:  # what has come meanwhile was not read yet
-            self.on_readable(is_ending=False)
-        return self._is_batched
+        return True
 
     async def send(self, request_bytes: bytes) -> RawResponse | None:
         """Send a request and return its response, or None where `read_by_handler` has to read it."""
