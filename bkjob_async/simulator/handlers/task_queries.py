@@ -115,10 +115,10 @@ def file_context(context: RequestContext, request: ParsedRequest) -> dict[str, A
     if request.integer("mode") is None:
         raise missing_parameter("mode")
     step, host = task_of(context, request, FILE)
-    logs = render_logs.file_logs(step, host, context.now)
-    failed = [entry for entry in logs if entry["status"] == render_logs.FILE_FAILED]
+    found = render_logs.transfers(step, host, context.now)
+    failed = [transfer for transfer in found if transfer.status == render_logs.FILE_FAILED]
     uploads, downloads = (
-        "\n".join(f"{entry['src_path']}: {entry['log_content']}" for entry in failed if entry["mode"] == mode)
+        "\n".join(f"{transfer.path}: {transfer.text}" for transfer in failed if transfer.mode == mode)
         for mode in (render_logs.UPLOAD, render_logs.DOWNLOAD)
     )
     return fields(

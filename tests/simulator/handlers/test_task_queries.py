@@ -136,7 +136,8 @@ def test_the_plugin_sends_files_but_no_uploaded_ones() -> None:
 
     assert len(set(simulator.job(simulator.refs[0]).hosts())) == 4
     transfers = log["file_execute_object_task_logs"][0]["file_atomic_task_logs"]
-    assert transfers[1]["dest_execute_object"]["resource_id"] == "1"
+    assert [transfer["src_execute_object"]["resource_id"] for transfer in transfers] == ["9"]
+    assert transfers[0]["dest_execute_object"]["resource_id"] == "1"
     assert code(simulator, operation, uploaded, method="POST") == (200, 1241010)
 
 
