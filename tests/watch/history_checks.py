@@ -111,19 +111,25 @@ class WatchRecord:
 class Past:
     """All that was done and seen.
 
-    *operations* are (second, job, through the client), *requests* (second, URL, whether an error came back).
+    *operations* are (second, job, through the client), *requests* (second, URL, whether an error came back), *launches*
+    what was wrong with one.
     """
 
     watches: list[WatchRecord] = field(factory=list)
     waits: list[Waited] = field(factory=list)
     operations: list[tuple[float, bkjob.JobRef, bool]] = field(factory=list)
     requests: list[tuple[float, str, bool]] = field(factory=list)
+    launches: list[str] = field(factory=list)
 
 
 def broken(history: History, world: WorldHistory, past: Past) -> list[str]:
     """Return every promise that was broken, in words."""
     checks = Checks(history, truth_of(world), past)
-    found = [*checks.hasty(), *(words for seen in past.watches for words in checks.of_watch(seen))]
+    found = [
+        *past.launches,
+        *checks.hasty(),
+        *(words for seen in past.watches for words in checks.of_watch(seen)),
+    ]
     return found + [words for waited in past.waits for words in checks.of_wait(waited)]
 
 
