@@ -294,21 +294,16 @@ waited_for = of(
 )
 
 # As the platform's own classes speak: steps without any rows, rows of all batches at once, trouble behind a launch.
+VERY_LONG = evolve(LONG, duration=DurationRange(150.0, 185.0))
 ends_without_rows = of(
-    JobPlan(steps=(StepPlan(kind=CONFIRM, hosts=0), StepPlan(hosts=2, outcomes=(QUICK, FAILS)))),
-    JobPlan(
-        steps=(
-            StepPlan(hosts=2, outcomes=(LONG,)),
-            StepPlan(kind=CONFIRM, hosts=0),
-            StepPlan(kind=CONFIRM, hosts=0),
-        )
+    JobPlan(steps=(StepPlan(kind=CONFIRM, hosts=0), StepPlan(hosts=2, outcomes=(VERY_LONG, FAILS)))),
+    watches=st.sampled_from(["first", "steps", "both"]).map(
+        lambda part: (WatchPlan(linger=0.0, picks=((0, part),)), WatchPlan(linger=0.0, picks=((0, "first"),)))
     ),
-    watches=st.sampled_from(["job", "steps", "last", "both"]).map(
-        lambda part: (WatchPlan(linger=0.0, picks=((0, part), (1, part))),)
+    # It is confirmed or refused.
+    actions=st.tuples(st.floats(1, 20), st.sampled_from([6, 6, 6, 7])).map(
+        lambda n: ((n[0], "operate elsewhere", n[1], 0),)
     ),
-    actions=st.tuples(
-        st.floats(1, 20), st.sampled_from([6, 7]), st.floats(1, 60), st.sampled_from([6, 7])
-    ).map(lambda n: ((n[0], "operate elsewhere", n[1], 0), (n[0] + n[2], "operate elsewhere", n[3], 0))),
 )
 sent_in_batches = of(
     plans=st.builds(
