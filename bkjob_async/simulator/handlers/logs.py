@@ -8,7 +8,7 @@ from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.handlers.targets import by_entry, by_id, optional_list
 from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol import plugin as render_plugin
-from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, violation
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.codes import CONFIRM
@@ -81,7 +81,7 @@ def many_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
     hosts = [known_hosts.by_id(number) for number in optional_list(given, "host_id_list")]
     hosts += [known_hosts.by_entry(entry, "ip_list") for entry in optional_list(given, "ip_list")]
     if not hosts or len(hosts) > MAX_HOSTS:
-        raise missing_parameter("host_id_list")
+        raise missing_parameter("host_id_list/ip_list")
     kind = render_logs.log_type(step)
     answer = {"job_instance_id": step.job.id, "step_instance_id": step.id, "log_type": kind}
     if kind == render_logs.SCRIPT_LOG:
@@ -124,8 +124,10 @@ def v4_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     hosts = hosts or [known_hosts.by_entry(entry, "ip_list") for entry in optional_list(given, "ip_list")]
     asked_for = len(hosts) or len(list(optional_list(given, "container_id_list")))
     hosts = hosts or [containers[n] for n in optional_list(given, "container_id_list") if n in containers]
-    if not asked_for or asked_for > MAX_OBJECTS:
-        raise missing_parameter("host_id_list")
+    if not asked_for:
+        raise violation("Host_empty")
+    if asked_for > MAX_OBJECTS:
+        raise violation("InvalidExecuteObjectsSize", min=1, max=MAX_OBJECTS)
     kind = render_logs.log_type(step)
     sources = {upload.source for upload in render_logs.uploads(step)} if kind == render_logs.FILE_LOG else ()
     logs = [

@@ -180,17 +180,17 @@ def test_crons_are_shown_with_the_plan_that_they_run() -> None:
     ("operation", "given", "v3", "esb"),
     [
         ("get_job_plan_detail", {"job_plan_id": 5}, (200, 1243009), (200, 1243009)),
-        ("get_job_plan_detail", {}, (400, 1240003), (200, 1241007)),
+        ("get_job_plan_detail", {}, (200, 1240003), (200, 1241007)),
         ("get_cron_detail", {"id": 5}, (200, 1245001), (200, 1245001)),
         ("get_cron_detail", {"id": 0}, (200, 1241002), (200, 1241002)),
         ("get_cron_list", {"id": 5}, (200, 1245001), (200, 1245001)),
         ("get_account_list", {"category": 3}, (200, 1241007), (200, 1241007)),
         ("get_script_list", {"script_language": 9}, (200, 1241005), (200, 1241005)),
-        ("get_script_version_list", {}, (400, 1240003), (200, 1241007)),
+        ("get_script_version_list", {}, (200, 1240003), (200, 1241007)),
         ("get_script_version_detail", {"script_id": "x"}, (200, 1241005), (200, 1241005)),
         ("get_script_version_detail", {"id": 9}, (200, 1243001), (200, 1243001)),
         ("get_public_script_version_detail", {"id": 501}, (200, 1243001), (200, 1243001)),
-        ("get_job_plan_list", {"bk_scope_type": "galaxy"}, (200, 1241007), (200, 1241007)),
+        ("get_job_plan_list", {"bk_scope_type": "galaxy"}, (200, 1240003), (200, 1240003)),
     ],
 )
 def test_refusals(operation: str, given: dict[str, Any], v3: tuple[int, int], esb: tuple[int, int]) -> None:

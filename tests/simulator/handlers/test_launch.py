@@ -80,7 +80,7 @@ def test_the_component_of_old_sites_does_not_tell_the_step_of_a_launch() -> None
         ({"target_server": {}}, 1244001),
         ({"target_server": {"host_id_list": [0]}}, 1241007),
         ({"target_server": {"host_id_list": list(range(1, 50_002))}}, 1244022),
-        ({"bk_scope_type": None}, 1241007),
+        ({"bk_scope_type": None}, 1240003),
     ],
 )
 def test_launches_that_make_no_sense_are_refused(change: dict[str, Any], code: int) -> None:

@@ -193,10 +193,10 @@ def test_a_failed_transfer_has_a_context() -> None:
     ("operation", "change", "expected"),
     [
         ("get_file_task_context", {"mode": 1}, (400, "1264001")),
-        ("get_file_task_context", {}, (400, "1241007")),
+        ("get_file_task_context", {}, (400, "1241025")),
         ("get_script_task_context", {"execute_object_resource_id": 99}, (400, "1264004")),
         ("get_script_task_context", {"execute_count": 3}, (400, "1264004")),
-        ("get_script_task_context", {"execute_object_type": 3}, (400, "1241007")),
+        ("get_script_task_context", {"execute_object_type": 3}, (400, "1241025")),
     ],
 )
 def test_contexts_of_nothing_are_refused(
