@@ -49,8 +49,17 @@ OF_DIALECT = {"esb-job": V2, "esb-jobv3": V3, "gateway-v3": V3, "gateway-v4": V4
 OF_PLUGIN = {"bkci_plugin_fast_execute_script": PLUGIN_SCRIPT, "bkci_plugin_fast_transfer_file": PLUGIN_FILE}
 
 
-def targets(request: ParsedRequest) -> tuple[Host, ...]:
-    """Return the hosts of a launch, each once; raise `ApiError` for none, and too many."""
+def targets(request: ParsedRequest, *, legacy_esb: bool = False) -> tuple[Host, ...]:
+    """Return the hosts of a launch, each once; raise `ApiError` for none, and too many.
+
+    The current backend of the ESB's `job` reads only addresses of text files' targets: bk-job's
+    EsbPushConfigFileResourceImpl.
+    """
+    if request.dialect == "esb-job" and request.operation == "push_config_file" and not legacy_esb:
+        given = [by_entry(entry, "ip_list") for entry in optional_list(dict(request.parameters), "ip_list")]
+        if not given:
+            raise missing_parameter("ip_list")
+        return tuple(dict.fromkeys(given))
     names = OF_PLUGIN.get(request.operation, OF_DIALECT[request.dialect])
     found: dict[Host, None] = {}
     for server in servers(request, names):

@@ -35,7 +35,7 @@ V4_ERRORS: dict[int, tuple[int, str]] = {
         (400, "INVALID_ARGUMENT"),
     ),
     1241003: (400, "FAILED_PRECONDITION"),
-    **dict.fromkeys((1243001, 1243051, 1244006, 1244007), (404, "NOT_FOUND")),
+    **dict.fromkeys((1243001, 1243047, 1243051, 1244006, 1244007), (404, "NOT_FOUND")),
     **dict.fromkeys((1244032, 1244033, 1244034), (429, "RESOURCE_EXHAUSTED")),
     1306429: (429, "RATELIMIT_EXCEED"),
     9900403: (403, "NO_PERMISSION"),

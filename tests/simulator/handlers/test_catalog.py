@@ -225,6 +225,16 @@ def test_version_2_lists_under_its_own_names() -> None:
     assert (script["id"], script["content"]) == (501, "uptime")
 
 
+def test_version_2_shows_a_public_script_to_who_names_a_scope() -> None:
+    """Any scope; the number of no version is 1243047."""
+    answers = [
+        body(ask(Simulator(), "get_script_detail", given, dialect=ESB, method="POST"))["code"]
+        for given in ({"id": 510}, {"id": 510, "bk_biz_id": 2}, {"id": 9, "bk_biz_id": 2})
+    ]
+
+    assert answers == [1240003, 0, 1243047]
+
+
 def test_version_2_writes_times_of_scripts_and_accounts_in_utc() -> None:
     """And those of all else in its own zone."""
     found = [
