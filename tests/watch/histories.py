@@ -189,9 +189,9 @@ class History:
     restored: tuple[float, float] | None = None
 
 
-def site_of(history: History) -> SiteConfig:
+def site_of(seed: int, latency: float) -> SiteConfig:
     """Return the installation of a history: half of them have the ESB's component of old sites."""
-    return SiteConfig(group_read_seconds=0.2 if history.latency else 0.002, legacy_esb=history.seed % 2 == 1)
+    return SiteConfig(group_read_seconds=0.2 if latency else 0.002, legacy_esb=seed % 2 == 1)
 
 
 windows = st.builds(

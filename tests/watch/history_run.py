@@ -45,7 +45,7 @@ async def _run(history: History) -> list[str]:
     world = World(history.seed)
     refs = [world.add(plan_in(history, plan)) for plan in history.plans]
     dice = Random(history.seed)
-    site = site_of(history)
+    site = site_of(history.seed, history.latency)
     platform, backup = Platform(world, site=site), backup_of(history, site)
     options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
     receiver = None if history.callbacks is None else bkjob.CallbackReceiver(base=HERE)

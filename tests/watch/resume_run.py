@@ -136,7 +136,7 @@ class Stage:
         history = self.history
         self.world = World(history.seed)
         self.refs = [self.world.add(plan) for plan in history.plans]
-        site = site_of(history)
+        site = site_of(history.seed, history.latency)
         self.platform = Platform(self.world, site=site)
 
     def wall_clock(self) -> float:
