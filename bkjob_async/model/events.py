@@ -42,8 +42,10 @@ class HostChanged(StreamEvent):
     of the step that this watch has seen; *execute_count* is the platform's own count. *skipped*: changes
     before this one were dropped, because the reader was late.
 
-    A host of several rolling batches has the status of the row with the worst outcome, and is unfinished
-    while any row is; of equal outcomes the one with the largest exit code counts, then the last tag. *tag* is
+    Where a step divides the source files of a transfer into batches, each host has a row for every batch, and
+    responses do not say for which (bk-job's `GseStepEventHandler`). The host has failed from when any of its
+    rows has; otherwise it runs, waits between two batches and runs again, and succeeds when all have. Of
+    equal outcomes the one with the largest exit code counts, then the last tag. *tag* is
     "" where the platform reports none, and None where it is unknown: tags and exit codes of hosts that did
     not fail are not kept for readers that join later.
 

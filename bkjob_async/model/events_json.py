@@ -71,6 +71,8 @@ def event_converter() -> Converter:
     write(Times, make_dict_unstructure_fn(Times, converter, _cattrs_omit_if_default=True))
     step = make_dict_structure_fn(StepResult, converter)
     read(StepResult, lambda data, kind: step(_with_unfinished(data), kind))
+    seconds = override(omit_if_default=True)
+    write(StepResult, make_dict_unstructure_fn(StepResult, converter, execution_seconds=seconds))
     result = make_dict_unstructure_fn(JobResult, converter)
     write(JobResult, lambda ended: {"ok": ended.ok, **result(ended), "hosts": _counts(ended)})
     for kind in KINDS.values():

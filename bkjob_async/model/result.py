@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Self
 
@@ -28,6 +29,8 @@ class StepResult:
 
     *ref* is the step, *status* its status and *is_finished* whether that is final: a step that never began
     has not ended itself. *name* and *times* are the platform's, *execute_count* is the execution, from 0.
+    *execution_seconds* is how long polls saw this execution run, None where its begin or its end was not seen; journals do
+    not keep it.
     """
 
     ref: StepRef
@@ -40,6 +43,20 @@ class StepResult:
     failed: Sequence[HostSnapshot] = field(default=(), converter=sealed_hosts)
     unfinished: Sequence[HostSnapshot] = field(default=(), converter=sealed_hosts)
     hosts_visible: bool = True
+    execution_seconds: float | None = field(default=None, eq=False)
+
+    @property
+    def execution_start(self) -> datetime | None:
+        """When this execution began, None where that is not known.
+
+        The platform keeps the start of the first execution (see `Times`). That of a later one is its end less
+        *execution_seconds*: right by the time between two polls.
+        """
+        if self.execute_count == 0:
+            return self.times.start_time
+        if self.times.end_time is None or self.execution_seconds is None:
+            return None
+        return self.times.end_time - timedelta(seconds=self.execution_seconds)
 
     def __str__(self) -> str:
         return printable(

@@ -92,6 +92,7 @@ def detail_of(order: int) -> Read:
 LOG = {"status", "tag", "exit_code", "error_code", "execute_count", "start_time", "end_time", "total_time"}
 LOG |= {"create_time", "ipv6", "is_finished", "name", *CONTAINER}
 ROW = {"create_time", *CONTAINER}
+ADDRESS = {"bk_host_id", "bk_cloud_id", "ip"}
 
 READS: list[tuple[str, str, Read, set[str]]] = [
     ("job status", "gateway-v3", job_status, {"launch_mode", "operator", "groups", "ipv6", *ROW}),
@@ -120,7 +121,13 @@ READS: list[tuple[str, str, Read, set[str]]] = [
     ("question", "gateway-v3", detail_of(2), {"script", "file"}),
     ("script log", "gateway-v3", log_of(0), {"files", *LOG}),
     ("script log", "esb-jobv3", log_of(0), {"files", *LOG}),
-    ("file log", "gateway-v3", log_of(1), {"text", "destination", "destination_path", *LOG}),
+    (
+        "file log",
+        "gateway-v3",
+        log_of(1),
+        # Of each host there is an id only, and of how far a file is nothing.
+        {"text", "destination", "destination_path", "size", "speed", "progress", *LOG, *ADDRESS},
+    ),
     ("script logs", "gateway-v3", logs_of(0), {"files", *LOG}),
     ("script logs", "gateway-v4", logs_of(0), {"files", *LOG}),
     ("file logs", "esb-jobv3", logs_of(1), {"text", "destination", "destination_path", *LOG}),

@@ -55,7 +55,7 @@ STORED: tuple[bkjob.Operation[Any], ...] = (
     bkjob.GetScriptVersionDetail(scope=SCOPE, id=71),
     bkjob.GetPublicScriptList(),
     bkjob.GetPublicScriptVersionList(script_id="5c1b"),
-    bkjob.GetPublicScriptVersionDetail(id=71),
+    bkjob.GetPublicScriptVersionDetail(id=71, scope=SCOPE),
     bkjob.GetCronList(scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15)),
     bkjob.GetCronDetail(scope=SCOPE, id=81),
 )

@@ -28,6 +28,7 @@ from bkjob_async.model.operations.launches import (
     RollingConfig,
     RollingFileSource,
 )
+from bkjob_async.model.operations.stored_queries import GetPublicScriptVersionDetail
 from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey
 from tests.dialects.sample_operations import DIALECTS, SCOPE, parameters, sent
@@ -365,6 +366,67 @@ def test_small_files_are_encoded() -> None:
             {"file_name": "b", "content": "AA=="},
         ]
     assert sent("esb-job", operation)["ip_list"] == [{"bk_cloud_id": 0, "ip": "10.1.0.31"}]
+
+
+def test_what_text_files_are_put_onto_in_the_oldest_dialect() -> None:
+    """Hosts alone, or groups and nodes alone: its current backend leaves these out in silence beside hosts."""
+    push = PushConfigFile(
+        scope=SCOPE,
+        files={"a": ""},
+        file_target_path="/",
+        account_alias="r",
+        targets=Targets(dynamic_groups="g"),
+    )
+
+    grouped = sent("esb-job", push)
+    assert (grouped["target_server"], "ip_list" in grouped) == ({"dynamic_group_id_list": ["g"]}, False)
+    with pytest.raises(NotSupported, match="start two"):
+        sent("esb-job", evolve(push, targets=Targets(hosts="0:10.1.0.31", dynamic_groups="g")))
+
+
+def test_the_oldest_dialect_is_given_ids_beside_addresses() -> None:
+    """Its backend takes them, and finds hosts by their addresses: one without is refused here."""
+    host = HostKey(bk_host_id=7, bk_cloud_id=0, ip="10.1.0.31")
+
+    body = sent("esb-job", evolve(SCRIPT, targets=host))
+
+    assert body["target_server"]["ip_list"] == [{"bk_cloud_id": 0, "ip": "10.1.0.31", "bk_host_id": 7}]
+    with pytest.raises(UsageError, match="cloud:ip"):
+        sent("esb-job", evolve(SCRIPT, targets=7))
+
+
+@pytest.mark.parametrize("name", ["esb-jobv3", "gateway-v3"])
+def test_a_host_variable_is_a_target(name: str) -> None:
+    """By its name; version 4 and the oldest dialect have none."""
+    launch = evolve(SCRIPT, targets=Targets(hosts=7, variable="web"))
+
+    assert sent(name, launch)["target_server"] == {"variable": "web", "host_id_list": [7]}
+    for other in ("esb-job", "gateway-v4"):
+        with pytest.raises(NotSupported):
+            sent(other, launch)
+
+
+@pytest.mark.parametrize("name", ["esb-jobv3", "gateway-v3"])
+def test_the_account_of_a_source_may_have_a_name(name: str) -> None:
+    """Beside its id or its alias."""
+    source = FileSource(files="/a", server="0:10.1.0.31", account_alias="root", account_name="root-name")
+    launch = FastTransferFile(scope=SCOPE, sources=source, file_target_path="/", targets="0:10.1.0.31")
+
+    (sent_source,) = sent(name, launch)["file_source_list"]
+
+    assert sent_source["account"] == {"alias": "root", "name": "root-name"}
+    with pytest.raises(NotSupported):
+        sent("esb-job", launch)
+
+
+def test_the_oldest_dialect_needs_a_scope_for_a_public_script() -> None:
+    """Whatever scope the user may see."""
+    query = GetPublicScriptVersionDetail(id=510)
+
+    with pytest.raises(UsageError, match="scope"):
+        sent("esb-job", query)
+    parameters = DIALECTS["esb-job"].encode(evolve(query, scope=SCOPE)).url.query
+    assert dict(parameters) == {"id": "510", "bk_biz_id": "2"}
 
 
 def test_sql_names_a_database_account() -> None:

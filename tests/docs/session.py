@@ -82,7 +82,7 @@ async def platform(scenario: str | None = None) -> AsyncIterator[dict[str, Any]]
     names: dict[str, Any] = {**MODULES, "simulator": simulator, "credentials": CREDENTIALS, "job": job}
     names["step"] = simulator.steps(job)[0]
     clients: dict[str, tuple[str, dict[str, Any]]] = {
-        "client": ("gateway-v3", {}),
+        "client": ("gateway-v3", {"language": "en"}),
         "system": ("gateway-v3", {"system": True, "acting_user": "admin"}),
         "v4": ("gateway-v4", {}),
         "esb": ("esb-job", {}),

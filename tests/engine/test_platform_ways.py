@@ -180,9 +180,28 @@ WAYS: dict[str, Way] = {
     ),
     "where rows are left out, the end of one batch of a host is not its end": Way(
         [
-            (0, step(2, [host(1, 2), host(2, 5)], complete=False), ["step #0 2", "host 2 None>5"]),
-            (1, step(2, [host(1, 2), host(2, 7), host(1, 7), host(2, 5)]), []),
-            (2, step(2, [host(1, 2), host(2, 7), host(1, 7), host(2, 5)]), ["host 2 5>7", "host 1 None>7"]),
+            (0, step(2, [host(1, 9), host(2, 5)], complete=False), ["step #0 2", "host 2 None>5"]),
+            (1, step(2, [host(1, 9), host(2, 7), host(1, 7), host(2, 5)]), []),
+            (2, step(2, [host(1, 9), host(2, 7), host(1, 7), host(2, 5)]), ["host 2 5>7", "host 1 None>7"]),
+        ],
+        target=STEP,
+        over=False,
+    ),
+    "a host runs, waits and runs in batches of source files, and a failure in one is told at once": Way(
+        [
+            (0, step(2, [host(1, 7), host(1, 5), host(2, 7), host(2, 5)]), ["step #0 2"]),
+            (
+                1,
+                step(2, [host(1, 7), host(1, 5), host(2, 7), host(2, 5)]),
+                ["host 1 None>7", "host 2 None>7"],
+            ),
+            (
+                2,
+                step(15, [host(1, 9), host(1, 5), host(2, 104), host(2, 5)]),
+                ["step #0 15", "host 1 7>5", "host 2 7>104"],
+            ),
+            (3, step(2, [host(1, 9), host(1, 7), host(2, 104), host(2, 7)]), ["step #0 2", "host 1 5>7"]),
+            (4, step(2, [host(1, 9), host(1, 9), host(2, 104), host(2, 9)]), ["host 1 7>9"]),
         ],
         target=STEP,
         over=False,

@@ -277,12 +277,12 @@ def test_the_esb_components_launch_read_and_retry(server: ServerInThread, ids: d
 
 
 def test_the_old_components_are_read_as_well(server: ServerInThread, ids: dict[str, int]) -> None:
-    """`job`, with its nested parameters, by the same core."""
+    """`job`, by the same core."""
     with v2_client(server.url) as client:
         status = client.job.get_job_instance_status(
             {"bk_biz_id": 2, "job_instance_id": ids["job_instance_id"]}
         )
-        step = client.job.get_step_instance_status({"bk_biz_id": 2, "params": ids})
+        step = client.job.get_step_instance_status({"bk_biz_id": 2, **ids})
         client.job.operate_step_instance({"bk_biz_id": 2, **ids, "operation_code": 8})
 
     assert status["data"]["is_finished"] is True

@@ -6,6 +6,7 @@ from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.plans import (
     HANGS,
@@ -90,6 +91,7 @@ ACTIONS = (
     "operate",
     "operate elsewhere",
     "operate elsewhere",
+    "launch",
     "stop",
     "stop elsewhere",
     "start",
@@ -120,6 +122,7 @@ OTHER_FAULTS = (
     "lagging",
     "lagging",
     "reads",
+    "launch",
 )
 
 
@@ -128,7 +131,8 @@ class FaultWindow:
     """From *start* on, for *length* seconds, a *share* of answers is spoilt.
 
     *kind* torn spoils rows only, one step refuses to show every other step, lagging shows steps as before their last retry, reads
-    lets every read of a status fail and nothing else.
+    lets every read of a status fail and nothing else, launch lets launches succeed and their responses be trouble of a
+    backing service.
     """
 
     kind: str
@@ -183,6 +187,11 @@ class History:
     group_polling: str = "small"
     callbacks: float | None = None
     restored: tuple[float, float] | None = None
+
+
+def site_of(seed: int, latency: float) -> SiteConfig:
+    """Return the installation of a history: half of them have the ESB's component of old sites."""
+    return SiteConfig(group_read_seconds=0.2 if latency else 0.002, legacy_esb=seed % 2 == 1)
 
 
 windows = st.builds(

@@ -111,19 +111,25 @@ class WatchRecord:
 class Past:
     """All that was done and seen.
 
-    *operations* are (second, job, through the client), *requests* (second, URL, whether an error came back).
+    *operations* are (second, job, through the client), *requests* (second, URL, whether an error came back), *launches*
+    what was wrong with one.
     """
 
     watches: list[WatchRecord] = field(factory=list)
     waits: list[Waited] = field(factory=list)
     operations: list[tuple[float, bkjob.JobRef, bool]] = field(factory=list)
     requests: list[tuple[float, str, bool]] = field(factory=list)
+    launches: list[str] = field(factory=list)
 
 
 def broken(history: History, world: WorldHistory, past: Past) -> list[str]:
     """Return every promise that was broken, in words."""
     checks = Checks(history, truth_of(world), past)
-    found = [*checks.hasty(), *(words for seen in past.watches for words in checks.of_watch(seen))]
+    found = [
+        *past.launches,
+        *checks.hasty(),
+        *(words for seen in past.watches for words in checks.of_watch(seen)),
+    ]
     return found + [words for waited in past.waits for words in checks.of_wait(waited)]
 
 
@@ -218,6 +224,7 @@ class Checks:
         reports = {
             ref: (t, e) for ref, (t, e) in seen.last_reports().items() if not isinstance(e, bkjob.Reopened)
         }
+        yield from self.tardy(seen, reports)
         for ref, result in (seen.results or {}).items():
             if ref in reports and isinstance(result, bkjob.JobResult):
                 event = reports[ref][1]
@@ -247,6 +254,25 @@ class Checks:
         )
         if seen.ended > since + linger + SETTLED:
             yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
+
+    def tardy(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
+        """Yield which ends were reported long after they were, with nothing in between that says why."""
+        for ref, (time, event) in reports.items():
+            codes, since = self.truth.codes(ref) or (), self.truth.since.get(ref, ())
+            place = bisect_right(since, time) - 1
+            if (
+                not isinstance(event, bkjob.Finished)
+                or place < 0
+                or not run_status(codes[place]).is_finished()
+            ):
+                continue
+            begin = max(since[place], *seen.followed.joins.get(ref, [0.0]), *self.operated(ref.job, time))
+            if time > begin + QUIET and not self.disturbed(begin, time):
+                yield f"{ref} is over since {since[place]:.0f} s, and that is reported at {time:.0f} s"
+
+    def operated(self, job: bkjob.JobRef, end: float) -> list[float]:
+        """Return when somebody operated on a job, until *end*."""
+        return [at for at, operated, _ in self.past.operations if operated == job and at <= end]
 
     def deadline(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
         """Check that only unfinished targets were called late."""

@@ -18,6 +18,14 @@ from bkjob_async.simulator.world.world import World
 from tests.watch.histories import History
 
 HTML = HttpResponse(status=502, body=b"<html>bad gateway</html>")
+BACKING = HttpResponse(
+    status=200, body=b'{"result": false, "code": 1215001, "message": "IAM API data unexpected"}'
+)
+BACKING_IN_V4 = HttpResponse(
+    status=500,
+    body=b'{"error": {"code": "INTERNAL", "message": "IAM API data unexpected",'
+    b' "details": [{"code": "1215001"}]}, "job_request_id": "1"}',
+)
 FAULTS: dict[str, HttpResponse | bkjob.BkJobError] = {
     "html": HTML,
     "half": HttpResponse(status=200, body=b'{"result": true, "code": 0, "data": {"jo'),
@@ -25,7 +33,7 @@ FAULTS: dict[str, HttpResponse | bkjob.BkJobError] = {
     "refused": bkjob.TransportFailed(bkjob.ErrorDetails(message="refused", sent=False)),
     "throttled": HttpResponse(status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'),
     "internal": HttpResponse(status=200, body=b'{"result": false, "code": 1240002, "message": "oops"}'),
-    "backing": HttpResponse(status=200, body=b'{"result": false, "code": 1215001, "message": "IAM is away"}'),
+    "backing": BACKING,
     "credentials": HttpResponse(
         status=400, body=b'{"result": false, "code": 1640001, "message": "who are you"}'
     ),
@@ -86,6 +94,19 @@ def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
                 body = re.sub(rb'"bk_biz_id": ?2\b', b'"bk_biz_id":3', body)
                 return HttpResponse(status=response.status, headers=response.headers, body=body)
         return None
+
+    return spoil
+
+
+def launch_spoiler(history: History) -> Callable[[HttpRequest, HttpResponse, float], HttpResponse]:
+    """Return what puts trouble of a backing service in place of the responses of launches that were carried out."""
+
+    def spoil(request: HttpRequest, response: HttpResponse, now: float) -> HttpResponse:
+        is_launch = request.url.path.rstrip("/").endswith("fast_execute_script")
+        in_trouble = any(window.kind == "launch" and window.covers(now) for window in history.faults)
+        if not (is_launch and in_trouble):
+            return response
+        return BACKING_IN_V4 if history.dialect == "gateway-v4" else BACKING
 
     return spoil
 

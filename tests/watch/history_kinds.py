@@ -9,6 +9,7 @@ from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.plans import (
     HANGS,
     IGNORES_STOP,
@@ -21,6 +22,7 @@ from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import (
     ERRORS,
     FAILS,
+    KILLED,
     LONG,
     QUICK,
     TAGGED,
@@ -289,4 +291,58 @@ called_back = of(
 waited_for = of(
     JobPlan(steps=(StepPlan(hosts=5, outcomes=(LONG, FAILS, QUICK)),)),
     actions=st.integers(0, 2).flatmap(lambda n: at(0, 20, (0, "wait until", 0, n), (3, "wait until", 2, n))),
+)
+
+# As the platform's own classes speak: steps without any rows, rows of all batches at once, trouble behind a launch.
+VERY_LONG = evolve(LONG, duration=DurationRange(150.0, 185.0))
+ends_without_rows = of(
+    JobPlan(steps=(StepPlan(kind=CONFIRM, hosts=0), StepPlan(hosts=2, outcomes=(VERY_LONG, FAILS)))),
+    watches=st.sampled_from(["first", "steps", "both"]).map(
+        lambda part: (WatchPlan(linger=0.0, picks=((0, part),)), WatchPlan(linger=0.0, picks=((0, "first"),)))
+    ),
+    # It is confirmed or refused.
+    actions=st.tuples(st.floats(1, 20), st.sampled_from([6, 6, 6, 7])).map(
+        lambda n: ((n[0], "operate elsewhere", n[1], 0),)
+    ),
+)
+sent_in_batches = of(
+    plans=st.builds(
+        StepPlan,
+        kind=st.just(FILE),
+        hosts=st.integers(1, 4),
+        outcomes=st.sampled_from([(FAILS, QUICK), (TAGGED, LONG, FAILS), (QUICK,), (FAILS, KILLED, LONG)]),
+        retry_outcomes=st.sampled_from([(QUICK,), (FAILS, LONG)]),
+        rolling=st.builds(
+            Rolling, sizes=st.sampled_from([(1, 1), (1, 1, 1)]), mode=st.integers(1, 3), kind=st.just(2)
+        ),
+    ).map(lambda step: (JobPlan(steps=(step,)),)),
+    watches=st.lists(watch_plans, min_size=1, max_size=2).map(tuple),
+    actions=st.lists(
+        st.tuples(
+            st.floats(0, 90),
+            st.sampled_from(["operate", "operate elsewhere", "operate elsewhere", "stop elsewhere"]),
+            # Retries, and the next batch.
+            st.sampled_from([0, 3, 11, 11]),
+            st.integers(0, 1),
+        ),
+        max_size=4,
+    ).map(lambda found: tuple(sorted(found))),
+    interval=st.none() | st.floats(0.5, 4.0),
+    latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
+    group_polling=st.sampled_from(["small", "counts", "guess"]),
+)
+launched_in_trouble = of(
+    JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)),
+    watches=st.sampled_from([0.0, 20.0]).map(lambda linger: (WatchPlan(linger=linger),)),
+    faults=st.tuples(
+        st.builds(
+            FaultWindow,
+            kind=st.sampled_from(["launch", "launch", "launch", *ERRORS]),
+            start=st.floats(0, 5),
+            length=st.floats(5, 40),
+            share=st.sampled_from([0.3, 1.0]),
+        )
+    ),
+    actions=at(1, 30, (0, "launch", 0, 0), (5, "launch", 0, 0)),
+    latency=st.sampled_from([0.0, 0.05]),
 )

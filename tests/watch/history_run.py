@@ -15,16 +15,15 @@ from attrs import define, evolve, field
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.plans import JobPlan
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
-from tests.watch.histories import CONDITIONS, HORIZON, OPERATIONS, History, WatchPlan
+from tests.watch.histories import CONDITIONS, HORIZON, OPERATIONS, History, WatchPlan, site_of
 from tests.watch.history_backup import Backup, backup_of, broken_after_restore
 from tests.watch.history_checks import Cut, Past, WatchRecord, broken
-from tests.watch.history_faults import spoiler, tearer
+from tests.watch.history_faults import launch_spoiler, spoiler, tearer
 from tests.watch.history_replica import LaggingReplica
 from tests.watch.history_users import in_time, now, operate, parts_of
 from tests.watch.history_waits import Waited
@@ -46,7 +45,7 @@ async def _run(history: History) -> list[str]:
     world = World(history.seed)
     refs = [world.add(plan_in(history, plan)) for plan in history.plans]
     dice = Random(history.seed)
-    site = SiteConfig(group_read_seconds=0.2 if history.latency else 0.002)
+    site = site_of(history.seed, history.latency)
     platform, backup = Platform(world, site=site), backup_of(history, site)
     options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
     receiver = None if history.callbacks is None else bkjob.CallbackReceiver(base=HERE)
@@ -54,7 +53,10 @@ async def _run(history: History) -> list[str]:
         transport.spoil = spoiler(history, dice, refs[0].job_instance_id)
         transport.tear = tearer(history, dice)
         replica = LaggingReplica(history, dice, partial(knows_later, client))
-        transport.outdate = replica.outdate if backup is None else backup.outdate
+        outdate, spoil_launch = replica.outdate if backup is None else backup.outdate, launch_spoiler(history)
+        transport.outdate = lambda request, response, at: spoil_launch(
+            request, outdate(request, response, at), at
+        )
         transport.clock.now()  # the world begins with the history, whenever the first watch is opened
         stage = Stage(history, world, client, refs, receiver, backup)
         calling_back = asyncio.create_task(stage.call_back(dice))
@@ -199,6 +201,8 @@ class Stage:
                 continue
             with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed):
                 await self.operate(action, number, job)
+            if action == "launch" and self.backup is None:
+                await self.launch()
             watches = [seen for seen in self.past.watches if seen.is_open]
             if watches:
                 await self.change(action, number, watches[which % len(watches)], job.ref)
@@ -216,6 +220,21 @@ class Stage:
             self.backup.operate_elsewhere(job.ref, verb, OPERATIONS[number % len(OPERATIONS)], now())
         await operate(self.world, None if elsewhere else self.client, job, verb, number)
 
+    async def launch(self) -> None:
+        """Launch a job; where its outcome is unknown, it is among those of the platform, or was not launched."""
+        known, said = set(self.world.jobs), "returns"
+        try:
+            await self.client.fast_execute_script("true", "0:10.0.0.1", account_alias="root")
+        except bkjob.OutcomeUnknown:
+            said = "does not know its outcome"
+        except bkjob.CallFailed:
+            said = "fails"
+        launched = sorted(set(self.world.jobs) - known)
+        self.refs += [self.world.jobs[number].ref for number in launched]
+        allowed = {"returns": (1,), "does not know its outcome": (0, 1), "fails": (0,)}[said]
+        if len(launched) not in allowed:
+            self.past.launches.append(f"a launch {said}, and the jobs {launched} were launched")
+
     async def change(self, action: str, number: int, seen: WatchRecord, ref: bkjob.JobRef) -> None:
         """Change what a watch watches."""
         match action:
@@ -228,6 +247,9 @@ class Stage:
                 parts = parts_of(self.world, ref, ("job", "first", "last", "both")[number % 4])
                 seen.followed.note(self.world, *parts)
                 seen.watch.add(*parts)
+            case "launch":
+                seen.followed.note(self.world, self.refs[-1])
+                seen.watch.add(self.refs[-1])
             case "drop":
                 refs = [target for target in sorted(seen.followed.targets, key=str) if target.job == ref]
                 if refs:

@@ -21,14 +21,13 @@ from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Checkpoint
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of
-from tests.watch.histories import History
+from tests.watch.histories import History, site_of
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
 from tests.watch.interrupted import interrupted
@@ -137,7 +136,7 @@ class Stage:
         history = self.history
         self.world = World(history.seed)
         self.refs = [self.world.add(plan) for plan in history.plans]
-        site = SiteConfig(group_read_seconds=0.2 if history.latency else 0.002)
+        site = site_of(history.seed, history.latency)
         self.platform = Platform(self.world, site=site)
 
     def wall_clock(self) -> float:

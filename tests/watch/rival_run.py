@@ -21,6 +21,7 @@ from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.memory.store import MemoryFleet, MemoryStore
 from bkjob_async.journal.store import Checkpoint, Opened, Page
 from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.world import World
@@ -145,7 +146,10 @@ class Stage:
 
     async def play(self) -> list[str]:
         """Open the clients, let all of them do what they do, and check what they were given."""
-        history, platform = self.history, Platform(self.world)
+        history, platform = (
+            self.history,
+            Platform(self.world, site=SiteConfig(legacy_esb=self.history.seed % 2 == 1)),
+        )
         clock, dice = WorldClock(), Random(history.seed)
         as_history = History(
             seed=history.seed, dialect=history.dialect, plans=history.plans, faults=history.faults

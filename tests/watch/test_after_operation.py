@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
+import bkjob_async as bkjob
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.clients import client_of
+from tests.watch.clients import DIALECTS, client_of
 
 pytestmark = pytest.mark.looptime
 
@@ -54,6 +55,32 @@ async def test_a_job_that_is_watched_again_is_known_as_operated_on() -> None:
             (state,) = client._poller._registry.targets.values()
 
             assert state.was_operated
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_retry_has_a_start_of_its_own(dialect: str) -> None:
+    """The platform keeps the start of the first execution; the result tells how long the last one ran, and since when."""
+    world = World(1)
+    again = HostOutcome(duration=exactly(20.0))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(again,)),)))
+    step = world.jobs[job.job_instance_id].steps[0]
+    async with client_of(world, dialect, interval=1.0) as (client, _):
+        first = (await client.wait(job, deadline=100.0)).steps[0]
+        async with client.watch(job, linger=700.0, deadline=900.0) as watch:
+            await asyncio.sleep(600.0)
+            await client.operate_step_instance(step.ref, operation_code=2)
+            last = [e.result.steps[0] async for e in watch if isinstance(e, bkjob.Finished) and e.result.ok][
+                -1
+            ]
+
+    assert first.execution_start == first.times.start_time
+    assert last.times.start_time == first.times.start_time
+    assert last.times.total_time is not None
+    assert last.times.total_time > 590.0
+    assert last.execution_seconds == pytest.approx(20.0, abs=4.0)
+    assert last.execution_start is not None
+    assert last.times.start_time is not None
+    assert (last.execution_start - last.times.start_time).total_seconds() == pytest.approx(605.0, abs=10.0)
 
 
 async def test_operations_of_long_ago_are_not_remembered() -> None:

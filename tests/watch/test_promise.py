@@ -2,10 +2,11 @@
 
 import pytest
 from attrs import evolve
+from hypothesis.strategies import SearchStrategy
 
 from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import History, histories
-from tests.watch.history_kinds import restored
+from tests.watch.history_kinds import ends_without_rows, launched_in_trouble, restored, sent_in_batches
 from tests.watch.history_run import run
 from tests.watch.random_histories import keep_the_promise, regressions
 
@@ -31,3 +32,9 @@ def test_every_random_history_keeps_the_promise(dialect: str) -> None:
 def test_a_platform_that_is_restored_is_followed_on() -> None:
     """What was done since the backup is undone in a new epoch; the order of events is as ever."""
     keep_the_promise(restored, run, share=1 / 16)
+
+
+@pytest.mark.parametrize("kind", [ends_without_rows, sent_in_batches, launched_in_trouble])
+def test_what_the_platforms_own_classes_do_is_followed(kind: SearchStrategy[History]) -> None:
+    """Steps without rows, a row for each batch of files, launches that a backing service lets fail after they began."""
+    keep_the_promise(kind, run, share=1 / 32)

@@ -188,3 +188,46 @@ async def test_hosts_that_stand_once_per_batch_hold_nothing_up(dialect: str) -> 
 
     assert keeps_its_promise(batches, world)
     assert reported_at - world.history().jobs[job][-1][0] < 5.0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_failure_in_one_batch_of_files_is_told_while_the_next_one_runs(dialect: str) -> None:
+    """A host has a row for each batch of source files; it has failed once one of them has."""
+    world = World(8)
+    rolling = Rolling(sizes=(2, 2), kind=2, mode=2)
+    plan = StepPlan(kind=2, hosts=2, outcomes=(SLOW,), rolling=rolling)
+    job = world.add(JobPlan(steps=(plan,)))
+    async with client_of(world, dialect, interval=1.0) as (client, _), client.watch(job) as watch:
+        await asyncio.sleep(10)
+        world.advance(10)
+        world.end_host(world.jobs[job.job_instance_id].steps[0], "0:10.0.0.1", FAILS_SLOWLY)
+        told = []
+        async for batch in watch.batches():
+            now = asyncio.get_running_loop().time()
+            told += [
+                (now, e.after.phase)
+                for e in batch.events
+                if isinstance(e, bkjob.HostChanged) and e.host.ip == "10.0.0.1"
+            ]
+        (result,) = [r for r in (await watch.results()).values() if isinstance(r, bkjob.JobResult)]
+
+    failed_at = [at for at, phase in told if phase is bkjob.Phase.FAILED]
+    assert len(failed_at) == 1
+    assert failed_at[0] < 20
+    assert told[-1] == (failed_at[0], bkjob.Phase.FAILED)
+    assert [(each.host.ip, each.status.code) for _, each in result.failed] == [("10.0.0.1", 104)]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("kind", [1, 2])
+async def test_batches_that_never_start_hold_nothing_up_for_long(dialect: str, kind: int) -> None:
+    """Their hosts wait for ever in a step that failed before; the end is told after the usual settling."""
+    world = World(8)
+    plan = StepPlan(hosts=4, outcomes=(FAILS_SLOWLY,), rolling=Rolling(sizes=(2, 2), kind=kind))
+    job = world.add(JobPlan(steps=(plan,)))
+    async with client_of(world, dialect, interval=1.0) as (client, _):
+        batches = await watched(client, job)
+        reported_at = asyncio.get_running_loop().time()
+
+    assert keeps_its_promise(batches, world)
+    assert reported_at - world.history().jobs[job][-1][0] < 20.0

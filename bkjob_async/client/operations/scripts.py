@@ -145,15 +145,23 @@ async def get_public_script_version_detail(
     id: int | None = None,  # noqa: A002 - the platform's word
     script_id: str | None = None,
     version: str | None = None,
+    scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> ScriptVersion:
     """Return one version of a public script, by *id*, or by *script_id* and *version*.
 
-    Its content is plain text. Raises a `CallFailed`. Document: `get_public_script_version_detail`.
+    Its content is plain text. *scope* is any that the user may see, by default the client's: `esb-job` needs one. Raises
+    a `CallFailed`. Document: `get_public_script_version_detail`.
 
     >>> version = await client.get_public_script_version_detail(id=510)
     >>> version.name
     'clean up'
     """
-    query = build(GetPublicScriptVersionDetail, id=id, script_id=script_id, version=version)
+    query = build(
+        GetPublicScriptVersionDetail,
+        id=id,
+        script_id=script_id,
+        version=version,
+        scope=scope or client.scope,
+    )
     return await client._call(query, request_timeout)

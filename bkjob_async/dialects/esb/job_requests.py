@@ -13,6 +13,7 @@ from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
 from bkjob_async.dialects.gateway.v3_requests import ref_parameters
+from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.codes import FileSourceType
@@ -60,9 +61,18 @@ def renamed_fields(name: str, given: Any, names: Mapping[str, str], *sent: str) 
 
 
 def ip_list_parameter(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
-    """Return hosts by address, their only name in this dialect."""
+    """Return hosts by address, with their ids where they are known; raise `UsageError` for a host without an address.
+
+    The current backend takes an id (bk-job: EsbIpDTO.java) and finds hosts by their addresses alone
+    (JobExecuteCommonProcessor.java).
+    """
     refuse_containers(hosts)
-    return [address_parameters(host) for host in hosts]
+    for host in hosts:
+        if not host.ip:
+            raise UsageError(
+                f"{host} has no IPv4 address here, and esb-job finds hosts by that: name it 'cloud:ip'"
+            )
+    return [{**address_parameters(host), **without_none(bk_host_id=host.bk_host_id)} for host in hosts]
 
 
 def target_server(targets: Targets) -> dict[str, Any]:
@@ -174,11 +184,19 @@ CONFIG_FILE_NAMES = {
 
 
 def push_config_file_parameters(operation: launches.PushConfigFile) -> dict[str, Any]:
-    """Return what `push_config_file` takes: hosts by address only."""
-    name = operation.name
-    refuse_other_fields(name, operation.targets, "hosts")
+    """Return what `push_config_file` takes: hosts by address, or groups and nodes.
+
+    The current backend reads only the hosts (bk-job: EsbPushConfigFileResourceImpl.java): groups alone are refused there,
+    but beside hosts they would be left out in silence.
+    """
+    targets = operation.targets
+    named = target_server(targets)
+    if targets.hosts and len(named) > 1:
+        raise NotSupported(
+            "esb-job's push_config_file takes hosts, or groups and nodes: start two, or use esb-jobv3, gateway-v3"
+        )
     return {
-        **renamed_fields(name, operation, CONFIG_FILE_NAMES, "files", "targets"),
+        **renamed_fields(operation.name, operation, CONFIG_FILE_NAMES, "files", "targets"),
         "file_list": config_file_parameters(operation),
-        "ip_list": ip_list_parameter(operation.targets.hosts),
+        **({"ip_list": named["ip_list"]} if targets.hosts else {"target_server": named}),
     }

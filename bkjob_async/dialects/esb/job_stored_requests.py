@@ -6,7 +6,7 @@ from datetime import datetime, time
 from typing import Any
 
 from bkjob_async.dialects.esb.job_requests import renamed_fields
-from bkjob_async.errors import NotSupported
+from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.codes import AccountCategory
 
@@ -62,7 +62,12 @@ def script_list_parameters(operation: queries.GetScriptList | queries.GetPublicS
 def script_parameters(
     operation: queries.GetScriptVersionDetail | queries.GetPublicScriptVersionDetail,
 ) -> dict[str, Any]:
-    """Return what `get_script_detail` takes: the number of a version."""
+    """Return what `get_script_detail` takes: the number of a version, and a scope for public scripts as well.
+
+    bk-job: EsbGetScriptDetailRequest.java, EsbAppScopeReq.java
+    """
+    if operation.scope is None:
+        raise UsageError("esb-job's get_script_detail needs a scope, for a public script any: pass scope=")
     return renamed_fields("get_script_detail", operation, {"id": "id"})
 
 

@@ -46,6 +46,7 @@ def target_server(targets: Targets) -> dict[str, Any]:
     if targets.kube_container_filters:
         raise NotSupported("only gateway-v4 starts jobs on containers")
     return {
+        **without_none(variable=targets.variable),
         **host_list_parameters(targets.hosts),
         **dynamic_targets(targets, "dynamic_group_list", "topo_node_list"),
     }
@@ -87,6 +88,8 @@ def check_cluster(filter_: Mapping[str, Any]) -> None:
 
 def object_targets(targets: Targets, groups: str, nodes: str) -> dict[str, Any]:
     """Return targets that may be containers; *groups* and *nodes* name the dynamic ones."""
+    if targets.variable is not None:
+        raise NotSupported("only gateway-v3 and esb-jobv3 take a host variable as a target")
     if not targets:
         raise UsageError("name the targets: hosts, dynamic groups, topology nodes or containers")
     if targets.kube_container_filters and (targets.hosts or targets.dynamic_groups or targets.topo_nodes):
@@ -196,7 +199,7 @@ def file_source_parameters(source: launches.FileSource) -> dict[str, Any]:
     kind = file_type(source)
     if kind == FileSourceType.LOCAL and source.server is not None:
         raise UsageError("local files lie on no host: leave out the server, or send files of that host")
-    account = without_none(id=source.account_id, alias=source.account_alias)
+    account = without_none(id=source.account_id, alias=source.account_alias, name=source.account_name)
     return without_none(
         file_list=list(source.files),
         file_type=kind,

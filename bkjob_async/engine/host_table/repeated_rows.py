@@ -11,6 +11,17 @@ An example. The host 11 stands in two groups of one response, 7 and 9. There are
     poll 4    11 has one row: 9                  not trusted: one batch may only be missing from this response
     poll 5    11 has one row: 9                  trusted: 9 counts
 
+Which of several rows is the worst:
+
+    rows                       the host is    why
+    any ended without success  104, 403 ...   it stays so, whatever its other batches do: a failure is told when it is seen
+    else any unfinished        7, else 5      a batch is running, or the host waits for its next one
+    else                       9              all batches succeeded
+
+The platform creates the rows of all batches at once (GseStepEventHandler.saveGseExecuteObjectTasksForStartRollingStep),
+without the number of the batch in any response: a host goes from 7 back to 5 between two batches, and rows of batches that
+never start stay 5.
+
 A response that lists fewer hosts than it counts may leave out a batch of any host. So the end of a host in it counts only
 when the next response shows it again.
 """
@@ -23,8 +34,9 @@ from collections.abc import Callable, Mapping, Sequence
 from bkjob_async.model.poll_view import GroupPollView, HostRow
 from bkjob_async.model.status import Phase, host_status
 
-# Among finished rows of one host the worst counts.
-_BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED: 2, Phase.FAILED: 3}
+# Of the rows of one host the worst counts.
+_BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED: 3, Phase.FAILED: 4}
+_UNFINISHED, _UNKNOWN = 2, 5
 # Below every exit code.
 _INT64 = 2**63
 
@@ -102,6 +114,6 @@ def worst_row(
 
 
 def badness(code: int) -> tuple[int, int]:
-    """Return the rank of a code: unfinished above finished, then the worse outcome above the better."""
+    """Return the rank of a code: a failure above what is unfinished, and that above success."""
     status = host_status(code)
-    return _BADNESS.get(status.phase, 4) if status.is_finished else 5, code
+    return _BADNESS.get(status.phase, _UNKNOWN) if status.is_finished else _UNFINISHED, code

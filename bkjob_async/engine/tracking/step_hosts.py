@@ -136,6 +136,7 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
         group_poller.abandon_round()
         step.own_progress().group_poller = group_poller
     if new_execution:
+        step.execution_began_at = step.execution_seconds = None
         step.own_progress().is_first_of_execution = True
         if step.hosts is not NO_HOSTS:
             step.hosts.begin_execution(stamp.sequence)

@@ -64,7 +64,8 @@ class StepState(RunState[StepRef], eq=False, gc=False):
     """What is known of one step instance.
 
     `host_refusals` counts how often in a row the platform refused to list the step's hosts. `digest` is that of
-    the last response if all its rows were believed, else 0.
+    the last response if all its rows were believed, else 0. `execution_began_at` is when polls saw its present execution
+    begin to run, and `execution_seconds` how long they saw it run to its end; None where either was not seen.
 
     There may be a hundred thousand steps, so the garbage collector does not track them: nothing that a step
     refers to may refer back to it.
@@ -77,6 +78,8 @@ class StepState(RunState[StepRef], eq=False, gc=False):
     failures: FailureDetails | None = None
     progress: StepProgress = NO_PROGRESS
     digest: int = 0
+    execution_began_at: float | None = None
+    execution_seconds: float | None = None
 
     def own_progress(self) -> StepProgress:
         """Return the step's own progress, to be changed."""

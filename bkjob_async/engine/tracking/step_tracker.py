@@ -61,6 +61,8 @@ def apply_step_view(
         begin_settling(step, stamp)
     else:
         if view.status != NOT_STARTED:
+            if before == NOT_STARTED or is_new_execution or step.progress.is_first_of_execution:
+                step.execution_began_at = stamp.now
             on_running(step, stamp, begins=before == NOT_STARTED)
         events += announce(step, stamp, finished=False)
     if view.groups is not None:
@@ -172,6 +174,9 @@ def is_overdue(step: StepState, settling: Settling, now: float) -> bool:
 
 def finish(step: StepState, stamp: PollStamp) -> list[Event]:
     """Announce the step finished with the status that it shows; return the events."""
+    began_at, settling = step.execution_began_at, step.progress.settling
+    if began_at is not None and settling is not None:
+        step.execution_seconds = settling.since - began_at
     if step.progress.group_poller is not None:
         step.progress.group_poller.release_response()
     if step.failures is not None:

@@ -121,6 +121,7 @@ def step_result(step: StepState) -> StepResult:
         failed=host_snapshots(step, *step.hosts.statuses.failed()),
         unfinished=host_snapshots(step, *step.hosts.statuses.unfinished()),
         hosts_visible=step.hosts_visible,
+        execution_seconds=step.execution_seconds if step.announced.finished else None,
     )
 
 

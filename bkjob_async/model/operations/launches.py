@@ -184,8 +184,9 @@ class FileSource:
     *file_type* is a `FileSourceType`, derived from the other arguments unless given. `LOCAL` files were
     uploaded to the URLs of `generate_local_file_upload_url`; *files* are the paths that it returned.
 
-    *account_alias* or *account_id* names the account on the source hosts; *file_source_id* or
-    *file_source_code* the third-party source.
+    *account_alias* or *account_id* names the account on the source hosts; *account_name* is sent beside it, and the
+    platform of 2026 finds no account by it (bk-job's `EsbAccountV3BasicDTO`). *file_source_id* or *file_source_code*
+    names the third-party source.
     """
 
     files: tuple[str, ...] = field(converter=texts)
@@ -195,6 +196,7 @@ class FileSource:
     account_id: int | None = None
     file_source_id: int | None = None
     file_source_code: str | None = None
+    account_name: str | None = None
 
     @property
     def is_third_party(self) -> bool:
@@ -253,7 +255,8 @@ class PushConfigFile(Operation[JobLaunch]):
 
     *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends.
     *file_target_path* is a directory on the hosts of *targets*. *account_alias* or *account_id* names the
-    account.
+    account. In `esb-job` targets are either hosts or groups and nodes; its current backend reads hosts by address
+    only and refuses all others (bk-job's `EsbPushConfigFileResourceImpl`).
     """
 
     name = "push_config_file"

@@ -176,10 +176,14 @@ class GetScriptVersionList(ListQuery, Operation[Page[ScriptVersion]]):
 class GetPublicScriptVersionDetail(VersionQuery, Operation[ScriptVersion]):
     """Ask for one version of a public script, by *id*, or by *script_id* and *version*.
 
-    Documents: `get_public_script_version_detail`.
+    Documents: `get_public_script_version_detail`, in `esb-job` `get_script_detail`.
+
+    *scope* is any that the user may see: `esb-job` needs one (bk-job's `EsbGetScriptDetailRequest`).
     """
 
     name = "get_public_script_version_detail"
+
+    scope: Scope | None = None
 
 
 @frozen(kw_only=True)

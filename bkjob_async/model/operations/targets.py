@@ -63,17 +63,21 @@ class Targets:
     *kube_container_filters* select containers instead, as plain mappings with the platform's names; only
     `gateway-v4` accepts them, and not together with hosts.
 
-    *hosts* are hosts named one by one, *dynamic_groups* the ids of groups, *topo_nodes* `TopoNode` values.
+    *hosts* are hosts named one by one, *dynamic_groups* the ids of groups, *topo_nodes* `TopoNode` values. *variable*
+    is the name of a host variable (bk-job's `EsbServerV3DTO`), in `gateway-v3` and `esb-jobv3`; the platform resolves it
+    in steps of plans only, and refuses the launch of a single step that has nothing else.
     """
 
     hosts: tuple[HostKey, ...] = field(default=(), converter=host_keys)
     dynamic_groups: tuple[str, ...] = field(default=(), converter=texts)
     topo_nodes: tuple[TopoNode, ...] = field(default=(), converter=_nodes)
     kube_container_filters: tuple[Mapping[str, Any], ...] = field(default=(), converter=mappings)
+    variable: str | None = None
 
     def __bool__(self) -> bool:
         """Whether any target is named."""
-        return bool(self.hosts or self.dynamic_groups or self.topo_nodes or self.kube_container_filters)
+        named = self.hosts or self.dynamic_groups or self.topo_nodes or self.kube_container_filters
+        return bool(named or self.variable)
 
 
 TargetsLike = Targets | HostLike | Iterable[HostLike]

@@ -184,14 +184,14 @@ def script_fields(
 
 
 def script_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Handle `get_script_detail`: one version, without its content; a scope is needed unless it is public."""
+    """Handle `get_script_detail`: one version, without its content; a scope is needed for public ones, too."""
+    own = context.scope(request)
     number = request.id("id")
     for script in context.site.catalog.scripts:
         for version in script.versions:
             if version.id == number:
-                scope = None if script.is_public else context.scope(request)
-                return script_fields(script, version, scope, context)
-    raise api_error(1243001)
+                return script_fields(script, version, None if script.is_public else own, context)
+    raise api_error(1243047)
 
 
 def account_list(context: RequestContext, request: ParsedRequest, *, category: int) -> list[dict[str, Any]]:

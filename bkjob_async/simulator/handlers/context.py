@@ -29,9 +29,9 @@ class RequestContext:
         """Return the requested scope; raise `ApiError` for an unknown or forbidden one."""
         scope = request.scope(legacy=legacy)
         if self.site.scopes is not None and scope not in self.site.scopes:
-            raise api_error(1243051)
+            raise api_error(1243051, f"{scope.type}:{scope.id}")
         if scope in self.site.forbidden:
-            raise permission_denied(scope)
+            raise permission_denied(scope, request.user)
         return scope
 
     def job(self, request: ParsedRequest, *, legacy: bool = True, code: int = 1241007) -> Job:

@@ -48,7 +48,7 @@ def launch(context: RequestContext, request: ParsedRequest, *, kind: int, title:
     else:
         content, language, version = script_of(context, request, kind)
         inputs = inputs_of(request, language=language, script_version_id=version.id if version else None)
-    chosen = targets(request)
+    chosen = targets(request, legacy_esb=context.site.legacy_esb)
     name = (
         request.text("task_name")
         or request.text("name")

@@ -8,7 +8,7 @@ from typing import Any
 
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.handlers.targets import V2, V3, hosts_in
-from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, rule_violation, wrong_type
+from bkjob_async.simulator.protocol.api_errors import api_error, bad_request, missing_parameter, violation
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.catalog import ScriptVersion
 from bkjob_async.simulator.world.codes import SQL
@@ -26,9 +26,7 @@ MAX_TIMEOUT, DEFAULT_TIMEOUT = 259_200, 7200
 MAX_WAIT_MS = 3_600_000
 OVER_SOURCES = 2
 SHELL = 1
-CALLBACK_NOT_ALLOWED = (
-    "Callback url is invalid or not in the allowed list, please contact the platform administrator"
-)
+WAITS = {"Fixed": "fixed", "RandomMin": "random_min", "RandomMax": "random_max"}
 
 
 def script_of(
@@ -96,7 +94,7 @@ def timeout_of(request: ParsedRequest) -> int:
     if given is None:
         return DEFAULT_TIMEOUT
     if not 1 <= given <= MAX_TIMEOUT:
-        raise rule_violation(f"Job timeout must be between 1 and {MAX_TIMEOUT}")
+        raise violation("InvalidJobTimeout_outOfRange", min=1, max=MAX_TIMEOUT)
     return given
 
 
@@ -112,7 +110,7 @@ def callback_of(context: RequestContext, request: ParsedRequest) -> str | None:
     if not url.startswith(("http://", "https://")) or (
         allowed is not None and not any(url.startswith(base) for base in allowed)
     ):
-        raise rule_violation(CALLBACK_NOT_ALLOWED)
+        raise violation("ValidCallbackUrl")
     return url
 
 
@@ -144,7 +142,7 @@ def source_of(entry: Any) -> SourceInputs:
         raise missing_parameter("file_source_list")
     kind = entry.get("file_type", SERVER_FILE)
     if kind not in (1, 2, 3):
-        raise wrong_type("file_type")
+        raise bad_request()
     names = entry.get("file_list", entry.get("files"))
     if names is None and "file_name" in entry:
         from_base64(str(entry.get("content") or ""), "content")
@@ -209,32 +207,30 @@ def source_batches(config: dict[str, Any], total: int, sources: int) -> tuple[in
     """Return batches of file sources: each has so many sources, and runs on every target."""
     limits = config.get("file_source")
     if not isinstance(limits, dict):
-        raise rule_violation("file_source cannot be null when rolling over file sources")
+        raise violation("RollingFileSource_NotNull")
     most = limits.get("max_execute_object_num_in_batch") or sources
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise wrong_type("max_execute_object_num_in_batch")
+        raise bad_request()
     return (total,) * -(-sources // most)
 
 
 def stagger_of(config: dict[str, Any]) -> float:
     """Return the mean seconds between the starts of parallel batches; all three waits are required."""
-    fixed, low, high = (
-        wait_of(config, f"batch_start_wait_{name}_ms") for name in ("fixed", "random_min", "random_max")
-    )
+    fixed, low, high = (wait_of(config, name) for name in ("Fixed", "RandomMin", "RandomMax"))
     if high < low:
-        raise rule_violation("Batch start random wait max cannot be less than random wait min")
+        raise violation("RollingBatchStartWaitRandomMaxLessThanMin")
     return (fixed + (low + high) / 2) / 1000
 
 
 def wait_of(config: dict[str, Any], name: str) -> int:
-    """Return one wait in milliseconds, 0 to an hour."""
-    value = config.get(name)
+    """Return one wait in milliseconds, 0 to an hour; *name* is that of its constraint."""
+    value = config.get(f"batch_start_wait_{WAITS[name]}_ms")
     if value is None:
-        raise rule_violation(f"{name} cannot be null in parallel scatter mode")
+        raise violation(f"RollingBatchStartWait{name}Ms_NotNull")
     if isinstance(value, bool) or not isinstance(value, int):
-        raise wrong_type(name)
+        raise bad_request()
     if not 0 <= value <= MAX_WAIT_MS:
-        raise rule_violation(f"{name} must be in range [0, {MAX_WAIT_MS}]")
+        raise violation("RollingBatchStartWaitMs_Range")
     return value
 
 
@@ -243,4 +239,6 @@ def require_no_local_files(request: ParsedRequest) -> None:
     sources = request.parameters.get("file_source_list")
     for entry in sources if isinstance(sources, list) else ():
         if isinstance(entry, dict) and entry.get("file_type") == LOCAL_FILE:
-            raise api_error(1241010, "bk-ci plugin does not support local file source")
+            raise api_error(
+                1241010, "file_source.file_type", "bk-ci plugin does not support local file source"
+            )

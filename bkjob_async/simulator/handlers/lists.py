@@ -7,7 +7,7 @@ from typing import Any
 
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.context import RequestContext
-from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, wrong_type
+from bkjob_async.simulator.protocol.api_errors import api_error, bad_request, missing_parameter
 from bkjob_async.simulator.protocol.gateway_v3 import job_fields
 from bkjob_async.simulator.protocol.gateway_v4 import without_nulls
 from bkjob_async.simulator.protocol.requests import ParsedRequest
@@ -46,9 +46,9 @@ def page(request: ParsedRequest, first: str, usual: int, most: int, last: int) -
     given = request.integer("length")
     length = usual if given is None else given
     if not 0 <= start <= last:
-        raise wrong_type(first)
+        raise bad_request()
     if not 1 <= length <= most:
-        raise wrong_type("length")
+        raise bad_request()
     return start, length
 
 

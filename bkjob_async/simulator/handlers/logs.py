@@ -8,7 +8,7 @@ from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.handlers.targets import by_entry, by_id, optional_list
 from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol import plugin as render_plugin
-from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, violation
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.codes import CONFIRM
@@ -62,12 +62,16 @@ def one_log(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     else:
         raise missing_parameter("host_id/(bk_cloud_id+ip)")
     kind = render_logs.log_type(step)
-    script = render_logs.host_log(step, host, context.now) if kind == render_logs.SCRIPT_LOG else None
-    files = None if kind == render_logs.SCRIPT_LOG else render_logs.file_logs(step, host, context.now)
-    if number is None and ((script and script.strip()) or files):
+    if kind != render_logs.SCRIPT_LOG:
+        # The id of a host that was named by its address is not found: see `v3_transfer`.
+        found = [*render_logs.downloads(step, host, context.now), *render_logs.uploads(step)]
+        files = [render_logs.v3_transfer(transfer, in_batch=False) for transfer in found]
+        return {"log_type": kind, **names, "log_content": None, "file_logs": files}
+    script = render_logs.host_log(step, host, context.now) or ""
+    if number is None and script.strip():
         # The id is that of the log; without a log it is unknown.
         names["bk_host_id"] = host.bk_host_id
-    return {"log_type": kind, **names, "log_content": script, "file_logs": files}
+    return {"log_type": kind, **names, "log_content": script if script.strip() else None, "file_logs": None}
 
 
 def many_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
@@ -77,7 +81,7 @@ def many_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
     hosts = [known_hosts.by_id(number) for number in optional_list(given, "host_id_list")]
     hosts += [known_hosts.by_entry(entry, "ip_list") for entry in optional_list(given, "ip_list")]
     if not hosts or len(hosts) > MAX_HOSTS:
-        raise missing_parameter("host_id_list")
+        raise missing_parameter("host_id_list/ip_list")
     kind = render_logs.log_type(step)
     answer = {"job_instance_id": step.job.id, "step_instance_id": step.id, "log_type": kind}
     if kind == render_logs.SCRIPT_LOG:
@@ -88,14 +92,20 @@ def many_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
         ]
         return {**answer, "script_task_logs": logs or None, "file_task_logs": None}
     files = [
-        {**host_names(host), "file_logs": render_logs.file_logs(step, host, context.now)} for host in hosts
+        {
+            "bk_host_id": host.bk_host_id,
+            "bk_cloud_id": host.bk_cloud_id,
+            "ip": host.ip,
+            "file_logs": [render_logs.v3_transfer(transfer, in_batch=True) for transfer in found],
+        }
+        for host in hosts
+        if (found := render_logs.transfers(step, host, context.now))
     ]
-    kept = [entry for entry in files if entry["file_logs"]]
-    return {**answer, "script_task_logs": None, "file_task_logs": kept or None}
+    return {**answer, "script_task_logs": None, "file_task_logs": files or None}
 
 
 def host_names(host: Host) -> dict[str, Any]:
-    """Return a host's names in a batch of logs."""
+    """Return a host's names in a batch of logs of scripts."""
     return {
         "host_id": host.bk_host_id,
         "bk_host_id": host.bk_host_id,
@@ -114,10 +124,15 @@ def v4_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     hosts = hosts or [known_hosts.by_entry(entry, "ip_list") for entry in optional_list(given, "ip_list")]
     asked_for = len(hosts) or len(list(optional_list(given, "container_id_list")))
     hosts = hosts or [containers[n] for n in optional_list(given, "container_id_list") if n in containers]
-    if not asked_for or asked_for > MAX_OBJECTS:
-        raise missing_parameter("host_id_list")
+    if not asked_for:
+        raise violation("Host_empty")
+    if asked_for > MAX_OBJECTS:
+        raise violation("InvalidExecuteObjectsSize", min=1, max=MAX_OBJECTS)
     kind = render_logs.log_type(step)
-    logs = [render_logs.v4_log(step, host, context.now) for host in hosts if host in step.hosts]
+    sources = {upload.source for upload in render_logs.uploads(step)} if kind == render_logs.FILE_LOG else ()
+    logs = [
+        render_logs.v4_log(step, host, context.now) for host in hosts if host in step.hosts or host in sources
+    ]
     answer = {"job_instance_id": step.job.id, "step_instance_id": step.id, "log_type": kind}
     if not logs:
         return answer

@@ -44,17 +44,17 @@ class Platform:
         """Return the platform's response at a time, after all events before it."""
         self.world.advance(now)
         request_id = self._request_id(http_request, now)
-        dialect = "gateway-v3"
+        dialect, language = "gateway-v3", "en"
         try:
             request = parse_request(http_request)
-            dialect = request.dialect
+            dialect, language = request.dialect, request.language
             self.request_counts[dialect, request.operation] += 1
             self._enforce_rate_limit(request, now)
             route = authorize(request, http_request, self.site)
             data = route.handle(RequestContext(world=self.world, site=self.site, now=now), request)
             response = success(dialect, data, request_id)
         except ApiError as error:
-            response = failure(dialect, error, request_id)
+            response = failure(dialect, error, request_id, language)
         return self._with_rate_limit_headers(response, now)
 
     def deliver(self, http_request: HttpRequest, now: float) -> Delivery:

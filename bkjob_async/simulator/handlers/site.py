@@ -32,7 +32,7 @@ class SiteConfig:
 
     *app_code*, *app_secret* and *access_token* None accept any that are not empty. *require_user* requires a
     user outside `system` paths. *scopes* None accepts every scope. *forbidden* scopes need a permission that
-    the user lacks. *legacy_esb* is the old component behind the ESB's `job`. *group_read_seconds* is how many
+    the user lacks. *legacy_esb* is the component of old sites behind the ESB's `job`, in place of the current backend. *group_read_seconds* is how many
     seconds the reading of one group of a step with more than 100 hosts takes. *outcomes* are the outcomes of
     the hosts of launches, chosen by weight; with None the script of a launch is interpreted, and one that
     cannot be is rejected; *launch_outcomes* take precedence over both. *plans* are the job plans that can be
@@ -48,7 +48,7 @@ class SiteConfig:
     scopes: frozenset[Scope] | None = None
     forbidden: set[Scope] = field(factory=set)
     forbidden_apis: set[str] = field(factory=set)
-    legacy_esb: bool = True
+    legacy_esb: bool = False
     group_read_seconds: float = 0.002
     outcomes: tuple[HostOutcome, ...] | None = None
     launch_outcomes: list[LaunchOutcomes] = field(factory=list)

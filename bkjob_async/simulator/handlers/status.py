@@ -10,7 +10,7 @@ from bkjob_async.simulator.protocol import esb as render_esb
 from bkjob_async.simulator.protocol import gateway_v3 as render_gateway
 from bkjob_async.simulator.protocol import gateway_v4 as render_gateway_v4
 from bkjob_async.simulator.protocol import plugin as render_plugin
-from bkjob_async.simulator.protocol.api_errors import api_error
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
 from bkjob_async.simulator.protocol.groups import Filter
 from bkjob_async.simulator.protocol.inputs import step_inputs
 from bkjob_async.simulator.protocol.requests import ParsedRequest
@@ -80,7 +80,9 @@ def v2_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, 
 
 
 def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Handle `get_step_instance_status` of the ESB's `job`."""
+    """Handle `get_step_instance_status` of the ESB's `job`; the current backend reads nothing that is nested."""
+    if "job_instance_id" in request.nested and not context.site.legacy_esb:
+        raise missing_parameter("job_instance_id")
     step = context.step(request)
     require_readable_step(step)
     return render_esb.step_status(
@@ -108,18 +110,18 @@ def mark_shown(context: RequestContext, steps: Iterable[Step]) -> None:
 def operate_step(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `operate_step_instance`."""
     step = context.step(request)
-    operate(request, lambda code: context.world.operate_step(step, code, request.user))
+    operate(step.job, request, lambda code: context.world.operate_step(step, code, request.user))
     return {"job_instance_id": step.job.id, "step_instance_id": step.id, "job_instance_name": None}
 
 
 def operate_job(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Terminate or start a job."""
     job = context.job(request)
-    operate(request, lambda code: context.world.operate_job(job, code))
+    operate(job, request, lambda code: context.world.operate_job(job, code))
     return {"job_instance_id": job.id, "step_instance_id": None, "job_instance_name": None}
 
 
-def operate(request: ParsedRequest, apply: Callable[[int], None]) -> None:
+def operate(job: Job, request: ParsedRequest, apply: Callable[[int], None]) -> None:
     """Apply the requested operation to the world; raise `ApiError` for none, and where it is not allowed."""
     operation = request.integer("operation_code")
     if operation is None:
@@ -127,7 +129,7 @@ def operate(request: ParsedRequest, apply: Callable[[int], None]) -> None:
     try:
         apply(operation)
     except OperationNotAllowed as error:
-        raise api_error(error.code) from error
+        raise api_error(error.code, job.id) from error
 
 
 def require_readable_step(step: Step) -> None:

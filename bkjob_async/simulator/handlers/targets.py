@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, rule_violation, wrong_type
+from bkjob_async.simulator.protocol.api_errors import api_error, bad_request, missing_parameter, violation
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.hosts import (
     Host,
@@ -49,16 +49,25 @@ OF_DIALECT = {"esb-job": V2, "esb-jobv3": V3, "gateway-v3": V3, "gateway-v4": V4
 OF_PLUGIN = {"bkci_plugin_fast_execute_script": PLUGIN_SCRIPT, "bkci_plugin_fast_transfer_file": PLUGIN_FILE}
 
 
-def targets(request: ParsedRequest) -> tuple[Host, ...]:
-    """Return the hosts of a launch, each once; raise `ApiError` for none, and too many."""
+def targets(request: ParsedRequest, *, legacy_esb: bool = False) -> tuple[Host, ...]:
+    """Return the hosts of a launch, each once; raise `ApiError` for none, and too many.
+
+    The current backend of the ESB's `job` reads only addresses of text files' targets: bk-job's
+    EsbPushConfigFileResourceImpl.
+    """
+    if request.dialect == "esb-job" and request.operation == "push_config_file" and not legacy_esb:
+        given = [by_entry(entry, "ip_list") for entry in optional_list(dict(request.parameters), "ip_list")]
+        if not given:
+            raise missing_parameter("ip_list")
+        return tuple(dict.fromkeys(given))
     names = OF_PLUGIN.get(request.operation, OF_DIALECT[request.dialect])
     found: dict[Host, None] = {}
     for server in servers(request, names):
         found.update(dict.fromkeys(hosts_in(server, names)))
     if not found:
-        raise api_error(1244001)
+        raise violation("ExecuteTarget_empty") if request.dialect == "gateway-v4" else api_error(1244001)
     if len(found) > MAX_TARGETS:
-        raise api_error(1244022)
+        raise api_error(1244022, MAX_TARGETS)
     return tuple(found)
 
 
@@ -69,7 +78,7 @@ def servers(request: ParsedRequest, names: TargetNames) -> Iterator[dict[str, An
     if isinstance(value, dict):
         yield value
     elif value is not None:
-        raise wrong_type(names.parameter)
+        raise bad_request()
     if request.dialect == "esb-job":
         yield {"ip_list": given.get("ip_list"), "dynamic_group_id_list": given.get("custom_query_id")}
 
@@ -84,7 +93,7 @@ def hosts_in(server: dict[str, Any], names: TargetNames) -> Iterator[Host]:
     for entry in optional_list(server, names.groups):
         yield from hosts_of_group(f"group {identity(entry, names.groups)}")
     for entry in optional_list(server, names.nodes):
-        yield from hosts_of_group(f"{node_type(entry, names.nodes)} {identity(entry, names.nodes)}")
+        yield from hosts_of_group(f"{node_type(entry)} {identity(entry, names.nodes)}")
     if names.containers is not None:
         for entry in containers_wanted(server, names):
             yield from containers_of_filter(repr(entry))
@@ -94,11 +103,11 @@ def containers_wanted(server: dict[str, Any], names: TargetNames) -> list[dict[s
     """Return the container filters; raise `ApiError` for both hosts and filters, or no cluster."""
     filters = list(optional_list(server, CONTAINERS))
     if filters and not all(isinstance(entry, dict) for entry in filters):
-        raise wrong_type(CONTAINERS)
+        raise bad_request()
     if names.may_mix:
         return filters
     if filters and any(server.get(name) for name in (names.hosts, names.groups, names.nodes)):
-        raise rule_violation("Job execute target - cannot mix host and container in one step")
+        raise violation("ExecuteTarget_MixHostAndContainer")
     for entry in filters:
         check_cluster(entry)
     return filters
@@ -108,7 +117,7 @@ def check_cluster(entry: dict[str, Any]) -> None:
     """Raise `ApiError` for a filter without a cluster, or of a whole cluster without the flag for it."""
     cluster = entry.get("kube_cluster_filter")
     if not isinstance(cluster, dict) or not cluster.get("cluster_uid_list"):
-        raise rule_violation("Job execute target - cluster filter cannot be empty")
+        raise violation("ExecuteTarget_ClusterFilterEmpty")
     narrower = (
         "kube_namespace_filter",
         "kube_workload_filter",
@@ -116,10 +125,7 @@ def check_cluster(entry: dict[str, Any]) -> None:
         "kube_container_prop_filter",
     )
     if not any(entry.get(name) for name in narrower) and not entry.get("execute_in_whole_cluster"):
-        raise rule_violation(
-            "Job execute target - only the cluster filter is given; to execute in the whole cluster, "
-            "set execute_in_whole_cluster to true"
-        )
+        raise violation("ExecuteTarget_AllCluster")
 
 
 def optional_list(server: dict[str, Any], name: str) -> Iterable[Any]:
@@ -137,15 +143,15 @@ def identity(entry: Any, name: str) -> str:
     found = entry.get("id") if isinstance(entry, dict) else entry
     is_plain = name == "dynamic_group_id_list"
     if found in (None, "") or isinstance(found, dict | list) or isinstance(entry, dict) == is_plain:
-        raise wrong_type(name)
+        raise bad_request()
     return str(found)
 
 
-def node_type(entry: Any, name: str) -> str:
+def node_type(entry: Any) -> str:
     """Return the kind of a topology node."""
     kind = entry.get("node_type") if isinstance(entry, dict) else None
     if not isinstance(kind, str) or not kind:
-        raise wrong_type(name)
+        raise violation("TopoNodeType_null")
     return kind
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.handlers.logs import find_object
 from bkjob_async.simulator.protocol import logs as render_logs
-from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, violation
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
 from bkjob_async.simulator.protocol.inputs import HIDDEN
@@ -26,7 +26,7 @@ def query_gse_task(context: RequestContext, request: ParsedRequest) -> list[dict
     number = request.id("step_instance_id")
     step = step_by_id(context, number)
     if step is None:
-        raise api_error(1241010, f"step not found by id: {number}")
+        raise api_error(1241010, "step_instance_id", f"step not found by id: {number}")
     if step.plan.kind == CONFIRM:
         return []
     return [
@@ -44,7 +44,7 @@ def query_job_instance(context: RequestContext, request: ParsedRequest) -> dict[
     step = step_by_id(context, step_id)
     execution = None if step is None else step.executions.get(count)
     if step is None or execution is None or batch not in execution.batches:
-        raise api_error(1241010, f"gseTask not found by id: {name}")
+        raise api_error(1241010, "gse_task_id", f"gseTask not found by id: {name}")
     return task_link(context, step, count, batch)
 
 
@@ -113,12 +113,12 @@ def script_context(context: RequestContext, request: ParsedRequest) -> dict[str,
 def file_context(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `get_file_task_context`: which transfers failed, and on which side."""
     if request.integer("mode") is None:
-        raise missing_parameter("mode")
+        raise violation("InvalidFileTaskMode")
     step, host = task_of(context, request, FILE)
-    logs = render_logs.file_logs(step, host, context.now)
-    failed = [entry for entry in logs if entry["status"] == render_logs.FILE_FAILED]
+    found = render_logs.transfers(step, host, context.now)
+    failed = [transfer for transfer in found if transfer.status == render_logs.FILE_FAILED]
     uploads, downloads = (
-        "\n".join(f"{entry['src_path']}: {entry['log_content']}" for entry in failed if entry["mode"] == mode)
+        "\n".join(f"{transfer.path}: {transfer.text}" for transfer in failed if transfer.mode == mode)
         for mode in (render_logs.UPLOAD, render_logs.DOWNLOAD)
     )
     return fields(
@@ -134,9 +134,9 @@ def task_of(context: RequestContext, request: ParsedRequest, *kinds: int) -> tup
     count, kind = request.integer("execute_count"), request.integer("execute_object_type")
     number = request.id("execute_object_resource_id")
     if count is None or count < 0:
-        raise missing_parameter("execute_count")
+        raise violation("InvalidExecuteCount")
     if kind not in (HOST_OBJECT, CONTAINER_OBJECT):
-        raise missing_parameter("execute_object_type")
+        raise violation("InvalidExecuteObjectType")
     if step.plan.kind not in kinds:
         raise api_error(1264001)
     host = find_object(step, kind, number)

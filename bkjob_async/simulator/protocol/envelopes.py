@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.protocol.api_errors import PERMISSION_DENIED, ApiError
+from bkjob_async.simulator.protocol.api_errors import MESSAGES, PERMISSION_DENIED, ApiError
 
 JSON = "application/json"
 encode = msgspec.json.encode
+FIELD_BIND_FAILED = 1241025
 
 GATEWAY_NAMES = {
     1640001: "INVALID_ARGS",
@@ -34,7 +35,7 @@ V4_ERRORS: dict[int, tuple[int, str]] = {
         (400, "INVALID_ARGUMENT"),
     ),
     1241003: (400, "FAILED_PRECONDITION"),
-    **dict.fromkeys((1243001, 1243051, 1244006, 1244007), (404, "NOT_FOUND")),
+    **dict.fromkeys((1243001, 1243047, 1243051, 1244006, 1244007), (404, "NOT_FOUND")),
     **dict.fromkeys((1244032, 1244033, 1244034), (429, "RESOURCE_EXHAUSTED")),
     1306429: (429, "RATELIMIT_EXCEED"),
     9900403: (403, "NO_PERMISSION"),
@@ -54,16 +55,16 @@ def success(dialect: str, data: Any, request_id: str) -> HttpResponse:
     return HttpResponse(status=200, headers=headers(dialect, request_id), body=encode(body))
 
 
-def failure(dialect: str, error: ApiError, request_id: str) -> HttpResponse:
-    """Return an error in the envelope of the part that responds."""
+def failure(dialect: str, error: ApiError, request_id: str, language: str = "en") -> HttpResponse:
+    """Return an error in the envelope of the part that responds, in a language."""
     if error.by == "gateway":
         return gateway_failure(error, request_id)
     if error.by == "esb-path":
         lost = {"result": False, "data": None, "message": error.message}
         return HttpResponse(status=error.status, headers={"content-type": JSON}, body=encode(lost))
     if dialect == "gateway-v4":
-        return v4_failure(error, request_id)
-    body = {"code": error.code, "result": False, "message": error.message}
+        return v4_failure(error, request_id, language)
+    body = {"code": error.code, "result": False, "message": error.text(language)}
     body |= (
         {"job_request_id": request_id}
         if dialect == "gateway-v3"
@@ -87,14 +88,18 @@ def gateway_failure(error: ApiError, request_id: str) -> HttpResponse:
     return HttpResponse(status=error.status, headers=all_headers, body=encode(body))
 
 
-def v4_failure(error: ApiError, request_id: str) -> HttpResponse:
-    """Return an error of version 4; Job's own code is text among its details."""
+def v4_failure(error: ApiError, request_id: str, language: str) -> HttpResponse:
+    """Return an error of version 4; Job's own code is text among its details, and so are the words of a constraint."""
     status, name = V4_ERRORS.get(error.code, (500, "INTERNAL"))
-    described: dict[str, Any] = {"code": name, "message": error.message}
+    code, text = error.code, error.text(language)
+    described: dict[str, Any] = {"code": name, "message": text}
+    if error.violated_field is not None:
+        code = FIELD_BIND_FAILED
+        described["message"] = MESSAGES[code][language != "en"].format(error.violated_field)
     if error.code == PERMISSION_DENIED:
         described["data"] = error.details
     else:
-        described["details"] = [{"code": str(error.code), "message": error.message}]
+        described["details"] = [{"code": str(code), "message": text}]
     body = {"error": described, "job_request_id": request_id}
     return HttpResponse(status=status, headers=headers("gateway-v4", request_id), body=encode(body))
 

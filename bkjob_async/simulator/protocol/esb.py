@@ -1,11 +1,13 @@
 """Jobs and steps as the ESB's component `job` (version 2) shows them.
 
-*legacy_esb* is the component of old sites: texts with offsets, `retry_count`, every group with its hosts.
-Without it the responses are those of the current backend, which fills the first group only.
+They are those of the current backend, which fills the first group of a step only. *legacy_esb* is the component of
+old sites: texts with offsets, `retry_count`, every group with its hosts.
+Sources of the current one: bk-job's EsbGetJobInstanceStatusResourceImpl, EsbGetStepInstanceStatusResourceImpl, EsbIpDTO.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -21,6 +23,7 @@ from bkjob_async.simulator.world.codes import (
     UNFINISHED_HOST,
     host_status_text,
 )
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.operations import STEP_RULES
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
@@ -113,9 +116,16 @@ def job_row(execution: Execution, row: int) -> dict[str, Any]:
 
 def step_row(execution: Execution, row: int, *, legacy_esb: bool) -> dict[str, Any]:
     """Return the row of a host in a step's status: only its names."""
-    host = execution.hosts[row]
+    return group_host(execution.hosts[row], legacy_esb=legacy_esb)
+
+
+def group_host(host: Host, *, legacy_esb: bool) -> dict[str, Any]:
+    """Return a host as groups name it; the current backend leaves most names null."""
     names = {"bk_cloud_id": host.bk_cloud_id, "ip": host.ip}
-    return names if legacy_esb else {"bk_host_id": host.bk_host_id, **names}
+    if legacy_esb:
+        return names
+    unset = dict.fromkeys(("bk_cloud_name", "ipv6", "bk_agent_id", "alive"))
+    return {"bk_host_id": host.bk_host_id, **names, **unset}
 
 
 def step_status(
@@ -124,19 +134,21 @@ def step_status(
     """Return `data` of a step's status."""
     text = partial(local_text, epoch_ms=epoch_ms, offset=False)
     total = step.total
-    if step.started is not None and step.status not in FINAL_RUN:
+    if legacy_esb and step.started is not None and step.status not in FINAL_RUN:
         total = now - step.started
+    scope = {"bk_biz_id": step.job.ref.scope.id} if legacy_esb else scope_fields(step.job.ref.scope)
     numbers: dict[str, int | None] = {**counters(step)} if legacy_esb else dict.fromkeys(COUNTERS)
     return {
         "is_finished": step.status in FINAL_RUN,
         "step_instance_detail": {
             **step_fields(step, legacy_esb=legacy_esb),
             "job_instance_id": step.job.id,
-            "bk_biz_id": step.job.ref.scope.id,
+            **scope,
             "start_time": text(step.started),
             "end_time": text(step.ended),
             "total_time": duration_s(total),
-            **addresses(step),
+            "target_ips": joined(step.hosts),
+            "abnormal_agent_ips": joined(without_agent(step)) if legacy_esb else None,
             **numbers,
         },
         "step_instance_analyse_result": step_groups(
@@ -149,9 +161,9 @@ def step_groups(
     step: Step, *, now: float, group_read_seconds: float, language: str, legacy_esb: bool
 ) -> list[dict[str, Any]]:
     """Return a step's groups; the current backend lists the hosts of the first one only."""
-    query = Filter(batch=0) if legacy_esb else Filter()
+    query = Filter(batch=0)
     if waiting_hosts(step):
-        rows = [{"bk_cloud_id": host.bk_cloud_id, "ip": host.ip} for host in step.hosts]
+        rows = [group_host(host, legacy_esb=legacy_esb) for host in step.hosts]
         return [group_fields(HOST_WAITING, len(rows), rows, language)]
     kind = "v2-step-classic" if legacy_esb else "v2-step"
     make = partial(step_row, legacy_esb=legacy_esb)
@@ -174,18 +186,18 @@ def group_name(status: int, language: str) -> dict[str, Any]:
     return {"result_type": status, "result_type_text": host_status_text(status, language)}
 
 
-def addresses(step: Step) -> dict[str, str]:
-    """Return the targets as texts, and those of them without a working agent."""
+def joined(hosts: Iterable[Host]) -> str:
+    """Return the addresses of hosts as one text."""
+    return ",".join(host.label for host in hosts)
+
+
+def without_agent(step: Step) -> list[Host]:
+    """Return the targets without a working agent."""
     execution = step.execution
-    bad = (
-        ()
-        if execution is None
-        else (h for h, code in zip(execution.hosts, execution.statuses, strict=True) if code in BAD_AGENT)
-    )
-    return {
-        "target_ips": ",".join(host.label for host in step.hosts),
-        "abnormal_agent_ips": ",".join(host.label for host in bad),
-    }
+    if execution is None:
+        return []
+    codes = zip(execution.hosts, execution.statuses, strict=True)
+    return [host for host, code in codes if code in BAD_AGENT]
 
 
 COUNTERS = ("total_ip_num", "abnormal_agent_ip_num", "running_ip_num", "fail_ip_num", "success_ip_num")

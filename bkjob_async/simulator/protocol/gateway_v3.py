@@ -12,6 +12,7 @@ from bkjob_async.simulator.protocol.groups import Filter, RequestedGroup, read_g
 from bkjob_async.simulator.protocol.rows import (
     encode,
     end_codes,
+    host_fields,
     hosts_json,
     json_array,
     row_tag,
@@ -20,7 +21,6 @@ from bkjob_async.simulator.protocol.rows import (
 )
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
 from bkjob_async.simulator.world.codes import FINAL_RUN, HOST_WAITING, host_status_text
-from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 TENANT_SET_BUSINESS = 2**63 - 1
@@ -153,18 +153,6 @@ def unstarted_group(step: Step, query: Filter, language: str) -> dict[str, Any]:
         language,
         files=False,
     )
-
-
-def host_fields(host: Host) -> dict[str, Any]:
-    """Return the names of a host in a step's status."""
-    return {
-        "bk_host_id": host.bk_host_id,
-        "ip": host.ip,
-        "ipv6": host.ipv6,
-        "bk_agent_id": host.bk_agent_id,
-        "bk_cloud_id": host.bk_cloud_id,
-        "bk_cloud_name": "Default Area" if host.bk_cloud_id == 0 else f"Area {host.bk_cloud_id}",
-    }
 
 
 def step_row(execution: Execution, row: int, *, epoch_ms: int, language: str, files: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from bkjob_async.simulator.protocol.gateway_v3 import job_fields, step_fields
-from bkjob_async.simulator.protocol.rows import end_codes, hosts_json, row_tag, row_times
+from bkjob_async.simulator.protocol.rows import end_codes, host_fields, hosts_json, row_tag, row_times
 from bkjob_async.simulator.world.codes import FINAL_RUN
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
@@ -53,13 +53,8 @@ def job_row(execution: Execution, row: int, *, epoch_ms: int, files: bool) -> di
 def execute_object(host: Host) -> dict[str, Any]:
     """Return a host or container as an execute object; its resource id is text."""
     if host.container_id is None:
-        names = {
-            "bk_host_id": host.bk_host_id,
-            "ip": host.ip,
-            "ipv6": host.ipv6,
-            "bk_cloud_id": host.bk_cloud_id,
-        }
-        return {"type": HOST_OBJECT, "resource_id": str(host.bk_host_id), "host": without_nulls(names)}
+        names = without_nulls(host_fields(host))
+        return {"type": HOST_OBJECT, "resource_id": str(host.bk_host_id), "host": names}
     container = {
         "id": host.container_id,
         "container_id": f"docker://{host.container_id:064x}",

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+from attrs import frozen
+
 from bkjob_async.simulator.protocol.gateway_v4 import execute_object
-from bkjob_async.simulator.protocol.rows import end_codes
+from bkjob_async.simulator.protocol.rows import end_codes, host_fields
 from bkjob_async.simulator.protocol.times import duration_s, local_text, run_time
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, FINAL_RUN, HOST_WAITING, UNFINISHED_HOST
-from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.hosts import Host, host_by_id
 from bkjob_async.simulator.world.records import Execution, Step
 
 SCRIPT_LOG, FILE_LOG = 1, 2
 UPLOAD, DOWNLOAD = 0, 1
+PLATFORM_HOST = 1
 FILE_DONE, FILE_FAILED, FILE_LOADING = 4, 5, 3
 
 
@@ -50,36 +53,102 @@ def host_log(step: Step, host: Host, now: float) -> str | None:
     return "".join(texts) if texts else None
 
 
-def file_logs(step: Step, host: Host, now: float) -> list[dict[str, Any]]:
-    """Return the uploads of all sources, and the download of a host."""
-    entries: list[dict[str, Any]] = []
-    names = [name for name in step.plan.content.split(",") if name]
+@frozen
+class Transfer:
+    """One file on its way: its upload from a source (*mode* 0), or its download to a *target* (1)."""
+
+    mode: int
+    path: str
+    status: int
+    text: str
+    source: Host
+    target: Host | None = None
+
+
+def source_of(step: Step, path: str) -> Host:
+    """Return the host that a file comes from; the platform's own for uploaded files."""
+    for source in step.plan.inputs.sources:
+        if path in source.files and source.hosts:
+            return host_by_id(source.hosts[0][0])
+    return host_by_id(PLATFORM_HOST)
+
+
+def uploads(step: Step) -> list[Transfer]:
+    """Return the uploads from all sources, none before the step has begun."""
+    if step.execution is None:
+        return []
+    return [Transfer(UPLOAD, path, FILE_DONE, "uploaded", source_of(step, path)) for path in paths(step)]
+
+
+def downloads(step: Step, host: Host, now: float) -> list[Transfer]:
+    """Return the downloads to a host."""
+    found = []
     for execution, row in rows_of(step, host):
-        status = execution.statuses[row]
+        status, text = execution.statuses[row], output_so_far(execution, row, now)
         state = FILE_LOADING if status in UNFINISHED_HOST else FILE_DONE if status == 9 else FILE_FAILED
-        for name in names:
-            entries.append(file_log(UPLOAD, FILE_DONE, name, host, "uploaded"))
-            entries.append(file_log(DOWNLOAD, state, name, host, output_so_far(execution, row, now)))
-    return entries
+        found += [Transfer(DOWNLOAD, path, state, text, source_of(step, path), host) for path in paths(step)]
+    return found
 
 
-def file_log(mode: int, status: int, name: str, host: Host, text: str) -> dict[str, Any]:
-    """Return the upload of one file from its source, or its download to the target."""
-    source = {"bk_host_id": 1, "bk_cloud_id": 0, "ip": "10.0.0.1"}
-    target = {"bk_host_id": host.bk_host_id, "bk_cloud_id": host.bk_cloud_id, "ip": host.ip}
-    entry: dict[str, Any] = {
-        "mode": mode,
-        "src_ip": source,
-        "src_path": name,
-        "status": status,
-        "log_content": text,
-        "size": "1 KB",
-        "speed": "1 KB/s",
-        "process": "100%" if status == FILE_DONE else "50%",
+def transfers(step: Step, host: Host, now: float) -> list[Transfer]:
+    """Return what a host uploads as a source and downloads as a target."""
+    own = [upload for upload in uploads(step) if upload.source.bk_host_id == host.bk_host_id]
+    return own + downloads(step, host, now)
+
+
+def paths(step: Step) -> list[str]:
+    """Return the files that a step sends."""
+    return [name for name in step.plan.content.split(",") if name]
+
+
+def progress_fields(transfer: Transfer) -> dict[str, str]:
+    """Return how far a transfer is."""
+    process = "100%" if transfer.status == FILE_DONE else "50%"
+    return {"size": "1 KB", "speed": "1 KB/s", "process": process}
+
+
+def v3_transfer(transfer: Transfer, *, in_batch: bool) -> dict[str, Any]:
+    """Return a transfer as version 3 shows it: of a single host's log only the ids of its hosts are left.
+
+    Sources: bk-job's EsbGetJobInstanceIpLogV3ResourceImpl.toEsbFileLogV3DTO, where `fromCloudIp` takes an address without
+    a cloud for none, and EsbBatchGetJobInstanceIpLogV3ResourceImpl.toEsbFileLogV3DTO.
+    """
+    is_download = transfer.target is not None
+    progress = progress_fields(transfer)
+    return {
+        "mode": transfer.mode,
+        "src_ip": ip_fields(transfer.source, only_id=not in_batch),
+        "src_path": transfer.path,
+        "dest_ip": None if transfer.target is None else ip_fields(transfer.target, only_id=not in_batch),
+        "dest_path": transfer.path if is_download else None,
+        "status": transfer.status,
+        "log_content": transfer.text,
+        **(progress if in_batch else dict.fromkeys(progress)),
     }
-    if mode == DOWNLOAD:
-        entry |= {"dest_ip": target, "dest_path": name}
-    return entry
+
+
+def ip_fields(host: Host, *, only_id: bool = False) -> dict[str, Any]:
+    """Return a host as the platform's EsbIpDTO, nulls included."""
+    fields = {**host_fields(host), "alive": None}
+    return {**dict.fromkeys(fields), "bk_host_id": host.bk_host_id} if only_id else fields
+
+
+def v4_transfer(transfer: Transfer) -> dict[str, Any]:
+    """Return a transfer as version 4 shows it, without nulls. Source: bk-job's V4FileLogDTO."""
+    target = transfer.target
+    return {
+        "mode": transfer.mode,
+        "src_execute_object": execute_object(transfer.source),
+        "src_path": transfer.path,
+        **(
+            {}
+            if target is None
+            else {"dest_execute_object": execute_object(target), "dest_path": transfer.path}
+        ),
+        "status": transfer.status,
+        "log_content": transfer.text,
+        **progress_fields(transfer),
+    }
 
 
 def v2_step_log(step: Step, now: float, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
@@ -105,7 +174,7 @@ def v2_step_log(step: Step, now: float, epoch_ms: int, *, legacy_esb: bool) -> d
 def v2_host_log(
     step: Step, execution: Execution, row: int, now: float, epoch_ms: int, *, legacy_esb: bool
 ) -> dict[str, Any]:
-    """Return one host's log; a host that never ran has no times."""
+    """Return one host's log; a host that never ran has no times, or null ones."""
     start, end = execution.starts[row], execution.ends[row]
     host, text = execution.hosts[row], output_so_far(execution, row, now)
     total = duration_s(run_time(start, end)) or 0.0
@@ -114,7 +183,7 @@ def v2_host_log(
         "end_time": local_text(end, epoch_ms, offset=legacy_esb),
     }
     return {
-        **(times if total else {}),
+        **(times if total or not legacy_esb else {}),
         "total_time": total,
         "retry_count" if legacy_esb else "execute_count": step.execute_count,
         **end_codes(execution, row),
@@ -129,9 +198,9 @@ def v4_log(step: Step, host: Host, now: float) -> dict[str, Any]:
     named: dict[str, Any] = {"execute_object": execute_object(host)}
     if log_type(step) == SCRIPT_LOG:
         return {**named, "log_content": host_log(step, host, now) or ""}
-    logs = file_logs(step, host, now)
-    return {
-        **named,
-        "upload_log": [entry for entry in logs if entry["mode"] == UPLOAD],
-        "download_log": [entry for entry in logs if entry["mode"] == DOWNLOAD],
+    found = transfers(step, host, now)
+    listed = {
+        name: [v4_transfer(transfer) for transfer in found if transfer.mode == mode]
+        for name, mode in (("upload_log", UPLOAD), ("download_log", DOWNLOAD))
     }
+    return {**named, **{name: logs for name, logs in listed.items() if logs}}

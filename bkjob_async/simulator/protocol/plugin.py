@@ -74,7 +74,7 @@ def logs(step: Step, hosts: list[Host], now: float) -> dict[str, Any]:
             {
                 "execute_object": execute_object(host),
                 "file_atomic_task_logs": [
-                    file_log(entry, host) for entry in render_logs.file_logs(step, host, now)
+                    file_log(transfer) for transfer in render_logs.transfers(step, host, now)
                 ],
             }
             for host in hosts
@@ -88,15 +88,11 @@ def logs(step: Step, hosts: list[Host], now: float) -> dict[str, Any]:
     }
 
 
-def file_log(entry: dict[str, Any], host: Host) -> dict[str, Any]:
-    """Return one file's transfer with execute objects in the place of addresses."""
-    kept = {name: value for name, value in entry.items() if name not in ("src_ip", "dest_ip")}
-    source = entry["src_ip"]
-    kept["src_execute_object"] = {
-        "type": HOST_OBJECT,
-        "resource_id": str(source["bk_host_id"]),
-        "host": source,
-    }
-    if "dest_ip" in entry:
-        kept["dest_execute_object"] = execute_object(host)
+def file_log(transfer: render_logs.Transfer) -> dict[str, Any]:
+    """Return one file's transfer between execute objects."""
+    shown = render_logs.v3_transfer(transfer, in_batch=True)
+    kept = {name: value for name, value in shown.items() if name not in ("src_ip", "dest_ip")}
+    kept["src_execute_object"] = execute_object(transfer.source)
+    if transfer.target is not None:
+        kept["dest_execute_object"] = execute_object(transfer.target)
     return kept

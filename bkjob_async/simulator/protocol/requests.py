@@ -12,7 +12,14 @@ from attrs import field, frozen
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.refs import Scope, ScopeType
-from bkjob_async.simulator.protocol.api_errors import ApiError, missing_parameter, no_such_path, wrong_type
+from bkjob_async.simulator.protocol.api_errors import (
+    ApiError,
+    api_error,
+    bad_request,
+    missing_parameter,
+    no_such_path,
+    violation,
+)
 
 GATEWAY_PATH = re.compile(r"/api/(v3|v4)/(system/)?(\w+)/?$")
 ESB_PATH = re.compile(r"/api/c/compapi/v2/(job|jobv3)/(\w+)/?$")
@@ -29,11 +36,19 @@ ESB_KEYS = {
     "access_token": "access_token",
 }
 BUSINESS_SETS = range(8_000_000, 10_000_000)
+ID_CONSTRAINTS = {
+    "job_instance_id": "InvalidJobInstanceId",
+    "step_instance_id": "InvalidStepInstanceId",
+    "execute_object_resource_id": "InvalidExecuteObjectResourceId",
+}
 
 
 @frozen(kw_only=True)
 class ParsedRequest:
-    """A parsed request: dialect, operation, parameters, and the user it acts for."""
+    """A parsed request: dialect, operation, parameters, and the user it acts for.
+
+    *nested* are the names of parameters that the ESB's `params` alone has.
+    """
 
     dialect: str
     operation: str
@@ -43,6 +58,7 @@ class ParsedRequest:
     language: str
     system: bool = False
     acting_user: str | None = None
+    nested: frozenset[str] = frozenset()
 
     @property
     def is_query(self) -> bool:
@@ -65,11 +81,11 @@ class ParsedRequest:
         if value is None or value == "":
             return None
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise wrong_type(name)
+            raise bad_request()
         try:
             return int(value)
         except ValueError:
-            raise wrong_type(name) from None
+            raise bad_request() from None
 
     def flag(self, name: str) -> bool:
         """Return an optional boolean, in any spelling that Spring accepts."""
@@ -81,28 +97,27 @@ class ParsedRequest:
             return True
         if word in ("false", "off", "no", "0"):
             return False
-        raise wrong_type(name)
+        raise bad_request()
 
     def required_text(self, name: str, *, code: int) -> str:
         """Return a text; raise `ApiError` with *code* for a missing one, in a query as the framework does."""
         text = self.text(name)
         if not text:
-            raise self._absent(name) if self.is_query else ApiError(code, f"Illegal parameter, {name}")
+            raise self._absent(name) if self.is_query else api_error(code, name)
         return text
 
     def _absent(self, name: str) -> ApiError:
         """Return the error for a missing parameter."""
-        if self.is_query and self.dialect == "gateway-v3":
-            return ApiError(1240003, f"Required parameter '{name}' is not present", status=400)
-        return missing_parameter(name)
+        return bad_request() if self.is_query and self.dialect == "gateway-v3" else missing_parameter(name)
 
     def id(self, name: str, *, code: int = 1241007) -> int:
-        """Return an id, 1 or more; raise `ApiError` with *code* for any other."""
-        if self.parameters.get(name) in (None, ""):
+        """Return an id, 1 or more; raise `ApiError` with *code* for any other; 1240003 is that of a constraint."""
+        is_constraint = code == 1240003 or (self.dialect == "gateway-v4" and name in ID_CONSTRAINTS)
+        if self.parameters.get(name) in (None, "") and not (is_constraint and not self.is_query):
             raise self._absent(name)
         value = self.integer(name)
         if value is None or value < 1:
-            raise missing_parameter(name) if code == 1241007 else ApiError(code, "Bad Request")
+            raise violation(ID_CONSTRAINTS[name]) if is_constraint else api_error(code, name)
         return value
 
     def scope(self, *, legacy: bool = True) -> Scope:
@@ -110,11 +125,11 @@ class ParsedRequest:
         kind, number = self.text("bk_scope_type"), self.integer("bk_scope_id")
         if kind is not None or number is not None:
             if number is None or number < 1:
-                raise missing_parameter("bk_scope_id")
+                raise violation("InvalidBkScopeId")
             return Scope(known_scope_type(kind), number)
         business = self.integer("bk_biz_id") if legacy else None
         if business is None or business < 1:
-            raise missing_parameter("bk_scope_type")
+            raise violation("InvalidBkScopeType" if business is None else "InvalidBkBizId")
         return Scope.biz_set(business) if business in BUSINESS_SETS else Scope.biz(business)
 
 
@@ -123,7 +138,7 @@ def known_scope_type(kind: str | None) -> ScopeType:
     try:
         return ScopeType(kind or "")
     except ValueError:
-        raise missing_parameter("bk_scope_type") from None
+        raise violation("InvalidBkScopeType") from None
 
 
 def parse_request(request: HttpRequest) -> ParsedRequest:
@@ -154,15 +169,15 @@ def parse_request(request: HttpRequest) -> ParsedRequest:
         nested = given.pop("params", None)
         if isinstance(nested, str):
             nested = decoded(nested.encode())
-        if isinstance(nested, dict):
-            given = {**nested, **given}
+        nested = nested if isinstance(nested, dict) else {}
         return ParsedRequest(
             dialect=f"esb-{component}",
             operation=operation,
             method=request.method,
-            parameters=given,
+            parameters={**nested, **given},
             credentials=credentials,
             language=headers.get("blueking-language", "en").lower(),
+            nested=frozenset(nested) - frozenset(given),
         )
     raise no_such_path(path)
 
@@ -180,7 +195,7 @@ def body_of(request: HttpRequest, *, by: str) -> dict[str, Any]:
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     if by == "esb":
         raise ApiError(1306406, "Parameters error, the request body is not a JSON object", by="esb")
-    raise ApiError(1240003, "Bad Request: the request body is not a JSON object")
+    raise bad_request()
 
 
 def decoded(text: bytes) -> Any:

@@ -62,6 +62,18 @@ def waiting_hosts(step: Step) -> tuple[Host, ...]:
     return step.hosts if step.status == BLANK and not step.executions else ()
 
 
+def host_fields(host: Host) -> dict[str, Any]:
+    """Return all names of a host."""
+    return {
+        "bk_host_id": host.bk_host_id,
+        "ip": host.ip,
+        "ipv6": host.ipv6,
+        "bk_agent_id": host.bk_agent_id,
+        "bk_cloud_id": host.bk_cloud_id,
+        "bk_cloud_name": "Default Area" if host.bk_cloud_id == 0 else f"Area {host.bk_cloud_id}",
+    }
+
+
 def row_tag(execution: Execution, row: int, *, is_file: bool) -> str | None:
     """Return a row's tag: none before its end, an empty one for file transfers."""
     _, tag = execution.group_of(row)

@@ -91,7 +91,8 @@ class ExecutionEngine:
             return
         while planned_changes and planned_changes[-1].at <= now:
             move = planned_changes.pop()
-            if move.row not in execution.forced and execution.statuses[move.row] in UNFINISHED_HOST:
+            may_change = move.row not in execution.forced and move.row not in execution.idle
+            if may_change and execution.statuses[move.row] in UNFINISHED_HOST:
                 execution.set_status(move.row, move.code, move.at)
         self._next_tick(step, execution)
 
@@ -113,12 +114,19 @@ class ExecutionEngine:
         return origin + self._next_poll_of(step.plan)(max(0.0, self.queue.now + seconds - origin))
 
     def end_rows(self, step: Step, code: int) -> None:
-        """End all open rows with *code*, except those that cannot be stopped."""
+        """End all open rows with *code*, except those that cannot be stopped; undispatched ones stay waiting.
+
+        Source: bk-job's AbstractResultHandleTask and ScatterBatchDispatcher.
+        """
         execution, now = step.execution, self.queue.now
         if execution is None:
             return
         for row, status in enumerate(execution.statuses):
-            if status in UNFINISHED_HOST and (execution.outcomes[row].stoppable or code == HOST_UNKNOWN):
+            if status not in UNFINISHED_HOST or row in execution.idle:
+                continue
+            if execution.origin + batch_start_delay(step.plan.rolling, execution.batches[row]) > now:
+                execution.withdraw(row)
+            elif execution.outcomes[row].stoppable or code == HOST_UNKNOWN:
                 execution.override_outcome(
                     row, HostOutcome(status=code, exit_code=None, error_code=126), code, now
                 )

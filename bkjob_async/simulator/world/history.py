@@ -22,7 +22,7 @@ class History:
     """The (time, code) that each host, step and job went through, oldest first.
 
     *hosts* is keyed by (step, execute_count, host label). A host with a row in several batches of a rolling
-    step is one host: unfinished while any of its rows is, then with the worst outcome. *details* has, for
+    step is one host: failed once any of its rows is, else unfinished while any of them is. *details* has, for
     each final code of a host, the tags and exit codes of the rows that ended with it.
     """
 
@@ -78,8 +78,10 @@ def host_details(execution: Execution, *, is_file: bool) -> dict[str, Mapping[in
 
 
 def folded(codes: Iterable[int]) -> int:
-    """Return the code of a host with several rows: unfinished while any is, then the worst one."""
-    return max(
-        codes,
-        key=lambda code: (code in UNFINISHED_HOST, code not in SUCCESSFUL_HOST, code != HOST_STOPPED, code),
-    )
+    """Return the code of a host with several rows: a failure, else unfinished while any is, else success."""
+
+    def rank(code: int) -> tuple[bool, bool, bool, int]:
+        is_open = code in UNFINISHED_HOST
+        return not is_open and code not in SUCCESSFUL_HOST, is_open, code != HOST_STOPPED, code
+
+    return max(codes, key=rank)

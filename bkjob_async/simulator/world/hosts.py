@@ -37,7 +37,13 @@ class Host:
 def host(number: int, cloud: int = 0) -> Host:
     """Return simulated host *number*, the same one every time."""
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    return Host(bk_host_id=cloud * 10_000_000 + number, bk_cloud_id=cloud, ip=address)
+    bk_host_id = cloud * PER_CLOUD + number
+    return Host(bk_host_id=bk_host_id, bk_cloud_id=cloud, ip=address, bk_agent_id=agent_id(bk_host_id))
+
+
+def agent_id(bk_host_id: int) -> str:
+    """Return the id of a simulated host's agent, 32 hexadecimal digits as the platform's newer agents have."""
+    return f"0100{bk_host_id:028x}"
 
 
 def hosts(count: int, *, first: int = 1, cloud: int = 0) -> tuple[Host, ...]:
@@ -63,9 +69,8 @@ def host_by_address(cloud: int, ip: str) -> Host:
         number = int(parts[1]) << 16 | int(parts[2]) << 8 | int(parts[3])
         if number:
             return host(number, cloud)
-    return Host(
-        bk_host_id=900_000_000 + crc32(f"{cloud}:{ip}".encode()) % 90_000_000, bk_cloud_id=cloud, ip=ip
-    )
+    number = 900_000_000 + crc32(f"{cloud}:{ip}".encode()) % 90_000_000
+    return Host(bk_host_id=number, bk_cloud_id=cloud, ip=ip, bk_agent_id=agent_id(number))
 
 
 def hosts_of_group(name: str) -> tuple[Host, ...]:

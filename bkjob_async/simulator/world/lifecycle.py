@@ -123,29 +123,17 @@ class Lifecycle:
         self.queue.after(self.delays.event, self.start_step, step)
 
     def _open_batch(self, step: Step, execution: Execution) -> None:
-        """Create the rows of the batch that is due, all waiting, and start their hosts."""
-        rng = self._rng(step)
-        outcomes = step.plan.outcomes if step.execute_count == 0 else step.plan.retry_outcomes
-        rows = []
-        for batch, position, host in self._due_hosts(step):
-            pinned = step.plan.pinned.get(position) if step.execute_count == 0 else None
-            outcome = pinned or sample_outcome(outcomes, rng)
-            rows.append(self._row(execution, host, batch, outcome))
-        self._run_rows(step, execution, rows, rng)
+        """Start the hosts of the batch that is due; the first one creates the waiting rows of all batches.
 
-    def _due_hosts(self, step: Step) -> list[tuple[int, int, Host]]:
-        """Return (batch, position, host) of all hosts that start now."""
-        rolling, numbered = step.plan.rolling, list(enumerate(step.hosts))
-        if rolling is None:
-            return [(0, position, host) for position, host in numbered]
-        batches = range(1, len(rolling.sizes) + 1) if rolling.parallel else (step.batch,)
-        if rolling.kind == 2:
-            return [(batch, position, host) for batch in batches for position, host in numbered]
-        return [
-            (batch, position, host)
-            for batch in batches
-            for position, host in numbered[sum(rolling.sizes[: batch - 1]) : sum(rolling.sizes[:batch])]
-        ]
+        Source: bk-job's GseStepEventHandler.saveGseExecuteObjectTasksForStartRollingStep.
+        """
+        rng = self._rng(step)
+        if not execution.hosts:
+            outcomes = step.plan.outcomes if step.execute_count == 0 else step.plan.retry_outcomes
+            for batch, position, host in planned_rows(step):
+                pinned = step.plan.pinned.get(position) if step.execute_count == 0 else None
+                self._row(execution, host, batch, pinned or sample_outcome(outcomes, rng))
+        self._run_rows(step, execution, execution.rows_of(step.batch if step.is_serial else None), rng)
 
     def _row(self, execution: Execution, host: Host, batch: int, outcome: HostOutcome) -> int:
         code = (
@@ -156,6 +144,7 @@ class Lifecycle:
         return execution.add(host, batch, outcome, code, self.queue.now)
 
     def _run_rows(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
+        execution.dispatch(rows)
         self.engine.run(step, execution, rows, rng)
         if step.plan.abnormal_after is not None and step.execute_count == 0:
             self.queue.after(step.plan.abnormal_after, self._fail_engine, step, execution)
@@ -173,7 +162,7 @@ class Lifecycle:
 
     def _final_status(self, step: Step, execution: Execution) -> int:
         rolling = step.plan.rolling
-        rows = execution.rows_of(None if rolling is None or rolling.parallel else step.batch)
+        rows = execution.rows_of(step.batch if step.is_serial else None)
         well = all(execution.statuses[row] in codes.SUCCESSFUL_HOST for row in rows)
         if step.status == codes.STOPPING:
             return codes.SUCCESS if well else codes.STOP_SUCCESS
@@ -232,20 +221,35 @@ class Lifecycle:
         rows = []
         for row, host in enumerate(before.hosts):
             batch, outcome = before.batches[row], before.outcomes[row]
-            serial = step.plan.rolling is not None and not step.plan.rolling.parallel
-            past_batch = serial and batch < step.batch
             done = before.statuses[row] in codes.SUCCESSFUL_HOST
-            if past_batch or (done and not all_hosts):
+            is_due = not step.is_serial or batch == step.batch
+            if (step.is_serial and batch < step.batch) or (is_due and done and not all_hosts):
                 code = codes.HOST_SUCCESS if done else before.statuses[row]
                 execution.add(host, batch, outcome, code, now)
                 execution.starts[row], execution.ends[row] = before.starts[row], before.ends[row]
             else:
-                rows.append(self._row(execution, host, batch, sample_outcome(step.plan.retry_outcomes, rng)))
+                again = self._row(execution, host, batch, sample_outcome(step.plan.retry_outcomes, rng))
+                rows += [again] if is_due else []
         self._run_rows(step, execution, rows, rng)
 
     def _rng(self, step: Step) -> Random:
         """Return a random generator of this step, so that other jobs do not change its outcomes."""
         return Random(f"{self.seed}/{step.id}/{step.execute_count}/{step.batch}")
+
+
+def planned_rows(step: Step) -> list[tuple[int, int, Host]]:
+    """Return (batch, position, host) of every row of a step; batch 0 where it has no batches."""
+    rolling, numbered = step.plan.rolling, list(enumerate(step.hosts))
+    if rolling is None:
+        return [(0, position, host) for position, host in numbered]
+    batches = range(1, len(rolling.sizes) + 1)
+    if rolling.kind == 2:
+        return [(batch, position, host) for batch in batches for position, host in numbered]
+    return [
+        (batch, position, host)
+        for batch in batches
+        for position, host in numbered[sum(rolling.sizes[: batch - 1]) : sum(rolling.sizes[:batch])]
+    ]
 
 
 def sample_outcome(outcomes: Sequence[HostOutcome], rng: Random) -> HostOutcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from math import inf
 from typing import NamedTuple
@@ -36,7 +36,11 @@ class PlannedChange(NamedTuple):
 
 @define(eq=False)
 class Execution:
-    """The host rows of one execution of a step, as parallel lists, and all their changes."""
+    """The host rows of one execution of a step, as parallel lists, and all their changes.
+
+    A rolling step has the rows of all its batches from its first batch on; *idle* are those of batches that have not
+    been dispatched. *open* counts the other rows that are unfinished.
+    """
 
     hosts: list[Host] = field(factory=list)
     batches: list[int] = field(factory=list)
@@ -49,6 +53,7 @@ class Execution:
     run_times: dict[int, tuple[float, float | None]] = field(factory=dict)
     planned_changes: list[PlannedChange] = field(factory=list)
     forced: set[int] = field(factory=set)
+    idle: set[int] = field(factory=set)
     open: int = 0
     origin: float = 0.0
     frozen: bool = False
@@ -66,7 +71,7 @@ class Execution:
         return (code, None if code in UNFINISHED_HOST else self.outcomes[row].tag)
 
     def add(self, host: Host, batch: int, outcome: HostOutcome, code: int, at: float) -> int:
-        """Append a row with *code*; return its number."""
+        """Append a row with *code*, not dispatched yet; return its number."""
         row = len(self.hosts)
         self.hosts.append(host)
         self.batches.append(batch)
@@ -77,12 +82,23 @@ class Execution:
         for fragments in self.rendered.values():
             fragments.append(None)
         if code in UNFINISHED_HOST:
-            self.open += 1
+            self.idle.add(row)
         else:
             self.starts[row] = self.ends[row] = at
         self._enter(row)
         self.moves.append(StatusChange(at, row, None, code))
         return row
+
+    def dispatch(self, rows: Iterable[int]) -> None:
+        """Let rows run: the step ends after them."""
+        due = self.idle.intersection(rows)
+        self.idle -= due
+        self.open += len(due)
+
+    def withdraw(self, row: int) -> None:
+        """Let an unfinished row stay as it is; the step does not wait for it."""
+        self.idle.add(row)
+        self.open -= 1
 
     def _enter(self, row: int) -> None:
         """Add a row to its present group."""
@@ -117,7 +133,10 @@ class Execution:
         if code == HOST_RUNNING or self.starts[row] is None:
             self.starts[row] = min(start, at)
         if before in UNFINISHED_HOST and code not in UNFINISHED_HOST:
-            self.open -= 1
+            if row in self.idle:
+                self.idle.discard(row)
+            else:
+                self.open -= 1
             self.ends[row] = at if end is None or row in self.forced else min(end, at)
 
     def override_outcome(self, row: int, outcome: HostOutcome, code: int, at: float) -> None:
@@ -184,7 +203,12 @@ class Step:
     def has_more_batches(self) -> bool:
         """Whether a serially rolling step has batches left."""
         rolling = self.plan.rolling
-        return rolling is not None and not rolling.parallel and self.batch < len(rolling.sizes)
+        return rolling is not None and self.is_serial and self.batch < len(rolling.sizes)
+
+    @property
+    def is_serial(self) -> bool:
+        """Whether it runs one batch after the other."""
+        return self.plan.rolling is not None and not self.plan.rolling.parallel
 
     def set_status(self, code: int, at: float) -> None:
         """Set the code, and record the change."""

@@ -149,9 +149,10 @@ class World:
         operate_job(self.lifecycle, job, operation)
 
     def end_host(self, step: Step, label: str, outcome: HostOutcome | None = None) -> None:
-        """End a host's open rows now, well or as *outcome* says; KeyError for a host that is not there."""
+        """End a host's open rows now, well or as *outcome* says; KeyError for a host that has not been dispatched."""
         execution, chosen = step.execution, outcome or HostOutcome()
-        named = [] if execution is None else [n for n, h in enumerate(execution.hosts) if h.label == label]
+        labels = [] if execution is None else [host.label for host in execution.hosts]
+        named = [n for n, own in enumerate(labels) if own == label and execution and n not in execution.idle]
         if execution is None or not named:
             raise KeyError(label)
         code = chosen.status if chosen.status is not None else HOST_SUCCESS

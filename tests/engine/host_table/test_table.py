@@ -168,10 +168,13 @@ def test_a_batch_that_is_counted_but_not_listed_is_not_over_however_often() -> N
     assert take(table, batches, 5) == ([], True)
 
 
-def test_unfinished_rows_speak_before_finished_ones() -> None:
-    """A host is unfinished while any of its batches is."""
-    assert max([9, 104, 7], key=badness) == 7
-    assert max([9, 403, 9], key=badness) == 403
+def test_a_failure_speaks_before_what_is_unfinished_and_that_before_success() -> None:
+    """A host has failed once any of its batches has, and has succeeded when all have."""
+    assert max([9, 104, 7], key=badness) == 104
+    assert max([5, 403, 9], key=badness) == 403
+    assert max([403, 104], key=badness) == 104
+    assert max([9, 5, 7], key=badness) == 7
+    assert max([9, 5], key=badness) == 5
     assert max([9, 3], key=badness) == 9
 
 
@@ -427,8 +430,10 @@ def test_hosts_first_met_in_ordered_groups_are_put_into_one_order(monkeypatch: p
         # The batch that ended worst.
         ([(9, 0, "ok"), (104, 3, "bad"), (9, 0, "fine")], 1),
         ([(403, None, ""), (104, 3, "bad"), (9, 0, "fine")], 1),
-        # One that goes on, whatever else was.
-        ([(104, 3, "bad"), (7, None, None), (5, None, None)], 1),
+        # A failure, whatever goes on.
+        ([(7, None, None), (104, 3, "bad"), (5, None, None)], 1),
+        # One that runs before one that waits, and both before success.
+        ([(9, 0, "ok"), (7, None, None), (5, None, None)], 1),
         # Of equal ones the larger exit code, then the tag: a response in another order says the same.
         ([(104, 1, "z"), (104, 3, "a"), (104, 3, "b")], 2),
         ([(9, 0, "b"), (9, 0, "a"), (9, None, "c")], 0),

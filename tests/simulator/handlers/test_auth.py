@@ -42,18 +42,18 @@ V3, V4, ESB, ESB3 = "gateway-v3", "gateway-v4", "esb-job", "esb-jobv3"
 @pytest.mark.parametrize(
     ("dialect", "change", "expected"),
     [
-        (V3, {"job_instance_id": None}, (400, 1240003)),
+        (V3, {"job_instance_id": None}, (200, 1240003)),
         (V3, {"job_instance_id": "abc"}, (200, 1240003)),
         (V3, {"job_instance_id": 0}, (200, 1241007)),
         (V3, {"job_instance_id": 5}, (200, 1244006)),
-        (V3, {"bk_scope_type": "galaxy"}, (200, 1241007)),
-        (V3, {"bk_scope_type": None, "bk_scope_id": None}, (200, 1241007)),
+        (V3, {"bk_scope_type": "galaxy"}, (200, 1240003)),
+        (V3, {"bk_scope_type": None, "bk_scope_id": None}, (200, 1240003)),
         (V3, {"bk_scope_id": "3"}, (200, 1244006)),
         (V3, {"return_ip_result": "perhaps"}, (200, 1240003)),
         (V4, {"job_instance_id": None}, (400, "INVALID_ARGUMENT")),
         (V4, {"job_instance_id": 5}, (404, "NOT_FOUND")),
         (ESB, {"job_instance_id": None}, (200, 1241007)),
-        (ESB, {"bk_biz_id": None}, (200, 1241007)),
+        (ESB, {"bk_biz_id": None}, (200, 1240003)),
         (ESB, {"bk_biz_id": 3}, (200, 1244006)),
         (ESB3, {"job_instance_id": 5}, (200, 1244006)),
     ],
@@ -172,16 +172,22 @@ def test_yes_has_many_spellings(simulator: Simulator, spelling: str) -> None:
     assert len(rows["step_ip_result_list"]) == 2
 
 
-@pytest.mark.parametrize("nested", [True, False])
-def test_the_esb_takes_step_parameters_flat_and_nested(simulator: Simulator, nested: bool) -> None:  # noqa: FBT001 - both spellings
-    """As the classic component and as the current backend want them."""
+@pytest.mark.parametrize(
+    ("nested", "is_old", "code"),
+    [(True, True, 0), (False, True, 0), (False, False, 0), (True, False, 1241007)],
+)
+def test_the_esb_takes_step_parameters_flat_and_nested(
+    simulator: Simulator, code: int, *, nested: bool, is_old: bool
+) -> None:
+    """The component of old sites reads both, the current backend only flat ones."""
+    simulator.site.legacy_esb = is_old
     step = simulator.steps(simulator.refs[0])[0]
     ids = {"job_instance_id": step.job_instance_id, "step_instance_id": step.step_instance_id}
     parameters = {"bk_biz_id": 2, "params": ids} if nested else {"bk_biz_id": 2, **ids}
 
     question = request(ESB, "get_step_instance_status", parameters, method="POST")
 
-    assert request_counts(simulator, question) == (200, 0)
+    assert request_counts(simulator, question) == (200, code)
 
 
 def test_a_business_id_names_a_scope_except_where_it_does_not(simulator: Simulator) -> None:
@@ -195,7 +201,7 @@ def test_a_business_id_names_a_scope_except_where_it_does_not(simulator: Simulat
     set_id = {"bk_biz_id": 8_000_001, "job_instance_id": in_set.job_instance_id}
     assert request_counts(simulator, request(V3, STATUS, set_id)) == (200, 0)
     stepped = {**old, "step_instance_id": step.step_instance_id}
-    assert request_counts(simulator, request(V3, "get_step_instance_status", stepped)) == (200, 1241007)
+    assert request_counts(simulator, request(V3, "get_step_instance_status", stepped)) == (200, 1240003)
 
 
 def test_permissions_are_refused_with_what_to_apply_for(simulator: Simulator) -> None:
@@ -250,3 +256,39 @@ def test_bodies_that_are_none_are_refused_in_good_order(
     _, code = request_counts(simulator, question)
 
     assert code in {1240003, 1241007, 1306406, 1306000, "INVALID_ARGUMENT"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "language", "change", "message"),
+    [
+        (V3, "en", {"job_instance_id": 5}, "Task instance does not exist"),
+        (V3, "zh-cn", {"job_instance_id": 5}, "作业实例不存在"),
+        (V3, "en", {"job_instance_id": 0}, "Missing or invalid request parameter [job_instance_id]"),
+        (V3, "en", {"job_instance_id": "abc"}, "Bad Request"),
+        (V3, "en", {"bk_scope_type": "galaxy"}, "Invalid bk_scope_type"),
+        (V3, "zh-cn", {"bk_scope_type": "galaxy"}, "非法的资源范围类型"),
+        (ESB, "en", {"bk_biz_id": 0}, "Invalid bk_biz_id"),
+        (ESB3, "zh-cn", {"job_instance_id": 5}, "作业实例不存在"),
+    ],
+)
+def test_errors_are_in_the_words_and_the_language_of_the_platform(
+    simulator: Simulator, dialect: str, language: str, change: dict[str, Any], message: str
+) -> None:
+    """A violated constraint is 1240003 with its words alone."""
+    given = {**of(simulator.refs[0], dialect), **change}
+    asked = request(dialect, STATUS, given)
+    headers = {**asked.headers, "Blueking-Language": language}
+
+    answer = body(simulator.platform.respond(evolve(asked, headers=headers), 1e3))
+
+    assert (answer["result"], answer["message"]) == (False, message)
+
+
+def test_version_4_names_the_field_of_a_violated_constraint(simulator: Simulator) -> None:
+    """The words of the constraint are among the details, under a code of their own."""
+    given = {**of(simulator.refs[0]), "job_instance_id": 0}
+
+    error = body(simulator.platform.respond(request(V4, STATUS, given), 1e3))["error"]
+
+    assert error["message"] == "Fields [jobInstanceId] bind failed"
+    assert error["details"] == [{"code": "1241025", "message": "Job instance id must be a positive number"}]

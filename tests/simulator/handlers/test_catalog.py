@@ -180,17 +180,17 @@ def test_crons_are_shown_with_the_plan_that_they_run() -> None:
     ("operation", "given", "v3", "esb"),
     [
         ("get_job_plan_detail", {"job_plan_id": 5}, (200, 1243009), (200, 1243009)),
-        ("get_job_plan_detail", {}, (400, 1240003), (200, 1241007)),
+        ("get_job_plan_detail", {}, (200, 1240003), (200, 1241007)),
         ("get_cron_detail", {"id": 5}, (200, 1245001), (200, 1245001)),
         ("get_cron_detail", {"id": 0}, (200, 1241002), (200, 1241002)),
         ("get_cron_list", {"id": 5}, (200, 1245001), (200, 1245001)),
         ("get_account_list", {"category": 3}, (200, 1241007), (200, 1241007)),
         ("get_script_list", {"script_language": 9}, (200, 1241005), (200, 1241005)),
-        ("get_script_version_list", {}, (400, 1240003), (200, 1241007)),
+        ("get_script_version_list", {}, (200, 1240003), (200, 1241007)),
         ("get_script_version_detail", {"script_id": "x"}, (200, 1241005), (200, 1241005)),
         ("get_script_version_detail", {"id": 9}, (200, 1243001), (200, 1243001)),
         ("get_public_script_version_detail", {"id": 501}, (200, 1243001), (200, 1243001)),
-        ("get_job_plan_list", {"bk_scope_type": "galaxy"}, (200, 1241007), (200, 1241007)),
+        ("get_job_plan_list", {"bk_scope_type": "galaxy"}, (200, 1240003), (200, 1240003)),
     ],
 )
 def test_refusals(operation: str, given: dict[str, Any], v3: tuple[int, int], esb: tuple[int, int]) -> None:
@@ -223,6 +223,16 @@ def test_version_2_lists_under_its_own_names() -> None:
     assert (detail["steps"][0]["script_content"], detail["steps"][0]["type"]) == ("true", 1)
     assert (cron["cron_id"], cron["cron_name"]) == (301, "on demand")
     assert (script["id"], script["content"]) == (501, "uptime")
+
+
+def test_version_2_shows_a_public_script_to_who_names_a_scope() -> None:
+    """Any scope; the number of no version is 1243047."""
+    answers = [
+        body(ask(Simulator(), "get_script_detail", given, dialect=ESB, method="POST"))["code"]
+        for given in ({"id": 510}, {"id": 510, "bk_biz_id": 2}, {"id": 9, "bk_biz_id": 2})
+    ]
+
+    assert answers == [1240003, 0, 1243047]
 
 
 def test_version_2_writes_times_of_scripts_and_accounts_in_utc() -> None:

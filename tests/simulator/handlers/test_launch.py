@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.hosts import container, host, host_by_address, host_by_id
@@ -56,8 +57,17 @@ def test_a_script_runs_in_every_dialect(dialect: str) -> None:
 
     job = simulator.world.jobs[answer["job_instance_id"]]
     assert (job.status, job.plan.operator) == (3, "admin")
-    assert ("step_instance_id" in answer) == (dialect != "esb-job")
+    assert "step_instance_id" in answer
     assert answer["job_instance_name"] == "tidy up"
+
+
+def test_the_component_of_old_sites_does_not_tell_the_step_of_a_launch() -> None:
+    """Only the ids of jobs."""
+    simulator = Simulator(site=SiteConfig(legacy_esb=True))
+
+    answer = launch(simulator, "fast_execute_script", script("esb-job"), "esb-job")
+
+    assert set(answer) == {"job_instance_id", "job_instance_name"}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,7 @@ def test_a_script_runs_in_every_dialect(dialect: str) -> None:
         ({"target_server": {}}, 1244001),
         ({"target_server": {"host_id_list": [0]}}, 1241007),
         ({"target_server": {"host_id_list": list(range(1, 50_002))}}, 1244022),
-        ({"bk_scope_type": None}, 1241007),
+        ({"bk_scope_type": None}, 1240003),
     ],
 )
 def test_launches_that_make_no_sense_are_refused(change: dict[str, Any], code: int) -> None:
@@ -209,21 +219,105 @@ def test_a_containers_log_is_requested_by_its_id() -> None:
     assert logs["script_step_execute_object_logs"][0]["execute_object"]["container"]["name"] == "app-1"
 
 
-def test_file_logs_show_uploads_and_downloads() -> None:
-    """One pair per source file."""
+def sent_files() -> tuple[Simulator, StepRef]:
+    """Return a step that has sent a file from host 1 to the hosts 1 and 2."""
     simulator = Simulator()
-    plan = StepPlan(kind=2, hosts=1, content="/data/a,/data/b")
+    plan = StepPlan(kind=2, hosts=2, content="/data/a")
     step = simulator.steps(simulator.add(JobPlan(steps=(plan,))))[0]
     simulator.world.advance_to_end()
+    return simulator, step
 
-    log = data(ask(simulator, "get_job_instance_ip_log", {**of(step), "bk_host_id": 1}))
 
-    assert [(entry["mode"], entry["status"]) for entry in log["file_logs"]] == [(0, 4), (1, 4)] * 2
+def test_the_log_of_one_host_has_ids_of_hosts_only() -> None:
+    """Its downloads, then all uploads; where a file is and how far it came is not told."""
+    simulator, step = sent_files()
+
+    log = data(ask(simulator, "get_job_instance_ip_log", {**of(step), "bk_host_id": 2}))
+
+    nothing = dict.fromkeys(("bk_cloud_id", "bk_cloud_name", "ip", "ipv6", "bk_agent_id", "alive"))
+    unknown = dict.fromkeys(("size", "speed", "process"))
+    download, upload = log["file_logs"]
+    assert download == {
+        "mode": 1,
+        "src_ip": {"bk_host_id": 1, **nothing},
+        "src_path": "/data/a",
+        "dest_ip": {"bk_host_id": 2, **nothing},
+        "dest_path": "/data/a",
+        "status": 4,
+        "log_content": "done\n",
+        **unknown,
+    }
+    assert upload == {
+        **download,
+        "mode": 0,
+        "dest_ip": None,
+        "dest_path": None,
+        "log_content": "uploaded",
+    }
+
+
+def test_logs_of_many_hosts_have_uploads_of_sources_and_downloads_of_targets() -> None:
+    """Version 3 names hosts by id and address, without `host_id` and `ipv6`; an upload has no destination."""
+    simulator, step = sent_files()
+
+    logs = launch(simulator, "batch_get_job_instance_ip_log", {**of(step), "host_id_list": [1, 2]})
+
+    first, second = logs["file_task_logs"]
+    assert {key: value for key, value in second.items() if key != "file_logs"} == {
+        "bk_host_id": 2,
+        "bk_cloud_id": 0,
+        "ip": "10.0.0.2",
+    }
+    assert [entry["mode"] for entry in first["file_logs"]] == [0, 1]
+    assert [entry["mode"] for entry in second["file_logs"]] == [1]
+    upload, download = first["file_logs"][0], second["file_logs"][0]
+    assert (upload["dest_ip"], upload["dest_path"], upload["src_ip"]["ip"]) == (None, None, "10.0.0.1")
+    assert (download["dest_ip"]["ip"], download["size"], download["process"]) == ("10.0.0.2", "1 KB", "100%")
+
+
+def test_version_4_has_execute_objects_in_logs_of_files() -> None:
+    """No address beside them, and no empty list."""
+    simulator, step = sent_files()
+
+    logs = launch(
+        simulator,
+        "batch_get_job_instance_execute_object_log",
+        {**of(step), "host_id_list": [1, 2]},
+        "gateway-v4",
+    )
+
+    source, target = logs["file_step_execute_object_logs"]
+    assert set(source) == {"execute_object", "upload_log", "download_log"}
+    assert set(target) == {"execute_object", "download_log"}
+    (download,) = target["download_log"]
+    assert download["src_execute_object"]["resource_id"] == "1"
+    assert download["dest_execute_object"]["host"]["ip"] == "10.0.0.2"
+    assert not {"src_ip", "dest_ip"} & set(download)
+    assert not {"dest_execute_object", "dest_path"} & set(source["upload_log"][0])
+
+
+def test_version_4_names_the_agent_and_the_network_area_of_a_host() -> None:
+    """In rows of hosts and in logs."""
+    simulator, step = sent_files()
+
+    status = data(
+        ask(
+            simulator,
+            "get_job_instance_status",
+            {**of(step.job), "return_execute_object_result": "true"},
+            dialect="gateway-v4",
+        )
+    )
+
+    row = status["step_instance_list"][0]["step_execute_object_result_list"][0]
+    assert set(row["execute_object"]["host"]) == {
+        "bk_host_id", "ip", "bk_cloud_id", "bk_cloud_name", "bk_agent_id",
+    }  # fmt: skip
 
 
 def test_version_2_tells_all_logs_of_a_job_at_once() -> None:
-    """By status and tag; a host that never ran has no times; the current backend escapes."""
-    simulator = Simulator(site=SiteConfig(legacy_esb=False))
+    """By status and tag; a host that never ran has no times, null ones now; the current backend escapes."""
+    simulator = Simulator()
     outcome = HostOutcome(log="a < b\n")
     plan = StepPlan(hosts=2, outcomes=(outcome,), pinned={0: HostOutcome(status=18, log="")})
     ref = simulator.add(JobPlan(steps=(plan,)))
@@ -233,7 +327,8 @@ def test_version_2_tells_all_logs_of_a_job_at_once() -> None:
 
     ran, absent = (result["ip_logs"][0] for result in step["step_results"])
     assert ran["log_content"] == "a &lt; b\n"
-    assert "start_time" not in absent
+    assert absent["start_time"] is not None
+    assert ran["execute_count"] == 0
 
 
 # Lists --------------------------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ def launch(dialect: str = V3, operation: str = "fast_execute_script", **given: A
     response = ask(Simulator(), operation, {**COMMON, **given}, dialect=dialect, method="POST")
     answer = body(response)
     if "error" in answer:
-        return response.status, answer["error"]["code"], answer["error"]["message"]
+        (detail,) = answer["error"]["details"]
+        return response.status, answer["error"]["code"], detail["message"]
     return response.status, answer.get("code", 0), answer.get("message", "")
 
 
@@ -89,8 +90,8 @@ def test_containers_are_found_by_filters() -> None:
         ({"dynamic_group_list": WEB, "kube_container_filters": [PODS]}, "cannot mix host and container"),
         ({"kube_container_filters": [{"kube_pod_filter": {}}]}, "cluster filter cannot be empty"),
         ({"kube_container_filters": [CLUSTER]}, "execute_in_whole_cluster"),
-        ({"dynamic_group_list": ["web"]}, "dynamic_group_list"),
-        ({"topo_node_list": [{"id": 7}]}, "topo_node_list"),
+        ({"dynamic_group_list": ["web"]}, "Bad Request"),
+        ({"topo_node_list": [{"id": 7}]}, "Topo node type"),
     ],
 )
 def test_version_4_refuses_targets_that_are_none(target: dict[str, Any], words: str) -> None:
@@ -115,12 +116,15 @@ PARALLEL = {"type": 1, "mode": 1, "execution_mode": 2, "expression": "1"}
     [
         ({"timeout": 259_201}, "between 1 and 259200"),
         ({"timeout": 0}, "between 1 and 259200"),
-        ({"rolling_config": PARALLEL}, "batch_start_wait_fixed_ms"),
-        ({"rolling_config": {**PARALLEL, **WAITS, "batch_start_wait_random_max_ms": None}}, "random_max_ms"),
+        ({"rolling_config": PARALLEL}, "fixed wait(ms) cannot be null"),
+        (
+            {"rolling_config": {**PARALLEL, **WAITS, "batch_start_wait_random_max_ms": None}},
+            "random wait max(ms)",
+        ),
         ({"rolling_config": {**PARALLEL, **WAITS, "batch_start_wait_fixed_ms": 3_600_001}}, "range"),
         ({"rolling_config": {**PARALLEL, **WAITS, "batch_start_wait_random_min_ms": 2001}}, "less than"),
         ({"callback_url": "ftp://here"}, "allowed list"),
-        ({"rolling_config": {"type": 2, "mode": 1}}, "file_source"),
+        ({"rolling_config": {"type": 2, "mode": 1}}, "file source config"),
     ],
 )
 def test_what_breaks_a_rule_is_refused(given: dict[str, Any], words: str) -> None:

@@ -225,7 +225,8 @@ def test_version_4_leaves_out_what_has_no_value() -> None:
 
 def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
     """With one in a job's status, without in a step's; seconds, not milliseconds."""
-    simulator, step = simulate(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(2.0)),)))
+    old = SiteConfig(legacy_esb=True)
+    simulator, step = simulate(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(2.0)),)), site=old)
 
     job = data(ask(simulator, "get_job_instance_status", of(step.job, "esb-job"), dialect="esb-job"))
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
@@ -246,7 +247,7 @@ def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
 
 def test_the_current_backend_fills_the_first_group_only() -> None:
     """The others count 0 and list no hosts."""
-    simulator, step = simulate(StepPlan(hosts=3, pinned={0: FAILS}), site=SiteConfig(legacy_esb=False))
+    simulator, step = simulate(StepPlan(hosts=3, pinned={0: FAILS}), site=SiteConfig())
 
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
 
@@ -254,8 +255,27 @@ def test_the_current_backend_fills_the_first_group_only() -> None:
         (9, 2, True),
         (104, 0, False),
     ]
-    assert own["step_instance_detail"]["execute_count"] == 0
-    assert own["step_instance_detail"]["total_ip_num"] is None
+    assert own["step_instance_analyse_result"][0]["ip_list"][0] == {
+        "bk_host_id": 2, "bk_cloud_id": 0, "bk_cloud_name": None, "ip": "10.0.0.2", "ipv6": None,
+        "bk_agent_id": None, "alive": None,
+    }  # fmt: skip
+    detail = own["step_instance_detail"]
+    assert (detail["bk_biz_id"], detail["bk_scope_type"], detail["bk_scope_id"]) == (2, "biz", "2")
+    assert detail["execute_count"] == 0
+    assert detail["total_ip_num"] is None
+    assert detail["abnormal_agent_ips"] is None
+
+
+def test_the_current_backend_shows_all_batches_and_no_total_of_a_running_step() -> None:
+    """Its hosts that wait have ids as well."""
+    plan = StepPlan(hosts=2, outcomes=(HANGS,), rolling=Rolling(sizes=(1, 1)))
+    simulator, step = simulate(plan, until=5.0)
+
+    own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
+
+    (waiting, _) = own["step_instance_analyse_result"]
+    assert [host["bk_host_id"] for host in waiting["ip_list"]] == [2]
+    assert own["step_instance_detail"]["total_time"] is None
 
 
 @pytest.mark.parametrize("dialect", ["gateway-v3", "gateway-v4", "esb-jobv3"])

@@ -136,7 +136,8 @@ def test_the_plugin_sends_files_but_no_uploaded_ones() -> None:
 
     assert len(set(simulator.job(simulator.refs[0]).hosts())) == 4
     transfers = log["file_execute_object_task_logs"][0]["file_atomic_task_logs"]
-    assert transfers[1]["dest_execute_object"]["resource_id"] == "1"
+    assert [transfer["src_execute_object"]["resource_id"] for transfer in transfers] == ["9"]
+    assert transfers[0]["dest_execute_object"]["resource_id"] == "1"
     assert code(simulator, operation, uploaded, method="POST") == (200, 1241010)
 
 
@@ -192,10 +193,10 @@ def test_a_failed_transfer_has_a_context() -> None:
     ("operation", "change", "expected"),
     [
         ("get_file_task_context", {"mode": 1}, (400, "1264001")),
-        ("get_file_task_context", {}, (400, "1241007")),
+        ("get_file_task_context", {}, (400, "1241025")),
         ("get_script_task_context", {"execute_object_resource_id": 99}, (400, "1264004")),
         ("get_script_task_context", {"execute_count": 3}, (400, "1264004")),
-        ("get_script_task_context", {"execute_object_type": 3}, (400, "1241007")),
+        ("get_script_task_context", {"execute_object_type": 3}, (400, "1241025")),
     ],
 )
 def test_contexts_of_nothing_are_refused(

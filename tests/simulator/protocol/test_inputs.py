@@ -120,9 +120,9 @@ def test_a_confirmation_tells_what_is_asked() -> None:
     assert (found["type"], found["approval_info"]["approval_message"]) == (3, "Sure?")
 
 
-@pytest.mark.parametrize("kind", [1, FILE])
-def test_a_log_by_address_tells_the_id_of_its_host(kind: int) -> None:
-    """As soon as there is a log; the address is needed in full."""
+@pytest.mark.parametrize(("kind", "number"), [(1, 77), (FILE, None)])
+def test_a_log_by_address_tells_the_id_of_its_host(kind: int, number: int | None) -> None:
+    """As soon as a script has a log, and never for files; the address is needed in full."""
     simulator = Simulator()
     own = Host(bk_host_id=77, bk_cloud_id=3, ip="192.168.0.7")
     step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(kind=kind, hosts=(own,)),))))[0]
@@ -133,6 +133,6 @@ def test_a_log_by_address_tells_the_id_of_its_host(kind: int) -> None:
     late = data(ask(simulator, "get_job_instance_ip_log", by_address))
     bare = ask(simulator, "get_job_instance_ip_log", {**of(step), "ip": "192.168.0.7"})
 
-    assert (early["bk_host_id"], late["bk_host_id"], late["ip"]) == (None, 77, "192.168.0.7")
+    assert (early["bk_host_id"], late["bk_host_id"], late["ip"]) == (None, number, "192.168.0.7")
     assert late["log_content"] or late["file_logs"]
     assert body(bare)["code"] == 1241007

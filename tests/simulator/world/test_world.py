@@ -21,6 +21,7 @@ from bkjob_async.simulator.world.plans import (
     StepPlan,
     exactly,
 )
+from bkjob_async.simulator.world.records import Step
 from bkjob_async.simulator.world.world import World
 
 QUICK = HostOutcome(duration=exactly(2.0))
@@ -44,6 +45,17 @@ def lived(*steps: StepPlan) -> tuple[Simulator, list[StepRef]]:
     ref = simulator.add(JobPlan(steps=steps))
     simulator.world.advance_to_end()
     return simulator, list(simulator.steps(ref))
+
+
+def until_batch(number: int, *steps: StepPlan) -> tuple[Simulator, Step]:
+    """Run a job until its first step has so many batches running."""
+    simulator = Simulator()
+    step = simulator.step(simulator.steps(simulator.add(JobPlan(steps=steps)))[0])
+    while not (step.batch == number and step.status == 2):
+        moment = simulator.world.next_at
+        assert moment is not None
+        simulator.world.advance(moment)
+    return simulator, step
 
 
 def operate(simulator: Simulator, step: StepRef, operation: int) -> None:
@@ -246,14 +258,7 @@ def test_rolling_steps_wait_before_each_batch(
 
 def test_a_rolling_step_shows_a_past_end_while_it_runs() -> None:
     """The end of a batch is recorded and not cleared for the next."""
-    simulator = Simulator()
-    ref = simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(QUICK,), rolling=Rolling(sizes=(1, 1))),)))
-    step = simulator.step(simulator.steps(ref)[0])
-
-    while not (step.batch == 2 and step.status == 2):
-        moment = simulator.world.next_at
-        assert moment is not None
-        simulator.world.advance(moment)
+    _, step = until_batch(2, StepPlan(hosts=2, outcomes=(QUICK,), rolling=Rolling(sizes=(1, 1))))
 
     assert step.ended is not None
 
@@ -267,8 +272,19 @@ def test_a_manual_rolling_continues_when_a_user_confirms() -> None:
     assert codes_by_step(simulator) == ([[1, 15, 2, 15, 7, 15, 2, 3]], [1, 2, 7, 2, 3])
 
 
+@pytest.mark.parametrize(("kind", "rows"), [(1, 3), (2, 9)])
+def test_the_first_batch_has_the_rows_of_all_batches(kind: int, rows: int) -> None:
+    """Those of later batches wait; in batches of source files each host has a row in every one."""
+    rolling = Rolling(sizes=(1, 1, 1), kind=kind)
+
+    _, step = until_batch(1, StepPlan(kind=2, hosts=3, outcomes=(QUICK,), rolling=rolling))
+
+    assert step.execution is not None
+    assert step.execution.statuses == [5] * rows
+
+
 def test_rolling_over_source_files_reaches_every_host_once_per_batch() -> None:
-    """The true history has such a host once."""
+    """The true history has such a host once; it waits between two batches."""
     simulator, (step,) = lived(
         StepPlan(kind=2, hosts=2, outcomes=(QUICK,), rolling=Rolling(sizes=(1, 1), kind=2))
     )
@@ -276,7 +292,61 @@ def test_rolling_over_source_files_reaches_every_host_once_per_batch() -> None:
     execution = simulator.step(step).execution
     assert execution is not None
     assert len(execution.hosts) == 4
-    assert codes(simulator.history().hosts[step, 0, "0:10.0.0.1"]) == [5, 7, 9, 5, 7, 9]
+    assert codes(simulator.history().hosts[step, 0, "0:10.0.0.1"]) == [5, 7, 5, 7, 9]
+
+
+def test_a_host_that_failed_in_one_batch_stays_failed_in_the_next() -> None:
+    """The true history has its failure when it happens."""
+    rolling = Rolling(sizes=(2, 2), kind=2, mode=2)
+    simulator, step = until_batch(1, StepPlan(kind=2, hosts=2, outcomes=(HANGS,), rolling=rolling))
+
+    for host in ("0:10.0.0.1", "0:10.0.0.2"):
+        simulator.world.end_host(step, host, FAILS if host.endswith("1") else SUCCEEDS)
+    simulator.world.advance(simulator.world.now + 60)
+
+    assert (step.batch, step.status) == (2, 2)
+    assert codes(simulator.history().hosts[step.ref, 0, "0:10.0.0.1"]) == [5, 104]
+    assert codes(simulator.history().hosts[step.ref, 0, "0:10.0.0.2"]) == [5, 7]
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_hosts_of_batches_that_never_start_wait_for_ever(*, parallel: bool) -> None:
+    """A job that is terminated in its first batch ends no others."""
+    rolling = Rolling(sizes=(1, 2), parallel=parallel, stagger=500.0)
+    simulator, step = until_batch(1, StepPlan(hosts=3, outcomes=(HANGS,), rolling=rolling))
+
+    simulator.world.operate_job(step.job, 1)
+    simulator.world.advance_to_end()
+
+    assert step.execution is not None
+    assert (step.status, step.execution.statuses) == (11, [403, 5, 5])
+
+
+def test_a_retry_copies_the_waiting_rows_of_later_batches() -> None:
+    """Only the hosts of the batch that failed run again; the others follow."""
+    simulator, (step,) = lived(
+        StepPlan(hosts=3, outcomes=(QUICK,), pinned={0: FAILS}, rolling=Rolling(sizes=(2, 1)))
+    )
+    failed = simulator.step(step).execution
+    assert failed is not None
+    assert failed.statuses == [104, 9, 5]
+
+    simulator.world.operate_step(simulator.step(step), 2)
+    simulator.world.advance(simulator.world.now + 1.0)
+
+    again = simulator.step(step).execution
+    assert again is not None
+    assert again.statuses == [5, 9, 5]
+    simulator.world.advance_to_end()
+    assert again.statuses == [9, 9, 9]
+
+
+def test_a_host_of_a_batch_that_has_not_started_cannot_be_ended() -> None:
+    """It has no task yet."""
+    simulator, step = until_batch(1, StepPlan(hosts=2, outcomes=(HANGS,), rolling=Rolling(sizes=(1, 1))))
+
+    with pytest.raises(KeyError):
+        simulator.world.end_host(step, "0:10.0.0.2")
 
 
 def test_a_job_that_is_not_to_start_waits_to_be_started() -> None:
