@@ -16,9 +16,9 @@ from bkjob_async.journal.redis import client as redis_client
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.journal.store import Checkpoint, Store
 from tests.client.test_secrets import chain, frames, texts
-from tests.journal.hostile_redis import ANSWERS, HostileRedis, hostile_to
+from tests.journal.hostile_redis import ANSWERS, MIB, HostileRedis, hostile_to
 from tests.journal.redis_server import RedisServer
-from tests.journal.stores import HERE, opened, records
+from tests.journal.stores import HERE, Place, opened, records
 
 PASSWORD = "j0urnal-passw0rd-7b2e"
 NIGHT = shard_name("night", 0)
@@ -218,3 +218,15 @@ async def test_a_flood_is_refused_as_unavailable(redis_server: RedisServer) -> N
         hostile.victim, hostile.answer = "HGETALL", "a large text"
         with pytest.raises(JournalUnavailable, match="more than 16 MiB is refused"):
             await place.open().fleet(NIGHT)
+
+
+@pytest.mark.parametrize("place", ["redis", "redis-socket", "redis-cluster"], indirect=True)
+async def test_a_value_that_is_too_large_is_refused_by_each_kind_of_server(place: Place) -> None:
+    """Servers of a cluster that are found later have the limit, too."""
+    shards = place.open().shards
+    await shards.put_durations("night", 0, b"x" * (17 * MIB))
+    await shards.put_durations("night", 1, b"x" * (15 * MIB))
+
+    with pytest.raises(JournalUnavailable, match="more than 16 MiB is refused"):
+        await shards.durations("night", 0)
+    assert len(await shards.durations("night", 1) or b"") == 15 * MIB

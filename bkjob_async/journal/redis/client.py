@@ -138,6 +138,7 @@ class RedisClient:
         """
         task = asyncio.current_task()
         cancellations = 0 if task is None else task.cancelling()
+        text, is_denied, cancelled = "", False, None
         try:
             result = await work
         except ClientClosed:
@@ -145,10 +146,9 @@ class RedisClient:
         except asyncio.CancelledError as error:
             cancelled, error.__context__ = error.with_traceback(None), None
         except (self._errors.RedisError, OSError) as error:
-            cancelled, text = None, f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {error}"
             is_denied = isinstance(error, self._denials)
         except Exception as error:  # noqa: BLE001 - what redis-py makes of a response that no server sends
-            cancelled, is_denied = None, False
             text = f"what answers there is no Redis server ({type(error).__name__}: {error})"
         else:
             if task is None or task.cancelling() <= cancellations:
