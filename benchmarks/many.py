@@ -141,7 +141,9 @@ async def idle(server: RedisServer) -> tuple[int, float]:
         )
         await fleet.add(*refs(IDLE_TARGETS))
         runners = [
-            asyncio.create_task(bkjob.run_shard(fleet, shard, transport=SilentTransport()))
+            asyncio.create_task(
+                bkjob.run_shard(fleet, shard, credentials=CREDENTIALS, transport=SilentTransport())
+            )
             for shard in range(RUNNERS)
         ]
         while (await fleet.status()).targets < IDLE_TARGETS:  # noqa: ASYNC110 - the store sets no event

@@ -47,8 +47,8 @@ INNER_HOUSES = {
         {"journal"},
     ],
     "journal/memory": [{"shards"}, {"store"}],
-    "journal/sqlite": [{"file", "tables"}, {"shards"}, {"store"}],
-    "journal/redis": [{"scripts"}, {"client"}, {"shards"}, {"store"}],
+    "journal/sqlite": [{"file"}, {"tables"}, {"shards"}, {"store"}],
+    "journal/redis": [{"scripts", "parser"}, {"replies"}, {"client"}, {"shards"}, {"store"}],
     "wire": [{"bodies", "limits"}, {"*"}, {"fast_http"}, {"aiohttp_transport"}, {"session"}],
     "model": [{"structures", "text"}, {"*"}, {"operations"}],
     "client": [

@@ -18,8 +18,12 @@ class ExitCode(IntEnum):
     """A launch or an operation was sent and not answered; it is never sent again."""
     SUPERSEDED = 7
     """Another process runs the shard (`bkjob fleet run`)."""
+    HUNG_UP = 129
+    """SIGHUP, or the terminal is gone, as shells count it."""
     INTERRUPTED = 130
     """Ctrl-C, as shells count it."""
+    QUIT = 131
+    """SIGQUIT, as shells count it."""
     NOBODY_LISTENS = 141
     """The reader of our output went away (a broken pipe), as shells count it."""
     TERMINATED = 143

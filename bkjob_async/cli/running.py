@@ -16,20 +16,32 @@ from bkjob_async.cli.exit_codes import ExitCode
 
 # Within so many seconds another signal is the same request: some programs pass on what the terminal has sent already.
 SAME_WISH_SECONDS = 1.0
-SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+SIGNALS = {
+    getattr(signal, name): code
+    for name, code in (
+        ("SIGINT", ExitCode.INTERRUPTED),
+        ("SIGTERM", ExitCode.TERMINATED),
+        ("SIGHUP", ExitCode.HUNG_UP),
+        ("SIGQUIT", ExitCode.QUIT),
+    )
+    if hasattr(signal, name)  # Windows has not all of them
+}
 
 
 def run_to_end(work: Coroutine[None, None, ExitCode]) -> ExitCode:
-    """Run *work* in a new event loop; a closed pipe, Ctrl-C and SIGTERM become exit codes."""
+    """Run *work* in a new event loop; a closed pipe, Ctrl-C and the signals that end a process become exit codes."""
     interruptions = Interruptions()
     try:
-        return guarded(lambda: asyncio.run(interruptions.run(work)))
+        code = guarded(lambda: asyncio.run(interruptions.run(work)))
+        # Where the terminal is gone, nobody can be told how to go on.
+        is_hung_up = interruptions.code is ExitCode.HUNG_UP and code is ExitCode.COULD_NOT_WATCH
+        return ExitCode.HUNG_UP if is_hung_up else code
     finally:
         interruptions.end()
 
 
 class Interruptions:
-    """What Ctrl-C and SIGTERM do: the first one cancels the work, a later one ends the process at once.
+    """What Ctrl-C, SIGTERM, SIGHUP and SIGQUIT do: the first one cancels the work, a later one ends the process at once.
 
     Nothing is raised in the middle of other code, which could not be cleaned up after. A signal that is ignored when
     the process starts stays ignored, as shells want it of what runs in the background.

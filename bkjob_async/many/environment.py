@@ -26,3 +26,7 @@ def credentials() -> Credentials:
         bk_token=os.environ.get("BKJOB_BK_TOKEN") or None,
         bk_ticket=os.environ.get("BKJOB_BK_TICKET") or None,
     )
+
+
+# The name of this function, which is that of a runner that is given no other.
+ENVIRONMENT_CREDENTIALS = f"{__name__}:{credentials.__name__}"

@@ -96,7 +96,8 @@ class Fleet:
     ) -> None:
         """Create the fleet, or start it again after `stop`; harmless when repeated with the same values.
 
-        *credentials* names a function, `module:function`, which every runner imports and calls; it may be async.
+        *credentials* names a function, `module:function`, which every runner imports and calls; it may be async. Runners
+        are given the same name by their command or environment, unless it is `bkjob_async.many.environment:credentials`.
         *requests_per_second* is what all runners may send together. *wide* spreads a scope that is too large for one shard
         over several, by job id. *dialect*, *interval*, *system*, *acting_user* and *tenant* are those of `connect`, and
         *detail_level* that of a watch. Raises `UsageError` for values that cannot work, and for others than those that the

@@ -17,11 +17,12 @@ from typing import Any
 from bkjob_async.errors import BkJobError, JournalUnavailable, UsageError
 from bkjob_async.journal.urls import MemoryPlace, RedisPlace, parse_journal_url
 from bkjob_async.many import upkeep
+from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd, run_shard
 
 VARIABLE = "BKJOB_JOURNAL"
-URL_VARIABLE = "BKJOB_URL"
+URL_VARIABLE, CREDENTIALS_VARIABLE = "BKJOB_URL", "BKJOB_CREDENTIALS"
 # Seconds between looks at tasks, at the fleet, and at a shard that another runner has.
 TASK_SECONDS, FLEET_SECONDS, OTHER_SECONDS = 0.25, 1.0, 2.0
 # The scheduler may not know a task that was submitted less than so many seconds ago.
@@ -51,7 +52,8 @@ async def keep_placed(fleet: Fleet, scheduler: str) -> None:
     thread and a unit of the resource `bkjob` of a worker. A task that ends is submitted again after 1 to 60 seconds;
     where another runner has the shard, only once that one has gone. Several launchers keep one fleet together, and
     tasks go on without any. While the scheduler is away it is tried again. The journal's URL goes to the workers,
-    unless it has a password: then they read `BKJOB_JOURNAL` of their own environment.
+    unless it has a password: then they read `BKJOB_JOURNAL` of their own environment. The function that they call for
+    credentials, if it is not the one that reads the environment, is named by `BKJOB_CREDENTIALS` there.
 
     Raises `FleetNotFound`, and `UsageError` for workers with other versions, too few slots for all shards, or a journal
     that workers cannot open. A warning is logged where one worker less would be too few.
@@ -84,7 +86,8 @@ async def run_placed(name: str, journal: str | None, shard: int) -> str:
         raise RuntimeError(f"UsageError: set {VARIABLE} in the environment of this worker")
     try:
         async with Fleet(name, journal=url) as fleet:
-            return (await run_shard(fleet, shard, url=os.environ.get(URL_VARIABLE))).value
+            own = os.environ.get(CREDENTIALS_VARIABLE) or ENVIRONMENT_CREDENTIALS
+            return (await run_shard(fleet, shard, credentials=own, url=os.environ.get(URL_VARIABLE))).value
     except BkJobError as error:
         text = f"{type(error).__name__}: {error}"
     raise RuntimeError(text)

@@ -45,6 +45,11 @@ def _checked_dialect(_instance: object, _attribute: object, value: Any) -> None:
 
 
 def _checked_credentials(_instance: object, _attribute: object, value: Any) -> None:
+    check_function_name(value)
+
+
+def check_function_name(value: Any) -> None:
+    """Raise `UsageError` unless *value* is the name of a function, `module:function`."""
     # What was given is not repeated: it may be a secret.
     if not isinstance(value, str) or not _CREDENTIALS.fullmatch(value):
         raise UsageError(
@@ -113,6 +118,22 @@ class FleetSettings:
         }
         wide = {str(scope): count for scope, count in self.placement.wide.items()}
         return {**values, "shards": self.placement.shards, "wide": dict(sorted(wide.items()))}
+
+
+def agreed_function(settings: FleetSettings, own: str) -> str:
+    """Return the name that the *settings* of a fleet and a runner's *own* command have; raise `UsageError` for two names.
+
+    Whoever can write the journal could have any function called otherwise.
+    """
+    check_function_name(own)
+    if settings.credentials != own:
+        raise UsageError(
+            f"the fleet names the function {settings.credentials} for its credentials, and this runner {own}: nothing was"
+            f" imported. If you know that function, add --credentials {settings.credentials} to the command of the runner,"
+            f" credentials={settings.credentials!r} to run_shard, or BKJOB_CREDENTIALS={settings.credentials} to the"
+            " environment of a worker or command"
+        )
+    return own
 
 
 def credentials_provider(path: str) -> CredentialsProvider:

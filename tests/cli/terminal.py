@@ -32,6 +32,17 @@ class Terminal:
         with suppress(OSError):
             os.write(self.master, keys.encode())
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether keys reach the program as they are pressed, without echo."""
+        return not termios.tcgetattr(self.master)[3] & (termios.ECHO | termios.ICANON)
+
+    def go_away(self) -> None:
+        """Close the terminal; harmless when repeated."""
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+
     def resize(self, columns: int, rows: int) -> None:
         """Change the size; the process is reported by a signal."""
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -71,6 +82,11 @@ class Terminal:
         return self.process.returncode
 
 
+def take_control() -> None:
+    """Make the terminal that of this process, which begins."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 @contextmanager
 def terminal(
     *arguments: str,
@@ -78,8 +94,12 @@ def terminal(
     columns: int = 80,
     rows: int = 24,
     stdout: Path | None = None,
+    controls: bool = True,
 ) -> Iterator[Terminal]:
-    """Run `bkjob` in a terminal of this size, its stdout in a file if given; kill it at the end if it still runs."""
+    """Run `bkjob` in a terminal of this size, its stdout in a file if given; kill it at the end if it still runs.
+
+    A terminal that *controls* the process sends it signals: for Ctrl-C, and when it goes away.
+    """
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -104,7 +124,7 @@ def terminal(
             stdout=out,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - Ctrl-C reaches who controls the terminal
+            preexec_fn=take_control if controls else None,  # noqa: PLW1509 - Ctrl-C reaches who controls the terminal
         )
     os.close(slave)
     if stdout is not None:
@@ -115,4 +135,4 @@ def terminal(
     finally:
         process.kill()
         process.wait()
-        os.close(master)
+        shown.go_away()

@@ -34,6 +34,47 @@ def test_without_the_extra_it_says_in_one_line_what_to_install(missing: str) -> 
     assert done.stderr == f"bkjob needs {missing}: pip install 'bkjob-async[cli]'\n"
 
 
+INTERRUPTED = """
+import signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from bkjob_async.cli.entry import main
+sys.argv = ["bkjob", "watch", "2:1", "--url", "http://127.0.0.1:1", "--deadline", "0.1"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *(
+            "bkjob_async.cli.commands.group",
+            "click",
+            "bkjob_async.cli.commands.watch",
+            "bkjob_async.cli.running",
+        ),
+        *("bkjob_async.cli.actions.watch", "aiohttp"),
+    ],
+)
+def test_ctrl_c_while_modules_are_imported_has_no_traceback(module: str) -> None:
+    """The first moments of a command are imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(module=module)],
+        cwd=shell.ROOT,
+        env={**os.environ, **shell.IDENTITY, "BKJOB_CONFIG": shell.NO_CONFIG},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+
+
 def test_another_missing_module_is_not_hidden() -> None:
     """A broken installation is not taken for a missing extra."""
     done = subprocess.run(

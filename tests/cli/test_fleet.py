@@ -94,14 +94,20 @@ def test_2_what_cannot_be_is_wrong_usage(platform: str, journal: dict[str, str])
     beyond = shell.run("fleet", "run", "night", "--shard", "0-1", env=journal)
     words = ["--shards", "1", "--url", platform, "--credentials", "nowhere:credentials"]
     shell.run("fleet", "create", "unknown", *words, env=journal)
-    nobody = shell.run("fleet", "run", "unknown", "--shard", "0", env=journal)
+    lured = shell.run("fleet", "run", "unknown", "--shard", "0", env=journal)
+    named = {**journal, "BKJOB_CREDENTIALS": "nowhere:credentials"}
+    nobody = shell.run("fleet", "run", "unknown", "--shard", "0", env=named)
+    asked = ["--shard", "0", "--credentials", "nowhere:credentials"]
+    nobody_too = shell.run("fleet", "run", "unknown", *asked, env=journal)
     secret = ["--journal", f"redis://:{shell.SECRET}@localhost"]
     shown = shell.run("fleet", "status", "night", *secret, env=shell.IDENTITY)
 
-    assert [done.returncode for done in (other, beyond, nobody, shown)] == [2] * 4
+    assert [done.returncode for done in (other, beyond, lured, nobody, nobody_too, shown)] == [2] * 6
     assert "shards=1, not 4" in other.stderr
     assert "has the shards 0 to 0, not 1" in beyond.stderr
+    assert "add --credentials nowhere:credentials" in lured.stderr
     assert "no function nowhere:credentials" in nobody.stderr
+    assert "no function nowhere:credentials" in nobody_too.stderr
     assert shell.SECRET not in shown.stderr
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -99,9 +101,32 @@ def newer_journal(path: Path) -> None:
         connection.commit()
 
 
+def recursive_view(path: Path) -> None:
+    """Make a journal whose list of fleets has no end."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {sqlite_file.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "CREATE VIEW fleet AS WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT id,"
+            " 'a' || id AS name, 1 AS term, 0 AS head, 'h' AS host, 1 AS pid, 0 AS is_held, 0.0 AS last_seen, 0 AS targets,"
+            " 0 AS size, 0 AS removed_to, NULL AS checkpoint, 0 AS refused, 0 AS is_forgotten FROM n"
+        )
+        connection.commit()
+
+
+def trigger(path: Path) -> None:
+    """Make a journal that does something else when it is written."""
+    with closing(sqlite3.connect(path)) as connection:
+        sqlite_file.create_tables(connection)
+        connection.execute("CREATE TRIGGER t AFTER UPDATE ON fleet BEGIN DELETE FROM record; END")
+        connection.commit()
+
+
 @pytest.mark.parametrize(
     ("make", "error"),
     [
+        (recursive_view, NotAJournal),
+        (trigger, NotAJournal),
         (other_database, NotAJournal),
         (newer_journal, JournalTooNew),
         (lambda path: path.write_text("name,state\n" * 200), NotAJournal),
@@ -109,7 +134,7 @@ def newer_journal(path: Path) -> None:
         (lambda path: path.write_bytes(b"SQLite format 3\0"), NotAJournal),
         (lambda path: path.mkdir(), NotAJournal),
     ],
-    ids=["other-program", "newer", "text", "one-byte", "header-only", "folder"],
+    ids=["recursive-view", "trigger", "other-program", "newer", "text", "one-byte", "header-only", "folder"],
 )
 async def test_what_is_not_ours_is_not_touched(tmp_path: Path, make: object, error: type) -> None:
     """Neither the file nor what lies beside it."""
@@ -535,3 +560,87 @@ def test_journal_errors_are_one_family() -> None:
     """All but usage errors are `JournalError`."""
     for error in (JournalDamaged, JournalTooNew, JournalUnavailable, NotAJournal):
         assert issubclass(error, JournalError)
+
+
+# Permissions, damage to a fleet's row, work without end --------------------------------------------------------------
+
+COPY = re.compile(r", written TEXT GENERATED ALWAYS AS \(.*\) STORED", re.DOTALL)
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    """Return the permissions of all files of a folder."""
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+async def test_a_new_journal_is_for_its_owner_alone(tmp_path: Path, place: Place) -> None:
+    """With its log; the names of hosts and jobs are nobody else's. What its owner allows stays allowed."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    modes = modes_in(tmp_path)
+    (tmp_path / "fleet.db").chmod(0o640)
+    await place.open().open("night", HERE, take_over=True)
+
+    assert modes == {"fleet.db": 0o600, "fleet.db-wal": 0o600, "fleet.db-shm": 0o600}
+    assert (tmp_path / "fleet.db").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("column", ["term", "head", "size", "pid", "checkpoint", "removed_to"])
+async def test_a_row_of_a_fleet_that_was_not_written_so_is_damage(tmp_path: Path, column: str) -> None:
+    """A bit of a number is another one in the file."""
+    await fill(sqlite_url(tmp_path))
+    flip_in_row(tmp_path / "fleet.db", column)
+
+    for attempt in (use, listed):
+        with pytest.raises(JournalDamaged, match="'night' is not what was written"):
+            await attempt(sqlite_url(tmp_path))
+
+
+async def listed(url: str) -> object:
+    """List the fleets."""
+    async with opened(url) as place:
+        return await place.open().fleets()
+
+
+def flip_in_row(path: Path, column: str) -> None:
+    """Change a number of the row, and not what SQLite wrote beside it, as a disk does."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (schema,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'fleet'").fetchone()
+        plain = re.sub(
+            r"written TEXT GENERATED ALWAYS AS \(.*\) STORED", "written TEXT", schema, flags=re.DOTALL
+        )
+        for sql in (plain, schema):
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'fleet'", (sql,))
+            connection.execute("PRAGMA writable_schema = RESET")
+            if sql is plain:
+                connection.execute(f"UPDATE fleet SET {column} = {column} + 1")  # noqa: S608 - a constant
+            connection.commit()
+
+
+async def test_a_file_of_0_2_0_has_rows_without_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read and written as before."""
+    monkeypatch.setattr(sqlite_file, "SCHEMA", COPY.sub("", sqlite_file.SCHEMA))
+    written = await fill(sqlite_url(tmp_path))
+
+    assert await use(sqlite_url(tmp_path)) == written
+    assert b"written" not in (tmp_path / "fleet.db").read_bytes()
+
+
+async def test_a_file_that_keeps_sqlite_busy_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement ends after some seconds of CPU time, whatever it works on."""
+    monkeypatch.setattr(sqlite_file, "CPU_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_file, "STEPS", 1000)
+    file = sqlite_file.SqliteFile(str(tmp_path / "fleet.db"), "journal", synchronous="normal")
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+    with pytest.raises(JournalDamaged, match="without end"), file.writing() as connection:
+        connection.execute(endless)
+    with file.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM fleet").fetchone() == (0,)
+    file.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.journal.redis_server import free_port
+from tests.many.fleets import OWN_CREDENTIALS
 
 ROOT = Path(__file__).parent.parent.parent
 MISSING = "distributed is not installed (pip install 'bkjob-async[dask]')"
@@ -42,6 +43,7 @@ class DaskCluster:
             "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{worker_ttl}s",
             "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+            "BKJOB_CREDENTIALS": OWN_CREDENTIALS,
             **environment,
         }
         self.port = free_port()

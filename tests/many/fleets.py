@@ -43,6 +43,7 @@ class Site:
 
     world: World
     fleet: Fleet
+    credentials: str = OWN_CREDENTIALS
     platform: Platform = field(init=False)
     clock: WorldClock = field(factory=WorldClock)
     transports: list[RecordingTransport] = field(factory=list)
@@ -57,7 +58,7 @@ class Site:
         transport.clock = self.clock
         self.transports.append(transport)
         task = asyncio.get_running_loop().create_task(
-            run_shard(fleet or self.fleet, shard, transport=transport)
+            run_shard(fleet or self.fleet, shard, credentials=self.credentials, transport=transport)
         )
         self.runners[shard] = task
         return task
@@ -107,7 +108,7 @@ async def site_of(
     async with Fleet("night", journal=journal or f"memory:{uuid4().hex}", shards=shards) as fleet:
         options = {"url": URLS["gateway-v3"], "credentials": OWN_CREDENTIALS, **settings}
         await fleet.create(**options)
-        site = Site(world or World(1), fleet)
+        site = Site(world or World(1), fleet, options["credentials"])
         try:
             yield site
         finally:

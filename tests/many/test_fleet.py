@@ -224,7 +224,9 @@ async def test_a_fleet_over_each_store(place: Place) -> None:
     fleets = [fleet_of(place.url, shards=2) for _ in range(4)]
     await fleets[0].create(**SETTINGS, interval=0.1, requests_per_second=500)
     runners = [
-        asyncio.create_task(run_shard(fleets[shard], shard, transport=simulator.transport()))
+        asyncio.create_task(
+            run_shard(fleets[shard], shard, credentials=OWN_CREDENTIALS, transport=simulator.transport())
+        )
         for shard in range(2)
     ]
     finished: set[bkjob.Ref] = set()

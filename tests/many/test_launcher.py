@@ -23,9 +23,10 @@ from tests.watch.clients import URLS
 
 
 @pytest.fixture
-def on_dask() -> Any:
-    """Give the module, where Dask is installed."""
+def on_dask(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give the module, where Dask is installed; workers name the function that fleets of these tests name."""
     require_dask()
+    monkeypatch.setenv("BKJOB_CREDENTIALS", OWN_CREDENTIALS)
     from bkjob_async.many import on_dask  # noqa: PLC0415 - only where Dask is installed
 
     return on_dask
@@ -99,6 +100,7 @@ async def test_a_task_that_fails_is_submitted_again_under_another_key(
 ) -> None:
     """The warning has the error, and when the next attempt is."""
     monkeypatch.setattr(on_dask.upkeep, "pause_before", lambda failures: 0.1 * failures)
+    monkeypatch.setenv("BKJOB_CREDENTIALS", "tests.many.fleets:nobody")
     async with placed_in(tmp_path, on_dask, shards=1, credentials="tests.many.fleets:nobody") as placed:
         keeping = placed.keep()
         async with asyncio.timeout(30):
@@ -186,6 +188,11 @@ async def test_what_runs_on_a_worker(tmp_path: Path, on_dask: Any, monkeypatch: 
     assert await on_dask.run_placed("night", url, 0) == "stopped"
     monkeypatch.setenv(on_dask.VARIABLE, url)
     assert await on_dask.run_placed("night", None, 0) == "stopped"
+    monkeypatch.delenv("BKJOB_CREDENTIALS")
+    with pytest.raises(
+        RuntimeError, match=f"UsageError: .* BKJOB_CREDENTIALS={OWN_CREDENTIALS} to the environment"
+    ):
+        await on_dask.run_placed("night", url, 0)
     with pytest.raises(RuntimeError, match=r"UsageError: the fleet 'night' has the shards 0 to 0, not 4"):
         await on_dask.run_placed("night", url, 4)
     with pytest.raises(RuntimeError, match="FleetNotFound"):

@@ -67,7 +67,9 @@ async def test_a_server_without_its_newest_writes(tmp_path: Path, caplog: pytest
             bkjob.Fleet("night", journal=server.url) as of_reader,
         ):
             await fleet.create(**SETTINGS)
-            runner = asyncio.create_task(run_shard(of_runner, 0, transport=simulator.transport()))
+            runner = asyncio.create_task(
+                run_shard(of_runner, 0, credentials=OWN_CREDENTIALS, transport=simulator.transport())
+            )
             await fleet.add(jobs[0])
             await until_taken_up(fleet, 1)
             with server.client() as client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 
 import pytest
@@ -27,7 +28,7 @@ from bkjob_async.simulator.world.plans import (
     StepPlan,
 )
 from bkjob_async.simulator.world.world import World
-from tests.many.fleets import site_of
+from tests.many.fleets import OWN_CREDENTIALS, site_of
 
 pytestmark = pytest.mark.looptime
 
@@ -319,19 +320,40 @@ async def test_wrong_shards_and_credentials_are_usage_errors() -> None:
             await run_shard(site.fleet, 4)
     async with site_of(shards=1, credentials="tests.many.fleets:nobody") as site:
         with pytest.raises(bkjob.UsageError, match=r"no function .*nobody"):
-            await run_shard(site.fleet, 0)
+            await site.run(0)
     async with site_of(shards=1, credentials="tests.nowhere:credentials") as site:
         with pytest.raises(bkjob.UsageError, match="install the module"):
+            await site.run(0)
+
+
+async def test_a_function_that_only_the_journal_names_is_not_imported() -> None:
+    """The error says what to add to the command of the runner, where the function is known."""
+    sys.modules.pop("tests.many.lure", None)
+    async with site_of(shards=1, credentials="tests.many.lure:credentials") as site:
+        with pytest.raises(
+            bkjob.UsageError, match=r"add --credentials tests\.many\.lure:credentials"
+        ) as refused:
             await run_shard(site.fleet, 0)
+        with pytest.raises(bkjob.UsageError, match="nothing was imported"):
+            await run_shard(site.fleet, 0, credentials=OWN_CREDENTIALS)
+        with pytest.raises(bkjob.UsageError, match="names the function") as no_name:
+            await run_shard(site.fleet, 0, credentials="opensesame")
+        failure = (await site.fleet.status()).shards[0].failure or ""
+
+    assert "BKJOB_CREDENTIALS=tests.many.lure:credentials" in str(refused.value)
+    assert "opensesame" not in str(no_name.value)
+    assert "credentials= names the function" in failure
+    assert "tests.many.lure" not in sys.modules
 
 
 async def test_credentials_go_to_no_other_platform() -> None:
     """Whoever can write the journal could name one of their own."""
     async with site_of(shards=1, credentials="tests.nowhere:credentials") as site:
         with pytest.raises(bkjob.UsageError, match=r"polls .* and this runner has the credentials of"):
-            await run_shard(site.fleet, 0, url="https://bkapi.example.com/prod")
+            await run_shard(site.fleet, 0, credentials=site.credentials, url="https://bkapi.example.com/prod")
+        own = f"{(await site.fleet.settings()).url}/"
         with pytest.raises(bkjob.UsageError, match="install the module"):
-            await run_shard(site.fleet, 0, url=f"{(await site.fleet.settings()).url}/")
+            await run_shard(site.fleet, 0, credentials=site.credentials, url=own)
 
 
 async def test_credentials_may_come_from_an_async_function() -> None:

@@ -191,7 +191,7 @@ async def test_a_shard_that_always_fails_leaves_the_others_alone(
             return await site.run(shard, fleet)
 
         monkeypatch.setattr("bkjob_async.run_shard", run_here)
-        runs = [asyncio.create_task(run_again(site.fleet, shard, None)) for shard in range(2)]
+        runs = [asyncio.create_task(run_again(site.fleet, shard, {})) for shard in range(2)]
         await asyncio.sleep(600)
         seen = {e.ref for b in await site.batches() for e in b.events if isinstance(e, bkjob.Finished)}
         status = await site.fleet.status()

@@ -88,7 +88,9 @@ async def record_fleet(simulator: Simulator, url: str) -> str:
     async with bkjob.Fleet(MANY, journal=url, shards=SHARDS) as fleet:
         await fleet.create(url="http://sim/api/bk-job/prod", credentials=CREDENTIALS, wide={deploy.scope: 2})
         runners = [
-            asyncio.create_task(bkjob.run_shard(fleet, shard, transport=simulator.transport()))
+            asyncio.create_task(
+                bkjob.run_shard(fleet, shard, credentials=CREDENTIALS, transport=simulator.transport())
+            )
             for shard in range(SHARDS)
         ]
         await fleet.add(deploy, verify, restart, long)

@@ -129,7 +129,11 @@ async def test_a_fleet_in_shards_goes_on(recorded: Recorded) -> None:
             url=settings.url, credentials=settings.credentials, wide=dict(settings.placement.wide)
         )
         runners = [
-            asyncio.create_task(bkjob.run_shard(fleet, shard, transport=simulator.transport()))
+            asyncio.create_task(
+                bkjob.run_shard(
+                    fleet, shard, credentials=settings.credentials, transport=simulator.transport()
+                )
+            )
             for shard in range(SHARDS)
         ]
         async with fleet.reader(after=recorded.read[MANY]["after"]) as reader:

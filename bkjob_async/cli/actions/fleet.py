@@ -18,6 +18,7 @@ from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.consumers import json_line, plain_line
+from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.upkeep import WORKS_SECONDS, pause_before
 from bkjob_async.model.text.printing import counted, printable
 
@@ -41,7 +42,6 @@ async def create(
     name: str,
     *,
     shards: int,
-    credentials: str,
     interval: float | None,
     detail_level: str,
     wide: Sequence[str],
@@ -52,7 +52,7 @@ async def create(
         await fleet.create(
             url=settings.url,
             dialect=settings.get("dialect", DEFAULT_DIALECT),
-            credentials=credentials,
+            credentials=own_credentials(settings),
             requests_per_second=settings.get("rate"),
             interval=interval,
             detail_level=bkjob.DetailLevel[detail_level.upper().replace("-", "_")],
@@ -72,6 +72,12 @@ def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:
         raise bkjob.UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
 
 
+def own_credentials(settings: Settings) -> str:
+    """Return the name of the function that is called for credentials: the one that was given, or that reads the environment."""
+    name: str = settings.get("credentials", ENVIRONMENT_CREDENTIALS)
+    return name
+
+
 async def put(name: str, *, targets: Sequence[str], is_added: bool, **where: Any) -> ExitCode:
     """Add targets, or drop them."""
     async with opened(name, **where) as (fleet, settings):
@@ -89,7 +95,8 @@ async def run(name: str, *, shards: Sequence[int], **where: Any) -> ExitCode:
     """
     async with opened(name, **where) as (fleet, settings):
         run_each = run_one if len(shards) == 1 else run_again
-        tasks = [asyncio.create_task(run_each(fleet, shard, settings.get("url"))) for shard in shards]
+        own = {"credentials": own_credentials(settings), "url": settings.get("url")}
+        tasks = [asyncio.create_task(run_each(fleet, shard, own)) for shard in shards]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -100,20 +107,20 @@ async def run(name: str, *, shards: Sequence[int], **where: Any) -> ExitCode:
     return ExitCode.SUPERSEDED if bkjob.ShardEnd.SUPERSEDED in ends else ExitCode.ALL_SUCCEEDED
 
 
-async def run_one(fleet: bkjob.Fleet, shard: int, url: str | None) -> bkjob.ShardEnd:
-    """Run one shard of a fleet on the platform *url*, if one is set; say how it ended."""
-    end = await bkjob.run_shard(fleet, shard, url=url)
+async def run_one(fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any]) -> bkjob.ShardEnd:
+    """Run one shard of a fleet with what this command has of its *own*; say how it ended."""
+    end = await bkjob.run_shard(fleet, shard, **own)
     write_note(f"shard {shard}: {end.value}")
     return end
 
 
-async def run_again(fleet: bkjob.Fleet, shard: int, url: str | None) -> bkjob.ShardEnd:
+async def run_again(fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any]) -> bkjob.ShardEnd:
     """Run one shard of several, again and again while it fails; raise what ends the others as well."""
     loop, failures = asyncio.get_running_loop(), 0
     while True:
         begun = loop.time()
         try:
-            return await run_one(fleet, shard, url)
+            return await run_one(fleet, shard, own)
         except (bkjob.UsageError, bkjob.FleetNotFound, bkjob.JournalAccessDenied, bkjob.JournalTooNew):
             raise
         except Exception as error:  # noqa: BLE001 - also a defect must not end the other shards

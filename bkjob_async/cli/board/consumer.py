@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -12,10 +13,13 @@ from attrs import define, field
 from bkjob_async.cli.board.app import BoardApp
 from bkjob_async.cli.board.drawing.signs import ASCII, UNICODE, Signs
 from bkjob_async.cli.board.source import BoardSource
+from bkjob_async.cli.terminal import is_terminal
 from bkjob_async.cli.watching.consumers import OpenWatch
 
 # How long the terminal may take to be as it was before.
 CLOSING_SECONDS = 5.0
+# So often is looked whether the terminal is still there.
+LOOK_SECONDS = 1.0
 
 
 def signs_of_terminal() -> Signs:
@@ -27,7 +31,23 @@ def run_on_terminal(app: BoardApp) -> asyncio.Task[None]:
     """Begin to run *app* on the terminal; text can be marked with the mouse as usual."""
     # What was imported stays: without it, a full collection takes a few milliseconds instead of thirty.
     gc.freeze()
-    return asyncio.create_task(app.run_async(mouse=False), name="bkjob_async board")
+    return asyncio.create_task(run_while_there_is_a_terminal(app), name="bkjob_async board")
+
+
+async def run_while_there_is_a_terminal(app: BoardApp) -> None:
+    """Run *app*; end the process as SIGHUP does where the terminal goes away without one.
+
+    textual goes on to read from it, as fast as it can.
+    """
+    showing = asyncio.create_task(app.run_async(mouse=False))
+    try:
+        while not (await asyncio.wait({showing}, timeout=LOOK_SECONDS))[0]:
+            if not is_terminal(sys.__stderr__):
+                signal.raise_signal(signal.SIGHUP)
+                return
+    finally:
+        app.exit()
+    await showing
 
 
 @define(eq=False, kw_only=True)

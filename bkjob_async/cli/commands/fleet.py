@@ -21,7 +21,6 @@ from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 
 ACTIONS = "bkjob_async.cli.actions.fleet"
-ENVIRONMENT_CREDENTIALS = "bkjob_async.many.environment:credentials"
 LEVELS = ("end-only", "coalesced", "every-change")
 HELP = """\b
 The journal is redis://HOST, rediss://HOST or redis+unix:///SOCKET, or sqlite:///PATH for the processes
@@ -37,6 +36,12 @@ Exit codes:
 """
 
 name_argument = click.argument("name")
+credentials_option = click.option(
+    "--credentials",
+    metavar="MODULE:FUNCTION",
+    help="The function that runners call for credentials, for create and run the same; by default it reads"
+    " BKJOB_APP_CODE and so on.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON objects, one a line.")
 
 
@@ -63,12 +68,7 @@ def fleet_command() -> None:
 @click.option("--shards", type=click.IntRange(1, 1024), required=True, metavar="N", help="In so many shards.")
 @url_option
 @click.option("--dialect", type=click.Choice(DIALECTS), help="The interface that it offers.")
-@click.option(
-    "--credentials",
-    metavar="MODULE:FUNCTION",
-    default=ENVIRONMENT_CREDENTIALS,
-    help="The function that runners call for credentials; by default it reads BKJOB_APP_CODE and so on there.",
-)
+@credentials_option
 @click.option(
     "--rate", type=positive, metavar="N", help="All runners together send at most N requests a second."
 )
@@ -108,6 +108,7 @@ def drop_command(**options: Any) -> ExitCode:
 @click.option(
     "--shard", "shards", required=True, metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
 )
+@credentials_option
 def run_command(*, shards: str, **options: Any) -> ExitCode:
     """Run shards until the fleet is stopped or they run elsewhere."""
     return run_action(f"{ACTIONS}:run", shards=shard_numbers(shards), **options)

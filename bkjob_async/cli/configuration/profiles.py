@@ -50,10 +50,8 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
     """Return what the file says, None where there is none; raise `UsageError` for one that cannot be trusted or read."""
     try:
         with path.open("rb") as file:
-            if os.name == "posix" and os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
-                raise UsageError(
-                    f"{path} names programs to run, and everybody may write it: chmod o-w {path}"
-                )
+            if os.name == "posix":
+                check_writers(path, os.fstat(file.fileno()))
             return tomllib.load(file)
     except FileNotFoundError:
         return None
@@ -63,6 +61,26 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
         # The text of the error may quote the file; the place at its end does not.
         place = PLACE.search(str(error))
         raise UsageError(f"{path} is not TOML{place[0] if place else ''}") from None
+
+
+def check_writers(path: Path, status: os.stat_result) -> None:
+    """Raise `UsageError`, with the remedy, for a file of profiles that others than its user and root may write or replace."""
+    named = f"{path} names programs to run"
+    for place, found, others in (
+        (path, status, stat.S_IWGRP | stat.S_IWOTH),
+        *(
+            (folder, folder.stat(), stat.S_IWOTH)
+            for folder in {path.absolute().parent, path.resolve().parent}
+        ),
+    ):
+        what = "it" if place is path else "its folder"
+        if found.st_uid not in (os.getuid(), 0):
+            raise UsageError(f"{named}, and another user owns {what}: chown {os.getuid()} {place}")
+        # In a folder such as /tmp nobody replaces the files of others.
+        if found.st_mode & others and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX):
+            who = "everybody" if found.st_mode & stat.S_IWOTH else "its group"
+            letters = "go" if found.st_mode & stat.S_IWGRP else "o"
+            raise UsageError(f"{named}, and {who} may write {what}: chmod {letters}-w {place}")
 
 
 def choose_profile(content: Mapping[str, Any], path: Path, name: str | None) -> Profile | None:

@@ -46,6 +46,7 @@ SETTINGS = {
         Setting(name="request_timeout", kind="number"),
         Setting(name="rate", kind="number"),
         Setting(name="journal"),
+        Setting(name="credentials"),
         Setting(name="app_code"),
         Setting(name="username"),
         Setting(name="app_secret", kind="secret"),

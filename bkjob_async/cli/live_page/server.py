@@ -50,6 +50,8 @@ NOTHING_ALLOWED = (
 
 NONCE, FIRST = "%nonce%", "%first%"
 ICON = '<link rel="icon" href="data:,">'
+# The connections of those who have shown the token or its cookie.
+READERS = web.AppKey("readers", set[web.RequestHandler])
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -66,6 +68,7 @@ class LiveServer:
     def app(self) -> web.Application:
         """Return the application."""
         app = web.Application(middlewares=[self._checked])
+        app[READERS] = set()
         app.router.add_get("/", self._page, allow_head=False)
         app.router.add_get("/events", self._events, allow_head=False)
         return app
@@ -106,12 +109,17 @@ class LiveServer:
             return message_page(403, "Another page asked for this")
         token = request.query.get("token") if request.path == "/" else None
         if token is not None:
-            return self._enter(token, request.headers.get("Sec-Fetch-Site", ""))
+            return self._enter(token, request)
         if not self.access.knows(request.cookies.get(self.access.cookie_name), time.time()):
             return message_page(401, "Open the link that the command has printed; it works once")
+        self._note_reader(request)
         return None
 
-    def _enter(self, token: str, site: str) -> web.StreamResponse:
+    def _note_reader(self, request: web.Request) -> None:
+        """Keep the connection of somebody who may read, however many others come."""
+        request.app[READERS].add(request.protocol)
+
+    def _enter(self, token: str, request: web.Request) -> web.StreamResponse:
         """Exchange the token for a cookie, and show the page.
 
         Whoever was sent here by another site is led on, by a page and not by a redirect: a browser sends a strict cookie
@@ -121,7 +129,9 @@ class LiveServer:
             return message_page(
                 401, "This link was used already, or is not the newest: start the command again"
             )
-        response = self._live_page() if site == "none" else entry_page()
+        self._note_reader(request)
+        is_direct = request.headers.get("Sec-Fetch-Site", "") == "none"
+        response = self._live_page() if is_direct else entry_page()
         response.set_cookie(
             self.access.cookie_name,
             self.access.new_cookie(time.time()),
@@ -207,7 +217,7 @@ async def listening_on(listening: socket.socket, app: web.Application) -> AsyncI
     assert server is not None  # noqa: S101 - it was just made
 
     def connected() -> asyncio.Protocol:
-        return server() if len(server.connections) < MAX_CONNECTIONS else Refusal()
+        return server() if has_room(server, app[READERS]) else Refusal()
 
     try:
         accepting = await loop.create_server(connected, sock=listening)
@@ -218,6 +228,21 @@ async def listening_on(listening: socket.socket, app: web.Application) -> AsyncI
     finally:
         await runner.cleanup()
         listening.close()
+
+
+def has_room(server: web.Server, readers: set[web.RequestHandler]) -> bool:
+    """Return True where one more connection may be served: the oldest ends of those that are no reader's, if need be."""
+    readers.intersection_update(server.connections)
+    open_ones = [
+        each for each in server.connections if each.transport is None or not each.transport.is_closing()
+    ]
+    if len(open_ones) < MAX_CONNECTIONS:
+        return True
+    oldest = next((each for each in open_ones if each not in readers), None)
+    if oldest is not None and isinstance(oldest.transport, asyncio.Transport):
+        oldest.transport.abort()
+        return True
+    return False
 
 
 class Refusal(asyncio.Protocol):

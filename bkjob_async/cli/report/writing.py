@@ -24,7 +24,8 @@ def check_target(target: str, *, overwrite: bool) -> None:
         raise UsageError(f"{target} is a folder: -o names a file")
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}")
-    if path.is_file() and not overwrite:
+    # A link to nothing counts as well: nobody has named what would be written.
+    if not overwrite and (path.is_file() or (path.is_symlink() and not path.exists())):
         raise already_there(target)
 
 

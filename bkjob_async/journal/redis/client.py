@@ -6,9 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bkjob_async.errors import ClientClosed, JournalAccessDenied, JournalUnavailable, NotAJournal, UsageError
+from bkjob_async.dialects.common.redaction import redact
+from bkjob_async.errors import (
+    ClientClosed,
+    JournalAccessDenied,
+    JournalUnavailable,
+    NotAJournal,
+    UsageError,
+)
+from bkjob_async.journal.redis.parser import MAX_RESPONSE, parser_with_limit
+from bkjob_async.journal.redis.replies import MAX_TEXT, size_of
 from bkjob_async.journal.redis.scripts import Script
 from bkjob_async.journal.urls import RedisPlace
 
@@ -17,6 +26,8 @@ T = TypeVar("T")
 # Seconds until a server that does not respond counts as away; waiting reads end sooner.
 RESPONSE_TIMEOUT = 3.0
 CONNECT_TIMEOUT = 3.0
+# All keys are looked through within so many seconds.
+SCAN_SECONDS = 60.0
 
 
 class RedisClient:
@@ -41,6 +52,8 @@ class RedisClient:
             "socket_timeout": RESPONSE_TIMEOUT,
             "socket_connect_timeout": CONNECT_TIMEOUT,
             "retry": retry(backoff(), 0),
+            # What every version of a server speaks; newer ones of redis-py begin with the other one, which Redis 5 refuses.
+            "protocol": 2,
             **tls_options(place.url),
         }
         self._client: Any = None
@@ -75,8 +88,14 @@ class RedisClient:
         return await self._translated(self._keys(pattern))
 
     async def _keys(self, pattern: str) -> list[str]:
-        client = await self._connect()
-        return [key.decode() async for key in client.scan_iter(match=pattern, count=1000)]
+        client, found, size = await self._connect(), dict[str, None](), 0
+        async with asyncio.timeout(SCAN_SECONDS):
+            async for key in client.scan_iter(match=pattern, count=1000):
+                found[key.decode()] = None
+                size += size_of(key)
+                if size > MAX_RESPONSE:
+                    raise OverflowError("too many keys of this kind")
+        return [*found]
 
     async def aclose(self) -> None:
         """Close all connections; harmless when repeated."""
@@ -96,11 +115,15 @@ class RedisClient:
 
     async def _new_client(self) -> Any:
         client: Any = self._redis.Redis.from_url(self._place.url, **self._options)
+        parser = parser_with_limit()
+        client.connection_pool.connection_kwargs["parser_class"] = parser
         try:
             facts = await client.info("cluster")
             if facts.get("cluster_enabled"):
                 await client.aclose()
                 client = self._redis.RedisCluster.from_url(self._place.url, **self._options)
+                for place in (client, *client.nodes_manager.startup_nodes.values()):
+                    place.connection_kwargs["parser_class"] = parser
                 await client.initialize()
         except BaseException:
             await client.aclose()
@@ -110,25 +133,42 @@ class RedisClient:
     async def _translated(self, work: Awaitable[T]) -> T:
         """Await *work*; raise errors of journals in place of those of redis-py, whose frames hold the password.
 
-        redis-py waits by `asyncio.wait_for`, which before Python 3.12 may forget that its caller was cancelled: then the
-        cancellation is raised here.
+        A server that answers what no Redis does has redis-py raise anything. redis-py waits by `asyncio.wait_for`, which
+        before Python 3.12 may forget that its caller was cancelled: then the cancellation is raised here.
         """
         task = asyncio.current_task()
         cancellations = 0 if task is None else task.cancelling()
+        text, is_denied, cancelled = "", False, None
         try:
             result = await work
-            if task is not None and task.cancelling() > cancellations:
-                raise asyncio.CancelledError
+        except ClientClosed:
+            raise
+        except asyncio.CancelledError as error:
+            cancelled, error.__context__ = error.with_traceback(None), None
         except (self._errors.RedisError, OSError) as error:
-            text, is_denied = f"{type(error).__name__}: {error}", isinstance(error, self._denials)
+            text = f"{type(error).__name__}: {error}"
+            is_denied = isinstance(error, self._denials)
+        except Exception as error:  # noqa: BLE001 - what redis-py makes of a response that no server sends
+            text = f"what answers there is no Redis server ({type(error).__name__}: {error})"
         else:
-            return result
+            if task is None or task.cancelling() <= cancellations:
+                return result
+            cancelled = asyncio.CancelledError()
         finally:
             del work
+        if cancelled is not None:
+            raise cancelled
         if "WRONGTYPE" in text:
             raise NotAJournal("a key of this name belongs to another program", journal=str(self._place))
+        text = redact(text, password_of(self._place))
         kind = JournalAccessDenied if is_denied else JournalUnavailable
-        raise kind(f"Redis: {text}", journal=str(self._place))
+        raise kind(f"Redis: {text:.{MAX_TEXT}}", journal=str(self._place))
+
+
+def password_of(place: RedisPlace) -> tuple[str, ...]:
+    """Return the password, which a server may repeat, if there is one."""
+    password = urlsplit(place.url).password
+    return () if password is None else (unquote(password),)
 
 
 def tls_options(url: str) -> dict[str, Any]:

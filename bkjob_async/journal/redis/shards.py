@@ -13,6 +13,16 @@ from typing import Any
 from bkjob_async.errors import JournalDamaged, JournalError, JournalTooNew, NotAJournal
 from bkjob_async.journal.redis import scripts
 from bkjob_async.journal.redis.client import RedisClient
+from bkjob_async.journal.redis.replies import (
+    checked_number,
+    data_of,
+    hash_of,
+    int_of,
+    list_of,
+    reading,
+    seconds_of,
+    whole_number,
+)
 from bkjob_async.journal.shards import (
     INBOX_PAGE,
     FleetRecord,
@@ -147,16 +157,20 @@ class RedisShards:
 
     async def create(self, fleet: str, settings: bytes) -> bytes:
         """Create a fleet unless it exists, and return the settings that it has."""
-        (found,) = await self._run(CREATE, fleet, settings)
-        return bytes(found)
+        found = await self._run(CREATE, fleet, settings)
+        with reading(self._shown):
+            return data_of(found[0])
 
     async def record(self, fleet: str) -> FleetRecord | None:
         """Return a fleet's record, None where there is no such fleet."""
         found = await self._run(RECORD, fleet, may_be_missing=True)
         if not found:
             return None
-        settings, created, stopped, now, removing = found
-        return FleetRecord(bytes(settings), float(created), stopped == b"1", float(now), removing == b"1")
+        with reading(self._shown):
+            settings, created, stopped, now, removing = found
+            return FleetRecord(
+                data_of(settings), seconds_of(created), stopped == b"1", seconds_of(now), removing == b"1"
+            )
 
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop."""
@@ -181,30 +195,44 @@ class RedisShards:
         """Return the entries behind number *after*, at most `INBOX_PAGE`."""
         words = ("XRANGE", inbox_key(shard_name(fleet, shard)), entry_id(after + 1), "+", "COUNT", INBOX_PAGE)
         rows = await self._client.command(*words)
-        return [InboxEntry(entry_number(number), fields[1]) for number, fields in map(fields_of, rows)]
+        found: list[InboxEntry] = []
+        with reading(self._shown):
+            for number, fields in map(fields_of, list_of(rows)):
+                entry = InboxEntry(entry_number(number), data_of(fields[1]))
+                if entry.number <= after:  # who reads on behind it would be given it for ever
+                    raise JournalDamaged("the entries of an inbox are not in order")
+                found.append(entry)
+                after = entry.number
+        return found
 
     async def inbox_size(self, fleet: str, shard: int) -> int:
         """Return how many entries wait in the inbox of a shard."""
-        return int(await self._client.command("XLEN", inbox_key(shard_name(fleet, shard))))
+        size = await self._client.command("XLEN", inbox_key(shard_name(fleet, shard)))
+        with reading(self._shown):
+            return whole_number(size)
 
     async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*."""
-        (head,) = await self._run_script(scripts.GIVE_SIGN_OF_LIFE, shard_name(fleet, shard), figures.term)
+        life = await self._run_script(scripts.GIVE_SIGN_OF_LIFE, shard_name(fleet, shard), figures.term)
         reported = (figures.term, figures.targets, figures.active, figures.claim)
-        active, granted, stopped = await self._run(PUT_FIGURES, fleet, shard, *reported, limit)
-        return ShardReply(int(active), int(granted), stopped == b"1", int(head))
+        found = await self._run(PUT_FIGURES, fleet, shard, *reported, limit)
+        with reading(self._shown):
+            active, granted, stopped = found
+            return ShardReply(
+                whole_number(active), whole_number(granted), stopped == b"1", whole_number(life[0])
+            )
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""
         found: dict[int, ShardFigures] = {}
-        for name, value in (await self._facts(fleet)).items():
-            if shard := _FIGURES.fullmatch(name):
-                try:
-                    found[int(shard[1])] = ShardFigures(*map(int, value.split()))
-                except (TypeError, ValueError) as error:
-                    raise JournalDamaged(
-                        f"the figures of the shards of {fleet!r} cannot be read", journal=self._shown
-                    ) from error
+        facts = await self._facts(fleet)
+        with reading(self._shown):
+            for name, value in facts.items():
+                if shard := _FIGURES.fullmatch(name):
+                    words = value.split()
+                    if len(words) != len(ShardFigures.__struct_fields__):
+                        raise JournalDamaged(f"the figures of the shards of {fleet!r} cannot be read")
+                    found[whole_number(shard[1])] = ShardFigures(*map(whole_number, words))
         return found
 
     async def put_failure(self, fleet: str, shard: int, text: str) -> None:
@@ -214,11 +242,14 @@ class RedisShards:
     async def failures(self, fleet: str) -> Mapping[int, str]:
         """Return what ended the newest runner of each shard where something did."""
         matches = ((_FAILURE.fullmatch(name), text) for name, text in (await self._facts(fleet)).items())
-        return {int(match[1]): text.decode(errors="replace") for match, text in matches if match}
+        with reading(self._shown):
+            return {whole_number(match[1]): text.decode(errors="replace") for match, text in matches if match}
 
     async def _facts(self, fleet: str) -> dict[bytes, bytes]:
         """Return the hash of a fleet."""
-        return hash_of(await self._client.command("HGETALL", shards_key(fleet)))
+        found = await self._client.command("HGETALL", shards_key(fleet))
+        with reading(self._shown):
+            return hash_of(found)
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
         """Store the durations that the runner of a shard measured."""
@@ -226,38 +257,37 @@ class RedisShards:
 
     async def durations(self, fleet: str, shard: int) -> bytes | None:
         """Return the durations that the runners of a shard measured, None for none."""
-        found: bytes | None = await self._client.command("GET", durations_key(shard_name(fleet, shard)))
-        return found
+        found = await self._client.command("GET", durations_key(shard_name(fleet, shard)))
+        with reading(self._shown):
+            return None if found is None else data_of(found)
 
     async def _run(
         self, script: scripts.Script, fleet: str, *arguments: Any, may_be_missing: bool = False
     ) -> list[Any]:
         """Run a script on the hash of a fleet; return what it says, or raise the error that it names."""
-        response: list[Any] = await self._client.run(script, [shards_key(fleet)], arguments)
-        said, facts = response[0], response[1:]
-        if said == b"ok":
-            return facts
-        if said == b"none":
-            if may_be_missing:
-                return []
-            raise no_such_fleet(fleet)
-        if said == b"removing":
-            raise fleet_being_removed(fleet)
-        raise not_readable(said, facts, shards_key(fleet), self._shown)
+        response = await self._client.run(script, [shards_key(fleet)], arguments)
+        with reading(self._shown):
+            said, *facts = list_of(response)
+            if said == b"ok":
+                return facts
+            if said == b"none":
+                if may_be_missing:
+                    return []
+                raise no_such_fleet(fleet)
+            if said == b"removing":
+                raise fleet_being_removed(fleet)
+            raise not_readable(said, facts, shards_key(fleet), self._shown)
 
 
 def not_readable(said: bytes, facts: Sequence[Any], key: str, shown: str) -> JournalError:
     """Return the error of a script that found another version, or a *key* of another program; *shown* names the journal."""
     if said == b"new":
         return JournalTooNew(
-            f"its version is {int(facts[0])}, this package knows {scripts.FORMAT}", journal=shown
+            f"its version is {whole_number(facts[0])}, this package knows {scripts.FORMAT}", journal=shown
         )
+    if said != b"foreign":
+        raise ValueError(said)
     return NotAJournal(f"the key {key} belongs to another program", journal=shown)
-
-
-def hash_of(words: Any) -> dict[bytes, bytes]:
-    """Return the fields of a hash, however redis-py gives them."""
-    return words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
 
 
 def shards_key(fleet: str) -> str:
@@ -280,16 +310,16 @@ def entry_id(number: int) -> str:
     return f"{number >> _ENTRY_BITS}-{number & (1 << _ENTRY_BITS) - 1}"
 
 
-def entry_number(entry: bytes) -> int:
+def entry_number(entry: Any) -> int:
     """Return the number of the entry with this id: milliseconds and a count, as one."""
-    milliseconds, _, count = entry.partition(b"-")
-    return (int(milliseconds) << _ENTRY_BITS) + int(count)
+    milliseconds, _, count = data_of(entry).partition(b"-")
+    return checked_number((int_of(milliseconds) << _ENTRY_BITS) + int_of(count))
 
 
-def fields_of(row: Any) -> tuple[bytes, Sequence[bytes]]:
+def fields_of(row: Any) -> tuple[Any, Sequence[Any]]:
     """Return the id and the fields of an entry of a stream, as a list, however redis-py gives them."""
-    number, fields = row
+    number, fields = list_of(row)
     if isinstance(fields, dict):
         ((name, value),) = fields.items()
         return number, (name, value)
-    return number, fields
+    return number, list_of(fields)

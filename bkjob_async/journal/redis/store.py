@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from bkjob_async.errors import FleetBusy, JournalDamaged
@@ -12,7 +13,16 @@ from bkjob_async.journal.fleet_row import FleetRow, superseded
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.redis import scripts
 from bkjob_async.journal.redis.client import RedisClient
-from bkjob_async.journal.redis.shards import RedisShards, entry_id, hash_of, inbox_key, not_readable
+from bkjob_async.journal.redis.replies import (
+    data_of,
+    hash_of,
+    list_of,
+    reading,
+    seconds_of,
+    text_of,
+    whole_number,
+)
+from bkjob_async.journal.redis.shards import RedisShards, entry_id, inbox_key, not_readable
 from bkjob_async.journal.store import (
     ALIVE_SECONDS,
     PAGE_BYTES,
@@ -34,6 +44,8 @@ ASKED_AT_ONCE = 16
 FIRST_PAUSE, LAST_PAUSE = 0.05, 0.5
 
 MAX_RECORDS = 1000
+# One call removes old records in so many portions at most; the next goes on.
+PORTIONS = 1000
 
 
 class RedisStore:
@@ -61,10 +73,12 @@ class RedisStore:
 
     async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
         """Take the fleet *name* for *holder*, and begin its next term."""
-        term, head, silence = await self._run(
+        found = await self._run(
             scripts.OPEN, name, holder.host, holder.pid, int(take_over), ALIVE_SECONDS, after_term
         )
-        return Opened(int(term), int(head), float(silence) if silence else None)
+        with self._reading():
+            term, head, silence = found
+            return Opened(whole_number(term), whole_number(head), seconds_of(silence) if silence else None)
 
     async def append(
         self,
@@ -105,10 +119,12 @@ class RedisStore:
 
     async def _remove_oldest(self, name: str, term: int) -> None:
         """Remove what is not kept any more, in portions between which others write."""
-        kept_since, there_may_be_more = time.time() - self._keep.age.total_seconds(), True
-        while there_may_be_more:
+        kept_since = time.time() - self._keep.age.total_seconds()
+        for _ in range(PORTIONS):
             removed = await self._run(scripts.REMOVE_OLDEST, name, term, kept_since, self._keep.bytes)
-            there_may_be_more = bool(removed[0])
+            with self._reading():
+                if not whole_number(removed[0]):
+                    return
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -117,24 +133,31 @@ class RedisStore:
         sequence = b""
         parts: list[bytes] = []
         while True:
-            found, *more = await self._run(scripts.READ_PARTS, name, len(parts), PAGE_BYTES, sequence)
-            if not found:
-                return None
-            if sequence not in (b"", found):  # replaced meanwhile
-                parts = []
-            elif not more[0]:
-                return Checkpoint(int(found), parts)
+            facts = await self._run(scripts.READ_PARTS, name, len(parts), PAGE_BYTES, sequence)
+            with self._reading():
+                found = data_of(facts[0])
+                if not found:
+                    return None
+                more = [data_of(part) for part in list_of(facts[1])]
+                if sequence not in (b"", found):  # replaced meanwhile
+                    parts = []
+                elif not more:
+                    return Checkpoint(whole_number(found), parts)
             sequence = found
-            parts += more[0]
+            parts += more
 
     async def read(self, name: str, after: int, *, limit: int = MAX_RECORDS) -> Page:
         """Return the records behind number *after*, at most *limit* of them."""
-        removed_to, rows = await self._run(scripts.READ, name, after + 1, min(limit, MAX_RECORDS), PAGE_BYTES)
-        records = [
-            StoredRecord(int(number.partition(b"-")[0]), float(made_at), data)
-            for number, made_at, data in rows
-        ]
-        return Page(records, int(removed_to))
+        facts = await self._run(scripts.READ, name, after + 1, min(limit, MAX_RECORDS), PAGE_BYTES)
+        with self._reading():
+            removed_to, rows = facts
+            records = [
+                StoredRecord(
+                    whole_number(data_of(number).partition(b"-")[0]), seconds_of(made_at), data_of(data)
+                )
+                for number, made_at, data in map(list_of, list_of(rows))
+            ]
+            return Page(records, whole_number(removed_to))
 
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
         """Return the fleets that have a record behind their number, none after so many *seconds*.
@@ -162,7 +185,9 @@ class RedisStore:
         block = ("BLOCK", max(1, int(1000 * min(seconds, BLOCK_SECONDS)))) if seconds > 0 else ()
         numbers = (f"{after}-0" for after in places.values())
         found: Any = await self._client.command("XREAD", "COUNT", 1, *block, "STREAMS", *names, *numbers)
-        return [names[key.decode()] for key in (found if isinstance(found, dict) else dict(found or ()))]
+        with self._reading():
+            rows = found.items() if isinstance(found, dict) else list_of(found or [])
+            return [names[text_of(key)] for key, _ in rows]
 
     async def _heads_behind(self, places: Mapping[str, int]) -> list[str]:
         """Return the fleets whose heads lie behind their number."""
@@ -172,7 +197,12 @@ class RedisStore:
             some = asked[start : start + ASKED_AT_ONCE]
             commands = (self._client.command("HGET", keys_of(name)[0], "head") for name, _ in some)
             heads = await asyncio.gather(*commands)
-            found += [name for (name, after), head in zip(some, heads, strict=True) if int(head or 0) > after]
+            with self._reading():
+                found += [
+                    name
+                    for (name, after), head in zip(some, heads, strict=True)
+                    if whole_number(head or 0) > after
+                ]
         return found
 
     async def fleets(self) -> Sequence[FleetEntry]:
@@ -183,32 +213,37 @@ class RedisStore:
 
     async def fleet(self, name: str) -> FleetEntry | None:
         """Return one fleet, None where there is no such fleet."""
-        facts = hash_of(await self._client.command("HGETALL", keys_of(name)[0]))
-        return entry_of(name, facts) if facts and b"forgotten" not in facts else None
+        found = await self._client.command("HGETALL", keys_of(name)[0])
+        with self._reading():
+            facts = hash_of(found)
+            return entry_of(name, facts) if facts and b"forgotten" not in facts else None
 
     # The scripts' responses -----------------------------------------------------------------------------------------
 
     async def _run(self, script: scripts.Script, name: str, *arguments: Any) -> list[Any]:
         """Run a script for a fleet; return what it says, or raise the error that it names."""
-        response: list[Any] = await self._client.run(script, keys_of(name), arguments)
-        said, facts = response[0], response[1:]
+        response = await self._client.run(script, keys_of(name), arguments)
         shown = str(self._place)
-        if said == b"ok":
-            return facts
-        if said == b"superseded":
-            holder = Holder(facts[1].decode(), int(facts[2])) if facts[1] else None
-            error = superseded(name, int(arguments[0]), int(facts[0]), holder)
-            error.journal = shown
-            raise error
-        if said == b"behind":
-            term, head = int(facts[0]), int(facts[1])
-            raise StoreBehind(
-                f"the store has the records of {name!r} up to {head}", term=term, head=head, journal=shown
-            )
-        if said == b"busy":
-            host, pid, seconds = facts[0].decode(), int(facts[1]), float(facts[2])
-            raise FleetBusy(name, host=host, pid=pid, seconds=seconds, journal=shown)
-        raise not_readable(said, facts, keys_of(name)[0], shown)
+        with self._reading():
+            said, *facts = list_of(response)
+            if said == b"ok":
+                return facts
+            if said == b"superseded":
+                holder = Holder(text_of(facts[1]), whole_number(facts[2])) if facts[1] else None
+                raise superseded(name, int(arguments[0]), whole_number(facts[0]), holder)
+            if said == b"behind":
+                term, head = whole_number(facts[0]), whole_number(facts[1])
+                raise StoreBehind(
+                    f"the store has the records of {name!r} up to {head}", term=term, head=head, journal=shown
+                )
+            if said == b"busy":
+                host, pid, seconds = text_of(facts[0]), whole_number(facts[1]), seconds_of(facts[2])
+                raise FleetBusy(name, host=host, pid=pid, seconds=seconds, journal=shown)
+            raise not_readable(said, facts, keys_of(name)[0], shown)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        """Read a response within this."""
+        return reading(str(self._place))
 
 
 def keys_of(name: str) -> tuple[str, ...]:
@@ -233,17 +268,16 @@ def portions(parts: Sequence[bytes]) -> list[list[bytes]]:
 
 def entry_of(name: str, facts: dict[bytes, bytes]) -> FleetEntry:
     """Return a fleet as the list shows it."""
-    try:
-        row = FleetRow(
-            targets=int(facts.get(b"targets", 0)),
-            term=int(facts[b"term"]),
-            head=int(facts.get(b"head", 0)),
-            holder=Holder(facts[b"host"].decode(), int(facts[b"pid"])),
-            last_seen=float(facts[b"last_seen"]),
-            size=int(facts.get(b"size", 0)),
-            is_held=facts[b"held"] == b"1",
-            refused=int(facts.get(b"refused", 0)),
-        )
-    except (KeyError, ValueError) as error:
-        raise JournalDamaged(f"what the key of {name!r} holds cannot be read") from error
+    if not facts.keys() >= {b"term", b"host", b"pid", b"last_seen", b"held"}:
+        raise JournalDamaged(f"what the key of {name!r} holds cannot be read")
+    row = FleetRow(
+        targets=whole_number(facts.get(b"targets", 0)),
+        term=whole_number(facts[b"term"]),
+        head=whole_number(facts.get(b"head", 0)),
+        holder=Holder(text_of(facts[b"host"]), whole_number(facts[b"pid"])),
+        last_seen=seconds_of(facts[b"last_seen"]),
+        size=whole_number(facts.get(b"size", 0)),
+        is_held=facts[b"held"] == b"1",
+        refused=whole_number(facts.get(b"refused", 0)),
+    )
     return row.entry(name)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from math import inf
 from pathlib import Path
 
 from bkjob_async.errors import (
@@ -28,12 +30,32 @@ WAL_SIZE_LIMIT = 16 << 20
 # and beginning the write-ahead log, for which SQLite does not wait.
 LOCK_PAUSE = 0.02
 
-SCHEMA = """
+# What the row of a fleet says, in whole numbers and text, as each version of SQLite writes them.
+WRITTEN = "||','||".join(
+    f"quote({column})"
+    for column in (
+        *(
+            "name",
+            "term",
+            "head",
+            "host",
+            "pid",
+            "is_held",
+            "CAST(last_seen * 1000 AS INTEGER)",
+            "targets",
+            "size",
+        ),
+        *("removed_to", "checkpoint", "refused", "is_forgotten"),
+    )
+)
+
+# SQLite itself stores `written` with each change of a row, whichever version of this package makes it.
+SCHEMA = f"""
 CREATE TABLE fleet (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, term INTEGER NOT NULL, head INTEGER NOT NULL,
   host TEXT NOT NULL, pid INTEGER NOT NULL, is_held INTEGER NOT NULL, last_seen REAL, targets INTEGER NOT NULL,
   size INTEGER NOT NULL, removed_to INTEGER NOT NULL, checkpoint INTEGER, refused INTEGER NOT NULL,
-  is_forgotten INTEGER NOT NULL
+  is_forgotten INTEGER NOT NULL, written TEXT GENERATED ALWAYS AS ({WRITTEN}) STORED
 );
 CREATE TABLE record (
   id INTEGER PRIMARY KEY, fleet INTEGER NOT NULL, sequence INTEGER NOT NULL,
@@ -44,6 +66,11 @@ CREATE TABLE checkpoint_part (
   checksum INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (fleet, number)
 );
 """
+
+# What a file must not have: SQLite would run it, perhaps without end.
+FOREIGN = "type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
+# Seconds of CPU time that one transaction may take, and after how many steps of SQLite that is looked at.
+CPU_SECONDS, STEPS = 10.0, 1_000_000
 
 # An error without a code is one of Python's: a text that cannot be decoded.
 _DAMAGE = {0, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR}
@@ -64,6 +91,7 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._is_immutable = False
+        self._cpu_end = inf
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -86,6 +114,7 @@ class SqliteFile:
 
     @contextmanager
     def _transaction(self, begin: str, *, create: bool) -> Iterator[sqlite3.Connection]:
+        self._cpu_end = time.thread_time() + CPU_SECONDS
         try:
             connection = self._connect(create=create)
             connection.execute(begin)
@@ -112,6 +141,8 @@ class SqliteFile:
 
     def translated(self, error: sqlite3.Error) -> JournalError:
         """Return what an error of SQLite means for a journal."""
+        if _code_of(error) == sqlite3.SQLITE_INTERRUPT:
+            return JournalDamaged("the file makes SQLite work without end", journal=self._shown)
         if _code_of(error) in _DAMAGE or isinstance(error, sqlite3.IntegrityError):
             return JournalDamaged(f"the file is damaged: {error}", journal=self._shown)
         return JournalUnavailable(f"SQLite: {error}", journal=self._shown)
@@ -132,6 +163,8 @@ class SqliteFile:
         if self._check_header() and not create:
             raise JournalUnavailable("the file is still empty", journal=self._shown)
         self._is_immutable = False
+        if found is None:
+            self._create_file()
         try:
             connection = self._open("mode=rwc" if create else "mode=rw", create=create)
         except sqlite3.OperationalError as error:
@@ -152,10 +185,10 @@ class SqliteFile:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.set_progress_handler(self._is_too_long, STEPS)
         try:
             # The first statement undoes what a process left that was killed while it created the file.
-            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if not tables:
+            if not self._count_tables(connection):
                 self._create(connection, may_create=create)
             connection.execute("PRAGMA secure_delete = OFF")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
@@ -168,11 +201,33 @@ class SqliteFile:
             raise
         return connection
 
+    def _count_tables(self, connection: sqlite3.Connection) -> int:
+        """Return how many tables and indices there are; raise `NotAJournal` where there is anything else."""
+        count, foreign = connection.execute(
+            f"SELECT count(*), total({FOREIGN}) FROM sqlite_schema"  # noqa: S608 - a constant
+        ).fetchone()
+        if foreign:
+            raise NotAJournal("it has views or triggers, which no journal has", journal=self._shown)
+        return int(count)
+
+    def _create_file(self) -> None:
+        """Create the file for its owner alone; SQLite gives its log the same permissions."""
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise JournalUnavailable(f"{error.strerror}", journal=self._shown) from error
+
     def _create(self, connection: sqlite3.Connection, *, may_create: bool) -> None:
         """Create the tables in an empty file; raise `JournalUnavailable` for a reader."""
         if not may_create:
             raise JournalUnavailable("the file is still empty", journal=self._shown)
         create_tables(connection)
+
+    def _is_too_long(self) -> bool:
+        """Return True, which ends a statement, where the file makes SQLite work for too long."""
+        return time.thread_time() > self._cpu_end
 
     def _has_wal(self) -> bool:
         """Return True where a write-ahead log lies beside the file."""

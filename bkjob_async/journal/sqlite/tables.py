@@ -11,6 +11,7 @@ from zlib import crc32
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import Keep
+from bkjob_async.journal.sqlite.file import WRITTEN
 from bkjob_async.journal.store import (
     PAGE_BYTES,
     Checkpoint,
@@ -32,19 +33,29 @@ _INSERTS = {
     for rows in ROWS_OF_INSERT
 }
 
-_COLUMNS = "id, term, head, host, pid, is_held, last_seen, targets, size, removed_to, checkpoint, is_forgotten, refused"
-COLUMNS = tuple(_COLUMNS.split(", "))
+# Files of version 0.2.0 lack the last column.
+_FLEETS = f"SELECT {WRITTEN} AS found, * FROM fleet"  # noqa: S608 - a constant
 
 
 def find_fleet(connection: sqlite3.Connection, name: str) -> FleetRow | None:
     """Return the row of a fleet, None where there is none."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM fleet WHERE name = ?", (name,)).fetchone()  # noqa: S608 - a constant
-    return None if row is None else row_of(row)
+    rows = connection.execute(f"{_FLEETS} WHERE name = ?", (name,))
+    row = rows.fetchone()
+    return None if row is None else row_of(facts_of(rows, row))
 
 
-def row_of(columns: Iterable[Any]) -> FleetRow:
+def facts_of(rows: sqlite3.Cursor, row: Iterable[Any]) -> dict[str, Any]:
+    """Return the columns of a fleet's row by name; raise `JournalDamaged` unless they are as SQLite wrote them."""
+    facts = dict(zip((name for name, *_ in rows.description), row, strict=True))
+    found = facts.pop("found")
+    if facts.pop("written", found) != found:
+        raise JournalDamaged(f"the row of the fleet {facts['name']!r:.80} is not what was written")
+    return facts
+
+
+def row_of(facts: dict[str, Any]) -> FleetRow:
     """Return a fleet from the columns of its row."""
-    facts = dict(zip(COLUMNS, columns, strict=True))
+    del facts["name"]
     holder = Holder(facts.pop("host"), facts.pop("pid"))
     facts["is_held"], facts["is_forgotten"] = bool(facts["is_held"]), bool(facts["is_forgotten"])
     return FleetRow(holder=holder, **facts)
@@ -278,8 +289,9 @@ def find_heads(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str
 
 def list_fleets(connection: sqlite3.Connection) -> list[FleetEntry]:
     """Return the fleets, by name."""
-    rows = connection.execute(f"SELECT name, {_COLUMNS} FROM fleet WHERE NOT is_forgotten ORDER BY name")  # noqa: S608 - a constant
-    return [row_of(columns).entry(name) for name, *columns in rows]
+    rows = connection.execute(f"{_FLEETS} WHERE NOT is_forgotten ORDER BY name")
+    found = (facts_of(rows, row) for row in rows)
+    return [row_of({**facts}).entry(facts["name"]) for facts in found]
 
 
 def find_entry(connection: sqlite3.Connection, name: str) -> FleetEntry | None:

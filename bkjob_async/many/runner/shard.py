@@ -14,12 +14,13 @@ from bkjob_async.client.factory import connect
 from bkjob_async.client.runner_access import set_requests_per_second
 from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
+from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet, dialect_options
 from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.failures import failures_noted
 from bkjob_async.many.runner.shares import RequestShare
-from bkjob_async.many.settings import FleetSettings, credentials_provider
+from bkjob_async.many.settings import FleetSettings, agreed_function, credentials_provider
 from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
@@ -51,6 +52,7 @@ async def run_shard(
     fleet: Fleet,
     shard: int,
     *,
+    credentials: str = ENVIRONMENT_CREDENTIALS,
     url: str | None = None,
     transport: Transport | None = None,
     observers: Iterable[Observer] = (),
@@ -62,11 +64,15 @@ async def run_shard(
     Its share of the fleet's requests follows its share of the targets that are not over. While the store does not answer,
     polling pauses after ten seconds, and what is known waits. When it is cancelled, everything reported is stored first.
 
+    *credentials* names the function, `module:function`, that is imported and called for credentials; it is the one that
+    the fleet was created with. The journal alone has no function called: for another name this raises `UsageError`.
+    Without it, it is the one that reads the environment: `bkjob_async.many.environment:credentials`.
+
     The platform is the one that the journal names. *url* is the only one to which this runner sends its credentials; without
     it, whoever can write the journal decides that.
 
     *transport* and *observers* are those of `connect`. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
-    another platform than *url* and for credentials that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
+    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
     errors of `JournalError` where the journal cannot be used.
     """
     settings = await fleet.settings()
@@ -79,13 +85,13 @@ async def run_shard(
             f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}"
         )
     async with failures_noted(fleet.journal.store.shards, fleet.name, shard):
-        credentials = credentials_provider(settings.credentials)
+        provider = credentials_provider(agreed_function(settings, credentials))
         if await fleet.is_stopped():
             return ShardEnd.STOPPED
         share = await first_share(fleet, shard, settings)
         client = connect(
             settings.url,
-            credentials,
+            provider,
             dialect=settings.dialect,
             requests_per_second=None if share is None else share.rate,
             interval=settings.interval,

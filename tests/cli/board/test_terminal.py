@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,15 +84,34 @@ def test_leaving_says_that_the_jobs_go_on(hanging: str, key: str) -> None:
     assert f"watch --url {hanging} {JOB}" in after
 
 
-def test_sigterm_gives_the_terminal_back(hanging: str) -> None:
-    """With its own exit code."""
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)]
+)
+def test_a_signal_gives_the_terminal_back(hanging: str, number: signal.Signals, expected: int) -> None:
+    """With its own exit code; keys are shown again."""
     with terminal("watch", JOB, "--url", hanging, "--interval", "0.2") as shown:
         shown.read_until("running")
-        os.kill(shown.process.pid, signal.SIGTERM)
+        was_raw = shown.is_raw
+        os.kill(shown.process.pid, number)
         code = shown.ended()
+        is_raw = shown.is_raw
 
-    assert code == 143
+    assert (was_raw, is_raw, code) == (True, False, expected)
     assert LEAVES in shown.written
+
+
+@pytest.mark.parametrize("controls", [True, False])
+def test_a_terminal_that_goes_away_ends_the_board(hanging: str, *, controls: bool) -> None:
+    """With a signal, or without one, which a terminal sends only to the process that it controls."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with terminal("watch", JOB, "--url", hanging, "--interval", "0.2", controls=controls) as shown:
+        shown.read_until("running")
+        shown.go_away()
+        code = shown.process.wait(10)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    assert code == 129
+    assert after.ru_utime - before.ru_utime < 5
 
 
 def test_without_colour_none_is_set(hanging: str) -> None:

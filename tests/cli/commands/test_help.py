@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,3 +158,22 @@ def test_the_lists_of_commands_are_whole_sentences(name: str) -> None:
     shown = CliRunner().invoke(bkjob, [name, "--help"], terminal_width=80).output
 
     assert "..." not in shown.partition("Commands:")[2].partition("\n\n")[0]
+
+
+PAGES = sorted((shell.ROOT / "bkjob_async" / "docs").glob("*.md"))
+WATCH_LINES = [
+    line
+    for page in PAGES
+    for line in page.read_text(encoding="utf-8").splitlines()
+    if re.match(r"bkjob (watch|retry) ", line)
+]
+
+
+@pytest.mark.parametrize("line", WATCH_LINES)
+def test_a_documented_line_has_the_options_that_it_shows(line: str) -> None:
+    """`--web` takes what stands behind it for a port, never a target."""
+    words = shlex.split(re.split(r"[>;|]", line)[0], comments=True)
+
+    parsed = command(words[1]).make_context(words[1], words[2:])
+
+    assert parsed.params["targets"]

@@ -411,10 +411,30 @@ async def test_connections_that_ask_nothing_leave_room_for_the_watch(
     _, url = served
     idle = [await opened(url) for _ in range(20)]
     async with asyncio.timeout(5):
-        ended = [await to_end(reader) for reader, _ in idle[5:]]
+        ended = [await to_end(reader) for reader, _ in idle[:15]]
 
     assert ended == [b""] * 15
-    assert not any(reader.at_eof() for reader, _ in idle[:5])
+    assert not any(reader.at_eof() for reader, _ in idle[15:])
+
+
+async def test_connections_that_ask_nothing_deny_the_page_to_nobody(
+    served: tuple[LiveServer, str],
+    visitor: aiohttp.ClientSession,
+    opened: Callable[[str], Awaitable[Streams]],
+) -> None:
+    """A new reader is served at once, and those who read stay, however many come that have no token."""
+    server, url = served
+    idle = [await opened(url) for _ in range(server_module.MAX_CONNECTIONS)]
+    async with asyncio.timeout(5):
+        await enter(visitor, url)
+        async with visitor.get(f"{url}/events") as response:
+            assert response.status == 200
+            more = [await opened(url) for _ in range(2 * server_module.MAX_CONNECTIONS)]
+            ended = [await to_end(reader) for reader, _ in idle]
+
+            assert server.readers == 1
+    assert ended == [b""] * len(idle)
+    assert len(more) == 2 * len(idle)
 
 
 @pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200)])

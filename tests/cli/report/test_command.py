@@ -179,6 +179,20 @@ def test_the_file_says_the_format(lines: Path, tmp_path: Path, name: str, begin:
     assert [*tmp_path.glob(".*")] == []
 
 
+def test_a_link_to_nothing_is_followed_by_force_only(lines: Path, tmp_path: Path) -> None:
+    """Who made it chose what would be written; a link stays a link."""
+    link, aim = tmp_path / "report.html", tmp_path / "aim.html"
+    link.symlink_to(aim)
+    refused = run(str(lines), "-o", str(link))
+
+    assert refused.return_value == 2
+    assert "--force" in refused.stderr
+    assert not aim.exists()
+    assert run(str(lines), "-o", str(link), "--force").return_value == 0
+    assert link.is_symlink()
+    assert aim.exists()
+
+
 def test_a_file_is_overwritten_by_force_only(lines: Path, tmp_path: Path) -> None:
     """The old one is whole until then, and keeps its permissions."""
     target = tmp_path / "r.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -162,13 +163,43 @@ def test_a_file_that_is_not_toml_is_not_quoted(tmp_path: Path) -> None:
     assert SECRET not in str(refused.value)
 
 
-def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
-    """It names programs that are run."""
+@pytest.mark.parametrize(
+    ("of_file", "of_folder", "remedy"),
+    [
+        (0o666, 0o700, "everybody may write it: chmod go-w .*config.toml"),
+        (0o602, 0o700, "everybody may write it: chmod o-w .*config.toml"),
+        (0o660, 0o700, "its group may write it: chmod go-w .*config.toml"),
+        (0o600, 0o777, "everybody may write its folder: chmod go-w "),
+        (0o600, 0o1777, None),
+        (0o644, 0o775, None),
+    ],
+)
+def test_a_file_that_others_may_write_is_refused(
+    tmp_path: Path, of_file: int, of_folder: int, remedy: str | None
+) -> None:
+    """It names programs that are run; in a folder that everybody may write it can be replaced."""
+    (tmp_path / "bkjob").mkdir()
+    path = tmp_path / "bkjob" / "config.toml"
+    path.write_text("")
+    path.chmod(of_file)
+    path.parent.chmod(of_folder)
+
+    if remedy is None:
+        assert load_profile(path, None) is None
+    else:
+        with pytest.raises(UsageError, match=remedy):
+            load_profile(path, None)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_file_of_another_user_is_refused(tmp_path: Path, what: str) -> None:
+    """Or one in a folder of another user, who can put another file in its place."""
     path = tmp_path / "config.toml"
     path.write_text("")
-    path.chmod(0o666)
+    os.chown(path if what == "file" else tmp_path, 12_345, -1)
 
-    with pytest.raises(UsageError, match="chmod o-w"):
+    with pytest.raises(UsageError, match=r"another user owns .*: chown 0 "):
         load_profile(path, None)
 
 
