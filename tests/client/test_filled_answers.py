@@ -19,6 +19,7 @@ from bkjob_async.simulator.world.plans import (
     SourceInputs,
     StepInputs,
     StepPlan,
+    Variable,
     exactly,
 )
 from tests.client.clients import client_of
@@ -40,7 +41,14 @@ STEPS = (
     StepPlan(name="send", hosts=(OWN,), kind=FILE, content="/a", inputs=FILE_INPUTS),
     StepPlan(name="ask", hosts=0, kind=CONFIRM),
 )
-STORY = JobPlan(name="release", steps=STEPS, plan_id=1000, kind=0, operator="lisi")
+STORY = JobPlan(
+    name="release",
+    steps=STEPS,
+    plan_id=1000,
+    kind=0,
+    operator="lisi",
+    variables=(Variable(id=1, name="version", value="1.0"),),
+)
 CONTAINER = {"container_id", "container_name"}
 OPEN_END = {"raw", "missing"}
 

@@ -34,7 +34,7 @@ from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan, Variable
 from tests.dialects.sample_operations import DIALECTS, OPERATIONS, decoded
 
 R = TypeVar("R")
@@ -73,7 +73,8 @@ class Caller:
         self.dialect: Dialect = dialect_by_name(name, **options)
         self.simulator = Simulator(site=site)
         fails = StepPlan(hosts=3, pinned={1: FAILS})
-        self.job = self.simulator.add(JobPlan(name="tale", steps=(fails, StepPlan(hosts=2, kind=FILE))))
+        steps, version = (fails, StepPlan(hosts=2, kind=FILE)), Variable(id=1, name="version", value="1.0")
+        self.job = self.simulator.add(JobPlan(name="tale", steps=steps, variables=(version,)))
         self.step = self.simulator.steps(self.job)[0]
         self.files = self.simulator.add(JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),)))
 

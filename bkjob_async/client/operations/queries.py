@@ -237,14 +237,14 @@ async def get_job_instance_global_var_value(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> tuple[StepVariables, ...]:
-    """Return the values that a job's global variables had in each step.
+    """Return the values that a job's text variables had in each step that runs a script.
 
-    Values may be secret: they are not in the repr. Not in `gateway-v4` (`NotSupported`). Raises a
+    A job without variables has none. Values may be secret: they are not in the repr. Not in `gateway-v4` (`NotSupported`). Raises a
     `CallFailed`. Document: `get_job_instance_global_var_value`.
 
     >>> for step in await client.get_job_instance_global_var_value(job):
     ...     print([variable.name for variable in step.variables])
-    ['step']
+    ['version']
     """
     ref = client.job(job_instance_id, scope=scope)
     return await client._call(GetJobInstanceGlobalVarValue(ref=ref), request_timeout)

@@ -12,6 +12,8 @@ from bkjob_async.simulator.protocol.gateway_v3 import job_fields
 from bkjob_async.simulator.protocol.gateway_v4 import without_nulls
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.protocol.times import milliseconds
+from bkjob_async.simulator.world.codes import SCRIPT, SQL
+from bkjob_async.simulator.world.plans import TEXT
 from bkjob_async.simulator.world.records import Job
 
 MAX_RANGE_MS = 30 * 24 * 3600 * 1000
@@ -104,12 +106,28 @@ def entry(job: Job, context: RequestContext) -> dict[str, Any]:
 
 
 def variables(
-    context: RequestContext, request: ParsedRequest, *, steps: str, values: str, kind: str
+    context: RequestContext,
+    request: ParsedRequest,
+    *,
+    steps: str,
+    values: str,
+    kind: str,
+    nothing: list[Any] | None,
 ) -> dict[str, Any]:
-    """Handle `get_job_instance_global_var_value` with a version's names: one string variable per step."""
+    """Handle `get_job_instance_global_var_value` with a version's names, and *nothing* for an empty list.
+
+    Script steps have the text variables of their job, with the values of its launch
+    (`StepInstanceVariableValueServiceImpl.computeOutputVariableValuesForAllStep`).
+    """
     job = context.job(request)
-    rows = [
-        {"step_instance_id": step.id, values: [{"name": "step", "value": step.name, kind: 1}]}
-        for step in job.steps
+    texts = [
+        {"name": each.name, "value": each.value, kind: each.kind}
+        for each in job.plan.variables
+        if each.kind == TEXT
     ]
-    return {"job_instance_id": job.id, steps: rows}
+    rows = [
+        {"step_instance_id": step.id, values: texts or nothing}
+        for step in job.steps
+        if job.plan.variables and step.plan.kind in (SCRIPT, SQL)
+    ]
+    return {"job_instance_id": job.id, steps: rows or nothing}

@@ -46,7 +46,7 @@ V3_READS: dict[str, Handler] = {
     "get_job_instance_ip_log": logs.one_log,
     "get_job_instance_list": lists.v3_list,
     "get_job_instance_global_var_value": partial(
-        lists.variables, steps="step_instance_var_list", values="global_var_list", kind="type"
+        lists.variables, steps="step_instance_var_list", values="global_var_list", kind="type", nothing=[]
     ),
     "get_job_plan_list": catalog.plan_list,
     "get_job_plan_detail": catalog.plan_detail,
@@ -91,7 +91,11 @@ V2: dict[str, Handler] = {
     "get_step_instance_status": status.v2_step_status,
     "get_job_instance_log": logs.v2_job_log,
     "get_job_instance_global_var_value": partial(
-        lists.variables, steps="job_instance_var_values", values="step_instance_var_values", kind="category"
+        lists.variables,
+        steps="job_instance_var_values",
+        values="step_instance_var_values",
+        kind="category",
+        nothing=None,
     ),
     "get_job_list": catalog_v2.job_list,
     "get_job_detail": catalog_v2.job_detail,

@@ -13,6 +13,7 @@ from bkjob_async.simulator.world.hosts import Host
 
 BUSINESS = Scope.biz(2)
 SERVER_FILE, LOCAL_FILE = 1, 2
+TEXT = 1
 
 
 @frozen
@@ -120,7 +121,7 @@ class Variable:
 
     id: int
     name: str
-    kind: int = 1
+    kind: int = TEXT
     value: str = field(default="", repr=False)
     description: str = ""
     is_required: bool = False

@@ -1,4 +1,4 @@
-"""Launches, logs and lists."""
+"""Launches and logs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.hosts import container, host, host_by_address, host_by_id
 from bkjob_async.simulator.world.plans import (
-    FAILS,
-    HANGS,
     HostOutcome,
     JobPlan,
     StepPlan,
@@ -329,61 +327,3 @@ def test_version_2_tells_all_logs_of_a_job_at_once() -> None:
     assert ran["log_content"] == "a &lt; b\n"
     assert absent["start_time"] is not None
     assert ran["execute_count"] == 0
-
-
-# Lists --------------------------------------------------------------------------------------------------------------
-
-
-def span(simulator: Simulator, days: int = 1) -> dict[str, int]:
-    """Return a range of creation times around the world's beginning."""
-    epoch = simulator.world.epoch_ms
-    return {"create_time_start": epoch - 1000, "create_time_end": epoch - 1000 + days * 86_400_000}
-
-
-def test_lists_are_filtered_and_paged_newest_first() -> None:
-    """With a total in version 3, without in version 4."""
-    simulator = Simulator()
-    refs = [simulator.add(JobPlan(name=f"job {n}", operator="lisi" if n % 2 else "admin")) for n in range(6)]
-    given = {**BIZ, **span(simulator)}
-
-    page = data(ask(simulator, "get_job_instance_list", {**given, "operator": "lisi", "length": 2}))
-    named = data(ask(simulator, "get_job_instance_list", {**given, "name": "job 3"}))
-    by_id = data(ask(simulator, "get_job_instance_list", {**BIZ, "job_instance_id": refs[0].job_instance_id}))
-    v4 = data(ask(simulator, "get_job_instance_list", given, dialect="gateway-v4"))
-
-    assert [entry["job_instance_id"] for entry in page["data"]] == [
-        refs[5].job_instance_id,
-        refs[3].job_instance_id,
-    ]
-    assert (page["total"], page["length"]) == (3, 2)
-    assert [len(named["data"]), len(by_id["data"]), len(v4["job_instance_list"])] == [1, 1, 6]
-    assert "total" not in v4
-
-
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"create_time_start": None}, 1241007),
-        ({"length": 1001}, 1240003),
-        ({"start": -1}, 1240003),
-        ({"create_time_start": 0}, 1244020),
-    ],
-)
-def test_lists_have_bounds(change: dict[str, Any], code: int) -> None:
-    """A range of 30 days, a page of 1000."""
-    simulator = Simulator()
-    given = {k: v for k, v in {**BIZ, **span(simulator), **change}.items() if v is not None}
-
-    assert body(ask(simulator, "get_job_instance_list", given))["code"] == code
-
-
-def test_variables_are_reported() -> None:
-    """In each dialect's names."""
-    simulator = Simulator()
-    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(pinned={0: FAILS, 1: HANGS}),))))[0]
-
-    v3 = data(ask(simulator, "get_job_instance_global_var_value", of(step.job)))
-    v2 = data(ask(simulator, "get_job_instance_global_var_value", of(step.job, "esb-job"), dialect="esb-job"))
-
-    assert v3["step_instance_var_list"][0]["global_var_list"][0]["type"] == 1
-    assert v2["job_instance_var_values"][0]["step_instance_var_values"][0]["category"] == 1
