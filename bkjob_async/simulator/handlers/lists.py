@@ -57,20 +57,34 @@ def page(request: ParsedRequest, first: str, usual: int, most: int, last: int) -
 def matching(context: RequestContext, request: ParsedRequest) -> Iterator[Job]:
     """Yield the jobs that pass the filters, newest first."""
     scope = context.scope(request)
+    begin, end = times_of(request)
     number = request.integer("job_instance_id")
     if number is not None:
         job = context.world.job(number, scope)
         yield from () if job is None else (job,)
         return
-    begin, end = request.integer("create_time_start"), request.integer("create_time_end")
-    if begin is None or end is None:
-        raise missing_parameter("create_time_start" if begin is None else "create_time_end")
-    if end - begin > MAX_RANGE_MS:
-        raise api_error(1244020)
     for job in reversed(context.world.jobs.values()):
         created = milliseconds(job.created, context.epoch_ms) or 0
         if begin <= created <= end and passes(job, scope, request):
             yield job
+
+
+def times_of(request: ParsedRequest) -> tuple[int, int]:
+    """Return the required range of creation times; raise `ApiError` for one that version 3 rejects.
+
+    Version 4 takes any range (`EsbGetJobInstanceListV4ResourceImpl`).
+    """
+    if request.dialect == "gateway-v4":
+        begin, end = request.integer("create_time_start"), request.integer("create_time_end")
+        if begin is None or end is None:
+            raise missing_parameter("create_time_start" if begin is None else "create_time_end")
+        return begin, end
+    begin, end = request.id("create_time_start"), request.id("create_time_end")
+    if end <= begin:
+        raise missing_parameter("create_time_start|create_time_end")
+    if end - begin > MAX_RANGE_MS:
+        raise api_error(1241002)
+    return begin, end
 
 
 def passes(job: Job, scope: Scope, request: ParsedRequest) -> bool:

@@ -35,10 +35,6 @@ MESSAGES: dict[int, tuple[str, str]] = {
     1244007: ("Task step instance does not exist", "作业步骤实例不存在"),
     1244012: ("Job plan does not exist", "执行方案不存在"),
     1244016: ("Only the confirmer of the step can operate", "只有步骤的确认人可以操作"),
-    1244020: (
-        "The job execution history query time range must be less than 30 days",
-        "作业执行历史查询时间范围必须小于30天",
-    ),
     1244022: (
         "The number of script task target servers exceeds the limit: {}",
         "脚本任务目标服务器数量超过限制：{}",

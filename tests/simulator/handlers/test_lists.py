@@ -49,21 +49,46 @@ def test_lists_are_filtered_and_paged_newest_first() -> None:
     assert "total" not in v4
 
 
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-jobv3"])
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"create_time_start": None}, 1241007),
+        ({"create_time_start": 0}, 1241007),
+        ({"create_time_end": 1}, 1241007),
+        ({"create_time_start": 1}, 1241002),
+        ({"create_time_start": 1, "job_instance_id": 1}, 1241002),
         ({"length": 1001}, 1240003),
         ({"start": -1}, 1240003),
-        ({"create_time_start": 0}, 1244020),
     ],
 )
-def test_lists_have_bounds(change: dict[str, Any], code: int) -> None:
-    """A range of 30 days, a page of 1000."""
+def test_lists_of_version_3_have_bounds(change: dict[str, Any], code: int, dialect: str) -> None:
+    """A range of 30 days that does not end before it begins, even for one job, and a page of 1000."""
     simulator = Simulator()
-    given = {k: v for k, v in {**BIZ, **span(simulator), **change}.items() if v is not None}
+    given = {**BIZ, **span(simulator), **change}
 
-    assert body(ask(simulator, "get_job_instance_list", given))["code"] == code
+    assert body(ask(simulator, "get_job_instance_list", given, dialect=dialect))["code"] == code
+
+
+@pytest.mark.parametrize(("dialect", "code"), [("gateway-v3", 1240003), ("esb-jobv3", 1241007)])
+def test_lists_need_both_times(dialect: str, code: int) -> None:
+    """A query without one is refused by the server's framework, a body by the operation."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan()).job_instance_id
+    given = {**BIZ, **span(simulator), "job_instance_id": job}
+    del given["create_time_end"]
+
+    assert body(ask(simulator, "get_job_instance_list", given, dialect=dialect))["code"] == code
+
+
+def test_lists_of_version_4_have_no_longest_range() -> None:
+    """The platform's own command-line client asks for 31 days."""
+    simulator = Simulator()
+    ref = simulator.add(JobPlan())
+    given = {**BIZ, **span(simulator, days=31)}
+
+    (job,) = data(ask(simulator, "get_job_instance_list", given, dialect="gateway-v4"))["job_instance_list"]
+
+    assert job["job_instance_id"] == ref.job_instance_id
 
 
 def variables_in(simulator: Simulator, ref: JobRef, dialect: str) -> Any:
