@@ -201,7 +201,7 @@ def get_job_instance_list(
 ) -> PagedList[JobInstance]:
     """Return the job instances created in a span of time, newest first, for `async for`.
 
-    The times carry a zone; the platform takes 30 days at most. Pages of *length* are fetched as they are
+    The times carry a zone; outside version 4 the platform takes 30 days at most. Pages of *length* are fetched as they are
     needed, and each job is yielded once. *launch_mode* is a `LaunchMode`, *type* a `TaskType`, *status* a run
     code. Not in `esb-job`: iterating then raises `NotSupported`, as it raises every `CallFailed`. Document:
     `get_job_instance_list`.

@@ -92,7 +92,7 @@ def split_log_request(
 
 @frozen(kw_only=True)
 class GetJobInstanceList(Operation[Page[JobInstance]]):
-    """Ask for one page of the job instances created in a span of time, at most 30 days.
+    """Ask for one page of the job instances created in a span of time, at most 30 days outside version 4.
 
     *create_time_start* and *create_time_end* carry a zone. *job_instance_id* makes the platform ignore every
     other filter. *launch_mode*, *type* and *status* take the enumerations' ints. Documents:
