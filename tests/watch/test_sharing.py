@@ -9,6 +9,7 @@ from bkjob_async.simulator.world.plans import FAILS, HostOutcome, JobPlan, StepP
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, observed_codes, truth_of
 from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, moves_of, watched
+from tests.watch.inside import limit_log
 
 pytestmark = pytest.mark.looptime
 PLAN = JobPlan(
@@ -81,7 +82,7 @@ async def test_a_reader_that_fell_behind_a_bounded_log_knows_every_end() -> None
     jobs = [world.add(PLAN) for _ in range(30)]
     async with client_of(world) as (client, _):
         watch = client.watch(jobs)
-        watch._stream.log._limit = 50
+        limit_log(watch, 50)
         async with watch:
             slow: list[bkjob.Batch] = []
             async for batch in watch.batches():
