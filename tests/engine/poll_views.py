@@ -90,6 +90,16 @@ def present(
     return events_of(present_targets(state, targets, "c", since=since, skipped=skipped))
 
 
+# More codes than a byte could name.
+STRANGE_CODES = range(10_000, 10_300)
+
+
+def show_strange_codes() -> None:
+    """Show so many strange codes that one which is not among them is beyond what a byte could name."""
+    for code in STRANGE_CODES:
+        hosts_of(Row(status=code, bk_host_id=1))
+
+
 def hosts_of(*rows: Row) -> HostTable:
     """Return the hosts of a step as they are known behind a response with these rows."""
     state = JobState(JOB)
