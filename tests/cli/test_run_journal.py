@@ -15,23 +15,24 @@ pytestmark = pytest.mark.slow
 SCRIPT = ("run", "script", "-", "--hosts", "10.0.0.1,10.0.0.2", "--biz", "2", "--interval", "0.1")
 
 
-def fed(tmp_path: Path, *arguments: str) -> shell.Process:
-    """Start `bkjob run script` of a file."""
+def fed(tmp_path: Path, *arguments: str) -> list[str]:
+    """Return the words of `bkjob run script` of a file."""
     script = tmp_path / "deploy.sh"
     script.write_text("uptime\n")
-    return shell.start(*(str(script) if word == "-" else word for word in arguments))
+    return [str(script) if word == "-" else word for word in arguments]
 
 
 def test_a_launched_job_is_watched_on_after_the_session_was_lost(tmp_path: Path) -> None:
     """Killed while it watches; the next process needs the journal and the name of the job only."""
     journal = sqlite_url(tmp_path)
     with shell.simulator("all-succeed", speed=3) as url:
-        first = fed(tmp_path, *SCRIPT, "--url", url, "--journal", journal)
+        first = shell.start(*fed(tmp_path, *SCRIPT, "--url", url, "--journal", journal))
         assert first.stdout is not None
         assert any("RUNNING" in line for line in iter(first.stdout.readline, ""))
         first.kill()
         launched = re.match(r"launched (\S+)", shell.ended(first).stderr)
         assert launched is not None
+        shell.control(url, "advance", {"seconds": 60})
         second = shell.run(
             "watch", "--url", url, "--interval", "0.1", "--journal", journal, "--name", launched[1]
         )
@@ -67,7 +68,7 @@ def test_nothing_is_launched_that_could_not_be_recorded(
 ) -> None:
     """The journal is tried first."""
     with shell.simulator("all-succeed") as url:
-        done = shell.ended(fed(tmp_path, *SCRIPT, "--url", url, *arguments))
+        done = shell.run(*fed(tmp_path, *SCRIPT, "--url", url, *arguments))
         asked = shell.control(url, "")["request_counts"]
 
     assert complaint in done.stderr

@@ -25,6 +25,7 @@ def test_a_watch_continues_in_another_process(tmp_path: Path) -> None:
         assert any("RUNNING" in line for line in iter(first.stdout.readline, ""))
         first.kill()
         shell.ended(first)
+        shell.control(url, "advance", {"seconds": 60})
         second = shell.run("watch", "--url", url, "--interval", "0.1", *journal)
 
     assert second.returncode == 0

@@ -1,12 +1,18 @@
 """Poll views for tests of the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from attrs import frozen
 
+from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.event_list import EventOrLazy, LazyEventList, event_count, with_indexes
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_step
+from bkjob_async.engine.tracking.job_views import present_targets
+from bkjob_async.model.events import Batch, Event
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
-from bkjob_async.model.refs import HostKey, JobRef, Scope
+from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
 
@@ -61,3 +67,42 @@ def at(now: float) -> PollStamp:
     """Return the time *now*; places in the stream follow the time."""
     sequence = int(now * 1000) + 1
     return PollStamp(now, sequence, "test")
+
+
+def events_of(reported: Iterable[EventOrLazy]) -> list[Event]:
+    """Return what a poll has reported as events."""
+    return list(LazyEventList([*reported]))
+
+
+def batch_of(reported: Iterable[EventOrLazy], stamp: PollStamp) -> Batch:
+    """Return what a poll has reported as the batch that readers are given."""
+    parts = with_indexes([*reported])
+    return Batch(stamp.sequence, LazyEventList(parts, last_index=event_count(parts)), stamp.cursor)
+
+
+def present(
+    state: JobState, targets: Collection[Ref], *, since: int = 0, skipped: bool = False
+) -> list[Event]:
+    """Return the events that whoever begins to watch *targets* is given of their present state.
+
+    With *since*, and *skipped*, those that a reader is given which was behind from then on.
+    """
+    return events_of(present_targets(state, targets, "c", since=since, skipped=skipped))
+
+
+# More codes than a byte could name.
+STRANGE_CODES = range(10_000, 10_300)
+
+
+def show_strange_codes() -> None:
+    """Show so many strange codes that one which is not among them is beyond what a byte could name."""
+    for code in STRANGE_CODES:
+        hosts_of(Row(status=code, bk_host_id=1))
+
+
+def hosts_of(*rows: Row) -> HostTable:
+    """Return the hosts of a step as they are known behind a response with these rows."""
+    state = JobState(JOB)
+    state.add_target(JOB.step(200))
+    apply_step(state, step(2, rows), at(1.0))
+    return state.step(200).hosts

@@ -8,16 +8,15 @@ import pytest
 from attrs import evolve
 from msgspec.structs import replace
 
-from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
-from bkjob_async.engine.tracking.job_views import present_targets, target_result, target_snapshot
+from bkjob_async.engine.tracking.job_views import target_result, target_snapshot
 from bkjob_async.model.events import Event, Finished, HostChanged
 from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
-from tests.engine.poll_views import JOB, Row, at, job, step
+from tests.engine.poll_views import JOB, Row, at, events_of, job, present, step
 from tests.engine.tracking.test_job_tracker import STEP, job_state
 
 GOOD = Row(status=9, bk_host_id=1, tag="ok", exit_code=0)
@@ -50,7 +49,7 @@ def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) ->
 
 def reported(state: JobState, now: float, view: JobPollView) -> list[Event]:
     """Apply a view; return the events."""
-    return list(LazyEventList(apply_job(state, view, at(now))))
+    return events_of(apply_job(state, view, at(now)))
 
 
 def changes(events: Sequence[Event]) -> list[tuple[int | None, int, str | None, int | None]]:
@@ -108,7 +107,7 @@ def test_who_joins_hears_no_tag_where_none_was_kept() -> None:
     rows = [BAD, OTHER, Row(status=104, bk_host_id=3, tag="", exit_code=1)]
     first = reported(state, 0, shown(2, rows, grouped=False, finished=False))
 
-    joined = list(LazyEventList([*present_targets(state, (JOB,), "cursor")]))
+    joined = present(state, (JOB,))
 
     assert changes(first) == [(1, 104, "bad", 3), (2, 9, "ok", 0), (3, 104, "", 1)]
     assert changes(joined) == [(1, 104, "bad", 3), (2, 9, None, None), (3, 104, "", 1)]

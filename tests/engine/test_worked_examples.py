@@ -2,73 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
-
 import pytest
 
-from bkjob_async.engine.host_table import table as tables
-from bkjob_async.engine.host_table.columns import packed_columns
-from bkjob_async.engine.host_table.columns.encoding import small_code
-from bkjob_async.engine.host_table.columns.listed_order import ListedOrder, pack_ids
-from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
-from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.model.poll_view import GroupPollView
 from bkjob_async.model.refs import JobRef
 from tests.engine.group_polling.test_group_poller import Follower, many, word
-from tests.engine.poll_views import JOB, Row
-
-
-def groups(**hosts: list[int]) -> tuple[GroupPollView, ...]:
-    """Return hosts by status: `groups(_7=[11, 13], _9=[12])`."""
-    codes = {int(code[1:]): ids for code, ids in hosts.items()}
-    return tuple(
-        GroupPollView(status=code, size=len(ids), rows=[Row(status=code, bk_host_id=n) for n in ids])
-        for code, ids in codes.items()
-    )
-
-
-@pytest.mark.parametrize("most_plain", [0, 64])
-def test_the_example_of_the_host_table(most_plain: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of three hosts has changed, and its row alone is kept."""
-    monkeypatch.setattr(tables, "MAX_PLAIN_HOSTS", most_plain)
-    table = HostTable()
-    table.apply(groups(_7=[11, 12, 13]), 1)
-    response = groups(_7=[11, 13], _9=[12])
-
-    (change,) = table.apply(response, 5).changes
-
-    assert (small_code(7), small_code(9)) == (6, 7)
-    assert (change.place, change.before, change.after) == (1, 7, 9)
-    assert change.row is not None
-    assert change.row.bk_host_id == 12
-    assert table.key(1).bk_host_id == 12
-
-
-def test_the_example_of_the_packed_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hosts in the table's order are found by one comparison, and one status is replaced."""
-    monkeypatch.setattr(packed_columns, "SPARSE", 4)  # one of four is few
-    ids, sequences = [13, 11, 12, 14], array("I", [1, 1, 1, 1])
-    columns = PackedColumns.of([11, 12, 13, 14], (), sequences, bytes([7, 7, 7, 7]), bytes(4))
-    packed = pack_ids(ids)
-    assert packed is not None
-    places = columns.listed_order(packed, ids, [1, 3])
-    assert isinstance(places, ListedOrder)
-    found = columns.update(places, bytes([9, 7, 7, 7]), 2)
-
-    assert [*places] == [2, 0, 1, 3]
-    assert isinstance(places, ListedOrder)
-    assert found is not None
-    positions, changed, befores, afters = found
-    assert ([*positions], [*changed], [*befores], [*afters]) == ([0], [2], [7], [9])
-    assert ([*columns.sequences()], bytes(columns.statuses()), bytes(columns.befores())) == (
-        [1, 1, 2, 1],
-        bytes([7, 7, 9, 7]),
-        bytes([0, 0, 7, 0]),
-    )
+from tests.engine.poll_views import JOB
 
 
 def test_the_example_of_group_polling() -> None:

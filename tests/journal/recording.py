@@ -8,12 +8,12 @@ from attrs import define, field
 
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.event_list import LazyEventList, event_count, with_indexes
+from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.journal.store import Checkpoint, Holder, Store, StoredRecord
 from bkjob_async.model.events import Batch, Event
-from tests.engine.poll_views import JOB, at, host, job, step
+from tests.engine.poll_views import JOB, batch_of, host, job, step
 
 HOSTS = 30
 
@@ -42,12 +42,8 @@ class Recorder:
         for _ in range(rounds):
             self.rounds += 1
             ended = [host(n, 9 if n <= self.rounds else 5) for n in range(1, self.hosts + 1)]
-            stamp = at(self.head + 1)
-            stamp.sequence, stamp.name, stamp._cursor = self.head + 1, self.client, None
-            found = with_indexes(apply_job(self.state, job(2, step(2, ended)), stamp))
-            batch = Batch(
-                stamp.sequence, LazyEventList([*found], last_index=event_count(found)), stamp.cursor
-            )
+            stamp = PollStamp(self.head + 1.0, self.head + 1, self.client)
+            batch = batch_of(apply_job(self.state, job(2, step(2, ended)), stamp), stamp)
             targets = [(JOB, True)] if self.rounds == 1 else []
             data = encode_record(
                 stamp.sequence,

@@ -24,6 +24,7 @@ from tests.engine.poll_views import JOB
 from tests.journal.recording import HOSTS, Recorder, events_of
 from tests.journal.stores import Place, opened, sqlite_url
 from tests.test_public import modules_after
+from tests.watch.inside import fleets_in
 from tests.watch.interrupted import interrupted
 
 DAY = timedelta(days=1)
@@ -262,7 +263,7 @@ async def test_records_out_of_order_are_damage() -> None:
     recorder = Recorder(store)
     await recorder.open()
     await recorder.record(5)
-    records = store._fleets["night"].records
+    records = fleets_in(store)["night"].records
     records.append(records[2])
 
     async with asyncio.timeout(5):

@@ -21,11 +21,13 @@ from tests.mutants.equivalents import EQUIVALENT
 from tests.mutants.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parent.parent.parent
-ROOMS = ("engine", "watch", "dialects")
+PACKAGE = ROOT / "bkjob_async"
 # These are slow, or test the tests.
 LEFT_OUT = ("test_planted.py", "test_many_targets.py", "test_promise.py")
-MEASURED = ("engine", "dialects", "watch", "client", "testing", "journal", "many")
-# What a mutant is tried against last: random histories.
+# Pages and packages are not copied, so that the tests of them would fail without any mutant.
+NOT_MEASURED = ("docs", "mutants")
+# What a mutant is tried against last: random histories, where they can notice it.
+WITHOUT_HISTORIES = ("cli", "docs", "many", "observe")
 HISTORIES = ("tests/watch/test_promise.py", "tests/watch/test_resume.py")
 HISTORIES_COUNT = "160"
 # The quickest tests that run a mutant's line are tried first, then as many as take so many seconds.
@@ -51,8 +53,8 @@ class Trial(NamedTuple):
 
 
 def all_mutants() -> list[Mutant]:
-    """Return the mutants of all rooms that are worth it, without those that change nothing."""
-    files = [path for room in ROOMS for path in sorted((ROOT / "bkjob_async" / room).rglob("*.py"))]
+    """Return the mutants of all rooms, without those that change nothing."""
+    files = sorted(PACKAGE.rglob("*.py"))
     return [mutant for path in files for mutant in mutants_of(path) if mutant.name not in EQUIVALENT]
 
 
@@ -64,19 +66,21 @@ def sampled(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
 def groups_for(mutant: Mutant, covering: CoveringTests) -> list[Group]:
     """Return what should notice a mutant: the tests that run its lines, the quickest first, then random histories.
 
-    Where no test is known to run them, as when they run while a file is imported, the tests of its folder stand in.
+    Where no test is known to run them, as when they run while a file is imported or in a process, the tests of its file
+    stand in, or of the nearest folder that has some.
     """
     relative = mutant.path.relative_to(ROOT)
     folder = Path("tests") / relative.parent.relative_to("bkjob_async")
     tests = covering.of(relative.as_posix(), *mutant.lines, folder.as_posix())
+    last = [] if relative.parts[1] in WITHOUT_HISTORIES else [Group(HISTORIES)]
     if not tests:
-        return [Group(tuple(tests_in(folder))), Group(HISTORIES)]
+        return [Group(tuple(tests_near(folder, f"test_{relative.name}"))), *last]
     groups, rest = [grouped(tests[:FIRST])], []
     for name, seconds in sorted(tests[FIRST:], key=lambda test: test[1]):
         rest.append((name, seconds))
         if sum(seconds for _, seconds in rest) > ALL_SECONDS:
             break
-    return [*groups, grouped(rest), Group(HISTORIES)]
+    return [*groups, grouped(rest), *last]
 
 
 def grouped(tests: Sequence[tuple[str, float]]) -> Group:
@@ -89,11 +93,30 @@ def measured(path: Path) -> CoveringTests:
     if not path.exists():
         with TemporaryDirectory(prefix="mutants-") as folder:
             copy = Copy(Path(folder) / "measured")
-            tests = [name for room in MEASURED for name in tests_in(Path("tests") / room)]
-            options = ("-p", "tests.mutants.covering_tests", "--hypothesis-profile=quick", "-m", "not slow")
+            rooms = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir())
+            tests = [
+                name for room in rooms if room not in NOT_MEASURED for name in tests_in(Path("tests") / room)
+            ]
+            options = (
+                "-p",
+                "tests.mutants.covering_tests",
+                "--hypothesis-profile=quick",
+                "-m",
+                "not slow and not deep",
+            )
             if not copy.passes(Group((*options, *tests), 3600.0), **{MEASURED_TO: str(path.absolute())}):
                 raise RuntimeError("the tests fail without any mutant")
     return CoveringTests.read(path)
+
+
+def tests_near(folder: Path, name: str) -> list[str]:
+    """Return the tests in files of a *name*, else all of them, in the nearest folder that has any."""
+    while folder != Path("tests"):
+        found = tests_in(folder)
+        if found:
+            return [path for path in found if path.endswith(f"/{name}")] or found
+        folder = folder.parent
+    return []
 
 
 def tests_in(folder: Path) -> list[str]:
@@ -173,6 +196,8 @@ class Copy:
         options = ("-x", "-q", "--no-header", "-p", "no:cacheprovider")
         settings = {
             "CI": "1",
+            # What tests start as a process is the copy, too.
+            "PYTHONPATH": str(self.root),
             "BKJOB_HISTORIES": HISTORIES_COUNT,
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.root / "h"),
         }

@@ -16,6 +16,7 @@ from bkjob_async.observe.observer import OBSERVATIONS
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of, watched
+from tests.watch.inside import limit_log
 
 pytestmark = pytest.mark.looptime
 
@@ -279,7 +280,7 @@ async def test_readers_that_fell_behind_are_counted() -> None:
     world, jobs = world_of(20)
     async with client_of(world) as (client, _):
         async with client.watch(jobs, linger=None) as watch:
-            watch._stream.log._limit = 10
+            limit_log(watch, 10)
             slow, late = watch.batches(), watch.batches()
             for _ in range(3):
                 await anext(slow)

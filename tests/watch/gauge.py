@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 import bkjob_async as bkjob
+from tests.watch.inside import log_of
 
 
 class Gauge:
@@ -39,4 +40,4 @@ class Gauge:
 def has_read_all(reader: bkjob.Reader[Any], watch: bkjob.Watch) -> bool:
     """Whether a reader has read all that a watch reported so far, and that is the whole present."""
     position = reader._position
-    return watch.is_in_sync and position.place == watch._stream.log.end and position.backlog is None
+    return watch.is_in_sync and position.place == log_of(watch).end and position.backlog is None

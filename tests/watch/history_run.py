@@ -27,6 +27,7 @@ from tests.watch.history_faults import launch_spoiler, spoiler, tearer
 from tests.watch.history_replica import LaggingReplica
 from tests.watch.history_users import in_time, now, operate, parts_of
 from tests.watch.history_waits import Waited
+from tests.watch.inside import limit_log, polled_by
 from tests.watch.interrupted import interrupted
 from tests.watch.small_bounds import small_bounds
 
@@ -82,7 +83,7 @@ def plan_in(history: History, plan: JobPlan) -> JobPlan:
 
 def knows_later(client: bkjob.JobClient, step_instance_id: int, execute_count: int) -> bool:
     """Whether a client has seen a later execution of a step than this one."""
-    steps = (target.find_step(step_instance_id) for target in client._poller._registry.targets.values())
+    steps = (target.find_step(step_instance_id) for target in polled_by(client))
     return any(
         step is not None and step.status_code is not None and step.execute_count > execute_count
         for step in steps
@@ -112,7 +113,7 @@ class Stage:
         watch = self.client.watch(
             refs, deadline=HORIZON - plan.opens, linger=plan.linger, detail_level=plan.detail_level
         )
-        watch._stream.log._limit = self.history.log_limit
+        limit_log(watch, self.history.log_limit)
         after = self.cursor_of_an_earlier() if plan.resumes else None
         seen = WatchRecord(plan=plan, watch=watch, after=after or "")
         self.past.watches.append(seen)

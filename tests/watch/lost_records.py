@@ -12,6 +12,7 @@ from attrs import evolve
 import bkjob_async as bkjob
 from bkjob_async.journal.memory.store import MemoryFleet, MemoryStore
 from bkjob_async.testing import broken_promises
+from tests.watch.inside import fleets_in
 
 # Each opening of a fleet says so, and each present state.
 IN_SYNC_AGAIN = "in sync a second time"
@@ -26,10 +27,10 @@ async def go_back(store: MemoryStore, moment: float, seconds: float) -> None:
     """Give a *store* back at a *moment* what it had so many *seconds* before; waits for both."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(moment - seconds - loop.time())
-    kept = {name: copied(fleet) for name, fleet in store._fleets.items()}
+    kept = {name: copied(fleet) for name, fleet in fleets_in(store).items()}
     await asyncio.sleep(moment - loop.time())
-    store._fleets.clear()
-    store._fleets.update(kept)
+    fleets_in(store).clear()
+    fleets_in(store).update(kept)
 
 
 def state_in(batches: Iterable[bkjob.Batch]) -> dict[Any, Any]:

@@ -30,6 +30,7 @@ from tests.watch.clients import client_of
 from tests.watch.histories import History, site_of
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
+from tests.watch.inside import fleets_in, limit_log, takes_targets
 from tests.watch.interrupted import interrupted
 from tests.watch.resume_histories import END, Life, Resumption
 from tests.watch.small_bounds import small_bounds
@@ -43,7 +44,7 @@ class MortalStore(MemoryStore):
 
     def __init__(self, shared: MemoryStore, keep: Keep) -> None:
         super().__init__(keep)
-        self._fleets = shared._fleets
+        self._fleets = fleets_in(shared)
         self.is_dead = False
         self.is_away = False
         self.loses_answers = False
@@ -178,7 +179,7 @@ class Stage:
             linger=None,
             deadline=life.seconds if life.ends == "deadline" else None,
         )
-        watch._stream.log._limit = history.log_limit
+        limit_log(watch, history.log_limit)
         await watch.__aenter__()
         self.watch, self.client = watch, client
         reader = asyncio.create_task(self.read(watch, life))
@@ -360,11 +361,11 @@ class Stage:
             case "operate" | "stop" | "start" as verb:
                 elsewhere = action != "operate" or self.history.dialect == "gateway-v4"
                 await operate(self.world, None if elsewhere else self.client, job, verb, number)
-            case "add" if self.watch is not None and self.watch._subscription.is_open:
+            case "add" if self.watch is not None and takes_targets(self.watch):
                 parts = parts_of(self.world, job.ref, ("job", "first", "last", "both")[number % 4])
                 self.followed.note(self.world, *parts)
                 self.watch.add(*parts)
-            case "drop" if self.watch is not None and self.watch._subscription.is_open:
+            case "drop" if self.watch is not None and takes_targets(self.watch):
                 refs = [target for target in sorted(self.followed.targets, key=str) if target.job == job.ref]
                 if refs:
                     self.followed.targets.discard(refs[number % len(refs)])

@@ -30,6 +30,7 @@ from tests.watch.clients import client_of
 from tests.watch.histories import History
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
+from tests.watch.inside import cursors_of, fleets_in, journal_of, limit_log
 from tests.watch.interrupted import interrupted
 from tests.watch.lost_records import IN_SYNC_AGAIN, broken_in_parts, copied, go_back, missing, state_in
 from tests.watch.resume_run import is_local
@@ -49,7 +50,7 @@ class RemoteStore(MemoryStore):
 
     def __init__(self, shared: MemoryStore, history: Rivalry, dice: Random, terms: list[int]) -> None:
         super().__init__(Keep(bytes=history.kept))
-        self._fleets = shared._fleets
+        self._fleets = fleets_in(shared)
         self._history = history
         self._dice = dice
         self._terms = terms
@@ -118,9 +119,10 @@ class Rival:
     @property
     def term(self) -> int:
         """Which opening of the fleet this is."""
-        journal = self.watch._subscription.journal
+        journal = journal_of(self.watch)
         assert journal is not None
-        return journal.records.term
+        term: int = journal.records.term
+        return term
 
 
 @define
@@ -163,7 +165,7 @@ class Stage:
                 door.clock = clock
                 door.spoil = spoiler(as_history, dice, self.refs[0].job_instance_id)
                 door.tear = tearer(as_history, dice)
-                client._poller.cursors.name = f"{dice.getrandbits(32):08x}"
+                cursors_of(client).name = f"{dice.getrandbits(32):08x}"
                 self.clients.append(client)
             clock.now()
             self.world.advance(now())
@@ -196,7 +198,7 @@ class Stage:
         self.followed.note(self.world, *first)
         store = RemoteStore(self.store, self.history, dice, self.terms)
         watch = client.watch(first, journal=Journal(store), name=NAME, linger=None)
-        watch._stream.log._limit = self.history.log_limit
+        limit_log(watch, self.history.log_limit)
         seen = Rival(plan, watch, number)
         await watch.__aenter__()
         self.opened.append(seen)
@@ -387,7 +389,7 @@ class Stage:
 
     def last_holder(self) -> Rival:
         """Return who holds the fleet, or held it last."""
-        fleet = self.store._fleets.get(NAME)
+        fleet = fleets_in(self.store).get(NAME)
         holders = [seen for seen in self.opened if fleet is not None and seen.term == fleet.term]
         # Where a store gave a term out twice, who left it may have been the later one.
         return max(
@@ -427,7 +429,7 @@ def parents_of(key: Any) -> tuple[bkjob.Ref, ...]:
 async def stored_in(found: MemoryFleet) -> list[bkjob.Batch]:
     """Return all that a fleet has reported."""
     store = MemoryStore()
-    store._fleets[NAME] = found
+    fleets_in(store)[NAME] = found
     return [batch async for batch in Journal(store).follow(NAME, live=False)]
 
 

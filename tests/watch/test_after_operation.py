@@ -9,6 +9,7 @@ from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import DIALECTS, client_of
+from tests.watch.inside import note_operation, noted_operations, polled_by
 
 pytestmark = pytest.mark.looptime
 
@@ -19,8 +20,8 @@ async def test_an_operation_is_forgotten_after_the_settle_bound() -> None:
     job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, _), client.watch(job):
         await asyncio.sleep(20.0)
-        (state,) = client._poller._registry.targets.values()
-        client._poller.on_operation(job)
+        (state,) = polled_by(client)
+        note_operation(client, job)
         await asyncio.sleep(SETTLE_BOUND - 5.0)
         during = state.operated_at
         await asyncio.sleep(60.0)
@@ -34,10 +35,10 @@ async def test_a_job_watched_after_an_operation_is_known_as_operated_on() -> Non
     world = World(1)
     job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, _):
-        client._poller.on_operation(job)
+        note_operation(client, job)
         async with client.watch(job):
             await asyncio.sleep(1.0)
-            (state,) = client._poller._registry.targets.values()
+            (state,) = polled_by(client)
 
             assert state.was_operated
 
@@ -49,10 +50,10 @@ async def test_a_job_that_is_watched_again_is_known_as_operated_on() -> None:
     async with client_of(world) as (client, _):
         async with client.watch(job):
             await asyncio.sleep(1.0)
-            client._poller.on_operation(job)
+            note_operation(client, job)
         async with client.watch(job):
             await asyncio.sleep(1.0)
-            (state,) = client._poller._registry.targets.values()
+            (state,) = polled_by(client)
 
             assert state.was_operated
 
@@ -89,7 +90,7 @@ async def test_operations_of_long_ago_are_not_remembered() -> None:
     jobs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))) for _ in range(4)]
     async with client_of(world) as (client, _):
         for job in jobs:
-            client._poller.on_operation(job)
+            note_operation(client, job)
             await asyncio.sleep(SETTLE_BOUND - 1.0)
 
-        assert [*client._poller._operated_at] == jobs[-2:]
+        assert noted_operations(client) == jobs[-2:]

@@ -10,6 +10,7 @@ from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepP
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of, keeps_its_promise, watched
+from tests.watch.inside import limit_log
 
 pytestmark = pytest.mark.looptime
 PLAN = JobPlan(
@@ -61,7 +62,7 @@ async def test_what_was_compacted_behind_a_cursor_comes_as_the_newest_of_each_ho
     first: list[bkjob.Batch] = []
     async with client_of(world) as (client, _):
         watch = client.watch(jobs)
-        watch._stream.log._limit = 50
+        limit_log(watch, 50)
         async with watch:
             reader = watch.batches()
             first += [await anext(reader) for _ in range(5)]
@@ -85,7 +86,7 @@ async def test_a_reader_that_is_late_for_a_fleet_catches_up_in_portions(
     late: list[bkjob.Batch] = []
     async with client_of(world) as (client, _):
         watch = client.watch(jobs, linger=None)
-        watch._stream.log._limit = 20
+        limit_log(watch, 20)
         async with watch:
             await asyncio.sleep(60.0)
             reader = watch.batches()

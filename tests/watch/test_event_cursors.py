@@ -20,6 +20,7 @@ from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of
 from tests.watch.histories import jobs
+from tests.watch.inside import cursors_of, limit_log, unsettled_in
 
 plans = st.lists(jobs, min_size=1, max_size=3).map(tuple)
 operations = st.lists(
@@ -153,7 +154,7 @@ def test_behind_an_event_that_was_compacted_away_comes_the_newest_of_each_host(
 
     async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
         watch = client.watch(refs, deadline=150.0, linger=20.0)
-        watch._stream.log._limit = 12
+        limit_log(watch, 12)
         pieces: list[bkjob.Batch] = []
         async with watch:
             acting = asyncio.create_task(operate(client, world, refs, operations))
@@ -180,7 +181,7 @@ def test_behind_an_event_that_was_compacted_away_comes_the_newest_of_each_host(
         ends = {
             e.ref for b in (*pieces, *rest) for e in b.events if isinstance(e, bkjob.Finished | bkjob.Lost)
         }
-        assert ends >= watch.targets - set(watch._subscription.targets.unsettled())
+        assert ends >= watch.targets - unsettled_in(watch)
         if rest and rest[0].sequence == last.sequence:
             tail = tuple(last.events)[number + 1 :]
             assert same(rest[0].events, tail)
@@ -205,7 +206,7 @@ def test_inside_the_present_a_cursor_is_the_one_from_before_it() -> None:
 
     async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
         watch = client.watch(refs, linger=None)
-        watch._stream.log._limit = 20
+        limit_log(watch, 20)
         async with watch:
             early = watch.events()
             had = [await anext(early) for _ in range(3)]
@@ -251,7 +252,7 @@ async def test_the_newest_cursor_is_from_before_a_later_watch() -> None:
     async with client_of(world) as (client, _), client.watch(job) as watch:
         reader = watch.batches()
         last = await anext(reader)
-        assert last.sequence == client._poller.cursors.last
+        assert last.sequence == cursors_of(client).last
         async with client.watch(job) as again:
             first = await anext(again.events(after=last.cursor))
 
@@ -289,7 +290,7 @@ def test_inside_the_batch_of_a_join_that_was_compacted_away() -> None:
             await anext(aiter(first))
             await asyncio.sleep(30.0)
             watch = client.watch(refs, linger=None)
-            watch._stream.log._limit = 6
+            limit_log(watch, 6)
             async with watch:
                 batch = await anext(watch.batches())
                 hosts = [event for event in batch.events if isinstance(event, bkjob.HostChanged)]

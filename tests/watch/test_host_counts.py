@@ -14,6 +14,7 @@ from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 from tests.watch.gauge import Gauge, has_read_all
+from tests.watch.inside import limit_log
 from tests.watch.test_event_cursors import a_few, all_of, in_virtual_time, operate, operations, plans
 
 pytestmark = pytest.mark.looptime
@@ -97,7 +98,7 @@ def test_the_gauge_agrees_with_the_watch(
 
     async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
         watch = client.watch(refs, deadline=150.0, linger=None)
-        watch._stream.log._limit = log_limit
+        limit_log(watch, log_limit)
         gauge = Gauge()
         loop = asyncio.get_running_loop()
         async with watch:

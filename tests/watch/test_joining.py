@@ -14,6 +14,7 @@ from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcom
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, watched
+from tests.watch.inside import limit_log, log_of
 from tests.watch.test_journal import reading
 
 pytestmark = pytest.mark.looptime
@@ -206,7 +207,7 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
     async with client_of(world) as (client, _), client.watch(many, linger=None):
         await asyncio.sleep(20)
         watch = client.watch(other)
-        watch._stream.log._limit = 4
+        limit_log(watch, 4)
         async with watch:
             batches: list[bkjob.Batch] = []
             async for batch in watch.batches():
@@ -230,7 +231,7 @@ async def test_a_late_reader_of_what_is_lost_is_given_nothing_that_another_watch
             if isinstance(event, bkjob.Trouble):
                 break
         watch = client.watch(job)
-        watch._stream.log._limit = 1
+        limit_log(watch, 1)
         async with watch:
             at_once = [batch async for batch in watch.batches()]
             late = [batch async for batch in watch.batches()]
@@ -248,7 +249,7 @@ async def test_a_reader_that_fell_behind_receives_a_loss_once() -> None:
     nobody = bkjob.JobRef(job.scope, 404)
     async with client_of(world) as (client, _):
         watch = client.watch([job, nobody])
-        watch._stream.log._limit = 4
+        limit_log(watch, 4)
         async with watch:
             batches: list[bkjob.Batch] = []
             async for batch in watch.batches():
@@ -318,7 +319,7 @@ async def test_a_target_dropped_and_added_again_begins_anew() -> None:
         client.watch(job, linger=None) as watch,
     ):
         await first_end(other)
-        latest = watch._stream.log.batch_at(watch._stream.log.end - 1)
+        latest = log_of(watch).batch_at(log_of(watch).end - 1)
         assert latest is not None
         watch.drop(job)
         await asyncio.sleep(60)

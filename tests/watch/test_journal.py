@@ -28,6 +28,7 @@ from bkjob_async.watch.cooperative import CooperativeLoop
 from bkjob_async.watch.journaling import checkpoints, record_queue, recorded_watch
 from bkjob_async.watch.stream.stream import EventStream
 from tests.watch.clients import client_of
+from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of
 
 pytestmark = pytest.mark.looptime
 
@@ -209,7 +210,7 @@ async def test_records_that_come_all_the_time_are_appended_together() -> None:
     world, store = World(1), FailingStore()
     async with fleet(world, store, world.add(SLOW), linger=None) as watch:
         await asyncio.sleep(120.0)
-        journal = watch._subscription.journal
+        journal = journal_of(watch)
         assert journal is not None
         journal.records.put_empty()
         await asyncio.sleep(0.01)
@@ -243,7 +244,7 @@ async def test_readers_are_given_all_that_an_append_has_stored_at_once(
         await asyncio.sleep(2.0)
         store.is_away = True
         await asyncio.sleep(2.0)
-        journal = watch._subscription.journal
+        journal = journal_of(watch)
         assert journal is not None
         monkeypatch.setattr(EventStream, "append", on_stored)
         store.is_away = False
@@ -417,9 +418,9 @@ async def test_what_was_continued_beside_another_watch_is_stored_again_as_known(
     async with client_of(Platform(world)) as (client, _), client.watch(job, linger=None):
         await asyncio.sleep(3.0)
         async with client.watch((), journal=Journal(store), name="night", linger=None):
-            head = store._fleets["night"].head
+            head = fleets_in(store)["night"].head
             await asyncio.sleep(5.0)
-            newer = [record for record in store._fleets["night"].records if record.sequence > head]
+            newer = [record for record in fleets_in(store)["night"].records if record.sequence > head]
             store.lose("night", len(newer), with_term=False)
             await asyncio.sleep(60.0)
     stored = [batch async for batch in Journal(store).follow("night", live=False)]
@@ -436,15 +437,15 @@ async def test_a_term_that_the_store_gave_out_twice_leaves_records_in_order() ->
     job = world.add(SLOW)
     async with fleet(world, store, job, linger=None) as first:
         await asyncio.sleep(6.0)
-        store._fleets["night"].term -= 1
+        fleets_in(store)["night"].term -= 1
         async with client_of(Platform(world)) as (client, _):
-            client._poller.cursors.go_on_behind(1000)
+            cursors_of(client).go_on_behind(1000)
             async with client.watch((), journal=Journal(store), name="night", linger=None) as second:
                 await asyncio.sleep(60.0)
                 with pytest.raises(bkjob.Superseded):
                     await second.results()
         assert first.counts()
-    numbers = [record.sequence for record in store._fleets["night"].records]
+    numbers = [record.sequence for record in fleets_in(store)["night"].records]
     stored = [batch async for batch in Journal(store).follow("night", live=False)]
 
     assert numbers == sorted(numbers)
@@ -461,7 +462,7 @@ async def test_targets_that_are_still_restored_are_recorded_again(monkeypatch: p
         await asyncio.sleep(6.0)
     monkeypatch.setattr(CooperativeLoop, "_run_slice", run_one_step)
     async with fleet(world, store, linger=None) as watch:
-        store._fleets.clear()
+        fleets_in(store).clear()
         await asyncio.sleep(5.0)
         monkeypatch.undo()
         assert len(watch.targets) == 30
@@ -480,7 +481,7 @@ async def test_a_late_reader_of_a_fleet_that_was_lost_ends() -> None:
         await asyncio.sleep(6.0)
     async with fleet(world, store, linger=None) as watch:
         await asyncio.sleep(6.0)
-    store._fleets.clear()
+    fleets_in(store).clear()
     batches: list[bkjob.Batch] = []
     async with asyncio.timeout(100.0):
         await read_batches(watch, batches, "")
@@ -500,7 +501,7 @@ async def test_a_late_reader_is_given_what_another_process_wrote_in_place_of_wha
         await asyncio.sleep(6.0)
         async with fleet(world, store, linger=None):
             await asyncio.sleep(20.0)
-            store._fleets.clear()
+            fleets_in(store).clear()
             await asyncio.sleep(20.0)
         with suppress(bkjob.Superseded):
             await read_batches(watch, batches, "")
@@ -565,9 +566,9 @@ async def test_a_checkpoint_behind_another_writers_records_has_their_numbers(
     batches: list[bkjob.Batch] = []
     async with fleet(world, store, job, linger=None):
         await asyncio.sleep(4.0)
-        store._fleets.clear()
+        fleets_in(store).clear()
         async with client_of(Platform(world)) as (client, _):
-            client._poller.cursors.go_on_behind(1 << 20)
+            cursors_of(client).go_on_behind(1 << 20)
             async with client.watch((), journal=Journal(store), name="night", linger=None):
                 await asyncio.sleep(0.1)
         following = asyncio.create_task(follow(store, batches))
@@ -585,10 +586,10 @@ async def test_two_writers_with_one_term_are_told_apart_by_their_numbers(seconds
     job = world.add(SLOW)
     async with fleet(world, store, job, linger=None) as first:
         await asyncio.sleep(seconds)
-        store._fleets.clear()
+        fleets_in(store).clear()
         async with fleet(world, store, job, linger=None) as second:
             await asyncio.sleep(90.0)
-            refused = [watch for watch in (first, second) if watch._subscription.end is not None]
+            refused = [watch for watch in (first, second) if end_of(watch) is not None]
     stored = [batch async for batch in Journal(store).follow("night", live=False)]
 
     assert len(refused) == 1

@@ -18,6 +18,7 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of, keeps_its_promise, watched
+from tests.watch.inside import polled_by
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 RUNS = HostOutcome(duration=DurationRange(20.0, 300.0))
@@ -182,7 +183,7 @@ async def test_a_poll_that_a_list_delays_is_not_late() -> None:
                 await asyncio.sleep(2.0)
                 polled = [
                     (target.due, target.poll_state.due)
-                    for target in client._poller._registry.targets.values()
+                    for target in polled_by(client)
                     if target.due is not None and target.poll_state is not None
                     if not target.all_settled()
                 ]

@@ -12,6 +12,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of
+from tests.watch.inside import cursors_of, fleets_in, journal_of, limit_log
 from tests.watch.lost_records import state_in
 from tests.watch.resume_run import is_local
 from tests.watch.test_journal import SLOW, FailingStore, fleet, read_batches
@@ -26,12 +27,14 @@ async def test_a_reader_that_fell_behind_misses_no_host(begins: str, later: floa
     world, store, given = World(1), FailingStore(), list[bkjob.Batch]()
     jobs = [world.add(SLOW) for _ in range(3)]
     async with fleet(world, store, *jobs, linger=None) as watch:
-        watch._stream.log._limit = 4
+        limit_log(watch, 4)
         reader = watch.batches(after=None if begins == "opening" else "")
         given.append(await anext(reader))
         await asyncio.sleep(30.0)
-        kept = [record for record in store._fleets["night"].records if record.sequence <= given[-1].sequence]
-        store.lose("night", len(store._fleets["night"].records) - len(kept), with_term=False)
+        kept = [
+            record for record in fleets_in(store)["night"].records if record.sequence <= given[-1].sequence
+        ]
+        store.lose("night", len(fleets_in(store)["night"].records) - len(kept), with_term=False)
         await asyncio.sleep(later)
         whole = list[bkjob.Batch]()
         for source, batches in ((reader, given), (watch.batches(after=""), whole)):
@@ -56,12 +59,12 @@ async def test_a_reader_of_earlier_records_misses_no_host() -> None:
     async with fleet(world, store, *jobs, linger=None) as watch:
         task = asyncio.create_task(read_batches(watch, had))
         await asyncio.sleep(2.0)
-        count, cursor = len(store._fleets["night"].records), had[-1].cursor
+        count, cursor = len(fleets_in(store)["night"].records), had[-1].cursor
         task.cancel()
         await asyncio.sleep(20.0)
     async with fleet(world, store, linger=None) as watch:
         await asyncio.sleep(5.0)
-        store.lose("night", len(store._fleets["night"].records) - count)
+        store.lose("night", len(fleets_in(store)["night"].records) - count)
         await asyncio.sleep(100.0)
         task = asyncio.create_task(read_batches(watch, given, cursor))
         await asyncio.sleep(1.0)
@@ -83,9 +86,9 @@ async def test_the_watch_that_was_opened_last_goes_on() -> None:
         await asyncio.sleep(95.0)
         async with fleet(world, store, linger=None) as second:
             await asyncio.sleep(1.0)
-            store._fleets.clear()
+            fleets_in(store).clear()
             for watch in (second, first):
-                journal = watch._subscription.journal
+                journal = journal_of(watch)
                 assert journal is not None
                 journal.records.put_empty()
                 await asyncio.sleep(3.0)
@@ -102,9 +105,9 @@ async def test_trouble_with_a_store_is_no_loss() -> None:
     world, store, given = World(1), FailingStore(), list[bkjob.Batch]()
     job = world.add(SLOW)
     async with fleet(world, store, job, linger=None) as first:
-        first._stream.log._limit = 4
+        limit_log(first, 4)
         await asyncio.sleep(8.0)
-        journal = first._subscription.journal
+        journal = journal_of(first)
         assert journal is not None
         for is_away, seconds in ((True, 3.0), (False, 30.0), (True, 3.0)):  # the first trouble leaves the log
             store.is_away = is_away
@@ -127,12 +130,12 @@ async def test_what_others_wrote_behind_a_loss_is_replaced_by_all_that_the_older
     job, other = world.add(SLOW), world.add(SLOW)
     async with fleet(world, store, job, linger=None) as first:
         await asyncio.sleep(95.0)
-        store._fleets.clear()
+        fleets_in(store).clear()
         async with client_of(Platform(world)) as (client, _):
-            client._poller.cursors.go_on_behind(1000)
+            cursors_of(client).go_on_behind(1000)
             async with client.watch(other, journal=Journal(store), name="night", linger=None):
                 await asyncio.sleep(0.5)
-                journal = first._subscription.journal
+                journal = journal_of(first)
                 assert journal is not None
                 journal.records.put_empty()
                 await asyncio.sleep(60.0)
@@ -149,12 +152,12 @@ async def test_a_client_knows_the_cursor_of_a_record_that_the_store_has_lost() -
     world, store, had, given = World(1), FailingStore(), list[bkjob.Batch](), list[bkjob.Batch]()
     job = world.add(SLOW)
     async with client_of(Platform(world)) as (client, _):
-        client._poller.cursors.go_on_behind(1000)
+        cursors_of(client).go_on_behind(1000)
         async with client.watch(job, journal=Journal(store), name="night", linger=None) as watch:
             task = asyncio.create_task(read_batches(watch, had))
             await asyncio.sleep(2.0)
             task.cancel()
-        store._fleets.clear()
+        fleets_in(store).clear()
         async with fleet(world, store, job, linger=None):
             await asyncio.sleep(100.0)
         async with client.watch((), journal=Journal(store), name="night", linger=None) as watch:
@@ -175,10 +178,10 @@ async def test_trouble_that_the_store_has_lost_is_stored_again() -> None:
         spoil = door.spoil
         async with client.watch(job, journal=Journal(store), name="night", linger=None):
             await asyncio.sleep(3.0)
-            count = len(store._fleets["night"].records)
+            count = len(fleets_in(store)["night"].records)
             door.spoil = lambda *_: bkjob.PlatformTrouble(bkjob.ErrorDetails(message="no"))
             await asyncio.sleep(20.0)
-            store.lose("night", len(store._fleets["night"].records) - count, with_term=False)
+            store.lose("night", len(fleets_in(store)["night"].records) - count, with_term=False)
             await asyncio.sleep(15.0)
             door.spoil = spoil
             await asyncio.sleep(100.0)

@@ -14,6 +14,7 @@ from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched
+from tests.watch.inside import limit_log
 
 pytestmark = pytest.mark.looptime
 
@@ -174,7 +175,7 @@ async def test_a_lost_target_stays_lost_for_a_late_reader() -> None:
     """What a poll shows of it afterwards, because somebody nudged it, is not delivered: its loss is, and why."""
     world, (job, other) = world_of(2)
     async with client_of(world) as (client, transport), client.watch((job, other), linger=None) as watch:
-        watch._stream.log._limit = 4
+        limit_log(watch, 4)
         transport.spoil = lambda request, now: FORBIDDEN if 5 < now < 40 and is_about(request, job) else None
         await asyncio.sleep(60.0)
         watch.nudge(job)

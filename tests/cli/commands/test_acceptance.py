@@ -31,7 +31,8 @@ PLACES = {
 @pytest.fixture(scope="module")
 def platform() -> Iterator[dict[str, str]]:
     """Run a platform; return the environment that reaches it."""
-    with shell.simulator("retry-succeeds", speed=50) as url:
+    # Slow enough for a second execution to be seen running: an end that is seen at once is doubted for a while.
+    with shell.simulator("retry-succeeds", speed=20) as url:
         yield {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2", "BKJOB_REQUEST_TIMEOUT": "5"}
 
 

@@ -126,8 +126,8 @@ def test_logs_are_followed_until_the_job_is_over() -> None:
     """Every line once, of every host or of those that failed; then it ends by itself."""
     lines = {}
     for option in ((), ("--failed",), ("--host", "0:10.0.0.3,0:10.0.0.4", "--json")):
-        with shell.simulator("some-fail", speed=5) as url:
-            at = ("--url", url, "--biz", "2", "--interval", "0.3")
+        with shell.simulator("some-fail", speed=10) as url:
+            at = ("--url", url, "--biz", "2", "--interval", "0.2")
             done = shell.run("logs", *at, "--follow", *option, "20000000001/30000000001")
         assert (done.returncode, done.stderr) == (0, "")
         lines[option] = sorted(done.stdout.splitlines())

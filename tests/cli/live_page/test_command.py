@@ -87,7 +87,9 @@ def test_the_page_shows_the_watch(tmp_path: Path) -> None:
 async def test_a_page_stays_open_over_processes(tmp_path: Path) -> None:
     """The command was started again on the same port: the page goes on without another link; and ends with the watch."""
     port = free_port()
-    with shell.simulator("some-fail", speed=0.7) as url:
+    with shell.simulator("some-fail", speed=5) as url:
+        await asyncio.to_thread(shell.control, url, "pause", {})
+        await asyncio.to_thread(shell.control, url, "advance", {"seconds": 2.0})
         async with browser() as running:
             page, seen = await new_page(running)
             with watching(url, tmp_path, f"--web={port}") as (process, link):
@@ -98,6 +100,7 @@ async def test_a_page_stays_open_over_processes(tmp_path: Path) -> None:
                 await expect(page.locator("#link")).to_contain_text("Connection lost")
             with watching(url, tmp_path, "--web", str(port)):
                 await expect(page.locator("#link")).to_have_text("live", timeout=60_000)
+                await asyncio.to_thread(shell.control, url, "resume", {})
                 await expect(page.locator("#link")).to_have_text("the watch has ended", timeout=60_000)
                 await expect(page.locator("#verdict")).to_contain_text("3 of 12 hosts failed")
                 await expect(page.locator("#failures li")).to_have_count(3)

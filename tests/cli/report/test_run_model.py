@@ -27,6 +27,7 @@ from tests.cli.report.reports import (
     host,
 )
 from tests.watch.gauge import has_read_all
+from tests.watch.inside import limit_log
 from tests.watch.test_event_cursors import a_few, in_virtual_time, operate, operations, plans
 
 
@@ -55,7 +56,7 @@ def test_counts_are_those_of_the_watch(
 
     async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
         watch = client.watch(refs, deadline=150.0, linger=None)
-        watch._stream.log._limit = log_limit
+        limit_log(watch, log_limit)
         run, loop = RunModel(), asyncio.get_running_loop()
         async with watch:
             acting = asyncio.create_task(operate(client, world, refs, operations))

@@ -18,8 +18,6 @@ from bkjob_async.engine.group_polling.group_poller import (
     SingleGroup,
     read_mode_of,
 )
-from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import NO_EVENTS, apply_step
 from bkjob_async.engine.tracking.next_request import PollRequest, next_request, plan_follow_ups
@@ -28,7 +26,7 @@ from bkjob_async.model.events import HostChanged
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import GroupPollView, StepPollView
-from tests.engine.poll_views import JOB, Row, at, details
+from tests.engine.poll_views import JOB, Row, at, details, events_of, hosts_of
 from tests.examples import examples
 
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
@@ -95,7 +93,7 @@ class Follower:
             waiting = waiting[1:] or waiting
             if question.max_host_num_per_group is None:
                 self.records += sum(len(group.rows or ()) for group in seen.groups or ())
-            for event in LazyEventList(apply_step(self.state, seen, at(self.now), read_mode_of(question))):
+            for event in events_of(apply_step(self.state, seen, at(self.now), read_mode_of(question))):
                 if isinstance(event, HostChanged):
                     assert event.host.bk_host_id is not None
                     before = event.before.code if event.before else None
@@ -503,8 +501,7 @@ def codes_of(states: States) -> dict[int, int]:
 
 def test_a_row_that_names_nobody_proves_nothing() -> None:
     """A list of the right length that leaves its hosts unnamed is no list of these hosts."""
-    table, poller = HostTable(), GroupPoller(0.0)
-    table.apply([GroupPollView(status=7, size=4, rows=[Row(status=7, bk_host_id=n) for n in range(1, 5)])], 1)
+    table, poller = hosts_of(*(Row(status=7, bk_host_id=n) for n in range(1, 5))), GroupPoller(0.0)
     changes = [GroupPollView(status=7, size=2), GroupPollView(status=9, size=2)]
     assert poller.begin_round(table, changes, may_defer=False)
 
@@ -528,7 +525,7 @@ def test_a_failed_host_in_another_group_is_another_row_of_it() -> None:
     events = apply_step(follower.state, seen, at(5.0), read_mode_of(question))
     plan_follow_ups(follower.state, question, GATEWAY)
 
-    assert not [*LazyEventList(events)]
+    assert not events_of(events)
     assert follower.state.pending  # the same poll reads all hosts
 
 
@@ -556,17 +553,3 @@ def test_an_outdated_answer_ends_the_round() -> None:
     question = next_request(follower.state, GATEWAY)
     assert isinstance(question, GetStepInstanceStatus)
     assert question.status is None
-
-
-def test_rows_of_failed_hosts_do_not_hold_their_response() -> None:
-    """The next poll reads what names they have, even if only its counts are read."""
-    follower = Follower()
-    states = many(7, range(1, 100)) | many(104, [100])
-    follower.poll(states)
-    failures = follower.state.step(200).failures
-    assert failures is not None
-    assert failures._unnamed
-    follower.poll(states)
-
-    assert follower.last.startswith("counts")
-    assert not failures._unnamed

@@ -14,17 +14,16 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import VERSION, JobForm, PartForm, Term
 from bkjob_async.engine.journaling.jobs import encode_part
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.event_list import LazyEventList, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
-from bkjob_async.engine.tracking.job_views import present_targets, target_result
+from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import JournalDamaged
-from bkjob_async.model.events import Batch, Event, Finished, HostChanged, StepChanged, Trouble
+from bkjob_async.model.events import Event, Finished, HostChanged, StepChanged, Trouble
 from bkjob_async.model.events_json import event_to_json
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from tests.engine.journaling.folding import fold
-from tests.engine.poll_views import JOB, Row, at, job, step
+from tests.engine.poll_views import JOB, Row, at, batch_of, job, present, step
 from tests.examples import examples
 
 host_codes = st.sampled_from([1, 5, 7, 9, 11, 104, 777])
@@ -73,9 +72,8 @@ def played(seen: list[tuple[float, JobPollView | StepPollView]]) -> tuple[JobSta
         apply = (
             apply_job(state, view, stamp) if isinstance(view, JobPollView) else apply_step(state, view, stamp)
         )
-        events = with_indexes(list(apply))
-        if events:
-            batch = Batch(stamp.sequence, LazyEventList(events), stamp.cursor)
+        if apply:
+            batch = batch_of(apply, stamp)
             records.append(
                 encode_record(stamp.sequence, time=now, term=1, client="test", batch=batch, job=state)
             )
@@ -93,8 +91,7 @@ def test_the_fold_is_the_present(seen: list[tuple[float, JobPollView | StepPollV
     for since in (0, 2500, 25_000):
         for skipped in (False, True):
             reported, back = (
-                list(LazyEventList([*present_targets(job, job.targets, "c", since=since, skipped=skipped)]))
-                for job in (state, folded)
+                present(job, job.targets, since=since, skipped=skipped) for job in (state, folded)
             )
             begun = {
                 step.ref
@@ -159,15 +156,14 @@ def test_a_finished_result_is_kept_in_full(seen: list[tuple[float, JobPollView |
         apply = (
             apply_job(state, view, stamp) if isinstance(view, JobPollView) else apply_step(state, view, stamp)
         )
-        events = with_indexes(list(apply))
-        if not events:
+        if not apply:
             continue
-        batch = Batch(stamp.sequence, LazyEventList(events), stamp.cursor)
+        batch = batch_of(apply, stamp)
         data = encode_record(stamp.sequence, time=now, term=1, client="test", batch=batch, job=state)
         folded.apply(data)
         back = folded.jobs.get(JOB)
         assert back is not None
-        for event in events:
+        for event in batch.events:
             if isinstance(event, Finished):
                 result = target_result(back, event.ref)
                 assert result.status == event.result.status

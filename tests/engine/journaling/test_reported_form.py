@@ -7,13 +7,11 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_form
-from bkjob_async.engine.stream.event_list import LazyEventList
-from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.model.events import Event
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from tests.engine.journaling.folding import fold
 from tests.engine.journaling.test_fold import comparable, played, views
-from tests.engine.poll_views import JOB
+from tests.engine.poll_views import JOB, present
 from tests.examples import examples
 
 
@@ -48,4 +46,4 @@ def reported(parts: list[bytes], records: list[bytes]) -> list[Event]:
         for step in job.steps
         if step.announced.code is not None and step.announced.execute_count != step.execute_count
     }
-    return comparable(list(LazyEventList([*present_targets(job, job.targets, "c")])), begun)
+    return comparable(present(job, job.targets), begun)

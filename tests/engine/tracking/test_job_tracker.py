@@ -2,7 +2,6 @@
 
 from msgspec.structs import replace
 
-from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.error_policy import lose_target
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import (
@@ -11,7 +10,7 @@ from bkjob_async.engine.tracking.job_tracker import (
     expect_change,
     forget_old_operation,
 )
-from bkjob_async.engine.tracking.job_views import present_targets, target_result
+from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.model.events import (
@@ -25,7 +24,7 @@ from bkjob_async.model.events import (
 )
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
-from tests.engine.poll_views import JOB, at, host, job, step
+from tests.engine.poll_views import JOB, at, events_of, host, job, present, step
 
 STEP = JOB.step(200)
 
@@ -43,7 +42,7 @@ def apply(state: JobState, now: float, view: JobPollView | StepPollView) -> list
     news = (
         apply_job(state, view, at(now)) if isinstance(view, JobPollView) else apply_step(state, view, at(now))
     )
-    return [word(event) for event in LazyEventList(news)]
+    return [word(event) for event in events_of(news)]
 
 
 def word(event: Event) -> str:
@@ -307,11 +306,11 @@ def test_the_present_is_shown_hosts_before_step_before_job() -> None:
     apply(state, 0, job(2, step(2, [host(1, 7)])))
     apply(state, 1, job(4, step(4, [host(1, 104)])))
 
-    present = list(LazyEventList([*present_targets(state, {JOB}, "9")]))
+    given = present(state, {JOB})
 
-    assert [word(event) for event in present] == ["host 1 None>104", "step #0 4.", "job 4.", "finished 2:100"]
-    assert isinstance(present[0], HostChanged)
-    assert present[0].exit_code == 104 % 7
+    assert [word(event) for event in given] == ["host 1 None>104", "step #0 4.", "job 4.", "finished 2:100"]
+    assert isinstance(given[0], HostChanged)
+    assert given[0].exit_code == 104 % 7
 
 
 def test_a_change_after_an_operation_is_the_new_status() -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from bkjob_async.engine.group_polling.group_round import changed_statuses, count_groups
-from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.tracking.error_policy import count_not_found
 from bkjob_async.engine.tracking.job_views import target_result
-from bkjob_async.model.poll_view import GroupPollView
 from tests.engine.poll_views import JOB, host, job, step
 from tests.engine.tracking.test_job_tracker import STEP, apply, job_state
 
@@ -69,17 +66,6 @@ def test_a_step_that_vanishes_from_a_response_stays_as_it_was() -> None:
     assert apply(state, 1, job(2, step(3, [host(1, 9)]))) == []
     assert apply(state, 2, job(3, step(3, [host(1, 9)]), finished=True)) == []
     assert apply(state, 60, job(3, step(3, [host(1, 9)]), finished=True)) == ["job 3.", "finished 2:100"]
-
-
-def test_sizes_below_nothing_are_none() -> None:
-    """Counts that make no sense prove nothing, though they add up."""
-    table = HostTable()
-    rows = [host(n, 7) for n in range(1, 101)]
-    table.apply([GroupPollView(status=7, size=100, rows=rows)], 1)
-    counts = [GroupPollView(status=7, size=-1), GroupPollView(status=9, size=101)]
-
-    assert count_groups(counts) == {}
-    assert changed_statuses(table, count_groups(counts)) is None
 
 
 def test_an_earlier_execution_that_stays_is_believed() -> None:

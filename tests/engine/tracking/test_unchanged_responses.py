@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import (
     NO_EVENTS,
@@ -15,10 +14,10 @@ from bkjob_async.engine.tracking.job_tracker import (
     apply_job,
     expect_change,
 )
-from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
+from bkjob_async.engine.tracking.job_views import target_snapshot
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref
-from tests.engine.poll_views import JOB, Row, at, host, job, step
+from tests.engine.poll_views import JOB, Row, at, events_of, host, job, present, step
 from tests.engine.tracking.test_job_tracker import apply, word
 from tests.examples import examples
 
@@ -36,7 +35,7 @@ def apply_in_full(state: JobState, now: float, view: JobPollView | StepPollView)
         events = apply_changed_job(state, view, at(now))
     else:
         events = apply_changed_step(state, state.step(view.step_instance_id), view, at(now))
-    return [word(event) for event in LazyEventList(events)]
+    return [word(event) for event in events_of(events)]
 
 
 HOSTS = (
@@ -125,7 +124,7 @@ def state_of(state: JobState, now: float) -> Sequence[object]:
         state.age(now),
         list(state.open_steps()) == [] or [step.active_at for step in state.open_steps()],
         [target_snapshot(state, ref) for ref in state.targets],
-        [list(present_targets(state, [ref], "0")) for ref in state.targets if isinstance(ref, JobRef)],
+        [present(state, [ref]) for ref in state.targets if isinstance(ref, JobRef)],
     )
 
 

@@ -152,6 +152,21 @@ async def test_a_small_scope_does_not_wait_behind_a_large_one() -> None:
     assert [n for n, name in enumerate(done) if name == "small"] == [2, 4]
 
 
+async def test_the_background_is_never_starved() -> None:
+    """However much is urgent, what is not gets its turn now and then."""
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
+    done: list[str] = []
+    tasks = [asyncio.create_task(pass_through(limiter, done, "urgent", urgent=True)) for _ in range(100)]
+    tasks += [asyncio.create_task(pass_through(limiter, done, "other")) for _ in range(20)]
+    await asyncio.sleep(40.5)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+    assert 3 <= done.count("other") <= 8
+    assert done.count("urgent") >= 30
+
+
 async def test_large_responses_cost_their_scope_turns() -> None:
     """Two scopes ask for as much, but the responses to one are forty times as long: it gets fewer turns."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))

@@ -1,0 +1,68 @@
+"""What tests reach inside a client, a watch or a store in memory: each of it in one place.
+
+A test that needs this sets up a situation that takes weeks or a crash: a full log, a store that lost what it had. What it
+asserts is what a watch is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import bkjob_async as bkjob
+
+
+def limit_log(watch: bkjob.Watch, events: int) -> None:
+    """Let the log of a watch hold no more than so many events."""
+    watch._stream.log._limit = events
+
+
+def log_of(watch: bkjob.Watch) -> Any:
+    """Return the log of a watch."""
+    return watch._stream.log
+
+
+def takes_targets(watch: bkjob.Watch) -> bool:
+    """Return whether targets may still be added to a watch and dropped from it."""
+    return watch._subscription.is_open
+
+
+def end_of(watch: bkjob.Watch) -> BaseException | None:
+    """Return the error that a watch has ended with."""
+    return watch._subscription.end
+
+
+def unsettled_in(watch: bkjob.Watch) -> set[bkjob.Ref]:
+    """Return the targets of a watch that are not over."""
+    return set(watch._subscription.targets.unsettled())
+
+
+def journal_of(watch: bkjob.Watch) -> Any:
+    """Return the writer of a watch's journal; None without one."""
+    return watch._subscription.journal
+
+
+def polled_by(client: bkjob.JobClient) -> Collection[Any]:
+    """Return the states of the jobs that a client polls."""
+    return client._poller._registry.targets.values()
+
+
+def cursors_of(client: bkjob.JobClient) -> Any:
+    """Return where a client's cursors come from."""
+    return client._poller.cursors
+
+
+def note_operation(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
+    """Let a client know that it has operated on *job*."""
+    client._poller.on_operation(job)
+
+
+def noted_operations(client: bkjob.JobClient) -> list[bkjob.JobRef]:
+    """Return the jobs that a client remembers to have operated on."""
+    return [*client._poller._operated_at]
+
+
+def fleets_in(store: Any) -> dict[str, Any]:
+    """Return the fleets of a store in memory."""
+    fleets: dict[str, Any] = store._fleets
+    return fleets
