@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bkjob_async.dialects.decode import decode, decode_callback
     from bkjob_async.engine.flow_control.retry import Retries
     from bkjob_async.engine.scheduling.duration_stats import DurationStats
-    from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone
+    from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone, Waiting
     from bkjob_async.errors import (
         ApiNotFound, ApplicationNotAllowed, BkJobError, CallFailed, ClientClosed, ConditionUnreachable,
         DeadlineExceeded, ErrorDetails, FleetBusy, FleetNotFound, InvalidRequest, InvalidResponse, JobFailed,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bkjob_async.model.detail_level import DetailLevel
     from bkjob_async.model.events import (
         Batch, Event, Finished, HostChanged, HostCounts, InSync, JobChanged, Lost, LostReason, Recovered,
-        Reopened, Resumed, Stalled, StepChanged, Trouble,
+        Reopened, Resumed, Stalled, StepChanged, StepWaiting, Trouble,
     )
     from bkjob_async.model.events_json import event_from_json, event_to_json
     from bkjob_async.model.operations.base import (
@@ -113,8 +113,8 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Targets", "TopoNode",
     # watching
     "Watch", "WatchStats", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
-    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Batch", "Event",
-    "HostChanged", "HostCounts", "StepChanged", "JobChanged", "InSync", "Resumed", "Finished", "Reopened", "Trouble",
+    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "Event",
+    "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished", "Reopened", "Trouble",
     "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
     # facts
     "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "HostPage", "StepSnapshot",
@@ -170,7 +170,7 @@ _NAMES = {
     "bkjob_async.dialects.decode": "decode decode_callback",
     "bkjob_async.engine.flow_control.retry": "Retries",
     "bkjob_async.engine.scheduling.duration_stats": "DurationStats",
-    "bkjob_async.engine.stream.wait_conditions": "Condition FirstFailure HostsDone",
+    "bkjob_async.engine.stream.wait_conditions": "Condition FirstFailure HostsDone Waiting",
     "bkjob_async.errors": (
         "ApiNotFound ApplicationNotAllowed BkJobError CallFailed ClientClosed ConditionUnreachable "
         "DeadlineExceeded ErrorDetails FleetBusy FleetNotFound InvalidRequest InvalidResponse JobFailed "
@@ -192,7 +192,7 @@ _NAMES = {
     "bkjob_async.model.events": (
         "Batch Event Finished HostChanged HostCounts InSync JobChanged Lost LostReason Recovered Reopened "
         "Resumed "
-        "Stalled StepChanged Trouble"
+        "Stalled StepChanged StepWaiting Trouble"
     ),
     "bkjob_async.model.events_json": "event_from_json event_to_json",
     "bkjob_async.model.operations.base": (

@@ -14,7 +14,13 @@ from bkjob_async.client.lifetime import Lifetime
 from bkjob_async.client.operation_reports import reported
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.errors import InvalidRequest, OutcomeUnknown, UsageError
-from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, Operation, R
+from bkjob_async.model.operations.base import (
+    OperateJobInstance,
+    OperateStepInstance,
+    Operation,
+    R,
+    StepOperation,
+)
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
@@ -30,6 +36,10 @@ T = TypeVar("T")
 Priority = Literal["urgent", "background"]
 # Words in the platform's messages that reject a callback URL, in its languages.
 CALLBACK_WORDS = ("callback", "回调")
+# After one of these was accepted, a step that waits for a user waits anew.
+CONFIRMATIONS = frozenset(
+    {StepOperation.CONFIRM_CONTINUE, StepOperation.RESTART_CONFIRM, StepOperation.ROLLING_CONTINUE}
+)
 SCOPE_KEYS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
 
 
@@ -227,6 +237,7 @@ class Caller:
         self._lifetime.check()
         options = self._options
         changed = target_of(operation)
+        waits = None if changed is None else self._poller.waits_of(changed)
         try:
             answer = await reported(
                 self._session.observe,
@@ -249,7 +260,7 @@ class Caller:
             raise
         else:
             if changed is not None:
-                self._poller.on_operation(changed)
+                self._poller.on_operation(changed, confirms=ends_wait(operation), waits=waits)
             return answer
         raise failure
 
@@ -280,6 +291,11 @@ def target_of(operation: Operation[Any]) -> Ref | None:
         job = operation.parameters.get("job_instance_id")
         return JobRef(operation.scope, job) if type(job) is int and job > 0 else None
     return None
+
+
+def ends_wait(operation: Operation[Any]) -> bool:
+    """Return True if the platform accepts *operation* only while the step waits for a user, or has refused to wait on."""
+    return isinstance(operation, OperateStepInstance) and operation.operation_code in CONFIRMATIONS
 
 
 def build(make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

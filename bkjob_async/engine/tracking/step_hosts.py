@@ -22,6 +22,7 @@ from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,
     NO_PROGRESS,
+    NO_WAITS,
     Settling,
     StepState,
 )
@@ -136,6 +137,7 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
         group_poller.abandon_round()
         step.own_progress().group_poller = group_poller
     if new_execution:
+        step.waits = NO_WAITS
         step.own_progress().is_first_of_execution = True
         if step.hosts is not NO_HOSTS:
             step.hosts.begin_execution(stamp.sequence)
