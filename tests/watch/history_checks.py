@@ -20,6 +20,7 @@ from tests.watch.histories import History, WatchPlan
 from tests.watch.history_users import FollowedTargets
 from tests.watch.history_waits import Waited, may_hold, must_hold
 
+WAITING_USER = 7
 # What stood so for so many seconds, undisturbed, was reported.
 QUIET = 60.0
 # A watch ends so many seconds after its last target at the latest, beside its linger; and not so long after a restart.
@@ -149,6 +150,8 @@ class Checks:
         for batches in (seen.batches, seen.slowly) if seen.plan.slow else (seen.batches,):
             if seen.left is None:
                 yield from self.unseen(seen, batches)
+        if seen.left is None and seen.plan.detail_level is not bkjob.DetailLevel.END_ONLY:
+            yield from self.waits(seen)
 
     def stream(self, seen: WatchRecord, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
         """Check what one reader saw behind a cursor."""
@@ -327,6 +330,35 @@ class Checks:
             if moved or excused or codes[place] == last.get(part, 1):
                 continue
             yield f"{part} is {codes[place]} since {since[place]:.0f} s, and was last reported as {last.get(part)}"
+
+    def waits(self, seen: WatchRecord) -> Iterator[str]:
+        """Check that a wait for a user that lasts for long was reported, and ended where it was confirmed."""
+        if seen.ended is None or self.disturbed(seen.ended - QUIET, seen.ended):
+            return
+        times = {
+            event.ref: time
+            for time, batch in zip(seen.times, seen.batches, strict=True)
+            for event in batch.events
+            if isinstance(event, bkjob.StepWaiting | bkjob.Lost)
+        }
+        by_others = {job for _, job, own in self.past.operations if not own}
+        for step, joins in seen.followed.joins.items():
+            began = self.waits_since(step, seen.ended)
+            if began is None or max(began, joins[-1]) > seen.ended - QUIET or step.job in by_others:
+                continue  # somebody else may have confirmed between two polls
+            if {step, step.job}.isdisjoint(seen.followed.targets) or step.job in times:
+                continue
+            if times.get(step, -SLACK) < began - SLACK:
+                yield f"{step} waits since {began:.0f} s, and that was not reported"
+            elif seen.plan.confirms and self.history.dialect != "gateway-v4":
+                yield f"{step} waits since {began:.0f} s, and each wait was confirmed"
+
+    def waits_since(self, step: bkjob.Ref, at: float) -> float | None:
+        """Return since when a step waits for a user at a time, None where it does not."""
+        codes, since = self.truth.codes(step) or (), self.truth.since.get(step, ())
+        place = bisect_right(since, at) - 1
+        waits = isinstance(step, bkjob.StepRef) and place >= 0 and codes[place] == WAITING_USER
+        return since[place] if waits else None
 
     # Waits ----------------------------------------------------------------------------------------------------------
 
