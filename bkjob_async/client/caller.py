@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
@@ -254,7 +255,7 @@ class Caller:
             if said is None:
                 raise
             failure = type(error)(evolve(error.details, message=said))
-        except OutcomeUnknown:
+        except (OutcomeUnknown, asyncio.CancelledError):
             if changed is not None:
                 self._poller.on_operation(changed)
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random
@@ -51,6 +52,8 @@ NO_RETRIES = Retries(attempts=1)
 
 # The gateway's error codes for the quota of one resource, and for too many requests at the same time.
 RESOURCE_QUOTA_CODE, CONCURRENCY_CODE = 1642903, 1642904
+
+logger = logging.getLogger("bkjob_async.requests")
 
 
 class Session:
@@ -208,6 +211,7 @@ class Session:
                 self._report(permit, operation, attempt, failure, is_poll=is_poll)
             except (Exception, asyncio.CancelledError) as error:
                 self._report(permit, operation, attempt, error, is_poll=is_poll)
+                note_cancelled(error, operation, was_sent=permit is not None)
                 raise
             else:
                 self._retry_budget.on_success()
@@ -347,3 +351,11 @@ class Session:
             await self.credentials.aclose()
         finally:
             await self.transport.aclose()
+
+
+def note_cancelled(error: BaseException, operation: Operation[Any], *, was_sent: bool) -> None:
+    """Say, in a note and in the log, that a command which was cancelled while under way may have been executed."""
+    if was_sent and isinstance(error, asyncio.CancelledError) and not operation.repeatable:
+        message = f"{operation.name} was cancelled while it was under way, and may have been executed"
+        error.add_note(message)
+        logger.warning("%s", message)
