@@ -96,7 +96,7 @@ if TYPE_CHECKING:
     from bkjob_async.watch.stream.readers import Reader
     from bkjob_async.watch.watch import Watch
     from bkjob_async.wire.aiohttp_transport import HttpOptions
-    from bkjob_async.wire.credentials import CredentialsProvider
+    from bkjob_async.wire.credentials import CredentialsProvider, PerCall
     from bkjob_async.wire.transport import Transport
     # isort: on
     # fmt: on
@@ -107,7 +107,7 @@ if TYPE_CHECKING:
 __all__ = [  # noqa: RUF022 - grouped by what people look for
     # opening
     "DetailLevel", "connect", "JobClient", "AppCredentials", "AccessToken", "Credentials",
-    "CredentialsProvider", "HttpOptions", "Retries", "Transport",
+    "CredentialsProvider", "PerCall", "HttpOptions", "Retries", "Transport",
     # names
     "Scope", "ScopeType", "JobRef", "StepRef", "Ref", "RefLike", "as_ref", "HostKey", "parse_ref",
     "Targets", "TopoNode",
@@ -251,7 +251,7 @@ _NAMES = {
     "bkjob_async.watch.stats": "Explanation WatchStats",
     "bkjob_async.watch.watch": "Watch",
     "bkjob_async.wire.aiohttp_transport": "HttpOptions",
-    "bkjob_async.wire.credentials": "CredentialsProvider",
+    "bkjob_async.wire.credentials": "CredentialsProvider PerCall",
     "bkjob_async.wire.transport": "Transport",
 }
 # fmt: on

@@ -28,6 +28,7 @@ from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref,
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef, check_scope
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource, PerCall
 from bkjob_async.wire.session import Session
 from bkjob_async.wire.tracebacks import hide_arguments
 
@@ -51,6 +52,7 @@ class CallOptions:
     request_timeout: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
     retries: Retries | None = None
     priority: Priority = field(default="urgent", validator=validators.in_(("urgent", "background")))
+    credentials: CredentialsCache | PerCall | None = field(default=None, repr=False)
 
 
 class Caller:
@@ -81,12 +83,15 @@ class Caller:
         retries: Retries | None = None,
         priority: Priority | None = None,
         scope: Scope | None = None,
+        credentials: CredentialsSource | PerCall | None = None,
     ) -> Self:
         """Return a cheap view of this client: the same connections, limits and watches, other options for calls.
 
         *request_timeout* is seconds for each attempt; with *priority* `background` urgent calls go first, as
-        they do before the polls of watches; *scope* is another default. Options that are not given stay as
-        they are. A view is neither opened nor closed.
+        they do before the polls of watches; *scope* is another default. *credentials* are what `connect` takes, or
+        `PerCall`: the calls of this view are sent with them; polls, which watches of this view share with all
+        others, are sent with those of `connect`. Options that are not given stay as they are. A view is neither
+        opened nor closed.
 
         >>> patient = client.with_options(request_timeout=120, priority="background")
         >>> await patient.get_job_instance_status(job)
@@ -101,10 +106,14 @@ class Caller:
             request_timeout=old.request_timeout if request_timeout is None else request_timeout,
             retries=retries or old.retries,
             priority=priority or old.priority,
+            credentials=old.credentials if credentials is None else self._credentials_of(credentials),
         )
         view.scope = scope or self.scope
         view._is_view = True
         return view
+
+    def _credentials_of(self, source: CredentialsSource | PerCall) -> CredentialsCache | PerCall:
+        return source if isinstance(source, PerCall) else self._session.credentials_of(source)
 
     # Naming things --------------------------------------------------------------------------------------------------
 
@@ -239,6 +248,9 @@ class Caller:
         options = self._options
         changed = target_of(operation)
         waits = None if changed is None else self._poller.waits_of(changed)
+        credentials = options.credentials
+        if isinstance(credentials, PerCall):
+            credentials = self._session.credentials_of(credentials.provider)
         try:
             answer = await reported(
                 self._session.observe,
@@ -248,6 +260,7 @@ class Caller:
                     request_timeout=options.request_timeout if request_timeout is None else request_timeout,
                     retries=options.retries,
                     urgent=options.priority == "urgent",
+                    credentials=credentials,
                 ),
             )
         except InvalidRequest as error:

@@ -237,18 +237,17 @@ class Checks:
             yield from self.lingering(
                 seen, reports, max(reports[ref][0] for ref in seen.followed.targets) + linger
             )
+        jobs = {ref.job for ref in seen.followed.targets}
+        operated = max((at for at, job, own in self.past.operations if own and job in jobs), default=0.0)
         since = max(
             *(reports[ref][0] for ref in seen.followed.targets),
             *(joined for joins in seen.followed.joins.values() for joined in joins),
             *(at for at, _ in seen.dropped),
-            *(
-                at
-                for at, job, own in self.past.operations
-                if own and job in {r.job for r in seen.followed.targets}
-            ),
-            0.0,
+            operated,
         )
-        if seen.ended > since + linger + SETTLED:
+        # What became of an operation is read once more, as soon as polls work.
+        is_in_doubt = operated + SETTLED > since and self.disturbed(since, seen.ended)
+        if seen.ended > since + linger + SETTLED and not is_in_doubt:
             yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
 
     def deadline(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
