@@ -143,7 +143,7 @@ async def wait(
 
 
 def nudge(client: Caller, ref: RefLike) -> None:
-    """Poll *ref* as soon as possible, if this client watches it.
+    """Poll *ref* as soon as possible, if this client watches it, as `Watch.nudge` does.
 
     >>> async with client.watch(job, linger=60) as watch:
     ...     client.nudge(job)

@@ -308,7 +308,7 @@ class Watch:
             self._subscription.change(as_refs(refs, self.scope), add=False)
 
     def nudge(self, ref: RefLike) -> None:
-        """Poll *ref* as soon as possible.
+        """Poll *ref* as soon as possible, its job once a second at most: more nudges are one poll when the second is over.
 
         >>> async with client.watch(job) as watch:
         ...     watch.nudge(job)

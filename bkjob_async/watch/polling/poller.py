@@ -37,6 +37,9 @@ from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.watch.stats import Explanation, explanation_of
 from bkjob_async.wire.session import Session
 
+# Seconds between two polls of the same job that callbacks or callers ask for.
+NUDGE_INTERVAL = 1.0
+
 
 class Poller:
     """The polling of one client: what is due is polled, and what changed is delivered to the subscribers.
@@ -186,9 +189,23 @@ class Poller:
         return self._registry.targets.get(job)
 
     def nudge(self, ref: Ref) -> None:
-        """Poll *ref* as soon as possible, before targets that are merely late."""
+        """Poll *ref* as soon as possible, before targets that are merely late; its job once a second at most.
+
+        A nudge that comes too early is not lost: all that do are one poll when the second is over.
+        """
         target = self._registry.targets.get(ref.job)
-        if target is not None:
+        if target is None:
+            return
+        now, last = self._now(), target.nudged_at
+        if last is None or last + NUDGE_INTERVAL <= now:
+            target.nudged_at = now
+            self._poll_nudged(target)
+        elif last <= now:
+            target.nudged_at = last + NUDGE_INTERVAL
+            asyncio.get_running_loop().call_at(target.nudged_at, self._poll_nudged, target)
+
+    def _poll_nudged(self, target: PollTarget) -> None:
+        if self._registry.targets.get(target.ref) is target:
             self.planner.on_nudge(target)
             self._workers.schedule(target, self._now(), urgent=True)
 
