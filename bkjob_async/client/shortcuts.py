@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from attrs import evolve
 
 from bkjob_async.client.caller import Caller, build, surrounded
 from bkjob_async.client.operations.batch_logs import GatheredLogs, is_same
@@ -21,7 +23,7 @@ from bkjob_async.client.operations.queries import (
 )
 from bkjob_async.client.watching import Deadline, seconds, wait
 from bkjob_async.engine.stream.wait_conditions import Condition
-from bkjob_async.errors import UsageError
+from bkjob_async.errors import ErrorDetails, NotFound, UsageError
 from bkjob_async.model.operations.base import StepOperation
 from bkjob_async.model.operations.launches import FileSource, GlobalVarsLike, RollingConfig
 from bkjob_async.model.operations.responses import JobLaunch, StepLogs
@@ -29,7 +31,7 @@ from bkjob_async.model.operations.targets import HostLike, TargetsLike, host_key
 from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult
-from bkjob_async.model.snapshot import StepSnapshot
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.wire.tracebacks import hide_arguments
 
 # Failed, abnormal, terminated: the statuses from which the platform allows a retry.
@@ -241,8 +243,8 @@ async def logs(
 
     They are those of all hosts, or of *hosts* only.
 
-    It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error.
-    Raises a `CallFailed` when nothing can be read at all.
+    It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error. One of *hosts*
+    that is in no step is in `missing` of each, with `NotFound`. Raises a `CallFailed` when nothing can be read at all.
 
     >>> for gathered in await client.logs(step, hosts="0:10.0.0.2"):
     ...     for log in gathered.hosts:
@@ -251,11 +253,52 @@ async def logs(
     """
     ref = client._ref(ref)
     keys = None if hosts is None else build(host_keys, hosts)
+    job: JobSnapshot | None = None
     if not client._session.dialect.capabilities.log_hosts:
         steps_logs = await get_job_instance_log(client, ref.job)
-        return tuple(kept(step, ref.job, keys) for step in steps_logs if is_meant(step.ref, ref))
-    steps = [(ref, keys)] if isinstance(ref, StepRef) and keys else await hosts_of(client, ref, keys)
-    return tuple([await batch_get_job_instance_ip_log(client, step, hosts=some) for step, some in steps])
+        gathered = tuple(kept(step, ref.job, keys) for step in steps_logs if is_meant(step.ref, ref))
+    else:
+        if isinstance(ref, StepRef) and keys:
+            steps = [(ref, keys)]
+        else:
+            job = await get_job_instance_status(client, ref.job, return_ip_result=True)
+            steps = hosts_of(job, ref, keys)
+        gathered = tuple(
+            [await batch_get_job_instance_ip_log(client, step, hosts=some) for step, some in steps]
+        )
+    silent = [key for key in keys or () if not any(each.of(key) or key in each.missing for each in gathered)]
+    if not silent:
+        return gathered
+    job = job or await get_job_instance_status(client, ref.job, return_ip_result=True)
+    return with_absent(gathered, job, ref, silent)
+
+
+def hosts_of(
+    job: JobSnapshot, ref: Ref, keys: tuple[HostKey, ...] | None
+) -> list[tuple[StepRef, tuple[HostKey, ...]]]:
+    """Return the selected steps, with their selected hosts."""
+    found = []
+    for step in job.steps:
+        some = tuple(host for host in hosts_in(step) if keys is None or any(is_same(host, k) for k in keys))
+        if some and is_meant(step.ref, ref):
+            found.append((step.ref, some))
+    return found
+
+
+def with_absent(
+    gathered: tuple[GatheredLogs, ...], job: JobSnapshot, ref: Ref, silent: Sequence[HostKey]
+) -> tuple[GatheredLogs, ...]:
+    """Return the logs with those of *silent* hosts as missing that are in no step, as far as steps list their hosts."""
+    steps = [step for step in job.steps if is_meant(step.ref, ref)]
+    known = [host for step in steps for host in hosts_in(step)]
+    absent = [key for key in silent if not any(is_same(key, host) for host in known)]
+    if not absent or not known:
+        return gathered
+    message = f"the host is in no step of {ref}" if isinstance(ref, JobRef) else f"the host is not in {ref}"
+    missing = dict.fromkeys(absent, NotFound(ErrorDetails(operation="logs", message=message, sent=False)))
+    by_step = {each.ref: each for each in gathered}
+    whole = [by_step.get(step.ref) or GatheredLogs(ref=step.ref, name=step.name) for step in steps]
+    return tuple(evolve(each, missing={**each.missing, **missing}) for each in whole)
 
 
 async def wait_for_launched(
@@ -273,19 +316,6 @@ async def wait_for_launched(
                 "the wait for the job %s, launched by this call, was cancelled; the job goes on", ref
             )
         raise
-
-
-async def hosts_of(
-    client: Caller, ref: Ref, keys: tuple[HostKey, ...] | None
-) -> list[tuple[StepRef, tuple[HostKey, ...]]]:
-    """Return the selected steps, with their selected hosts."""
-    job = await get_job_instance_status(client, ref.job, return_ip_result=True)
-    found = []
-    for step in job.steps:
-        some = tuple(host for host in hosts_in(step) if keys is None or any(is_same(host, k) for k in keys))
-        if some and is_meant(step.ref, ref):
-            found.append((step.ref, some))
-    return found
 
 
 def loop_time_after(deadline: Deadline) -> float | None:

@@ -303,3 +303,21 @@ async def test_a_launch_that_is_cancelled_while_under_way_may_have_been_executed
     words = "fast_execute_script was cancelled while it was under way, and may have been executed"
     assert notes == [[words], []]
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [words]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_host_that_is_in_no_step_is_missing_in_its_logs(dialect: str) -> None:
+    """It is named with the reason, whether the job or a step was asked for, beside the logs of hosts that are there."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    stranger, known = bkjob.HostKey.parse("0:10.9.9.9"), bkjob.HostKey.parse("0:10.0.0.2")
+    async with client_of(simulator, dialect) as (client, _):
+        result = await client.wait(job, deadline=600)
+        step = result.steps[0].ref
+        for ref in (job, step):
+            (alone,) = await client.logs(ref, hosts=stranger)
+            (both,) = await client.logs(ref, hosts=[stranger, known])
+
+            assert (alone.ref, alone.hosts, [*alone.missing]) == (step, (), [stranger])
+            assert ([*both.missing], both.of(known) is not None) == ([stranger], True)
+            assert isinstance(alone.missing[stranger], bkjob.NotFound)
