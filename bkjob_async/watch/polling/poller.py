@@ -34,7 +34,7 @@ from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, pol
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget, Subscriber, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
-from bkjob_async.watch.stats import Explanation, explanation_of
+from bkjob_async.watch.stats import Explanation, explanation_of, explanation_of_ended
 from bkjob_async.wire.session import Session
 
 # Seconds between two polls of the same job that callbacks or callers ask for.
@@ -250,9 +250,11 @@ class Poller:
         if steps:
             self._confirmed[job] = steps
 
-    def explain(self, ref: Ref) -> Explanation:
-        """Return why *ref* is polled or not, and when next."""
+    def explain(self, ref: Ref, kept: JobState | None = None) -> Explanation:
+        """Return why *ref* is polled or not, and when next; *kept* is what a watch saw that has ended, if anything."""
         target, now = self._registry.targets.get(ref.job), self._now()
+        if target is None and kept is not None and kept.was_read(ref):
+            return explanation_of_ended(kept, ref, now)
         if target is None:
             return Explanation(ref=ref, because="nobody watches it")
         return explanation_of(
