@@ -64,10 +64,11 @@ class HostChanged(StreamEvent):
     skipped: bool = False
 
     def __str__(self) -> str:
-        before = self.before.phase if self.before else "∅"
         extra = f" ({self.after.name})" if self.after.is_finished and not self.after.is_success else ""
+        if self.before is not None and self.before.phase is self.after.phase:
+            extra = ""  # the names are shown already
         run = f" #{self.execute_count}" if self.execute_count else ""
-        return printable(f"{self.ref}{run} {self.host} {before} → {self.after.phase}{extra}")
+        return printable(f"{self.ref}{run} {self.host} {_change(self.before, self.after)}{extra}")
 
 
 @frozen(kw_only=True)
@@ -133,9 +134,7 @@ class StepChanged(StreamEvent):
 
     def __str__(self) -> str:
         run = f" #{self.execute_count}" if self.execute_count else ""
-        return printable(
-            f"{self.ref}{run} step {self.before.phase if self.before else '∅'} → {self.after.phase}"
-        )
+        return printable(f"{self.ref}{run} step {_change(self.before, self.after)}")
 
 
 @frozen(kw_only=True)
@@ -195,7 +194,7 @@ class JobChanged(StreamEvent):
     skipped: bool = False
 
     def __str__(self) -> str:
-        return printable(f"{self.ref} job {self.before.phase if self.before else '∅'} → {self.after.phase}")
+        return printable(f"{self.ref} job {_change(self.before, self.after)}")
 
 
 @frozen(kw_only=True)
@@ -396,6 +395,13 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch {self}>"
+
+
+def _change(before: HostStatus | RunStatus | None, after: HostStatus | RunStatus) -> str:
+    """Return a change of status as text: by phases, and by the platform's names where both are in one phase."""
+    if before is not None and before.phase is after.phase:
+        return f"{before.name} → {after.name}"
+    return f"{before.phase if before else '∅'} → {after.phase}"
 
 
 def index_of(event: Event) -> int:
