@@ -22,8 +22,8 @@ if TYPE_CHECKING:
         DeadlineExceeded, ErrorDetails, FleetBusy, FleetNotFound, InvalidRequest, InvalidResponse, JobFailed,
         JournalAccessDenied, JournalDamaged, JournalError, JournalTooNew, JournalUnavailable, NotAJournal,
         NotAllowed, NotAuthenticated, NotFound, NotSupported, OutcomeUnknown, PlatformTrouble, QuotaExceeded,
-        RequestTimedOut, Superseded, TargetLost, Throttled, TransportFailed, UsageError, WrongEventLoop,
-        WrongState,
+        RequestTimedOut, ScopeMissing, SessionClosed, Superseded, TargetLost, Throttled, TransportFailed,
+        UsageError, WrongEventLoop, WrongState, WrongType, WrongValue,
     )
     from bkjob_async.journal.follow import Follower
     from bkjob_async.journal.journal import Journal, open_journal
@@ -114,8 +114,8 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # watching
     "Watch", "WatchStats", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
     "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "Event",
-    "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished", "Reopened", "Trouble",
-    "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
+    "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished",
+    "Reopened", "Trouble", "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
     # facts
     "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "HostPage", "StepSnapshot",
     "JobSnapshot", "StepResult", "JobResult",
@@ -152,11 +152,11 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
     "ClientStats", "PrometheusCollector", "OpenTelemetryObserver", "progress_bar",
     # errors
-    "BkJobError", "UsageError", "NotSupported", "ClientClosed", "WrongEventLoop", "JobFailed",
-    "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
+    "BkJobError", "UsageError", "WrongType", "WrongValue", "ScopeMissing", "NotSupported", "ClientClosed",
+    "WrongEventLoop", "JobFailed", "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
     "InvalidRequest", "ApiNotFound", "NotAuthenticated", "NotAllowed", "ApplicationNotAllowed",
     "NotFound", "WrongState", "QuotaExceeded", "Throttled", "PlatformTrouble", "InvalidResponse",
-    "TransportFailed", "RequestTimedOut", "OutcomeUnknown", "JournalError", "FleetBusy", "FleetNotFound",
+    "TransportFailed", "SessionClosed", "RequestTimedOut", "OutcomeUnknown", "JournalError", "FleetBusy", "FleetNotFound",
     "JournalAccessDenied", "JournalDamaged", "JournalTooNew", "JournalUnavailable", "NotAJournal", "Superseded",
     "__version__",
 ]
@@ -176,8 +176,8 @@ _NAMES = {
         "DeadlineExceeded ErrorDetails FleetBusy FleetNotFound InvalidRequest InvalidResponse JobFailed "
         "JournalAccessDenied JournalDamaged JournalError JournalTooNew JournalUnavailable NotAJournal "
         "NotAllowed NotAuthenticated NotFound NotSupported OutcomeUnknown PlatformTrouble QuotaExceeded "
-        "RequestTimedOut Superseded TargetLost Throttled TransportFailed UsageError WrongEventLoop "
-        "WrongState"
+        "RequestTimedOut ScopeMissing SessionClosed Superseded TargetLost Throttled TransportFailed "
+        "UsageError WrongEventLoop WrongState WrongType WrongValue"
     ),
     "bkjob_async.journal.follow": "Follower",
     "bkjob_async.journal.journal": "Journal open_journal",
