@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from bkjob_async.dialects.decode import decode, decode_callback
     from bkjob_async.engine.flow_control.retry import Retries
     from bkjob_async.engine.scheduling.duration_stats import DurationStats
-    from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone
+    from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone, Waiting
     from bkjob_async.errors import (
         ApiNotFound, ApplicationNotAllowed, BkJobError, CallFailed, ClientClosed, ConditionUnreachable,
         DeadlineExceeded, ErrorDetails, FleetBusy, FleetNotFound, InvalidRequest, InvalidResponse, JobFailed,
         JournalAccessDenied, JournalDamaged, JournalError, JournalTooNew, JournalUnavailable, NotAJournal,
         NotAllowed, NotAuthenticated, NotFound, NotSupported, OutcomeUnknown, PlatformTrouble, QuotaExceeded,
-        RequestTimedOut, Superseded, TargetLost, Throttled, TransportFailed, UsageError, WrongEventLoop,
-        WrongState,
+        RequestTimedOut, ScopeMissing, SessionClosed, Superseded, TargetLost, Throttled, TransportFailed,
+        UsageError, WrongEventLoop, WrongState, WrongType, WrongValue,
     )
     from bkjob_async.journal.follow import Follower
     from bkjob_async.journal.journal import Journal, open_journal
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bkjob_async.model.detail_level import DetailLevel
     from bkjob_async.model.events import (
         Batch, Event, Finished, HostChanged, HostCounts, InSync, JobChanged, Lost, LostReason, Recovered,
-        Reopened, Resumed, Stalled, StepChanged, Trouble,
+        Reopened, Resumed, Stalled, StepChanged, StepWaiting, Trouble,
     )
     from bkjob_async.model.events_json import event_from_json, event_to_json
     from bkjob_async.model.operations.base import (
@@ -96,7 +96,7 @@ if TYPE_CHECKING:
     from bkjob_async.watch.stream.readers import Reader
     from bkjob_async.watch.watch import Watch
     from bkjob_async.wire.aiohttp_transport import HttpOptions
-    from bkjob_async.wire.credentials import CredentialsProvider
+    from bkjob_async.wire.credentials import CredentialsProvider, PerCall
     from bkjob_async.wire.transport import Transport
     # isort: on
     # fmt: on
@@ -107,15 +107,15 @@ if TYPE_CHECKING:
 __all__ = [  # noqa: RUF022 - grouped by what people look for
     # opening
     "DetailLevel", "connect", "JobClient", "AppCredentials", "AccessToken", "Credentials",
-    "CredentialsProvider", "HttpOptions", "Retries", "Transport",
+    "CredentialsProvider", "PerCall", "HttpOptions", "Retries", "Transport",
     # names
     "Scope", "ScopeType", "JobRef", "StepRef", "Ref", "RefLike", "as_ref", "HostKey", "parse_ref",
     "Targets", "TopoNode",
     # watching
     "Watch", "WatchStats", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
-    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Batch", "Event",
-    "HostChanged", "HostCounts", "StepChanged", "JobChanged", "InSync", "Resumed", "Finished", "Reopened", "Trouble",
-    "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
+    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "Event",
+    "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished",
+    "Reopened", "Trouble", "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
     # facts
     "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "HostPage", "StepSnapshot",
     "JobSnapshot", "StepResult", "JobResult",
@@ -152,11 +152,11 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
     "ClientStats", "PrometheusCollector", "OpenTelemetryObserver", "progress_bar",
     # errors
-    "BkJobError", "UsageError", "NotSupported", "ClientClosed", "WrongEventLoop", "JobFailed",
-    "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
+    "BkJobError", "UsageError", "WrongType", "WrongValue", "ScopeMissing", "NotSupported", "ClientClosed",
+    "WrongEventLoop", "JobFailed", "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
     "InvalidRequest", "ApiNotFound", "NotAuthenticated", "NotAllowed", "ApplicationNotAllowed",
     "NotFound", "WrongState", "QuotaExceeded", "Throttled", "PlatformTrouble", "InvalidResponse",
-    "TransportFailed", "RequestTimedOut", "OutcomeUnknown", "JournalError", "FleetBusy", "FleetNotFound",
+    "TransportFailed", "SessionClosed", "RequestTimedOut", "OutcomeUnknown", "JournalError", "FleetBusy", "FleetNotFound",
     "JournalAccessDenied", "JournalDamaged", "JournalTooNew", "JournalUnavailable", "NotAJournal", "Superseded",
     "__version__",
 ]
@@ -170,14 +170,14 @@ _NAMES = {
     "bkjob_async.dialects.decode": "decode decode_callback",
     "bkjob_async.engine.flow_control.retry": "Retries",
     "bkjob_async.engine.scheduling.duration_stats": "DurationStats",
-    "bkjob_async.engine.stream.wait_conditions": "Condition FirstFailure HostsDone",
+    "bkjob_async.engine.stream.wait_conditions": "Condition FirstFailure HostsDone Waiting",
     "bkjob_async.errors": (
         "ApiNotFound ApplicationNotAllowed BkJobError CallFailed ClientClosed ConditionUnreachable "
         "DeadlineExceeded ErrorDetails FleetBusy FleetNotFound InvalidRequest InvalidResponse JobFailed "
         "JournalAccessDenied JournalDamaged JournalError JournalTooNew JournalUnavailable NotAJournal "
         "NotAllowed NotAuthenticated NotFound NotSupported OutcomeUnknown PlatformTrouble QuotaExceeded "
-        "RequestTimedOut Superseded TargetLost Throttled TransportFailed UsageError WrongEventLoop "
-        "WrongState"
+        "RequestTimedOut ScopeMissing SessionClosed Superseded TargetLost Throttled TransportFailed "
+        "UsageError WrongEventLoop WrongState WrongType WrongValue"
     ),
     "bkjob_async.journal.follow": "Follower",
     "bkjob_async.journal.journal": "Journal open_journal",
@@ -192,7 +192,7 @@ _NAMES = {
     "bkjob_async.model.events": (
         "Batch Event Finished HostChanged HostCounts InSync JobChanged Lost LostReason Recovered Reopened "
         "Resumed "
-        "Stalled StepChanged Trouble"
+        "Stalled StepChanged StepWaiting Trouble"
     ),
     "bkjob_async.model.events_json": "event_from_json event_to_json",
     "bkjob_async.model.operations.base": (
@@ -251,7 +251,7 @@ _NAMES = {
     "bkjob_async.watch.stats": "Explanation WatchStats",
     "bkjob_async.watch.watch": "Watch",
     "bkjob_async.wire.aiohttp_transport": "HttpOptions",
-    "bkjob_async.wire.credentials": "CredentialsProvider",
+    "bkjob_async.wire.credentials": "CredentialsProvider PerCall",
     "bkjob_async.wire.transport": "Transport",
 }
 # fmt: on

@@ -2,6 +2,9 @@
 
 BkJobError
 ├── UsageError               you: the call itself makes no sense
+│   ├── WrongType            you: an argument is of another type (also a TypeError)
+│   ├── WrongValue           you: an argument has a value that it cannot have (also a ValueError)
+│   ├── ScopeMissing         you: name the scope of the job, here or in `connect`
 │   ├── NotSupported         you: this dialect cannot do that
 │   ├── ClientClosed         you: open the client first, and do not use it afterwards
 │   └── WrongEventLoop       you: one client, one event loop
@@ -31,6 +34,7 @@ BkJobError
     ├── PlatformTrouble      the platform: it reports a problem of its own
     ├── InvalidResponse      the platform: its response cannot be read, or belongs to another request
     ├── TransportFailed      the network: no complete response came back
+    │   ├── SessionClosed    you: the aiohttp session that the client was lent is closed
     │   └── RequestTimedOut  the network or the platform: no response in time
     └── OutcomeUnknown       you: check whether it happened; the command may have been executed
 """
@@ -40,7 +44,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bkjob_async.model.base_error import BkJobError, UsageError
+from bkjob_async.model.base_error import BkJobError, UsageError, WrongType, WrongValue
 from bkjob_async.model.events import Trouble
 from bkjob_async.model.journal_errors import (
     FleetBusy,
@@ -53,12 +57,13 @@ from bkjob_async.model.journal_errors import (
     NotAJournal,
     Superseded,
 )
+from bkjob_async.model.ref_input import ScopeMissing
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobFailed, JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.text.printing import printable
 
-# The base, `UsageError`, `JobFailed` and those of journals live in the model; they are part of this tree all
+# The base, those of wrong calls, `JobFailed` and those of journals live in the model; they are part of this tree all
 # the same.
 __all__ = [
     "ApiNotFound",
@@ -88,6 +93,8 @@ __all__ = [
     "PlatformTrouble",
     "QuotaExceeded",
     "RequestTimedOut",
+    "ScopeMissing",
+    "SessionClosed",
     "Superseded",
     "TargetLost",
     "Throttled",
@@ -95,6 +102,8 @@ __all__ = [
     "UsageError",
     "WrongEventLoop",
     "WrongState",
+    "WrongType",
+    "WrongValue",
 ]
 
 
@@ -323,6 +332,12 @@ class TransportFailed(CallFailed):
     advice = "check the network and the URL"
 
 
+class SessionClosed(TransportFailed):
+    """The aiohttp session that was lent to the client is closed."""
+
+    advice = "keep it open as long as the client"
+
+
 class RequestTimedOut(TransportFailed):
     """No response came within `request_timeout`."""
 
@@ -333,3 +348,8 @@ class OutcomeUnknown(CallFailed):
     """A command was sent and no clear response came back: it may have been executed or not."""
 
     advice = "check on the platform before sending it again: it may have been executed"
+
+
+# Tracebacks name all of them by the path at which they are imported, wherever they are defined.
+for _kind in map(globals().__getitem__, __all__):
+    _kind.__module__ = __name__

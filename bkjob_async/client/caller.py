@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
@@ -14,13 +15,20 @@ from bkjob_async.client.lifetime import Lifetime
 from bkjob_async.client.operation_reports import reported
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.errors import InvalidRequest, OutcomeUnknown, UsageError
-from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, Operation, R
+from bkjob_async.model.operations.base import (
+    OperateJobInstance,
+    OperateStepInstance,
+    Operation,
+    R,
+    StepOperation,
+)
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef, check_scope
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource, PerCall
 from bkjob_async.wire.session import Session
 from bkjob_async.wire.tracebacks import hide_arguments
 
@@ -30,6 +38,10 @@ T = TypeVar("T")
 Priority = Literal["urgent", "background"]
 # Words in the platform's messages that reject a callback URL, in its languages.
 CALLBACK_WORDS = ("callback", "回调")
+# After one of these was accepted, a step that waits for a user waits anew.
+CONFIRMATIONS = frozenset(
+    {StepOperation.CONFIRM_CONTINUE, StepOperation.RESTART_CONFIRM, StepOperation.ROLLING_CONTINUE}
+)
 SCOPE_KEYS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
 
 
@@ -40,6 +52,7 @@ class CallOptions:
     request_timeout: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
     retries: Retries | None = None
     priority: Priority = field(default="urgent", validator=validators.in_(("urgent", "background")))
+    credentials: CredentialsCache | PerCall | None = field(default=None, repr=False)
 
 
 class Caller:
@@ -70,12 +83,15 @@ class Caller:
         retries: Retries | None = None,
         priority: Priority | None = None,
         scope: Scope | None = None,
+        credentials: CredentialsSource | PerCall | None = None,
     ) -> Self:
         """Return a cheap view of this client: the same connections, limits and watches, other options for calls.
 
         *request_timeout* is seconds for each attempt; with *priority* `background` urgent calls go first, as
-        they do before the polls of watches; *scope* is another default. Options that are not given stay as
-        they are. A view is neither opened nor closed.
+        they do before the polls of watches; *scope* is another default. *credentials* are what `connect` takes, or
+        `PerCall`: the calls of this view are sent with them; polls, which watches of this view share with all
+        others, are sent with those of `connect`. Options that are not given stay as they are. A view is neither
+        opened nor closed.
 
         >>> patient = client.with_options(request_timeout=120, priority="background")
         >>> await patient.get_job_instance_status(job)
@@ -90,10 +106,14 @@ class Caller:
             request_timeout=old.request_timeout if request_timeout is None else request_timeout,
             retries=retries or old.retries,
             priority=priority or old.priority,
+            credentials=old.credentials if credentials is None else self._credentials_of(credentials),
         )
         view.scope = scope or self.scope
         view._is_view = True
         return view
+
+    def _credentials_of(self, source: CredentialsSource | PerCall) -> CredentialsCache | PerCall:
+        return source if isinstance(source, PerCall) else self._session.credentials_of(source)
 
     # Naming things --------------------------------------------------------------------------------------------------
 
@@ -227,6 +247,10 @@ class Caller:
         self._lifetime.check()
         options = self._options
         changed = target_of(operation)
+        waits = None if changed is None else self._poller.waits_of(changed)
+        credentials = options.credentials
+        if isinstance(credentials, PerCall):
+            credentials = self._session.credentials_of(credentials.provider)
         try:
             answer = await reported(
                 self._session.observe,
@@ -236,6 +260,7 @@ class Caller:
                     request_timeout=options.request_timeout if request_timeout is None else request_timeout,
                     retries=options.retries,
                     urgent=options.priority == "urgent",
+                    credentials=credentials,
                 ),
             )
         except InvalidRequest as error:
@@ -243,13 +268,13 @@ class Caller:
             if said is None:
                 raise
             failure = type(error)(evolve(error.details, message=said))
-        except OutcomeUnknown:
+        except (OutcomeUnknown, asyncio.CancelledError):
             if changed is not None:
                 self._poller.on_operation(changed)
             raise
         else:
             if changed is not None:
-                self._poller.on_operation(changed)
+                self._poller.on_operation(changed, confirms=ends_wait(operation), waits=waits)
             return answer
         raise failure
 
@@ -280,6 +305,11 @@ def target_of(operation: Operation[Any]) -> Ref | None:
         job = operation.parameters.get("job_instance_id")
         return JobRef(operation.scope, job) if type(job) is int and job > 0 else None
     return None
+
+
+def ends_wait(operation: Operation[Any]) -> bool:
+    """Return True if the platform accepts *operation* only while the step waits for a user, or has refused to wait on."""
+    return isinstance(operation, OperateStepInstance) and operation.operation_code in CONFIRMATIONS
 
 
 def build(make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

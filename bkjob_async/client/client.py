@@ -24,6 +24,7 @@ class JobClient(Caller):
 
     # Shortcuts and watches
     run_script = shortcuts.run_script
+    launch_script = shortcuts.launch_script
     run_plan = shortcuts.run_plan
     send_file = shortcuts.send_file
     retry_failed = shortcuts.retry_failed

@@ -68,7 +68,8 @@ def connect(
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
     (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a
     dialect of your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that
-    returns them: it is called at first use, and again when the platform rejects its credentials. *scope* is
+    returns them: it is called once for all calls, at first use, in the context of this call, and again when the
+    platform rejects its credentials. Those of the caller of each call are an option of `with_options`. *scope* is
     the default where a bare job id is given. *request_timeout* is seconds for one attempt, once it is sent.
     *max_in_flight* and *requests_per_second* limit all requests of this client together; where a response
     takes L seconds, at most *max_in_flight* / L requests a second are possible. *retries* says how reads are

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
+
+from attrs import evolve
 
 from bkjob_async.client.caller import Caller, build, surrounded
 from bkjob_async.client.operations.batch_logs import GatheredLogs, is_same
@@ -20,20 +23,22 @@ from bkjob_async.client.operations.queries import (
 )
 from bkjob_async.client.watching import Deadline, seconds, wait
 from bkjob_async.engine.stream.wait_conditions import Condition
-from bkjob_async.errors import UsageError
+from bkjob_async.errors import ErrorDetails, NotFound, UsageError
 from bkjob_async.model.operations.base import StepOperation
 from bkjob_async.model.operations.launches import FileSource, GlobalVarsLike, RollingConfig
-from bkjob_async.model.operations.responses import StepLogs
+from bkjob_async.model.operations.responses import JobLaunch, StepLogs
 from bkjob_async.model.operations.targets import HostLike, TargetsLike, host_keys
 from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult
-from bkjob_async.model.snapshot import StepSnapshot
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.wire.tracebacks import hide_arguments
 
 # Failed, abnormal, terminated: the statuses from which the platform allows a retry.
 RETRYABLE = frozenset({4, 9, 11})
 SHORTEST_WAIT = 0.001
+
+logger = logging.getLogger("bkjob_async")
 
 
 @hide_arguments
@@ -61,15 +66,58 @@ async def run_script(
     `bk_host_id` or `"cloud:ip"`. *account* is an alias or an id, *language* a `ScriptLanguage`, *name* the
     name of the job, *rolling* a `RollingConfig`. *timeout* is the script's, in seconds; *deadline* is seconds
     or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises what
-    `fast_execute_script` and `wait` raise. Leaving or cancelling the wait never touches the job.
+    `fast_execute_script` and `wait` raise. Cancelling it never touches the job: the error has a note that names the job, or
+    that says that the script may have been started; `launch_script` returns the job first.
 
     >>> result = await client.run_script("uptime", ["0:10.0.0.1", "0:10.0.0.2"], deadline=600)
     >>> print(result.ok, result.status)
     True SUCCESS
     """
     ends_at = loop_time_after(deadline)
+    launched = await launch_script(
+        client,
+        script,
+        hosts,
+        account=account,
+        language=language,
+        parameters=parameters,
+        timeout=timeout,
+        name=name,
+        rolling=rolling,
+        scope=scope,
+    )
+    return await wait_for_launched(client, launched, until, ends_at)
+
+
+@hide_arguments
+async def launch_script(
+    client: Caller,
+    script: str,
+    hosts: TargetsLike,
+    *,
+    account: str | int = "root",
+    language: int | None = None,
+    parameters: str | None = None,
+    timeout: int | None = None,  # noqa: ASYNC109 - the script's, enforced by the platform
+    name: str | None = None,
+    rolling: RollingConfig | None = None,
+    scope: Scope | None = None,
+) -> JobLaunch:
+    """Start a script on *hosts*; do not wait for it.
+
+    It is `run_script` up to the launch, with the same arguments: what it returns names the job before there is a result, and
+    `wait`, `watch`, `logs` and `retry_failed` take it. Raises what `fast_execute_script` raises. A plan is launched by
+    `execute_job_plan`, a transfer by `fast_transfer_file`.
+
+    >>> launch = await client.launch_script("uptime", ["0:10.0.0.1", "0:10.0.0.2"])
+    >>> print(launch.ref)
+    2:20000000002
+    >>> result = await client.wait(launch, deadline=600)
+    >>> result.ok
+    True
+    """
     alias, number = named(account)
-    launched = await fast_execute_script(
+    return await fast_execute_script(
         client,
         script,
         hosts,
@@ -82,7 +130,6 @@ async def run_script(
         rolling_config=rolling,
         scope=scope,
     )
-    return await wait(client, launched.ref, until=until, deadline=remaining(ends_at))
 
 
 @hide_arguments
@@ -110,7 +157,7 @@ async def run_plan(
     """
     ends_at = loop_time_after(deadline)
     launched = await execute_job_plan(client, job_plan_id, variables, scope=scope)
-    return await wait(client, launched.ref, until=until, deadline=remaining(ends_at))
+    return await wait_for_launched(client, launched, until, ends_at)
 
 
 @surrounded
@@ -157,7 +204,7 @@ async def send_file(
         task_name=name,
         scope=scope,
     )
-    return await wait(client, launched.ref, until=until, deadline=remaining(ends_at))
+    return await wait_for_launched(client, launched, until, ends_at)
 
 
 @surrounded
@@ -196,8 +243,8 @@ async def logs(
 
     They are those of all hosts, or of *hosts* only.
 
-    It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error.
-    Raises a `CallFailed` when nothing can be read at all.
+    It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error. One of *hosts*
+    that is in no step is in `missing` of each, with `NotFound`. Raises a `CallFailed` when nothing can be read at all.
 
     >>> for gathered in await client.logs(step, hosts="0:10.0.0.2"):
     ...     for log in gathered.hosts:
@@ -206,24 +253,69 @@ async def logs(
     """
     ref = client._ref(ref)
     keys = None if hosts is None else build(host_keys, hosts)
+    job: JobSnapshot | None = None
     if not client._session.dialect.capabilities.log_hosts:
         steps_logs = await get_job_instance_log(client, ref.job)
-        return tuple(kept(step, ref.job, keys) for step in steps_logs if is_meant(step.ref, ref))
-    steps = [(ref, keys)] if isinstance(ref, StepRef) and keys else await hosts_of(client, ref, keys)
-    return tuple([await batch_get_job_instance_ip_log(client, step, hosts=some) for step, some in steps])
+        gathered = tuple(kept(step, ref.job, keys) for step in steps_logs if is_meant(step.ref, ref))
+    else:
+        if isinstance(ref, StepRef) and keys:
+            steps = [(ref, keys)]
+        else:
+            job = await get_job_instance_status(client, ref.job, return_ip_result=True)
+            steps = hosts_of(job, ref, keys)
+        gathered = tuple(
+            [await batch_get_job_instance_ip_log(client, step, hosts=some) for step, some in steps]
+        )
+    silent = [key for key in keys or () if not any(each.of(key) or key in each.missing for each in gathered)]
+    if not silent:
+        return gathered
+    job = job or await get_job_instance_status(client, ref.job, return_ip_result=True)
+    return with_absent(gathered, job, ref, silent)
 
 
-async def hosts_of(
-    client: Caller, ref: Ref, keys: tuple[HostKey, ...] | None
+def hosts_of(
+    job: JobSnapshot, ref: Ref, keys: tuple[HostKey, ...] | None
 ) -> list[tuple[StepRef, tuple[HostKey, ...]]]:
     """Return the selected steps, with their selected hosts."""
-    job = await get_job_instance_status(client, ref.job, return_ip_result=True)
     found = []
     for step in job.steps:
         some = tuple(host for host in hosts_in(step) if keys is None or any(is_same(host, k) for k in keys))
         if some and is_meant(step.ref, ref):
             found.append((step.ref, some))
     return found
+
+
+def with_absent(
+    gathered: tuple[GatheredLogs, ...], job: JobSnapshot, ref: Ref, silent: Sequence[HostKey]
+) -> tuple[GatheredLogs, ...]:
+    """Return the logs with those of *silent* hosts as missing that are in no step, as far as steps list their hosts."""
+    steps = [step for step in job.steps if is_meant(step.ref, ref)]
+    known = [host for step in steps for host in hosts_in(step)]
+    absent = [key for key in silent if not any(is_same(key, host) for host in known)]
+    if not absent or not known:
+        return gathered
+    message = f"the host is in no step of {ref}" if isinstance(ref, JobRef) else f"the host is not in {ref}"
+    missing = dict.fromkeys(absent, NotFound(ErrorDetails(operation="logs", message=message, sent=False)))
+    by_step = {each.ref: each for each in gathered}
+    whole = [by_step.get(step.ref) or GatheredLogs(ref=step.ref, name=step.name) for step in steps]
+    return tuple(evolve(each, missing={**each.missing, **missing}) for each in whole)
+
+
+async def wait_for_launched(
+    client: Caller, launched: JobLaunch, until: Condition | None, ends_at: float | None
+) -> JobResult:
+    """Wait for a job whose id nobody else has; an error that does not name it has a note that does."""
+    ref = launched.ref
+    try:
+        return await wait(client, ref, until=until, deadline=remaining(ends_at))
+    except BaseException as error:
+        if str(ref) not in str(error):
+            error.add_note(f"the job {ref} was launched, and goes on: client.wait({str(ref)!r})")
+        if isinstance(error, asyncio.CancelledError):
+            logger.warning(
+                "the wait for the job %s, launched by this call, was cancelled; the job goes on", ref
+            )
+        raise
 
 
 def loop_time_after(deadline: Deadline) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bkjob_async.client.caller import Caller, surrounded
 from bkjob_async.engine.scheduling.duration_stats import DurationStats
-from bkjob_async.engine.stream.wait_conditions import Condition
+from bkjob_async.engine.stream.wait_conditions import Condition, Waiting
 from bkjob_async.errors import (
     BkJobError,
     ConditionUnreachable,
@@ -21,7 +21,7 @@ from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.urls import check_fleet_name
 from bkjob_async.model.base_error import WrongType, WrongValue
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Finished, Lost, Stalled, Trouble
+from bkjob_async.model.events import Finished, Lost, Stalled, StepWaiting, Trouble
 from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
@@ -109,7 +109,7 @@ async def wait(
     The result is returned whether the job succeeded or not.
 
     *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned. *deadline* is
-    seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns the result
+    seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, `Waiting`, or a condition of your own) it returns the result
     so far as soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more,
     `DeadlineExceeded` with the last snapshot, and `TargetLost` when the target cannot be read any more. Before the
     first successful poll it also raises the error of wrong credentials, `InvalidResponse` where all that came for 30 seconds was
@@ -133,14 +133,17 @@ async def wait(
                 if isinstance(event, Trouble | Stalled) and opened.snapshot(ref) is None:
                     raise_if_hopeless(client)
             ended = [e.result for e in events if isinstance(e, Finished) and e.ref == ref]
-            result = reached(opened, ref, until, ended)
+            if isinstance(until, Waiting) and any(isinstance(event, StepWaiting) for event in events):
+                result = opened.progress(ref)
+            else:
+                result = reached(opened, ref, until, ended)
             if result is not None:
                 return result
     raise BkJobError(f"the watch of {ref} ended without a result")
 
 
 def nudge(client: Caller, ref: RefLike) -> None:
-    """Poll *ref* as soon as possible, if this client watches it.
+    """Poll *ref* as soon as possible, if this client watches it, as `Watch.nudge` does.
 
     >>> async with client.watch(job, linger=60) as watch:
     ...     client.nudge(job)

@@ -66,10 +66,11 @@ class HostChanged(StreamEvent):
     skipped: bool = False
 
     def __str__(self) -> str:
-        before = self.before.phase if self.before else "∅"
         extra = f" ({self.after.name})" if self.after.is_finished and not self.after.is_success else ""
+        if self.before is not None and self.before.phase is self.after.phase:
+            extra = ""  # the names are shown already
         run = f" #{self.execute_count}" if self.execute_count else ""
-        return printable(f"{self.ref}{run} {self.host} {before} → {self.after.phase}{extra}")
+        return printable(f"{self.ref}{run} {self.host} {_change(self.before, self.after)}{extra}")
 
 
 @frozen(kw_only=True)
@@ -135,9 +136,44 @@ class StepChanged(StreamEvent):
 
     def __str__(self) -> str:
         run = f" #{self.execute_count}" if self.execute_count else ""
-        return printable(
-            f"{self.ref}{run} step {self.before.phase if self.before else '∅'} → {self.after.phase}"
-        )
+        return printable(f"{self.ref}{run} step {_change(self.before, self.after)}")
+
+
+@frozen(kw_only=True)
+class StepWaiting(StreamEvent):
+    """A step waits for a user: a rolling step before its next batch, or a step that is to be confirmed.
+
+    Each wait is an event of its own, after the changes of the hosts that led to it, also where the step is seen
+    waiting again and no poll saw it run in between. A wait is reported where a poll shows that the status has
+    changed to 7, waiting for a user, or that more hosts have ended, and where the step still waits 15 seconds after an
+    operation of this client that the platform accepted. So a program that confirms at each `StepWaiting`, and
+    nowhere else, gets through a rolling step, however short its batches are:
+
+    >>> async with client.watch(job) as watch:
+    ...     async for event in watch:
+    ...         if isinstance(event, bkjob.StepWaiting):
+    ...             await client.operate_step_instance(event.ref, bkjob.StepOperation.ROLLING_CONTINUE)
+
+    It is not promised for every wait where somebody else confirms between two polls, nor with
+    `DetailLevel.END_ONLY`: hosts are not read then before their step is over.
+
+    *ref* is the step, *execute_count* its execution, from 0. *wait* counts the waits of this execution that were
+    seen, from 1. *hosts_done* is the number of hosts that were seen to have ended, with or without success.
+    *skipped*: earlier events were dropped, because the reader was late.
+    """
+
+    kind: ClassVar[str] = "step_waiting"
+
+    ref: StepRef
+    execute_count: int
+    wait: int
+    hosts_done: int = 0
+    skipped: bool = False
+
+    def __str__(self) -> str:
+        run = f" #{self.execute_count}" if self.execute_count else ""
+        done = counted(self.hosts_done, "host")
+        return printable(f"{self.ref}{run} step waits for a user ({self.wait}): {done} done")
 
 
 @frozen(kw_only=True)
@@ -160,7 +196,7 @@ class JobChanged(StreamEvent):
     skipped: bool = False
 
     def __str__(self) -> str:
-        return printable(f"{self.ref} job {self.before.phase if self.before else '∅'} → {self.after.phase}")
+        return printable(f"{self.ref} job {_change(self.before, self.after)}")
 
 
 @frozen(kw_only=True)
@@ -322,6 +358,7 @@ Event = (
     HostChanged
     | HostCounts
     | StepChanged
+    | StepWaiting
     | JobChanged
     | InSync
     | Resumed
@@ -360,6 +397,13 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch {self}>"
+
+
+def _change(before: HostStatus | RunStatus | None, after: HostStatus | RunStatus) -> str:
+    """Return a change of status as text: by phases, and by the platform's names where both are in one phase."""
+    if before is not None and before.phase is after.phase:
+        return f"{before.name} → {after.name}"
+    return f"{before.phase if before else '∅'} → {after.phase}"
 
 
 def index_of(event: Event) -> int:

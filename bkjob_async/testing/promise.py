@@ -22,6 +22,7 @@ from bkjob_async.model.events import (
     Recovered,
     Reopened,
     StepChanged,
+    StepWaiting,
     Trouble,
 )
 from bkjob_async.model.refs import Ref, StepRef
@@ -34,7 +35,7 @@ from bkjob_async.testing.truth_match import TruthMatcher
 NOT_STARTED = 1
 # A job's end is reported at the latest so many seconds after it, whatever its steps show. (`engine.tracking.step_tracker`)
 SETTLE_BOUND = 15.0
-IGNORED = 6
+IGNORED, WAITING_USER = 6, 7
 
 
 def broken_promises(
@@ -89,6 +90,7 @@ class _Checker:
     _finished_refs: set[Ref] = field(factory=set)
     _finished_runs: set[tuple[StepRef, int]] = field(factory=set)
     _ended_refs: set[Ref] = field(factory=set)
+    _waits: dict[tuple[StepRef, int], int] = field(factory=dict)
     # Targets, and whether it is the journal that is in trouble.
     _in_trouble: set[tuple[Ref | None, bool]] = field(factory=set)
     _reopened: Counter[Ref] = field(factory=Counter)
@@ -115,6 +117,8 @@ class _Checker:
                 self._host(event)
             case StepChanged():
                 self._step(event)
+            case StepWaiting():
+                self._wait(event)
             case JobChanged():
                 self._job(event)
             case Finished() | Lost():
@@ -219,6 +223,18 @@ class _Checker:
         self._update_finished(event)
         self._match_change(event)
 
+    def _wait(self, event: StepWaiting) -> None:
+        ref, run = event.ref, (event.ref, event.execute_count)
+        if self._status.get(ref, WAITING_USER) != WAITING_USER:
+            self._report(f"{event}, and was last reported as {self._status[ref]}")
+        known = self._waits.get(run)
+        if known is not None and not event.skipped and event.wait != known + 1:
+            self._report(f"{event}, and the last wait was number {known}")
+        self._waits[run] = event.wait
+        error = None if self.matcher is None else self.matcher.wait_error(event)
+        if error is not None:
+            self._report(f"{event} {error}")
+
     def _job(self, event: JobChanged) -> None:
         self._check_before(event)
         if event.is_finished and self.matcher is not None:
@@ -270,6 +286,7 @@ class _Checker:
         for run in [run for run in self._hosts if run[0] == ref]:
             del self._hosts[run]
         self._finished_runs = {(step, run) for step, run in self._finished_runs if step != ref}
+        self._waits = {run: wait for run, wait in self._waits.items() if run[0] != ref}
         return True
 
     def compare_ends(self) -> None:

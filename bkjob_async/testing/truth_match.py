@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from bkjob_async.model.events import Finished, HostChanged, JobChanged, StepChanged
+from bkjob_async.model.events import Finished, HostChanged, JobChanged, StepChanged, StepWaiting
 from bkjob_async.model.refs import Ref
 from bkjob_async.testing.results import details_error, result_errors
 from bkjob_async.testing.stream_state import WatchStarts
 from bkjob_async.testing.truth import HostRun, Truth
+
+WAITING_USER = 7
 
 
 @define
@@ -19,6 +21,8 @@ class TruthMatcher:
     watch_starts: WatchStarts
     # The place of the last match in the true codes, by host, step or job.
     _places: dict[HostRun | Ref, int] = field(factory=dict)
+    # The place of the last wait of each step that was reported.
+    _waits: dict[Ref, int] = field(factory=dict)
 
     def has_matched(self, key: HostRun | Ref) -> bool:
         """Return True if a status of a host, step or job was matched before."""
@@ -28,10 +32,21 @@ class TruthMatcher:
         """Forget what was matched of *ref* and its hosts: it is watched again from another time on."""
         for key in [key for key in self._places if ref in (key, key[0] if isinstance(key, tuple) else key)]:
             del self._places[key]
+        self._waits.pop(ref, None)
 
     def change_error(self, event: StepChanged | JobChanged) -> str | None:
         """Match the status of a step or job; return what is wrong with it, None for nothing."""
         return self._match(event.ref, event.ref, event.after.code)
+
+    def wait_error(self, event: StepWaiting) -> str | None:
+        """Match a wait of a step with one that was not reported before; return what is wrong with it, None for nothing."""
+        ref, codes = event.ref, self.truth.codes(event.ref) or ()
+        start, last = self._last_place(ref, ref), self._waits.get(ref, -1)
+        for place in range(max(start, last + (not event.skipped)), len(codes)):
+            if codes[place] == WAITING_USER:
+                self._places[ref] = self._waits[ref] = place
+                return None
+        return f"is no wait of its own after what was reported before: {list(codes)}"
 
     def host_errors(self, event: HostChanged) -> list[str]:
         """Match the status of a host; return what is wrong with it, its tag and its exit code."""

@@ -14,14 +14,13 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from yarl import URL
 
 from bkjob_async.dialects.decode import decode_callback
 from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.operations.responses import Callback
-from bkjob_async.model.refs import Ref
 from bkjob_async.watch.watch import Watch
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -34,10 +33,6 @@ MIN_TOKEN_LENGTH = 16
 # What a path can contain as it is.
 TOKEN = re.compile(rf"[A-Za-z0-9._~-]{{{MIN_TOKEN_LENGTH},}}")
 MAX_QUEUED = 1000
-# Seconds between two polls of the same target that callbacks cause.
-NUDGE_INTERVAL = 1.0
-# From this many remembered targets on, those that were last nudged long ago are removed now and then.
-MANY_TARGETS = 1024
 OK, BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 200, 400, 404, 405
 REQUEST_TIMEOUT, CONTENT_TOO_LARGE = 408, 413
 
@@ -86,7 +81,7 @@ class CallbackReceiver:
         self.base = None if base is None else check_base(base)
         self.largest_body = largest_body
         self._on_callback = on_callback
-        self._watches: WeakKeyDictionary[Watch, NudgeLimiter] = WeakKeyDictionary()
+        self._watches: WeakSet[Watch] = WeakSet()
         self._queue: deque[Callback] = deque(maxlen=MAX_QUEUED)
         self._waiters: deque[asyncio.Future[None]] = deque()
 
@@ -101,7 +96,7 @@ class CallbackReceiver:
 
     def attach(self, watch: Watch) -> None:
         """Nudge *watch* for each callback that names one of its jobs."""
-        self._watches.setdefault(watch, NudgeLimiter())
+        self._watches.add(watch)
         watch.expects_callbacks = True
 
     # Receiving ------------------------------------------------------------------------------------------------------
@@ -124,9 +119,9 @@ class CallbackReceiver:
 
     def _deliver(self, callback: Callback) -> None:
         """Nudge the watches, queue the callback, wake one iterator and call the function."""
-        for watch, limiter in tuple(self._watches.items()):
+        for watch in tuple(self._watches):
             for ref in watch.targets_of(callback.job_instance_id):
-                limiter.nudge(watch, ref)
+                watch.nudge(ref)
         self._queue.append(callback)
         self._wake_iterator()
         if self._on_callback is not None:
@@ -205,36 +200,6 @@ class CallbackReceiver:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         return bytes(body)
-
-
-class NudgeLimiter:
-    """Nudges one watch for callbacks, each target once a second at most.
-
-    A nudge that comes too early is not lost: it is made when the second is over.
-    """
-
-    __slots__ = ("_nudged_at", "_prune_at")
-
-    def __init__(self) -> None:
-        # When each target was last nudged, or will be next.
-        self._nudged_at: dict[Ref, float] = {}
-        self._prune_at = MANY_TARGETS
-
-    def nudge(self, watch: Watch, ref: Ref) -> None:
-        """Nudge *ref* in *watch* now, or a second after the last time."""
-        loop = asyncio.get_running_loop()
-        now, last = loop.time(), self._nudged_at.get(ref)
-        if last is None or last + NUDGE_INTERVAL <= now:
-            self._nudged_at[ref] = now
-            watch.nudge(ref)
-            if len(self._nudged_at) >= self._prune_at:
-                self._nudged_at = {
-                    ref: at for ref, at in self._nudged_at.items() if at + NUDGE_INTERVAL > now
-                }
-                self._prune_at = max(MANY_TARGETS, 2 * len(self._nudged_at))
-        elif last <= now:
-            self._nudged_at[ref] = last + NUDGE_INTERVAL
-            loop.call_at(last + NUDGE_INTERVAL, watch.nudge, ref)
 
 
 async def handle_lifespan(receive: Receive, send: Send) -> None:

@@ -102,3 +102,15 @@ def explanation_of(
         running_for=running_for,
         ends_in=ends_in,
     )
+
+
+def explanation_of_ended(kept: JobState, ref: Ref, now: float) -> Explanation:
+    """Explain one target of a job that nobody watches any more, as the watch saw it that has ended."""
+    reasons = ((ref in kept.lost, "it is lost"), (kept.is_settled(ref), "it is over"))
+    because = next((reason for holds, reason in reasons if holds), "nobody watches it any more")
+    return Explanation(
+        ref=ref,
+        because=because,
+        seen_ago=None if kept.seen_at is None else now - kept.seen_at,
+        failures=kept.poll_failures.failures,
+    )

@@ -308,7 +308,7 @@ class Watch:
             self._subscription.change(as_refs(refs, self.scope), add=False)
 
     def nudge(self, ref: RefLike) -> None:
-        """Poll *ref* as soon as possible.
+        """Poll *ref* as soon as possible, its job once a second at most: more nudges are one poll when the second is over.
 
         >>> async with client.watch(job) as watch:
         ...     watch.nudge(job)
@@ -402,7 +402,8 @@ class Watch:
         ...     print(watch.explain(job))
         2:20000000001: it is over; seen 0.0 s ago, next poll in 10.0 s
         """
-        return self._plan.poller.explain(as_ref(ref, self.scope))
+        ref = as_ref(ref, self.scope)
+        return self._plan.poller.explain(ref, self._subscription.states.state_of(ref))
 
     def stats(self) -> WatchStats:
         """Return the watch in figures, in its event loop; `client.stats` may be called from any thread.

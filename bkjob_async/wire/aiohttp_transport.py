@@ -15,7 +15,7 @@ from aiohttp.http import HttpProcessingError
 from attrs import field, frozen, validators
 from yarl import URL
 
-from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed, UsageError
+from bkjob_async.errors import ErrorDetails, RequestTimedOut, SessionClosed, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
 from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
@@ -78,12 +78,6 @@ class HttpOptions:
     largest_body: int = field(default=MAX_BODY_SIZE, validator=validators.ge(MIB))
     fast: bool = True
     commands_through_lent_session: bool = False
-
-
-class SessionClosed(TransportFailed):
-    """The session that was lent is closed."""
-
-    advice = "keep it open as long as the client"
 
 
 class AiohttpTransport:

@@ -5,18 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
+from contextvars import copy_context
 from inspect import isawaitable
-from typing import Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from bkjob_async.dialects.common.redaction import redact_named
 from bkjob_async.errors import CallFailed, ErrorDetails, NotAuthenticated, UsageError
+from bkjob_async.model.base_error import WrongType
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials, secrets_of
 
 
+def _provides(_owner: object, _attribute: Any, provider: Any) -> None:
+    if not is_provider(provider):
+        raise WrongType(
+            f"PerCall takes an async callable that returns credentials, not {type(provider).__name__}"
+        )
+
+
 class CredentialsProvider(Protocol):
-    """An async callable that returns credentials, read from a vault for example, or refreshed."""
+    """An async callable that returns credentials, read from a vault for example, or refreshed.
+
+    It is called once for all calls of a client, and again when the platform rejects what it returned; it runs in the
+    context in which the client was made, so that it does not see the context variables of whoever calls first. One that
+    returns those of the caller is declared with `PerCall`.
+    """
 
     def __call__(self) -> Awaitable[Credentials]:
         """Return the credentials to use from now on."""
@@ -25,15 +39,32 @@ class CredentialsProvider(Protocol):
 
 CredentialsSource = Credentials | CredentialsProvider
 
+
+@frozen
+class PerCall:
+    """A provider of the caller's own credentials, for `JobClient.with_options`.
+
+    *provider* is called for each call, within the context of that call, and what it returns is used for this call
+    alone: it may read a context variable. Polls belong to no call: they are sent with the credentials of `connect`.
+
+    >>> async def of_user() -> bkjob.AppCredentials:
+    ...     return bkjob.AppCredentials(bk_app_code="ops", bk_app_secret="...", bk_token=token.get())
+    >>> users = client.with_options(credentials=bkjob.PerCall(of_user))
+    """
+
+    provider: CredentialsProvider = field(validator=_provides)
+
+
 # A request may still be under way with earlier credentials, so their secrets are still hidden.
 MAX_KNOWN = 3
 
 
 class CredentialsCache:
-    """The credentials of a session.
+    """The credentials of a session, of a view with its own, or of one call.
 
-    A provider is called at first use, and again after `invalidate`. However many requests wait, it is called once, and
-    the cancellation of one does not disturb the others. `current` is None until there are credentials.
+    A provider is called at first use, and again after `invalidate`, in the context in which the cache was made. However
+    many requests wait, it is called once, and the cancellation of one does not disturb the others. `current` is None until
+    there are credentials.
     """
 
     def __init__(self, source: CredentialsSource) -> None:
@@ -44,12 +75,19 @@ class CredentialsCache:
             self.current = source
         elif is_provider(source):
             self._provider = source
+        elif isinstance(source, PerCall):
+            raise UsageError(
+                "polls of a watch belong to no call: give connect() credentials of its own, and PerCall to"
+                " client.with_options(credentials=...)"
+            )
         else:
             raise UsageError(
                 "credentials must be AppCredentials, an AccessToken, or an async callable that returns one"
             )
         self._known: deque[Credentials] = deque([self.current] if self.current else [], maxlen=MAX_KNOWN)
         self._fetching: asyncio.Task[Credentials] | None = None
+        # Not that of the first caller: its user's credentials would be used for all.
+        self._context = copy_context()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -61,7 +99,8 @@ class CredentialsCache:
         if self.current is not None:
             return self.current
         if self._fetching is None and self._provider is not None:
-            self._fetching = asyncio.get_running_loop().create_task(self._call(self._provider))
+            call = self._call(self._provider)
+            self._fetching = asyncio.get_running_loop().create_task(call, context=self._context.copy())
             self._fetching.add_done_callback(retrieve_exception)
         assert self._fetching is not None  # noqa: S101 - without a provider the credentials were given
         return await asyncio.shield(self._fetching)
@@ -89,6 +128,8 @@ class CredentialsCache:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
             # Its text and its frames may contain the secrets it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"
+            if isinstance(error, LookupError):
+                message += "; context variables of callers are seen by a provider that is PerCall"
             failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
         finally:
             self._fetching = None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import anyio
 from attrs import evolve
@@ -52,6 +54,8 @@ NO_RETRIES = Retries(attempts=1)
 # The gateway's error codes for the quota of one resource, and for too many requests at the same time.
 RESOURCE_QUOTA_CODE, CONCURRENCY_CODE = 1642903, 1642904
 
+logger = logging.getLogger("bkjob_async.requests")
+
 
 class Session:
     """Speaks one dialect to one platform; all its requests share one limiter and one retry budget.
@@ -89,6 +93,7 @@ class Session:
         self.request_timeout = request_timeout
         self.retries = retries or Retries()
         self.credentials = CredentialsCache(credentials)
+        self._other_credentials: WeakSet[CredentialsCache] = WeakSet()
         self.observe = observe or ObserverDispatch(client=dialect.name)
         self._retry_budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
@@ -106,14 +111,17 @@ class Session:
         retries: Retries | None = None,
         urgent: bool = True,
         is_poll: bool = False,
+        credentials: CredentialsCache | None = None,
     ) -> R:
         """Send *operation* and return its typed response; raise a `CallFailed`.
 
-        *is_poll* marks a request that polling sends by itself.
+        *is_poll* marks a request that polling sends by itself. *credentials* are used in place of the session's.
         """
         decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
+        held = credentials or self.credentials
         return await self._without_frames(
-            self._call(operation, decode, request_timeout, retries, urgent=urgent, is_poll=is_poll)
+            self._call(operation, decode, request_timeout, retries, held, urgent=urgent, is_poll=is_poll),
+            held,
         )
 
     async def call_raw(
@@ -123,11 +131,14 @@ class Session:
         request_timeout: float | None = None,
         retries: Retries | None = None,
         urgent: bool = True,
+        credentials: CredentialsCache | None = None,
     ) -> Envelope:
         """Send *operation* and return its response as the platform wrote it; raise a `CallFailed`."""
         decode = partial(self.dialect.decode_raw, operation)
+        held = credentials or self.credentials
         return await self._without_frames(
-            self._call(operation, decode, request_timeout, retries, urgent=urgent, is_poll=False)
+            self._call(operation, decode, request_timeout, retries, held, urgent=urgent, is_poll=False),
+            held,
         )
 
     async def poll(self, operation: PollOperation, known: KnownRows | None = None) -> PollView:
@@ -139,7 +150,16 @@ class Session:
         sign = partial(self._prepared.get, operation)
         decode: Callable[[HttpResponse], PollView] = partial(self.dialect.decode_poll, operation, known=known)
         try:
-            return await self._send(operation, sign, decode, NO_RETRIES, timeout, urgent=False, is_poll=True)
+            return await self._send(
+                operation,
+                sign,
+                decode,
+                NO_RETRIES,
+                timeout,
+                held=self.credentials,
+                urgent=False,
+                is_poll=True,
+            )
         except BaseException as error:  # noqa: BLE001 - as in `_without_frames`, without one more frame for each poll
             stripped = strip_traceback(error, self.credentials.secrets)
         try:
@@ -155,6 +175,7 @@ class Session:
         decode: Callable[[HttpResponse], T],
         request_timeout: float | None,
         retries: Retries | None,
+        held: CredentialsCache,
         *,
         urgent: bool,
         is_poll: bool,
@@ -169,7 +190,9 @@ class Session:
 
         timeout = self.request_timeout if request_timeout is None else request_timeout
         retries = retries or self.retries
-        return await self._send(operation, sign, decode, retries, timeout, urgent=urgent, is_poll=is_poll)
+        return await self._send(
+            operation, sign, decode, retries, timeout, held=held, urgent=urgent, is_poll=is_poll
+        )
 
     async def _send(
         self,
@@ -179,16 +202,17 @@ class Session:
         retries: Retries,
         timeout: float,  # noqa: ASYNC109 - per attempt, not per task
         *,
+        held: CredentialsCache,
         urgent: bool,
         is_poll: bool,
     ) -> T:
-        """Send until there is a result, or another attempt makes no sense."""
+        """Send, with the credentials that are *held*, until there is a result, or another attempt makes no sense."""
         attempt, has_new_credentials = 1, False
         while True:
             credentials: Credentials | None = None
             permit: Permit | None = None
             try:
-                credentials = self.credentials.current or await self.credentials.fetch()
+                credentials = held.current or await held.fetch()
                 prepared = sign(credentials)
                 permit = self.limiter.try_acquire(
                     prepared.scope, operation.name, urgent=urgent
@@ -203,11 +227,12 @@ class Session:
                     operation,
                     self.dialect.name,
                     attempts=attempt,
-                    secrets=self.credentials.secrets,
+                    secrets=self._secrets(held),
                 )
-                self._report(permit, operation, attempt, failure, is_poll=is_poll)
+                self._report(permit, operation, attempt, failure, held, is_poll=is_poll)
             except (Exception, asyncio.CancelledError) as error:
-                self._report(permit, operation, attempt, error, is_poll=is_poll)
+                self._report(permit, operation, attempt, error, held, is_poll=is_poll)
+                note_cancelled(error, operation, was_sent=permit is not None)
                 raise
             else:
                 self._retry_budget.on_success()
@@ -221,13 +246,13 @@ class Session:
                         operation.name, permit.asked_at, permit.sent_at, permit.received_at, size
                     )
                 if observe.wants_polled_requests if is_poll else observe.wants_requests:
-                    self._report(permit, operation, attempt, None, is_poll=is_poll)
+                    self._report(permit, operation, attempt, None, held, is_poll=is_poll)
                 return result
             if (
                 not has_new_credentials
                 and credentials is not None
                 and may_send_again(failure, operation)
-                and self.credentials.invalidate(credentials)
+                and held.invalidate(credentials)
             ):
                 has_new_credentials = True
                 attempt += 1
@@ -295,13 +320,14 @@ class Session:
         operation: Operation[Any],
         attempt: int,
         error: BaseException | None,
+        held: CredentialsCache,
         *,
         is_poll: bool,
     ) -> None:
         """Report a request that is over to the observers; without a permit it was never sent."""
         if permit is None or permit.request is None:
             return
-        secrets = self.credentials.secrets
+        secrets = self._secrets(held)
         report_request(
             self.observe, permit, operation, attempt=attempt, error=error, is_poll=is_poll, secrets=secrets
         )
@@ -329,21 +355,41 @@ class Session:
 
     # Errors ---------------------------------------------------------------------------------------------------------
 
-    async def _without_frames(self, awaited: Awaitable[T]) -> T:
+    def _secrets(self, held: CredentialsCache) -> tuple[str, ...]:
+        """Return all secrets that must not be shown: the session's, and those of the credentials that are *held*."""
+        own = self.credentials
+        return own.secrets if held is own else own.secrets + held.secrets
+
+    async def _without_frames(self, awaited: Awaitable[T], held: CredentialsCache) -> T:
         """Await, and raise any error as if it had been raised here: its frames hold credentials."""
         try:
             return await awaited
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-            stripped = strip_traceback(error, self.credentials.secrets)
+            stripped = strip_traceback(error, self._secrets(held))
         try:
             raise stripped
         finally:
             del stripped  # else it and this frame would hold each other
 
+    def credentials_of(self, source: CredentialsSource) -> CredentialsCache:
+        """Return other credentials for some calls; a provider of them is cancelled with the session."""
+        credentials = CredentialsCache(source)
+        self._other_credentials.add(credentials)
+        return credentials
+
     async def aclose(self) -> None:
         """Close all connections; requests that still wait raise `ClientClosed`."""
         self.limiter.close()
         try:
-            await self.credentials.aclose()
+            for credentials in (self.credentials, *self._other_credentials):
+                await credentials.aclose()
         finally:
             await self.transport.aclose()
+
+
+def note_cancelled(error: BaseException, operation: Operation[Any], *, was_sent: bool) -> None:
+    """Say, in a note and in the log, that a command which was cancelled while under way may have been executed."""
+    if was_sent and isinstance(error, asyncio.CancelledError) and not operation.repeatable:
+        message = f"{operation.name} was cancelled while it was under way, and may have been executed"
+        error.add_note(message)
+        logger.warning("%s", message)

@@ -246,3 +246,78 @@ async def test_a_condition_is_about_all_hosts_of_a_job_that_runs_already(dialect
         result = await client.wait(job, until=bkjob.HostsDone(0.5), deadline=300)
 
     assert result.hosts == {bkjob.Phase.SUCCESS: 10}
+
+
+async def test_a_launch_names_the_job_before_there_is_a_result() -> None:
+    """The launch of a script is what `run_script` does first, and is waited for as anything that names a job."""
+    simulator = Simulator()
+    async with client_of(simulator) as (client, transport):
+        launch = await client.launch_script("uptime", HOSTS, account="root", name="up")
+        result = await client.wait(launch, deadline=600)
+
+    assert (launch.name, result.ref, result.ok) == ("up", launch.ref, True)
+    assert transport.request_counts["fast_execute_script"] == 1
+
+
+@pytest.mark.parametrize("verb", ["script", "plan", "file"])
+async def test_a_cancelled_shortcut_names_the_job_that_it_launched(
+    verb: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a note of the error and in the log: nobody else knows its id, and it goes on."""
+    simulator = Simulator()
+    async with client_of(simulator) as (client, _):
+        calls = {
+            "script": lambda: client.run_script("uptime", HOSTS),
+            "plan": lambda: client.run_plan(1000),
+            "file": lambda: client.send_file("/a", "/srv", HOSTS, source=HOSTS[0]),
+        }
+        task = asyncio.create_task(calls[verb]())
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await task
+
+    (job,) = simulator.world.jobs.values()
+    assert cancelled.value.__notes__ == [
+        f"the job {job.ref} was launched, and goes on: client.wait('{job.ref}')"
+    ]
+    assert [record.message for record in caplog.records if str(job.ref) in record.message]
+
+
+async def test_a_launch_that_is_cancelled_while_under_way_may_have_been_executed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody knows; the error and the log say so. A read, and what was not sent yet, say nothing."""
+    simulator = Simulator()
+    async with client_of(simulator, transport=simulator.transport(latency=5.0)) as (client, _):
+        notes = []
+        calls = (client.run_script("uptime", HOSTS), client.get_job_instance_status(1))
+        for call in calls:
+            task = asyncio.create_task(call)
+            await asyncio.sleep(0.5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as cancelled:
+                await task
+            notes.append(getattr(cancelled.value, "__notes__", []))
+
+    words = "fast_execute_script was cancelled while it was under way, and may have been executed"
+    assert notes == [[words], []]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [words]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_host_that_is_in_no_step_is_missing_in_its_logs(dialect: str) -> None:
+    """It is named with the reason, whether the job or a step was asked for, beside the logs of hosts that are there."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    stranger, known = bkjob.HostKey.parse("0:10.9.9.9"), bkjob.HostKey.parse("0:10.0.0.2")
+    async with client_of(simulator, dialect) as (client, _):
+        result = await client.wait(job, deadline=600)
+        step = result.steps[0].ref
+        for ref in (job, step):
+            (alone,) = await client.logs(ref, hosts=stranger)
+            (both,) = await client.logs(ref, hosts=[stranger, known])
+
+            assert (alone.ref, alone.hosts, [*alone.missing]) == (step, (), [stranger])
+            assert ([*both.missing], both.of(known) is not None) == ([stranger], True)
+            assert isinstance(alone.missing[stranger], bkjob.NotFound)

@@ -103,6 +103,8 @@ async def run(client: bkjob.JobClient) -> bkjob.JobResult:
     """Use the verbs."""
     result = assert_type(await client.run_script("date", "0:10.0.0.1", deadline=600), bkjob.JobResult)
     assert_type(result.raise_for_status(), bkjob.JobResult)
+    launch = assert_type(await client.launch_script("date", "0:10.0.0.1"), bkjob.JobLaunch)
+    assert_type(await client.wait(launch), bkjob.JobResult)
     assert_type(await client.run_plan(1000, deadline=600), bkjob.JobResult)
     assert_type(await client.send_file("/a", "/srv", 1, source=2, deadline=600), bkjob.JobResult)
     return result

@@ -55,11 +55,16 @@ WAYS: dict[str, Way] = {
         [(0, job(1, step(1)), ["job 1", "step #0 1"]), (600, job(1, step(1)), [])], over=False
     ),
     "a confirmation waits as long as it takes and shows no hosts": Way(
-        [(0, job(7, step(7)), ["job 7", "step #0 7"]), (86_400, job(7, step(7)), [])], over=False
+        [
+            (0, job(7, step(7)), ["job 7", "step #0 7"]),
+            (1, job(7, step(7)), ["step_waiting"]),
+            (86_400, job(7, step(7)), []),
+        ],
+        over=False,
     ),
     "a confirmation that is refused ends step and job as 13": Way(
         [
-            (0, job(7, step(7, [])), ["job 7", "step #0 7"]),
+            (0, job(7, step(7, [])), ["job 7", "step #0 7", "step_waiting"]),
             (1, job(13, step(13, [])), ["step #0 13.", "job 13.", "finished 2:100"]),
         ]
     ),
@@ -67,7 +72,11 @@ WAYS: dict[str, Way] = {
         [
             (0, job(13, step(13, [])), ["step #0 13.", "job 13.", "finished 2:100"]),
             (1, job(13, step(13, [])), []),
-            (2, job(7, step(7, [])), ["reopened 2:100", "job 7", "reopened 2:100/200", "step #0 7"]),
+            (
+                2,
+                job(7, step(7, [])),
+                ["reopened 2:100", "job 7", "reopened 2:100/200", "step #0 7", "step_waiting"],
+            ),
         ],
         over=False,
     ),
@@ -153,7 +162,7 @@ WAYS: dict[str, Way] = {
     "a manual batch pauses step and job": Way(
         [
             (0, job(2, step(2, [host(1, 7)])), ["job 2", "step #0 2", "host 1 None>7"]),
-            (1, job(7, step(7, [host(1, 9)])), ["job 7", "step #0 7", "host 1 7>9"]),
+            (1, job(7, step(7, [host(1, 9)])), ["job 7", "step #0 7", "host 1 7>9", "step_waiting"]),
             (2, job(2, step(15, [host(1, 9), host(2, 5)])), ["job 2", "step #0 15", "host 2 None>5"]),
         ],
         over=False,

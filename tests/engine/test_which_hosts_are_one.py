@@ -304,8 +304,10 @@ def test_more_strange_codes_than_a_byte_can_name_are_kept(count: int) -> None:
         # The batch that ended worst.
         ([(9, 0, "ok"), (104, 3, "bad"), (9, 0, "fine")], 1),
         ([(403, None, ""), (104, 3, "bad"), (9, 0, "fine")], 1),
-        # One that goes on, whatever else was.
-        ([(104, 3, "bad"), (7, None, ""), (5, None, "")], 1),
+        # A failure, whatever goes on.
+        ([(7, None, ""), (104, 3, "bad"), (5, None, "")], 1),
+        # One that runs before one that waits, and both before success.
+        ([(9, 0, "ok"), (7, None, ""), (5, None, "")], 1),
         # Of equal ones the larger exit code, then the tag: a response in another order says the same.
         ([(104, 1, "z"), (104, 3, "a"), (104, 3, "b")], 2),
         ([(9, 0, "b"), (9, 0, "a"), (9, None, "c")], 0),

@@ -152,7 +152,7 @@ class WatchPlan:
     *picks* are pairs of a job's number and a part of it: the job, its first or last step, all steps, job and steps.
     *slow* is how many seconds a second reader takes over each batch. *cut* is (events, seconds, kind): a third reader
     of that kind stops after so many events, and another goes on behind its last one so many seconds later. *resumes*:
-    the watch is read behind what an earlier watch delivered.
+    the watch is read behind what an earlier watch delivered. *confirms*: a user confirms each wait that it reports.
     """
 
     opens: float = 0.0
@@ -162,6 +162,7 @@ class WatchPlan:
     slow: float = 0.0
     cut: tuple[int, float, str] | None = None
     resumes: bool = False
+    confirms: bool = False
 
 
 @frozen(kw_only=True)
@@ -216,6 +217,7 @@ watch_plans = st.builds(
     slow=st.sampled_from([0.0, 0.0, 0.0, 7.0]),
     cut=st.none() | cuts,
     resumes=st.sampled_from([False, False, False, True]),
+    confirms=st.booleans(),
 )
 actions = st.lists(
     st.tuples(st.floats(0, 90), st.sampled_from(ACTIONS), st.integers(0, 11), st.integers(0, 2)), max_size=6

@@ -20,6 +20,7 @@ from tests.watch.histories import History, WatchPlan
 from tests.watch.history_users import FollowedTargets
 from tests.watch.history_waits import Waited, may_hold, must_hold
 
+WAITING_USER = 7
 # What stood so for so many seconds, undisturbed, was reported.
 QUIET = 60.0
 # A watch ends so many seconds after its last target at the latest, beside its linger; and not so long after a restart.
@@ -155,6 +156,8 @@ class Checks:
         for batches in (seen.batches, seen.slowly) if seen.plan.slow else (seen.batches,):
             if seen.left is None:
                 yield from self.unseen(seen, batches)
+        if seen.left is None and seen.plan.detail_level is not bkjob.DetailLevel.END_ONLY:
+            yield from self.waits(seen)
 
     def stream(self, seen: WatchRecord, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
         """Check what one reader saw behind a cursor."""
@@ -241,18 +244,17 @@ class Checks:
             yield from self.lingering(
                 seen, reports, max(reports[ref][0] for ref in seen.followed.targets) + linger
             )
+        jobs = {ref.job for ref in seen.followed.targets}
+        operated = max((at for at, job, own in self.past.operations if own and job in jobs), default=0.0)
         since = max(
             *(reports[ref][0] for ref in seen.followed.targets),
             *(joined for joins in seen.followed.joins.values() for joined in joins),
             *(at for at, _ in seen.dropped),
-            *(
-                at
-                for at, job, own in self.past.operations
-                if own and job in {r.job for r in seen.followed.targets}
-            ),
-            0.0,
+            operated,
         )
-        if seen.ended > since + linger + SETTLED:
+        # What became of an operation is read once more, as soon as polls work.
+        is_in_doubt = operated + SETTLED > since and self.disturbed(since, seen.ended)
+        if seen.ended > since + linger + SETTLED and not is_in_doubt:
             yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
 
     def tardy(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
@@ -353,6 +355,35 @@ class Checks:
             if moved or excused or codes[place] == last.get(part, 1):
                 continue
             yield f"{part} is {codes[place]} since {since[place]:.0f} s, and was last reported as {last.get(part)}"
+
+    def waits(self, seen: WatchRecord) -> Iterator[str]:
+        """Check that a wait for a user that lasts for long was reported, and ended where it was confirmed."""
+        if seen.ended is None or self.disturbed(seen.ended - QUIET, seen.ended):
+            return
+        times = {
+            event.ref: time
+            for time, batch in zip(seen.times, seen.batches, strict=True)
+            for event in batch.events
+            if isinstance(event, bkjob.StepWaiting | bkjob.Lost)
+        }
+        by_others = {job for _, job, own in self.past.operations if not own}
+        for step, joins in seen.followed.joins.items():
+            began = self.waits_since(step, seen.ended)
+            if began is None or max(began, joins[-1]) > seen.ended - QUIET or step.job in by_others:
+                continue  # somebody else may have confirmed between two polls
+            if {step, step.job}.isdisjoint(seen.followed.targets) or step.job in times:
+                continue
+            if times.get(step, -SLACK) < began - SLACK:
+                yield f"{step} waits since {began:.0f} s, and that was not reported"
+            elif seen.plan.confirms and self.history.dialect != "gateway-v4":
+                yield f"{step} waits since {began:.0f} s, and each wait was confirmed"
+
+    def waits_since(self, step: bkjob.Ref, at: float) -> float | None:
+        """Return since when a step waits for a user at a time, None where it does not."""
+        codes, since = self.truth.codes(step) or (), self.truth.since.get(step, ())
+        place = bisect_right(since, at) - 1
+        waits = isinstance(step, bkjob.StepRef) and place >= 0 and codes[place] == WAITING_USER
+        return since[place] if waits else None
 
     # Waits ----------------------------------------------------------------------------------------------------------
 

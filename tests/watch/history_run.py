@@ -25,7 +25,7 @@ from tests.watch.history_backup import Backup, backup_of, broken_after_restore
 from tests.watch.history_checks import Cut, Past, WatchRecord, broken
 from tests.watch.history_faults import launch_spoiler, spoiler, tearer
 from tests.watch.history_replica import LaggingReplica
-from tests.watch.history_users import in_time, now, operate, parts_of
+from tests.watch.history_users import confirm, in_time, now, operate, parts_of
 from tests.watch.history_waits import Waited
 from tests.watch.inside import limit_log, polled_by
 from tests.watch.interrupted import interrupted
@@ -122,6 +122,8 @@ class Stage:
             readers = [self.read(seen, after)]
             if plan.slow:
                 readers.append(self.read_slowly(seen))
+            if plan.confirms and self.history.dialect != "gateway-v4":
+                readers.append(self.confirm(seen))
             if plan.cut is not None:
                 readers.append(self.read_in_two(seen, *plan.cut))
             await asyncio.gather(*readers)
@@ -181,6 +183,13 @@ class Stage:
             if len(first) == events:
                 async for event in open_reader(first[-1].cursor):
                     rest.append(event)
+
+    async def confirm(self, seen: WatchRecord) -> None:
+        """Confirm each wait that a watch reports, again where the request fails."""
+        with suppress(bkjob.DeadlineExceeded):
+            async for event in seen.watch.events():
+                if isinstance(event, bkjob.StepWaiting):
+                    await confirm(self.world, self.client, event.ref, self.past.operations)
 
     # What people do -------------------------------------------------------------------------------------------------
 

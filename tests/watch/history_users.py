@@ -9,9 +9,13 @@ from typing import Any
 from attrs import define, field
 
 import bkjob_async as bkjob
+from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.histories import OPERATIONS
+
+# How often a request that fails is repeated.
+ATTEMPTS = 10
 
 
 def now() -> float:
@@ -72,3 +76,27 @@ async def operate(world: World, client: bkjob.JobClient | None, job: Job, verb: 
         world.operate_job(job, code)
     else:
         await client.operate_job_instance(job.ref, operation_code=code)
+
+
+async def confirm(
+    world: World,
+    client: bkjob.JobClient,
+    ref: bkjob.StepRef,
+    operations: list[tuple[float, bkjob.JobRef, bool]],
+) -> None:
+    """Confirm a step that waits, until the platform accepts it or says that it does not wait."""
+    job = world.jobs.get(ref.job.job_instance_id)
+    if job is None:
+        return
+    step = next(step for step in job.steps if step.ref == ref)
+    code = 6 if step.plan.kind == CONFIRM else 13
+    for _ in range(ATTEMPTS):
+        operations.append((now(), ref.job, True))
+        try:
+            await client.operate_step_instance(ref, operation_code=code)
+        except bkjob.WrongState:
+            return
+        except bkjob.CallFailed:
+            await asyncio.sleep(5.0)
+        else:
+            return

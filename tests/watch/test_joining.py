@@ -365,9 +365,11 @@ async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
         async with client.watch(job, linger=None, deadline=10.0) as late:
             present = await anext(aiter(late.batches()))
 
+    step = world.jobs[job.job_instance_id].steps[0].ref
     assert [str(event) for event in present.events if not isinstance(event, bkjob.InSync)] == [
         f"{job} job ∅ → WAITING",
-        f"{world.jobs[job.job_instance_id].steps[0].ref} step ∅ → WAITING",
+        f"{step} step ∅ → WAITING",
+        f"{step} step waits for a user (1): 0 hosts done",
     ]
     assert transport.request_counts["get_step_instance_status"] == 1
 

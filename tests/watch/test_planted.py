@@ -137,7 +137,7 @@ def cursor_off_by_one(patch: Patch) -> None:
 
 def forget_a_nudge(patch: Patch) -> None:
     """Take no notice of operations."""
-    patch.setattr(Poller, "on_operation", lambda *_: None)
+    patch.setattr(Poller, "on_operation", lambda *_, **__: None)
     patch.setattr(Poller, "nudge", lambda *_: None)
 
 

@@ -11,7 +11,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched
 from tests.watch.inside import limit_log
@@ -301,3 +301,18 @@ async def test_a_passed_deadline_is_raised_to_later_readers() -> None:
 
         with pytest.raises(bkjob.DeadlineExceeded):
             await watch.results()
+
+
+async def test_after_its_deadline_a_watch_explains_what_it_saw() -> None:
+    """What it watched was seen, and nobody watches it any more; what it never watched was never seen."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    async with client_of(world, interval=2.0) as (client, _), client.watch(job, deadline=11) as watch:
+        with pytest.raises(bkjob.DeadlineExceeded):
+            await watch.results()
+        await asyncio.sleep(4)
+        seen, unknown = watch.explain(job), watch.explain(bkjob.JobRef(SCOPE, 9))
+
+    assert seen.because == "nobody watches it any more"
+    assert seen.seen_ago == pytest.approx(5.0, abs=1.0)
+    assert str(unknown) == "2:9: nobody watches it; never seen, not due"

@@ -131,8 +131,15 @@ def apply_notice(row: TargetRow, event: bkjob.Event, now: float) -> bool:
             row.trouble = f"{event.error}: {event.message}"
         case bkjob.Stalled():
             row.trouble = f"not seen for {event.seconds:.0f} s"
-        case bkjob.HostChanged() | bkjob.HostCounts() | bkjob.InSync() | bkjob.Resumed() | bkjob.Recovered():
-            pass  # hosts are counted, and a row whose job was read again is in trouble no longer
+        case (
+            bkjob.HostChanged()
+            | bkjob.HostCounts()
+            | bkjob.StepWaiting()
+            | bkjob.InSync()
+            | bkjob.Resumed()
+            | bkjob.Recovered()
+        ):
+            pass  # `StepChanged` says that a step waits; hosts are counted, and a row whose job was read again is in trouble no longer
         case _:
             assert_never(event)
     return True

@@ -109,6 +109,8 @@ async def read_logs(
             for log in sorted(gathered.hosts, key=lambda log: order.get(log.host, len(order))):
                 yield log
             for host, error in gathered.missing.items():
+                if error.details.operation == "logs":
+                    continue  # it is in no step: the command says so of all such hosts together
                 # The platform's own words, else the whole text.
                 write_note(f"{step} {host}: the log cannot be read: {error.details.message or error}")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from msgspec.structs import replace
+
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
@@ -12,6 +14,7 @@ from bkjob_async.engine.tracking.step_views import (
     host_counts,
     present_step,
     step_changed,
+    step_waiting,
 )
 from bkjob_async.model.events import HostChanged, Reopened
 from bkjob_async.model.refs import Ref
@@ -75,8 +78,28 @@ def step_changes(recorded: JobState, step: StepState, cursor: str) -> Iterator[E
     if has_changed and not step.announced.finished:
         yield step_changed(step, known.announced.code, cursor)
     yield from hosts
+    if step.waits.is_present and not is_same_wait(known, step):
+        yield step_waiting(step, cursor)
     if has_changed and step.announced.finished:
         yield step_changed(step, known.announced.code, cursor)
+
+
+def continue_waits(recorded: JobState, job: JobState) -> None:
+    """Count the waits of steps for a user on from those that were *recorded*."""
+    for step in job.steps:
+        known = recorded.find_step(step.ref.step_instance_id)
+        if known is not None and known.execute_count == step.execute_count and known.waits.count:
+            is_next = step.waits.is_present and not is_same_wait(known, step)
+            count = max(step.waits.count, known.waits.count + is_next)
+            step.waits = replace(step.waits, count=count)
+
+
+def is_same_wait(known: StepState, step: StepState) -> bool:
+    """Return True if a step still waits for a user as it was reported: no more of its host rows have ended."""
+    if not known.waits.is_present or known.execute_count != step.execute_count:
+        return False
+    before, rows = known.waits.rows, step.waits.rows
+    return before is None or rows is None or rows[0] <= before[0]
 
 
 def host_changes(

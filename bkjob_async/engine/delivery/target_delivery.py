@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from attrs import evolve
 
-from bkjob_async.engine.delivery.recorded_changes import changes_since
+from bkjob_async.engine.delivery.recorded_changes import changes_since, continue_waits
 from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
@@ -24,12 +24,13 @@ from bkjob_async.model.events import (
     Recovered,
     Reopened,
     StepChanged,
+    StepWaiting,
 )
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import Phase
 
 # Events of its steps that a watch of the job is given although the steps are not targets by themselves.
-STEP_EVENTS = LazyHostEvents | HostChanged | HostCounts | StepChanged | Reopened
+STEP_EVENTS = LazyHostEvents | HostChanged | HostCounts | StepChanged | StepWaiting | Reopened
 
 # In place of the round that a joined target waits for, once it was read.
 WAS_READ = 0
@@ -249,6 +250,7 @@ class TargetDelivery:
         if recorded:
             restored = [ref for ref, _ in recorded]
             own += self._ended_troubles(job, restored, stamp)
+            continue_waits(recorded[0][1], job)
             own += changes_since(recorded[0][1], job, restored, stamp.cursor, known=tuple(followed))
             self._unseen.keep(recorded[0][1], job, restored)
             followed.update(restored)

@@ -8,6 +8,7 @@ from typing import assert_never
 
 import msgspec
 from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
@@ -37,9 +38,9 @@ from bkjob_async.engine.stream.event_list import slices_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from
-from bkjob_async.engine.tracking.run_state import RUNNING, announced_state
+from bkjob_async.engine.tracking.run_state import RUNNING, WAITING, announced_state
 from bkjob_async.engine.tracking.step_hosts import is_failure
-from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_WAITS, StepState, StepWaits
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import (
     Event,
@@ -54,6 +55,7 @@ from bkjob_async.model.events import (
     Resumed,
     Stalled,
     StepChanged,
+    StepWaiting,
     Trouble,
 )
 from bkjob_async.model.refs import JobRef, Ref, StepRef, parse_ref
@@ -172,7 +174,7 @@ class Fold:
     def _apply_event(self, form: EventForm, cursor: str) -> None:  # noqa: C901 - one case a kind of event
         event = event_from(form, cursor)
         match event:
-            case StepChanged():
+            case StepChanged() | StepWaiting():
                 step = self._step(event.ref)
                 if step is not None:
                     apply_step(step, event, form.facts, self.sequence)
@@ -256,15 +258,23 @@ def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
     elif step.execute_count != execute_count:
         if step.hosts is not NO_HOSTS:
             step.hosts.begin_execution(sequence)
-        step.failures = None
+        step.failures, step.waits = None, NO_WAITS
         step.retract_end(sequence)
     step.execute_count = execute_count
 
 
-def apply_step(step: StepState, event: StepChanged, facts: StepFacts | None, sequence: int) -> None:
+def apply_step(
+    step: StepState, event: StepChanged | StepWaiting, facts: StepFacts | None, sequence: int
+) -> None:
     """Apply what was reported of a step."""
     begin_execution(step, event.execute_count, sequence)
+    if isinstance(event, StepWaiting):
+        rows = None if facts is None else facts.rows
+        step.waits = StepWaits(event.wait, sequence, is_shown=True, rows=rows)
+        return
     apply_status(step, event, facts, sequence, execute_count=event.execute_count)
+    waits = event.after.code == WAITING and not event.is_finished
+    step.waits = replace(step.waits, is_shown=waits, is_due=waits)
     if facts is None:
         return
     step.type, step.host_refusals = facts.type, facts.host_refusals

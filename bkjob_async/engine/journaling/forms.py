@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from bkjob_async.engine.tracking.packed_times import Moments
 
-# What a reader of this version understands. A record of a newer version is refused, never guessed at.
-VERSION = 1
+# What a reader of this version understands. A record of a newer version is refused, never guessed at. A record is of the
+# first version that understands all its events: 2 added `StepWaiting`.
+FIRST_VERSION, VERSION = 1, 2
 
 Column = Any
 """One value for all hosts, or a list with one for each."""
@@ -77,7 +78,8 @@ class HostsForm(Struct, array_like=True, frozen=True, gc=False, tag="h"):
 class StepFacts(Struct, array_like=True, frozen=True, gc=False):
     """What no event says of a step whose status is reported.
 
-    *failures* are those of all its hosts once it is over, by their number in *failed*.
+    *failures* are those of all its hosts once it is over, by their number in *failed*. *rows* is how many host rows had
+    ended when it was reported waiting, and how many there were.
     """
 
     type: int | None = None
@@ -85,6 +87,7 @@ class StepFacts(Struct, array_like=True, frozen=True, gc=False):
     host_refusals: int = 0
     failed: HostNamesForm | None = None
     failures: list[FailureForm] = []
+    rows: tuple[int, int] | None = None
 
 
 class EventForm(Struct, array_like=True, frozen=True, gc=False, tag="e"):
@@ -142,6 +145,16 @@ class TableForm(Struct, array_like=True, frozen=True, gc=False):
     failures: list[FailureForm] = []
 
 
+class WaitsForm(Struct, array_like=True, frozen=True, gc=False):
+    """The waits for a user that were reported of a step: how many, in which batch the last, and whether it lasts."""
+
+    count: int
+    sequence: int
+    is_shown: bool
+    is_due: bool
+    rows: tuple[int, int] | None = None
+
+
 class StepForm(Struct, array_like=True, frozen=True, gc=False):
     """A step: *announced* is (code, execution, whether it is over) as it was reported, in batch *announced_sequence*."""
 
@@ -156,6 +169,7 @@ class StepForm(Struct, array_like=True, frozen=True, gc=False):
     times: Moments | None = None
     host_refusals: int = 0
     table: TableForm | None = None
+    waits: WaitsForm | None = None
 
 
 class JobForm(Struct, array_like=True, frozen=True, gc=False):

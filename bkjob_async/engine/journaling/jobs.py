@@ -20,12 +20,20 @@ from bkjob_async.engine.journaling.columns import (
     names_from,
 )
 from bkjob_async.engine.journaling.fleet_facts import signal_from
-from bkjob_async.engine.journaling.forms import VERSION, FailureForm, JobForm, PartForm, StepForm, TableForm
+from bkjob_async.engine.journaling.forms import (
+    FIRST_VERSION,
+    FailureForm,
+    JobForm,
+    PartForm,
+    StepForm,
+    TableForm,
+    WaitsForm,
+)
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from, unpacked_moments
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, without
-from bkjob_async.engine.tracking.run_state import RUNNING, announced_state
-from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
+from bkjob_async.engine.tracking.run_state import RUNNING, WAITING, announced_state
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_WAITS, WAIT_DUE, StepState, StepWaits
 from bkjob_async.model.events import Event, Lost, Trouble
 from bkjob_async.model.events_json import event_to_json
 from bkjob_async.model.refs import JobRef, Ref
@@ -50,10 +58,10 @@ def parts_of(sequence: int, jobs: Iterable[JobForm]) -> Iterator[bytes]:
         part.append(job)
         size += HOSTS_OF_JOB + sum(step.table.hosts.size for step in job.steps if step.table is not None)
         if size >= HOSTS_IN_PART:
-            yield encode_part(PartForm(VERSION, sequence, part))
+            yield encode_part(PartForm(FIRST_VERSION, sequence, part))
             part, size = [], 0
     if part:
-        yield encode_part(PartForm(VERSION, sequence, part))
+        yield encode_part(PartForm(FIRST_VERSION, sequence, part))
 
 
 def job_form(job: JobState) -> JobForm:
@@ -142,7 +150,15 @@ def step_form(step: StepState) -> StepForm:
         times=unpacked_moments(step.raw_times),
         host_refusals=step.host_refusals,
         table=table_form(step) if step.hosts.size else None,
+        waits=waits_form(step.waits),
     )
+
+
+def waits_form(waits: StepWaits) -> WaitsForm | None:
+    """Return the waits of a step for a user in their form, None for none."""
+    if waits is NO_WAITS:
+        return None
+    return WaitsForm(waits.count, waits.sequence, waits.is_shown, waits.is_due, waits.rows)
 
 
 def table_form(step: StepState) -> TableForm:
@@ -184,6 +200,13 @@ def step_from(form: StepForm, job: JobRef) -> StepState:
     step.announced_sequence, step.execute_count = form.announced_sequence, form.execute_count
     step.epoch, step.host_refusals = form.epoch, form.host_refusals
     step.raw_times = packed_times(times_from(form.times))
+    if form.waits is not None:
+        count, sequence = form.waits.count, form.waits.sequence
+        step.waits = StepWaits(
+            count, sequence, form.waits.is_shown, form.waits.is_due, is_confirmed=False, rows=form.waits.rows
+        )
+    elif step.announced.code == WAITING:
+        step.waits = WAIT_DUE  # a version that did not report waits wrote this
     if form.table is not None:
         step.hosts, step.failures = table_from(form.table)
     return step

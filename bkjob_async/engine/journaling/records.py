@@ -19,6 +19,7 @@ from bkjob_async.engine.journaling.columns import (
     names_from,
 )
 from bkjob_async.engine.journaling.forms import (
+    FIRST_VERSION,
     VERSION,
     EventForm,
     FailureForm,
@@ -42,7 +43,16 @@ from bkjob_async.engine.tracking.packed_times import unpacked_moments
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.errors import JournalDamaged
-from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, give_index, index_of
+from bkjob_async.model.events import (
+    Batch,
+    Event,
+    HostChanged,
+    JobChanged,
+    StepChanged,
+    StepWaiting,
+    give_index,
+    index_of,
+)
 from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref, StepRef
 
@@ -71,7 +81,7 @@ def encode_record(
     """
     parts = [] if batch is None else part_forms(parts_of(batch.events), job)
     form = RecordForm(
-        VERSION,
+        version_of(parts),
         sequence,
         time,
         term,
@@ -87,6 +97,12 @@ def encode_record(
         return _encoder.encode(form)
     except OverflowError:
         return _encoder.encode(in_range(msgspec.to_builtins(form)))
+
+
+def version_of(parts: Sequence[HostsForm | EventForm]) -> int:
+    """Return the first version that understands a record of *parts*."""
+    is_new = any(isinstance(part, EventForm) and part.event["kind"] == StepWaiting.kind for part in parts)
+    return VERSION if is_new else FIRST_VERSION
 
 
 def in_range(value: Any) -> Any:
@@ -197,6 +213,9 @@ def event_form(event: Event, job: JobState | None) -> EventForm:
     if job is not None and isinstance(event, StepChanged):
         step = job.find_step(event.ref.step_instance_id)
         facts = None if step is None else facts_of_step(step)
+    elif job is not None and isinstance(event, StepWaiting):
+        step = job.find_step(event.ref.step_instance_id)
+        facts = None if step is None else StepFacts(rows=step.waits.rows)
     elif job is not None and isinstance(event, JobChanged):
         facts = StepFacts(times=unpacked_moments(job.raw_times))
     return EventForm(index_of(event), data, facts)

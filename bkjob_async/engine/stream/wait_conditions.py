@@ -53,3 +53,15 @@ class FirstFailure:
         ):
             return True
         return None if over else False
+
+
+@frozen
+class Waiting:
+    """A step of the target waits for a user: one that is to be confirmed, or a rolling step before its next batch.
+
+    Each `StepWaiting` makes it true once; a wait that an accepted operation of this client has ended counts no more.
+    """
+
+    def holds(self, hosts: Mapping[Phase, int], *, over: bool) -> bool | None:  # noqa: ARG002 - the protocol's
+        """Return False, as hosts do not show it; None when the target ended."""
+        return None if over else False

@@ -25,7 +25,8 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     The job itself is a target (`is_target`), or single steps of it (`target_steps`), or both. `pending` lists what the
     present round of requests still has to read, by step id (0 for the job); `polled_via_step` says that the round began
     with a step that represents the job. `operated_at` is when the last operation on the job was made, as long as what
-    is known may be from before it; `was_operated` remains.
+    is known may be from before it; `was_operated` remains. `nudged_at` is when a caller or callback last had it polled, or
+    will next.
 
     There may be a hundred thousand jobs, so the garbage collector does not track them: nothing that a job refers to may
     refer back to it.
@@ -33,6 +34,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     operated_at: float | None = None
     was_operated: bool = False
+    nudged_at: float | None = None
     is_target: bool = False
     target_steps: tuple[StepRef, ...] = ()
     steps: tuple[StepState, ...] = ()

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from sys import intern
 
+from msgspec.structs import replace
+
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
@@ -18,20 +20,27 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
-from bkjob_async.engine.tracking.run_state import NOT_STARTED, announced_state
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, announced_state
 from bkjob_async.engine.tracking.step_hosts import has_same_counts
 from bkjob_async.engine.tracking.step_state import (
     NO_HOSTS,
     NO_PROGRESS,
+    NO_WAITS,
     SETTLE_BOUND,
     UNREAD_BOUND,
+    WAIT_CONFIRMED,
     StepState,
 )
-from bkjob_async.engine.tracking.step_tracker import apply_step_view, finish, finish_if_settled
+from bkjob_async.engine.tracking.step_tracker import (
+    apply_step_view,
+    finish,
+    finish_if_settled,
+    note_wait,
+)
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from bkjob_async.model.refs import Ref
+from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import RUN_CODES, run_status
 
 NO_EVENTS: Sequence[EventOrLazy] = ()
@@ -103,6 +112,7 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
         or view.finished not in (None, finished)
         or code not in (FINAL_CODES if finished else OPEN_CODES)
         or step.progress.settling is not None
+        or (code == WAITING and not step.waits.is_present)
     ):
         return False
     if read_mode is not None:
@@ -158,6 +168,7 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
             passed = finished or index < last_started
             is_over = shows_end(step, step_view, job_finished=finished)
             events += apply_step_view(step, step_view, stamp, finished=is_over, passed=passed)
+            events += note_wait_of(job, step, step_view, stamp, finished=is_over)
             events += finish_settled_step(job, step, stamp)
     if job.is_target and read < len(job.steps):
         order_steps(job, step_views)
@@ -184,17 +195,42 @@ def apply_changed_step(
     job_finished = (
         None if job.status_code is None else job.settling_since is not None or job.announced.finished
     )
+    is_over = shows_end(step, view, job_finished=job_finished)
     events = apply_step_view(
         step,
         view,
         stamp,
-        finished=shows_end(step, view, job_finished=job_finished),
+        finished=is_over,
         read_mode=read_mode,
         may_defer=job.detail_level < DetailLevel.EVERY_CHANGE,
     )
+    events += note_wait_of(job, step, view, stamp, finished=is_over, read_mode=read_mode)
     if job.announced.finished and any(isinstance(event, Reopened) for event in events):
         events.insert(0, reopen_job(job, stamp))
     return events + finish_settled(job, stamp)
+
+
+def note_wait_of(
+    job: JobState,
+    step: StepState,
+    view: StepPollView,
+    stamp: PollStamp,
+    *,
+    finished: bool,
+    read_mode: ReadMode = None,
+) -> list[Event]:
+    """Note whether a step of the job waits for a user; return the event of a new wait. See `note_wait`."""
+    if view.status != WAITING and step.waits is NO_WAITS:
+        return []
+    return note_wait(
+        step,
+        view,
+        stamp,
+        finished=finished,
+        read_mode=read_mode,
+        reads_hosts=job.detail_level is not DetailLevel.END_ONLY,
+        is_doubtful=job.operated_at is not None,
+    )
 
 
 def order_steps(job: JobState, step_views: Sequence[StepPollView]) -> None:
@@ -341,6 +377,24 @@ def finish_settled_step(job: JobState, step: StepState, stamp: PollStamp) -> lis
 def expect_change(job: JobState, operated_at: float) -> None:
     """Note that an operation was made: final statuses are provisional until they change or are shown again."""
     job.operated_at, job.was_operated = operated_at, True
+
+
+def waits_of(job: JobState | None, ref: StepRef) -> int | None:
+    """Return how many waits for a user were reported of a step in its execution, None where it was not read."""
+    step = None if job is None else job.find_step(ref.step_instance_id)
+    return None if step is None or step.status_code is None else step.waits.count
+
+
+def confirm_wait(job: JobState, ref: StepRef, waits: int | None) -> None:
+    """Note that an operation was accepted which ends a step's wait for a user: number *waits*, if that is known.
+
+    If another wait was reported while the operation was under way, it ended the one before.
+    """
+    step = job.step(ref.step_instance_id)
+    if step.status_code is None:
+        step.waits = WAIT_CONFIRMED
+    elif step.waits.is_shown and step.waits.count == waits:
+        step.waits = replace(step.waits, is_due=False, is_confirmed=True)
 
 
 def forget_old_operation(job: JobState, requested_at: float) -> bool:

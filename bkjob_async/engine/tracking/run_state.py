@@ -11,7 +11,7 @@ from bkjob_async.engine.tracking.packed_times import NO_TIMES, unpacked_times
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import Times
 
-NOT_STARTED, RUNNING = 1, 2
+NOT_STARTED, RUNNING, WAITING = 1, 2, 7
 
 R = TypeVar("R", JobRef, StepRef)
 

@@ -22,6 +22,7 @@ from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,
     NO_PROGRESS,
+    NO_WAITS,
     Settling,
     StepState,
 )
@@ -137,6 +138,7 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
         step.own_progress().group_poller = group_poller
     if new_execution:
         step.execution_began_at = step.execution_seconds = None
+        step.waits = NO_WAITS
         step.own_progress().is_first_of_execution = True
         if step.hosts is not NO_HOSTS:
             step.hosts.begin_execution(stamp.sequence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attrs import define
-from msgspec import field
+from msgspec import Struct, field
 
 from bkjob_async.engine.group_polling.group_poller import GroupPoller
 from bkjob_async.engine.host_table.failure_details import FailureDetails
@@ -36,6 +36,33 @@ class Settling:
     first_rows_at: float | None = None
     all_rows_read: bool = False
     rows_settled: bool = False
+
+
+class StepWaits(Struct, frozen=True, gc=False):
+    """The waits for a user in one execution of a step.
+
+    *count* is how many were reported, the last one in batch *sequence*. *is_shown*: the step was last seen waiting.
+    *is_due*: that wait is not reported yet, because its hosts are still to be read. *is_confirmed*: an operation
+    that ends it was accepted since. *rows* is how many host rows had ended then, and how many there were; None
+    where they were not read.
+    """
+
+    count: int = 0
+    sequence: int = 0
+    is_shown: bool = False
+    is_due: bool = False
+    is_confirmed: bool = False
+    rows: tuple[int, int] | None = None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the step waits, that was reported, and nothing says that the wait is over."""
+        return self.is_shown and not self.is_due and not self.is_confirmed
+
+
+NO_WAITS = StepWaits()
+WAIT_DUE = StepWaits(is_shown=True, is_due=True)
+WAIT_CONFIRMED = StepWaits(is_shown=True, is_confirmed=True)
 
 
 @define(eq=False, weakref_slot=False)
@@ -80,6 +107,7 @@ class StepState(RunState[StepRef], eq=False, gc=False):
     digest: int = 0
     execution_began_at: float | None = None
     execution_seconds: float | None = None
+    waits: StepWaits = NO_WAITS
 
     def own_progress(self) -> StepProgress:
         """Return the step's own progress, to be changed."""

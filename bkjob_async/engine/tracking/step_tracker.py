@@ -10,23 +10,28 @@ from __future__ import annotations
 
 from sys import intern
 
-from bkjob_async.engine.group_polling.group_poller import ReadMode
+from msgspec.structs import replace
+
+from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.packed_times import packed_times
-from bkjob_async.engine.tracking.run_state import NOT_STARTED, announced_state
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, announced_state
 from bkjob_async.engine.tracking.step_hosts import apply_groups, reopen_step
 from bkjob_async.engine.tracking.step_state import (
+    CONFIRMATION,
     HOSTS_HIDDEN,
     NO_PROGRESS,
     SETTLE_BOUND,
     UNREAD_BOUND,
     Settling,
     StepState,
+    StepWaits,
 )
-from bkjob_async.engine.tracking.step_views import host_counts, step_changed
+from bkjob_async.engine.tracking.step_views import host_counts, step_changed, step_waiting
 from bkjob_async.model.events import Event
 from bkjob_async.model.poll_view import StepPollView
+from bkjob_async.model.status import UNFINISHED_HOST_CODES
 
 # A rolling step that ignores errors shows code 6 between two batches, although 6 is a final code.
 PROVISIONAL = 6
@@ -104,6 +109,76 @@ def on_running(step: StepState, stamp: PollStamp, *, begins: bool) -> None:
     if step.running_since is None:
         step.running_since = stamp.now
         step.start_seen_at = stamp.now if begins else None
+
+
+# Waits for a user --------------------------------------------------------------------------------------------------
+
+
+def note_wait(
+    step: StepState,
+    view: StepPollView,
+    stamp: PollStamp,
+    *,
+    finished: bool,
+    read_mode: ReadMode,
+    reads_hosts: bool,
+    is_doubtful: bool,
+) -> list[Event]:
+    """Note, after *view* was applied, whether the step waits for a user; return the event of a wait that is new.
+
+    A step that is seen waiting again waits anew if more of its host rows have ended, or if a response from long enough
+    after an accepted confirmation shows it. *reads_hosts*: the hosts of a wait are about to be read, if *view* has none.
+    *is_doubtful*: the platform may still show the status from before an operation.
+    """
+    waits = step.waits
+    if finished or view.status != WAITING:
+        if waits.is_shown:
+            step.waits = replace(waits, is_shown=False, is_due=False, is_confirmed=False)
+        return []
+    rows = rows_ended(view, read_mode, waits)
+    known = waits.rows
+    if rows is not None and known is not None and (rows[0] < known[0] or rows[1] < known[1]):
+        rows = None  # rows are missing, or outdated
+    if not waits.is_shown:
+        is_read = (
+            rows is not None
+            or view.has_known_rows
+            or not (reads_hosts and step.needs_rows and step.type != CONFIRMATION)
+        )
+        waits = replace(waits, is_shown=True, is_due=True, rows=rows)
+    else:
+        is_read = True
+        has_more = rows is not None and known is not None and rows[0] > known[0]
+        is_over = has_more or (waits.is_confirmed and not is_doubtful)
+        waits = replace(waits, is_due=waits.is_due or is_over, rows=rows or known)
+    poller = step.progress.group_poller
+    if poller is not None and poller.needs_another_request:
+        is_read = False
+    step.waits = waits
+    if not (waits.is_due and is_read):
+        return []
+    step.waits = StepWaits(waits.count + 1, stamp.sequence, is_shown=True, rows=waits.rows)
+    return [step_waiting(step, stamp.cursor)]
+
+
+def rows_ended(view: StepPollView, read_mode: ReadMode, waits: StepWaits) -> tuple[int, int] | None:
+    """Return how many host rows of a response have ended, and how many there are; None where it does not list all."""
+    if view.has_known_rows:
+        return waits.rows
+    groups = view.groups
+    if groups is None:
+        return None
+    if isinstance(read_mode, CountsOnly):
+        sizes = [(group.status not in UNFINISHED_HOST_CODES, group.size) for group in groups]
+    elif read_mode is None and view.complete:
+        sizes = [
+            ((row.status if group.status is None else group.status) not in UNFINISHED_HOST_CODES, 1)
+            for group in groups
+            for row in group.rows or ()
+        ]
+    else:
+        return None
+    return sum(size for has_ended, size in sizes if has_ended), sum(size for _, size in sizes)
 
 
 # Final statuses that settle ----------------------------------------------------------------------------------------

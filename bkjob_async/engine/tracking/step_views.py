@@ -12,14 +12,15 @@ from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, host_events
 from bkjob_async.engine.tracking.run_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_state import NO_PROGRESS, StepState
-from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
+from bkjob_async.model.events import HostChanged, HostCounts, StepChanged, StepWaiting
 from bkjob_async.model.result import StepResult
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
-from bkjob_async.model.status import host_status, run_status
+from bkjob_async.model.status import Phase, host_status, run_status
 from bkjob_async.model.structures.fast_frozen import freeze, unfrozen_twin
 from bkjob_async.model.structures.lazy_tuple import MAX_PLAIN, lazy_tuple
 
 NO_TIMES = Times()
+UNFINISHED = frozenset({Phase.PENDING, Phase.RUNNING})
 NO_FAILURE_DETAILS = FailureDetails()
 
 unfrozen_host_snapshot = unfrozen_twin(HostSnapshot)
@@ -40,6 +41,26 @@ def step_changed(step: StepState, before: int | None, cursor: str, *, skipped: b
         skipped=skipped,
         cursor=cursor,
     )
+
+
+def step_waiting(step: StepState, cursor: str, *, skipped: bool = False) -> StepWaiting:
+    """Return the event that the step waits for a user."""
+    return StepWaiting(
+        ref=step.ref,
+        execute_count=step.execute_count,
+        wait=step.waits.count,
+        hosts_done=hosts_done(step),
+        skipped=skipped,
+        cursor=cursor,
+    )
+
+
+def hosts_done(step: StepState) -> int:
+    """Return how many hosts of the step have ended; of a large step, whose hosts are read later, as its counts say."""
+    if step.progress.group_poller is not None and step.waits.rows is not None:
+        return step.waits.rows[0]
+    counts = step.hosts.statuses.counts()
+    return sum(count for phase, count in counts.items() if phase not in UNFINISHED)
 
 
 def host_counts(step: StepState, cursor: str) -> HostCounts:
@@ -91,6 +112,8 @@ def present_step(
             yield from make(changes, repeat(0))
     if skipped and step.hosts.statuses.has_changed(since):
         yield host_counts(step, cursor)
+    if step.waits.is_present and step.waits.sequence >= since:
+        yield step_waiting(step, cursor, skipped=skipped)
     if has_changed and finished:
         yield step_changed(step, None, cursor, skipped=skipped)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 
 from attrs import evolve
@@ -14,11 +14,11 @@ from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import expect_change
+from bkjob_async.engine.tracking.job_tracker import confirm_wait, expect_change, waits_of
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.errors import ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
-from bkjob_async.model.refs import JobRef, Ref, Scope
+from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.watch.polling.error_reporting import (
     STALLED_AFTER,
@@ -34,8 +34,11 @@ from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, pol
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget, Subscriber, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
-from bkjob_async.watch.stats import Explanation, explanation_of
+from bkjob_async.watch.stats import Explanation, explanation_of, explanation_of_ended
 from bkjob_async.wire.session import Session
+
+# Seconds between two polls of the same job that callbacks or callers ask for.
+NUDGE_INTERVAL = 1.0
 
 
 class Poller:
@@ -66,8 +69,9 @@ class Poller:
             breaker=self.errors.breaker,
             now=self._now,
         )
-        # When operations on jobs that nobody watches were sent.
+        # When operations on jobs that nobody watches were sent, and the steps whose wait for a user they ended.
         self._operated_at: dict[JobRef, float] = {}
+        self._confirmed: dict[JobRef, frozenset[StepRef]] = {}
         outage_detector = OutageDetector()
         outage_recovery = OutageRecovery(
             registry=self._registry,
@@ -160,6 +164,8 @@ class Poller:
         target, round_wanted = self._registry.subscribe(
             subscriber, ref, operated_at=self._operated_at.pop(ref.job, None), recorded=recorded
         )
+        for step in self._confirmed.pop(ref.job, ()):
+            confirm_wait(target, step, waits_of(target, step))
         self.phases.mark_changed(ref.job)
 
         if recorded is None or any(each not in target.lost for each in target.targets):
@@ -175,16 +181,31 @@ class Poller:
             self._list_pollers.forget(unwatched)
             self._workers.forget(unwatched)
             if unwatched.operated_at is not None:
-                self._keep_operation(ref.job, unwatched.operated_at)
+                confirmed = (step.ref for step in unwatched.steps if step.waits.is_confirmed)
+                self._keep_operation(ref.job, unwatched.operated_at, confirmed)
 
     def state(self, job: JobRef) -> JobState | None:
         """Return the state of a job, None when it is not watched."""
         return self._registry.targets.get(job)
 
     def nudge(self, ref: Ref) -> None:
-        """Poll *ref* as soon as possible, before targets that are merely late."""
+        """Poll *ref* as soon as possible, before targets that are merely late; its job once a second at most.
+
+        A nudge that comes too early is not lost: all that do are one poll when the second is over.
+        """
         target = self._registry.targets.get(ref.job)
-        if target is not None:
+        if target is None:
+            return
+        now, last = self._now(), target.nudged_at
+        if last is None or last + NUDGE_INTERVAL <= now:
+            target.nudged_at = now
+            self._poll_nudged(target)
+        elif last <= now:
+            target.nudged_at = last + NUDGE_INTERVAL
+            asyncio.get_running_loop().call_at(target.nudged_at, self._poll_nudged, target)
+
+    def _poll_nudged(self, target: PollTarget) -> None:
+        if self._registry.targets.get(target.ref) is target:
             self.planner.on_nudge(target)
             self._workers.schedule(target, self._now(), urgent=True)
 
@@ -196,26 +217,44 @@ class Poller:
         self._workers.schedule(target, self._now())
         return self._registry.rereads.request(target)
 
-    def on_operation(self, ref: Ref) -> None:
-        """Record that an operation on *ref* was sent: a final status may not be final any more."""
+    def waits_of(self, ref: Ref) -> int | None:
+        """Return how many waits for a user were reported of a step in its execution, None where that is not known."""
+        return waits_of(self._registry.targets.get(ref.job), ref) if isinstance(ref, StepRef) else None
+
+    def on_operation(self, ref: Ref, *, confirms: bool = False, waits: int | None = None) -> None:
+        """Record that an operation on *ref* was sent: a final status may not be final any more.
+
+        *confirms*: it was accepted, and so ended a wait of the step for a user; *waits* is what `waits_of` returned before.
+        """
         now, job = self._now(), ref.job
         target = self._registry.targets.get(job)
+        confirmed = (ref,) if confirms and isinstance(ref, StepRef) else ()
         if target is None:
-            self._keep_operation(job, now)
+            self._keep_operation(job, now, confirmed)
         else:
+            for step in confirmed:
+                confirm_wait(target, step, waits)
             expect_change(target, now)
             self._registry.update_settled(target)
             self._workers.schedule(target, now)
 
-    def _keep_operation(self, job: JobRef, at: float) -> None:
+    def _keep_operation(self, job: JobRef, at: float, confirmed: Iterable[StepRef]) -> None:
         """Keep when an operation on a job was sent that nobody watches; somebody may watch it soon."""
         now = self._now()
         self._operated_at = {each: at for each, at in self._operated_at.items() if now - at < SETTLE_BOUND}
+        self._confirmed = {
+            each: steps for each, steps in self._confirmed.items() if each in self._operated_at
+        }
         self._operated_at[job] = at
+        steps = self._confirmed.get(job, frozenset()).union(confirmed)
+        if steps:
+            self._confirmed[job] = steps
 
-    def explain(self, ref: Ref) -> Explanation:
-        """Return why *ref* is polled or not, and when next."""
+    def explain(self, ref: Ref, kept: JobState | None = None) -> Explanation:
+        """Return why *ref* is polled or not, and when next; *kept* is what a watch saw that has ended, if anything."""
         target, now = self._registry.targets.get(ref.job), self._now()
+        if target is None and kept is not None and kept.was_read(ref):
+            return explanation_of_ended(kept, ref, now)
         if target is None:
             return Explanation(ref=ref, because="nobody watches it")
         return explanation_of(

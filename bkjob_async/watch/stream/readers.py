@@ -30,6 +30,7 @@ from bkjob_async.model.events import (
     JobChanged,
     Recovered,
     StepChanged,
+    StepWaiting,
     Trouble,
 )
 from bkjob_async.model.refs import JobRef, Ref, Scope
@@ -179,7 +180,7 @@ def mark_skipped(batch: Batch) -> Batch:
     for part in parts_of(batch.events):
         if isinstance(part, LAZY):
             parts.append(HostEventsCopy(part, skipped=True))
-        elif isinstance(part, HostChanged | StepChanged | JobChanged | Trouble | Recovered):
+        elif isinstance(part, HostChanged | StepChanged | StepWaiting | JobChanged | Trouble | Recovered):
             parts.append(evolve(part, skipped=True))
         else:
             parts.append(part)

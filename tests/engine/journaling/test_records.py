@@ -24,7 +24,7 @@ from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.errors import JournalDamaged, JournalTooNew
-from bkjob_async.model.events import Batch, Event, HostChanged, HostCounts, InSync
+from bkjob_async.model.events import Batch, Event, HostChanged, HostCounts, InSync, StepWaiting
 from bkjob_async.model.events_json import KINDS, event_to_json
 from tests.engine.poll_views import JOB, at, batch_of, host, job, step
 from tests.examples import examples
@@ -108,6 +108,18 @@ def test_a_newer_record_is_refused() -> None:
     for newer in ([VERSION + 1, 5, 1.5, 3, "0a1b2c3d"], [VERSION + 1, "anything"]):
         with pytest.raises(JournalTooNew):
             decode_record(msgspec.msgpack.encode(newer))
+
+
+def test_only_a_record_that_needs_it_is_of_the_newest_version() -> None:
+    """Processes of an earlier version read all others, and refuse this one with a typed error."""
+    waiting = StepWaiting(ref=JOB.step(200), execute_count=0, wait=1, cursor=CURSOR)
+    changed = HostCounts(ref=JOB.step(200), execute_count=0, hosts={}, cursor=CURSOR)
+
+    versions = [
+        decode_record(written(Batch(17, events, CURSOR))).version for events in ((waiting,), (changed,))
+    ]
+
+    assert versions == [2, 1]
 
 
 @given(st.binary(max_size=60), st.integers(0, 200), st.integers(0, 255))

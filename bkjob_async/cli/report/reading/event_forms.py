@@ -63,6 +63,10 @@ class StepChangedForm(TimedForm, tag_field="kind", tag="step_changed", frozen=Tr
     name: str = ""
 
 
+class StepWaitingForm(TimedForm, tag_field="kind", tag="step_waiting", frozen=True, gc=False):
+    """A step waits for a user; its status says so, too."""
+
+
 class JobChangedForm(TimedForm, tag_field="kind", tag="job_changed", frozen=True, gc=False):
     """Another status of a job."""
 
@@ -157,6 +161,7 @@ EventForm = (
     HostChangedForm
     | HostCountsForm
     | StepChangedForm
+    | StepWaitingForm
     | JobChangedForm
     | FinishedForm
     | ReopenedForm
@@ -195,7 +200,7 @@ def apply_form(run: RunModel, form: EventForm) -> None:  # noqa: C901 - one case
             run.trouble(form.ref, form.error, form.message)
         case RecoveredForm():
             run.recovered(form.ref)
-        case ReopenedForm() | StalledForm():
+        case ReopenedForm() | StalledForm() | StepWaitingForm():
             pass  # the watch reports what changed, and `trouble`, as well
         case _:
             assert_never(form)
