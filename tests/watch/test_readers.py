@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.event_list import LazyEventList
@@ -35,7 +35,7 @@ def test_events_of_jobs_that_were_caught_up_with_come_at_once() -> None:
     assert list(current.events) == [running(FIRST)]
     assert [event.cursor for event in current.events] == ["3"]
     assert backlog.current_part_of(Batch(10, (running(SECOND),), "10")) is None
-    assert backlog.current_part_of(Batch(11, (evolve(running(FIRST), skipped=True),), "11")) is not None
+    assert backlog.current_part_of(Batch(11, (replace(running(FIRST), skipped=True),), "11")) is not None
 
 
 class Stream:

@@ -2,7 +2,7 @@
 
 from weakref import ref
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChange, StatusChanges
 from bkjob_async.engine.host_table.failure_details import FailureDetails
@@ -96,7 +96,7 @@ def test_each_failure_is_shown_by_who_read_its_row() -> None:
     answers, failures = (Answer(), Answer()), FailureDetails()
     failures.set_row(0, host(1, 104), answers[0].named, details)
     failures.set_row(1, host(2, 104), answers[1].named, details)
-    failures.set_row(2, host(3, 104), answers[1].named, lambda row: evolve(details(row), tag="other"))
+    failures.set_row(2, host(3, 104), answers[1].named, lambda row: replace(details(row), tag="other"))
     reported = [failures.get(place) for place in range(3)]
 
     assert [said and (said.host.bk_host_id, said.tag) for said in reported] == [

@@ -1,7 +1,7 @@
 """Lazy events of hosts: created when they are read, and the same ones for all readers."""
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.changes import StatusChange, StatusChanges
 from bkjob_async.engine.host_table.host_names import HostNames
@@ -164,7 +164,7 @@ def test_a_log_leaves_large_batches_to_be_made_later() -> None:
 def test_copies_are_what_evolve_would_make() -> None:
     """With another cursor they have no place in a batch; as skipped they keep theirs."""
     many, _ = moves(*MANY)
-    placed = [evolve(event, cursor="5", index=n) for n, event in enumerate(many)]
+    placed = [replace(event, cursor=f"5.{n}" if n else "5") for n, event in enumerate(many)]
     source = LazyHostEvents(
         STEP,
         StatusChanges(MANY, [7] * len(MANY), [9] * len(MANY), [None] * len(MANY)),
@@ -176,7 +176,7 @@ def test_copies_are_what_evolve_would_make() -> None:
     assert (len(moved), len(skipped)) == (len(MANY), len(MANY))
     assert {event.cursor for event in moved} == {"3"}
     assert [event.cursor for event in skipped] == [event.cursor for event in placed]
-    assert list(skipped) == [evolve(event, skipped=True) for event in placed]
+    assert list(skipped) == [replace(event, skipped=True) for event in placed]
     assert list(moved) == placed
 
 
@@ -216,7 +216,7 @@ def test_events_are_the_same_once_their_columns_were_asked_for(size: int, *, are
 def test_the_rest_of_a_batch_is_the_same_events() -> None:
     """A reader that begins inside a large step is given what comes behind, as everybody else is."""
     many, _ = moves(*MANY)
-    given: list[EventOrLazy] = [RUNS, many, evolve(RUNS)]
+    given: list[EventOrLazy] = [RUNS, many, replace(RUNS)]
     parts = with_indexes(given)
 
     for index in (1, 2, SLICE_SIZE + 1, SLICE_SIZE + 5, len(MANY)):
