@@ -39,7 +39,9 @@ Way = Callable[[Make], Counting]
 
 def make_event(number: int, index: int = 0) -> HostChanged:
     """Return a new event with its *index* in a batch."""
-    return HostChanged(ref=STEP, host=HOSTS[number], execute_count=0, before=RUNNING, after=DONE, index=index)
+    return HostChanged(
+        ref=STEP, host=HOSTS[number], execute_count=0, before=RUNNING, after=DONE, cursor=f".{index}"
+    )
 
 
 PREPARED = tuple(make_event(n) for n in range(BATCH))

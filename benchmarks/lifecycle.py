@@ -18,8 +18,9 @@ from functools import partial
 from math import exp, log
 from statistics import mean, median
 
-from attrs import define, evolve, field
+from attrs import define, field
 from cattrs.preconf.orjson import make_converter
+from msgspec.structs import replace
 from yarl import URL
 
 from benchmarks.compare import strong
@@ -210,7 +211,7 @@ def polled(platform: Platform, ref: StepRef, *, checked: bool) -> dict[str, Cost
 
         def ask(request: PollRequest, now: float = float(number)) -> bytes:
             http = DIALECT.sign(DIALECT.encode(request), CREDENTIALS)
-            return platform.respond(evolve(http, url=PLATFORM.join(http.url)), now).body
+            return platform.respond(replace(http, url=PLATFORM.join(http.url)), now).body
 
         if number < FIRST_POLLS:
             gc.freeze()

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from attrs import field, frozen
+from msgspec import Struct, field
 from yarl import URL
 
 
-@frozen(kw_only=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True, gc=False, kw_only=True):
     """One request, ready to be sent.
 
     *url* is absolute or, before the session has joined it, relative to the base URL. *accept_compressed* says
@@ -18,9 +17,12 @@ class HttpRequest:
 
     method: str
     url: URL
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
     accept_compressed: bool = True
+
+    def __repr__(self) -> str:
+        return f"HttpRequest(method={self.method!r}, url={self.url!r}, accept_compressed={self.accept_compressed})"
 
 
 class Closable(Protocol):
@@ -31,14 +33,26 @@ class Closable(Protocol):
         ...
 
 
-@frozen(kw_only=True)
-class HttpResponse:
+class HttpResponse(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """One whole response: status, headers with lower-case names, body.
 
     *connection* is the one it came over, or None where that is not known. It may be in use again already.
     """
 
     status: int
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-    connection: Closable | None = field(default=None, repr=False, eq=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    connection: Closable | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, HttpResponse):
+            return NotImplemented
+        return (self.status, self.headers, self.body) == (other.status, other.headers, other.body)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # msgspec's own `__ne__` does not ask `__eq__`
+
+    __hash__ = None  # type: ignore[assignment]  # headers have none
+
+    def __repr__(self) -> str:
+        return f"HttpResponse(status={self.status})"

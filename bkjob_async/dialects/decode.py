@@ -7,6 +7,7 @@ from typing import Any, TypeVar, overload
 from urllib.parse import parse_qsl, unquote_plus
 
 from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.common.envelopes import open_envelope, parse_json
@@ -97,7 +98,7 @@ def wrap_data(response: HttpResponse) -> HttpResponse:
     except ValueError:
         message = f"the data is not JSON ({len(response.body)} bytes)"
         raise InvalidResponse(ErrorDetails(message=message, http_status=response.status)) from None
-    return evolve(response, body=b'{"data":' + response.body.removeprefix(b"\xef\xbb\xbf") + b"}")
+    return replace(response, body=b'{"data":' + response.body.removeprefix(b"\xef\xbb\xbf") + b"}")
 
 
 def decode_callback(body: bytes | str, content_type: str = "application/json") -> Callback:

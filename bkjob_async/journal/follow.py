@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Self
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.fleet_facts import LOST
@@ -229,10 +229,10 @@ def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:
         portion.append(InSync(cursor=last))
     if portion:
         *rest, end = portion
-        events_of_last = (*with_cursor(rest, cursor), evolve(end, cursor=last, index=0))
+        events_of_last = (*with_cursor(rest, cursor), replace(end, cursor=last))
         yield Batch(fold.sequence, events_of_last, last)
 
 
 def with_cursor(events: list[Event], cursor: str) -> tuple[Event, ...]:
     """Return *events* with the *cursor* from before them."""
-    return tuple(evolve(event, cursor=cursor, index=0) for event in events)
+    return tuple(replace(event, cursor=cursor) for event in events)

@@ -1,7 +1,7 @@
 """The events of a watch: one frozen class for each kind, and their union.
 
 Each event has *ref* (its target; None: all targets) and *cursor* (the place in the stream after it, within
-its batch).
+its batch). The garbage collector does not track them, of which there may be hundreds of thousands.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 from attrs import field, frozen
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
@@ -18,24 +20,38 @@ from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from bkjob_async.model.text.printing import counted, first_of, printable, tally
 
 
-@frozen(kw_only=True)
-class StreamEvent:
-    """An item of a stream: number *index* in the batch that *cursor* names.
+class StreamEvent(Struct, frozen=True, gc=False, kw_only=True, eq=False):
+    """An item of a stream; *cursor* is the place after it, where a reader may continue.
 
-    Without an index, *cursor* is the whole cursor.
+    Events are equal where all but their cursors is.
     """
 
-    _cursor: str = field(default="", alias="cursor", eq=False, repr=False)
-    _index: int = field(default=0, alias="index", eq=False, repr=False)
+    kind: ClassVar[str]
 
-    @property
-    def cursor(self) -> str:
-        """The place after this event, where a reader may continue."""
-        return f"{self._cursor}.{self._index}" if self._index else self._cursor
+    cursor: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in told_by(self))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # msgspec's own `__ne__` does not ask `__eq__`
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in told_by(self)))
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name}={getattr(self, name)!r}" for name in told_by(self))
+        return f"{type(self).__name__}({facts})"
 
 
-@frozen(kw_only=True)
-class HostChanged(StreamEvent):
+def told_by(event: StreamEvent) -> tuple[str, ...]:
+    """Return the names of all fields but the cursor."""
+    return tuple(name for name in event.__struct_fields__ if name != "cursor")
+
+
+class HostChanged(StreamEvent, frozen=True, kw_only=True):
     """The status of a host differs from that at the previous poll.
 
     *before* is None when a host is first seen in an execution. *epoch* counts the executions and reopenings
@@ -73,8 +89,7 @@ class HostChanged(StreamEvent):
         return printable(f"{self.ref}{run} {self.host} {_change(self.before, self.after)}{extra}")
 
 
-@frozen(kw_only=True)
-class HostCounts(StreamEvent):
+class HostCounts(StreamEvent, frozen=True, kw_only=True):
     """How many hosts of a step are in each phase, where the changes alone would not add up to it.
 
     It is emitted when another execution begins: hosts of the last one do not count any more, and *hosts* is
@@ -113,8 +128,7 @@ class HostCounts(StreamEvent):
         return printable(f"{self.ref}{run} hosts: {tally(self.hosts) or 'none yet'}")
 
 
-@frozen(kw_only=True)
-class StepChanged(StreamEvent):
+class StepChanged(StreamEvent, frozen=True, kw_only=True):
     """A step has another status, or began another execution.
 
     *ref* is the step and *name* its name. *before* is None when it is seen for the first time, *after* its
@@ -139,8 +153,7 @@ class StepChanged(StreamEvent):
         return printable(f"{self.ref}{run} step {_change(self.before, self.after)}")
 
 
-@frozen(kw_only=True)
-class StepWaiting(StreamEvent):
+class StepWaiting(StreamEvent, frozen=True, kw_only=True):
     """A step waits for a user: a rolling step before its next batch, or a step that is to be confirmed.
 
     Each wait is an event of its own, after the changes of the hosts that led to it, also where the step is seen
@@ -176,8 +189,7 @@ class StepWaiting(StreamEvent):
         return printable(f"{self.ref}{run} step waits for a user ({self.wait}): {done} done")
 
 
-@frozen(kw_only=True)
-class JobChanged(StreamEvent):
+class JobChanged(StreamEvent, frozen=True, kw_only=True):
     """A job has another status.
 
     *ref* is the job and *name* its name. *before* is None when it is seen for the first time, *after* its new
@@ -199,8 +211,7 @@ class JobChanged(StreamEvent):
         return printable(f"{self.ref} job {_change(self.before, self.after)}")
 
 
-@frozen(kw_only=True)
-class InSync(StreamEvent):
+class InSync(StreamEvent, frozen=True, kw_only=True):
     """All events before it are the present state; all events after it are changes.
 
     *ref* is None: it is about all targets.
@@ -214,8 +225,7 @@ class InSync(StreamEvent):
         return "in sync"
 
 
-@frozen(kw_only=True)
-class Resumed(StreamEvent):
+class Resumed(StreamEvent, frozen=True, kw_only=True):
     """A watch with a journal continues what an earlier one recorded: its first event, in every opening but the first.
 
     *term* counts the openings; *gap* is for how many seconds it was not watched. What changed meanwhile follows as ordinary
@@ -234,8 +244,7 @@ class Resumed(StreamEvent):
         return f"resumed after {self.gap:.0f} s (opening {self.term})"
 
 
-@frozen(kw_only=True)
-class Finished(StreamEvent):
+class Finished(StreamEvent, frozen=True, kw_only=True):
     """A watched target is over, its hosts settled; here is how it ended.
 
     *ref* is the target, *result* what it came to. *epoch* counts its executions and reopenings.
@@ -254,8 +263,7 @@ class Finished(StreamEvent):
         )
 
 
-@frozen(kw_only=True)
-class Reopened(StreamEvent):
+class Reopened(StreamEvent, frozen=True, kw_only=True):
     """A target that was over is running again: a retry, a restart, the next step.
 
     *ref* is the target. *epoch* counts its executions and reopenings, and is one more than before.
@@ -270,8 +278,7 @@ class Reopened(StreamEvent):
         return printable(f"{self.ref} reopened")
 
 
-@frozen(kw_only=True)
-class Trouble(StreamEvent):
+class Trouble(StreamEvent, frozen=True, kw_only=True):
     """Polling fails; that says nothing about the job.
 
     *ref* is None when the whole gateway or the credentials fail; *targets* is the number affected. The class
@@ -293,8 +300,7 @@ class Trouble(StreamEvent):
         return printable(f"{where} trouble: {self.error}: {self.message}")
 
 
-@frozen(kw_only=True)
-class Recovered(StreamEvent):
+class Recovered(StreamEvent, frozen=True, kw_only=True):
     """Polling works again, or a journal; *skipped*: earlier events of this kind were dropped.
 
     *ref* is the target, None for the whole gateway; *targets* is the number affected. *error* is `JournalUnavailable` when
@@ -321,8 +327,7 @@ class LostReason(StrEnum):
     FORBIDDEN = "forbidden"
 
 
-@frozen(kw_only=True)
-class Lost(StreamEvent):
+class Lost(StreamEvent, frozen=True, kw_only=True):
     """A target cannot be read any more; that is not a failure of the job.
 
     *ref* is the target, *reason* a `LostReason`, *message* the platform's text.
@@ -338,8 +343,7 @@ class Lost(StreamEvent):
         return printable(f"{self.ref} lost: {self.reason.value.replace('_', ' ')}")
 
 
-@frozen(kw_only=True)
-class Stalled(StreamEvent):
+class Stalled(StreamEvent, frozen=True, kw_only=True):
     """No response about a target was received for *seconds*.
 
     *ref* is the target.
@@ -408,14 +412,14 @@ def _change(before: HostStatus | RunStatus | None, after: HostStatus | RunStatus
 
 def index_of(event: Event) -> int:
     """Return the number of *event* in its batch, from 1; 0 where it has none."""
-    return event._index  # noqa: SLF001 - its own module's
-
-
-def cursor_of(event: Event) -> str:
-    """Return the cursor that *event* was given, without its index."""
-    return event._cursor  # noqa: SLF001 - its own module's
+    return int(event.cursor.partition(".")[2] or 0)
 
 
 def give_index(event: Event, index: int) -> None:
-    """Set the number in its batch of a new *event*, which was not read yet."""
-    object.__setattr__(event, "_index", index)
+    """Set the number in its batch of a new *event*, which was not read yet; 0 is none."""
+    force_setattr(event, "cursor", cursor_in_batch(event.cursor.partition(".")[0], index))
+
+
+def cursor_in_batch(cursor: str, index: int) -> str:
+    """Return the cursor of the event with this *index* in the batch that *cursor* names; 0 is that of the whole batch."""
+    return f"{cursor}.{index}" if index else cursor

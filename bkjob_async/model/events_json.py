@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from math import isfinite
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from msgspec import Struct
 
 from bkjob_async.model.events import Event
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef, parse_ref
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HostStatus, RunStatus, host_status, run_status, status_to_json
+
+S = TypeVar("S", bound=Struct)
 
 KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in get_args(Event)}
 
@@ -28,7 +31,9 @@ def event_to_json(event: Event) -> dict[str, Any]:
     other absent values are null. A result also says whether it is `ok` and how many `hosts` ended in each
     phase.
     """
-    return {"kind": event.kind, **event_converter().unstructure(event)}
+    written = event_converter().unstructure(event)
+    cursor = written.pop("cursor")
+    return {"kind": event.kind, **written, "cursor": cursor}
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:
@@ -65,29 +70,46 @@ def event_converter() -> Converter:
     read(Ref, lambda text, _: parse_ref(text))
     read(type(None), lambda _, __: None)
     read(Ref | None, lambda text, _: parse_ref(text) if text else None)
+    converter.register_unstructure_hook_factory(
+        is_struct, lambda kind: partial(_written, converter, _types(kind))
+    )
+    converter.register_structure_hook_factory(is_struct, lambda kind: partial(_read, converter, _types(kind)))
     # Absent parts of names and times are left out, so that lines stay short.
-    names = make_dict_unstructure_fn(HostKey, converter, _cattrs_omit_if_default=True)
-    write(HostKey, lambda host: {"label": host.label, **names(host)})
-    write(Times, make_dict_unstructure_fn(Times, converter, _cattrs_omit_if_default=True))
+    write(HostKey, lambda host: {"label": host.label, **_present(host)})
+    write(Times, lambda times: converter.unstructure(_present(times)))
     step = make_dict_structure_fn(StepResult, converter)
     read(StepResult, lambda data, kind: step(_with_unfinished(data), kind))
     seconds = override(omit_if_default=True)
     write(StepResult, make_dict_unstructure_fn(StepResult, converter, execution_seconds=seconds))
     result = make_dict_unstructure_fn(JobResult, converter)
     write(JobResult, lambda ended: {"ok": ended.ok, **result(ended), "hosts": _counts(ended)})
-    for kind in KINDS.values():
-        _convert_event(converter, kind)
     return converter
 
 
-def _convert_event(converter: Converter, kind: type[Event]) -> None:
-    """Write and read the cursor of a *kind* of event as one text."""
-    skip, text = override(omit=True), override(rename="cursor")
-    fields = make_dict_unstructure_fn(kind, converter, _cursor=skip, _index=skip)
-    converter.register_unstructure_hook(kind, lambda event: {**fields(event), "cursor": event.cursor})
-    converter.register_structure_hook(
-        kind, make_dict_structure_fn(kind, converter, _cursor=text, _index=skip)
+def is_struct(kind: Any) -> bool:
+    """Return True for the classes of events, hosts and their parts."""
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+def _types(kind: type[Struct]) -> Mapping[str, Any]:
+    """Return the type of each field."""
+    types = get_type_hints(kind)
+    return {name: types[name] for name in kind.__struct_fields__}
+
+
+def _written(converter: Converter, types: Mapping[str, Any], value: Struct) -> dict[str, Any]:
+    return {name: converter.unstructure(getattr(value, name), each) for name, each in types.items()}
+
+
+def _read(converter: Converter, types: Mapping[str, Any], data: Mapping[str, Any], kind: type[S]) -> S:
+    return kind(
+        **{name: converter.structure(data[name], each) for name, each in types.items() if name in data}
     )
+
+
+def _present(value: Struct) -> dict[str, Any]:
+    """Return the fields of a host's names or times that are not None."""
+    return {name: each for name in value.__struct_fields__ if (each := getattr(value, name)) is not None}
 
 
 def _with_unfinished(step: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -221,23 +221,7 @@ def parse_ref(text: str) -> Ref:
         raise WrongValue(f"{text!r:.60} names no job or step: write {forms}") from None
 
 
-def _optional_id(owner: object, attribute: Any, value: object) -> None:
-    if value is not None:
-        _positive(owner, attribute, value)
-
-
-def _optional_number(_owner: object, attribute: Any, value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise WrongType(f"HostKey: {attribute.name} must be a whole number (int), not {value!r:.60}")
-
-
-def _optional_text(_owner: object, attribute: Any, value: object) -> None:
-    if value is not None and not isinstance(value, str):
-        raise WrongType(f"HostKey: {attribute.name} must be text, not {value!r:.60}")
-
-
-@frozen(kw_only=True)
-class HostKey:
+class HostKey(Struct, frozen=True, gc=False, kw_only=True):
     """All names of one host or container that the platform gave.
 
     Dialects and operations name the same host differently: by `bk_host_id`, by `cloud:ip`, by both. The label
@@ -248,12 +232,25 @@ class HostKey:
     not name is None.
     """
 
-    bk_host_id: int | None = field(default=None, validator=_optional_id)
-    bk_cloud_id: int | None = field(default=None, validator=_optional_number)
-    ip: str | None = field(default=None, validator=_optional_text)
-    ipv6: str | None = field(default=None, validator=_optional_text)
-    container_id: int | None = field(default=None, validator=_optional_id)
-    container_name: str | None = field(default=None, validator=_optional_text)
+    bk_host_id: int | None = None
+    bk_cloud_id: int | None = None
+    ip: str | None = None
+    ipv6: str | None = None
+    container_id: int | None = None
+    container_name: str | None = None
+
+    def __post_init__(self) -> None:
+        # A key is made for each host that is seen for the first time: what is right is seen without a call.
+        host_id, cloud, container_id = self.bk_host_id, self.bk_cloud_id, self.container_id
+        if host_id is not None and (type(host_id) is not int or host_id <= 0):
+            _check_positive(self, "bk_host_id", host_id)
+        if container_id is not None:
+            _check_positive(self, "container_id", container_id)
+        if cloud is not None and (isinstance(cloud, bool) or not isinstance(cloud, int)):
+            raise WrongType(f"HostKey: bk_cloud_id must be a whole number (int), not {cloud!r:.60}")
+        for name, text in (("ip", self.ip), ("ipv6", self.ipv6), ("container_name", self.container_name)):
+            if text is not None and not isinstance(text, str):
+                raise WrongType(f"HostKey: {name} must be text, not {text!r:.60}")
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from attrs import field, frozen
 from attrs.converters import optional
+from msgspec import Struct
 
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
@@ -18,8 +19,7 @@ from bkjob_async.model.text import html
 from bkjob_async.model.text.printing import counted, first_of, printable
 
 
-@frozen(kw_only=True)
-class Times:
+class Times(Struct, frozen=True, gc=False, kw_only=True):
     """When something was created, started and ended, and how long it took.
 
     Datetimes carry a zone; *total_time* is seconds. All are None where the platform gave none. An *end_time*
@@ -36,8 +36,7 @@ class Times:
     total_time: float | None = None
 
 
-@frozen(kw_only=True)
-class HostSnapshot:
+class HostSnapshot(Struct, frozen=True, gc=False, kw_only=True):
     """One host in one execution of a step.
 
     *tag* is "" where the platform reports none, None where it is unknown; so are all fields after it.
@@ -51,7 +50,7 @@ class HostSnapshot:
     tag: str | None = None
     exit_code: int | None = None
     error_code: int | None = None
-    times: Times = field(factory=Times)
+    times: Times = Times()
 
     def __str__(self) -> str:
         return f"{self.host} {self.status.name}"

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from attrs import evolve
 from msgspec import Struct
+from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
@@ -17,7 +18,6 @@ from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
 from bkjob_async.model.structures.bounded_cache import BoundedCache
-from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 # The requests that are kept at most; each takes about 1 kB.
 CACHE_SIZE = 4096
@@ -31,7 +31,6 @@ MAX_TEMPLATES = 1024
 
 PollOperation = GetJobInstanceStatus | GetStepInstanceStatus
 Sign = Callable[[Operation[Any]], HttpRequest]
-_unfrozen_request = unfrozen_twin(HttpRequest)
 
 
 class PreparedRequest(Struct, eq=False):
@@ -44,7 +43,7 @@ class PreparedRequest(Struct, eq=False):
 
     def accept_compressed(self, accept: bool) -> None:  # noqa: FBT001 - its name says what it means
         """Ask for compressed responses from now on, or for plain ones."""
-        self.request = evolve(self.request, accept_compressed=accept)
+        self.request = replace(self.request, accept_compressed=accept)
         if self.template is not None:
             self.template.accept_compressed = accept
 
@@ -79,7 +78,7 @@ class PreparedRequestCache:
     def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
         request = self._sign(operation, credentials)
         if request.headers == self._headers:  # one object for all, which the transport compares by identity
-            return evolve(request, headers=self._headers)
+            return replace(request, headers=self._headers)
         self._headers = request.headers
         return request
 
@@ -112,21 +111,18 @@ class RequestTemplate(Struct, gc=False):
         sample, url = self.sample, self.sample.url
         job = f"{self.before_job}{job_id}"
         ids = job if step_id is None else f"{job}{self.before_step}{step_id}"
-        request: HttpRequest = _unfrozen_request(
-            sample.method,
-            URL.build(
+        return HttpRequest(
+            method=sample.method,
+            url=URL.build(
                 scheme=url.scheme,
                 authority=url.raw_authority,
                 path=url.raw_path,
                 query_string=ids + self.end,
                 encoded=True,
             ),
-            sample.headers,
-            None,
-            self.accept_compressed,
+            headers=sample.headers,
+            accept_compressed=self.accept_compressed,
         )
-        request.__class__ = HttpRequest
-        return request
 
 
 class RequestTemplates:

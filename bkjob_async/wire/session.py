@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 import anyio
-from attrs import evolve
+from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect, scope_of
@@ -183,7 +183,7 @@ class Session:
         request, scope = self.prepare(operation), scope_of(operation)
         added = {} if is_poll else self.observe.headers()
         if added:
-            request = evolve(request, headers={**request.headers, **added})
+            request = replace(request, headers={**request.headers, **added})
 
         def sign(credentials: Credentials) -> PreparedRequest:
             return PreparedRequest(operation, scope, self.dialect.sign(request, credentials))
@@ -348,7 +348,7 @@ class Session:
         """Return *operation* as a request with an absolute URL, unsigned; raise `NotSupported`."""
         request = self.dialect.encode(operation)
         url = URL(f"{self._base}/{str(request.url).lstrip('/')}", encoded=True)
-        return evolve(request, url=url)
+        return replace(request, url=url)
 
     def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
         return self.dialect.sign(self.prepare(operation), credentials)

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import pytest
 from attrs import evolve
+from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect
@@ -82,7 +83,7 @@ class Caller:
         """Return the request of an operation."""
         request = self.dialect.encode(operation)
         url = URL(BASE[self.dialect.name.partition("-")[0]] + str(request.url), encoded=True)
-        signed = self.dialect.sign(evolve(request, url=url), CREDENTIALS)
+        signed = self.dialect.sign(replace(request, url=url), CREDENTIALS)
         assert SECRET not in str(signed.url)
         return signed
 

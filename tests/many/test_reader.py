@@ -28,7 +28,7 @@ NAME = "0a1b2c3d"
 def batch(number: int) -> Batch:
     """Return a batch with this number."""
     cursor = f"{number}-{NAME}"
-    events: tuple[Event, ...] = (InSync(cursor=cursor, index=1),)
+    events: tuple[Event, ...] = (InSync(cursor=f"{cursor}.1"),)
     return Batch(number, events, cursor)
 
 

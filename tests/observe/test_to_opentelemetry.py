@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -210,7 +210,7 @@ async def test_no_secret_is_in_a_span_a_metric_or_a_record(caplog: pytest.LogCap
             async with client.watch(100, linger=None):
                 pass
             door.spoil = lambda _request, _now: None
-            door.tear = lambda response, _now: evolve(
+            door.tear = lambda response, _now: replace(
                 response, headers={**response.headers, "x-bkapi-request-id": secret}
             )
             await client.fast_execute_script(

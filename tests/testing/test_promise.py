@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.model.events import (
     Batch,
@@ -74,7 +75,7 @@ def finished(code: int = 4, *steps: StepResult) -> Finished:
 def stream(*batches: Sequence[Event]) -> list[Batch]:
     """Return batches with places of their own."""
     return [
-        Batch(n, tuple(evolve(event, cursor=str(n)) for event in events), str(n))
+        Batch(n, tuple(replace(event, cursor=str(n)) for event in events), str(n))
         for n, events in enumerate(batches, 1)
     ]
 
@@ -133,10 +134,10 @@ def test_a_stream_that_keeps_every_promise_passes() -> None:
 BROKEN: dict[str, tuple[list[Batch], str]] = {
     "emitted twice": (edited(1, lambda e: e.append(e[0])), "begins at 5"),
     "wrong before": (
-        edited(1, lambda e: e.__setitem__(0, evolve(e[0], before=host_status(9)))),
+        edited(1, lambda e: e.__setitem__(0, replace(e[0], before=host_status(9)))),
         "begins at 9",
     ),
-    "no change": (edited(1, lambda e: e.__setitem__(0, evolve(e[0], after=host_status(5)))), "is no change"),
+    "no change": (edited(1, lambda e: e.__setitem__(0, replace(e[0], after=host_status(5)))), "is no change"),
     "host after its step": (edited(2, lambda e: e.append(e.pop(0))), "after its step was over"),
     "job before its step": (
         edited(2, lambda e: e.insert(1, e.pop(2))),
@@ -145,36 +146,38 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
     "finished before it was reported": (edited(2, lambda e: e.insert(0, e.pop(3))), "before its last status"),
     "finished twice": (edited(2, lambda e: e.append(e[-1])), "a second time"),
     "reopened from nothing": (
-        edited(1, lambda e: e.append(evolve(Reopened(ref=JOB, epoch=9), cursor="2"))),
+        edited(1, lambda e: e.append(replace(Reopened(ref=JOB, epoch=9), cursor="2"))),
         "not over",
     ),
     "runs on without being reopened": (edited(3, lambda e: e.pop(2)), "without being reopened"),
     "an execution of the past": (
-        edited(4, lambda e: e.insert(0, evolve(host(104, 9), cursor="5"))),
+        edited(4, lambda e: e.insert(0, replace(host(104, 9), cursor="5"))),
         "an execution that is past",
     ),
-    "in sync twice": (edited(1, lambda e: e.append(evolve(InSync(), cursor="2"))), "in sync a second time"),
+    "in sync twice": (edited(1, lambda e: e.append(replace(InSync(), cursor="2"))), "in sync a second time"),
     "trouble twice": (
-        edited(1, lambda e: e.extend([evolve(Trouble(ref=JOB, error="x", message="x"), cursor="2")] * 2)),
+        edited(1, lambda e: e.extend([replace(Trouble(ref=JOB, error="x", message="x"), cursor="2")] * 2)),
         "a second time",
     ),
     "a cursor before that of the event before": (
-        edited(0, lambda e: e.__setitem__(slice(2), [evolve(e[0], index=2), evolve(e[1], index=1)])),
+        edited(
+            0, lambda e: e.__setitem__(slice(2), [replace(e[0], cursor="1.2"), replace(e[1], cursor="1.1")])
+        ),
         "not after that of the event before it",
     ),
     "a cursor of another batch": (
-        edited(1, lambda e: e.__setitem__(0, evolve(e[0], cursor="7"))),
+        edited(1, lambda e: e.__setitem__(0, replace(e[0], cursor="7"))),
         "a cursor of another batch",
     ),
     "batches out of order": (list(reversed(story())), "comes after"),
     "an empty batch": (edited(1, list.clear), "is empty"),
     "a host lost": (edited(2, lambda e: e.pop(0)), "ended 104, and was last reported as 7"),
     "a state invented": (
-        edited(1, lambda e: e.__setitem__(1, evolve(e[1], after=host_status(403)))),
+        edited(1, lambda e: e.__setitem__(1, replace(e[1], after=host_status(403)))),
         "never happened",
     ),
-    "a false tag": (edited(2, lambda e: e.__setitem__(0, evolve(e[0], tag="empty"))), "shows tag 'empty'"),
-    "a false exit code": (edited(2, lambda e: e.__setitem__(0, evolve(e[0], exit_code=0))), "exit code 0"),
+    "a false tag": (edited(2, lambda e: e.__setitem__(0, replace(e[0], tag="empty"))), "shows tag 'empty'"),
+    "a false exit code": (edited(2, lambda e: e.__setitem__(0, replace(e[0], exit_code=0))), "exit code 0"),
     "a result of another end": (edited(2, lambda e: e.__setitem__(3, finished(3))), "was last reported as 4"),
     "hosts counted wrong": (
         edited(2, lambda e: e.__setitem__(3, finished(4, failed_step(hosts={Phase.SUCCESS: 2})))),
@@ -188,7 +191,7 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
         edited(
             2,
             lambda e: e.__setitem__(
-                3, finished(4, failed_step(failed=(evolve(failed_step().failed[0], exit_code=7),)))
+                3, finished(4, failed_step(failed=(replace(failed_step().failed[0], exit_code=7),)))
             ),
         ),
         "exit code 7",
@@ -203,7 +206,7 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
     ),
     "recovered from nothing": (edited(1, lambda e: e.append(Recovered(ref=JOB))), "without trouble before"),
     "a host invented": (
-        edited(1, lambda e: e.append(evolve(host(None, 7, number=9), cursor="2"))),
+        edited(1, lambda e: e.append(replace(host(None, 7, number=9), cursor="2"))),
         "does not exist",
     ),
 }
@@ -274,10 +277,10 @@ def test_hosts_of_a_past_run_are_owed_unless_only_the_end_is_wanted() -> None:
 
 def test_a_host_whose_batch_never_came_is_left_waiting() -> None:
     """The platform lists all hosts as waiting before a step begins; that is no false end."""
-    idle = evolve(failed_step().failed[0], host=HostKey(bk_cloud_id=0, ip="10.0.0.9"), status=host_status(5))
+    idle = replace(failed_step().failed[0], host=HostKey(bk_cloud_id=0, ip="10.0.0.9"), status=host_status(5))
     step = failed_step(failed=(*failed_step().failed, idle))
     hosts = {**step.hosts, Phase.PENDING: 1}
-    end = evolve(finished(4, evolve(step, hosts=hosts)), cursor="3", index=4)
+    end = replace(finished(4, evolve(step, hosts=hosts)), cursor="3.4")
     stream = edited(2, lambda e: e.__setitem__(3, end))
 
     assert broken_promises(stream, truth=TRUTH) == []

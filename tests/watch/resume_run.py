@@ -12,6 +12,7 @@ from unittest import mock
 
 import looptime
 from attrs import define, evolve, field
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, Superseded
@@ -465,7 +466,7 @@ def comparable(result: object) -> object:
                 host for host in step.unfinished if host.status.phase is not bkjob.Phase.PENDING
             ),
             failed=tuple(
-                evolve(host, error_code=(has_error_codes and host.error_code) or None)
+                replace(host, error_code=(has_error_codes and host.error_code) or None)
                 for host in in_order(step.failed)
             ),
         )

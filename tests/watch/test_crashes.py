@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
@@ -111,7 +111,7 @@ async def test_poll_observations_carry_the_seconds_they_took(detail_level: bkjob
     polls: list[Observation] = []
     async with client_of(world, latency=0.25, observers=(polls.append,)) as (client, transport):
         transport.tear = lambda response, now: (
-            evolve(response, status=502, body=b"")
+            replace(response, status=502, body=b"")
             if now < 2.0 or (60.0 < now < 80.0 and len(response.body) > 3000)  # lists are long
             else response
         )

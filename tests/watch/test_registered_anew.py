@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
@@ -27,7 +27,7 @@ def registered_anew(at: float, every: int) -> Callable[[HttpResponse, float], Ht
         return match[0] if number % every else b'"bk_host_id":%d' % (number + 50_000)
 
     def change(response: HttpResponse, now: float) -> HttpResponse:
-        return response if now < at else evolve(response, body=ID.sub(other_id, response.body))
+        return response if now < at else replace(response, body=ID.sub(other_id, response.body))
 
     return change
 
@@ -36,7 +36,7 @@ def without_ids(until: float) -> Callable[[HttpResponse, float], HttpResponse]:
     """Return what leaves all ids out before a time."""
 
     def change(response: HttpResponse, now: float) -> HttpResponse:
-        return response if now >= until else evolve(response, body=ID.sub(b'"unnamed":0', response.body))
+        return response if now >= until else replace(response, body=ID.sub(b'"unnamed":0', response.body))
 
     return change
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
@@ -202,7 +202,7 @@ async def test_what_is_urgent_waits_a_bounded_time(said: str) -> None:
         if said == "refused":
             transport.spoil = lambda _request, _now: HttpResponse(status=429, headers=headers, body=REFUSED)
         else:
-            transport.tear = lambda response, _now: evolve(response, headers={**response.headers, **headers})
+            transport.tear = lambda response, _now: replace(response, headers={**response.headers, **headers})
         async with client.watch(jobs, linger=None):
             await asyncio.sleep(5.0)
             loop = asyncio.get_running_loop()

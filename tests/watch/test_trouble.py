@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 from yarl import URL
 
 import bkjob_async as bkjob
@@ -90,7 +90,7 @@ async def test_answers_about_another_job_are_not_believed(dialect: str) -> None:
             if not (5 < now < 25 and is_about(request, jobs[1])):
                 return None
             url = str(request.url).replace(str(jobs[1].job_instance_id), str(over.job_instance_id))
-            return transport.platform.deliver(evolve(request, url=URL(url)), now).response
+            return transport.platform.deliver(replace(request, url=URL(url)), now).response
 
         transport.spoil = spoil
         batches = await watched(client, *jobs, over)

@@ -3,7 +3,7 @@
 import json
 
 import msgspec
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.errors import UsageError
 from bkjob_async.http_messages import HttpRequest
@@ -28,7 +28,7 @@ def credential_fields(credentials: Credentials) -> dict[str, str]:
 
 def sign_header(request: HttpRequest, credentials: Credentials) -> HttpRequest:
     """Return *request* with *credentials* in the gateway's header: one JSON object, ASCII only."""
-    return evolve(
+    return replace(
         request, headers={**request.headers, AUTHORIZATION: json.dumps(credential_fields(credentials))}
     )
 
@@ -38,4 +38,4 @@ def sign_body(request: HttpRequest, credentials: Credentials) -> HttpRequest:
     if isinstance(credentials, AccessToken):
         raise UsageError("an access token travels in the header only: use credentials_in='header'")
     body = {**msgspec.json.decode(request.body or b"{}"), **credential_fields(credentials)}
-    return evolve(request, body=msgspec.json.encode(body))
+    return replace(request, body=msgspec.json.encode(body))

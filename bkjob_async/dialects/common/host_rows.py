@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from attrs import evolve
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from bkjob_async.dialects.common.hosts import read_execute_object
 from bkjob_async.dialects.common.json_fields import (
@@ -19,15 +19,11 @@ from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
-from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
 Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
 Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
 
-_unfrozen_host = unfrozen_twin(HostKey)
-_unfrozen_snapshot = unfrozen_twin(HostSnapshot)
-_unfrozen_times = unfrozen_twin(Times)
 NO_TIMES = Times()
 
 # Rows without a code of their own stand in a group that has one.
@@ -187,43 +183,37 @@ def names_host(row: FullHostRow) -> bool:
 def host_snapshot(row: HostRow) -> HostSnapshot:
     """Return a host's snapshot from its full row."""
     assert isinstance(row, FullHostRow)  # noqa: S101 - `StepPollView.named` returns no other rows
-    # The row was validated when it was decoded.
-    host: HostKey = _unfrozen_host(
-        row.bk_host_id,
-        row.bk_cloud_id,
-        row.ip or None,
-        row.ipv6 or None,
-        row.container_id,
-        row.container_name,
+    host = HostKey(
+        bk_host_id=row.bk_host_id,
+        bk_cloud_id=row.bk_cloud_id,
+        ip=row.ip or None,
+        ipv6=row.ipv6 or None,
+        container_id=row.container_id,
+        container_name=row.container_name,
     )
-    host.__class__ = HostKey
-    snapshot: HostSnapshot = _unfrozen_snapshot(
-        host,
-        host_status(row.status),
-        row.tag or "",
-        row.exit_code,
-        row.error_code,
-        millisecond_times(None, row.start_time, row.end_time, row.total_time),
+    return HostSnapshot(
+        host=host,
+        status=host_status(row.status),
+        tag=row.tag or "",
+        exit_code=row.exit_code,
+        error_code=row.error_code,
+        times=millisecond_times(None, row.start_time, row.end_time, row.total_time),
     )
-    snapshot.__class__ = HostSnapshot
-    return snapshot
 
 
 def untagged_snapshot(row: HostRow) -> HostSnapshot:
     """Return a host's snapshot from a response without tags: a row without a tag says nothing of it."""
     snapshot = host_snapshot(row)
-    return snapshot if snapshot.tag else evolve(snapshot, tag=None)
+    return snapshot if snapshot.tag else replace(snapshot, tag=None)
 
 
 def millisecond_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:
     """Return times from Unix milliseconds and a duration in milliseconds."""
     if create is start is end is total is None:
         return NO_TIMES
-    times: Times = _unfrozen_times(
-        from_unix_time(create),
-        from_unix_time(start),
-        from_unix_time(end),
-        None if total is None else total / MILLISECONDS,
+    return Times(
+        create_time=from_unix_time(create),
+        start_time=from_unix_time(start),
+        end_time=from_unix_time(end),
+        total_time=None if total is None else total / MILLISECONDS,
     )
-    times.__class__ = Times
-    return times

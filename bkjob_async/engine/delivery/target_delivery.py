@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.delivery.recorded_changes import changes_since, continue_waits
 from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
@@ -314,7 +314,7 @@ class TargetDelivery:
                 and not self._has_ended(ref)
             ):
                 self._troubled.add(ref)
-                yield evolve(trouble, cursor=stamp.cursor, index=0)
+                yield replace(trouble, cursor=stamp.cursor)
 
     def _apply_losses(
         self, job: JobState, events: Sequence[EventOrLazy], stamp: PollStamp
@@ -386,7 +386,7 @@ class TargetDelivery:
         for ref in refs:
             lost = self._lost.get(ref)
             if lost is not None and lost.sequence >= since and ref not in self._ended_before:
-                yield evolve(lost.event, cursor=cursor, index=0)
+                yield replace(lost.event, cursor=cursor)
 
     def _has_state(self, ref: Ref) -> bool:
         """Return True if the watch was given a state of *ref*, be it lost now."""

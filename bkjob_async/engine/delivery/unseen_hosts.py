@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from attrs import evolve, frozen
+from attrs import frozen
+from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.event_list import EventOrLazy
@@ -108,6 +109,6 @@ class UnseenHosts:
             if before is None:
                 yield change
             elif before != change.after:
-                yield evolve(change, before=before)
+                yield replace(change, before=before)
         if not hosts.statuses:
             self.steps.pop(changes[0].ref, None)

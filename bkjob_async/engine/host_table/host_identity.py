@@ -17,7 +17,6 @@ from typing import TypeGuard, cast
 
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
-from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 ADDRESS = 1 << 63
 NON_NUMERIC_ID = 1 << 62
@@ -28,8 +27,6 @@ _TEXTS = tuple(_OCTETS)
 LARGEST_ID = NON_NUMERIC_ID - 1
 
 NO_LATER_IDS: Mapping[int, int] = MappingProxyType({})
-
-_unfrozen_key = unfrozen_twin(HostKey)
 
 
 class IdentityIndex:
@@ -269,8 +266,7 @@ def key_from(name: int, address: int, key: HostKey | None) -> HostKey:
     """Return all names of a host from its name, the address beside it, and the names that are not numbers."""
     packed = name if name & ADDRESS else address
     cloud, ip = unpacked_address(packed) if packed else (None, None)
-    plain: HostKey = _unfrozen_key(plain_id(name), cloud, ip)
-    plain.__class__ = HostKey
+    plain = HostKey(bk_host_id=plain_id(name), bk_cloud_id=cloud, ip=ip)
     return plain if key is None else merged_keys(plain, key)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.forms import VERSION, PartForm, Term
@@ -63,7 +62,7 @@ class FleetFacts:
         for signal in self._signals.values():
             # A reader that begins here has had no trouble to recover from.
             if is_since(signal, since) and (skipped or isinstance(signal, Trouble)):
-                yield evolve(signal, cursor=cursor, index=0, skipped=skipped)
+                yield replace(signal, cursor=cursor, skipped=skipped)
 
     # Checkpoints ----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from itertools import chain
 from typing import assert_never
 
 import msgspec
-from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.failure_details import FailureDetails
@@ -242,7 +241,7 @@ class Fold:
             present = present_targets(job, job.targets, cursor, since=since, skipped=skipped)
             yield from chain.from_iterable(slices_of(present))
             losses = job.poll_failures.lost.values()
-            yield from (evolve(loss, cursor=cursor, index=0) for loss in losses if is_since(loss, since))
+            yield from (replace(loss, cursor=cursor) for loss in losses if is_since(loss, since))
         yield from self.facts.signals(since, cursor, skipped=skipped)
 
     def position(self, cursor: str) -> CursorPosition:

@@ -11,7 +11,7 @@ from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 
-# A reader may fall so many events behind; then it gets the newest event of each host instead. An event takes about 330
+# A reader may fall so many events behind; then it gets the newest event of each host instead. An event takes about 200
 # bytes.
 MAX_EVENTS = 32_768
 

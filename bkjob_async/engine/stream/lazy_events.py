@@ -11,21 +11,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
 
+from msgspec.structs import replace
+
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
-from bkjob_async.model.events import HostChanged, cursor_of, index_of
+from bkjob_async.model.events import HostChanged, cursor_in_batch
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.model.status import host_status
-from bkjob_async.model.structures.fast_frozen import freeze, unfrozen_twin
 from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 
-# Indexes below this are shared `int` objects; the events of larger batches have one of their own each.
-SHARED_INDEXES = 65_536
-_indexes: list[int] = []
 _NONE_MADE: list[HostChanged] = []  # shared, never changed
-
-unfrozen_host_changed = unfrozen_twin(HostChanged)
 
 MakeEvents = Callable[[StatusChanges, Iterable[int]], Iterable[HostChanged]]
 MakeColumns = Callable[[StatusChanges], HostEventColumns]
@@ -113,8 +109,8 @@ class LazyHostEvents:
         if self._with_names is not with_all_names:
             changes = changes.with_rows([row and self._with_names(row) for row in changes.rows])
         before = self.events_before
-        indexes = (
-            repeat(0, end - begin) if before is None else shared_indexes(before + begin + 1, end - begin)
+        indexes: Iterable[int] = (
+            repeat(0, end - begin) if before is None else range(before + begin + 1, before + end + 1)
         )
         made = self._make_some(changes, indexes)
         if self._events:
@@ -210,21 +206,23 @@ def host_events(
     skipped: bool = False,
 ) -> list[HostChanged]:
     """Return the events of *changes* of *hosts* of step *ref*."""
-    unfrozen = map(
-        unfrozen_host_changed,
-        repeat(ref),
-        hosts,
-        repeat(execute_count),
-        [None if code is None else host_status(code) for code in changes.befores],
-        map(host_status, changes.afters),
-        repeat(cursor),
-        indexes,
-        tags,
-        exit_codes,
-        repeat(epoch),
-        repeat(skipped),
-    )
-    return freeze(HostChanged, unfrozen)
+    return [
+        HostChanged(
+            ref=ref,
+            host=host,
+            execute_count=execute_count,
+            before=None if before is None else host_status(before),
+            after=host_status(after),
+            tag=tag,
+            exit_code=exit_code,
+            epoch=epoch,
+            skipped=skipped,
+            cursor=cursor_in_batch(cursor, index),
+        )
+        for host, before, after, index, tag, exit_code in zip(
+            hosts, changes.befores, changes.afters, indexes, tags, exit_codes, strict=False
+        )
+    ]
 
 
 def make_events(
@@ -304,29 +302,5 @@ class HostEventsCopy:
 
 
 def copied_event(event: HostChanged, *, cursor: str | None, skipped: bool) -> HostChanged:
-    """Return *event* with another *cursor*, or as *skipped*; quicker than `evolve`."""
-    copy: HostChanged = unfrozen_host_changed(
-        event.ref,
-        event.host,
-        event.execute_count,
-        event.before,
-        event.after,
-        cursor_of(event) if cursor is None else cursor,
-        index_of(event) if cursor is None else 0,
-        event.tag,
-        event.exit_code,
-        event.epoch,
-        skipped or event.skipped,
-    )
-    copy.__class__ = HostChanged
-    return copy
-
-
-def shared_indexes(first: int, size: int) -> Iterable[int]:
-    """Return *size* indexes from *first* on; small ones are the same `int` objects every time."""
-    end = first + size
-    if end > SHARED_INDEXES:
-        return range(first, end)
-    if end > len(_indexes):
-        _indexes.extend(range(len(_indexes), end))
-    return _indexes[first:end]
+    """Return *event* with another *cursor*, or as *skipped*."""
+    return replace(event, cursor=event.cursor if cursor is None else cursor, skipped=skipped or event.skipped)

@@ -25,7 +25,6 @@ from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import KnownRows
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.structures.bounded_cache import BoundedCache
-from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
@@ -40,8 +39,6 @@ LONGEST_REPRESENTED = 15.0
 
 # What is known of the rows of a step before its first response, which gets a digest because of it.
 NOTHING_KNOWN = KnownRows(0, 0, "", 0)
-
-_unfrozen_step_request = unfrozen_twin(GetStepInstanceStatus)
 
 # Polls repeat the same few requests: so many of either kind are kept.
 KEPT_REQUESTS = 4096
@@ -111,9 +108,7 @@ def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceSta
     limit = read_mode.limit if isinstance(read_mode, CountsOnly) else None
     group = read_mode if isinstance(read_mode, SingleGroup) else None
     status, tag = (None, None) if group is None else (group.status, group.tag or None)
-    # Not by the constructor: with many targets every poll needs a new one.
-    request: GetStepInstanceStatus = _unfrozen_step_request(ref, None, 0, limit, None, None, status, tag)
-    request.__class__ = GetStepInstanceStatus
+    request = GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit, status=status, tag=tag)
     return _step_requests.keep((ref, read_mode), request)
 
 

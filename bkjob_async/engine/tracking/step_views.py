@@ -16,14 +16,11 @@ from bkjob_async.model.events import HostChanged, HostCounts, StepChanged, StepW
 from bkjob_async.model.result import StepResult
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import Phase, host_status, run_status
-from bkjob_async.model.structures.fast_frozen import freeze, unfrozen_twin
 from bkjob_async.model.structures.lazy_tuple import MAX_PLAIN, lazy_tuple
 
 NO_TIMES = Times()
 UNFINISHED = frozenset({Phase.PENDING, Phase.RUNNING})
 NO_FAILURE_DETAILS = FailureDetails()
-
-unfrozen_host_snapshot = unfrozen_twin(HostSnapshot)
 
 
 def step_changed(step: StepState, before: int | None, cursor: str, *, skipped: bool = False) -> StepChanged:
@@ -183,18 +180,10 @@ def host_snapshots(step: StepState, places: Sequence[int], codes: Sequence[int])
 
     def make(begin: int, end: int) -> list[HostSnapshot]:
         some, statuses = places[begin:end], map(host_status, codes[begin:end])
-        made = freeze(
-            HostSnapshot,
-            map(
-                unfrozen_host_snapshot,
-                hosts.keys(some),
-                statuses,
-                repeat(None),
-                repeat(None),
-                repeat(None),
-                repeat(NO_TIMES),
-            ),
-        )
+        made = [
+            HostSnapshot(host=key, status=status)
+            for key, status in zip(hosts.keys(some), statuses, strict=True)
+        ]
         if failures:
             made = [failures.get(place) or host for place, host in zip(some, made, strict=True)]
         return made

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.http_messages import HttpResponse
 
@@ -25,14 +25,14 @@ UNKNOWN_RUN_CODE, UNKNOWN_HOST_CODE = 99, 888
 
 def garble(response: HttpResponse) -> HttpResponse:
     """Return bytes that are no JSON and no text."""
-    return evolve(response, body=bytes(byte ^ 0x5A for byte in response.body[:512]) or b"\x00\xff\xfe")
+    return replace(response, body=bytes(byte ^ 0x5A for byte in response.body[:512]) or b"\x00\xff\xfe")
 
 
 def encode_as_gbk(response: HttpResponse) -> HttpResponse:
     """Return the response in GBK, declared as UTF-8, with a word that differs in both."""
     text = response.body.decode("utf-8", "replace").replace("{", '{"说明":"编码",', 1)
     headers = {**response.headers, "content-type": "application/json; charset=utf-8"}
-    return evolve(response, headers=headers, body=text.encode("gbk", "replace"))
+    return replace(response, headers=headers, body=text.encode("gbk", "replace"))
 
 
 def duplicate_rows(response: HttpResponse) -> HttpResponse:
@@ -61,7 +61,7 @@ def add_unknown_fields(response: HttpResponse) -> HttpResponse:
     """Return the response with unknown fields in every object."""
     value = decode_json(response)
     return (
-        response if value is None else evolve(response, body=msgspec.json.encode(with_unknown_fields(value)))
+        response if value is None else replace(response, body=msgspec.json.encode(with_unknown_fields(value)))
     )
 
 
@@ -94,7 +94,7 @@ def rewrite_json(
                 part["status"] = code
         return part
 
-    return evolve(response, body=msgspec.json.encode(walk(value)))
+    return replace(response, body=msgspec.json.encode(walk(value)))
 
 
 def decode_json(response: HttpResponse) -> Any:

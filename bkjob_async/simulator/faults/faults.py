@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from attrs import define, evolve, field, frozen
+from msgspec.structs import replace
 
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.faults.bodies import (
@@ -135,7 +136,7 @@ def error_response(
         dialect = request.dialect if request is not None else "gateway-v3"
         response = failure(dialect, ApiError(code, message, status=status, by=by), request_id)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return evolve(response, headers={**response.headers, **named})
+        return replace(response, headers={**response.headers, **named})
 
     return respond
 
@@ -186,7 +187,7 @@ FAULTS: dict[str, Fault] = {
         Fault(name="login-page", replacement=html_page(200, "Login")),
         Fault(name="empty-401", replacement=lambda _request, _request_id: HttpResponse(status=401)),
         Fault(name="half-body", cut=0.5),
-        Fault(name="half-json", change=lambda r: evolve(r, body=r.body[: len(r.body) // 2])),
+        Fault(name="half-json", change=lambda r: replace(r, body=r.body[: len(r.body) // 2])),
         Fault(name="garbage", change=garble),
         Fault(name="slow-drip", drip=0.2),
         Fault(name="reset", reset=True),

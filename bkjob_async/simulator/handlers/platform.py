@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from random import Random
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.faults.faults import ActiveFault, Delivery, Fault, apply_faults, fault_named
@@ -117,7 +117,7 @@ class Platform:
         """Add the gateway's headers about the rate limit."""
         if self.rate_limit is None or "x-bkapi-request-id" not in response.headers:
             return response
-        return evolve(response, headers={**response.headers, **self.rate_limit.headers(now)})
+        return replace(response, headers={**response.headers, **self.rate_limit.headers(now)})
 
     def _request_id(self, http_request: HttpRequest, now: float) -> str:
         """Return an id that is the same for the same request at the same time, in process and over HTTP."""

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from itertools import count
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.flow_control.outage_detector import OutageDetector
 from bkjob_async.engine.scheduling.list_polling import ListPoller
@@ -109,7 +109,7 @@ class Poller:
         self._registry.has_journals |= has_journal
         if self.errors.outage is not None:
             at = self._stamp()
-            subscriber.on_platform_event(at, evolve(self.errors.outage, cursor=at.cursor, index=1))
+            subscriber.on_platform_event(at, replace(self.errors.outage, cursor=f"{at.cursor}.1"))
 
     @property
     def polls(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy, with_indexes
@@ -215,7 +215,7 @@ class TargetRegistry:
     def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Deliver an event that concerns all targets."""
         for subscriber in tuple(self.subscribers):
-            subscriber.on_platform_event(at, evolve(event, cursor=at.cursor, index=1))
+            subscriber.on_platform_event(at, replace(event, cursor=f"{at.cursor}.1"))
 
     def update_settled(self, target: PollTarget) -> None:
         """Have the subscribers of a job determine which of their targets have settled."""

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
-from attrs import evolve
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.event_list import (
@@ -181,7 +181,7 @@ def mark_skipped(batch: Batch) -> Batch:
         if isinstance(part, LAZY):
             parts.append(HostEventsCopy(part, skipped=True))
         elif isinstance(part, HostChanged | StepChanged | StepWaiting | JobChanged | Trouble | Recovered):
-            parts.append(evolve(part, skipped=True))
+            parts.append(replace(part, skipped=True))
         else:
             parts.append(part)
     return Batch(batch.sequence, LazyEventList(parts), batch.cursor)
@@ -320,7 +320,7 @@ class Backlog:
         parts: list[BatchPart] = [
             HostEventsCopy(part, cursor=self.cursor)
             if isinstance(part, LAZY)
-            else evolve(part, cursor=self.cursor, index=0)
+            else replace(part, cursor=self.cursor)
             for part in parts_of(batch.events)
             if self._is_caught_up(part)
         ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TypeVar
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.stream.cursor import CursorSequence, unknown_cursor
 from bkjob_async.engine.stream.event_list import EventOrLazy, LazyEventList, last_index, split_last
@@ -216,7 +216,7 @@ class EventStream:
             if events:
                 cursor = at.cursor
                 others, last = split_last(events.pop())
-                events += (*others, evolve(last, cursor=cursor))
+                events += (*others, replace(last, cursor=cursor))
         return position.move_behind(Batch(at.sequence, LazyEventList(events), cursor)) if events else None
 
     def _missed_signals(self, backlog: Backlog, cursor: str) -> Iterator[Event]:
@@ -225,7 +225,7 @@ class EventStream:
         has_read = seen > 0 or inside is not None
         for signal in self.log.signals(seen):
             if has_read or isinstance(signal, Trouble):
-                yield evolve(signal, skipped=True, cursor=cursor, index=0)
+                yield replace(signal, skipped=True, cursor=cursor)
         if self.in_sync_at is None or seen >= self.in_sync_at:
             return
         # A reader that began inside that batch may have begun behind its last event, which is this one.

@@ -129,7 +129,7 @@ class Subscription:
         self._poller.planner.restore_durations(fold.facts.durations)
         if head and opened.silence is not None:
             at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
-            resumed = Resumed(term=opened.term, gap=opened.silence, cursor=at.cursor, index=1)
+            resumed = Resumed(term=opened.term, gap=opened.silence, cursor=f"{at.cursor}.1")
             journal.records.put(Batch(at.sequence, LazyEventList([resumed]), at.cursor))
         else:
             journal.records.put_empty()

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
-from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import VERSION, JobForm, PartForm, Term
@@ -114,9 +114,9 @@ def comparable(events: list[Event], begun: Collection[Ref]) -> list[Event]:
     execution, whose first status settles, only hosts were reported, if there are any; their epochs were counted.
     """
     return [
-        evolve(event, epoch=0)
+        replace(event, epoch=0)
         if isinstance(event, StepChanged)
-        else evolve(event, epoch=0, tag=None, exit_code=None)
+        else replace(event, epoch=0, tag=None, exit_code=None)
         if isinstance(event, HostChanged)
         else event
         for event in events

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from attrs import evolve
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.fold import Fold
@@ -48,7 +48,7 @@ def written(batch: Batch) -> bytes:
 def test_every_batch_comes_back_whole(reported: list[Event]) -> None:
     """Events are equal, and so are their places in the stream."""
     assume(all(in_range(event_to_json(event)) == event_to_json(event) for event in reported))
-    placed = [evolve(event, cursor=CURSOR, index=0) for event in reported]
+    placed = [replace(event, cursor=CURSOR) for event in reported]
     stamp = PollStamp(0.0, 17, "0a1b2c3d")
     batch = batch_of(placed, stamp)
 
@@ -92,7 +92,7 @@ def test_a_number_of_more_than_64_bits_is_cut() -> None:
     back = batch_in(decode_record(written(Batch(17, (event,), CURSOR))))
 
     assert back is not None
-    assert list(back.events) == [evolve(event, execute_count=(1 << 63) - 1)]
+    assert list(back.events) == [replace(event, execute_count=(1 << 63) - 1)]
 
 
 def test_a_record_says_whose_it_is() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
@@ -126,7 +126,7 @@ def test_the_gateway_reads_credentials_from_its_header_alone(
     )
     headers = {} if header is None else {"x-bkapi-authorization": header}
 
-    assert request_counts(simulator, evolve(question, headers=headers)) == expected
+    assert request_counts(simulator, replace(question, headers=headers)) == expected
 
 
 def test_a_user_can_be_required_except_on_system_paths(simulator: Simulator) -> None:
@@ -136,8 +136,8 @@ def test_a_user_can_be_required_except_on_system_paths(simulator: Simulator) -> 
     headers = {"X-Bkapi-Authorization": json.dumps(CREDENTIALS)}
     system = str(question.url).replace("/api/v3/", "/api/v3/system/")
 
-    assert request_counts(simulator, evolve(question, headers=headers)) == (400, 1640001)
-    assert request_counts(simulator, evolve(question, headers=headers, url=URL(system))) == (200, 0)
+    assert request_counts(simulator, replace(question, headers=headers)) == (400, 1640001)
+    assert request_counts(simulator, replace(question, headers=headers, url=URL(system))) == (200, 0)
 
 
 @pytest.mark.parametrize("names", [("bk_app_code", "bk_app_secret"), ("app_code", "app_secret")])
@@ -251,7 +251,7 @@ def test_bodies_that_are_none_are_refused_in_good_order(
     simulator: Simulator, dialect: str, junk: bytes
 ) -> None:
     """Never a crash."""
-    question = evolve(request(dialect, "fast_execute_script", {}, method="POST"), body=junk)
+    question = replace(request(dialect, "fast_execute_script", {}, method="POST"), body=junk)
 
     _, code = request_counts(simulator, question)
 
@@ -279,7 +279,7 @@ def test_errors_are_in_the_words_and_the_language_of_the_platform(
     asked = request(dialect, STATUS, given)
     headers = {**asked.headers, "Blueking-Language": language}
 
-    answer = body(simulator.platform.respond(evolve(asked, headers=headers), 1e3))
+    answer = body(simulator.platform.respond(replace(asked, headers=headers), 1e3))
 
     assert (answer["result"], answer["message"]) == (False, message)
 
