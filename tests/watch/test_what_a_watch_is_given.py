@@ -296,7 +296,6 @@ TABLE: dict[Comes, tuple[dict[str, list[str]], str, str]] = {
 # A target that had ended for the watch is told to be in no trouble: its end stands.
 ENDED = {(resumes_beside, "over"), (resumes_beside, "reopened")}
 # It is not read again when the first read fails, so that what was done with it meanwhile is never told.
-NOT_READ_AGAIN = {(resumes, "over"), (resumes, "reopened")}
 # These streams have one beginning, so that the promise can be checked for all of what they gave.
 FROM_THE_BEGINNING = {joins, is_added, has_lost, joins_what_another_lost}
 
@@ -306,9 +305,6 @@ ROWS = [
         target,
         failing,
         id=f"{comes.__name__}-{target}-{'failing' if failing else 'read'}",
-        marks=[pytest.mark.xfail(reason="an end that was recorded is read once, whether that fails or not")]
-        if failing and (comes, target) in NOT_READ_AGAIN
-        else [],
     )
     for comes in TABLE
     for target in PLANS

@@ -144,12 +144,20 @@ class JobState(RunState[JobRef], eq=False, gc=False):
         return run is not None and run.announced.finished
 
     def is_settled(self, ref: Ref) -> bool:
-        """Return True if a target is over and no operation can have changed that since."""
+        """Return True if a target is over and nothing can have changed that since.
+
+        An operation may have. An end that a journal recorded may be undone since: it has to be read once more.
+        """
         lost = self.poll_failures.lost
         if lost and ref in lost:
             return True
         run = self.run_of(ref)
-        return run is not None and run.announced.finished and not self.is_doubtful(run.active_at)
+        return (
+            run is not None
+            and run.announced.finished
+            and self.seen_at is not None
+            and not self.is_doubtful(run.active_at)
+        )
 
     def all_settled(self) -> bool:
         """Return True if every target is settled."""
