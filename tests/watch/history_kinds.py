@@ -67,8 +67,13 @@ skipped = of(
     dialects=CAN_OPERATE,
     actions=at(5, 60, (0, "stop", 0, 0), (4, "operate", 10, 0)),
 )
+# All hosts have failed between two batches, and the step shows that its error is ignored.
 rolled = of(
-    JobPlan(steps=(StepPlan(hosts=6, outcomes=(FAILS,), rolling=Rolling(sizes=(2, 2, 2), mode=2)),)),
+    JobPlan(
+        steps=(
+            StepPlan(kind=FILE, hosts=2, outcomes=(FAILS,), rolling=Rolling(sizes=(2, 2, 2), mode=2, kind=2)),
+        )
+    ),
     interval=st.floats(0.2, 0.4),
 )
 slowly_read = of(
