@@ -112,12 +112,23 @@ class ExecutionEngine:
         origin = execution.origin if execution is not None else self.queue.now
         return origin + self._next_poll_of(step.plan)(max(0.0, self.queue.now + seconds - origin))
 
-    def end_rows(self, step: Step, code: int) -> None:
-        """End all open rows with *code*, except those that cannot be stopped."""
+    def end_rows_within(self, step: Step, seconds: float, code: int) -> None:
+        """End all open rows with *code* one by one, the last of them after so many *seconds*, at polls of this engine."""
+        execution = step.execution
+        rows = [] if execution is None else range(len(execution.statuses))
+        by_poll: dict[float, list[int]] = {}
+        for row in rows:
+            by_poll.setdefault(self.next_poll(step, seconds * row / len(rows)), []).append(row)
+        for at, due in by_poll.items():
+            self.queue.at(at, self.end_rows, step, code, due)
+
+    def end_rows(self, step: Step, code: int, rows: Sequence[int] | None = None) -> None:
+        """End all open rows, or those of *rows*, with *code*, except those that cannot be stopped."""
         execution, now = step.execution, self.queue.now
         if execution is None:
             return
-        for row, status in enumerate(execution.statuses):
+        for row in range(len(execution.statuses)) if rows is None else rows:
+            status = execution.statuses[row]
             if status in UNFINISHED_HOST and (execution.outcomes[row].stoppable or code == HOST_UNKNOWN):
                 execution.override_outcome(
                     row, HostOutcome(status=code, exit_code=None, error_code=126), code, now
