@@ -270,7 +270,10 @@ class TargetPoller:
             registry.update_settled(target)
         if target.group == NO_SUBSCRIBERS:
             return
-        if target.pending or (registry.rereads.requested and registry.awaits_reread(target)):
+        if target.pending:
+            # Before other targets that are late: what is known of this one is whole, and reported, only then.
+            self.workers.schedule(target, now, urgent=True)
+        elif registry.rereads.requested and registry.awaits_reread(target):
             self.workers.schedule(target, now)
         elif not target.all_settled():
             self._go_on(target, now, begun, settling=target.is_settling())
