@@ -135,9 +135,10 @@ class TargetPoller:
         failures = target.poll_failures
         if failures.failed_in_round:
             target.poll_failures = evolve(failures, failed_in_round=()).or_none()
+        target.reads_all = target.seen_at is None
         if target in self.registry.rereads.requested:
             self.registry.rereads.begin(target)
-            target.pending = (JOB_ITSELF,)
+            target.pending, target.reads_all = (JOB_ITSELF,), True
         elif target.target_steps and (
             failures.failed_in_round
             or target.must_read_after_operation(now)
