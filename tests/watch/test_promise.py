@@ -5,7 +5,7 @@ from attrs import evolve
 
 from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import History, histories
-from tests.watch.history_kinds import restored
+from tests.watch.history_kinds import added_in_slow_stop, restored
 from tests.watch.history_run import run
 from tests.watch.random_histories import keep_the_promise, regressions
 
@@ -31,3 +31,13 @@ def test_every_random_history_keeps_the_promise(dialect: str) -> None:
 def test_a_platform_that_is_restored_is_followed_on() -> None:
     """What was done since the backup is undone in a new epoch; the order of events is as ever."""
     keep_the_promise(restored, run, share=1 / 16)
+
+
+def test_targets_that_are_added_again_are_reported_as_they_are() -> None:
+    """Their hosts, too, be they those of a step that is over; no older state is reported as the present."""
+
+    def outdated(history: History) -> list[str]:
+        # That hosts are seen to end so long after their step is not promised.
+        return [words for words in run(history) if "when it came to be watched" in words]
+
+    keep_the_promise(added_in_slow_stop, outdated, share=1 / 32)
