@@ -184,13 +184,15 @@ def unread_steps(job: JobState) -> list[StepState]:
     if not job.reads_all:
         return [step for step in job.open_steps() if step.needs_rows and wants_rows(job, step)]
     lost = job.poll_failures.lost
+    watched = [
+        step for step in job.steps if job.is_target or (step.ref in job.target_steps and step.ref not in lost)
+    ]
     return [
         step
-        for step in job.steps
-        if (job.is_target or (step.ref in job.target_steps and step.ref not in lost))
-        and (
-            step.needs_rows or (step.announced.finished and step.hosts_visible and step.type != CONFIRMATION)
-        )
+        for step in watched
+        if step.needs_rows
+        # One that never began is shown with hosts that wait, which says nothing.
+        or (step.announced.finished and step.started and step.hosts_visible and step.type != CONFIRMATION)
     ]
 
 

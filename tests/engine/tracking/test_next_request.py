@@ -69,6 +69,23 @@ def test_a_watch_for_the_end_leaves_the_hosts_of_the_first_response_that_run() -
         assert [each.hosts.size for each in state.steps] == [0, 1][: len(responses.steps)]
 
 
+def test_a_round_for_a_watch_that_joins_leaves_a_step_out_that_never_began() -> None:
+    """The platform shows its hosts as waiting, as if it could go on."""
+    state = job_state(JOB, STEP, JOB.step(201))
+    first, failed = next_request(state, GATEWAY), [host(n, 104) for n in range(1, 251)]
+    for second in (0, 60):
+        apply_job(state, job(4, step(4, failed), step(1, number=201)), at(second))
+        plan_follow_ups(state, first, GATEWAY)
+    assert [each.announced.finished for each in state.steps] == [True, True]
+
+    state.pending, state.reads_all = (JOB_ITSELF,), True
+    request = next_request(state, GATEWAY)
+    apply_job(state, job(4, step(4), step(1, number=201)), at(61))
+    plan_follow_ups(state, request, GATEWAY)
+
+    assert [*state.pending] == [200]
+
+
 def test_for_the_end_only_rows_come_with_the_job_where_requests_are_scarce_unless_it_is_large() -> None:
     """The response that shows the end needs no second one."""
     for rows, scarce in ((MANY[:3], False), (MANY[:3], True), (MANY, True)):
