@@ -10,7 +10,7 @@ class DetailLevel(IntEnum):
     """
 
     END_ONLY = 1
-    """The end only: hosts are read when their step is over."""
+    """The end only: hosts are reported when their step is over."""
     COALESCED = 2
     """Every host's end, a few polls late at most: small changes of large steps are collected before they are read."""
     EVERY_CHANGE = 3

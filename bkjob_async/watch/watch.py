@@ -52,8 +52,8 @@ class Watch:
     ...             case bkjob.Finished(ref=ref, result=result):
     ...                 print(ref, result.status)
     0:10.0.0.1 SUCCESS
-    0:10.0.0.3 SUCCESS
     0:10.0.0.2 SCRIPT_NOT_ZERO_EXIT_CODE
+    0:10.0.0.3 SUCCESS
     2:20000000001/30000000001 FAIL
     2:20000000001 FAIL
 

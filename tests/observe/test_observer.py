@@ -220,7 +220,6 @@ async def test_an_observer_receives_the_kinds_that_it_names() -> None:
 
 async def test_an_observer_may_leave_out_quiet_polls() -> None:
     """And is given the numbers in which the client counts them; others still receive all."""
-    world, jobs = world_of(2)
     everything: list[bkjob.Observation] = []
     given: dict[str, Any] = {}
     no_quiet_ones = Recorder()
@@ -228,6 +227,7 @@ async def test_an_observer_may_leave_out_quiet_polls() -> None:
     no_quiet_ones.counting = given.__setitem__  # type: ignore[attr-defined]
     for observers in ([no_quiet_ones], [no_quiet_ones, everything.append]):
         no_quiet_ones.seen.clear()
+        world, jobs = world_of(2)
         async with client_of(world, observers=observers, name="mine") as (client, _):
             await watched(client, *jobs)
             polls = no_quiet_ones.of(bkjob.PollCompleted)

@@ -9,6 +9,7 @@ from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.plans import (
     HANGS,
@@ -193,6 +194,34 @@ dropped_and_added = of(
     log_limit=st.sampled_from([8, 16, 100_000]),
     actions=st.tuples(st.integers(0, 3), st.integers(0, 1), st.floats(0.1, 30)).flatmap(
         lambda n: at(1, 40, (0, "drop", n[0], n[1]), (n[2], "add", (4, 1, 10, 7)[n[0]], n[1]))
+    ),
+)
+# The first step is over while its hosts still stop, one by one: longer than they are waited for.
+added_in_slow_stop = of(
+    JobPlan(
+        steps=(
+            StepPlan(hosts=7, outcomes=(IGNORES_STOP,), skip_duration=90.0),
+            StepPlan(hosts=2, outcomes=(HANGS, LONG)),
+        )
+    ),
+    dialects=CAN_OPERATE,
+    watches=st.tuples(st.sampled_from(DetailLevel), st.sampled_from(DetailLevel)).map(
+        lambda levels: (
+            WatchPlan(linger=None, detail_level=levels[0]),
+            WatchPlan(linger=None, detail_level=levels[1], picks=((0, "both"),)),
+        )
+    ),
+    group_polling=st.sampled_from(["small", "counts", "guess"]),
+    interval=st.none() | st.floats(0.5, 8.0),
+    actions=st.tuples(st.floats(16, 60), st.floats(0, 30), st.sampled_from([1, 4, 7])).flatmap(
+        lambda n: at(
+            4,
+            20,
+            (0, "stop elsewhere", 0, 0),
+            (4, "operate elsewhere", 10, 0),
+            *((4 + n[0], "drop", 0, 1),) * 3,
+            (4 + n[0] + n[1], "add", n[2], 1),
+        )
     ),
 )
 dropped_when_lost = of(

@@ -11,6 +11,7 @@ from bkjob_async.engine.tracking.next_request import next_request
 
 # Steps count as large, their hosts are read by group, and jobs of which only the end is wanted by lists.
 LARGE_STEPS = {
+    "engine.tracking.job_tracker.MAX_FULL_READ_HOSTS": 0,
     "engine.tracking.next_request.MAX_FULL_READ_HOSTS": 0,
     "engine.tracking.step_hosts.MAX_FULL_READ_HOSTS": 0,
     "engine.scheduling.list_polling.FEWEST": 1,

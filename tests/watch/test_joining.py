@@ -10,10 +10,19 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import (
+    FAILS,
+    HANGS,
+    IGNORES_STOP,
+    SUCCEEDS,
+    HostOutcome,
+    JobPlan,
+    StepPlan,
+    exactly,
+)
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, watched
+from tests.watch.clients import ALL_DIALECTS, DIALECTS, client_of, keeps_its_promise, watched
 from tests.watch.inside import limit_log, log_of
 from tests.watch.test_journal import reading
 
@@ -131,6 +140,54 @@ async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -
     assert keeps_its_promise(reported, world)
 
 
+@pytest.mark.parametrize("dialect", ALL_DIALECTS)
+@pytest.mark.parametrize("level", bkjob.DetailLevel)
+async def test_no_host_of_a_step_that_was_skipped_is_reported_as_it_was_before(
+    dialect: str, level: bkjob.DetailLevel
+) -> None:
+    """Its hosts stop one by one, longer than they are waited for: each is read again, large as the step is."""
+    world = World(5)
+    skipped = StepPlan(hosts=110, outcomes=(IGNORES_STOP,), skip_duration=90.0)
+    job = world.add(JobPlan(steps=(skipped, StepPlan(hosts=1, outcomes=(HANGS,)))))
+    loop = asyncio.get_running_loop()
+    async with (
+        client_of(world, dialect) as (client, _),
+        client.watch(job, linger=None, detail_level=level),
+        client.watch(job, linger=None) as watch,
+        client.watch([], linger=None, detail_level=level) as joining,
+    ):
+        for seconds, operate in ((5.0, stop), (5.0, skip), (40.0, None)):
+            await asyncio.sleep(seconds)
+            world.advance(loop.time())
+            if operate is not None:
+                operate(world, job)
+        await watch.aclose()
+        added = loop.time()
+        joining.add(job)
+        await asyncio.sleep(30.0)
+        await joining.aclose()
+        reported: dict[tuple[bkjob.StepRef, int, str], int] = {}
+        async for change in joining.hosts():
+            run = (change.ref, change.execute_count, change.host.label)
+            reported.setdefault(run, change.after.code)
+        world.advance(loop.time())
+
+    truth = truth_of(world.history())
+    possible = {run: truth.hosts[run][truth.index_at(run, added) :] for run in reported}
+    assert len(reported) >= 110
+    assert {run: code for run, code in reported.items() if code not in possible[run]} == {}
+
+
+def stop(world: World, job: bkjob.JobRef) -> None:
+    """Let somebody else stop a job."""
+    world.operate_job(world.jobs[job.job_instance_id], 1)
+
+
+def skip(world: World, job: bkjob.JobRef) -> None:
+    """Let somebody else skip the first step of a job."""
+    world.operate_step(world.jobs[job.job_instance_id].steps[0], 12)
+
+
 async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
     """It is asked about again, and reported to the new watch only."""
     world = World(4)
@@ -212,7 +269,7 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
             batches: list[bkjob.Batch] = []
             async for batch in watch.batches():
                 batches.append(batch)
-                if len(batches) == 2:
+                if len(batches) == 1:
                     watch.add(many)
                     await asyncio.sleep(100)
 
@@ -371,7 +428,7 @@ async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
         f"{step} step ∅ → WAITING",
         f"{step} step waits for a user (1): 0 hosts done",
     ]
-    assert transport.request_counts["get_step_instance_status"] == 1
+    assert transport.request_counts["get_step_instance_status"] == 0
 
 
 @pytest.mark.parametrize("number", [0, 1])

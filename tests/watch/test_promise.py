@@ -6,7 +6,13 @@ from hypothesis.strategies import SearchStrategy
 
 from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import History, histories
-from tests.watch.history_kinds import ends_without_rows, launched_in_trouble, restored, sent_in_batches
+from tests.watch.history_kinds import (
+    added_in_slow_stop,
+    ends_without_rows,
+    launched_in_trouble,
+    restored,
+    sent_in_batches,
+)
 from tests.watch.history_run import run
 from tests.watch.random_histories import keep_the_promise, regressions
 
@@ -38,3 +44,13 @@ def test_a_platform_that_is_restored_is_followed_on() -> None:
 def test_what_the_platforms_own_classes_do_is_followed(kind: SearchStrategy[History]) -> None:
     """Steps without rows, a row for each batch of files, launches that a backing service lets fail after they began."""
     keep_the_promise(kind, run, share=1 / 32)
+
+
+def test_targets_that_are_added_again_are_reported_as_they_are() -> None:
+    """Their hosts, too, be they those of a step that is over; no older state is reported as the present."""
+
+    def outdated(history: History) -> list[str]:
+        # That hosts are seen to end so long after their step is not promised.
+        return [words for words in run(history) if "when it came to be watched" in words]
+
+    keep_the_promise(added_in_slow_stop, outdated, share=1 / 32)

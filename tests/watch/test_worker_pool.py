@@ -84,6 +84,22 @@ async def test_no_key_is_forgotten_however_polls_end() -> None:
     assert next(at for at, key in polls if key == "late") <= 2.0
 
 
+@pytest.mark.looptime
+async def test_a_key_that_becomes_urgent_during_its_poll_goes_before_late_ones() -> None:
+    """The further requests of a round do not wait for the first ones of others."""
+    polls: Polls = []
+    worker_pool = pool_of(polls, workers=1, takes=1.0)
+    keys = [Key(name) for name in ("a", "b", "c")]
+    for key in keys:
+        worker_pool.schedule(key, 1.0)
+    await asyncio.sleep(1.5)
+    worker_pool.schedule(keys[0], 1.5, urgent=True)
+    await asyncio.sleep(10.0)
+    await worker_pool.aclose()
+
+    assert [key for _, key in polls] == ["a", "a", "b", "c"]
+
+
 def test_a_loop_may_end_at_any_moment() -> None:
     """Whatever is about to be polled then, every task ends, and nothing is complained about."""
 

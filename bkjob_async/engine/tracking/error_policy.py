@@ -15,16 +15,18 @@ from bkjob_async.errors import (
     BkJobError,
     CallFailed,
     InvalidRequest,
+    InvalidResponse,
     NotAllowed,
     NotAuthenticated,
     NotFound,
     PlatformTrouble,
+    RequestTimedOut,
     Throttled,
     TransportFailed,
     WrongState,
 )
 from bkjob_async.model.events import Event, Lost, LostReason
-from bkjob_async.model.operations.base import GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 
 # Right after a launch a response may come from a database replica that lags behind, so one "not found" is
@@ -67,6 +69,8 @@ ACTION_BY_CLASS: dict[type[BkJobError], ErrorAction] = {
 }
 GATEWAY_STATUS = frozenset({502, 503, 504})
 GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
+# The platform needed too long for its response, or was taken to: that may be for the number of host rows in it.
+TIMEOUT_CODES = frozenset({1306201, 1650401})
 
 
 def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState, now: float) -> ErrorAction:
@@ -104,20 +108,45 @@ def action_on_refusal(
     The response to a request for a confirmation step is 1241003, for a container step 1240002. The latter may
     also be a passing internal error: it counts when it repeats, unless hosts of the step were read before. What it is is
     found out by requesting the hosts again from time to time, and before a step is over.
+
+    The first request for a job asks for the rows of all its steps. Where it is refused, or takes too long, or its response
+    is not read, the next one does not.
     """
+    is_internal = isinstance(error, PlatformTrouble) and error.code == INTERNAL_ERROR
+    if (
+        job.job_seen_at is None
+        and isinstance(request, GetJobInstanceStatus)
+        and request.return_ip_result
+        and (is_internal or may_be_too_large(error))
+    ):
+        refuse_job_rows(job, now)
+        return ErrorAction.USE_OTHER_REQUEST if is_internal else None
     if isinstance(error, WrongState) and isinstance(request, GetStepInstanceStatus):
         job.step(request.ref.step_instance_id).host_refusals = HOSTS_HIDDEN
         return ErrorAction.USE_OTHER_REQUEST
-    if not isinstance(error, PlatformTrouble) or error.code != INTERNAL_ERROR:
+    if not is_internal:
         return None
     if isinstance(request, GetStepInstanceStatus):
         step = job.step(request.ref.step_instance_id)
         return None if step.hosts.size else count_refusal(job, step, now)
-    if request.return_ip_result and not any(step.hosts.size for step in job.steps):
-        refused = job.poll_failures.job_rows_refused + 1
-        job.poll_failures = evolve(job.poll_failures, job_rows_refused=refused, rows_refused_at=now)
-        return ErrorAction.USE_OTHER_REQUEST if refused >= REFUSALS else ErrorAction.RETRY_ONCE
+    refused = job.poll_failures.job_rows_refused
+    if request.return_ip_result and (refused or not any(step.hosts.size for step in job.steps)):
+        refuse_job_rows(job, now)
+        return ErrorAction.USE_OTHER_REQUEST if refused + 1 >= REFUSALS else ErrorAction.RETRY_ONCE
     return None
+
+
+def refuse_job_rows(job: JobState, now: float) -> None:
+    """Count a refusal to list hosts with the job."""
+    refused = job.poll_failures.job_rows_refused + 1
+    job.poll_failures = evolve(job.poll_failures, job_rows_refused=refused, rows_refused_at=now)
+
+
+def may_be_too_large(error: BkJobError) -> bool:
+    """Return True if a response was refused, or took too long, perhaps for its size."""
+    if isinstance(error, RequestTimedOut | InvalidResponse):
+        return True
+    return isinstance(error, CallFailed) and error.code in TIMEOUT_CODES
 
 
 def count_refusal(job: JobState, step: StepState, now: float) -> ErrorAction:

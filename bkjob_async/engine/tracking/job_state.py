@@ -24,7 +24,8 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     One state serves all watches of the job and of its steps: every response is applied once and every event made once.
     The job itself is a target (`is_target`), or single steps of it (`target_steps`), or both. `pending` lists what the
     present round of requests still has to read, by step id (0 for the job); `polled_via_step` says that the round began
-    with a step that represents the job. `operated_at` is when the last operation on the job was made, as long as what
+    with a step that represents the job, `reads_all` that it reads every row, whatever the detail level: the first round does,
+    and each one for a watch that was just opened. `operated_at` is when the last operation on the job was made, as long as what
     is known may be from before it; `was_operated` remains. `nudged_at` is when a caller or callback last had it polled, or
     will next.
 
@@ -45,6 +46,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     detail_level: DetailLevel = DetailLevel.EVERY_CHANGE
     pending: tuple[int, ...] = ()
     polled_via_step: bool = False
+    reads_all: bool = False
     poll_failures: PollFailures = NO_FAILURES
     ended: tuple[tuple[Ref, float | None], ...] = ()
     poll_state: PollState | None = None

@@ -13,7 +13,11 @@ from sys import intern
 
 from msgspec.structs import replace
 
-from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
+from bkjob_async.engine.group_polling.group_poller import (
+    MAX_FULL_READ_HOSTS,
+    CountsOnly,
+    ReadMode,
+)
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
@@ -55,6 +59,8 @@ RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
 
 def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> Sequence[EventOrLazy]:
     """Apply a response about the whole job; return the events, `NO_EVENTS` if it shows just the present state."""
+    if job.detail_level is DetailLevel.END_ONLY:
+        view = without_open_rows(job, view)
     if is_undisturbed(job) and shows_same_job(job, view):
         job.seen_at = job.job_seen_at = job.active_at = stamp.now
         for step in job.steps:
@@ -71,6 +77,8 @@ def apply_step(
     *read_mode* is how the step was requested.
     """
     step = job.step(view.step_instance_id)
+    if job.detail_level is DetailLevel.END_ONLY and not shows_end(step, view, job_finished=None):
+        view = without_unknown_rows(job, view)
     if is_undisturbed(job) and not job.has_settling_step() and shows_same_step(step, view, read_mode):
         job.seen_at = stamp.now
         step.host_refusals = 0
@@ -79,6 +87,29 @@ def apply_step(
         note_seen_again(step, stamp)
         return NO_EVENTS
     return apply_changed_step(job, step, view, stamp, read_mode)
+
+
+def without_open_rows(job: JobState, view: JobPollView) -> JobPollView:
+    """Return a response without the hosts of steps that are not over: for the end only, they are not followed."""
+    finished = is_final(view)
+    steps = [
+        step_view
+        if step_view.groups is None or is_final(step_view, job_finished=finished)
+        else without_unknown_rows(job, step_view)
+        for step_view in view.steps
+    ]
+    return replace(view, steps=steps)
+
+
+def without_unknown_rows(job: JobState, view: StepPollView) -> StepPollView:
+    """Return the response about a step that is not over without its hosts, unless they were read for another watch."""
+    is_watched = job.is_target or job.ref.step(view.step_instance_id) in job.target_steps
+    step = job.step(view.step_instance_id) if is_watched else None
+    if step is None or step.hosts is NO_HOSTS:
+        if step is not None and sum(group.size for group in view.groups or ()) > MAX_FULL_READ_HOSTS:
+            step.own_progress().is_large = True
+        return replace(view, groups=None)
+    return view
 
 
 def is_undisturbed(job: JobState) -> bool:
@@ -202,7 +233,7 @@ def apply_changed_step(
         stamp,
         finished=is_over,
         read_mode=read_mode,
-        may_defer=job.detail_level < DetailLevel.EVERY_CHANGE,
+        may_defer=job.detail_level < DetailLevel.EVERY_CHANGE and not job.reads_all,
     )
     events += note_wait_of(job, step, view, stamp, finished=is_over, read_mode=read_mode)
     if job.announced.finished and any(isinstance(event, Reopened) for event in events):

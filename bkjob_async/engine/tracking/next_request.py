@@ -14,6 +14,7 @@ from bkjob_async.engine.group_polling.group_poller import (
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, RUNNING
 from bkjob_async.engine.tracking.step_state import (
+    CONFIRMATION,
     HOSTS_HIDDEN,
     NO_HOSTS,
     REFUSALS,
@@ -53,9 +54,12 @@ def next_request(
 
     A round begins with the job, with the steps that are targets by themselves, or with the step that
     represents the job. Steps whose hosts are still to be read follow one by one (`plan_follow_ups`).
-    *requests_are_scarce*: one larger response is better than two small ones.
+    The first round reads every row, where possible with the job: jobs that are over need no further request, and the hosts
+    of the others are reported before other jobs are read. *requests_are_scarce*: one larger response is better than two
+    small ones.
     """
     if not job.pending:
+        job.reads_all = job.seen_at is None
         representative = representative_step(job, capabilities) if job.is_target else None
         job.polled_via_step = representative is not None
         steps = requestable_steps(job, capabilities) if representative is None else [representative]
@@ -66,7 +70,8 @@ def next_request(
         step = None if first == JOB_ITSELF else job.step(first)
     if step is None:
         job.polled_via_step = False
-        return job_request(job.ref, with_rows=wants_rows_with_job(job, capabilities))
+        with_rows = wants_rows_with_job(job, capabilities, requests_are_scarce=requests_are_scarce)
+        return job_request(job.ref, with_rows=with_rows)
     return step_request(step.ref, read_mode_for(job, step, capabilities, single_request=requests_are_scarce))
 
 
@@ -89,7 +94,7 @@ def read_mode_for(
 
 def wants_rows(job: JobState, step: StepState) -> bool:
     """Return True if hosts of a step are to be read now; for the end only, they are read when it settles."""
-    return job.detail_level > DetailLevel.END_ONLY or step.progress.settling is not None
+    return job.reads_all or job.detail_level > DetailLevel.END_ONLY or step.progress.settling is not None
 
 
 def wants_final_rows(step: StepState) -> bool:
@@ -150,18 +155,40 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
     elif request.return_ip_result:
         if job.poll_failures.job_rows_refused:
             job.poll_failures = evolve(job.poll_failures, job_rows_refused=0, rows_refused_at=None).or_none()
+    elif job.detail_level is DetailLevel.END_ONLY and wants_rows_with_job(job, capabilities):
+        job.pending = (JOB_ITSELF,)  # with the hosts of what is over by now
     elif capabilities.step_status:
         reconsider_refusals(job)
-        job.pending = tuple(
-            step.ref.step_instance_id
-            for step in job.open_steps()
-            if step.needs_rows and wants_rows(job, step)
-        )
+        job.pending = tuple(step.ref.step_instance_id for step in unread_steps(job))
     elif job.poll_failures.job_rows_refused >= REFUSALS:
-        # Neither the job nor the step lists hosts, as far as is known by now.
-        for step in job.open_steps():
-            if not step.may_show_hosts(job.seen_at or 0.0):
-                step.host_refusals = max(step.host_refusals, REFUSALS)
+        hide_hosts(job)
+
+
+def hide_hosts(job: JobState) -> None:
+    """Note that neither the job nor its steps list hosts, as far as is known by now."""
+    for step in job.open_steps():
+        if not step.may_show_hosts(job.seen_at or 0.0):
+            step.host_refusals = max(step.host_refusals, REFUSALS)
+
+
+def unread_steps(job: JobState) -> list[StepState]:
+    """Return the steps whose hosts are still to be read after a response about the job without them.
+
+    Of a step that is over no host changes, or hardly any: it is read again only where the round reads every row.
+    """
+    if not job.reads_all:
+        return [step for step in job.open_steps() if step.needs_rows and wants_rows(job, step)]
+    lost = job.poll_failures.lost
+    watched = [
+        step for step in job.steps if job.is_target or (step.ref in job.target_steps and step.ref not in lost)
+    ]
+    return [
+        step
+        for step in watched
+        if step.needs_rows
+        # One that never began is shown with hosts that wait, which says nothing.
+        or (step.announced.finished and step.started and step.hosts_visible and step.type != CONFIRMATION)
+    ]
 
 
 def reconsider_refusals(job: JobState) -> None:
@@ -223,23 +250,30 @@ def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepSta
     return steps
 
 
-def wants_rows_with_job(job: JobState, capabilities: Capabilities) -> bool:
-    """Return True if host rows are to be requested with the job, where a dialect does so on request."""
+def wants_rows_with_job(
+    job: JobState, capabilities: Capabilities, *, requests_are_scarce: bool = False
+) -> bool:
+    """Return True if host rows are to be requested with the job, where a dialect does so on request.
+
+    One response with all rows of all steps is cheaper than several requests as long as it is small, or as all rows must be
+    read anyway. For the end only, the response that shows the end has the rows at once where requests are scarce. Where the
+    platform refused it, steps are read by themselves first, if they can be.
+    """
     if not capabilities.job_rows_on_request:
         return False
-    if job.poll_failures.job_rows_refused >= REFUSALS and not must_request_rows_again(job):
+    refused = job.poll_failures.job_rows_refused
+    if refused and (job.job_seen_at is None or (refused >= REFUSALS and not must_request_rows_again(job))):
         return False
-    if not capabilities.step_status:
-        return job.detail_level > DetailLevel.END_ONLY or any(
-            step.progress.settling is not None for step in job.open_steps()
+    is_wanted = job.reads_all or job.detail_level > DetailLevel.END_ONLY
+    if not is_wanted:
+        is_wanted = any(step.progress.settling is not None for step in job.open_steps())
+    if not is_wanted and requests_are_scarce:
+        is_wanted = not any(
+            step.progress.is_large or step.hosts.size > MAX_FULL_READ_HOSTS for step in job.steps
         )
-    # One response with all rows of all steps is cheaper than several requests as long as it is small. That it
-    # is small is known when the hosts of every step that has some were read.
-    size = 0
-    for step in job.steps:
-        if wants_rows(job, step):
-            count = step.hosts.size
-            size += count
-            if not count and step.needs_rows:
-                return False
-    return 0 < size <= MAX_FULL_READ_HOSTS
+    if not is_wanted or not capabilities.step_status:
+        return is_wanted
+    size = sum(step.hosts.size for step in job.steps)
+    if refused and (not size or any(step.needs_rows and not step.hosts.size for step in job.steps)):
+        return False
+    return size <= MAX_FULL_READ_HOSTS

@@ -70,7 +70,8 @@ class StepProgress:
     """State that only few steps need: those that settle, are large, began anew, or were passed by the job.
 
     *is_first_of_execution*: the present status is the first one seen in its execution. *is_passed*: the job
-    has gone on to a later step. *outdated_since*: since then all responses, *outdated_responses* of them, showed
+    has gone on to a later step. *is_large*: it listed more than `MAX_FULL_READ_HOSTS` hosts, which are not followed before it
+    is over. *outdated_since*: since then all responses, *outdated_responses* of them, showed
     an earlier execution.
     """
 
@@ -78,6 +79,7 @@ class StepProgress:
     group_poller: GroupPoller | None = None
     is_first_of_execution: bool = False
     is_passed: bool = False
+    is_large: bool = False
     outdated_since: float | None = None
     outdated_responses: int = 0
 

@@ -113,16 +113,26 @@ class ExecutionEngine:
         origin = execution.origin if execution is not None else self.queue.now
         return origin + self._next_poll_of(step.plan)(max(0.0, self.queue.now + seconds - origin))
 
-    def end_rows(self, step: Step, code: int) -> None:
-        """End all open rows with *code*, except those that cannot be stopped; undispatched ones stay waiting.
+    def end_rows_within(self, step: Step, seconds: float, code: int) -> None:
+        """End all open rows with *code* one by one, the last of them after so many *seconds*, at polls of this engine."""
+        execution = step.execution
+        rows = [] if execution is None else range(len(execution.statuses))
+        by_poll: dict[float, list[int]] = {}
+        for row in rows:
+            by_poll.setdefault(self.next_poll(step, seconds * row / len(rows)), []).append(row)
+        for at, due in by_poll.items():
+            self.queue.at(at, self.end_rows, step, code, due)
 
-        Source: bk-job's AbstractResultHandleTask and ScatterBatchDispatcher.
+    def end_rows(self, step: Step, code: int, rows: Sequence[int] | None = None) -> None:
+        """End all open rows, or those of *rows*, with *code*, except those that cannot be stopped.
+
+        Undispatched ones stay waiting. Source: bk-job's AbstractResultHandleTask and ScatterBatchDispatcher.
         """
         execution, now = step.execution, self.queue.now
         if execution is None:
             return
-        for row, status in enumerate(execution.statuses):
-            if status not in UNFINISHED_HOST or row in execution.idle:
+        for row in range(len(execution.statuses)) if rows is None else rows:
+            if execution.statuses[row] not in UNFINISHED_HOST or row in execution.idle:
                 continue
             if execution.origin + batch_start_delay(step.plan.rolling, execution.batches[row]) > now:
                 execution.withdraw(row)

@@ -200,9 +200,9 @@ class Lifecycle:
             self.finish_job(job, codes.STOP_SUCCESS)
 
     def skip_step(self, step: Step) -> None:
-        """Handle a skip event: start the next step; the rows change at the engine's next poll."""
+        """Handle a skip event: start the next step; the rows change at the engine's next polls."""
         step.end(codes.SKIPPED, self.queue.now)
-        self.queue.at(self.engine.next_poll(step), self.engine.end_rows, step, codes.HOST_UNKNOWN)
+        self.engine.end_rows_within(step, step.plan.skip_duration, codes.HOST_UNKNOWN)
         step.job.set_status(codes.RUNNING, self.queue.now)
         self.queue.after(self.delays.job, self.refresh_job, step.job)
 

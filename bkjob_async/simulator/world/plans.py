@@ -135,7 +135,8 @@ class StepPlan:
     """One step: its kind, its hosts and their outcomes.
 
     *hosts* is a count or the hosts themselves. *pinned* sets the first execution's outcome by a host's
-    position; all others have one of *outcomes*, in later executions of *retry_outcomes*. *abnormal_after*
+    position; all others have one of *outcomes*, in later executions of *retry_outcomes*. Where the step is
+    skipped, hosts that have not ended do so one by one within *skip_duration* seconds. *abnormal_after*
     seconds the engine itself fails: the step ends with *abnormal_status*, its rows stay as they are.
     *content* is the script, or the names of the files that are sent, joined by commas; *inputs* are its other
     inputs.
@@ -151,6 +152,7 @@ class StepPlan:
     rolling: Rolling | None = None
     confirmers: tuple[str, ...] = ()
     stop_duration: float = 1.0
+    skip_duration: float = 0.0
     abnormal_after: float | None = None
     abnormal_status: int = 9
     content: str = "uptime"

@@ -10,6 +10,7 @@ from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller, is_list_pollable
 from bkjob_async.engine.scheduling.poll_planner import BEFORE_END, PollPlanner
+from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import Scope
@@ -86,6 +87,8 @@ class ListPollers:
                 self.workers.postpone(target, until)
                 self.planner.on_postponed(target, until)
         for target in hints.maybe_finished:
+            # With its hosts, which are wanted if it is over.
+            target.pending, target.reads_all = (JOB_ITSELF,), True
             self.workers.schedule(target, now)
         if poller.is_worthwhile(now):
             self.workers.schedule(poller, now + poller.next_wait())

@@ -135,9 +135,10 @@ class TargetPoller:
         failures = target.poll_failures
         if failures.failed_in_round:
             target.poll_failures = evolve(failures, failed_in_round=()).or_none()
+        target.reads_all = target.seen_at is None
         if target in self.registry.rereads.requested:
             self.registry.rereads.begin(target)
-            target.pending = (JOB_ITSELF,)
+            target.pending, target.reads_all = (JOB_ITSELF,), True
         elif target.target_steps and (
             failures.failed_in_round
             or target.must_read_after_operation(now)
@@ -270,7 +271,10 @@ class TargetPoller:
             registry.update_settled(target)
         if target.group == NO_SUBSCRIBERS:
             return
-        if target.pending or (registry.rereads.requested and registry.awaits_reread(target)):
+        if target.pending:
+            # Before other targets that are late: what is known of this one is whole, and reported, only then.
+            self.workers.schedule(target, now, urgent=True)
+        elif registry.rereads.requested and registry.awaits_reread(target):
             self.workers.schedule(target, now)
         elif not target.all_settled():
             self._go_on(target, now, begun, settling=target.is_settling())

@@ -28,6 +28,8 @@ COALESCE_SECONDS = 0.002
 
 # In place of the next due time of a key that is being polled: it is not being polled.
 NOT_BUSY = -1.0
+# In place of the same: it is due at once, and goes before late ones.
+URGENT = 0.0
 
 
 class WorkerPool(Generic[K]):
@@ -95,6 +97,7 @@ class WorkerPool(Generic[K]):
         if workers is not None:
             again_at = workers.busy.get(key, NOT_BUSY)
             if again_at != NOT_BUSY:
+                at = URGENT if urgent else at
                 workers.busy[key] = at if again_at is None else min(at, again_at)
                 return
         if urgent:
@@ -221,10 +224,12 @@ class WorkerPool(Generic[K]):
                 await self.poll(key)
             finally:
                 again = workers.busy.pop(key)
-            if again is not None and workers is self._workers:
+            if again == URGENT and workers is self._workers:
+                self._enqueue((key,), urgent=True)  # this worker, or another that is free, polls it next
+            elif again is not None and workers is self._workers:
                 self.timers.schedule_earlier(key, again)  # this worker checks next what is due
             elif again is not None:
-                self.schedule(key, again)
+                self.schedule(key, again, urgent=again == URGENT)
 
     def _next_for(self, workers: _Workers[K], now: float) -> K | None:
         """Return the next key for a worker that became free, and assign other due keys to idle workers."""

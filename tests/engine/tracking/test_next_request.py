@@ -3,22 +3,34 @@
 from attrs import evolve
 from msgspec.structs import replace
 
+from bkjob_async.engine.tracking.error_policy import classify_poll_error
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.engine.tracking.next_request import (
+    JOB_ITSELF,
     LONGEST_REPRESENTED,
     known_rows,
     next_request,
     plan_follow_ups,
 )
-from bkjob_async.engine.tracking.step_state import HOSTS_HIDDEN
+from bkjob_async.engine.tracking.step_state import CONFIRMATION, HOSTS_HIDDEN
+from bkjob_async.errors import (
+    CallFailed,
+    ErrorDetails,
+    InvalidResponse,
+    PlatformTrouble,
+    RequestTimedOut,
+    Throttled,
+)
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.refs import Ref
 from tests.engine.poll_views import JOB, at, host, job, step
 
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
+JOBV3 = Capabilities(step_status=False, job_rows_on_request=True, groups=False)
 ESB = Capabilities(step_status=False, job_rows_on_request=False, groups=False)
 STEP = JOB.step(200)
 MANY = [host(n, 7) for n in range(1, 251)]
@@ -32,16 +44,124 @@ def job_state(*targets: Ref) -> JobState:
     return state
 
 
-def test_a_job_is_asked_first_then_the_steps_that_run() -> None:
-    """Rows of steps that have not started, or are over, are not requested."""
-    state = job_state(JOB)
-    first = next_request(state, GATEWAY)
-    assert first == GetJobInstanceStatus(ref=JOB)
+def test_the_first_round_reads_every_row_at_every_detail_level() -> None:
+    """A job that is over needs one request, and hosts of others are reported before other jobs are read."""
+    for level in DetailLevel:
+        for capabilities in (GATEWAY, JOBV3):
+            state = job_state(JOB)
+            state.detail_level = level
+            first = next_request(state, capabilities)
+            assert first == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
 
-    apply_job(state, job(2, step(2), step(1, number=201)), at(0))
-    plan_follow_ups(state, first, GATEWAY)
-    assert next_request(state, GATEWAY) == GetStepInstanceStatus(ref=STEP, batch=0)
-    assert not state.pending
+            apply_job(state, job(3, step(3, [host(1, 9)])), at(0))
+            plan_follow_ups(state, first, capabilities)
+            assert not state.pending
+            assert state.all_settled()
+
+
+def test_a_watch_for_the_end_leaves_the_hosts_of_the_first_response_that_run() -> None:
+    """They are reported when their step is over, as in later polls."""
+    for responses in (job(2, step(2, MANY), step(3, [host(1, 9)], number=201)), job(2, step(2, MANY))):
+        state = job_state(JOB)
+        state.detail_level = DetailLevel.END_ONLY
+        apply_job(state, responses, at(0))
+
+        assert [each.hosts.size for each in state.steps] == [0, 1][: len(responses.steps)]
+
+
+def test_a_round_for_a_watch_that_joins_leaves_a_step_out_that_never_began() -> None:
+    """The platform shows its hosts as waiting, as if it could go on."""
+    state = job_state(JOB, STEP, JOB.step(201))
+    first, failed = next_request(state, GATEWAY), [host(n, 104) for n in range(1, 251)]
+    for second in (0, 60):
+        apply_job(state, job(4, step(4, failed), step(1, number=201)), at(second))
+        plan_follow_ups(state, first, GATEWAY)
+    assert [each.announced.finished for each in state.steps] == [True, True]
+
+    state.pending, state.reads_all = (JOB_ITSELF,), True
+    request = next_request(state, GATEWAY)
+    apply_job(state, job(4, step(4), step(1, number=201)), at(61))
+    plan_follow_ups(state, request, GATEWAY)
+
+    assert [*state.pending] == [200]
+
+
+def test_for_the_end_only_rows_come_with_the_job_where_requests_are_scarce_unless_it_is_large() -> None:
+    """The response that shows the end needs no second one."""
+    for rows, scarce in ((MANY[:3], False), (MANY[:3], True), (MANY, True)):
+        state = job_state(JOB)
+        state.detail_level = DetailLevel.END_ONLY
+        next_request(state, JOBV3)
+        apply_job(state, job(2, step(2, rows)), at(0))
+
+        request = next_request(state, JOBV3, requests_are_scarce=scarce)
+        assert request == GetJobInstanceStatus(ref=JOB, return_ip_result=scarce and rows is not MANY)
+
+
+def test_for_the_end_only_the_hosts_of_all_steps_that_are_over_follow_in_one_response() -> None:
+    """They are requested at once, before other jobs are polled."""
+    for capabilities in (GATEWAY, JOBV3):
+        state = job_state(JOB)
+        state.detail_level = DetailLevel.END_ONLY
+        for code in (2, 3):
+            request = next_request(state, capabilities)
+            apply_job(state, job(code, step(code), step(code, number=201)), at(code))
+            plan_follow_ups(state, request, capabilities)
+
+        assert state.pending
+        assert next_request(state, capabilities) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
+        assert not state.pending
+
+
+def test_where_rows_are_refused_the_job_is_read_first_then_the_steps_that_run() -> None:
+    """Rows of steps that have not started are not requested; too many rows may be why a response does not come."""
+    errors = (
+        PlatformTrouble(ErrorDetails(code=1240002)),
+        CallFailed(ErrorDetails(code=1650401)),
+        RequestTimedOut(ErrorDetails()),
+        InvalidResponse(ErrorDetails()),
+    )
+    for error in errors:
+        state = job_state(JOB)
+        classify_poll_error(error, next_request(state, GATEWAY), state, 0.0)
+        request = next_request(state, GATEWAY)
+        assert request == GetJobInstanceStatus(ref=JOB)
+
+        apply_job(state, job(2, step(2), step(1, number=201)), at(0))
+        plan_follow_ups(state, request, GATEWAY)
+        assert next_request(state, GATEWAY) == GetStepInstanceStatus(ref=STEP, batch=0)
+        assert not state.pending
+
+
+def test_another_error_does_not_cost_the_rows_of_the_first_response() -> None:
+    """A throttled request is sent once more as it was."""
+    state = job_state(JOB)
+    request = next_request(state, GATEWAY)
+    classify_poll_error(Throttled(ErrorDetails()), request, state, 0.0)
+
+    assert next_request(state, GATEWAY) == request
+
+
+def test_a_round_for_a_watch_that_joins_reads_steps_that_are_over_as_well() -> None:
+    """A large one in full, as nothing else shows that its hosts have not moved since; a confirmation has none."""
+    for level in DetailLevel:
+        state = job_state(JOB)
+        state.detail_level = level
+        confirmed = replace(step(3, [], number=202), type=CONFIRMATION)
+        seen = (step(5, MANY), step(2, MANY, number=201), confirmed)
+        first = next_request(state, GATEWAY)
+        for second in (0, 60):
+            apply_job(state, job(2, *seen), at(second))
+            plan_follow_ups(state, first, GATEWAY)
+        assert state.step(200).announced.finished
+
+        state.pending, state.reads_all = (JOB_ITSELF,), True
+        request = next_request(state, GATEWAY)
+        assert request == GetJobInstanceStatus(ref=JOB)
+        apply_job(state, job(2, step(5), step(2, number=201), replace(confirmed, groups=None)), at(61))
+        plan_follow_ups(state, request, GATEWAY)
+        assert [*state.pending] == [200, 201]
+        assert next_request(state, GATEWAY) == GetStepInstanceStatus(ref=STEP, batch=0)
 
 
 def test_the_second_response_about_a_step_need_not_be_decoded() -> None:
