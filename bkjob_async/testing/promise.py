@@ -80,8 +80,9 @@ class _Checker:
     require_past_executions: bool
     _cursors: Cursors
     violations: list[str] = field(factory=list)
-    _sequence: int = 0
-    _last_cursor: str = "0-"
+    # Batch 0 is the present of a journal that its store has lost as a whole.
+    _sequence: int = -1
+    _last_cursor: str = ""
     _synced: bool = False
     _hosts: dict[HostRun, int] = field(factory=dict)
     _runs: dict[StepRef, int] = field(factory=dict)
