@@ -162,7 +162,11 @@ async def test_too_few_workers_are_an_error_and_just_enough_a_warning(
 
 
 async def test_a_scheduler_that_is_away_is_tried_again_and_reported_once(
-    tmp_path: Path, on_dask: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    on_dask: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    loop_errors: list[dict[str, Any]],
 ) -> None:
     """The fleet may be stopped meanwhile."""
     monkeypatch.setattr(on_dask, "RECONNECT_SECONDS", 0.05)
@@ -176,6 +180,8 @@ async def test_a_scheduler_that_is_away_is_tried_again_and_reported_once(
 
     said = [record.getMessage() for record in caplog.records if "is tried again" in record.getMessage()]
     assert len(said) == 1
+    # Dask leaves the result of a connection untaken whose time ended while it was tried.
+    loop_errors[:] = [error for error in loop_errors if not isinstance(error.get("exception"), TimeoutError)]
 
 
 async def test_what_runs_on_a_worker(tmp_path: Path, on_dask: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from attrs import evolve
 
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.fleet import run_again
+from bkjob_async.engine.journaling.forms import VERSION
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.journal.shards import shard_name
 from bkjob_async.journal.store import StoredRecord
@@ -120,7 +121,7 @@ async def test_a_record_of_a_newer_version_is_refused() -> None:
             1, time=1.0, term=1, client="0a1b2c3d", batch=None, job=None, targets=(), durations=None
         )
         form = msgspec.msgpack.decode(data)
-        form[0] += 1
+        form[0] = VERSION + 1
         await store.append(
             name,
             term=1,

@@ -22,7 +22,7 @@ from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 from tests.watch.histories import CONDITIONS, HORIZON, OPERATIONS, History, WatchPlan, site_of
 from tests.watch.history_backup import Backup, backup_of, broken_after_restore
-from tests.watch.history_checks import Cut, Past, WatchRecord, broken
+from tests.watch.history_checks import PROMPT, Cut, Past, WatchRecord, broken
 from tests.watch.history_faults import launch_spoiler, spoiler, tearer
 from tests.watch.history_replica import LaggingReplica
 from tests.watch.history_users import confirm, in_time, now, operate, parts_of
@@ -148,7 +148,7 @@ class Stage:
                 seen.batches.append(batch)
                 seen.times.append(now())
                 if after is None:
-                    seen.count(reader, batch, "the gauge")
+                    seen.count(reader, batch, PROMPT)
         except bkjob.DeadlineExceeded as error:
             seen.late = set(error.snapshots)
         seen.ended = now()
