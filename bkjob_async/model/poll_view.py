@@ -122,13 +122,17 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
-    """A whole job in a response: its status and its steps in their order; *when* reads the times."""
+    """A whole job in a response: its status and its steps in their order; *when* reads the times.
+
+    *lacks_addresses* is True where rows of hosts have no address: a response about the step itself may have the IPv6 one.
+    """
 
     status: int
     finished: bool | None = None
     name: str = ""
     when: Callable[[], Times] = Times
     steps: Sequence[StepPollView] = ()
+    lacks_addresses: bool = False
 
 
 PollView = JobPollView | StepPollView

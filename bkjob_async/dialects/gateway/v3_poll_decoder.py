@@ -47,6 +47,8 @@ GROUPS_MEMBER = b'"step_result_group_list":'
 # What differs in every response, where nothing but a JSON number or text as usual can follow the name.
 TOTAL_TIME = re.compile(rb'"total_time":(?:0|[1-9][0-9]{0,15})(?=[,}])')
 REQUEST_ID = re.compile(rb'"job_request_id":"[0-9A-Za-z_.:-]{0,64}"')
+# How the platform writes the address of a host with and without one; null and an absent member are neither.
+ADDRESS, NO_ADDRESS = b'"ip":"', b'"ip":""'
 _JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[PolledStep]])
 # A larger response is about a step that is read by groups next time, which needs no digest. (bytes)
 LARGEST_DIGESTED = 128 * 1024
@@ -157,6 +159,8 @@ def poll_job(ref: JobRef, response: HttpResponse) -> JobPollView | None:
             step_view(step, flat_views(step), lazy, complete=step.step_ip_result_list is not None)
             for step in steps
         ),
+        lacks_addresses=body.count(ADDRESS) - body.count(NO_ADDRESS)
+        < sum(len(step.step_ip_result_list or ()) for step in steps),
     )
 
 

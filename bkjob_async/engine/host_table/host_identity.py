@@ -280,8 +280,8 @@ def plain_label(name: int, address: int) -> str:
 
 
 def plain_id(name: int) -> int | None:
-    """Return the host id of a host by its name, None where it has none."""
-    return name if name < NON_NUMERIC_ID else None
+    """Return the host id of a host by its name, None where it has none; 0 is none, which damaged records may have."""
+    return name if 0 < name < NON_NUMERIC_ID else None
 
 
 def key_of_row(row: HostRow) -> HostKey:

@@ -101,6 +101,26 @@ def without_open_rows(job: JobState, view: JobPollView) -> JobPollView:
     return replace(view, steps=steps)
 
 
+def without_unnamed_rows(job: JobState, view: JobPollView) -> tuple[JobPollView, tuple[int, ...]]:
+    """Return a response without the rows of steps whose hosts are not known yet, and the ids of these steps.
+
+    For a response that lacks addresses, where the steps' own responses have them: hosts keep the names of their first row.
+    """
+    unnamed = tuple(
+        each.step_instance_id
+        for each in view.steps
+        if each.groups
+        and any(group.size for group in each.groups)
+        and (job.is_target or job.ref.step(each.step_instance_id) in job.target_steps)
+        and ((step := job.find_step(each.step_instance_id)) is None or not step.hosts.size)
+    )
+    steps = [
+        replace(each, groups=None, complete=False) if each.step_instance_id in unnamed else each
+        for each in view.steps
+    ]
+    return replace(view, steps=steps), unnamed
+
+
 def without_unknown_rows(job: JobState, view: StepPollView) -> StepPollView:
     """Return the response about a step that is not over without its hosts, unless they were read for another watch."""
     is_watched = job.is_target or job.ref.step(view.step_instance_id) in job.target_steps

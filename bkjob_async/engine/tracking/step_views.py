@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from itertools import repeat
 
+from msgspec.structs import replace
+
 from bkjob_async.engine.host_table.changes import StatusChanges
 from bkjob_async.engine.host_table.failure_details import FailureDetails
+from bkjob_async.engine.host_table.host_identity import merged_keys
 from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, host_events
 from bkjob_async.engine.tracking.run_state import NOT_STARTED
@@ -167,11 +170,18 @@ def hosts_at(step: StepState, places: Sequence[int]) -> list[HostSnapshot]:
     """Return the snapshots of the hosts at *places*, which were seen, as they are now."""
     failures = step.failures or NO_FAILURE_DETAILS
     return [
-        failures.get(place) or HostSnapshot(host=key, status=host_status(code))
+        with_names(failures.get(place), HostSnapshot(host=key, status=host_status(code)))
         for place, key, code in zip(
             places, step.hosts.keys(places), step.hosts.statuses.codes_at(places), strict=True
         )
     ]
+
+
+def with_names(details: HostSnapshot | None, host: HostSnapshot) -> HostSnapshot:
+    """Return the *details* of a failed host, which may be from a row with fewer names, or the *host* where there are none."""
+    if details is None or details.host == host.host:
+        return details or host
+    return replace(details, host=merged_keys(host.host, details.host))
 
 
 def host_snapshots(step: StepState, places: Sequence[int], codes: Sequence[int]) -> Sequence[HostSnapshot]:
@@ -185,7 +195,7 @@ def host_snapshots(step: StepState, places: Sequence[int], codes: Sequence[int])
             for key, status in zip(hosts.keys(some), statuses, strict=True)
         ]
         if failures:
-            made = [failures.get(place) or host for place, host in zip(some, made, strict=True)]
+            made = [with_names(failures.get(place), host) for place, host in zip(some, made, strict=True)]
         return made
 
     return lazy_tuple(len(places), make)

@@ -24,6 +24,7 @@ from bkjob_async.engine.tracking.job_tracker import (
     apply_job,
     apply_step,
     forget_old_operation,
+    without_unnamed_rows,
 )
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
@@ -146,6 +147,21 @@ class TargetPoller:
         ):
             target.pending = (JOB_ITSELF,)
 
+    def _apply_job(
+        self, target: PollTarget, request: PollRequest, view: JobPollView, at: PollStamp
+    ) -> Sequence[EventOrLazy]:
+        """Apply a response about the whole job, and set what the round requests next; return the events."""
+        capabilities = self.session.dialect.capabilities
+        if not (view.lacks_addresses and capabilities.step_status):
+            changes = apply_job(target, view, at)
+            plan_follow_ups(target, request, capabilities)
+            return changes
+        view, unnamed = without_unnamed_rows(target, view)
+        changes = apply_job(target, view, at)
+        plan_follow_ups(target, request, capabilities)
+        target.pending = unnamed or target.pending
+        return changes
+
     def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
         """Apply a response, deliver the events, and schedule the next poll."""
         received = self.session.limiter.received_at
@@ -162,8 +178,7 @@ class TargetPoller:
         if isinstance(view, JobPollView):
             active_at = active_times(target, view) if counts else None
             was_forgotten = forget_old_operation(target, started)
-            changes = apply_job(target, view, at)
-            plan_follow_ups(target, request, self.session.dialect.capabilities)
+            changes = self._apply_job(target, request, view, at)
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
             others = NO_EVENTS if is_plain else self._other_events(target, at)
             is_unchanged = changes is NO_EVENTS and not others and not was_forgotten

@@ -160,6 +160,14 @@ STEP_CHANGED = {
 }
 
 
+def test_a_host_whose_id_is_no_id_is_one_without_names() -> None:
+    """Damage that the form cannot show does not end a reader."""
+    back = batch_in(decode_record(record_of(hosts_of(bytes(4), 1))))
+
+    assert back is not None
+    assert [str(event.host) for event in back.events if isinstance(event, HostChanged)] == ["#None"]
+
+
 @pytest.mark.parametrize(
     "record",
     [

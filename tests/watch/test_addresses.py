@@ -1,0 +1,39 @@
+"""Hosts have the address that any response has, from their first event on."""
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
+from tests.watch.clients import client_of
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "gateway-v4"])
+@pytest.mark.parametrize("is_over", [False, True], ids=["running", "over"])
+@pytest.mark.parametrize("detail_level", bkjob.DetailLevel)
+async def test_hosts_without_an_ipv4_address_are_named_by_the_other(
+    dialect: str, detail_level: bkjob.DetailLevel, *, is_over: bool
+) -> None:
+    """gateway-v3 leaves it out of the rows that come with a job, and has it in those of a step."""
+    world = World(1)
+    hosts = (
+        Host(bk_host_id=31, bk_cloud_id=0, ip="10.0.0.31"),
+        Host(bk_host_id=32, bk_cloud_id=0, ip=None, ipv6="fe80::32"),
+    )
+    job = world.add(JobPlan(steps=(StepPlan(hosts=hosts, outcomes=(FAILS,)),)))
+    if is_over:
+        world.advance(600.0)
+    async with (
+        client_of(world, dialect) as (client, _),
+        client.watch(job, detail_level=detail_level) as watch,
+    ):
+        changes = [event async for event in watch.hosts()]
+        await watch.results()
+        result = watch.progress(job)
+
+    assert result is not None
+    assert {change.host.label for change in changes} <= {"0:10.0.0.31", "0:[fe80::32]"}
+    assert [host.host.label for host in result.steps[0].failed] == ["0:10.0.0.31", "0:[fe80::32]"]
