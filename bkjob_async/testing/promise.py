@@ -94,11 +94,13 @@ class _Checker:
     _waits: dict[tuple[StepRef, int], int] = field(factory=dict)
     # Targets, and whether it is the journal that is in trouble.
     _in_trouble: set[tuple[Ref | None, bool]] = field(factory=set)
+    _hosts_of_batch: set[HostRun] = field(factory=set)
     _reopened: Counter[Ref] = field(factory=Counter)
     _finished_with_job: Counter[Ref] = field(factory=Counter)
 
     def read(self, batch: Batch) -> None:
         """Check one batch against those before it."""
+        self._hosts_of_batch.clear()
         # A batch whose cursor does not name its end is followed by the rest of it, or by its next portion.
         is_complete = (
             self._last_cursor.partition("-")[0] == str(self._sequence) and "." not in self._last_cursor
@@ -199,6 +201,7 @@ class _Checker:
         if before == event.after.code:
             self._report(f"{event} is no change")
         self._hosts[run] = event.after.code
+        self._hosts_of_batch.add(run)
         if self.matcher is None:
             return
         # A step that has not started shows its hosts as waiting, before anything happens to them.
@@ -284,7 +287,8 @@ class _Checker:
         self._ended_refs.discard(ref)
         for step in [step for step in self._runs if step == ref]:
             del self._runs[step]
-        for run in [run for run in self._hosts if run[0] == ref]:
+        # Hosts of a step that is over come before it: those of this batch belong to the new beginning.
+        for run in [run for run in self._hosts if run[0] == ref and run not in self._hosts_of_batch]:
             del self._hosts[run]
         self._finished_runs = {(step, run) for step, run in self._finished_runs if step != ref}
         self._waits = {run: wait for run, wait in self._waits.items() if run[0] != ref}
