@@ -3,6 +3,7 @@
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
@@ -37,3 +38,22 @@ async def test_hosts_without_an_ipv4_address_are_named_by_the_other(
     assert result is not None
     assert {change.host.label for change in changes} <= {"0:10.0.0.31", "0:[fe80::32]"}
     assert [host.host.label for host in result.steps[0].failed] == ["0:10.0.0.31", "0:[fe80::32]"]
+
+
+async def test_hosts_without_any_address_are_seen_where_their_step_cannot_be_read_by_itself() -> None:
+    """By the rows that came with the job, under the names that these have."""
+
+    def refuse(request: HttpRequest, _now: float) -> HttpResponse | None:
+        if "get_step_instance_status" not in request.url.path:
+            return None
+        return HttpResponse(status=200, body=b'{"result": false, "code": 1240002, "message": "oops"}')
+
+    world = World(1)
+    hosts = (Host(bk_host_id=32, bk_cloud_id=0, ip=None, ipv6="fe80::32"),)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=hosts, outcomes=(FAILS,)),)))
+    async with client_of(world, "gateway-v3") as (client, transport):
+        transport.spoil = refuse
+        async with client.watch(job, deadline=400) as watch:
+            changes = [event async for event in watch.hosts()]
+
+    assert {change.host.label for change in changes} == {"#32"}

@@ -105,6 +105,7 @@ def without_unnamed_rows(job: JobState, view: JobPollView) -> tuple[JobPollView,
     """Return a response without the rows of steps whose hosts are not known yet, and the ids of these steps.
 
     For a response that lacks addresses, where the steps' own responses have them: hosts keep the names of their first row.
+    Where the platform has refused a step's own response, these rows are all there is.
     """
     unnamed = tuple(
         each.step_instance_id
@@ -112,7 +113,10 @@ def without_unnamed_rows(job: JobState, view: JobPollView) -> tuple[JobPollView,
         if each.groups
         and any(group.size for group in each.groups)
         and (job.is_target or job.ref.step(each.step_instance_id) in job.target_steps)
-        and ((step := job.find_step(each.step_instance_id)) is None or not step.hosts.size)
+        and (
+            (step := job.find_step(each.step_instance_id)) is None
+            or not (step.hosts.size or step.host_refusals)
+        )
     )
     steps = [
         replace(each, groups=None, complete=False) if each.step_instance_id in unnamed else each
