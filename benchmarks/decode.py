@@ -36,8 +36,8 @@ def poll_view(response: HttpResponse, every: int = 0) -> None:
     seen = DIALECT.decode_poll(REQUEST, response)
     if every:
         rows = [row for group in seen.groups or () for row in group.rows or ()]
-        for row in rows[::every]:
-            seen.details(seen.named(row))
+        for row in seen.named(rows[::every]):
+            seen.details(row)
 
 
 def ways(body: bytes) -> dict[str, Callable[[], object]]:

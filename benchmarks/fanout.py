@@ -9,13 +9,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from statistics import median
 from typing import Any
 
-from benchmarks.memory import by_id
 from benchmarks.offline import poller_without_platform
 from benchmarks.scale import scaled
 from benchmarks.table import show
-from bkjob_async.engine.host_table.changes import StatusChanges
+from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
@@ -30,18 +28,14 @@ HOSTS = tuple(
     HostKey(bk_host_id=n, bk_cloud_id=0, ip=f"10.0.{n // 250}.{n % 250}") for n in range(1, BATCH + 1)
 )
 
-MOVES = StatusChanges(range(BATCH), [7] * BATCH, [9] * BATCH, [by_id(n) for n in range(BATCH)])
-
 Make = Callable[[int], HostChanged]
 Counting = Coroutine[Any, Any, int]
 Way = Callable[[Make], Counting]
 
 
-def make_event(number: int, index: int = 0) -> HostChanged:
-    """Return a new event with its *index* in a batch."""
-    return HostChanged(
-        ref=STEP, host=HOSTS[number], execute_count=0, before=RUNNING, after=DONE, cursor=f".{index}"
-    )
+def make_event(number: int) -> HostChanged:
+    """Return a new event."""
+    return HostChanged(ref=STEP, host=HOSTS[number], execute_count=0, before=RUNNING, after=DONE)
 
 
 PREPARED = tuple(make_event(n) for n in range(BATCH))
@@ -50,21 +44,6 @@ PREPARED = tuple(make_event(n) for n in range(BATCH))
 def prepared_event(number: int) -> HostChanged:
     """Return an event that exists already."""
     return PREPARED[number]
-
-
-def lazy_events() -> LazyHostEvents:
-    """Return a batch of changes whose events do not exist yet."""
-    return LazyHostEvents(STEP, MOVES, lambda moves, indexes: map(make_event, moves.places, indexes))
-
-
-def materialized_events() -> LazyHostEvents:
-    """Return a batch of changes whose events all exist."""
-    changes = lazy_events()
-    changes.materialize()
-    return changes
-
-
-MATERIALIZED = materialized_events()
 
 
 async def by_queues(make: Make) -> int:
@@ -97,7 +76,9 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
             target = PollTarget(STEP.job)
             for number in range(1, BATCHES + 1):
                 at = PollStamp(0.0, number, "")
-                events = [MATERIALIZED if make is prepared_event else lazy_events()]
+                events = [make(n) for n in range(BATCH)]
+                if make is not prepared_event:
+                    place(events, at.cursor, at.at)
                 watch._subscription.on_events(target, at, events, 0)  # noqa: SLF001 - there is no public way
                 await asyncio.sleep(0)
             await watch.aclose()

@@ -31,14 +31,13 @@ from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.next_request import PollRequest, next_request, plan_follow_ups, step_request
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.credentials import AppCredentials
 from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.handlers.platform import Platform
@@ -168,7 +167,7 @@ class EnginePolls:
             if not self._tracker.pending:
                 return
 
-    def _apply(self, request: PollRequest, body: bytes, at: PollStamp) -> Sequence[EventOrLazy]:
+    def _apply(self, request: PollRequest, body: bytes, at: PollStamp) -> Sequence[Event]:
         response = HttpResponse(status=200, body=body)
         if isinstance(request, GetJobInstanceStatus):
             events = apply_job(self._tracker, DIALECT.decode_poll(request, response), at)
@@ -179,14 +178,11 @@ class EnginePolls:
         plan_follow_ups(self._tracker, request, DIALECT.capabilities)
         return events
 
-    def _count_transitions(self, number: int, applied: Iterable[EventOrLazy]) -> None:
-        lazy = [part for part in applied if isinstance(part, LazyHostEvents)]
-        start = time.process_time()
-        events = [event for part in lazy for event in part.materialize()]
-        self.costs.other_seconds += time.process_time() - start
+    def _count_transitions(self, number: int, applied: Iterable[Event]) -> None:
         self.costs.transitions += [
             (number, e.host.bk_host_id or 0, e.before.code if e.before else None, e.after.code)
-            for e in events
+            for e in applied
+            if isinstance(e, HostChanged)
         ]
 
     def end(self) -> Costs:

@@ -35,7 +35,6 @@ INNER_HOUSES = {
         {"tracking"},
         {"scheduling", "journaling", "delivery"},
     ],
-    "engine/host_table": [{"columns"}, {"*"}],
     "dialects": [{"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
     "simulator": [{"world"}, {"protocol"}, {"faults"}, {"handlers"}, {"servers"}, {"simulator"}],
     "journal": [

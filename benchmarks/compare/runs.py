@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +11,7 @@ from random import Random
 
 import bkjob_async as bkjob
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.event_list import with_indexes
+from bkjob_async.engine.stream.batches import place
 from bkjob_async.journal.store import Holder, StoredRecord
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, JobChanged, StepChanged
 from bkjob_async.model.refs import HostKey, StepRef
@@ -26,6 +26,13 @@ CAUSES = ((104, "", 1), (104, "", 2), (16, "", None), (1, "", None), (104, "disk
 PENDING, RUNNING, SUCCESS = 5, 7, 9
 
 Timed = tuple[float, int, list[Event]]
+
+
+def placed(number: int, events: Sequence[Event], at: float) -> Batch:
+    """Return events as batch *number* at Unix time *at*."""
+    time = datetime.fromtimestamp(at, UTC)
+    place(events, f"{number}-{CLIENT}", time)
+    return Batch(number, tuple(events), f"{number}-{CLIENT}", at=time)
 
 
 def host_key(number: int) -> HostKey:
@@ -149,7 +156,7 @@ async def write_journal(batches: list[Timed], url: str, name: str) -> None:
                     time=BEGAN + at,
                     term=opened.term,
                     client=CLIENT,
-                    batch=Batch(number, with_indexes(events)),
+                    batch=placed(number, events, BEGAN + at),
                 ),
             )
             for number, (at, _, events) in enumerate(batches, opened.head + 1)

@@ -6,22 +6,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Self
-
-from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.fleet_facts import LOST
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import RecordForm
 from bkjob_async.engine.journaling.records import batch_of
+from bkjob_async.engine.stream.batches import last_place, place_behind, rest_of
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor, unknown_cursor
-from bkjob_async.engine.stream.event_list import LazyEventList, last_index, parts_after, parts_of
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
 from bkjob_async.journal.loading import check_order, load_fleet
 from bkjob_async.journal.store import Store, StoredRecord
-from bkjob_async.model.events import Batch, Event, InSync
+from bkjob_async.model.events import Batch, InSync
 
 logger = logging.getLogger("bkjob_async.journal")
 
@@ -100,10 +99,9 @@ class Follower:
         place, self._rest_of = self._rest_of, None
         if batch is None or place is None or place.index is None or place.sequence != record.sequence:
             return batch
-        if place.index > last_index(batch.events):
+        if place.index > last_place(batch):
             raise unknown_cursor(self.cursor)
-        rest = LazyEventList(parts_after(parts_of(batch.events), place.index))
-        return Batch(batch.sequence, rest, batch.cursor) if rest else None
+        return rest_of(batch, place.index)
 
     async def _read_on(self) -> bool:
         """Read the next records, and wait for them in a live follower; return False at the end."""
@@ -219,20 +217,17 @@ def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:
 
     A reader without a cursor is given `InSync` behind it.
     """
+    at = datetime.fromtimestamp(fold.facts.time, UTC)
     last = f"{fold.sequence}-{fold.facts.terms[-1].client}" if fold.facts.terms else cursor
-    events = fold.present(since, cursor, skipped=bool(cursor))
+    events = fold.present(since, skipped=bool(cursor))
     portion = [*islice(events, PORTION_SIZE)]
     while following := [*islice(events, PORTION_SIZE)]:
-        yield Batch(fold.sequence, with_cursor(portion, cursor), cursor)
+        place_behind(portion, cursor, at)
+        yield Batch(fold.sequence, tuple(portion), cursor, at=at)
         portion = following
     if not cursor:
-        portion.append(InSync(cursor=last))
+        portion.append(InSync())
     if portion:
-        *rest, end = portion
-        events_of_last = (*with_cursor(rest, cursor), replace(end, cursor=last))
-        yield Batch(fold.sequence, events_of_last, last)
-
-
-def with_cursor(events: list[Event], cursor: str) -> tuple[Event, ...]:
-    """Return *events* with the *cursor* from before them."""
-    return tuple(replace(event, cursor=cursor) for event in events)
+        place_behind(portion[:-1], cursor, at)
+        place_behind(portion[-1:], last, at)
+        yield Batch(fold.sequence, tuple(portion), last, at=at)

@@ -1,54 +1,64 @@
 """The events of a watch: one frozen class for each kind, and their union.
 
-Each event has *ref* (its target; None: all targets) and *cursor* (the place in the stream after it, within
-its batch). The garbage collector does not track them, of which there may be hundreds of thousands.
+Each event has *ref* (its target; None: all targets), *cursor* (the place in the stream after it, within
+its batch) and *at* (when it was read). The garbage collector does not track them, of which there may be hundreds of thousands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import ClassVar
 
 from attrs import field, frozen
 from msgspec import Struct
-from msgspec.structs import force_setattr
 
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from bkjob_async.model.text.printing import counted, first_of, printable, tally
 
+UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
+"""The time of an event that has none: one that a program made, or an earlier version wrote."""
+
 
 class StreamEvent(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """An item of a stream; *cursor* is the place after it, where a reader may continue.
 
-    Events are equal where all but their cursors is.
+    *at* is when the response that shows it was complete, by the clock of this machine, in UTC: one time for all events of
+    a poll. It is kept by journals, and is `UNKNOWN_TIME` where nobody knows it. The clock may be set back; the order of
+    events is that of their cursors. Of events in place of others that a reader missed it is when they were made.
+
+    Events are equal where all but their cursors and times is.
     """
 
     kind: ClassVar[str]
 
     cursor: str = ""
+    at: datetime = UNKNOWN_TIME
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in told_by(self))
+        return all(getattr(self, name) == getattr(other, name) for name in fields_told(type(self)))
 
     def __ne__(self, other: object) -> bool:
         return not self == other  # msgspec's own `__ne__` does not ask `__eq__`
 
     def __hash__(self) -> int:
-        return hash(tuple(getattr(self, name) for name in told_by(self)))
+        return hash(tuple(getattr(self, name) for name in fields_told(type(self))))
 
     def __repr__(self) -> str:
-        facts = ", ".join(f"{name}={getattr(self, name)!r}" for name in told_by(self))
+        facts = ", ".join(f"{name}={getattr(self, name)!r}" for name in fields_told(type(self)))
         return f"{type(self).__name__}({facts})"
 
 
-def told_by(event: StreamEvent) -> tuple[str, ...]:
-    """Return the names of all fields but the cursor."""
-    return tuple(name for name in event.__struct_fields__ if name != "cursor")
+@cache
+def fields_told(kind: type[StreamEvent]) -> tuple[str, ...]:
+    """Return the names of all fields but the cursor and the time."""
+    return tuple(name for name in kind.__struct_fields__ if name not in ("cursor", "at"))
 
 
 class HostChanged(StreamEvent, frozen=True, kw_only=True):
@@ -379,20 +389,23 @@ Event = (
 class Batch:
     """All events of one poll; *sequence* is its place in the stream, *cursor* the place after it.
 
-    *events* is like a tuple; events of hosts are created when they are read.
+    *events* is a tuple. *at* is the time of its events. *size* is how many events the poll had, of which a watch may be given
+    only some; 0 where it is not known.
     """
 
     sequence: int
-    events: Sequence[Event]
+    events: tuple[Event, ...]
     cursor: str = field(default="", eq=False)
+    at: datetime = field(default=UNKNOWN_TIME, eq=False, kw_only=True)
+    size: int = field(default=0, eq=False, kw_only=True)
 
     @property
     def job(self) -> JobRef | None:
-        """The job that it is about, known without creating an event; None for all targets or several jobs.
+        """The job that it is about; None for all targets or several jobs.
 
         A batch is about several jobs where it replaces events that a late reader missed.
         """
-        jobs = {part.ref.job for part in getattr(self.events, "parts", self.events) if part.ref is not None}
+        jobs = {ref.job for ref in {event.ref for event in self.events} if ref is not None}
         return jobs.pop() if len(jobs) == 1 else None
 
     def __str__(self) -> str:
@@ -408,18 +421,3 @@ def _change(before: HostStatus | RunStatus | None, after: HostStatus | RunStatus
     if before is not None and before.phase is after.phase:
         return f"{before.name} → {after.name}"
     return f"{before.phase if before else '∅'} → {after.phase}"
-
-
-def index_of(event: Event) -> int:
-    """Return the number of *event* in its batch, from 1; 0 where it has none."""
-    return int(event.cursor.partition(".")[2] or 0)
-
-
-def give_index(event: Event, index: int) -> None:
-    """Set the number in its batch of a new *event*, which was not read yet; 0 is none."""
-    force_setattr(event, "cursor", cursor_in_batch(event.cursor.partition(".")[0], index))
-
-
-def cursor_in_batch(cursor: str, index: int) -> str:
-    """Return the cursor of the event with this *index* in the batch that *cursor* names; 0 is that of the whole batch."""
-    return f"{cursor}.{index}" if index else cursor

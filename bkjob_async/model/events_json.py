@@ -12,7 +12,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from msgspec import Struct
 
-from bkjob_async.model.events import Event
+from bkjob_async.model.events import UNKNOWN_TIME, Event
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef, parse_ref
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import Times
@@ -32,8 +32,9 @@ def event_to_json(event: Event) -> dict[str, Any]:
     phase.
     """
     written = event_converter().unstructure(event)
-    cursor = written.pop("cursor")
-    return {"kind": event.kind, **written, "cursor": cursor}
+    cursor, at = written.pop("cursor"), written.pop("at")
+    times = {} if event.at == UNKNOWN_TIME else {"at": at}
+    return {"kind": event.kind, **written, "cursor": cursor, **times}
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:

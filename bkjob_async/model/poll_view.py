@@ -60,9 +60,9 @@ class HostRow(Protocol):
         ...
 
 
-def with_all_names(row: HostRow) -> HostRow:
-    """Return *row*, which has all its names."""
-    return row
+def with_all_names(rows: Sequence[HostRow]) -> Sequence[HostRow]:
+    """Return *rows*, which have all their names."""
+    return rows
 
 
 class KnownRows(Struct, frozen=True, gc=False):
@@ -96,8 +96,8 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     *finished* is the server's flag, None where the dialect has none. *groups* is None where the response has
     no hosts. *complete* says that the rows are all rows of the latest execution, in all batches; it is False
     when lists were cut, counts disagree with rows, or a row names no host. A host may be listed twice; one
-    response does not show what that means. A row may have no more than id and code: *named* returns it with
-    all its members, without a reference to the response. *details* returns the snapshot of a named row.
+    response does not show what that means. Rows may have no more than id and code: *named* returns some of them with
+    all their members, without a reference to the response. *details* returns the snapshot of a named row.
     *when* reads the times, which few polls need. *tells_tags* is False where responses have no tags: a host
     without one may have one.
 
@@ -114,7 +114,7 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     when: Callable[[], Times] = Times
     groups: Sequence[GroupPollView] | None = None
     complete: bool = False
-    named: Callable[[HostRow], HostRow] = with_all_names
+    named: Callable[[Sequence[HostRow]], Sequence[HostRow]] = with_all_names
     details: Callable[[HostRow], HostSnapshot]
     tells_tags: bool = True
     digest: int = 0

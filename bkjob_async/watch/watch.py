@@ -30,7 +30,6 @@ from bkjob_async.watch.stream.readers import (
     events_but_hosts,
     finished_results,
     host_changes,
-    lazy_batch,
     whole_batch,
 )
 from bkjob_async.watch.subscription.subscription import Subscription
@@ -463,8 +462,3 @@ def are_all_counted(watch: Watch, ref: Ref) -> bool:
     """Return True if *ref* was read as a whole, and every host of it that was shown is counted."""
     state = watch._subscription.states.state_of(ref)  # noqa: SLF001 - its own module's
     return watch.is_in_sync and state is not None and job_views.are_all_counted(state, ref)
-
-
-def lazy_batches(watch: Watch) -> Reader[Batch]:
-    """Return a reader of whole batches whose events of hosts are not made before they are read."""
-    return watch._stream.reader(lazy_batch)  # noqa: SLF001 - its own module's

@@ -156,8 +156,8 @@ def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) ->
         steps: tuple[StepPollView, ...] = (view,) if isinstance(view, StepPollView) else tuple(view.steps)
         for step in steps:
             for group in step.groups or ():
-                for row in group.rows or ():
-                    step.details(step.named(row))
+                for row in step.named(group.rows or ()):
+                    step.details(row)
 
 
 @settings(max_examples=examples(200), deadline=None)

@@ -219,7 +219,7 @@ def test_a_view_agrees_with_a_snapshot(caller: Caller) -> None:
 
     assert (view.status, view.finished) == (snapshot.status.code, snapshot.is_finished)
     for seen, step in zip(view.steps, snapshot.steps, strict=True):
-        rows = [seen.details(seen.named(row)) for group in seen.groups or () for row in group.rows or ()]
+        rows = [seen.details(row) for group in seen.groups or () for row in seen.named(group.rows or ())]
         assert (seen.status, seen.execute_count, seen.when()) == (
             step.status.code,
             step.execute_count,

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from attrs import frozen
 
 from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_step
 from bkjob_async.engine.tracking.job_views import present_targets
@@ -69,15 +69,11 @@ def at(now: float) -> PollStamp:
     return PollStamp(now, sequence, "test")
 
 
-def events_of(reported: Iterable[EventOrLazy]) -> list[Event]:
-    """Return what a poll has reported as events."""
-    return list(LazyEventList([*reported]))
-
-
-def batch_of(reported: Iterable[EventOrLazy], stamp: PollStamp) -> Batch:
+def batch_of(reported: Iterable[Event], stamp: PollStamp) -> Batch:
     """Return what a poll has reported as the batch that readers are given."""
-    parts = with_indexes([*reported])
-    return Batch(stamp.sequence, LazyEventList(parts, last_index=event_count(parts)), stamp.cursor)
+    events = tuple(reported)
+    place(events, stamp.cursor, stamp.at)
+    return Batch(stamp.sequence, events, stamp.cursor, at=stamp.at, size=len(events))
 
 
 def present(
@@ -87,7 +83,7 @@ def present(
 
     With *since*, and *skipped*, those that a reader is given which was behind from then on.
     """
-    return events_of(present_targets(state, targets, "c", since=since, skipped=skipped))
+    return list(present_targets(state, targets, since=since, skipped=skipped))
 
 
 # More codes than a byte could name.

@@ -13,7 +13,7 @@ from bkjob_async.model.events import Finished, HostCounts, Reopened, StepChanged
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.snapshot import Times
-from tests.engine.poll_views import JOB, at, events_of, host, job, step
+from tests.engine.poll_views import JOB, at, host, job, step
 from tests.engine.tracking.test_job_tracker import STEP, apply, job_state
 
 Told = Sequence[str]
@@ -268,7 +268,7 @@ def test_two_operations_in_quick_succession_may_pass_over_an_execution() -> None
     state = job_state(STEP)
     apply(state, 0, step(4, [host(1, 104)]))
 
-    news = events_of(apply_step(state, step(2, [host(1, 7)], run=2), at(1)))
+    news = list(apply_step(state, step(2, [host(1, 7)], run=2), at(1)))
 
     assert [type(event) for event in news[:3]] == [Reopened, HostCounts, StepChanged]
     assert state.step(200).execute_count == 2

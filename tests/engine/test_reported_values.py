@@ -18,7 +18,7 @@ from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import host_status
-from tests.engine.poll_views import JOB, Row, at, batch_of, events_of, host, job, step
+from tests.engine.poll_views import JOB, Row, at, batch_of, host, job, step
 from tests.engine.tracking.test_job_tracker import STEP, job_state
 
 # Few are made at once, many when they are read.
@@ -28,7 +28,7 @@ SIZES = [1, 3, 100, 1500]
 def reported(size: int, status: int = 9) -> list[HostChanged]:
     """Return the events of so many hosts that are seen for the first time."""
     rows = [Row(status=status, bk_host_id=n, ip=f"10.{n >> 8}.0.{n & 255}") for n in range(1, size + 1)]
-    found = events_of(apply_step(job_state(STEP), step(2, rows), at(1)))
+    found = list(apply_step(job_state(STEP), step(2, rows), at(1)))
     return [event for event in found if isinstance(event, HostChanged)]
 
 

@@ -16,7 +16,7 @@ from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
-from tests.engine.poll_views import JOB, Row, at, events_of, job, present, step
+from tests.engine.poll_views import JOB, Row, at, job, present, step
 from tests.engine.tracking.test_job_tracker import STEP, job_state
 
 GOOD = Row(status=9, bk_host_id=1, tag="ok", exit_code=0)
@@ -49,7 +49,7 @@ def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) ->
 
 def reported(state: JobState, now: float, view: JobPollView) -> list[Event]:
     """Apply a view; return the events."""
-    return events_of(apply_job(state, view, at(now)))
+    return list(apply_job(state, view, at(now)))
 
 
 def changes(events: Sequence[Event]) -> list[tuple[int | None, int, str | None, int | None]]:

@@ -19,7 +19,7 @@ from bkjob_async.model.poll_view import GroupPollView, StepPollView
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot
 from bkjob_async.model.status import host_status
-from tests.engine.poll_views import STRANGE_CODES, Row, at, events_of, host, show_strange_codes, step
+from tests.engine.poll_views import STRANGE_CODES, Row, at, host, show_strange_codes, step
 from tests.engine.tracking.test_job_tracker import STEP, job_state
 from tests.examples import examples
 
@@ -55,7 +55,7 @@ def grouped(rows: Sequence[Row]) -> tuple[GroupPollView, ...]:
 
 def apply(state: JobState, now: float, view: StepPollView) -> list[HostChanged]:
     """Apply a response; return which hosts have changed."""
-    return [event for event in events_of(apply_step(state, view, at(now))) if isinstance(event, HostChanged)]
+    return [event for event in apply_step(state, view, at(now)) if isinstance(event, HostChanged)]
 
 
 def hosts_in(state: JobState) -> list[HostSnapshot]:

@@ -15,23 +15,14 @@ LARGE_STEPS = {
     "engine.tracking.next_request.MAX_FULL_READ_HOSTS": 0,
     "engine.tracking.step_hosts.MAX_FULL_READ_HOSTS": 0,
     "engine.scheduling.list_polling.FEWEST": 1,
-    "engine.host_table.table.MAX_NAMES_READ_AT_ONCE": 0,
-    "engine.host_table.table.MAX_PLAIN_HOSTS": 0,
-    "engine.host_table.row_places.MAX_LOOKED_UP": 0,
     "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
-}
-# Steps that are read in full are so large that rows which are known are not decoded, and that their lookups are kept.
-SMALL_STEPS = {
-    "engine.host_table.row_places.MAX_LOOKED_UP_ANEW": 0,
 }
 # Faults of half a minute and less lose targets that were read before.
 LOSSES = {"engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0}
-# What makes events and snapshots of many hosts in slices: how many are made without, and how many in each.
+# What readers are given in slices: how many events in each.
 IN_SLICES = {
-    "engine.tracking.step_views.MAX_PLAIN": 0,
     "model.structures.lazy_tuple.MAX_PLAIN": 0,
-    "engine.stream.lazy_events.SLICE_SIZE": 2,
-    "engine.stream.event_log.SLICE_SIZE": 2,
+    "engine.stream.batches.SLICE_SIZE": 2,
     "watch.stream.readers.SLICE_SIZE": 2,
     "model.structures.lazy_tuple.SLICE_SIZE": 2,
 }
@@ -45,7 +36,7 @@ CHECKPOINTS = {"watch.journaling.checkpoints.SMALLEST_WEIGHT": 0}
 def small_bounds(group_polling: str, log_limit: int, *, checkpoints: bool = False) -> Iterator[None]:
     """Set the bounds for a history that polls and keeps events in this way; with *checkpoints* for every record."""
     with ExitStack() as patches:
-        bounds = LOSSES | (SMALL_STEPS if group_polling == "small" else LARGE_STEPS | IN_SLICES)
+        bounds = LOSSES | ({} if group_polling == "small" else LARGE_STEPS | IN_SLICES)
         if log_limit < 100:
             bounds |= PORTIONS
         if checkpoints:

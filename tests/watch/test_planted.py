@@ -16,7 +16,7 @@ from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.delivery import target_delivery
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.columns.encoding import small_code
+from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, PollStamp
@@ -59,7 +59,13 @@ def lose_a_host(patch: Patch) -> None:
 
     def lossy(self: HostTable, *args: Any, **options: Any) -> ApplyResult:
         taken = apply(self, *args, **options)
-        return replace(taken, changes=taken.changes[:-1]) if len(taken.changes) > 1 else taken
+        changes = taken.changes
+        if len(changes.places) < 2:
+            return taken
+        fewer = StatusChanges(
+            changes.places[:-1], changes.befores[:-1], changes.afters[:-1], changes.rows[:-1]
+        )
+        return replace(taken, changes=fewer)
 
     patch.setattr(HostTable, "apply", lossy)
 
@@ -102,12 +108,12 @@ def ignore_execute_count(patch: Patch) -> None:
 
 def wrong_before(patch: Patch) -> None:
     """Report every change as if at first sight."""
-    events_of = step_hosts.lazy_events_of
+    events_of = step_hosts.events_of
     patch.setattr(
         step_hosts,
-        "lazy_events_of",
+        "events_of",
         lambda step, moves, *a: events_of(
-            step, StatusChanges(moves.places, [None] * len(moves), moves.afters, moves.rows), *a
+            step, StatusChanges(moves.places, [None] * len(moves.places), moves.afters, moves.rows), *a
         ),
     )
 
@@ -149,15 +155,15 @@ def poll_error_is_failure(patch: Patch) -> None:
         failed(self, target, request, error, begun)
         at = self._stamp()
         for step in target.steps:
-            for change in step.hosts.statuses.changes_since():
-                if change.after in (5, 7) and change.before is not None:
+            changes = step.hosts.statuses.changes_since()
+            for place, before, after in zip(changes.places, changes.befores, changes.afters, strict=True):
+                if after in (5, 7) and before is not None:
                     blamed = HostChanged(
                         ref=step.ref,
-                        host=step.hosts.key(change.place),
+                        host=step.hosts.keys[place],
                         execute_count=step.execute_count,
-                        before=host_status(change.after),
+                        before=host_status(after),
                         after=host_status(11),
-                        cursor=at.cursor,
                     )
                     self.registry.publish(target, at, [blamed])
                     return

@@ -34,7 +34,7 @@ async def follow(*, url: str | None, name: str, after: str | None, as_json: bool
         follower = journal.follow(name, after=after, live=live)
         async for batch in follower:
             for event in batch.events:
-                write_out(line(event, follower.time))
+                write_out(line(event))
                 count += 1
     write_note(counted(count, "event"))
     return ExitCode.ALL_SUCCEEDED

@@ -21,7 +21,6 @@ from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import WatchRequest, next_command
 from bkjob_async.model.text.printing import counted, first_of
 from bkjob_async.watch.stream.readers import events_but_hosts
-from bkjob_async.watch.watch import lazy_batches
 
 
 async def watch(
@@ -84,7 +83,7 @@ async def wait(
         client.watch(refs, deadline=deadline) as watch,
     ):
         try:
-            async for batch in lazy_batches(watch):
+            async for batch in watch.batches():
                 waiting.apply(batch, watch)
                 if waiting.is_over:
                     break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 from attrs import evolve
 
@@ -16,8 +17,6 @@ from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.cli.phases import UNSUCCESSFUL
 from bkjob_async.cli.watching.failures import bare_text
 from bkjob_async.client.shortcuts import RETRYABLE
-from bkjob_async.engine.stream.event_list import parts_of
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.status import HOST_CODES, host_status
 from bkjob_async.model.text.printing import counted, printable
 from bkjob_async.watch.stream.readers import events_but_hosts
@@ -60,8 +59,8 @@ class BoardSource:
         """Bring the model up to date with a batch."""
         model, job = self.model, batch.job
         notices: list[bkjob.Event] = list(*events_but_hosts(batch))
-        parts = parts_of(batch.events)
-        jobs = {job} if job is not None else {part.ref.job for part in parts if part.ref is not None}
+        refs = {job} if job is not None else {event.ref for event in batch.events}
+        jobs = {ref.job for ref in refs if ref is not None}
         rows = [row for each in jobs for row in model.rows_of(each)]
         if len(rows) < len(jobs):
             model.set_targets(self._watch.targets)
@@ -209,11 +208,10 @@ class BoardSource:
 
 
 def newest_failures(batch: bkjob.Batch) -> list[bkjob.HostChanged]:
-    """Return the last hosts that failed in a batch; no event of another host is made."""
-    found: list[bkjob.HostChanged] = []
-    for part in parts_of(batch.events):
-        if isinstance(part, LazyHostEvents):
-            found += part.last_ending_in(FAILED_CODES, SHOWN_FAILURES)
-        elif isinstance(part, bkjob.HostChanged) and part.after.code in FAILED_CODES:
-            found.append(part)
-    return found[-SHOWN_FAILURES:]
+    """Return the last hosts that failed in a batch."""
+    failed = (
+        event
+        for event in reversed(batch.events)
+        if isinstance(event, bkjob.HostChanged) and event.after.code in FAILED_CODES
+    )
+    return [*islice(failed, SHOWN_FAILURES)][::-1]

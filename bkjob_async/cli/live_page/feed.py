@@ -15,7 +15,6 @@ from bkjob_async.cli.board.views.rows import step_text
 from bkjob_async.cli.board.views.views import host_name
 from bkjob_async.cli.live_page.page_state import PageState
 from bkjob_async.cli.phases import counts_json
-from bkjob_async.engine.stream.event_list import parts_of
 from bkjob_async.model.text.printing import printable
 
 # Figures of the head change without a batch; rows get other times: so many of them are looked at for each message.
@@ -42,7 +41,7 @@ class PageFeed:
         """Apply a batch that came *now*, on the clock of the event loop."""
         self._source.apply(batch)
         model = self._source.model
-        jobs = {part.ref.job for part in parts_of(batch.events) if part.ref is not None}
+        jobs = {ref.job for ref in {event.ref for event in batch.events} if ref is not None}
         self._changed.update(row.ref for job in jobs for row in model.rows_of(job))
         new = [*takewhile(lambda event: event is not self._newest, reversed(model.failures))]
         if new:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 from attrs import define, field
 
 from bkjob_async import Batch, BkJobError, Event, JobClient, Reader, Watch, event_to_json
 from bkjob_async.cli.lines import json_text, write_out
-from bkjob_async.watch.watch import lazy_batches
 
 
 class WatchConsumer(Protocol):
@@ -43,7 +41,7 @@ class OpenWatch:
 
     def batches(self) -> Reader[Batch]:
         """Return a reader of whole batches; the events of hosts are made when `batch.events` is read."""
-        return lazy_batches(self.watch)
+        return self.watch.batches()
 
     def leave(self) -> None:
         """Stop watching, as the user wishes; the jobs go on, and all readers end behind what was reported so far."""
@@ -60,16 +58,14 @@ class OpenWatch:
             self._closing = asyncio.create_task(self.watch.aclose())
 
 
-def plain_line(event: Event, time: float | None = None) -> str:
-    """Return *event* as text, with the time of day when it was reported (Unix seconds), None for now."""
-    moment = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
-    return f"{moment.astimezone():%H:%M:%S} {event}"
+def plain_line(event: Event) -> str:
+    """Return *event* as text, with the time of day when it was read."""
+    return f"{event.at.astimezone():%H:%M:%S} {event}"
 
 
-def json_line(event: Event, time: float | None = None) -> str:
-    """Return *event* as one JSON object; `at` is when it was reported: *time* in Unix seconds, None for now."""
-    moment = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
-    return json_text({**event_to_json(event), "at": moment.isoformat(timespec="milliseconds")})
+def json_line(event: Event) -> str:
+    """Return *event* as one JSON object."""
+    return json_text(event_to_json(event))
 
 
 class LineWriter:

@@ -5,11 +5,11 @@ A poll of ten thousand hosts of which a hundred changed reads a fifth of each ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 from attrs import frozen
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from bkjob_async.dialects.common.envelopes import parse_json
 from bkjob_async.dialects.common.host_rows import FlatHostRow, FullHostRow, GroupedHostRow, read_row
@@ -22,12 +22,8 @@ _ROW = msgspec.json.Decoder(FullHostRow)
 _ROWS = msgspec.json.Decoder(list[FullHostRow])
 _SPLIT_ROWS = msgspec.json.Decoder(list[Raw] | None)
 
-# Rows of a list longer than SHORT_LIST are read one by one until 1 / BULK_SHARE of them was asked for. A
-# caller that asks for more most likely asks for all: then BLOCK_SIZE rows are read at a time, which takes less than a
-# millisecond.
+# Where one in so many rows of a list is wanted, all are read at once.
 BULK_SHARE = 16
-SHORT_LIST = 16
-BLOCK_SIZE = 500
 
 
 AnyRow = FlatHostRow | GroupedHostRow | FullHostRow
@@ -45,97 +41,51 @@ class RowList:
 class LazyHostRows(Struct, eq=False, gc=False):
     """The host rows of one response, each read in full when it is asked for.
 
-    *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the *body*.
+    *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the *body*. *full*
+    are the rows that were asked for, by the identity of the row that was read in part.
     """
 
     body: bytes
     list_rows: Callable[[], Sequence[RowList]]
     split: Callable[[bytes], Sequence[Raw]]
-    opened: OpenedRows | None = None
+    full: dict[int, FullHostRow] = field(default_factory=dict)
 
-    def read_full(self, row: HostRow) -> FullHostRow:
-        """Return *row* with all members that the response has.
+    def read_full(self, rows: Sequence[HostRow]) -> Sequence[FullHostRow]:
+        """Return *rows* with all members that the response has.
 
-        Where these are invalid, it has id and code only: a poll does not fail for members that it does not
+        Where these are invalid, a row has id and code only: a poll does not fail for members that it does not
         need.
         """
-        if isinstance(row, FullHostRow):
-            return row
-        if self.opened is None:
-            self.opened = OpenedRows(self.split(self.body), self.list_rows())
-        return self.opened.read_full(row)
+        full = self.full
+        wanted = {id(row) for row in rows if not isinstance(row, FullHostRow)} - full.keys()
+        if wanted:
+            for row_list, list_bytes in zip(self.list_rows(), self.split(self.body), strict=True):
+                read_some(row_list, list_bytes, wanted, full)
+        return [row if isinstance(row, FullHostRow) else full[id(row)] for row in rows]
 
 
-class OpenedRows:
-    """The rows of a response whose body was split into *lists*, of which *list_bytes* are the bytes."""
-
-    __slots__ = (
-        "_full_rows",
-        "_last_list",
-        "_list_bytes",
-        "_lists",
-        "_places",
-        "_requests",
-        "_row_bytes",
-        "_search_order",
-    )
-
-    def __init__(self, list_bytes: Sequence[Raw], lists: Sequence[RowList]) -> None:
-        self._list_bytes = list_bytes
-        self._lists = lists
-        self._row_bytes: dict[int, Sequence[Raw]] = {}
-        self._places: dict[int, dict[int, int]] = {}
-        self._full_rows: dict[int, FullHostRow] = {}
-        self._requests = 0
-        # Changed hosts are in the short lists more often than in the long one.
-        self._search_order = sorted(range(len(lists)), key=lambda number: len(lists[number].rows))
-        self._last_list = self._search_order[0]
-
-    def read_full(self, row: HostRow) -> FullHostRow:
-        """Return *row*, which was read in part, with all members that the response has."""
-        found = self._full_rows.get(id(row))
-        if found is not None:
-            return found
-        for number in (self._last_list, *self._search_order):
-            place = self._places_in(number).get(id(row))
-            if place is not None:
-                self._last_list = number
-                return self._read_at(number, place)
-        raise LookupError("the row is not one of this response")
-
-    def _places_in(self, number: int) -> dict[int, int]:
-        places = self._places.get(number)
-        if places is None:
-            rows = self._lists[number].rows
-            places = self._places[number] = dict(zip(map(id, rows), range(len(rows)), strict=True))
-        return places
-
-    def _read_at(self, number: int, place: int) -> FullHostRow:
-        """Read one row of a list, or many at once where many are asked for."""
-        row_list, row_bytes = self._lists[number], self._row_bytes.get(number)
-        if row_bytes is None:
-            row_bytes = self._row_bytes[number] = _SPLIT_ROWS.decode(self._list_bytes[number]) or ()
-        self._requests += 1
-        if len(row_bytes) > SHORT_LIST and self._requests * BULK_SHARE < len(row_bytes):
-            return read_row_bytes(row_bytes[place], row_list, row_list.rows[place])
-        begin = place - place % BLOCK_SIZE
-        partial_rows = row_list.rows[begin : begin + BLOCK_SIZE]
-        rows = read_rows_of(row_bytes[begin : begin + BLOCK_SIZE], row_list, partial_rows)
-        self._full_rows.update(zip(map(id, partial_rows), rows, strict=True))
-        return rows[place - begin]
+def read_some(
+    row_list: RowList, list_bytes: Raw, wanted: Collection[int], full: dict[int, FullHostRow]
+) -> None:
+    """Add to *full* the rows of a list that are *wanted*."""
+    places = [place for place, row in enumerate(row_list.rows) if id(row) in wanted]
+    if not places:
+        return
+    rows = read_all(list_bytes) if len(places) * BULK_SHARE >= len(row_list.rows) else None
+    if rows is None:
+        row_bytes = _SPLIT_ROWS.decode(list_bytes) or ()
+        some = [read_row_bytes(row_bytes[place], row_list, row_list.rows[place]) for place in places]
+    else:
+        some = [with_group_state(rows[place], row_list) for place in places]
+    full.update(zip((id(row_list.rows[place]) for place in places), some, strict=True))
 
 
-def read_rows_of(
-    row_bytes: Sequence[Raw], row_list: RowList, partial_rows: Sequence[AnyRow]
-) -> list[FullHostRow]:
-    """Read several rows of a list."""
+def read_all(list_bytes: Raw) -> list[FullHostRow] | None:
+    """Return all rows of a list, None where one of them is not as documented."""
     try:
-        rows = _ROWS.decode(b"[" + b",".join(row_bytes) + b"]")
+        return _ROWS.decode(list_bytes)
     except STRICT_ERRORS:
-        return [
-            read_row_bytes(text, row_list, row) for text, row in zip(row_bytes, partial_rows, strict=True)
-        ]
-    return [with_group_state(row, row_list) for row in rows]
+        return None
 
 
 def read_row_bytes(text: Raw, row_list: RowList, partial_row: AnyRow) -> FullHostRow:

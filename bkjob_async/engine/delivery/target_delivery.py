@@ -11,8 +11,6 @@ from msgspec.structs import replace
 from bkjob_async.engine.delivery.recorded_changes import changes_since, continue_waits
 from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts, finished_event, present_targets
 from bkjob_async.model.events import (
@@ -30,7 +28,7 @@ from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import Phase
 
 # Events of its steps that a watch of the job is given although the steps are not targets by themselves.
-STEP_EVENTS = LazyHostEvents | HostChanged | HostCounts | StepChanged | StepWaiting | Reopened
+STEP_EVENTS = HostChanged | HostCounts | StepChanged | StepWaiting | Reopened
 
 # In place of the round that a joined target waits for, once it was read.
 WAS_READ = 0
@@ -192,10 +190,10 @@ class TargetDelivery:
         self,
         job: JobState,
         refs: Collection[Ref],
-        events: Sequence[EventOrLazy],
+        events: Sequence[Event],
         stamp: PollStamp,
         last_round: int,
-    ) -> tuple[list[EventOrLazy], list[EventOrLazy]]:
+    ) -> tuple[list[Event], list[Event]]:
         """Return which of *events* the watch is given, and events of joined targets that are for this watch alone.
 
         *refs* are its targets of *job*. *last_round* is the number of the last complete round of requests about it.
@@ -213,10 +211,10 @@ class TargetDelivery:
         self,
         job: JobState,
         refs: Collection[Ref],
-        events: Sequence[EventOrLazy],
+        events: Sequence[Event],
         stamp: PollStamp,
         last_round: int,
-    ) -> tuple[list[EventOrLazy], list[EventOrLazy]]:
+    ) -> tuple[list[Event], list[Event]]:
         """Select events for a watch of which some targets are joining or lost."""
         followed = {ref for ref in refs if ref not in self._joining and ref not in self._lost}
         joined = self._take_joined(job, refs, stamp, last_round)
@@ -242,23 +240,21 @@ class TargetDelivery:
             or self._is_signal(event)
         ]
         finished = {event.ref for event in events if isinstance(event, Finished)}
-        own: list[EventOrLazy] = [
-            finished_event(job, ref, stamp.cursor)
-            for ref in known_steps
-            if job.has_finished(ref) and ref not in finished
+        own: list[Event] = [
+            finished_event(job, ref) for ref in known_steps if job.has_finished(ref) and ref not in finished
         ]
         if recorded:
             restored = [ref for ref, _ in recorded]
-            own += self._ended_troubles(job, restored, stamp)
+            own += self._ended_troubles(job, restored)
             continue_waits(recorded[0][1], job)
-            own += changes_since(recorded[0][1], job, restored, stamp.cursor, known=tuple(followed))
+            own += changes_since(recorded[0][1], job, restored, known=tuple(followed))
             self._unseen.keep(recorded[0][1], job, restored)
             followed.update(restored)
             self._continued.update(restored)
         # If a target of the job is lost here, the watch may know a part of the others' state.
         is_partly_known = any(ref in self._lost for ref in refs)
-        own += present_targets(job, others, stamp.cursor, skipped=is_partly_known, known=followed)
-        own += self._troubles(job, refs, stamp)
+        own += present_targets(job, others, skipped=is_partly_known, known=followed)
+        own += self._troubles(job, refs)
         return self._apply_losses(job, selected, stamp), own
 
     def _take_joined(
@@ -286,7 +282,7 @@ class TargetDelivery:
         recorded = self._recorded.get(ref)
         return recorded is not None and recorded.has_finished(ref)
 
-    def _is_signal(self, event: EventOrLazy) -> bool:
+    def _is_signal(self, event: Event) -> bool:
         """Return True for the end of trouble that was given of a joining target, or its loss."""
         match event:
             case Recovered(ref=ref) if ref in self._troubled:
@@ -297,14 +293,14 @@ class TargetDelivery:
             case _:
                 return False
 
-    def _ended_troubles(self, job: JobState, refs: Iterable[Ref], stamp: PollStamp) -> Iterator[Event]:
+    def _ended_troubles(self, job: JobState, refs: Iterable[Ref]) -> Iterator[Event]:
         """Yield the end of trouble that was recorded, and that no watch of this client was given."""
         for ref in refs:
             if ref in self._troubled and ref not in job.poll_failures.troubled:
                 self._troubled.discard(ref)
-                yield Recovered(ref=ref, cursor=stamp.cursor)
+                yield Recovered(ref=ref)
 
-    def _troubles(self, job: JobState, refs: Collection[Ref], stamp: PollStamp) -> Iterator[Event]:
+    def _troubles(self, job: JobState, refs: Collection[Ref]) -> Iterator[Event]:
         """Yield the trouble of joining targets that this watch was not given yet."""
         for ref, trouble in job.poll_failures.troubled.items():
             if (
@@ -314,13 +310,11 @@ class TargetDelivery:
                 and not self._has_ended(ref)
             ):
                 self._troubled.add(ref)
-                yield replace(trouble, cursor=stamp.cursor)
+                yield replace(trouble)  # a place of its own
 
-    def _apply_losses(
-        self, job: JobState, events: Sequence[EventOrLazy], stamp: PollStamp
-    ) -> list[EventOrLazy]:
+    def _apply_losses(self, job: JobState, events: Sequence[Event], stamp: PollStamp) -> list[Event]:
         """Keep which targets are lost; return *events* without losses of targets that have finished."""
-        kept: list[EventOrLazy] = []
+        kept: list[Event] = []
         for event in events:
             if isinstance(event, Lost):
                 ref = event.ref
@@ -361,12 +355,11 @@ class TargetDelivery:
         self,
         job: JobState,
         refs: Collection[Ref],
-        cursor: str,
         since: int,
         *,
         skipped: bool,
         partly_read: int = 0,
-    ) -> Iterator[EventOrLazy]:
+    ) -> Iterator[Event]:
         """Yield the present state of *refs* for a reader that missed batch *since* and later ones.
 
         *skipped*: the reader was given a part of the stream before. *partly_read* is the batch, if any, that the
@@ -375,18 +368,18 @@ class TargetDelivery:
         given = [ref for ref in refs if self._has_state(ref) and not self._has_gone_on(job, ref)]
         joined = [ref for ref in given if self._present_given_at.get(ref, -1) >= since]
         others = [ref for ref in given if ref not in joined] if joined else given
-        yield from present_targets(job, others, cursor, since=since, skipped=skipped)
+        yield from present_targets(job, others, since=since, skipped=skipped)
         known = others
         for ref in joined:
             # The reader knows nothing of these, unless it comes from before this watch or from inside their batch, or the
             # watch goes on with them.
             has_some = not since or self._present_given_at[ref] == partly_read or ref in self._continued
-            yield from present_targets(job, [ref], cursor, skipped=skipped and has_some, known=known)
+            yield from present_targets(job, [ref], skipped=skipped and has_some, known=known)
             known = [*known, ref]
         for ref in refs:
             lost = self._lost.get(ref)
             if lost is not None and lost.sequence >= since and ref not in self._ended_before:
-                yield replace(lost.event, cursor=cursor)
+                yield replace(lost.event)
 
     def _has_state(self, ref: Ref) -> bool:
         """Return True if the watch was given a state of *ref*, be it lost now."""
@@ -402,6 +395,8 @@ def counts_by_step(job: JobState, ref: Ref) -> dict[StepRef, Mapping[Phase, int]
     return {step.ref: step.hosts.statuses.counts() for step in job.steps if ref in (step.ref, job.ref)}
 
 
-def concerns(event: EventOrLazy, refs: Collection[Ref], job: Ref) -> bool:
+def concerns(event: Event, refs: Collection[Ref], job: Ref) -> bool:
     """Return True if *event* is about one of *refs*, or about a step of *job* if that is one of them."""
+    if type(event) is HostChanged and job in refs:  # as most events are
+        return True
     return event.ref is None or event.ref in refs or (job in refs and isinstance(event, STEP_EVENTS))

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import cast
 
 from attrs import frozen
 from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.event_list import EventOrLazy
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
+from bkjob_async.model.events import Event, HostChanged, HostCounts, StepChanged
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import HostStatus, Phase, host_status
 
@@ -55,7 +55,7 @@ class UnseenHosts:
                 continue
             statuses_before = known.hosts.statuses.changes_since()
             present = set(step.hosts.statuses.changes_since().places)
-            places = step.hosts.find_hosts(known.hosts.keys(statuses_before.places))
+            places = step.hosts.find_hosts(known.hosts.keys_at(statuses_before.places))
             statuses = {
                 place: host_status(code)
                 for place, code, found in zip(
@@ -84,20 +84,21 @@ class UnseenHosts:
             for status in hosts.statuses.values()
         )
 
-    def continued(self, events: Iterable[EventOrLazy]) -> list[EventOrLazy]:
+    def continued(self, events: Iterable[Event]) -> list[Event]:
         """Return *events* with the recorded status of each host as the one before; without those that change nothing."""
-        return [found for event in events for found in self._continued(event)]
-
-    def _continued(self, event: EventOrLazy) -> Iterator[EventOrLazy]:
-        hosts = self.steps.get(event.ref) if isinstance(event.ref, StepRef) else None
-        if hosts is None:
-            yield event
-        elif isinstance(event, LazyHostEvents | HostChanged):
-            yield from self._with_befores(hosts, [*event] if isinstance(event, LazyHostEvents) else [event])
-        else:
-            if isinstance(event, HostCounts | StepChanged) and event.execute_count != hosts.execute_count:
-                del self.steps[event.ref]
-            yield event
+        found: list[Event] = []
+        for (kind, ref), some in groupby(events, lambda event: (type(event), event.ref)):
+            hosts = self.steps.get(ref) if isinstance(ref, StepRef) else None
+            if hosts is not None and kind is HostChanged:
+                found += self._with_befores(hosts, cast("list[HostChanged]", [*some]))
+                continue
+            for event in some:
+                found.append(event)
+                if hosts is None or not isinstance(event, HostCounts | StepChanged):
+                    continue
+                if event.execute_count != hosts.execute_count:
+                    self.steps.pop(event.ref, None)
+        return found
 
     def _with_befores(self, hosts: RecordedHosts, changes: Sequence[HostChanged]) -> Iterator[HostChanged]:
         """Yield the *changes* of a step with the recorded status as the one before; nothing where both are the same."""

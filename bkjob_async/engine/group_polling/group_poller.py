@@ -30,7 +30,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from weakref import ReferenceType, ref
 
 from attrs import frozen
 
@@ -48,12 +47,11 @@ from bkjob_async.engine.group_polling.group_round import (
     may_lead_to,
     read_order,
 )
+from bkjob_async.engine.host_table.byte_columns import picked
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.columns.byte_columns import picked
-from bkjob_async.engine.host_table.columns.encoding import NOT_SEEN, small_code
-from bkjob_async.engine.host_table.row_places import IdLookup
-from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents
+from bkjob_async.engine.host_table.encoding import NOT_SEEN, small_code
+from bkjob_async.engine.host_table.identity import places_by_id
+from bkjob_async.engine.host_table.table import HostTable, IdLookup
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView, HostRow
 
@@ -121,7 +119,6 @@ class GroupPoller:
         "_growth",
         "_largest_read",
         "_last_counts",
-        "_pending_events",
         "_quiet_polls",
         "_single_request",
         "id_lookup",
@@ -134,7 +131,6 @@ class GroupPoller:
         self.id_lookup: IdLookup | None = None
         self.needs_full_read = False
         self._last_counts: GroupCounts | None = None
-        self._pending_events: ReferenceType[LazyHostEvents] | None = None
         self._full_read_at = now
         self._deferred_polls = self._quiet_polls = 0
         self._full_reads_left = self._distrusted_polls = 0
@@ -171,21 +167,6 @@ class GroupPoller:
         """Forget a round that was not completed, and the last counts."""
         self.round = self._last_counts = None
         self.needs_full_read = False
-
-    # Responses kept for lazy events ---------------------------------------------------------------------------------
-
-    def release_later(self, events: LazyHostEvents) -> None:
-        """Let *events* keep their response until the next one arrives."""
-        self._pending_events = ref(events)
-
-    def release_response(self) -> None:
-        """Make pending events release the last response, unless their reader is gone already."""
-        events, self._pending_events = (
-            self._pending_events() if self._pending_events is not None else None,
-            None,
-        )
-        if events is not None:
-            events.release_response()
 
     # Responses ------------------------------------------------------------------------------------------------------
 
@@ -229,7 +210,7 @@ class GroupPoller:
                 return False
         self._quiet_polls = 0
         if self.id_lookup is None and present.to_read:
-            self.id_lookup = IdLookup(table.names())
+            self.id_lookup = places_by_id(table.keys)
         self.round = present
         return True
 

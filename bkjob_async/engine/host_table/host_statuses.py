@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import cast
 
+from bkjob_async.engine.host_table.byte_columns import ByteColumn, picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
-from bkjob_async.engine.host_table.columns.byte_columns import ByteColumn, picked
-from bkjob_async.engine.host_table.columns.encoding import (
+from bkjob_async.engine.host_table.encoding import (
     CODES,
     FINAL,
     NOT_SEEN,
@@ -18,11 +19,7 @@ from bkjob_async.engine.host_table.columns.encoding import (
     codes_of,
     small_code,
 )
-from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
-from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
-
-Columns = PlainColumns | PackedColumns
 
 NOT_SEEN_BYTE = bytes((NOT_SEEN,))
 
@@ -30,22 +27,28 @@ NOT_SEEN_BYTE = bytes((NOT_SEEN,))
 class HostStatuses:
     """Reads the statuses of a table's hosts; none is changed here."""
 
-    __slots__ = ("_codes", "_columns")
+    __slots__ = ("_cells", "_codes", "_statuses")
 
-    def __init__(self, columns: Columns, codes: Mapping[tuple[int, bool], int]) -> None:
-        """Read *columns*, and the *codes* that no byte is left for (`IrregularHosts.codes`)."""
-        self._columns = columns
+    def __init__(self, size: int, cells: bytes, codes: Mapping[tuple[int, bool], int]) -> None:
+        """Read the *cells* of a table of *size* hosts, and the *codes* that no byte is left for (`IrregularHosts.codes`)."""
+        self._cells = cells
+        self._statuses = cells[:size]
         self._codes = codes
+
+    @property
+    def _befores(self) -> bytes:
+        size = len(self._statuses)
+        return self._cells[size : 2 * size]
 
     @property
     def unfinished_count(self) -> int:
         """The number of hosts that have not ended."""
-        statuses = self._columns.statuses()
+        statuses = self._statuses
         return sum(statuses.count(small) for small in OPEN)
 
     def count(self, code: int) -> int:
         """Return the number of hosts with this status code."""
-        return self._columns.statuses().count(small_code(code))
+        return self._statuses.count(small_code(code))
 
     def counts(self) -> dict[Phase, int]:
         """Return the number of hosts seen in the current execution, by phase.
@@ -53,7 +56,7 @@ class HostStatuses:
         Each status is counted by taking it out of the bytes, which costs less than looking at each byte.
         """
         total: dict[Phase, int] = {}
-        left = self._columns.statuses().translate(None, NOT_SEEN_BYTE)
+        left = self._statuses.translate(None, NOT_SEEN_BYTE)
         while left:
             small, size = left[0], len(left)
             left = left.translate(None, bytes((small,)))
@@ -69,7 +72,7 @@ class HostStatuses:
         for small, code in enumerate(CODES):
             if code is not None:
                 table[small] = class_of.get(host_status(code).phase, 0)
-        return bytes(self._columns.statuses().translate(table))
+        return bytes(self._statuses.translate(table))
 
     def codes_at(self, places: Sequence[int]) -> Sequence[int]:
         """Return the codes of the hosts at *places*, which were seen."""
@@ -77,7 +80,7 @@ class HostStatuses:
 
     def at(self, places: Sequence[int]) -> bytes:
         """Return the statuses of the hosts at *places* as bytes."""
-        return bytes(picked(self._columns.statuses(), places))
+        return bytes(picked(self._statuses, places))
 
     def are_final_otherwise(self, places: Sequence[int], smalls: Sequence[int]) -> bool:
         """Return whether one of the hosts at *places* has a final status that is another than in *smalls*, as bytes.
@@ -94,16 +97,15 @@ class HostStatuses:
         kept = bytearray(256)
         for small in map(small_code, codes):
             kept[small] = small
-        return bytearray(self._columns.statuses().translate(kept))
+        return bytearray(self._statuses.translate(kept))
 
     def has_changed(self, since: int) -> bool:
         """Return whether a host has changed, or an execution begun, in batch *since* or later."""
-        return max(self._columns.sequences(), default=-1) >= since
+        return max(self.sequences(), default=-1) >= since
 
     def changes_since(self, since: int = 0) -> StatusChanges:
         """Return the last change of each host that changed in batch *since* or later, without rows."""
-        columns = self._columns
-        sequences, statuses, befores = columns.sequences(), columns.statuses(), columns.befores()
+        sequences, statuses, befores = self.sequences(), self._statuses, self._befores
         if NOT_SEEN not in statuses and min(sequences, default=since) >= since:
             places: Sequence[int] = range(len(statuses))
         else:
@@ -132,7 +134,7 @@ class HostStatuses:
 
     def _hosts_with(self, smalls: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:
         """Return the places and the codes of the hosts that have one of these statuses."""
-        statuses, wanted = self._columns.statuses(), bytearray(256)
+        statuses, wanted = self._statuses, bytearray(256)
         for small in smalls:
             wanted[small] = 1
         places = list(compress(range(len(statuses)), statuses.translate(wanted)))
@@ -141,16 +143,16 @@ class HostStatuses:
 
     def codes(self, *, before: bool = False) -> Sequence[int | None]:
         """Return the code of every host, or that *before* its last change; None where there is none."""
-        smalls = self._columns.befores() if before else self._columns.statuses()
+        smalls = self._befores if before else self._statuses
         return self.decoded_column(range(len(smalls)), smalls, before=before)
 
-    def sequences(self) -> Sequence[int]:
+    def sequences(self) -> array[int]:
         """Return the batch of every host's last change."""
-        return self._columns.sequences()
+        return sequences_in(self._cells, len(self._statuses))
 
     def code(self, place: int) -> int | None:
         """Return the code of the host at *place*, None where it was not seen."""
-        return self.decoded(place, self._columns.status(place))
+        return self.decoded(place, self._statuses[place])
 
     def decoded_column(
         self, places: Sequence[int], smalls: ByteColumn, *, before: bool = False
@@ -165,3 +167,8 @@ class HostStatuses:
     def decoded(self, place: int, small: int, *, before: bool = False) -> int | None:
         """Return the code that a byte of the host at *place* means."""
         return self._codes[place, before] if small == UNENCODABLE else code_of(small)
+
+
+def sequences_in(cells: bytes, size: int) -> array[int]:
+    """Return the batch of every host's last change from the cells of a table of *size* hosts."""
+    return array("Q" if len(cells) > 6 * size else "I", cells[2 * size :])

@@ -3,163 +3,158 @@
 An example. A step has the hosts 11, 12 and 13, all running (7). A response lists them by status:
 
     apply     groups 7: [11, 13], 9: [12], in batch 5
-    names     11, 13, 12 are not in the table's order: a dictionary made for this response gives the places 0, 2, 1
-    codes     7, 7, 9 become the bytes 6, 6, 7; the columns compare them with the statuses at these places
+    places    11, 13, 12 are not in the table's order: a dictionary of all ids, made for this response, gives 0, 2, 1
+    codes     7, 7, 9 become the bytes 6, 6, 7, which are compared with the statuses at these places
     returned  one change: place 1, before 7, after 9, the row of host 12
     thrown    the dictionary, and all rows of hosts that did not change
     away
 
-No `HostKey` is made: `key(1)` makes one when the change is read. A host that no response lists keeps its status.
-The columns are plain up to `MAX_PLAIN_HOSTS` hosts and packed beyond; both have the same methods.
+A response that lists the hosts in the table's order needs no dictionary. A host that no response lists keeps its status.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, compress
 from typing import cast
 
 from attrs import evolve
-from msgspec import Struct, field
+from msgspec import Struct
 
+from bkjob_async.engine.host_table.byte_columns import (
+    ByteColumn,
+    differing,
+    marked,
+    marking_all_but,
+    picked,
+)
 from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.columns.byte_columns import marked, marking_all_but, picked
-from bkjob_async.engine.host_table.columns.encoding import (
+from bkjob_async.engine.host_table.encoding import (
     NOT_SEEN,
     UNENCODABLE,
-    code_of,
     codes_in,
     codes_of,
     small_code,
     small_codes,
     small_codes_in,
 )
-from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
-from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
-from bkjob_async.engine.host_table.host_identity import NON_NUMERIC_ID, IdentityIndex, key_from
-from bkjob_async.engine.host_table.host_names import HostNames, numbers_of
-from bkjob_async.engine.host_table.host_statuses import HostStatuses
+from bkjob_async.engine.host_table.host_statuses import HostStatuses, sequences_in
+from bkjob_async.engine.host_table.identity import IdentityIndex, Named, places_by_id
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
     NO_COUNTS,
     NO_IRREGULAR_HOSTS,
     IrregularHosts,
-    UnreadNames,
-    WithNames,
 )
+from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.engine.host_table.repeated_rows import choose_rows
-from bkjob_async.engine.host_table.row_places import IdLookup, first_places, known_places, ordered_places
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
 
-# Up to so many hosts the columns are plain: the packed ones are faster beyond.
-MAX_PLAIN_HOSTS = 64
+LARGEST_SHORT = (1 << 32) - 1
 
-# In place of the rows of a response where there is none.
-NO_ROWS: list[HostRow | None] = [None]
-
-# With more hosts than this, names other than ids are read after the first poll, or when they are requested.
-MAX_NAMES_READ_AT_ONCE = 100
-
-# So many names of hosts are read at a time, where that can be done in slices.
-NAMES_SLICE = 500
-
-
-Codes = Sequence[int | None]
+IdLookup = Mapping[int | None, int]
+"""The place of every host by its id; 90 bytes a host."""
 
 
 class HostTable(Struct, eq=False, gc=False):
     """The hosts of one step: who they are, and the status of each.
 
-    A host's *place* is its index in the table. It is given when the host is first seen, and all names of the host share
-    it: a name that is learnt later joins the host, it never makes another. `size` is the number of hosts.
+    A host's *place* is its index in `keys`. It is given when the host is first seen, and all names of the host share it: a
+    name that is learnt later joins the host, it never makes another.
+
+    A host takes 14 bytes beside its key, which all tables of a client share: a reference to that (8), the batch of its last
+    change (4; 8 once a number needs it), its status and the one before (a byte of `encoding` each). Statuses, statuses before
+    and batch numbers stand one after the other in one string.
     """
 
-    _columns: PlainColumns | PackedColumns = field(default_factory=PlainColumns)
+    keys: tuple[HostKey, ...] = ()
+    _cells: bytes = b""
     _irregular: IrregularHosts = NO_IRREGULAR_HOSTS
-    size: int = 0
 
     @classmethod
-    def of(cls, hosts: HostNames, codes: Codes, befores: Codes, sequences: Sequence[int]) -> HostTable:
-        """Return a table of *hosts* with these codes, codes before, and batches of the last changes."""
-        names, addresses = map(list, hosts.numbers())
-        for place, key in hosts.keys.items():
-            name, addresses[place] = numbers_of(key)
-            names[place] = name | place if name == NON_NUMERIC_ID else name
-        statuses, statuses_before = small_codes(codes), small_codes(befores)
-        unencodable = {
-            (place, column is befores): code
-            for column, smalls in ((codes, statuses), (befores, statuses_before))
-            for place, code in enumerate(column if UNENCODABLE in smalls else ())
-            if code is not None and small_code(code) == UNENCODABLE
-        }
-        columns = columns_for(len(names)).of(
-            names, addresses, array("Q", sequences), statuses, statuses_before
-        )
-        return cls(columns, IrregularHosts(keys=hosts.keys, codes=unencodable).or_shared(), len(names))
+    def of(
+        cls,
+        keys: Sequence[HostKey],
+        codes: Sequence[int | None],
+        befores: Sequence[int | None],
+        sequences: Sequence[int],
+    ) -> HostTable:
+        """Return a table of hosts with these codes, codes before, and batches of the last changes."""
+        table = cls(tuple(keys))
+        table._set_cells(small_codes(codes), small_codes(befores), sequences)
+        if UNENCODABLE in table._cells[: 2 * len(keys)]:
+            table._irregular = NO_IRREGULAR_HOSTS.with_changes(range(len(keys)), befores, codes)
+        return table
+
+    @property
+    def size(self) -> int:
+        """The number of hosts."""
+        return len(self.keys)
 
     @property
     def statuses(self) -> HostStatuses:
         """The hosts' statuses, to be read."""
-        return HostStatuses(self._columns, self._irregular.codes)
+        return HostStatuses(len(self.keys), self._cells, self._irregular.codes)
 
     @property
     def is_countable(self) -> bool:
         """Whether every host has one status, and one that group counts can be compared with."""
-        statuses = self._columns.statuses()
+        statuses = self._cells[: len(self.keys)]
         return bool(statuses) and not (
             self._irregular.repeated or NOT_SEEN in statuses or UNENCODABLE in statuses
         )
 
+    def ids(self) -> list[int | None]:
+        """Return the id of each host, None for one that has other names only."""
+        return [key.bk_host_id for key in self.keys]
+
+    def keys_at(self, places: Sequence[int]) -> Sequence[HostKey]:
+        """Return all names of each host at *places*."""
+        return picked(self.keys, places)
+
+    def copy(self) -> HostTable:
+        """Return the table as it is now."""
+        return HostTable(self.keys, self._cells, self._irregular)
+
     # Poll views -----------------------------------------------------------------------------------------------------
 
     def is_unchanged(self, groups: Sequence[GroupPollView]) -> bool:
-        """Return whether *groups* list exactly these hosts in this order, each once and with its status.
-
-        False for more than `MAX_PLAIN_HOSTS`: of these some have usually changed.
-        """
-        if not isinstance(self._columns, PlainColumns) or self._irregular.repeated:
-            return False
+        """Return whether *groups* list exactly these hosts in this order, each once and with its status."""
         smalls = small_codes_in(groups)
+        if smalls != self._cells[: len(self.keys)] or UNENCODABLE in smalls or self._irregular.repeated:
+            return False
         ids = [row.bk_host_id for group in groups for row in group.rows or ()]
-        return self._columns.are(ids, smalls) and UNENCODABLE not in smalls
+        return ids == self.ids() and None not in ids
 
     def apply(
         self,
         groups: Sequence[GroupPollView],
         sequence: int,
-        with_names: WithNames = with_all_names,
+        named: Named = with_all_names,
         lookup: IdLookup | None = None,
         *,
+        machines: Machines | None = None,
         complete: bool = True,
         forward_only: bool = False,
     ) -> ApplyResult:
         """Apply the rows of one response in batch *sequence*, and return what changed.
 
-        *with_names* returns a row with all its names, *lookup* finds hosts by id. *complete*: the response was asked for
-        all hosts and lists as many as it counts. Rows of a host that stands several times are not always trusted;
-        `repeated_rows` explains this. *forward_only*: where a host has ended with another status than the row has, it has
-        several rows, of which the response lists some; then nothing is changed.
+        *named* returns rows with all their names, *lookup* finds hosts by id, *machines* are those that the client knows.
+        *complete*: the response was asked for all hosts and lists as many as it counts. Rows of a host that stands several
+        times are not always trusted; `repeated_rows` explains this. *forward_only*: where a host has ended with another
+        status than the row has, it has several rows, of which the response lists some; then nothing is changed.
         """
-        lists = [group.rows for group in groups if group.rows]
-        rows = lists[0] if len(lists) == 1 else [*chain.from_iterable(lists)]
-        ids = [row.bk_host_id for row in rows]
-        smalls = small_codes_in(groups)
-        self.release_response()
-        places: Sequence[int] | None = None
-        is_regular = True
-        if complete and not self._irregular.repeated:
-            places = (
-                ordered_places(self._columns, ids, rows, lists, lookup)
-                if self.size
-                else self._add_first_hosts(ids, rows, [len(each) for each in lists], with_names)
-            )
+        rows = [*chain.from_iterable(group.rows for group in groups if group.rows)]
+        ids, smalls = [row.bk_host_id for row in rows], small_codes_in(groups)
+        is_known = True
+        places = self.known_places(ids, rows, lookup)
         if places is None:
-            known = self.known_places(ids, rows, lookup)
-            places = self._resolve(rows, with_names, complete=complete) if known is None else known
-            repeated = self._irregular.repeated or len(set(places)) != len(places)
-            is_regular = complete and not repeated and (known is not None or -1 not in places)
+            is_known, places = False, self._resolve(rows, named, machines, complete=complete)
+        is_regular = complete and not self._irregular.repeated
+        if is_regular and not isinstance(places, range):
+            is_regular = len(set(places)) == len(places) and (is_known or -1 not in places)
         if forward_only and self.statuses.are_final_otherwise(places, smalls):
             return ApplyResult(NO_CHANGES, trusted=False, places=[-1] * len(rows), each_once=False)
         if not is_regular:
@@ -203,137 +198,66 @@ class HostTable(Struct, eq=False, gc=False):
         self, ids: Sequence[int | None], rows: Sequence[HostRow], lookup: IdLookup | None = None
     ) -> Sequence[int] | None:
         """Return the places of *ids*; None where one is unknown, and where the rows have addresses to be learnt."""
-        return known_places(self._columns, ids, rows, lookup)
-
-    def _add_first_hosts(
-        self, ids: Sequence[int | None], rows: Sequence[HostRow], sizes: Sequence[int], with_names: WithNames
-    ) -> Sequence[int] | None:
-        """Add the hosts of an empty table by their ids and return their places; other names of many are read later."""
-        are_many = len(ids) > MAX_NAMES_READ_AT_ONCE and with_names is not with_all_names
-        found = first_places(ids, rows, sizes) if are_many or len(sizes) > 1 else None
-        if found is None:
+        if not (ids and self.keys) or (rows[0].ip and self.keys[0].ip is None):
             return None
-        names, rows, places = found
-        self._set_names(names, ())
-        self._irregular = evolve(self._irregular, unread=UnreadNames(rows, with_names)).or_shared()
-        if not are_many:
-            self.release_response()
-        return places
+        if len(ids) == len(self.keys) and ids == self.ids() and None not in ids:
+            return range(len(ids))
+        try:
+            return picked(places_by_id(self.keys) if lookup is None else lookup, ids)
+        except KeyError:
+            return None
 
     def _resolve(
-        self, rows: Sequence[HostRow], with_names: WithNames, *, complete: bool | None = None
-    ) -> list[int]:
+        self,
+        rows: Sequence[HostRow],
+        named: Named,
+        machines: Machines | None = None,
+        *,
+        complete: bool | None = None,
+    ) -> Sequence[int]:
         """Return the place of each row's host by any of its names, and add the hosts that are unknown.
 
         *complete* is that of `IdentityIndex.places`.
         """
         irregular = self._irregular
-        index = IdentityIndex(
-            self._columns.names(), self._columns.addresses(), irregular.keys, irregular.later_ids
-        )
-        places = index.places(rows, with_names, complete=complete)
+        index = IdentityIndex(self.keys, irregular.later_ids, machines)
+        places = index.places(rows, named, complete=complete)
         if index.changed:
-            self._set_names(index.names, index.addresses)
-            if index.keys or index.later_ids is not irregular.later_ids:
-                self._irregular = evolve(irregular, keys=index.keys, later_ids=index.later_ids).or_shared()
+            self._add_hosts(index.keys)
+            if index.later_ids is not irregular.later_ids:
+                self._irregular = evolve(irregular, later_ids=index.later_ids).or_shared()
         return places
 
-    @property
-    def has_unread_names(self) -> bool:
-        """Whether names that the first poll left unread keep its response alive."""
-        return self._irregular.unread is not None
+    def _add_hosts(self, keys: Sequence[HostKey]) -> None:
+        """Take *keys* for the hosts; those behind the last are new, and were not seen yet."""
+        none, size, cells = bytes(len(keys) - len(self.keys)), len(self.keys), self._cells
+        sequences = (*sequences_in(cells, size), *none)
+        self.keys = tuple(keys)
+        self._set_cells(cells[:size] + none, cells[size : 2 * size] + none, sequences)
 
-    def release_response(self) -> None:
-        """Read the names that the first poll left unread, so that its response can be freed."""
-        unread = self._irregular.unread
-        if unread is None:
-            return
-        if not unread.is_complete:
-            unread.read(range(self.size))
-        self._set_names(self._columns.names(), unread.addresses)
-        self._irregular = evolve(self._irregular, keys=unread.keys, unread=None).or_shared()
-
-    def release_response_in_slices(self) -> Iterator[None]:
-        """Read the names that the first poll left unread, those of `NAMES_SLICE` hosts at a time."""
-        unread = self._irregular.unread
-        for begin in range(0, self.size, NAMES_SLICE):
-            if unread is None or self._irregular.unread is not unread:
-                return
-            unread.read(range(begin, min(begin + NAMES_SLICE, self.size)))
-            yield
-        if self._irregular.unread is unread:
-            self.release_response()
-
-    def copy(self) -> HostTable:
-        """Return the table as it is now."""
-        self.release_response()
-        return HostTable(self._columns.copy(), self._irregular, self.size)
-
-    def _set_names(self, names: Sequence[int], addresses: Sequence[int]) -> None:
-        columns, self.size = self._columns, len(names)
-        self._columns = columns_for(self.size).of(
-            names, addresses, columns.sequences(), columns.statuses(), columns.befores()
-        )
-
-    def names(self) -> array[int]:
-        """Return every host's name as a number, in the order of places."""
-        return self._columns.names()
-
-    def key(self, place: int) -> HostKey:
-        """Return all names of the host at *place*."""
-        return self.keys((place,))[0]
-
-    def keys(self, places: Sequence[int]) -> list[HostKey]:
-        """Return all names of each host at *places*."""
-        unread = self._irregular.unread
-        if unread is not None:
-            unread.read(places)
-            if not unread.is_complete:
-                names, addresses = self._columns.names_at(places), picked(unread.addresses, places)
-                return list(map(key_from, names, addresses, map(unread.keys.get, places)))
-            self.release_response()
-        columns, keys = self._columns, self._irregular.keys
-        return list(
-            map(key_from, columns.names_at(places), columns.addresses_at(places), map(keys.get, places))
-        )
-
-    def names_at(self, places: Sequence[int]) -> HostNames:
-        """Return the names of the hosts at *places*."""
-        self.release_response()
-        columns, irregular = self._columns, self._irregular.keys
-        names, addresses = columns.names_at(places), columns.addresses_at(places)
-        if not irregular:
-            return HostNames.of(names, addresses)
-        keys = {n: self.key(place) for n, place in enumerate(places) if place in irregular}
-        for number in keys:
-            names[number] = addresses[number] = 0
-        return HostNames.of(names, addresses, keys)
-
-    def find_hosts(self, keys: Sequence[HostKey]) -> list[int]:
+    def find_hosts(self, keys: Sequence[HostKey]) -> Sequence[int]:
         """Return the place of each host, by any of its names; -1 for one that is not in the table."""
-        size = self.size
-        index = IdentityIndex(self._columns.names(), self._columns.addresses(), self._irregular.keys)
-        places = index.places(cast("Sequence[HostRow]", keys), with_all_names)
+        size, rows = self.size, cast("Sequence[HostRow]", keys)
+        places = IdentityIndex(self.keys).places(rows, with_all_names)
         return [place if place < size else -1 for place in places]
 
     # Changes of status ----------------------------------------------------------------------------------------------
 
     def begin_execution(self, sequence: int) -> None:
         """Forget all statuses and keep the hosts: another execution begins, announced in batch *sequence*."""
-        if self.size:
-            self._columns.clear_statuses(sequence)
+        none = bytes(self.size)
+        self._set_cells(none, none, [sequence] * self.size)
         self._irregular = evolve(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
 
-    def set_codes(self, hosts: HostNames, codes: Sequence[int], sequence: int) -> Sequence[int]:
-        """Set the codes of *hosts* in batch *sequence*, adding those that are unknown; return their places."""
-        columns = self._columns
-        names, addresses = hosts.numbers()
-        places = None if hosts.keys else IdLookup(columns.names()).places(names)
-        if places is None or columns.addresses_at(places) != list(addresses):
-            places = self._resolve(cast("Sequence[HostRow]", hosts.host_keys()), with_all_names)
-        self._set(
-            places, small_codes(codes), codes, cast("Sequence[HostRow]", NO_ROWS * len(codes)), sequence
-        )
+    def set_codes(
+        self, keys: Sequence[HostKey], codes: Sequence[int], sequence: int, lookup: IdLookup | None = None
+    ) -> Sequence[int]:
+        """Set the codes of hosts in batch *sequence*, adding those that are unknown; return their places."""
+        rows = cast("Sequence[HostRow]", keys)
+        places = self.known_places([key.bk_host_id for key in keys], rows, lookup)
+        if places is None:
+            places = self._resolve(rows, with_all_names)
+        self._set(places, small_codes(codes), codes, rows, sequence)
         return places
 
     def set_status(
@@ -345,21 +269,21 @@ class HostTable(Struct, eq=False, gc=False):
         if not positions:
             return NO_CHANGES
         places = picked(places, positions)
-        self._columns.set_statuses(places, bytes((small,)) * len(places), sequence)
+        self._set_statuses(places, bytes((small,)) * len(places), sequence)
         befores = bytes(picked(befores, positions))
         return StatusChanges(places, codes_of(befores), [code] * len(places), picked(rows, positions))
 
-    def infer_status(self, unlisted: bytes | bytearray, code: int, sequence: int) -> StatusChanges:
+    def infer_status(self, unlisted: ByteColumn, code: int, sequence: int) -> StatusChanges:
         """Set the status of the *unlisted* hosts, which no response listed.
 
         *unlisted* has a byte for each place: the host's status as one byte, or 0 for a host that is to be left alone.
         """
         small = small_code(code)
-        marks = bytes(unlisted.translate(marking_all_but(NOT_SEEN, small)))
-        places = self._columns.set_marked(marks, small, sequence)
+        places = marked(bytes(unlisted.translate(marking_all_but(NOT_SEEN, small))))
         size = len(places)
         if not size:
             return NO_CHANGES
+        self._set_statuses(places, bytes((small,)) * size, sequence)
         return StatusChanges(places, codes_of(picked(unlisted, places)), [code] * size, [None] * size)
 
     def _set(
@@ -372,48 +296,52 @@ class HostTable(Struct, eq=False, gc=False):
     ) -> StatusChanges:
         """Set the statuses of hosts, each named once; *codes* are given where one may not be encodable."""
         if codes is not None and UNENCODABLE in smalls:
-            return self._set_codes(places, smalls, codes, rows, sequence)
-        update = self._columns.update(places, smalls, sequence)
-        if update is None:
+            known = self.statuses.code
+            positions: Sequence[int] = [n for n, place in enumerate(places) if known(place) != codes[n]]
+        else:
+            statuses = self._cells[: len(self.keys)]
+            before = statuses if isinstance(places, range) else bytes(picked(statuses, places))
+            positions = () if before == smalls else marked(differing(before, smalls))
+            codes = None
+        if not positions:
             return NO_CHANGES
-        positions, places, befores, afters = update
-        if len(positions) < len(rows):
-            rows = picked(rows, positions)
-        known = self._irregular.codes
-        before = (
-            [
-                known[place, False] if small == UNENCODABLE else code_of(small)
-                for place, small in zip(places, befores, strict=True)
-            ]
-            if known
-            else codes_of(befores)
-        )
-        changes = StatusChanges(places, before, cast("Sequence[int]", codes_of(afters)), rows)
-        if known:
-            self._irregular = self._irregular.with_changes(changes)
-        return changes
+        if len(positions) < len(places):
+            places, rows, smalls = (
+                picked(places, positions),
+                picked(rows, positions),
+                bytes(picked(smalls, positions)),
+            )
+            codes = codes and picked(codes, positions)
+        befores: Sequence[int | None] = self.statuses.codes_at(places)
+        self._set_statuses(places, smalls, sequence)
+        afters = codes or cast("Sequence[int]", codes_of(smalls))
+        if codes is not None or self._irregular.codes:
+            self._irregular = self._irregular.with_changes(places, befores, afters)
+        return StatusChanges(places, befores, afters, rows)
 
-    def _set_codes(
-        self,
-        places: Sequence[int],
-        smalls: bytes,
-        codes: Sequence[int],
-        rows: Sequence[HostRow],
-        sequence: int,
-    ) -> StatusChanges:
-        """Set statuses of which some are not encodable: two such codes have the same byte."""
-        known = self.statuses
-        positions = [n for n, place in enumerate(places) if known.code(place) != codes[n]]
-        places, codes, rows = picked(places, positions), picked(codes, positions), picked(rows, positions)
-        changes = StatusChanges(places, [known.code(place) for place in places], codes, rows)
-        self._columns.set_statuses(places, bytes(picked(smalls, positions)), sequence)
-        self._irregular = self._irregular.with_changes(changes)
-        return changes
+    # Cells ----------------------------------------------------------------------------------------------------------
 
+    def _set_statuses(self, places: Sequence[int], smalls: ByteColumn, sequence: int) -> None:
+        """Set new statuses in batch *sequence*; what the hosts had becomes their status before."""
+        size, cells = len(self.keys), self._cells
+        if isinstance(places, range):  # all hosts
+            self._set_cells(smalls, cells[:size], [sequence] * size)
+            return
+        statuses, befores = bytearray(cells[:size]), bytearray(cells[size : 2 * size])
+        sequences = sequences_in(cells, size)
+        if sequence > LARGEST_SHORT:
+            sequences = array("Q", sequences)
+        for place, small in zip(places, smalls, strict=True):
+            befores[place] = statuses[place]
+            statuses[place] = small
+            sequences[place] = sequence
+        self._cells = b"".join((statuses, befores, sequences))
 
-def columns_for(size: int) -> type[PlainColumns | PackedColumns]:
-    """Return the kind of columns for so many hosts."""
-    return PackedColumns if size > MAX_PLAIN_HOSTS else PlainColumns
+    def _set_cells(self, statuses: ByteColumn, befores: ByteColumn, sequences: Iterable[int]) -> None:
+        """Set all statuses, those before, and the batch of each host's last change."""
+        numbers = sequences if isinstance(sequences, Sequence) else tuple(sequences)
+        is_long = max(numbers, default=0) > LARGEST_SHORT
+        self._cells = b"".join((statuses, befores, array("Q" if is_long else "I", numbers)))
 
 
 def lists_all_hosts(group: GroupPollView) -> bool:

@@ -1,12 +1,12 @@
-"""Columns of hosts and failures in the forms of a journal, and back."""
+"""Columns of values and failures of hosts in the forms of a journal, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bkjob_async.engine.host_table.host_names import HostNames
-from bkjob_async.engine.journaling.forms import Column, FailureForm, HostNamesForm, Key
+from bkjob_async.engine.journaling.forms import Column, FailureForm
+from bkjob_async.engine.journaling.host_names import key_form, key_from_form
 from bkjob_async.engine.tracking.packed_times import moments_of, times_from
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot
@@ -30,43 +30,6 @@ def expanded(values: Column, size: int) -> list[Any]:
     if len(values) != size:
         raise ValueError("a column has not one value for each host")
     return values
-
-
-# Names ----------------------------------------------------------------------------------------------------------------
-
-
-def names_form(hosts: HostNames) -> HostNamesForm:
-    """Return names of hosts in their form."""
-    keys = {number: key_form(key) for number, key in hosts.keys.items()}
-    return HostNamesForm(hosts.size, hosts.names, hosts.addresses, keys)
-
-
-def names_from(form: HostNamesForm) -> HostNames:
-    """Return names of hosts from their form; raise ValueError where their number is not the one that it says."""
-    if form.size and not form.names:
-        raise ValueError("hosts without names")
-    keys = {number: key_from_form(key) for number, key in form.keys.items()}
-    hosts = HostNames(form.size, form.names, form.addresses, keys)
-    hosts.numbers()  # which fails where they are not as many
-    return hosts
-
-
-def key_form(key: HostKey) -> Key:
-    """Return all names of a host."""
-    return (key.bk_host_id, key.bk_cloud_id, key.ip, key.ipv6, key.container_id, key.container_name)
-
-
-def key_from_form(form: Key) -> HostKey:
-    """Return a host from all its names."""
-    host_id, cloud, ip, ipv6, container_id, container_name = form
-    return HostKey(
-        bk_host_id=host_id,
-        bk_cloud_id=cloud,
-        ip=ip,
-        ipv6=ipv6,
-        container_id=container_id,
-        container_name=container_name,
-    )
 
 
 # Failures -------------------------------------------------------------------------------------------------------------

@@ -57,12 +57,12 @@ class FleetFacts:
         """Forget what was reported of a target that was dropped."""
         self._signals.pop(ref, None)
 
-    def signals(self, since: int, cursor: str, *, skipped: bool) -> Iterator[Event]:
-        """Yield trouble, and ends of it, that was reported in record *since* or later, with this *cursor*."""
+    def signals(self, since: int, *, skipped: bool) -> Iterator[Event]:
+        """Yield trouble, and ends of it, that was reported in record *since* or later."""
         for signal in self._signals.values():
             # A reader that begins here has had no trouble to recover from.
             if is_since(signal, since) and (skipped or isinstance(signal, Trouble)):
-                yield replace(signal, cursor=cursor, skipped=skipped)
+                yield replace(signal, skipped=skipped)
 
     # Checkpoints ----------------------------------------------------------------------------------------------------
 

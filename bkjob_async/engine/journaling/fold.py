@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, KeysView, Sequence
-from itertools import chain
 from typing import assert_never
 
 import msgspec
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from
+from bkjob_async.engine.journaling.columns import expanded, failures_from
 from bkjob_async.engine.journaling.decoding import decode_form, decode_record
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
 from bkjob_async.engine.journaling.forms import (
@@ -22,6 +21,7 @@ from bkjob_async.engine.journaling.forms import (
     TargetsForm,
     Term,
 )
+from bkjob_async.engine.journaling.host_names import KnownKeys, keys_from
 from bkjob_async.engine.journaling.jobs import (
     MakeJob,
     encode_part,
@@ -33,7 +33,6 @@ from bkjob_async.engine.journaling.jobs import (
 )
 from bkjob_async.engine.journaling.records import event_from
 from bkjob_async.engine.stream.cursor import CursorPosition
-from bkjob_async.engine.stream.event_list import slices_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from
@@ -42,6 +41,7 @@ from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_WAITS, StepState, StepWaits
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import (
+    UNKNOWN_TIME,
     Event,
     Finished,
     HostChanged,
@@ -76,6 +76,7 @@ class Fold:
         self.facts = FleetFacts()
         self.sequence = 0
         self._make_job = make_job
+        self._keys: KnownKeys = {}
         # Jobs of the checkpoint that have later records in them, with the number of the last one.
         self._ahead: dict[JobRef, int] = {}
 
@@ -90,7 +91,7 @@ class Fold:
         self.sequence = form.sequence
         self.facts.load(form)
         for job in form.jobs:
-            state = job_from(job, self._make_job)
+            state = job_from(job, self._make_job, self._keys)
             self.jobs[state.ref] = state
             if job.sequence > form.sequence:
                 self._ahead[state.ref] = job.sequence
@@ -155,7 +156,7 @@ class Fold:
         step = self._step(StepRef.parse(form.step))
         if step is None:
             return
-        size, hosts = form.hosts.size, names_from(form.hosts)
+        size, hosts = form.hosts.size, keys_from(form.hosts, self._keys)
         afters = expanded(form.afters, size)
         begin_execution(step, form.execute_count, self.sequence)
         step.epoch = form.epoch
@@ -166,12 +167,12 @@ class Fold:
             step.failures.discard(places)
         if any(is_failure(code) for code in set(afters)):
             failures = step.failures = step.failures or FailureDetails()
-            keys = [step.hosts.key(place) for place in places] if form.failures else []
+            keys = step.hosts.keys_at(places) if form.failures else ()
             for number, details in failures_from(form.failures, keys):
                 failures.set_inferred(places[number], details)
 
     def _apply_event(self, form: EventForm, cursor: str) -> None:  # noqa: C901 - one case a kind of event
-        event = event_from(form, cursor)
+        event = event_from(form, cursor, UNKNOWN_TIME)
         match event:
             case StepChanged() | StepWaiting():
                 step = self._step(event.ref)
@@ -235,14 +236,13 @@ class Fold:
         job = self.jobs.get(ref.job)
         return None if job is None else target_snapshot(job, ref)
 
-    def present(self, since: int, cursor: str, *, skipped: bool = True) -> Iterator[Event]:
+    def present(self, since: int, *, skipped: bool = True) -> Iterator[Event]:
         """Yield the newest of each host, step and job that changed in record *since* or later."""
         for job in self.jobs.values():
-            present = present_targets(job, job.targets, cursor, since=since, skipped=skipped)
-            yield from chain.from_iterable(slices_of(present))
+            yield from present_targets(job, job.targets, since=since, skipped=skipped)
             losses = job.poll_failures.lost.values()
-            yield from (replace(loss, cursor=cursor) for loss in losses if is_since(loss, since))
-        yield from self.facts.signals(since, cursor, skipped=skipped)
+            yield from (replace(loss) for loss in losses if is_since(loss, since))
+        yield from self.facts.signals(since, skipped=skipped)
 
     def position(self, cursor: str) -> CursorPosition:
         """Return the place behind which a reader continues; raise `UsageError` for a cursor of no holder."""
@@ -278,7 +278,7 @@ def apply_step(
         return
     step.type, step.host_refusals = facts.type, facts.host_refusals
     if facts.failed is not None and facts.failures:
-        keys = names_from(facts.failed).host_keys()
+        keys = keys_from(facts.failed)
         places = step.hosts.find_hosts(keys)
         failures = step.failures = FailureDetails()
         for number, details in failures_from(facts.failures, keys):

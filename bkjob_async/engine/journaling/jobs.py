@@ -16,8 +16,6 @@ from bkjob_async.engine.journaling.columns import (
     expanded,
     failure_form,
     failures_from,
-    names_form,
-    names_from,
 )
 from bkjob_async.engine.journaling.fleet_facts import signal_from
 from bkjob_async.engine.journaling.forms import (
@@ -29,6 +27,7 @@ from bkjob_async.engine.journaling.forms import (
     TableForm,
     WaitsForm,
 )
+from bkjob_async.engine.journaling.host_names import KnownKeys, keys_from, names_form
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from, unpacked_moments
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, without
@@ -163,24 +162,24 @@ def waits_form(waits: StepWaits) -> WaitsForm | None:
 
 def table_form(step: StepState) -> TableForm:
     """Return the hosts of a step in their form."""
-    hosts, statuses = step.hosts.names_at(range(step.hosts.size)), step.hosts.statuses
+    hosts, statuses = step.hosts.keys, step.hosts.statuses
     failures = list[FailureForm]()
     if step.failures is not None:
         details = ((place, step.failures.get(place)) for place in step.failures.places())
-        failures = [failure_form(place, host, step.hosts.key(place)) for place, host in details if host]
+        failures = [failure_form(place, host, hosts[place]) for place, host in details if host]
     codes, befores = column(statuses.codes()), column(statuses.codes(before=True))
     return TableForm(names_form(hosts), codes, befores, column(statuses.sequences()), failures)
 
 
-def job_from(form: JobForm, make_job: MakeJob) -> JobState:
-    """Return the state of a job from its form."""
+def job_from(form: JobForm, make_job: MakeJob, known: KnownKeys) -> JobState:
+    """Return the state of a job from its form; *known* hosts were read before."""
     job = make_job(JobRef.parse(form.job))
     job.status_code = form.status_code
     if form.announced is not None:
         job.announced = announced_state(form.announced[0], finished=form.announced[1])
     job.announced_sequence, job.epoch, job.name = form.announced_sequence, form.epoch, form.name
     job.raw_times = packed_times(times_from(form.times))
-    job.steps = tuple(step_from(step, job.ref) for step in form.steps)
+    job.steps = tuple(step_from(step, job.ref, known) for step in form.steps)
     job.is_target = form.is_target
     job.target_steps = tuple(job.step(number).ref for number in form.target_steps)
     for signal in map(signal_from, form.signals):
@@ -191,7 +190,7 @@ def job_from(form: JobForm, make_job: MakeJob) -> JobState:
     return job
 
 
-def step_from(form: StepForm, job: JobRef) -> StepState:
+def step_from(form: StepForm, job: JobRef, known: KnownKeys) -> StepState:
     """Return the state of a step of *job* from its form."""
     step = StepState(job.step(form.id), form.name, form.status_code, type=form.type)
     if form.announced is not None:
@@ -208,13 +207,13 @@ def step_from(form: StepForm, job: JobRef) -> StepState:
     elif step.announced.code == WAITING:
         step.waits = WAIT_DUE  # a version that did not report waits wrote this
     if form.table is not None:
-        step.hosts, step.failures = table_from(form.table)
+        step.hosts, step.failures = table_from(form.table, known)
     return step
 
 
-def table_from(form: TableForm) -> tuple[HostTable, FailureDetails | None]:
-    """Return the hosts of a step from their form, and the details of those that failed."""
-    size, hosts = form.hosts.size, names_from(form.hosts)
+def table_from(form: TableForm, known: KnownKeys) -> tuple[HostTable, FailureDetails | None]:
+    """Return the hosts of a step from their form, and the details of those that failed; *known* hosts were read before."""
+    size, hosts = form.hosts.size, keys_from(form.hosts, known)
     if not size:
         return NO_HOSTS, None
     table = HostTable.of(
@@ -223,7 +222,7 @@ def table_from(form: TableForm) -> tuple[HostTable, FailureDetails | None]:
     if not form.failures:
         return table, None
     failures = FailureDetails()
-    for place, details in failures_from(form.failures, hosts.host_keys()):
+    for place, details in failures_from(form.failures, hosts):
         failures.set_inferred(place, details)
     return table, failures
 

@@ -1,23 +1,17 @@
-"""Records: one batch each, as bytes; written without making an event of a host."""
+"""Records: one batch each, as bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from bkjob_async.engine.host_table.failure_details import FailureDetails
-from bkjob_async.engine.host_table.host_names import unpacked_numbers
-from bkjob_async.engine.journaling.columns import (
-    column,
-    expanded,
-    failure_form,
-    names_form,
-    names_from,
-)
+from bkjob_async.engine.journaling.columns import column, expanded, failure_form
 from bkjob_async.engine.journaling.forms import (
     FIRST_VERSION,
     VERSION,
@@ -28,31 +22,15 @@ from bkjob_async.engine.journaling.forms import (
     StepFacts,
     TargetsForm,
 )
-from bkjob_async.engine.stream.event_list import (
-    LAZY,
-    BatchPart,
-    EventOrLazy,
-    LazyEventList,
-    last_index,
-    parts_of,
-)
-from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
-from bkjob_async.engine.stream.lazy_events import HostEventsCopy, LazyHostEvents, events_from
+from bkjob_async.engine.journaling.host_names import keys_from, names_form
+from bkjob_async.engine.stream.batches import last_place, place, place_of
+from bkjob_async.engine.stream.host_events import host_events
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import unpacked_moments
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.errors import JournalDamaged
-from bkjob_async.model.events import (
-    Batch,
-    Event,
-    HostChanged,
-    JobChanged,
-    StepChanged,
-    StepWaiting,
-    give_index,
-    index_of,
-)
+from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, StepWaiting
 from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref, StepRef
 
@@ -79,14 +57,14 @@ def encode_record(
     *targets* are those that were added (True) or dropped before it, in this order; *durations* what was learnt; *behind* is
     the number of the record before it, for the first record of a term.
     """
-    parts = [] if batch is None else part_forms(parts_of(batch.events), job)
+    parts = [] if batch is None else [*part_forms(batch.events, job)]
     form = RecordForm(
         version_of(parts),
         sequence,
         time,
         term,
         client,
-        0 if batch is None else last_index(batch.events),
+        0 if batch is None else last_place(batch),
         parts,
         targets_form(targets) if targets else None,
         None if job is None else order_of_steps(job, parts),
@@ -129,55 +107,43 @@ def targets_form(targets: Sequence[tuple[Ref, bool]]) -> TargetsForm:
     return TargetsForm([str(ref) for ref, _ in targets], [added for _, added in targets])
 
 
-def part_forms(parts: Sequence[BatchPart], job: JobState | None) -> list[HostsForm | EventForm]:
-    """Return the forms of the *parts* of a batch; single events of hosts are written together where they can be."""
-    if len(parts) == 1 and isinstance(parts[0], LAZY):  # as of most polls
-        return [hosts_form(parts[0], job)]
-    return list(grouped_forms(parts, job))
-
-
-def grouped_forms(parts: Sequence[BatchPart], job: JobState | None) -> Iterator[HostsForm | EventForm]:
-    """Yield the forms of parts of several kinds."""
-    for run, group in groupby(enumerate(parts), key=run_of):
+def part_forms(events: Sequence[Event], job: JobState | None) -> Iterator[HostsForm | EventForm]:
+    """Yield the forms of the *events* of a batch; those of hosts of one step are written together."""
+    for run, some in groupby(events, key=run_of):
         if run is None:
-            for _, part in group:
-                yield hosts_form(part, job) if isinstance(part, LAZY) else event_form(part, job)
+            yield from (event_form(event, job) for event in some)
         else:
-            events = [part for _, part in group if isinstance(part, HostChanged)]
-            before = max(0, index_of(events[0]) - 1)
-            yield hosts_form_of(events[0].ref, before, columns_of(events), job)
+            yield from hosts_forms(cast("list[HostChanged]", [*some]), job)
 
 
-def run_of(numbered: tuple[int, BatchPart]) -> tuple[object, ...] | None:
-    """Return what single events of hosts have in common that are written together; None for other parts."""
-    number, part = numbered
-    if not isinstance(part, HostChanged):
+def run_of(event: Event) -> tuple[object, ...] | None:
+    """Return what events of hosts have in common that are written together; None for other events."""
+    if type(event) is not HostChanged:
         return None
-    return part.ref, part.execute_count, part.epoch, part.skipped, index_of(part) - number
+    return id(event.ref), event.execute_count, event.epoch, event.skipped
 
 
-def hosts_form(events: LazyHostEvents | HostEventsCopy, job: JobState | None) -> HostsForm:
-    """Return the form of the events of one step."""
-    return hosts_form_of(events.ref, events.events_before or 0, events.columns(), job)
-
-
-def hosts_form_of(
-    ref: StepRef, events_before: int, columns: HostEventColumns, job: JobState | None
-) -> HostsForm:
-    """Return the form of events of hosts of step *ref*."""
-    step = None if job is None else job.find_step(ref.step_instance_id)
-    return HostsForm(
-        events_before,
-        step_text(ref),
-        columns.execute_count,
-        columns.epoch,
-        columns.skipped,
-        names_form(columns.hosts),
-        column(columns.befores),
-        column(columns.afters),
-        column(columns.tags),
-        column(columns.exit_codes),
-        [] if step is None or step.failures is None else failures_among(columns, step, step.failures),
+def hosts_forms(events: list[HostChanged], job: JobState | None) -> Iterator[HostsForm]:
+    """Yield the forms of events of one step and execution: one, unless events between them are another watch's."""
+    first, last = place_of(events[0]), place_of(events[-1])
+    if last - first != (len(events) - 1 if first else 0):
+        split = next(n for n, event in enumerate(events) if place_of(event) != first + n)
+        yield from hosts_forms(events[:split], job)
+        yield from hosts_forms(events[split:], job)
+        return
+    afters = [event.after.code for event in events]
+    yield HostsForm(
+        max(0, first - 1),
+        step_text(events[0].ref),
+        events[0].execute_count,
+        events[0].epoch,
+        events[0].skipped,
+        names_form([event.host for event in events]),
+        column([None if event.before is None else event.before.code for event in events]),
+        column(afters),
+        column([event.tag for event in events]),
+        column([event.exit_code for event in events]),
+        failures_among(events, afters, job),
     )
 
 
@@ -187,28 +153,27 @@ def step_text(ref: StepRef) -> str:
     return str(ref)
 
 
-def failures_among(columns: HostEventColumns, step: StepState, failures: FailureDetails) -> list[FailureForm]:
-    """Return the details of the hosts that failed, as the *step* has them."""
-    failed = {code for code in set(columns.afters) if is_failure(code)}
-    if not failed:
+def failures_among(
+    events: Sequence[HostChanged], afters: Sequence[int], job: JobState | None
+) -> list[FailureForm]:
+    """Return the details of the hosts that failed, as the *job* has them."""
+    failed = {code for code in set(afters) if is_failure(code)}
+    step = job.find_step(events[0].ref.step_instance_id) if failed and job is not None else None
+    if step is None or not step.failures:
         return []
-    numbers = [number for number, code in enumerate(columns.afters) if code in failed]
-    if columns.places:
-        places = unpacked_numbers(columns.places, len(columns.afters))
-    else:
-        places = step.hosts.find_hosts(columns.hosts.host_keys())
-    kept = ((number, failures.get(places[number])) for number in numbers)
-    return [
-        failure_form(number, details, step.hosts.key(places[number]))
-        for number, details in kept
-        if details is not None
+    places = {step.hosts.keys[place]: place for place in step.failures.places()}
+    numbers = [
+        number for number, code in enumerate(afters) if code in failed and events[number].host in places
     ]
+    kept = ((number, step.failures.get(places[events[number].host])) for number in numbers)
+    return [failure_form(number, details, events[number].host) for number, details in kept if details]
 
 
 def event_form(event: Event, job: JobState | None) -> EventForm:
     """Return the form of an event that is not of a host; *job* has what the event does not say."""
     data = event_to_json(event)
     del data["cursor"]
+    data.pop("at", None)  # records have it
     facts = None
     if job is not None and isinstance(event, StepChanged):
         step = job.find_step(event.ref.step_instance_id)
@@ -218,7 +183,7 @@ def event_form(event: Event, job: JobState | None) -> EventForm:
         facts = None if step is None else StepFacts(rows=step.waits.rows)
     elif job is not None and isinstance(event, JobChanged):
         facts = StepFacts(times=unpacked_moments(job.raw_times))
-    return EventForm(index_of(event), data, facts)
+    return EventForm(place_of(event), data, facts)
 
 
 def facts_of_step(step: StepState) -> StepFacts:
@@ -227,9 +192,9 @@ def facts_of_step(step: StepState) -> StepFacts:
     if step.announced.finished and step.failures is not None:
         places = [place for place in step.hosts.statuses.failed()[0] if place in step.failures]
         details = [step.failures.get(place) for place in places]
-        failed = names_form(step.hosts.names_at(places))
+        failed = names_form(step.hosts.keys_at(places))
         forms = [
-            failure_form(n, host, step.hosts.key(places[n]))
+            failure_form(n, host, step.hosts.keys[places[n]])
             for n, host in enumerate(details)
             if host is not None
         ]
@@ -240,27 +205,28 @@ def facts_of_step(step: StepState) -> StepFacts:
 
 
 def batch_of(record: RecordForm) -> Batch | None:
-    """Return the batch of a record, None where it has none; raise `JournalDamaged` where it makes no sense.
-
-    The events of hosts are made when they are read.
-    """
+    """Return the batch of a record, None where it has none; raise `JournalDamaged` where it makes no sense."""
     if not record.parts:
         return None
-    cursor = record.cursor
+    cursor, events = record.cursor, list[Event]()
     try:
-        parts: list[EventOrLazy] = [
-            lazy_events_from(part, cursor) if isinstance(part, HostsForm) else event_from(part, cursor)
-            for part in record.parts
-        ]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        at = datetime.fromtimestamp(record.time, UTC)
+        for part in record.parts:
+            if isinstance(part, HostsForm):
+                changes = host_changes_from(part)
+                place(changes, cursor, at, before=part.events_before)
+                events += changes
+            else:
+                events.append(event_from(part, cursor, at))
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError) as error:
         raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
-    return Batch(record.sequence, LazyEventList(parts, last_index=record.last_index), cursor)
+    return Batch(record.sequence, tuple(events), cursor, at=at, size=record.last_index)
 
 
-def event_from(form: EventForm, cursor: str) -> Event:
+def event_from(form: EventForm, cursor: str, at: datetime) -> Event:
     """Return an event from its form."""
-    event = event_from_json({**form.event, "cursor": cursor})
-    give_index(event, form.index)
+    event = event_from_json({**form.event, "cursor": f"{cursor}.{form.index}" if form.index else cursor})
+    force_setattr(event, "at", at)
     return event
 
 
@@ -270,18 +236,17 @@ def step_ref(text: str) -> StepRef:
     return StepRef.parse(text)
 
 
-def lazy_events_from(form: HostsForm, cursor: str) -> LazyHostEvents:
+def host_changes_from(form: HostsForm) -> list[HostChanged]:
     """Return the events of hosts from their form."""
     size = form.hosts.size
-    columns = HostEventColumns(
-        hosts=names_from(form.hosts),
-        befores=expanded(form.befores, size),
-        afters=expanded(form.afters, size),
+    return host_events(
+        step_ref(form.step),
+        keys_from(form.hosts),
+        expanded(form.befores, size),
+        expanded(form.afters, size),
         tags=expanded(form.tags, size),
         exit_codes=expanded(form.exit_codes, size),
         execute_count=form.execute_count,
         epoch=form.epoch,
         skipped=form.skipped,
-        cursor=cursor,
     )
-    return events_from(step_ref(form.step), columns, form.events_before)

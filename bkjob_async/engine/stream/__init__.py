@@ -1,1 +1,1 @@
-"""What readers are given: cursors, batches in a bounded log, and events made on demand."""
+"""What readers are given: cursors, and batches in a bounded log."""

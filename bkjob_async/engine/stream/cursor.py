@@ -11,8 +11,11 @@ leaves out what does not concern it. So a cursor means the same in every watch o
 
 from __future__ import annotations
 
-from msgspec import Struct
+from datetime import UTC, datetime
 
+from msgspec import Struct, field
+
+from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.errors import UsageError
 
 # More digits than any batch number has.
@@ -20,19 +23,29 @@ MAX_DIGITS = 20
 
 
 class PollStamp(Struct, gc=False):
-    """The time *now* on the caller's clock, and the *sequence* number that a batch of the client *name* would have."""
+    """The time *now* on the caller's clock, and the *sequence* number that a batch of the client *name* would have.
+
+    *wall* is the Unix time, *machines* are those that the client knows.
+    """
 
     now: float
     sequence: int
     name: str
-    _cursor: str | None = None
+    wall: float = 0.0
+    machines: Machines = field(default_factory=Machines)
+    _at: datetime | None = None
 
     @property
     def cursor(self) -> str:
-        """The cursor after the batch, one object for all its events; made when first read, for few polls need it."""
-        if self._cursor is None:
-            self._cursor = f"{self.sequence}-{self.name}"
-        return self._cursor
+        """The cursor after the batch."""
+        return f"{self.sequence}-{self.name}"
+
+    @property
+    def at(self) -> datetime:
+        """The time of the batch by the clock of this machine, in UTC, as one object."""
+        if self._at is None:
+            self._at = datetime.fromtimestamp(self.wall, UTC)
+        return self._at
 
 
 class CursorPosition(Struct, frozen=True, gc=False):
@@ -51,23 +64,24 @@ class CursorSequence:
     """Issues the batch numbers of one client and parses the cursors made of them.
 
     `last` is the newest number issued, `name` distinguishes this client's cursors from those of others. A cursor of
-    another client is refused, because its numbers mean other batches.
+    another client is refused, because its numbers mean other batches. `machines` are those that the client has seen.
     """
 
-    __slots__ = ("last", "name")
+    __slots__ = ("last", "machines", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.last = 0
+        self.machines = Machines()
 
     def go_on_behind(self, sequence: int) -> None:
         """Issue no number up to *sequence*, which another client has issued."""
         self.last = max(self.last, sequence)
 
-    def next_stamp(self, now: float) -> PollStamp:
-        """Return the stamp of a response applied at *now*, with the next batch number."""
+    def next_stamp(self, now: float, wall: float) -> PollStamp:
+        """Return the stamp of a response applied at *now*, which is *wall* in Unix time, with the next batch number."""
         self.last += 1
-        return PollStamp(now, self.last, self.name)
+        return PollStamp(now, self.last, self.name, wall, self.machines)
 
     def parse(self, cursor: str) -> CursorPosition:
         """Return the position that a cursor names.

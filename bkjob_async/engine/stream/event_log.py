@@ -6,17 +6,12 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from bkjob_async.engine.stream.event_list import LazyEventList, parts_of
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
-from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 
 # A reader may fall so many events behind; then it gets the newest event of each host instead. An event takes about 200
 # bytes.
 MAX_EVENTS = 32_768
-
-# So many of the newest batches may stay lazy until they are read. A lazy batch can keep a whole response alive.
-MAX_LAZY_BATCHES = 16
 
 
 class EventLog:
@@ -25,8 +20,7 @@ class EventLog:
     A position is the number of batches before it, so a slow reader costs nothing. `first` is the position of the oldest
     batch held, `end` the position after the newest, `last_dropped` the sequence number of the newest batch dropped (0:
     none was). The newest `Trouble` or `Recovered` of each target survives its batch, because no later state repeats it;
-    it is kept while *is_watched* accepts the target. `unmade` are the events of older batches that `make_events` is to
-    make.
+    it is kept while *is_watched* accepts the target.
     """
 
     __slots__ = (
@@ -37,7 +31,6 @@ class EventLog:
         "_signals",
         "first",
         "last_dropped",
-        "unmade",
     )
 
     def __init__(
@@ -50,7 +43,6 @@ class EventLog:
         self.first = 0
         self.last_dropped = 0
         self._signals: dict[Ref | None, tuple[int, Trouble | Recovered]] = {}
-        self.unmade: deque[LazyEventList] = deque()
 
     @property
     def event_count(self) -> int:
@@ -66,7 +58,6 @@ class EventLog:
         """Add *batch*, and drop the oldest batches beyond the limit."""
         self._batches.append(batch)
         self._event_count += len(batch.events)
-        self._materialize_older()
         while self._event_count > self._limit and len(self._batches) > 1:
             oldest = self._batches.popleft()
             self._event_count -= len(oldest.events)
@@ -75,23 +66,6 @@ class EventLog:
             self._signals.update(
                 (ref, signal) for ref, signal in signals_in(oldest) if ref is None or self._is_watched(ref)
             )
-
-    def _materialize_older(self) -> None:
-        """Make the events of the batch that is no longer among the newest; those of a large one are made later."""
-        if len(self._batches) > MAX_LAZY_BATCHES:
-            events = self._batches[-1 - MAX_LAZY_BATCHES].events
-            if not isinstance(events, LazyEventList):
-                return
-            if events.size > SLICE_SIZE:
-                self.unmade.append(events)
-            else:
-                events.materialize()
-
-    def make_events(self) -> Iterator[None]:
-        """Make the events of older batches, `SLICE_SIZE` at a time, which releases their responses."""
-        while self.unmade:
-            yield from self.unmade[0].materialize_in_slices()
-            self.unmade.popleft()
 
     def batch_at(self, position: int) -> Batch | None:
         """Return the batch at *position*; None at the end, and before `first`."""
@@ -121,6 +95,6 @@ class EventLog:
 
 def signals_in(batch: Batch) -> Iterator[tuple[Ref | None, tuple[int, Trouble | Recovered]]]:
     """Yield each `Trouble` and `Recovered` of a batch with its target and the batch's number."""
-    for event in parts_of(batch.events):
+    for event in batch.events:
         if isinstance(event, Trouble | Recovered):
             yield event.ref, (batch.sequence, event)

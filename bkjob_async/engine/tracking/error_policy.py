@@ -186,17 +186,14 @@ def count_not_found(job: JobState, ref: Ref) -> int:
     return count
 
 
-def lose_target(job: JobState, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
+def lose_target(job: JobState, ref: Ref, reason: LostReason, message: str) -> list[Event]:
     """Mark a target lost, or all targets of a lost job; return the events.
 
     A target that has finished stays finished; its event is for watches that joined it and were not given its
     state yet.
     """
     refs = [target for target in job.targets if ref in (job.ref, target) and target not in job.lost]
-    events = {
-        target: Lost(ref=target, reason=reason, message=message, cursor=cursor)
-        for target in sorted(refs, key=str)
-    }
+    events = {target: Lost(ref=target, reason=reason, message=message) for target in sorted(refs, key=str)}
     lost = {target: event for target, event in events.items() if not job.has_finished(target)}
     job.poll_failures = evolve(job.poll_failures, lost={**job.lost, **lost})
     return list(events.values())

@@ -19,7 +19,6 @@ from bkjob_async.engine.group_polling.group_poller import (
     ReadMode,
 )
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
 from bkjob_async.engine.tracking.packed_times import packed_times
@@ -47,7 +46,7 @@ from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import RUN_CODES, run_status
 
-NO_EVENTS: Sequence[EventOrLazy] = ()
+NO_EVENTS: Sequence[Event] = ()
 
 # Codes of a job or step that is over, and of one that is not, whatever flag comes with them.
 FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
@@ -57,7 +56,7 @@ OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
 RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
 
 
-def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> Sequence[EventOrLazy]:
+def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> Sequence[Event]:
     """Apply a response about the whole job; return the events, `NO_EVENTS` if it shows just the present state."""
     if job.detail_level is DetailLevel.END_ONLY:
         view = without_open_rows(job, view)
@@ -71,7 +70,7 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> Sequence[Ev
 
 def apply_step(
     job: JobState, view: StepPollView, stamp: PollStamp, read_mode: ReadMode = None
-) -> Sequence[EventOrLazy]:
+) -> Sequence[Event]:
     """Apply a response about one step; return the events, `NO_EVENTS` if it shows just the present state.
 
     *read_mode* is how the step was requested.
@@ -194,7 +193,7 @@ def note_seen_again(step: StepState, stamp: PollStamp) -> None:
 # Responses that change something ----------------------------------------------------------------------------
 
 
-def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[EventOrLazy]:
+def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]:
     """Apply a response about the whole job in full; return the events."""
     job.job_seen_at = stamp.now
     step_views = without_duplicates(view.steps)
@@ -208,7 +207,7 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
     if any(outdated):  # then all of the response is ignored
         return [*finish_settled(job, stamp)]
     job.seen_at = stamp.now
-    events: list[EventOrLazy] = []
+    events: list[Event] = []
     if view.name and view.name != job.name:
         job.name = intern(view.name)
     finished = is_final(view)
@@ -237,7 +236,7 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
 
 def apply_changed_step(
     job: JobState, step: StepState, view: StepPollView, stamp: PollStamp, read_mode: ReadMode = None
-) -> list[EventOrLazy]:
+) -> list[Event]:
     """Apply a response about one step in full; return the events."""
     job.seen_at = stamp.now
     if job.poll_failures is not NO_FAILURES:
@@ -366,7 +365,7 @@ def reopen_job(job: JobState, stamp: PollStamp) -> Event:
     job.retract_end(stamp.sequence)
     job.epoch += 1
     job.settling_since = job.running_since = job.start_seen_at = None
-    return Reopened(ref=job.ref, epoch=job.epoch, cursor=stamp.cursor)
+    return Reopened(ref=job.ref, epoch=job.epoch)
 
 
 def announce_job(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:
@@ -376,7 +375,7 @@ def announce_job(job: JobState, code: int, stamp: PollStamp, *, finished: bool) 
         return []
     before = job.announced.code
     job.announced, job.announced_sequence = state, stamp.sequence
-    return [job_changed(job, before, stamp.cursor)]
+    return [job_changed(job, before)]
 
 
 # What is over -----------------------------------------------------------------------------------------------
@@ -404,10 +403,10 @@ def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
     for step in job.open_steps():
         if step.ref in job.target_steps and (step.status_code == NOT_STARTED or (step.started and abandoned)):
             events += finish(step, stamp)
-            events.append(finished_event(job, step.ref, stamp.cursor))
+            events.append(finished_event(job, step.ref))
     if job.is_target and not job.announced.finished:
         events += announce_job(job, job.status_code, stamp, finished=True)
-        events.append(finished_event(job, job.ref, stamp.cursor))
+        events.append(finished_event(job, job.ref))
         job.ended += ((job.ref, job.duration(job.settling_since)),)
     return events
 
@@ -422,7 +421,7 @@ def finish_settled_step(job: JobState, step: StepState, stamp: PollStamp) -> lis
     if events:
         job.ended += ((step.ref, duration),)
         if step.ref in job.target_steps:
-            events.append(finished_event(job, step.ref, stamp.cursor))
+            events.append(finished_event(job, step.ref))
     return events
 
 

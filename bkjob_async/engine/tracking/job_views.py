@@ -6,18 +6,17 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from copy import copy
 
-from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.run_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_views import copy_of_step, present_step, step_result, step_snapshot
-from bkjob_async.model.events import Finished, JobChanged
+from bkjob_async.model.events import Event, Finished, JobChanged
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase, run_status
 
 
-def job_changed(job: JobState, before: int | None, cursor: str, *, skipped: bool = False) -> JobChanged:
+def job_changed(job: JobState, before: int | None, *, skipped: bool = False) -> JobChanged:
     """Return the event that the job has the status that was announced; *before* is the code before it."""
     code, _, finished = job.announced
     assert code is not None  # noqa: S101 - called for announced statuses only
@@ -29,14 +28,13 @@ def job_changed(job: JobState, before: int | None, cursor: str, *, skipped: bool
         name=job.name,
         epoch=job.epoch,
         skipped=skipped,
-        cursor=cursor,
     )
 
 
-def finished_event(job: JobState, ref: Ref, cursor: str) -> Finished:
+def finished_event(job: JobState, ref: Ref) -> Finished:
     """Return the event that target *ref* is finished, with its result."""
     epoch = job.step(ref.step_instance_id).epoch if isinstance(ref, StepRef) else job.epoch
-    return Finished(ref=ref, result=target_result(job, ref), epoch=epoch, cursor=cursor)
+    return Finished(ref=ref, result=target_result(job, ref), epoch=epoch)
 
 
 def target_result(job: JobState, ref: Ref) -> JobResult:
@@ -99,12 +97,11 @@ def are_all_counted(job: JobState, ref: Ref) -> bool:
 def present_targets(
     job: JobState,
     targets: Collection[Ref],
-    cursor: str,
     *,
     since: int = 0,
     skipped: bool = False,
     known: Collection[Ref] = (),
-) -> Iterator[EventOrLazy]:
+) -> Iterator[Event]:
     """Yield the present state of *targets* as events: hosts before step before job.
 
     Of steps that belong to *known* targets the reader knows all but `Finished`. For *since* and *skipped* see
@@ -113,13 +110,13 @@ def present_targets(
     has_job = job.ref in targets
     has_changed = job.announced.code is not None and job.announced_sequence >= since
     if has_job and has_changed and not job.announced.finished:
-        yield job_changed(job, None, cursor, skipped=skipped)
+        yield job_changed(job, None, skipped=skipped)
     for step in job.steps:
         is_target = step.ref in targets
         if (has_job or is_target) and not (step.ref in known or job.ref in known):
-            yield from present_step(step, cursor, since=since, skipped=skipped)
+            yield from present_step(step, since=since, skipped=skipped)
         if is_target and step.announced.finished and step.announced_sequence >= since:
-            yield finished_event(job, step.ref, cursor)
+            yield finished_event(job, step.ref)
     if has_job and has_changed and job.announced.finished:
-        yield job_changed(job, None, cursor, skipped=skipped)
-        yield finished_event(job, job.ref, cursor)
+        yield job_changed(job, None, skipped=skipped)
+        yield finished_event(job, job.ref)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from bkjob_async.engine.group_polling.group_poller import (
     MAX_FULL_READ_HOSTS,
@@ -10,14 +10,11 @@ from bkjob_async.engine.group_polling.group_poller import (
     GroupPoller,
     ReadMode,
 )
-from bkjob_async.engine.host_table.changes import ApplyResult, StatusChange, StatusChanges
+from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.failure_details import FailureDetails
-from bkjob_async.engine.host_table.host_names import packed_numbers
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy
-from bkjob_async.engine.stream.host_columns import HostEventColumns, shared
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents, host_events
+from bkjob_async.engine.stream.host_events import host_events
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,
@@ -27,12 +24,9 @@ from bkjob_async.engine.tracking.step_state import (
     StepState,
 )
 from bkjob_async.model.events import Event, HostChanged, Reopened
-from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView, with_all_names
+from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES, host_status
-
-# Where at least one host in so many moved, the response is kept until the events are read.
-KEEP_RESPONSE_SHARE = 8
 
 
 def apply_groups(
@@ -43,11 +37,10 @@ def apply_groups(
     *,
     read_mode: ReadMode,
     may_defer: bool,
-) -> list[EventOrLazy]:
+) -> list[Event]:
     """Apply the groups of a response that was requested in *read_mode*; return the events."""
     if read_mode is None:
         return apply_all_rows(step, view, groups, stamp)
-    release_response(step)
     group_poller, moves = step.progress.group_poller, None
     if group_poller is None:
         return []  # there are no earlier counts to compare with
@@ -58,7 +51,12 @@ def apply_groups(
         return []
     if moves is None:
         taken = step.hosts.apply(
-            groups, stamp.sequence, view.named, group_poller.id_lookup, forward_only=True
+            groups,
+            stamp.sequence,
+            view.named,
+            group_poller.id_lookup,
+            machines=stamp.machines,
+            forward_only=True,
         )
         group_poller.record_rows(taken, groups, requested=requested)
         moves = taken.changes
@@ -71,13 +69,15 @@ def apply_groups(
 
 def apply_all_rows(
     step: StepState, view: StepPollView, groups: Sequence[GroupPollView], stamp: PollStamp
-) -> list[EventOrLazy]:
+) -> list[Event]:
     """Apply the rows of a response that was requested with all hosts; return the events."""
     if step.hosts is NO_HOSTS and any(group.rows for group in groups):
         step.hosts = HostTable()
     hosts, group_poller = step.hosts, step.progress.group_poller
     id_lookup = None if group_poller is None else group_poller.id_lookup
-    taken = hosts.apply(groups, stamp.sequence, view.named, id_lookup, complete=view.complete)
+    taken = hosts.apply(
+        groups, stamp.sequence, view.named, id_lookup, machines=stamp.machines, complete=view.complete
+    )
     if view.complete and taken.trusted and hosts.size > MAX_FULL_READ_HOSTS:
         group_poller = step.own_progress().group_poller = group_poller or GroupPoller(stamp.now)
         group_poller.on_full_read(stamp.now, groups)
@@ -110,19 +110,7 @@ def are_listed(step: StepState) -> bool:
 def has_same_counts(step: StepState, groups: Sequence[GroupPollView]) -> bool:
     """Return True if the groups have the sizes that the known statuses of all hosts give."""
     group_poller = step.progress.group_poller
-    if group_poller is None or not group_poller.has_same_counts(groups):
-        return False
-    release_response(step)
-    return True
-
-
-def release_response(step: StepState) -> None:
-    """Release the previous response, whose bytes lazy rows may still hold."""
-    step.hosts.release_response()
-    if step.progress.group_poller is not None:
-        step.progress.group_poller.release_response()
-    if step.failures is not None:
-        step.failures.release_response()
+    return group_poller is not None and group_poller.has_same_counts(groups)
 
 
 def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> list[Event]:
@@ -143,16 +131,16 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
         if step.hosts is not NO_HOSTS:
             step.hosts.begin_execution(stamp.sequence)
         step.failures = None
-    return [Reopened(ref=step.ref, epoch=step.epoch, cursor=stamp.cursor)] if was_finished else []
+    return [Reopened(ref=step.ref, epoch=step.epoch)] if was_finished else []
 
 
 def apply_status_changes(
     step: StepState, moves: StatusChanges, view: StepPollView, stamp: PollStamp, *, tag: str = ""
-) -> list[EventOrLazy]:
+) -> list[Event]:
     """Apply what the status changes of hosts mean for the step; return the events. *tag* is that of hosts without a row."""
     if not moves.places:
         return []
-    events: list[EventOrLazy] = []
+    events: list[Event] = []
     progress = step.progress
     if step.announced.finished:
         # A row that moves after the step was announced finished: finish it again, with the right result.
@@ -162,63 +150,38 @@ def apply_status_changes(
     elif progress.settling is not None:
         progress.settling.rows_settled = False
     keep_failures(step, moves, view, tag)
-    host_events = lazy_events_of(step, moves, view, stamp, tag)
-    if KEEP_RESPONSE_SHARE * len(moves.places) < step.hosts.size:
-        # Events are created when they are read: a few of them must not keep a whole response until then.
-        if progress.group_poller is not None:
-            progress.group_poller.release_later(host_events)
-        else:
-            host_events.release_response()
-    if progress.group_poller is None and step.failures is not None:
-        step.failures.release_response()
-    return [*events, host_events]
+    return [*events, *events_of(step, moves, view, tag)]
 
 
-def lazy_events_of(
-    step: StepState, moves: StatusChanges, view: StepPollView, stamp: PollStamp, tag: str
-) -> LazyHostEvents:
-    """Return the events of hosts whose status changed; each is made when it is read."""
-    # Another response may change the step before the events are read: keep what they say now.
-    ref, hosts, execute_count, epoch = step.ref, step.hosts, step.execute_count, step.epoch
-    read_details, has_failures = view.details, step.failures is not None
+def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: str) -> list[HostChanged]:
+    """Return the events of hosts whose status changed; *tag* is that of hosts without a row."""
     tags, no_tag = tags_by_code(view.groups or ()), "" if view.tells_tags else None
+    rows = moves.rows if tags is not None else with_names(view, moves.rows)
 
     def tag_of(code: int, row: HostRow | None) -> str | None:
         if row is None:
             return tag
         if tags is None:
-            return read_details(row).tag
+            return view.details(row).tag
         own = row.tag
         return tags.get(code) or no_tag if own is None else own
 
-    def make_events(moves: StatusChanges, indexes: Iterable[int]) -> list[HostChanged]:
-        return host_events(
-            ref,
-            hosts.keys(moves.places),
-            moves,
-            indexes,
-            tags=map(tag_of, moves.afters, moves.rows),
-            exit_codes=[None if row is None else row.exit_code for row in moves.rows],
-            execute_count=execute_count,
-            epoch=epoch,
-            cursor=stamp.cursor,
-        )
+    return host_events(
+        step.ref,
+        step.hosts.keys_at(moves.places),
+        moves.befores,
+        moves.afters,
+        tags=map(tag_of, moves.afters, rows),
+        exit_codes=[None if row is None else row.exit_code for row in rows],
+        execute_count=step.execute_count,
+        epoch=step.epoch,
+    )
 
-    def make_columns(moves: StatusChanges) -> HostEventColumns:
-        return HostEventColumns(
-            hosts.names_at(moves.places),
-            shared(moves.befores),
-            shared(moves.afters),
-            shared(list(map(tag_of, moves.afters, moves.rows))),
-            shared([None if row is None else row.exit_code for row in moves.rows]),
-            execute_count,
-            epoch,
-            places=packed_numbers(moves.places) if has_failures else b"",
-            cursor=stamp.cursor,
-        )
 
-    with_names = view.named if tags is None else with_all_names
-    return LazyHostEvents(ref, moves, make_events, with_names, make_columns)
+def with_names(view: StepPollView, rows: Sequence[HostRow | None]) -> Sequence[HostRow | None]:
+    """Return *rows* with all their names."""
+    named = iter(view.named([row for row in rows if row is not None]))
+    return [row and next(named) for row in rows]
 
 
 def keep_failures(step: StepState, moves: StatusChanges, view: StepPollView, tag: str) -> None:
@@ -231,16 +194,13 @@ def keep_failures(step: StepState, moves: StatusChanges, view: StepPollView, tag
     if not failed:
         return
     failures = step.failures = step.failures or FailureDetails()
-    for move in moves.ending_in(failed):
-        if move.row is not None:
-            failures.set_row(move.place, move.row, view.named, view.details)
-        else:
-            failures.set_inferred(move.place, details_from_group(step, move, tag))
-
-
-def details_from_group(step: StepState, move: StatusChange, tag: str) -> HostSnapshot:
-    """Return what the group says of a host that no response listed."""
-    return HostSnapshot(host=step.hosts.key(move.place), status=host_status(move.after), tag=tag)
+    found = [n for n, code in enumerate(moves.afters) if code in failed]
+    for n, row in zip(found, with_names(view, [moves.rows[n] for n in found]), strict=True):
+        if row is not None:
+            failures.set_row(moves.places[n], row, view.details)
+        else:  # no response listed it: this is what its group says
+            host, status = step.hosts.keys[moves.places[n]], host_status(moves.afters[n])
+            failures.set_inferred(moves.places[n], HostSnapshot(host=host, status=status, tag=tag))
 
 
 def update_failures(
@@ -256,10 +216,9 @@ def update_failures(
         begin, places = begin + len(rows), taken.places[begin : begin + len(rows)]
         # If every host is listed once, no failed host is in the group of another status.
         if group.status is None or is_failure(group.status) or not taken.each_once:
-            for place, row in zip(places, rows, strict=True):
-                if place in failures:
-                    failures.set_row(place, row, view.named, view.details)
-    failures.release_response()
+            known = [n for n, place in enumerate(places) if place in failures]
+            for n, row in zip(known, view.named([rows[n] for n in known]), strict=True):
+                failures.set_row(places[n], row, view.details)
 
 
 def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:

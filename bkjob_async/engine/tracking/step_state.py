@@ -121,8 +121,6 @@ class StepState(RunState[StepRef], eq=False, gc=False):
         """Forget what is in progress: the step is no longer a target."""
         progress = self.progress
         if progress is not NO_PROGRESS:
-            if progress.group_poller is not None:
-                progress.group_poller.release_response()
             progress.settling = progress.group_poller = progress.outdated_since = None
 
     @property

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, announced_state
 from bkjob_async.engine.tracking.step_hosts import apply_groups, reopen_step
@@ -46,7 +45,7 @@ def apply_step_view(
     read_mode: ReadMode = None,
     may_defer: bool = False,
     passed: bool | None = None,
-) -> list[EventOrLazy]:
+) -> list[Event]:
     """Apply a response about a step, *finished* or not; return the events that are due at once.
 
     *read_mode* is how the step was requested. *may_defer*: changes of few hosts may wait for a later poll.
@@ -61,7 +60,7 @@ def apply_step_view(
         step.progress.settling = None
     apply_status(step, view, finished=finished)
     if is_new_execution and step.hosts.size:
-        events.append(host_counts(step, stamp.cursor))  # the hosts of the execution before no longer count
+        events.append(host_counts(step))  # the hosts of the execution before no longer count
     if finished:
         begin_settling(step, stamp)
     else:
@@ -80,9 +79,9 @@ def apply_step_view(
 
 def note_activity(
     step: StepState, view: StepPollView, stamp: PollStamp, *, finished: bool, is_new_execution: bool
-) -> list[EventOrLazy]:
+) -> list[Event]:
     """Note whether the step is active; reopen it where it goes on or began anew. Return the events."""
-    events: list[EventOrLazy] = []
+    events: list[Event] = []
     before = step.status_code
     if is_new_execution or (step.announced.finished and (not finished or view.status != before)):
         events += reopen_step(step, stamp, new_execution=is_new_execution)
@@ -158,7 +157,7 @@ def note_wait(
     if not (waits.is_due and is_read):
         return []
     step.waits = StepWaits(waits.count + 1, stamp.sequence, is_shown=True, rows=waits.rows)
-    return [step_waiting(step, stamp.cursor)]
+    return [step_waiting(step)]
 
 
 def rows_ended(view: StepPollView, read_mode: ReadMode, waits: StepWaits) -> tuple[int, int] | None:
@@ -252,10 +251,6 @@ def finish(step: StepState, stamp: PollStamp) -> list[Event]:
     began_at, settling = step.execution_began_at, step.progress.settling
     if began_at is not None and settling is not None:
         step.execution_seconds = settling.since - began_at
-    if step.progress.group_poller is not None:
-        step.progress.group_poller.release_response()
-    if step.failures is not None:
-        step.failures.release_response()
     step.progress = NO_PROGRESS
     step.running_since = step.start_seen_at = None
     return announce(step, stamp, finished=True)
@@ -269,4 +264,4 @@ def announce(step: StepState, stamp: PollStamp, *, finished: bool) -> list[Event
         return []
     before = step.announced.code
     step.announced, step.announced_sequence = state, stamp.sequence
-    return [step_changed(step, before, stamp.cursor)]
+    return [step_changed(step, before)]

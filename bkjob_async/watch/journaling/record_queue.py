@@ -13,17 +13,11 @@ from msgspec.structs import replace
 from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, FleetFacts
 from bkjob_async.engine.journaling.forms import Term
 from bkjob_async.engine.journaling.records import encode_record
+from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.stream.event_list import (
-    EventOrLazy,
-    LazyEventList,
-    event_count,
-    parts_of,
-    with_indexes,
-)
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.journal.store import StoredRecord
-from bkjob_async.model.events import Batch, Recovered, Trouble
+from bkjob_async.model.events import Batch, Event, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 
 # Polling pauses while more events than this wait to be stored.
@@ -90,7 +84,7 @@ class RecordQueue:
 
     def put(self, batch: Batch, job: JobState | None = None) -> None:
         """Store *batch*, which is about *job*, and then give it to the readers."""
-        for part in parts_of(batch.events):
+        for part in batch.events:
             if isinstance(part, Trouble | Recovered):
                 self.facts.note_signal(part)
         self._put(batch.sequence, batch, job)
@@ -123,7 +117,8 @@ class RecordQueue:
         job: JobState | None = None,
         durations: Mapping[str, Any] | None = None,
     ) -> None:
-        at, targets = time.time(), self._target_changes
+        at = time.time() if batch is None else batch.at.timestamp()
+        targets = self._target_changes
         data = encode_record(
             sequence,
             time=at,
@@ -155,7 +150,7 @@ class RecordQueue:
         self.has_some.set()
 
     def _next_number(self) -> int:
-        return self._cursors.next_stamp(asyncio.get_running_loop().time()).sequence
+        return self._cursors.next_stamp(asyncio.get_running_loop().time(), time.time()).sequence
 
     # Taking ---------------------------------------------------------------------------------------------------------
 
@@ -178,16 +173,17 @@ class RecordQueue:
 
     def put_signals(self, at: PollStamp, since: int) -> None:
         """Put the `Trouble` and `Recovered` that batch *since* or a later one reported."""
-        self.put_present(at, list(self.facts.signals(since, at.cursor, skipped=True)))
+        self.put_present(at, list(self.facts.signals(since, skipped=True)))
 
-    def put_present(self, at: PollStamp, events: Sequence[EventOrLazy], job: JobState | None = None) -> None:
+    def put_present(self, at: PollStamp, events: Sequence[Event], job: JobState | None = None) -> None:
         """Store the present of a *job*, or of no job, in place of lost records and of those that wait."""
         if self._in_present is not None and job is not None:
             self._in_present.add(job.ref)
         if events:
-            self._put(at.sequence, Batch(at.sequence, LazyEventList(with_indexes(events)), at.cursor), job)
+            place(events, at.cursor, at.at)
+            self._put(at.sequence, Batch(at.sequence, tuple(events), at.cursor, at=at.at), job)
             self._waiting[-1].batch, self._waiting[-1].events = None, 0
-            self.waiting_events -= event_count(events)
+            self.waiting_events -= len(events)
 
     def end_present(self) -> list[StoredRecord]:
         """Return the records of the present; readers of this process get the batches that were put meanwhile instead."""

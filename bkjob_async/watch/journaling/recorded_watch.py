@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
 
 from attrs import define
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
+from bkjob_async.engine.stream.batches import place_behind
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import in_slices
-from bkjob_async.model.events import Batch, Recovered, Trouble
+from bkjob_async.model.events import Batch, Event, Recovered, Trouble
 from bkjob_async.model.refs import Ref
 from bkjob_async.watch.cooperative import PendingChanges
 from bkjob_async.watch.journaling.record_queue import RecordQueue
@@ -52,15 +55,18 @@ class RecordedWatch:
             error="JournalUnavailable",
             message=f"{error}; it is tried again",
             targets=self.targets.size,
-            cursor=cursor,
         )
-        self.stream.append(Batch(sequence, (trouble,), cursor))
+        self._append(sequence, cursor, trouble)
 
     def on_available(self, sequence: int, cursor: str) -> None:
         """Report, in batch number *sequence* with this *cursor*, that records are stored again."""
         size = self.targets.size
-        recovered = Recovered(ref=None, error="JournalUnavailable", targets=size, cursor=cursor)
-        self.stream.append(Batch(sequence, (recovered,), cursor))
+        self._append(sequence, cursor, Recovered(ref=None, error="JournalUnavailable", targets=size))
+
+    def _append(self, sequence: int, cursor: str, event: Event) -> None:
+        now = datetime.now(UTC)
+        place_behind([event], cursor, now)
+        self.stream.append(Batch(sequence, (event,), cursor, at=now))
 
     # What was reported ----------------------------------------------------------------------------------------------
 
@@ -87,16 +93,16 @@ class RecordedWatch:
             if recorded_before is not None:
                 earlier, its_refs = recorded_before
                 at = self._next_stamp()
-                found = present_targets(earlier, its_refs, at.cursor, since=since, skipped=True)
+                found = present_targets(earlier, its_refs, since=since, skipped=True)
                 records.put_present(at, list(found), earlier)
             if refs and state is not None:
                 at = self._next_stamp()
-                events = list(self.delivery.present(state, refs, at.cursor, since, skipped=True))
+                events = list(self.delivery.present(state, refs, since, skipped=True))
                 records.put_present(at, events, state)
         records.put_signals(self._next_stamp(), since)
 
     def _next_stamp(self) -> PollStamp:
-        return self.poller.cursors.next_stamp(asyncio.get_running_loop().time())
+        return self.poller.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
 
     def recorded_jobs(self) -> Iterator[JobState | None]:
         """Yield the state of each job; None where the watch was given something else than that."""

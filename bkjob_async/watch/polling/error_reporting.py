@@ -132,7 +132,7 @@ class ErrorReporting:
             reason = LOST_REASONS[action]
             if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
                 reason = LostReason.GONE
-            return lose_target(target, request.ref, reason, str(error), at.cursor)
+            return lose_target(target, request.ref, reason, str(error))
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
         if action in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):
@@ -150,7 +150,6 @@ class ErrorReporting:
                 error=type(error).__name__,
                 # Trouble with a job names the one step of it that cannot be read.
                 message=str(error) if request.ref in (ref, target.ref) else f"{request.ref}: {error}",
-                cursor=at.cursor,
             )
             for ref in affected_by(target, request)
             if ref not in known
@@ -173,7 +172,7 @@ class ErrorReporting:
         operation = error.operation if isinstance(error, CallFailed) else ""
         self._report_failure(None, operation, error, targets)
 
-    def on_success(self, target: PollTarget, at: PollStamp) -> list[Event]:
+    def on_success(self, target: PollTarget) -> list[Event]:
         """Return the events, published once, that polling the targets of a job works again.
 
         It does when every request of a round was answered: a job may be shown, and one step of it refused.
@@ -184,11 +183,7 @@ class ErrorReporting:
             return []
         target.poll_failures = evolve(failures, troubled=NO_TROUBLE).or_none()
         self._report_recovery(target.ref)
-        return [
-            Recovered(ref=ref, cursor=at.cursor)
-            for ref in troubled
-            if ref in target.targets and ref not in target.lost
-        ]
+        return [Recovered(ref=ref) for ref in troubled if ref in target.targets and ref not in target.lost]
 
     # Observers ------------------------------------------------------------------------------------------------------
 
@@ -336,19 +331,19 @@ def affected_by(target: JobState, request: PollRequest) -> Sequence[Ref]:
     return sorted(refs, key=str)
 
 
-def lose_missing_steps(target: JobState, at: PollStamp) -> list[Event]:
+def lose_missing_steps(target: JobState) -> list[Event]:
     """Return the events of watched steps that two responses in a row about their job did not list."""
     events: list[Event] = []
     for ref in target.target_steps:
         if target.was_read(ref) or ref in target.lost:
             continue
         if count_not_found(target, ref) >= NOT_FOUND_TWICE:
-            events += lose_target(target, ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
+            events += lose_target(target, ref, LostReason.NOT_FOUND, "the job has no such step")
     return events
 
 
-def mark_stalled(target: JobState, at: PollStamp, silence: float) -> list[Event]:
+def mark_stalled(target: JobState, silence: float) -> list[Event]:
     """Return the events, published once, that the targets of a job were not seen for *silence* seconds."""
     target.poll_failures = evolve(target.poll_failures, stalled=True)
     refs = sorted((ref for ref in target.targets if ref not in target.lost), key=str)
-    return [Stalled(ref=ref, seconds=silence, cursor=at.cursor) for ref in refs]
+    return [Stalled(ref=ref, seconds=silence) for ref in refs]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from attrs import define
 
-from bkjob_async.engine.stream.event_list import EventOrLazy
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import OPEN_CODES
 from bkjob_async.engine.tracking.next_request import PollRequest
-from bkjob_async.model.events import HostChanged
+from bkjob_async.model.events import Event
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.poll_view import PollView, StepPollView
 from bkjob_async.model.refs import Ref
@@ -55,7 +54,7 @@ class PollReports:
             self.report((), request, seconds)
 
     def count(
-        self, target: PollTarget, events: Sequence[EventOrLazy], before: ActiveTimes | None, now: float
+        self, target: PollTarget, events: Sequence[Event], before: ActiveTimes | None, now: float
     ) -> None:
         """Count the *events* of a poll at *now*; *before* are the active times from before it was applied."""
         counters = self.observe.counters
@@ -72,7 +71,7 @@ class PollReports:
         seconds: float,
         *,
         decode_seconds: float = 0.0,
-        events: Sequence[EventOrLazy] = (),
+        events: Sequence[Event] = (),
         lags: LagBounds = (),
         error: str | None = None,
     ) -> None:
@@ -106,7 +105,7 @@ class PollReport:
     watches: tuple[int, ...]
     active_at: ActiveTimes | None
 
-    def send(self, events: Sequence[EventOrLazy], now: float) -> None:
+    def send(self, events: Sequence[Event], now: float) -> None:
         """Report the poll, applied at *now*, and the *events* that it gave; one without any only where it is wanted."""
         if not events and not self.reports.observe.wants_quiet_polls:
             return
@@ -146,12 +145,6 @@ def lag_bounds(target: JobState, before: ActiveTimes, now: float) -> LagBounds:
     return tuple(bounds)
 
 
-def count_by_kind(events: Sequence[EventOrLazy]) -> Mapping[str, int]:
-    """Return how many events there are of each kind, without making any."""
-    counts: Counter[str] = Counter()
-    for event in events:
-        if isinstance(event, LazyHostEvents):
-            counts[HostChanged.kind] += event.size
-        else:
-            counts[event.kind] += 1
-    return dict(counts)
+def count_by_kind(events: Sequence[Event]) -> Mapping[str, int]:
+    """Return how many events there are of each kind."""
+    return dict(Counter(map(attrgetter("kind"), events)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Iterable, Sequence
 from itertools import count
 
@@ -109,7 +110,7 @@ class Poller:
         self._registry.has_journals |= has_journal
         if self.errors.outage is not None:
             at = self._stamp()
-            subscriber.on_platform_event(at, replace(self.errors.outage, cursor=f"{at.cursor}.1"))
+            subscriber.on_platform_event(at, replace(self.errors.outage))
 
     @property
     def polls(self) -> int:
@@ -296,14 +297,14 @@ class Poller:
 
     def _report_stalled(self, target: PollTarget, silence: float) -> None:
         at = self._stamp()
-        self._registry.publish(target, at, mark_stalled(target, at, silence))
+        self._registry.publish(target, at, mark_stalled(target, silence))
 
     def _publish_to_all(self, event: Trouble | Recovered) -> None:
         self._registry.publish_to_all(self._stamp(), event)
 
     def _stamp(self) -> PollStamp:
         """Return the time now with the next number of a batch."""
-        return self.cursors.next_stamp(self._now())
+        return self.cursors.next_stamp(self._now(), time.time())
 
     @staticmethod
     def _now() -> float:

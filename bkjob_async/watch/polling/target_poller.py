@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Sequence
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
 from bkjob_async.engine.flow_control.outage_detector import OutageDetector
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
@@ -13,8 +14,6 @@ from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
 from bkjob_async.engine.tracking.job_tracker import (
     NO_EVENTS,
@@ -35,11 +34,10 @@ from bkjob_async.engine.tracking.next_request import (
 )
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.errors import BkJobError
-from bkjob_async.model.events import Event
+from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
 from bkjob_async.model.refs import StepRef
-from bkjob_async.watch.cooperative import CooperativeQueue
 from bkjob_async.watch.polling.error_reporting import (
     REACHABILITY_UNKNOWN,
     ErrorReporting,
@@ -81,7 +79,6 @@ class TargetPoller:
     outage_recovery: OutageRecovery
     longest_block: float = 0.0
     # Names of many hosts, read before the next response about them comes.
-    _unread_names: CooperativeQueue = field(factory=CooperativeQueue, init=False)
 
     async def poll(self, target: Polled) -> None:
         """Poll one target, or a list of jobs."""
@@ -149,7 +146,7 @@ class TargetPoller:
 
     def _apply_job(
         self, target: PollTarget, request: PollRequest, view: JobPollView, at: PollStamp
-    ) -> Sequence[EventOrLazy]:
+    ) -> Sequence[Event]:
         """Apply a response about the whole job, and set what the round requests next; return the events."""
         capabilities = self.session.dialect.capabilities
         if not (view.lacks_addresses and capabilities.step_status):
@@ -180,7 +177,7 @@ class TargetPoller:
             was_forgotten = forget_old_operation(target, started)
             changes = self._apply_job(target, request, view, at)
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
-            others = NO_EVENTS if is_plain else self._other_events(target, at)
+            others = NO_EVENTS if is_plain else self._other_events(target)
             is_unchanged = changes is NO_EVENTS and not others and not was_forgotten
             if is_unchanged and self._go_on_unchanged(target, at, begun):
                 if report is not None:
@@ -198,7 +195,7 @@ class TargetPoller:
                     report.send(NO_EVENTS, at.now)
                 return
             plan_follow_ups(target, request, self.session.dialect.capabilities)
-            events = [*self.errors.on_success(target, at), *changes]
+            events = [*self.errors.on_success(target), *changes]
         if report is not None:
             report.send(events, at.now)
         if events and counts:
@@ -213,15 +210,15 @@ class TargetPoller:
             self.outage_recovery.resume_all()
         return now if started < detector.outage_ended_at else started
 
-    def _other_events(self, target: PollTarget, at: PollStamp) -> list[Event]:
+    def _other_events(self, target: PollTarget) -> list[Event]:
         """Return the events that polling works again, and that steps do not exist."""
-        return [*self.errors.on_success(target, at), *lose_missing_steps(target, at)]
+        return [*self.errors.on_success(target), *lose_missing_steps(target)]
 
     def _deliver(
         self,
         target: PollTarget,
         at: PollStamp,
-        events: Sequence[EventOrLazy],
+        events: Sequence[Event],
         begun: float,
         *,
         may_settle: bool = False,
@@ -235,17 +232,10 @@ class TargetPoller:
         if events:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
-        self._read_names_later(target)
         may_settle |= bool(events) and (
-            target.has_ends() or any(not isinstance(event, LazyHostEvents) for event in events)
+            target.has_ends() or any(not isinstance(event, HostChanged) for event in events)
         )
         self._schedule_next(target, at.now, begun, may_settle=may_settle)
-
-    def _read_names_later(self, target: PollTarget) -> None:
-        """Read names of many new hosts in slices, so that not all are to be read when the next response comes."""
-        for step in target.steps:
-            if step.hosts.has_unread_names:
-                self._unread_names.put(step.hosts.release_response_in_slices())
 
     async def _poll_list(self, poller: ListPoller[PollTarget]) -> None:
         started = self._now()
@@ -378,7 +368,7 @@ class TargetPoller:
 
     def _stamp(self) -> PollStamp:
         """Return the time now with the next number of a batch."""
-        return self.cursors.next_stamp(self._now())
+        return self.cursors.next_stamp(self._now(), time.time())
 
     @staticmethod
     def _now() -> float:

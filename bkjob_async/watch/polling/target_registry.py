@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Recovered, Trouble
+from bkjob_async.model.events import Event, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 
 # A watch that joins a job waits for so many seconds for steps that the platform refuses to show.
@@ -72,9 +72,7 @@ class Subscriber(Protocol):
         """Return True while *job* must be read once more before anything of it is delivered."""
         ...
 
-    def on_events(
-        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], round_read: int
-    ) -> None:
+    def on_events(self, target: PollTarget, at: PollStamp, events: Sequence[Event], round_read: int) -> None:
         """Receive the *events* of one poll of *target*; *round_read* is its last round that was read completely."""
         ...
 
@@ -198,9 +196,10 @@ class TargetRegistry:
 
     # Delivering to subscribers --------------------------------------------------------------------------------------
 
-    def publish(self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy]) -> None:
+    def publish(self, target: PollTarget, at: PollStamp, events: Sequence[Event]) -> None:
         """Deliver the events of one poll to the subscribers of a job."""
-        with_indexes(events)
+        if events:
+            place(events, at.cursor, at.at)
         rereads = self.rereads
         for subscriber in self._groups[target.group]:
             subscriber.on_events(target, at, events, rereads.last_completed(target, subscriber, at.now))
@@ -215,7 +214,7 @@ class TargetRegistry:
     def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Deliver an event that concerns all targets."""
         for subscriber in tuple(self.subscribers):
-            subscriber.on_platform_event(at, replace(event, cursor=f"{at.cursor}.1"))
+            subscriber.on_platform_event(at, replace(event))
 
     def update_settled(self, target: PollTarget) -> None:
         """Have the subscribers of a job determine which of their targets have settled."""

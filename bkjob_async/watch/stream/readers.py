@@ -7,19 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
+from attrs import evolve
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bkjob_async.engine.stream.batches import SLICE_SIZE, rest_of, slices_of
 from bkjob_async.engine.stream.cursor import CursorPosition
-from bkjob_async.engine.stream.event_list import (
-    LAZY,
-    BatchPart,
-    LazyEventList,
-    parts_after,
-    parts_of,
-    slices_of,
-)
-from bkjob_async.engine.stream.lazy_events import HostEventsCopy
 from bkjob_async.journal.store import StoredRecord
 from bkjob_async.model.events import (
     Batch,
@@ -36,9 +29,10 @@ from bkjob_async.model.events import (
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import Phase
-from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 
 T = TypeVar("T")
+# Events that say whether what led to them was read.
+MARKED = HostChanged | StepChanged | StepWaiting | JobChanged | Trouble | Recovered
 BEGINNING = CursorPosition(0, None)
 
 
@@ -124,28 +118,17 @@ class Reader(Generic[T]):
 
 def all_events(batch: Batch) -> Iterator[Sequence[Event]]:
     """Yield the events of a batch, in order."""
-    events = batch.events
-    if isinstance(events, LazyEventList) and events.size > SLICE_SIZE:
-        return slices_of(events.parts)
-    return iter((events,))
+    return slices_of(batch.events)
 
 
 def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterator[Sequence[Event]]:
     """Yield the events of one target and its parts, or of one scope."""
-    return slices_of(part for part in parts_of(batch.events) if concerns(part.ref, ref, scope))
+    for events in slices_of(batch.events):
+        yield [event for event in events if concerns(event.ref, ref, scope)]
 
 
 def whole_batch(batch: Batch) -> Iterator[Sequence[Batch]]:
-    """Yield the batch itself, once the events of a large one are made."""
-    events = batch.events
-    if isinstance(events, LazyEventList) and events.size > SLICE_SIZE:
-        for _ in events.materialize_in_slices():
-            yield ()
-    yield (batch,)
-
-
-def lazy_batch(batch: Batch) -> Iterator[Sequence[Batch]]:
-    """Yield the batch itself; its events of hosts are made when they are read."""
+    """Yield the batch itself."""
     yield (batch,)
 
 
@@ -153,38 +136,39 @@ def host_changes(
     batch: Batch, ref: Ref | None, scope: Scope | None, phase: Phase | None
 ) -> Iterator[Sequence[HostChanged]]:
     """Yield the changes of hosts: of one target, of one scope, into one phase."""
-    for part in parts_of(batch.events):
-        if isinstance(part, (*LAZY, HostChanged)) and concerns(part.ref, ref, scope):
-            for changes in ((part,),) if isinstance(part, HostChanged) else part.slices():
-                yield changes if phase is None else [each for each in changes if each.after.phase is phase]
+    for events in slices_of(batch.events):
+        yield [
+            event
+            for event in events
+            if isinstance(event, HostChanged)
+            and (phase is None or event.after.phase is phase)
+            and concerns(event.ref, ref, scope)
+        ]
 
 
 def finished_results(batch: Batch) -> Iterator[Sequence[JobResult]]:
     """Yield the results of the targets that finished."""
-    yield [event.result for event in parts_of(batch.events) if isinstance(event, Finished)]
+    yield [event.result for event in batch.events if isinstance(event, Finished)]
 
 
 def batch_notices(batch: Batch) -> Iterator[Sequence[Sequence[Event]]]:
-    """Yield one list of all events but the changes of hosts, without creating those."""
+    """Yield one list of all events but the changes of hosts."""
     yield (list(*events_but_hosts(batch)),)
 
 
 def events_but_hosts(batch: Batch) -> Iterator[Sequence[Event]]:
-    """Yield all events but the changes of hosts, without creating those."""
-    yield [part for part in parts_of(batch.events) if not isinstance(part, (*LAZY, HostChanged))]
+    """Yield all events but the changes of hosts."""
+    yield [event for event in batch.events if not isinstance(event, HostChanged)]
 
 
 def mark_skipped(batch: Batch) -> Batch:
     """Return a batch whose events say that what led to them was not read."""
-    parts: list[BatchPart] = []
-    for part in parts_of(batch.events):
-        if isinstance(part, LAZY):
-            parts.append(HostEventsCopy(part, skipped=True))
-        elif isinstance(part, HostChanged | StepChanged | StepWaiting | JobChanged | Trouble | Recovered):
-            parts.append(replace(part, skipped=True))
-        else:
-            parts.append(part)
-    return Batch(batch.sequence, LazyEventList(parts), batch.cursor)
+    return evolve(
+        batch,
+        events=tuple(
+            replace(event, skipped=True) if isinstance(event, MARKED) else event for event in batch.events
+        ),
+    )
 
 
 def concerns(about: Ref | None, ref: Ref | None, scope: Scope | None) -> bool:
@@ -250,11 +234,10 @@ class Position:
         """Return what the reader has not had of the next *batch*, None for nothing."""
         self.seen = batch.sequence
         if batch.sequence == self._start.sequence and self._start.index is not None:
-            rest = LazyEventList(parts_after(parts_of(batch.events), self._start.index))
-            batch = Batch(batch.sequence, rest, batch.cursor)
-            if not rest:
+            rest = rest_of(batch, self._start.index)
+            if rest is None:
                 self.move_behind(batch)
-                return None
+            return rest
         return batch
 
     def move_behind(self, batch: Batch) -> Batch:
@@ -317,16 +300,12 @@ class Backlog:
 
     def current_part_of(self, batch: Batch) -> Batch | None:
         """Return the events of jobs that were caught up with, None for none; signals are delivered at the end."""
-        parts: list[BatchPart] = [
-            HostEventsCopy(part, cursor=self.cursor)
-            if isinstance(part, LAZY)
-            else replace(part, cursor=self.cursor)
-            for part in parts_of(batch.events)
-            if self._is_caught_up(part)
-        ]
-        return Batch(batch.sequence, LazyEventList(parts), self.cursor) if parts else None
+        events = tuple(
+            replace(event, cursor=self.cursor) for event in batch.events if self._is_caught_up(event)
+        )
+        return evolve(batch, events=events, cursor=self.cursor) if events else None
 
-    def _is_caught_up(self, part: BatchPart) -> bool:
-        if isinstance(part, InSync | Trouble | Recovered) or part.ref is None:
+    def _is_caught_up(self, event: Event) -> bool:
+        if isinstance(event, InSync | Trouble | Recovered) or event.ref is None:
             return False
-        return part.ref.job not in self.jobs
+        return event.ref.job not in self.jobs

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import TypeVar
 
 from msgspec.structs import replace
 
+from bkjob_async.engine.stream.batches import last_place, place_behind
 from bkjob_async.engine.stream.cursor import CursorSequence, unknown_cursor
-from bkjob_async.engine.stream.event_list import EventOrLazy, LazyEventList, last_index, split_last
 from bkjob_async.engine.stream.event_log import EventLog
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
-from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.stream.readers import Backlog, MissedJob, Position, Reader, Select, mark_skipped
 from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.stream.target_states import TargetStates
@@ -47,7 +47,6 @@ class EventStream:
         self._unreadable: BaseException | None = None
         self._opened_at: int | None = None
         self._waiters: set[asyncio.Future[None]] = set()
-        self._making_events = CooperativeIterator()
 
     def open(self) -> None:
         """Begin the stream behind all batches so far."""
@@ -78,8 +77,6 @@ class EventStream:
     def append(self, batch: Batch) -> None:
         """Add a batch and wake the readers that wait for it."""
         self.log.append(batch)
-        if self.log.unmade and not self._making_events.is_running:
-            self._making_events.start(self.log.make_events())
         self._wake_readers()
 
     def _wake_readers(self) -> None:
@@ -111,7 +108,7 @@ class EventStream:
         if self._opened_at is None or place.sequence <= self._opened_at:
             return reader(lambda batch: select(self._as_skipped(batch)), after=place, cursor=after)
         batch = self.log.batch_numbered(place.sequence)
-        if batch is not None and place.index is not None and place.index > last_index(batch.events):
+        if batch is not None and place.index is not None and place.index > last_place(batch):
             raise unknown_cursor(after)
         return reader(select, after=place, cursor=after)
 
@@ -205,29 +202,31 @@ class EventStream:
             if state is not None:
                 jobs.append((state, missed))
                 size += 1 + sum(step.hosts.size for step in state.steps)
-        at = self._cursors.next_stamp(asyncio.get_running_loop().time())
+        at = self._cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
         cursor = backlog.cursor
-        events: list[EventOrLazy] = []
+        events: list[Event] = []
         for state, missed in jobs:
-            events += self._present.present(state, missed, cursor)
+            events += self._present.present(state, missed)
         if not backlog.jobs:
             position.backlog = None
-            events += self._missed_signals(backlog, cursor)
-            if events:
-                cursor = at.cursor
-                others, last = split_last(events.pop())
-                events += (*others, replace(last, cursor=cursor))
-        return position.move_behind(Batch(at.sequence, LazyEventList(events), cursor)) if events else None
+            events += self._missed_signals(backlog)
+        if not events:
+            return None
+        place_behind(events, cursor, at.at)
+        if position.backlog is None:
+            cursor = at.cursor
+            place_behind(events[-1:], cursor, at.at)
+        return position.move_behind(Batch(at.sequence, tuple(events), cursor, at=at.at))
 
-    def _missed_signals(self, backlog: Backlog, cursor: str) -> Iterator[Event]:
+    def _missed_signals(self, backlog: Backlog) -> Iterator[Event]:
         """Yield troubles that the reader missed and that still matter, and `InSync` if that was missed."""
         seen, inside = backlog.seen, backlog.partly_read
         has_read = seen > 0 or inside is not None
         for signal in self.log.signals(seen):
             if has_read or isinstance(signal, Trouble):
-                yield replace(signal, skipped=True, cursor=cursor)
+                yield replace(signal, skipped=True)
         if self.in_sync_at is None or seen >= self.in_sync_at:
             return
         # A reader that began inside that batch may have begun behind its last event, which is this one.
         if inside is None or (inside.sequence, inside.index or 0) < (self.in_sync_at, self.in_sync_index):
-            yield InSync(cursor=cursor)
+            yield InSync()

@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from attrs import define, field
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
-from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import target_result, target_snapshot
-from bkjob_async.model.events import Lost
+from bkjob_async.model.events import Event, Lost
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
@@ -58,11 +57,11 @@ class TargetStates:
             return self._final[job]
         return self.polled(job) if self.targets.of(job) else None
 
-    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[EventOrLazy]:
+    def present(self, state: JobState, missed: MissedJob) -> Iterator[Event]:
         """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
         refs = self.targets.of(state.ref)
         return self.delivery.present(
-            state, refs, cursor, missed.since, skipped=missed.skipped, partly_read=missed.partly_read
+            state, refs, missed.since, skipped=missed.skipped, partly_read=missed.partly_read
         )
 
     # For callers ----------------------------------------------------------------------------------------------------

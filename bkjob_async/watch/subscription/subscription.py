@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
+from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.event_list import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Batch, InSync, Recovered, Resumed, Trouble
+from bkjob_async.model.events import Batch, Event, InSync, Recovered, Resumed, Trouble
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.text.printing import counted, first_of
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
@@ -128,9 +129,10 @@ class Subscription:
         journal.records.targets = len(targets)
         self._poller.planner.restore_durations(fold.facts.durations)
         if head and opened.silence is not None:
-            at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
-            resumed = Resumed(term=opened.term, gap=opened.silence, cursor=f"{at.cursor}.1")
-            journal.records.put(Batch(at.sequence, LazyEventList([resumed]), at.cursor))
+            at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
+            resumed = Resumed(term=opened.term, gap=opened.silence)
+            place([resumed], at.cursor, at.at)
+            journal.records.put(Batch(at.sequence, (resumed,), at.cursor, at=at.at))
         else:
             journal.records.put_empty()
         journal.start(self._poller.planner.durations.exported)
@@ -320,9 +322,7 @@ class Subscription:
 
     # What the poller delivers ---------------------------------------------------------------------------------------
 
-    def on_events(
-        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], round_read: int
-    ) -> None:
+    def on_events(self, target: PollTarget, at: PollStamp, events: Sequence[Event], round_read: int) -> None:
         """Receive the *events* of one poll of *target*; *round_read* is its last round that was read completely."""
         if not self.is_open:
             return
@@ -337,8 +337,8 @@ class Subscription:
                 if self._delivery.is_state_given(ref) and target.is_in_sync(ref):
                     self.targets.read(ref)
         if self._fleet is not None and target.seen_at is not None and self._fleet.end_outage():
-            own.append(Recovered(ref=None, targets=self.targets.size, cursor=at.cursor))
-        self._append(at, event_count(events), shared, own, target)
+            own.append(Recovered(ref=None, targets=self.targets.size))
+        self._append(at, len(events), shared, own, target)
         if target.seen_at is not None and self.stream.is_unreadable:
             self.stream.set_unreadable(None)
         if self._drops_with_job:
@@ -349,30 +349,27 @@ class Subscription:
         if self.is_open:
             if self._fleet is not None and self._fleet.end_outage() and isinstance(event, Trouble):
                 return  # it was reported before this watch was opened, and goes on
-            self._append(at, 1, [event], [])
+            self._append(at, 0, [], [event])
 
     def _append(
         self,
         at: PollStamp,
         size: int,
-        shared: list[EventOrLazy],
-        own: list[EventOrLazy],
+        shared: list[Event],
+        own: list[Event],
         target: PollTarget | None = None,
     ) -> None:
         """Add a batch: what this watch takes of the *size* events of a poll, and events for this watch alone."""
         if not self.is_in_sync and self.targets.all_read and not self._pending:
             self.is_in_sync, self.stream.in_sync_at = True, at.sequence
-            own.append(InSync(cursor=at.cursor))
-            self.stream.in_sync_index = size + event_count(own)
+            own.append(InSync())
+            self.stream.in_sync_index = size + len(own)
         if shared or own:
-            last_index = size + 1
-            if own:
-                # The indexes of its own events follow those that all watches share.
-                shared += with_indexes(own, events_before=size)
-                last_index = size + event_count(own)
-            events = LazyEventList(shared, last_index=last_index)
-            self.event_count += events.size
-            batch = Batch(at.sequence, events, at.cursor)
+            # The places of its own events are behind those that all watches share.
+            place(own, at.cursor, at.at, before=size)
+            events = (*shared, *own)
+            self.event_count += len(events)
+            batch = Batch(at.sequence, events, at.cursor, at=at.at, size=size + max(1, len(own)))
             if self.journal is None:
                 self.stream.append(batch)
             else:

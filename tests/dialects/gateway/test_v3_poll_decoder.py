@@ -17,7 +17,7 @@ from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import PartialHostRow
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.parsed import job_poll_view, step_poll_view
-from bkjob_async.dialects.gateway.lazy_rows import SHORT_LIST
+from bkjob_async.dialects.gateway.lazy_rows import BULK_SHARE
 from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
 from bkjob_async.errors import CallFailed, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
@@ -66,10 +66,10 @@ def group_values(step: StepPollView, group: Any) -> list[Any]:
     rows = [
         (
             row.status if group.status is None else group.status,
-            names(step.named(row)),
-            step.details(step.named(row)),
+            names(named),
+            step.details(named),
         )
-        for row in group.rows or ()
+        for row, named in zip(group.rows or (), step.named(group.rows or ()), strict=True)
     ]
     return [group.status, group.tag, group.size, group.rows is None, rows]
 
@@ -254,16 +254,17 @@ def large_step(hosts: int) -> dict[str, Any]:
 @pytest.mark.parametrize("asked_for", [1, 3, 200])
 def test_few_and_many_rows_are_read_the_same(asked_for: int) -> None:
     """A few rows one by one, many all at once, from the last to the first."""
-    response = json_response(large_step(SHORT_LIST * 8))
+    response = json_response(large_step(BULK_SHARE * 8))
     view, expected = polled(STEP, response), leniently(STEP, response)
     assert isinstance(view, StepPollView)
     assert isinstance(expected, StepPollView)
     groups = zip(view.groups or (), expected.groups or (), strict=True)
     pairs = [pair for ours, theirs in groups for pair in zip(ours.rows or (), theirs.rows or (), strict=True)]
 
-    for row, other in pairs[::-1][:asked_for]:
-        assert view.details(view.named(row)) == expected.details(expected.named(other))
-        assert names(view.named(row)) == names(expected.named(other))
+    wanted = pairs[::-1][:asked_for]
+    for row, other in zip(view.named([row for row, _ in wanted]), wanted, strict=True):
+        assert view.details(row) == expected.details(other[1])
+        assert names(row) == names(other[1])
 
 
 def test_failed_hosts_are_read_at_once() -> None:
@@ -273,7 +274,7 @@ def test_failed_hosts_are_read_at_once() -> None:
     rows = [row for group in view.groups or () for row in group.rows or ()]
 
     assert [isinstance(row, PartialHostRow) for row in rows] == [True] * 4 + [False] * 4
-    assert [(row.status, row.tag, view.named(row) is row) for row in rows[4::2]] == [
+    assert [(row.status, row.tag, view.named([row])[0] is row) for row in rows[4::2]] == [
         (104, "red", True),
         (403, None, True),
     ]
@@ -282,16 +283,16 @@ def test_failed_hosts_are_read_at_once() -> None:
 @pytest.mark.parametrize(("group", "first"), [(1, 1000), (2, 2000)])
 def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: int) -> None:
     """A poll does not fail for members that it does not need."""
-    body = large_step(SHORT_LIST * 2)
+    body = large_step(BULK_SHARE * 2)
     body["data"]["step_result_group_list"][group]["host_result_list"][3]["exit_code"] = []
     view = polled(STEP, json_response(body))
     assert isinstance(view, StepPollView)
     shown = (view.groups or ())[group]
-    details = [view.details(view.named(row)) for row in shown.rows or ()]
+    details = [view.details(row) for row in view.named(shown.rows or ())]
 
     assert (details[3].host.bk_host_id, details[3].host.ip) == (first + 3, None)
     assert details[3].status.code == shown.status
-    assert [seen.exit_code for seen in details] == [0, 1, 2, None, *range(4, SHORT_LIST * 2)]
+    assert [seen.exit_code for seen in details] == [0, 1, 2, None, *range(4, BULK_SHARE * 2)]
 
 
 def test_hosts_without_an_id_are_read_at_once() -> None:
@@ -309,11 +310,11 @@ def test_hosts_without_an_id_are_read_at_once() -> None:
 
 def test_a_named_row_keeps_no_response() -> None:
     """Rows of changed hosts may be kept for long; the bytes of the response are not."""
-    body = json_response(large_step(SHORT_LIST * 8)).body
+    body = json_response(large_step(BULK_SHARE * 8)).body
     references = sys.getrefcount(body)
     view = polled(STEP, HttpResponse(status=200, body=body))
     assert isinstance(view, StepPollView)
-    kept = [view.named(row) for group in view.groups or () for row in (group.rows or ())[:3]]
+    kept = [row for group in view.groups or () for row in view.named((group.rows or ())[:3])]
     details = view.details
     del view
 

@@ -26,7 +26,7 @@ from bkjob_async.model.events import HostChanged
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import GroupPollView, StepPollView
-from tests.engine.poll_views import JOB, Row, at, details, events_of, hosts_of
+from tests.engine.poll_views import JOB, Row, at, details, hosts_of
 from tests.examples import examples
 
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
@@ -93,7 +93,7 @@ class Follower:
             waiting = waiting[1:] or waiting
             if question.max_host_num_per_group is None:
                 self.records += sum(len(group.rows or ()) for group in seen.groups or ())
-            for event in events_of(apply_step(self.state, seen, at(self.now), read_mode_of(question))):
+            for event in apply_step(self.state, seen, at(self.now), read_mode_of(question)):
                 if isinstance(event, HostChanged):
                     assert event.host.bk_host_id is not None
                     before = event.before.code if event.before else None
@@ -525,7 +525,7 @@ def test_a_failed_host_in_another_group_is_another_row_of_it() -> None:
     events = apply_step(follower.state, seen, at(5.0), read_mode_of(question))
     plan_follow_ups(follower.state, question, GATEWAY)
 
-    assert not events_of(events)
+    assert not events
     assert follower.state.pending  # the same poll reads all hosts
 
 

@@ -185,4 +185,4 @@ def test_a_signal_without_a_place_is_damage(cursor: str, *, of_job: bool) -> Non
     part = PartForm(VERSION, 5, jobs, terms=[Term(1, "0a1b2c3d", 0)], signals=signals)
 
     with pytest.raises(JournalDamaged):
-        list(fold([encode_part(part)], []).present(1, ""))
+        list(fold([encode_part(part)], []).present(1))

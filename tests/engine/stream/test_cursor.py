@@ -12,7 +12,7 @@ def issued(batches: int) -> CursorSequence:
     """Return what has issued the numbers of so many batches."""
     sequence = CursorSequence("0a1b2c3d")
     for _ in range(batches):
-        sequence.next_stamp(0.0)
+        sequence.next_stamp(0.0, 0.0)
     return sequence
 
 
@@ -20,13 +20,14 @@ def test_batches_are_numbered_from_1() -> None:
     """Their cursors name the number and the client."""
     sequence = CursorSequence("0a1b2c3d")
 
-    stamps = [sequence.next_stamp(now) for now in (5.0, 6.0)]
+    stamps = [sequence.next_stamp(now, 1e9 + now) for now in (5.0, 6.0)]
 
     assert [(stamp.now, stamp.sequence, stamp.cursor) for stamp in stamps] == [
         (5.0, 1, "1-0a1b2c3d"),
         (6.0, 2, "2-0a1b2c3d"),
     ]
-    assert stamps[0].cursor is stamps[0].cursor
+    assert stamps[0].at is stamps[0].at
+    assert [stamp.at.timestamp() for stamp in stamps] == [1e9 + 5.0, 1e9 + 6.0]
 
 
 def test_a_cursor_names_the_place_behind_a_batch_or_an_event() -> None:

@@ -149,7 +149,7 @@ def test_a_lost_target_that_is_added_again_is_refused_anew(error: CallFailed) ->
     state, request = watched_job(), job_request(JOB, with_rows=False)
     for now in (0.0, 20.0, 40.0):
         classify_poll_error(error, request, state, now)
-    lose_target(state, JOB, LostReason.GONE, "", "")
+    lose_target(state, JOB, LostReason.GONE, "")
 
     state.retry_lost(JOB)
     actions = [classify_poll_error(error, request, state, now) for now in (100.0, 115.0, 129.0, 131.0)]

@@ -24,7 +24,7 @@ from bkjob_async.model.events import (
 )
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
-from tests.engine.poll_views import JOB, at, events_of, host, job, present, step
+from tests.engine.poll_views import JOB, at, host, job, present, step
 
 STEP = JOB.step(200)
 
@@ -42,7 +42,7 @@ def apply(state: JobState, now: float, view: JobPollView | StepPollView) -> list
     news = (
         apply_job(state, view, at(now)) if isinstance(view, JobPollView) else apply_step(state, view, at(now))
     )
-    return [word(event) for event in events_of(news)]
+    return [word(event) for event in news]
 
 
 def word(event: Event) -> str:
@@ -295,9 +295,9 @@ def test_losing_the_job_loses_its_steps() -> None:
     """Every target of a job that cannot be read is lost, once."""
     state = job_state(JOB, STEP)
 
-    lost = lose_target(state, JOB, LostReason.GONE, "archived", "1")
+    lost = lose_target(state, JOB, LostReason.GONE, "archived")
     assert [str(event) for event in lost] == ["2:100 lost: gone", "2:100/200 lost: gone"]
-    assert lose_target(state, JOB, LostReason.GONE, "archived", "2") == []
+    assert lose_target(state, JOB, LostReason.GONE, "archived") == []
 
 
 def test_the_present_is_shown_hosts_before_step_before_job() -> None:

@@ -17,7 +17,7 @@ from bkjob_async.engine.tracking.job_tracker import (
 from bkjob_async.engine.tracking.job_views import target_snapshot
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref
-from tests.engine.poll_views import JOB, Row, at, events_of, host, job, present, step
+from tests.engine.poll_views import JOB, Row, at, host, job, present, step
 from tests.engine.tracking.test_job_tracker import apply, word
 from tests.examples import examples
 
@@ -35,7 +35,7 @@ def apply_in_full(state: JobState, now: float, view: JobPollView | StepPollView)
         events = apply_changed_job(state, view, at(now))
     else:
         events = apply_changed_step(state, state.step(view.step_instance_id), view, at(now))
-    return [word(event) for event in events_of(events)]
+    return [word(event) for event in events]
 
 
 HOSTS = (

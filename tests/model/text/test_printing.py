@@ -108,7 +108,7 @@ def test_a_snapshot_of_many_hosts_is_short() -> None:
 
 def test_a_batch_of_many_events_is_short() -> None:
     """Its first events are shown, and how many there are."""
-    batch = Batch(7, EVENTS * 100)
+    batch = Batch(7, tuple(EVENTS) * 100)
 
     assert repr(batch).startswith("<Batch #7 500 events: ")
     assert len(repr(batch)) < 500

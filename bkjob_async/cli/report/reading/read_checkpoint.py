@@ -19,7 +19,7 @@ async def apply_checkpoint(run: RunModel, store: Store, name: str, after: int) -
     fold, _ = await load_checkpoint(store, name)
     if fold.facts.terms:
         run.set_time(fold.facts.time)
-        apply_events(run, fold.present(after + 1 if after else 0, "", skipped=after > 0))
+        apply_events(run, fold.present(after + 1 if after else 0, skipped=after > 0))
     return fold.sequence
 
 

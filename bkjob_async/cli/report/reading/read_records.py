@@ -11,11 +11,14 @@ import msgspec
 
 from bkjob_async.cli.report.reading.event_forms import EventForm, apply_form
 from bkjob_async.cli.report.reading.run_model import HostChange, RunModel
-from bkjob_async.engine.host_table.host_identity import plain_id, plain_label
-from bkjob_async.engine.host_table.host_names import unpacked_numbers
-from bkjob_async.engine.journaling.columns import key_from_form
 from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.forms import Column, HostNamesForm, HostsForm
+from bkjob_async.engine.journaling.host_names import (
+    key_from_form,
+    plain_id,
+    plain_label,
+    unpacked_numbers,
+)
 from bkjob_async.errors import JournalDamaged
 
 # A fleet has few hosts beside the times that it has of each.

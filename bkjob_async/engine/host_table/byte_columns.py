@@ -1,6 +1,6 @@
 """Operations on whole columns of bytes, one byte for each host of a table.
 
-The loops over hosts run inside CPython: a column is compared and blended as one large number, and searched as a string.
+The loops over hosts run inside CPython: columns are compared as one large number each, and searched as a string.
 """
 
 from __future__ import annotations
@@ -51,12 +51,6 @@ def marked(marks: bytes) -> Sequence[int]:
             return list(compress(range(len(marks)), marks))
         position = marks.find(CHANGED, position + 1)
     return positions
-
-
-def blended(old: ByteColumn, new: ByteColumn, marks: ByteColumn) -> bytes:
-    """Return the bytes of *new* where *marks* are 255, and of *old* where they are 0."""
-    was, mask = int.from_bytes(old, "little"), int.from_bytes(marks, "little")
-    return (was ^ ((was ^ int.from_bytes(new, "little")) & mask)).to_bytes(len(old), "little")
 
 
 @overload
