@@ -240,12 +240,27 @@ class HostKey(Struct, frozen=True, gc=False, kw_only=True):
     container_name: str | None = None
 
     def __post_init__(self) -> None:
-        # A key is made for each host that is seen for the first time: what is right is seen without a call.
-        host_id, cloud, container_id = self.bk_host_id, self.bk_cloud_id, self.container_id
-        if host_id is not None and (type(host_id) is not int or host_id <= 0):
-            _check_positive(self, "bk_host_id", host_id)
-        if container_id is not None:
-            _check_positive(self, "container_id", container_id)
+        # A key is made for each host that is seen for the first time: what most are like is seen without a call.
+        host_id = self.bk_host_id
+        is_usual = (
+            type(host_id) is int
+            and host_id > 0
+            and type(self.bk_cloud_id) is int
+            and type(self.ip) is str
+            and self.ipv6 is None
+            and self.container_id is None
+            and self.container_name is None
+        )
+        if not is_usual:
+            self._check()
+
+    def _check(self) -> None:
+        """Raise `WrongType` or `WrongValue` for a name that can be none."""
+        if self.bk_host_id is not None:
+            _check_positive(self, "bk_host_id", self.bk_host_id)
+        if self.container_id is not None:
+            _check_positive(self, "container_id", self.container_id)
+        cloud = self.bk_cloud_id
         if cloud is not None and (isinstance(cloud, bool) or not isinstance(cloud, int)):
             raise WrongType(f"HostKey: bk_cloud_id must be a whole number (int), not {cloud!r:.60}")
         for name, text in (("ip", self.ip), ("ipv6", self.ipv6), ("container_name", self.container_name)):

@@ -6,6 +6,8 @@ A poll of ten thousand hosts of which a hundred changed reads a fifth of each ro
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import chain
+from operator import is_
 
 import msgspec
 from attrs import frozen
@@ -56,12 +58,31 @@ class LazyHostRows(Struct, eq=False, gc=False):
         Where these are invalid, a row has id and code only: a poll does not fail for members that it does not
         need.
         """
-        full = self.full
+        full, lists = self.full, self.list_rows()
+        if len(rows) > 1 and len(rows) == sum(len(each.rows) for each in lists):
+            found = all_in_full(rows, lists, self.split(self.body))
+            if found is not None:
+                return found
         wanted = {id(row) for row in rows if not isinstance(row, FullHostRow)} - full.keys()
         if wanted:
-            for row_list, list_bytes in zip(self.list_rows(), self.split(self.body), strict=True):
-                read_some(row_list, list_bytes, wanted, full)
+            for row_list, text in zip(lists, self.split(self.body), strict=True):
+                read_some(row_list, text, wanted, full)
         return [row if isinstance(row, FullHostRow) else full[id(row)] for row in rows]
+
+
+def all_in_full(
+    rows: Sequence[HostRow], lists: Sequence[RowList], list_bytes: Sequence[Raw]
+) -> list[FullHostRow] | None:
+    """Return the rows of all lists, which *rows* are in this order; None where they are not as documented."""
+    if not all(map(is_, rows, chain.from_iterable(each.rows for each in lists))):
+        return None
+    found = list[FullHostRow]()
+    for row_list, text in zip(lists, list_bytes, strict=True):
+        some = read_all(text) if row_list.rows else ()
+        if some is None:
+            return None
+        found += [with_group_state(row, row_list) for row in some]
+    return found
 
 
 def read_some(

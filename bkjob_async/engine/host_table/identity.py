@@ -57,7 +57,7 @@ class IdentityIndex:
         ids = [row.bk_host_id for row in rows]
         self._listed, self._is_complete = set(ids), complete
         if not self.keys and len(self._listed) == len(ids) and None not in self._listed:
-            self.keys, self.changed = [*map(self._machines.key, named(rows))], True
+            self.keys, self.changed = self._machines.keys(named(rows)), True
             return [*range(len(rows))]
         found = list(map(self._by_id.get, ids))
         unknown = [n for n, place in enumerate(found) if place is None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from sys import getrefcount
 from typing import Any, TypeVar
 
@@ -25,30 +25,36 @@ class Machines:
     __slots__ = ("_by_id", "_others", "_sweep_at")
 
     def __init__(self) -> None:
-        self._by_id: dict[int | None, HostKey] = {}
+        self._by_id: dict[int, HostKey] = {}
         self._others: dict[HostKey, HostKey] = {}
         self._sweep_at = FEWEST_SWEPT
 
     def __len__(self) -> int:
         return len(self._by_id) + len(self._others)
 
-    def key(self, row: HostRow) -> HostKey:
-        """Return the names that a *row* has, as one object for equal ones.
+    def keys(self, rows: Sequence[HostRow]) -> list[HostKey]:
+        """Return the names that each of *rows* has, as one object for equal ones.
 
         An IPv6 address is a name only where there is no other address.
         """
-        host_id, ip = row.bk_host_id, row.ip
-        is_plain = host_id is not None and ip and row.container_id is None
-        known = self._by_id.get(host_id) if is_plain else None
-        if known is not None and known.ip == ip and known.bk_cloud_id == (row.bk_cloud_id or 0):
-            return known
-        if len(self._by_id) + len(self._others) >= self._sweep_at:
+        if len(self) + len(rows) > self._sweep_at:
             self._sweep()
-        key = key_of_row(row)
-        if not is_plain:
-            return self._others.setdefault(key, key)
-        self._by_id[host_id] = key
-        return key
+        by_id, others, found = self._by_id, self._others, list[HostKey]()
+        for row in rows:
+            host_id, ip = row.bk_host_id, row.ip
+            if host_id is None or not ip or row.container_id is not None:
+                key = key_of_row(row)
+                found.append(others.setdefault(key, key))
+                continue
+            cloud, known = row.bk_cloud_id or 0, by_id.get(host_id)
+            if known is None or known.ip != ip or known.bk_cloud_id != cloud:
+                known = by_id[host_id] = HostKey(bk_host_id=host_id, bk_cloud_id=cloud, ip=ip)
+            found.append(known)
+        return found
+
+    def key(self, row: HostRow) -> HostKey:
+        """Return the names that a *row* has, as `keys` does."""
+        return self.keys((row,))[0]
 
     def _sweep(self) -> None:
         """Drop the keys that nothing else refers to."""

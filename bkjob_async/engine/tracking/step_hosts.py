@@ -155,23 +155,23 @@ def apply_status_changes(
 
 def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: str) -> list[HostChanged]:
     """Return the events of hosts whose status changed; *tag* is that of hosts without a row."""
-    tags, no_tag = tags_by_code(view.groups or ()), "" if view.tells_tags else None
-    rows = moves.rows if tags is not None else with_names(view, moves.rows)
-
-    def tag_of(code: int, row: HostRow | None) -> str | None:
-        if row is None:
-            return tag
-        if tags is None:
-            return view.details(row).tag
-        own = row.tag
-        return tags.get(code) or no_tag if own is None else own
-
+    by_code = tags_by_code(view.groups or ())
+    rows = moves.rows if by_code is not None else with_names(view, moves.rows)
+    if by_code is None:
+        tags = [tag if row is None else view.details(row).tag for row in rows]
+    else:
+        no_tag = "" if view.tells_tags else None
+        own = {code: by_code.get(code) or no_tag for code in set(moves.afters)}
+        tags = [
+            tag if row is None else own[code] if row.tag is None else row.tag
+            for code, row in zip(moves.afters, rows, strict=True)
+        ]
     return host_events(
         step.ref,
         step.hosts.keys_at(moves.places),
         moves.befores,
         moves.afters,
-        tags=map(tag_of, moves.afters, rows),
+        tags=tags,
         exit_codes=[None if row is None else row.exit_code for row in rows],
         execute_count=step.execute_count,
         epoch=step.epoch,
