@@ -17,6 +17,7 @@ from benchmarks.compare.processes import figures_of, memory, print_figures
 from benchmarks.offline import poller_without_platform
 from benchmarks.scale import scaled
 from benchmarks.table import show
+from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
 from bkjob_async.engine.stream.cursor import PollStamp
@@ -68,16 +69,16 @@ def by_ipv6(number: int) -> Row:
     return Row(status=7, bk_host_id=number, ipv6=f"fd00::{number >> 16:x}:{number & 0xFFFF:x}")
 
 
-def packed(row: Callable[[int], Row], hosts_per_step: int, hosts: int) -> object:
-    """Return host tables after each host changed once."""
-    tables = []
-    for first in range(1, hosts + 1, hosts_per_step):
+def tables_of(row: Callable[[int], Row], hosts_per_step: int, hosts: int, distinct: int = HOSTS) -> object:
+    """Return host tables after each host changed once, and the machines that they share: at most so many distinct ones."""
+    machines, tables = Machines(), []
+    for first in range(0, hosts, hosts_per_step):
         table = HostTable()
-        rows = [row(number) for number in range(first, first + hosts_per_step)]
-        table.apply((GroupPollView(rows=rows),), 1)
+        rows = [row(1 + number % distinct) for number in range(first, first + hosts_per_step)]
+        table.apply((GroupPollView(rows=rows),), 1, machines=machines)
         table.apply((GroupPollView(status=9, rows=rows),), 2)
         tables.append(table)
-    return tables
+    return machines, tables
 
 
 def traced(build: Callable[[], object]) -> int:
@@ -183,11 +184,13 @@ def watch_cost(steps: int) -> float:
 BASELINE = f"dict of attrs objects, {HOSTS} hosts"
 HOST_BUILDS: dict[str, tuple[Callable[[], object], int]] = {
     BASELINE: (partial(plain_dicts, HOSTS), HOSTS),
-    "ids, 1 000 hosts a step": (partial(packed, by_id, 1_000, HOSTS), HOSTS),
-    "ids, 10 hosts a step": (partial(packed, by_id, 10, HOSTS // 10), HOSTS // 10),
-    "ids and addresses, 1 000 hosts a step": (partial(packed, with_address, 1_000, HOSTS), HOSTS),
-    "addresses, 1 000 hosts a step": (partial(packed, by_address, 1_000, HOSTS), HOSTS),
-    "IPv6, 1 000 hosts a step": (partial(packed, by_ipv6, 1_000, HOSTS // 10), HOSTS // 10),
+    "ids, 1 000 hosts a step": (partial(tables_of, by_id, 1_000, HOSTS), HOSTS),
+    "ids, 10 hosts a step": (partial(tables_of, by_id, 10, HOSTS // 10), HOSTS // 10),
+    "ids and addresses, 1 000 hosts a step": (partial(tables_of, with_address, 1_000, HOSTS), HOSTS),
+    "addresses, 1 000 hosts a step": (partial(tables_of, by_address, 1_000, HOSTS), HOSTS),
+    "the same 1 000 machines, 1 000 a step": (partial(tables_of, with_address, 1_000, HOSTS, 1_000), HOSTS),
+    "the same 1 000 machines, 10 a step": (partial(tables_of, with_address, 10, HOSTS, 1_000), HOSTS),
+    "IPv6, 1 000 hosts a step": (partial(tables_of, by_ipv6, 1_000, HOSTS // 10), HOSTS // 10),
 }
 STEP_BUILDS: dict[str, tuple[Callable[[], object], int]] = {
     f"jobs of {steps} steps, {hosts} hosts each": (watched_jobs(STEPS, steps, hosts), STEPS)

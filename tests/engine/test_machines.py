@@ -6,8 +6,12 @@ from unittest import mock
 
 from bkjob_async.engine.host_table import machines as module
 from bkjob_async.engine.host_table.machines import Machines
-from bkjob_async.model.refs import HostKey
-from tests.engine.poll_views import Row
+from bkjob_async.engine.stream.cursor import CursorSequence
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job
+from bkjob_async.model.refs import HostKey, JobRef, Scope
+from tests.engine.poll_views import Row, step
+from tests.engine.poll_views import job as running
 
 
 def row(number: int, ip: str | None = None) -> Row:
@@ -56,3 +60,16 @@ def test_machines_that_nobody_has_are_dropped() -> None:
 
         assert len(machines) <= 2 * len(kept) + 10
         assert [machines.key(row(key.bk_host_id or 0)) is key for key in kept] == [True] * 10
+
+
+def test_the_jobs_of_a_client_share_their_machines() -> None:
+    """The hosts of two jobs that are the same machine have one key."""
+    sequence = CursorSequence("0a1b2c3d")
+    found = []
+    for number in (1, 2):
+        job = JobRef(Scope.biz(2), number)
+        state = JobState(job, is_target=True)
+        apply_job(state, running(2, step(2, [row(1), row(2)])), sequence.next_stamp(1.0, 1.0))
+        found.append(state.step(200).hosts.keys)
+
+    assert [one is other for one, other in zip(*found, strict=True)] == [True, True]

@@ -42,7 +42,7 @@ class IdentityIndex:
         self.keys = list(keys)
         self.later_ids = later_ids
         self.changed = False
-        self._machines = machines or Machines()
+        self._machines = Machines() if machines is None else machines
         self._listed: set[int | None] = set()
         self._is_complete: bool | None = None
         self._by_id = places_by_id(self.keys)
