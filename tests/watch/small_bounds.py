@@ -14,6 +14,7 @@ LARGE_STEPS = {
     "engine.tracking.job_tracker.MAX_FULL_READ_HOSTS": 0,
     "engine.tracking.next_request.MAX_FULL_READ_HOSTS": 0,
     "engine.tracking.step_hosts.MAX_FULL_READ_HOSTS": 0,
+    "engine.tracking.new_hosts.MAX_NEW_HOSTS": 0,
     "engine.scheduling.list_polling.FEWEST": 1,
     "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
 }

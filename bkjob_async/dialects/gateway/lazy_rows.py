@@ -44,13 +44,15 @@ class LazyHostRows(Struct, eq=False, gc=False):
     """The host rows of one response, each read in full when it is asked for.
 
     *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the *body*. *full*
-    are the rows that were asked for, by the identity of the row that was read in part.
+    are the rows that were asked for, by the identity of the row that was read in part; *all_rows* are all of them, where all
+    were asked for.
     """
 
     body: bytes
     list_rows: Callable[[], Sequence[RowList]]
     split: Callable[[bytes], Sequence[Raw]]
     full: dict[int, FullHostRow] = field(default_factory=dict)
+    all_rows: Sequence[FullHostRow] | None = None
 
     def read_full(self, rows: Sequence[HostRow]) -> Sequence[FullHostRow]:
         """Return *rows* with all members that the response has.
@@ -60,9 +62,9 @@ class LazyHostRows(Struct, eq=False, gc=False):
         """
         full, lists = self.full, self.list_rows()
         if len(rows) > 1 and len(rows) == sum(len(each.rows) for each in lists):
-            found = all_in_full(rows, lists, self.split(self.body))
-            if found is not None:
-                return found
+            self.all_rows = self.all_rows or all_in_full(rows, lists, self.split(self.body))
+            if self.all_rows is not None:
+                return self.all_rows
         wanted = {id(row) for row in rows if not isinstance(row, FullHostRow)} - full.keys()
         if wanted:
             for row_list, text in zip(lists, self.split(self.body), strict=True):

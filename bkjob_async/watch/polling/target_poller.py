@@ -25,6 +25,7 @@ from bkjob_async.engine.tracking.job_tracker import (
     forget_old_operation,
     without_unnamed_rows,
 )
+from bkjob_async.engine.tracking.new_hosts import read_names
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
@@ -37,7 +38,7 @@ from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
-from bkjob_async.model.refs import StepRef
+from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.watch.polling.error_reporting import (
     REACHABILITY_UNKNOWN,
     ErrorReporting,
@@ -78,7 +79,6 @@ class TargetPoller:
     outage_detector: OutageDetector
     outage_recovery: OutageRecovery
     longest_block: float = 0.0
-    # Names of many hosts, read before the next response about them comes.
 
     async def poll(self, target: Polled) -> None:
         """Poll one target, or a list of jobs."""
@@ -108,8 +108,18 @@ class TargetPoller:
                 self._on_failure(target, request, error, started)
                 self.reports.on_failure(target, request, self._now() - started, type(error).__name__)
             return
+        names = await self._read_names(target, view)
         if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
             self._on_response(target, request, view, started)
+        del names  # nothing else refers to them until the response is applied
+
+    async def _read_names(self, target: PollTarget, view: PollView) -> list[list[HostKey]]:
+        """Return the names of many new hosts, read while other tasks can run; none for other responses."""
+        names: list[list[HostKey]] = []
+        for some in read_names(target, view, self.cursors.machines):
+            names.append(some)
+            await asyncio.sleep(0)
+        return names
 
     def _send(self, target: PollTarget, request: PollRequest, now: float) -> Awaitable[PollView]:
         """Count a poll and begin it."""
