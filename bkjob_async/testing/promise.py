@@ -25,7 +25,7 @@ from bkjob_async.model.events import (
     StepWaiting,
     Trouble,
 )
-from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.status import run_status
 from bkjob_async.testing.results import WAITING
 from bkjob_async.testing.stream_state import Cursors, WatchStarts
@@ -96,7 +96,7 @@ class _Checker:
     _in_trouble: set[tuple[Ref | None, bool]] = field(factory=set)
     _hosts_of_batch: set[HostRun] = field(factory=set)
     _reopened: Counter[Ref] = field(factory=Counter)
-    _finished_with_job: Counter[Ref] = field(factory=Counter)
+    _allowed_reopens: Counter[Ref] = field(factory=Counter)
 
     def read(self, batch: Batch) -> None:
         """Check one batch against those before it."""
@@ -223,7 +223,7 @@ class _Checker:
                 self._finished_runs.add((event.ref, event.execute_count))
             else:
                 # A step that never started, or was left as it was, is over with its job, and may be reopened with it.
-                self._finished_with_job[event.ref] += 1
+                self._allowed_reopens[event.ref] += 1
         self._update_finished(event)
         self._match_change(event)
 
@@ -249,8 +249,21 @@ class _Checker:
                 must_end = run_status(codes[-1]).is_finished() and not ends_long_after(truth, step, event.ref)
                 if not settled and must_end:
                     self._report(f"{event} before {step} was reported as over")
+        if event.is_finished and self._has_open_step(event.ref):
+            # Nothing is known of the end of this step: what it does later reopens the job.
+            self._allowed_reopens[event.ref] += 1
         self._update_finished(event)
         self._match_change(event)
+
+    def _has_open_step(self, job: JobRef) -> bool:
+        """Return True if a step of the job began, and was not reported as over."""
+        return any(
+            isinstance(ref, StepRef)
+            and ref.job == job
+            and code != NOT_STARTED
+            and ref not in self._finished_refs
+            for ref, code in self._status.items()
+        )
 
     def _check_before(self, event: StepChanged | JobChanged) -> None:
         ref, before = event.ref, event.before.code if event.before else None
@@ -303,7 +316,7 @@ class _Checker:
         for ref in refs:
             # Nothing is reopened more often than it truly left a final status.
             codes = truth.codes(ref) or ()
-            left = sum(run_status(code).is_finished() for code in codes[:-1]) + self._finished_with_job[ref]
+            left = sum(run_status(code).is_finished() for code in codes[:-1]) + self._allowed_reopens[ref]
             times = self._reopened[ref]
             if times > left:
                 self._report(f"{ref} was reported as over too early: reopened {times} times, truly {left}")

@@ -293,3 +293,23 @@ def test_a_step_that_outlasts_its_job_is_not_waited_for(ends_at: float, *, is_ow
     truth = Truth(hosts={}, steps={STEP: [2, 3]}, jobs={JOB: [4]}, since={STEP: [1.0, ends_at], JOB: [2.0]})
 
     assert any("was reported as over" in words for words in broken_promises(reported, truth=truth)) == is_owed
+
+
+@pytest.mark.parametrize("is_step_over", [False, True])
+def test_a_step_that_outlasts_its_job_may_reopen_it(*, is_step_over: bool) -> None:
+    """It goes on behind the end of the job, which was right all the time; one that is over does not."""
+    began: list[Event] = [step(None, 2), host(None, 7), *([step(2, 3, over=True)] if is_step_over else [])]
+    again: list[Event] = [] if is_step_over else [host(7, 9)]
+    reported = stream(
+        [*began, job(None, 9, over=True)], [Reopened(ref=JOB, epoch=1), *again, job(9, 9, over=True)]
+    )
+    truth = Truth(
+        hosts={(STEP, 0, "0:10.0.0.1"): [7, 9]},
+        steps={STEP: [2, 3]},
+        jobs={JOB: [9]},
+        since={STEP: [1.0, 40.0], JOB: [2.0], (STEP, 0, "0:10.0.0.1"): [1.0, 30.0]},
+    )
+
+    found = [words for words in broken_promises(reported, truth=truth) if "too early" in words]
+
+    assert found == ([f"{JOB} was reported as over too early: reopened 1 times, truly 0"] * is_step_over)

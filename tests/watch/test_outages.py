@@ -140,8 +140,7 @@ async def test_watches_without_an_interval_recover_as_soon(kind: str) -> None:
     outage = await seen(kind, seconds=60.0, latency=0.3, jobs=60, down=LATER)
 
     assert outage.first <= 5.0 + 1.0 / outage.usual
-    # All jobs are polled in the same second, so the usual rate is learnt roughly.
-    assert outage.rate(0, 20) >= 0.75
+    assert outage.rate(0, 20) >= 0.9
     assert outage.peak <= 1.2 * outage.usual_peak + 2
 
 
@@ -149,9 +148,9 @@ async def test_watches_without_an_interval_recover_as_soon(kind: str) -> None:
 @pytest.mark.parametrize("seconds", [6.0, 60.0])
 @pytest.mark.parametrize("kind", ["429", "1306429"])
 async def test_a_time_of_refusals_teaches_no_rate(kind: str, seconds: float, latency: float) -> None:
-    """Everything was refused, however little was asked: two seconds later it is asked, ten seconds later as much as before."""
+    """Everything was refused, however little was asked: a second later it is asked, ten seconds later as much as before."""
     outage = await seen(kind, seconds=seconds, latency=latency, jobs=60, interval=1.0)
 
-    assert outage.first <= 2.0
+    assert outage.first <= 1.05 + latency
     assert outage.rate(10, 15) >= 0.9
     assert outage.peak <= 1.2 * outage.usual + 2

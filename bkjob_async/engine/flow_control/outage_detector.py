@@ -7,7 +7,8 @@ from math import inf
 from attrs import define, field, setters
 
 # There was an outage when no response came for the usual response time plus this many seconds plus this many
-# usual gaps between responses.
+# usual gaps between responses, and the first one then took this many seconds longer than usual. Polls may all go out in
+# the same moment: the time until the next one is no outage.
 MINIMUM_SILENCE, SILENT_GAPS = 0.5, 4.0
 # Weight of the newest sample, and how many seconds one sample of the response rate spans.
 NEWEST_WEIGHT, SAMPLE_SECONDS = 0.2, 1.0
@@ -40,7 +41,7 @@ class OutageDetector:
         bound = (
             MINIMUM_SILENCE + self._usual_seconds + SILENT_GAPS / max(self.rate or SLOWEST_RATE, MINIMUM_RATE)
         )
-        if now - last > bound and now - sent > self._usual_seconds:
+        if now - last > bound and now - sent > self._usual_seconds + MINIMUM_SILENCE:
             # The rate is kept: it was measured before the outage.
             self._sample_began_at, self._sample_count, self.outage_ended_at = now, 0, now
             return True

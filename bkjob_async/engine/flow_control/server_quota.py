@@ -13,9 +13,9 @@ from math import inf
 from attrs import define, field
 
 LONGEST_WINDOW = 3600.0
-# The pause after a refusal without a waiting time: the first, and every further one, so that requests flow within two
-# seconds once the gateway accepts them again. (seconds)
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 1.5
+# The pause after each refusal, where no longer waiting time comes with it: requests flow within a second and the time of
+# a response once the gateway accepts them again. (seconds)
+SHORTEST_PAUSE = 1.0
 # No longer pause is believed: single requests probe after this many seconds at most, the first one earlier.
 LONGEST_CLOSED, FIRST_PROBE_WAIT = 60.0, 5.0
 # The next probe does not wait longer than this for the response to the one before. (seconds)
@@ -163,7 +163,7 @@ class ServerQuota:
                 else retry_after,
             )
         elif not is_same_burst:
-            self._pause(now, min(SHORTEST_PAUSE * 2.0**doublings, LONGEST_PAUSE))
+            self._pause(now, SHORTEST_PAUSE)
         if was_closed and not is_same_burst and self.learned_rate is not None:
             # The first of these refusals was not about a rate either: let the rate that it taught grow fast.
             self.learned_rate = max(self.learned_rate, CATCH_UP_FROM * self._rate_before)

@@ -7,8 +7,10 @@ import re
 from bkjob_async.wire.bodies.buffer import BodyBuffer
 from bkjob_async.wire.bodies.reading import MAX_SMALL_CHUNKS, MIN_AVERAGE_SIZE, TOO_MANY_CHUNKS
 
-# The size of a chunk, and any extension that the server adds to it.
-SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[ -~\t]*)?\r\n")
+# The size of a chunk, and any extension that the server adds to it, which has a name.
+SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[!#$%&'*+.^_`|~0-9A-Za-z-][ -~\t]*)?\r\n")
+# A header field behind the last chunk, or the line that ends the body.
+TRAILER_LINE = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~\t\x80-\xff]*)?\r\n")
 MAX_LINE_SIZE = 8190
 
 
@@ -88,4 +90,6 @@ class ChunkedDecoder:
         self._trailer_size += end + 2 - position
         if self._trailer_size > MAX_LINE_SIZE:
             raise InvalidChunk("the trailer is too long")
+        if not TRAILER_LINE.match(data, position):
+            raise InvalidChunk("a line of the trailer is no header field")
         return end + 2

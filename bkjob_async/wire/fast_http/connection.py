@@ -259,6 +259,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_protocol:
             self._is_protocol = False
             if not self.transport.is_closing():
+                # With TLS, asyncio keeps the methods of its last buffered protocol: this object, and with it the transport.
+                self.transport.set_protocol(asyncio.BufferedProtocol())
                 self.transport.set_protocol(self.handler)
         if data:
             self.handler.data_received(data)

@@ -67,6 +67,15 @@ def test_a_response_that_took_no_longer_than_usual_ends_no_outage() -> None:
     assert not detector.on_response(205.0, sent=204.95)
 
 
+@pytest.mark.parametrize("took", [0.1, 2.0])
+def test_polls_that_all_come_in_the_same_moment_teach_their_rate(took: float) -> None:
+    """The time between two such moments is no outage where a response takes a little longer than those before."""
+    moments = [(100.0 + 10.0 * number, took + 0.01 * (number % 2)) for number in range(20)]
+    detector = detector_after(*((at + 0.001 * n, seconds) for at, seconds in moments for n in range(60)))
+
+    assert detector.rate == pytest.approx(6.0, rel=0.05)
+
+
 def test_what_was_asked_before_the_end_of_an_outage_says_nothing_of_rates() -> None:
     """Neither of the rate, nor of how long responses take; what was requested after it does."""
     detector = detector_after(*steady(4, 5))
