@@ -23,8 +23,7 @@ class StepResult:
     """How one step ended, in its latest execution.
 
     *hosts* counts hosts by phase; *failed* holds every host that finished without success, *unfinished* every host that has
-    not finished: tuples, or sequences like them whose items are made when they are read. A step that was stopped or skipped
-    may be over with unfinished hosts. *hosts_visible* is False where the dialect shows no host of this step (confirmations,
+    not finished. A step that was stopped or skipped may be over with unfinished hosts. *hosts_visible* is False where the dialect shows no host of this step (confirmations,
     containers).
 
     *ref* is the step, *status* its status and *is_finished* whether that is final: a step that never began

@@ -77,29 +77,6 @@ class CooperativeIterator:
         self._iterator = iter(())
 
 
-class CooperativeQueue:
-    """Runs generators to their ends in slices, one after the other, beginning in a later turn of the event loop."""
-
-    __slots__ = ("_loop", "_queue")
-
-    def __init__(self) -> None:
-        self._queue: deque[Iterator[None]] = deque()
-        self._loop = CooperativeLoop(self._step)
-
-    def put(self, iterator: Iterator[None]) -> None:
-        """Run *iterator* when those before it have ended; each item ends a step."""
-        if not self._queue:
-            asyncio.get_running_loop().call_soon(self._loop.start)
-        self._queue.append(iterator)
-
-    def _step(self) -> bool:
-        if not self._queue:
-            return False
-        if next(self._queue[0], EXHAUSTED) is EXHAUSTED:
-            self._queue.popleft()
-        return True
-
-
 class PendingChanges:
     """Targets to add to and to drop from a watch, in the order of the calls."""
 

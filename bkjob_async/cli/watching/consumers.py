@@ -29,7 +29,7 @@ class WatchConsumer(Protocol):
 class OpenWatch:
     """An open watch, as its consumers see it.
 
-    Read `watch.events()` for every event, or `batches()` for whole batches without making the events of hosts.
+    Read `watch.events()` for every event, or `batches()` for whole batches.
     *client* is open as well, for logs and operations.
     """
 

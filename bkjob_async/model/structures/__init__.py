@@ -1,1 +1,1 @@
-"""Data structures: a cache, a lazy tuple, quickly made frozen objects."""
+"""Data structures: a bounded cache, and a tuple whose items are made when they are read."""
