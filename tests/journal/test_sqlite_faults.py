@@ -26,6 +26,7 @@ from bkjob_async.errors import (
     JournalUnavailable,
     NotAJournal,
 )
+from bkjob_async.journal import store as store_module
 from bkjob_async.journal.sqlite import file as sqlite_file
 from bkjob_async.journal.sqlite import store as sqlite_store
 from bkjob_async.journal.store import Checkpoint, StoredRecord
@@ -628,6 +629,21 @@ async def test_a_file_of_0_2_0_has_rows_without_a_copy(
 
     assert await use(sqlite_url(tmp_path)) == written
     assert b"written" not in (tmp_path / "fleet.db").read_bytes()
+
+
+async def test_a_checkpoint_larger_than_any_that_is_written_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of it is read, whether it has many parts or a large one."""
+    monkeypatch.setattr(store_module, "MAX_CHECKPOINT", 1 << 20)
+    for parts in ([b"x" * 1000] * 1100, [b"x" * (2 << 20)]):
+        async with opened(sqlite_url(tmp_path)) as place:
+            store = place.open()
+            opening = await store.open("night", HERE, take_over=True)
+            await store.write_checkpoint("night", Checkpoint(0, parts), term=opening.term)
+
+            with pytest.raises(JournalDamaged, match="the checkpoint of 'night' has more than 1 MiB"):
+                await store.checkpoint("night")
 
 
 async def test_a_file_that_keeps_sqlite_busy_is_damaged(

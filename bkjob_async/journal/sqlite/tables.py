@@ -20,6 +20,7 @@ from bkjob_async.journal.store import (
     Opened,
     Page,
     StoredRecord,
+    check_size,
 )
 
 # A transaction reads or removes at most so many rows.
@@ -264,6 +265,11 @@ def read_parts(
     fleet = find_fleet(connection, name)
     if fleet is None or fleet.checkpoint is None or sequence not in (None, fleet.checkpoint):
         return (fleet.checkpoint if fleet else None), []
+    if not first:
+        (size,) = connection.execute(
+            "SELECT total(length(data)) FROM checkpoint_part WHERE fleet = ?", (fleet.id,)
+        ).fetchone()
+        check_size(name, int(size))
     parts: list[bytes] = []
     size = 0
     rows = connection.execute(
