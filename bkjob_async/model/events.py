@@ -23,7 +23,7 @@ from bkjob_async.model.text.printing import counted, first_of, printable, tally
 class StreamEvent(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """An item of a stream; *cursor* is the place after it, where a reader may continue.
 
-    Events are equal where all but their cursors is.
+    Events are equal where all but their cursors is, and have hashes.
     """
 
     kind: ClassVar[str]
@@ -122,6 +122,9 @@ class HostCounts(StreamEvent, frozen=True, kw_only=True):
     ref: StepRef
     execute_count: int
     hosts: Mapping[Phase, int]
+
+    def __hash__(self) -> int:
+        return hash((self.ref, self.execute_count))  # a mapping has no hash
 
     def __str__(self) -> str:
         run = f" #{self.execute_count}" if self.execute_count else ""
