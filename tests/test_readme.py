@@ -156,6 +156,7 @@ def test_the_first_program_says_what_is_wrong_with_a_site(
     site, (output, [warning, *_, last, seconds]) = WRONG_SITES[name], said[name]
 
     assert output == ""
+    assert warning.startswith(("2:20000000001: ", "the only target: "))
     assert warning.endswith(site.remedy)
     assert last.startswith(f"bkjob_async.errors.{site.error.__name__}: ")
     assert last.endswith(site.remedy)

@@ -17,7 +17,7 @@ from msgspec.structs import force_setattr
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
-from bkjob_async.model.text.printing import counted, first_of, printable, tally
+from bkjob_async.model.text.printing import all_targets, counted, first_of, printable, tally
 
 
 class StreamEvent(Struct, frozen=True, gc=False, kw_only=True, eq=False):
@@ -299,7 +299,7 @@ class Trouble(StreamEvent, frozen=True, kw_only=True):
     skipped: bool = False
 
     def __str__(self) -> str:
-        where = str(self.ref) if self.ref else f"all {self.targets} targets"
+        where = str(self.ref) if self.ref else all_targets(self.targets)
         return printable(f"{where} trouble: {self.error}: {self.message}")
 
 
@@ -319,7 +319,7 @@ class Recovered(StreamEvent, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         trouble = f" from {self.error}" if self.error else ""
-        return printable(f"{self.ref or f'all {self.targets} targets'} recovered{trouble}")
+        return printable(f"{self.ref or all_targets(self.targets)} recovered{trouble}")
 
 
 class LostReason(StrEnum):
