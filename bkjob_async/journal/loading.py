@@ -43,7 +43,7 @@ async def load_checkpoint(store: Store, name: str, make_job: MakeJob = JobState)
     fold, size = Fold(make_job), 0
     checkpoint = await store.checkpoint(name)
     if checkpoint is not None:
-        size = sum(map(len, checkpoint.parts))
+        size = checkpoint.size
         async for part in in_slices(checkpoint.parts):
             fold.load(part)
     return fold, size

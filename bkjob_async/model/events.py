@@ -18,7 +18,7 @@ from msgspec import Struct
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
-from bkjob_async.model.text.printing import counted, first_of, printable, tally
+from bkjob_async.model.text.printing import all_targets, counted, first_of, printable, tally
 
 UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 """The time of an event that has none: one that a program made, or an earlier version wrote."""
@@ -31,7 +31,7 @@ class StreamEvent(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     a poll. It is kept by journals, and is `UNKNOWN_TIME` where nobody knows it. The clock may be set back; the order of
     events is that of their cursors. Of events in place of others that a reader missed it is when they were made.
 
-    Events are equal where all but their cursors and times is.
+    Events are equal where all but their cursors and times is, and have hashes.
     """
 
     kind: ClassVar[str]
@@ -132,6 +132,9 @@ class HostCounts(StreamEvent, frozen=True, kw_only=True):
     ref: StepRef
     execute_count: int
     hosts: Mapping[Phase, int]
+
+    def __hash__(self) -> int:
+        return hash((self.ref, self.execute_count))  # a mapping has no hash
 
     def __str__(self) -> str:
         run = f" #{self.execute_count}" if self.execute_count else ""
@@ -306,7 +309,7 @@ class Trouble(StreamEvent, frozen=True, kw_only=True):
     skipped: bool = False
 
     def __str__(self) -> str:
-        where = str(self.ref) if self.ref else f"all {self.targets} targets"
+        where = str(self.ref) if self.ref else all_targets(self.targets)
         return printable(f"{where} trouble: {self.error}: {self.message}")
 
 
@@ -326,7 +329,7 @@ class Recovered(StreamEvent, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         trouble = f" from {self.error}" if self.error else ""
-        return printable(f"{self.ref or f'all {self.targets} targets'} recovered{trouble}")
+        return printable(f"{self.ref or all_targets(self.targets)} recovered{trouble}")
 
 
 class LostReason(StrEnum):

@@ -38,7 +38,7 @@ class StepResult:
     name: str = ""
     execute_count: int = 0
     times: Times = field(factory=Times)
-    hosts: Mapping[Phase, int] = field(factory=dict)
+    hosts: Mapping[Phase, int] = field(factory=dict, hash=False)
     failed: Sequence[HostSnapshot] = field(default=(), converter=sealed_hosts)
     unfinished: Sequence[HostSnapshot] = field(default=(), converter=sealed_hosts)
     hosts_visible: bool = True

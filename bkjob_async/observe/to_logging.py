@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, assert_never
 
+from bkjob_async.model.text.printing import all_targets
 from bkjob_async.observe.observer import (
     BreakerChanged,
     Observation,
@@ -65,9 +66,9 @@ class Log:
         """Return the message and its values."""
         match observation:
             case PollingFailed(ref=ref, message=message, targets=targets):
-                return "%s: %s", ref or f"all {targets} targets", message
+                return "%s: %s", ref or all_targets(targets), message
             case PollingRecovered(ref=ref, targets=targets):
-                return "%s: polling works again", ref or f"all {targets} targets"
+                return "%s: polling works again", ref or all_targets(targets)
             case RateLimitHit(operation=operation, refused=refused, pause=pause):
                 cause = "refused it" if refused else "lets no more through"
                 return "%s: the gateway %s; nothing is sent for %.1f s", operation, cause, pause

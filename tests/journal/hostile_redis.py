@@ -40,6 +40,7 @@ ANSWERS: dict[str, bytes] = {
     "odd fields": b"*3\r\n$4\r\nterm\r\n$1\r\n1\r\n$4\r\nhost\r\n",
     "fields of lists": b"*4\r\n*0\r\n*0\r\n*1\r\n*0\r\n$1\r\n1\r\n",
     "a row that never ends": b"*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\nd\r\n$1\r\nx\r\n",
+    "a page of one part, again and again": b"*3\r\n$2\r\nok\r\n$1\r\n2\r\n*1\r\n$1\r\nx\r\n",
     "an error": b"-ERR hello\r\n",
     "an error in a list": b"*2\r\n$2\r\nok\r\n-ERR hello\r\n",
     "an error that repeats everything": b"-ERR unknown command, with args beginning with: {asked}\r\n",
@@ -58,6 +59,10 @@ ANSWERS: dict[str, bytes] = {
 FLOODS = {
     "a flood of text": (b"$500000000\r\n", b"x" * MIB),
     "a flood of elements": (b"*500000000\r\n", b":1\r\n" * 100_000),
+}
+# A full page of a checkpoint, whichever is asked for.
+ENDLESS = {
+    "a checkpoint without end": b"*3\r\n$2\r\nok\r\n$1\r\n2\r\n*1\r\n$%d\r\n%s\r\n" % (MIB, b"x" * MIB),
 }
 CLOSING = ("a part", "the end", "a large text", "many elements")
 SCRIPTS = {
@@ -127,7 +132,7 @@ class HostileRedis:
             for _ in range(500 * MIB // len(again)):
                 writer.write(again)
                 await writer.drain()
-        answer = ANSWERS.get(self.answer, b"")
+        answer = (ANSWERS | ENDLESS).get(self.answer, b"")
         writer.write(answer.replace(b"{asked}", b" ".join(words)[:200]))
         await writer.drain()
 

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.errors import BkJobError, JournalError, JournalUnavailable
+from bkjob_async.errors import BkJobError, JournalDamaged, JournalError, JournalUnavailable
+from bkjob_async.journal import store as store_module
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.redis import client as redis_client
 from bkjob_async.journal.shards import ShardFigures, shard_name
@@ -167,6 +168,24 @@ async def test_a_cancelled_first_command_shows_no_password(redis_server: RedisSe
 
     links = chain(cancelled.value)
     assert [text for link in links for text in frames(link.__traceback__) if PASSWORD in text] == []
+
+
+async def test_a_checkpoint_without_end_is_read_up_to_the_largest_that_is_written(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By those who open the fleet as by those who follow it."""
+    monkeypatch.setattr(store_module, "MAX_CHECKPOINT", 8 * MIB)
+    redis_server.flush()
+    async with hostile_to(redis_server, PASSWORD) as hostile:
+        await fill(hostile.url)
+        hostile.victim, hostile.answer = "READ_PARTS", "a checkpoint without end"
+        for call in (CALLS["checkpoint"], follow):
+            hostile.asked.clear()
+            error = await error_of(hostile.url, call)
+
+            assert isinstance(error, JournalDamaged)
+            assert "the checkpoint of 'night/0' has more than 8 MiB" in str(error)
+            assert hostile.asked.count("READ_PARTS") == 9
 
 
 MEMORY = """

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -26,9 +26,12 @@ from bkjob_async.errors import (
     JournalUnavailable,
     NotAJournal,
 )
+from bkjob_async.journal import store as store_module
+from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.journal.sqlite import file as sqlite_file
+from bkjob_async.journal.sqlite import shards as sqlite_shards
 from bkjob_async.journal.sqlite import store as sqlite_store
-from bkjob_async.journal.store import Checkpoint, StoredRecord
+from bkjob_async.journal.store import Checkpoint, Store, StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
 from tests.journal.stores import HERE, THERE, Place, opened, records, sqlite_url
 
@@ -564,7 +567,7 @@ def test_journal_errors_are_one_family() -> None:
 
 # Permissions, damage to a fleet's row, work without end --------------------------------------------------------------
 
-COPY = re.compile(r", written TEXT GENERATED ALWAYS AS \(.*\) STORED", re.DOTALL)
+COPY = re.compile(r",\s+written TEXT GENERATED ALWAYS AS \([^;]*\) STORED")
 
 
 def modes_in(folder: Path) -> dict[str, int]:
@@ -589,7 +592,7 @@ async def test_a_new_journal_is_for_its_owner_alone(tmp_path: Path, place: Place
 async def test_a_row_of_a_fleet_that_was_not_written_so_is_damage(tmp_path: Path, column: str) -> None:
     """A bit of a number is another one in the file."""
     await fill(sqlite_url(tmp_path))
-    flip_in_row(tmp_path / "fleet.db", column)
+    flip_in_row(tmp_path / "fleet.db", "fleet", column)
 
     for attempt in (use, listed):
         with pytest.raises(JournalDamaged, match="'night' is not what was written"):
@@ -602,21 +605,94 @@ async def listed(url: str) -> object:
         return await place.open().fleets()
 
 
-def flip_in_row(path: Path, column: str) -> None:
-    """Change a number of the row, and not what SQLite wrote beside it, as a disk does."""
+def flip_in_row(path: Path, table: str, column: str) -> None:
+    """Change a number or a text of the row, and not what SQLite wrote beside it, as a disk does."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (schema,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'fleet'").fetchone()
+        (schema,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
         plain = re.sub(
             r"written TEXT GENERATED ALWAYS AS \(.*\) STORED", "written TEXT", schema, flags=re.DOTALL
         )
         for sql in (plain, schema):
             connection.execute("PRAGMA writable_schema = ON")
-            connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'fleet'", (sql,))
+            connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, table))
             connection.execute("PRAGMA writable_schema = RESET")
             if sql is plain:
-                connection.execute(f"UPDATE fleet SET {column} = {column} + 1")  # noqa: S608 - a constant
+                connection.execute(
+                    f"UPDATE {table} SET {column} = CASE typeof({column}) WHEN 'blob' THEN CAST('x' AS BLOB)"  # noqa: S608 - constants
+                    f" WHEN 'text' THEN 'x' ELSE {column} + 1 END"
+                )
             connection.commit()
+
+
+async def fill_shards(url: str) -> None:
+    """Write a fleet of one shard, with all that a store keeps of such a one."""
+    async with opened(url) as place:
+        store = place.open()
+        await store.shards.create("night", b"settings")
+        await store.open(shard_name("night", 0), HERE, take_over=True)
+        await store.shards.report("night", 0, ShardFigures(1, 5, 3, 7), limit=10)
+        await store.shards.put_durations("night", 0, b"durations")
+        await store.shards.put_failure("night", 0, "it failed")
+        await store.shards.put("night", 0, [b"entry"])
+
+
+async def read_shards(store: Store) -> list[object]:
+    """Return all that the store keeps of the fleet."""
+    shards = store.shards
+    record = await shards.record("night")
+    return [
+        None if record is None else record.settings,
+        await shards.figures("night"),
+        await shards.durations("night", 0),
+        await shards.failures("night"),
+        [entry.data for entry in await shards.inbox("night", 0, 0)],
+    ]
+
+
+SHARDS = [
+    b"settings",
+    {0: ShardFigures(1, 5, 3, 7)},
+    b"durations",
+    {0: "it failed"},
+    [b"entry"],
+]
+SHARD_CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "record": lambda store: store.shards.record("night"),
+    "stop": lambda store: store.shards.stop("night"),
+    "figures": lambda store: store.shards.figures("night"),
+    "report": lambda store: store.shards.report("night", 0, ShardFigures(1, 6, 3, 7), limit=10),
+    "durations": lambda store: store.shards.durations("night", 0),
+    "put_durations": lambda store: store.shards.put_durations("night", 0, b"others"),
+    "failures": lambda store: store.shards.failures("night"),
+    "inbox": lambda store: store.shards.inbox("night", 0, 0),
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "calls"),
+    [
+        ("sharded_fleet", "settings", ("record", "stop", "report")),
+        ("sharded_fleet", "created", ("record", "stop", "report")),
+        ("sharded_fleet", "is_being_removed", ("record", "stop", "report")),
+        ("shard", "term", ("figures", "report", "durations", "put_durations")),
+        ("shard", "claim", ("figures", "report", "durations", "put_durations")),
+        ("shard", "durations", ("figures", "report", "durations", "put_durations")),
+        ("shard_failure", "text", ("failures",)),
+        ("inbox", "data", ("inbox",)),
+    ],
+)
+async def test_a_row_of_a_fleet_in_shards_that_was_not_written_so_is_damage(
+    tmp_path: Path, table: str, column: str, calls: Sequence[str]
+) -> None:
+    """It is not read, nor written again as if it were whole."""
+    await fill_shards(sqlite_url(tmp_path))
+    flip_in_row(tmp_path / "fleet.db", table, column)
+
+    async with opened(sqlite_url(tmp_path)) as place:
+        for call in calls:
+            with pytest.raises(JournalDamaged, match=r"'night(/0)?' is not what was written"):
+                await SHARD_CALLS[call](place.open())
 
 
 async def test_a_file_of_0_2_0_has_rows_without_a_copy(
@@ -624,10 +700,29 @@ async def test_a_file_of_0_2_0_has_rows_without_a_copy(
 ) -> None:
     """They are read and written as before."""
     monkeypatch.setattr(sqlite_file, "SCHEMA", COPY.sub("", sqlite_file.SCHEMA))
+    monkeypatch.setattr(sqlite_shards, "TABLES", COPY.sub("", sqlite_shards.TABLES))
     written = await fill(sqlite_url(tmp_path))
+    await fill_shards(sqlite_url(tmp_path))
 
     assert await use(sqlite_url(tmp_path)) == written
+    async with opened(sqlite_url(tmp_path)) as place:
+        assert await read_shards(place.open()) == SHARDS
     assert b"written" not in (tmp_path / "fleet.db").read_bytes()
+
+
+async def test_a_checkpoint_larger_than_any_that_is_written_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of it is read, whether it has many parts or a large one."""
+    monkeypatch.setattr(store_module, "MAX_CHECKPOINT", 1 << 20)
+    for parts in ([b"x" * 1000] * 1100, [b"x" * (2 << 20)]):
+        async with opened(sqlite_url(tmp_path)) as place:
+            store = place.open()
+            opening = await store.open("night", HERE, take_over=True)
+            await store.write_checkpoint("night", Checkpoint(0, parts), term=opening.term)
+
+            with pytest.raises(JournalDamaged, match="the checkpoint of 'night' has more than 1 MiB"):
+                await store.checkpoint("night")
 
 
 async def test_a_file_that_keeps_sqlite_busy_is_damaged(

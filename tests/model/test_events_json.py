@@ -61,12 +61,13 @@ for value, drawn in (
 @settings(max_examples=examples(300))
 @given(st.one_of([whole(kind) for kind in KINDS.values()]))
 def test_every_event_comes_back_whole(event: Event) -> None:
-    """What was written as text is read back as the same event, with its cursor; no field is forgotten."""
+    """What was written as text is read back as the same event, with its cursor and hash; no field is forgotten."""
     written = event_to_json(event)
     back = event_from_json(json.loads(json.dumps(written)))
 
     assert set(written) == {"kind", *event.__struct_fields__}
     assert back == event
+    assert hash(back) == hash(event)
     assert back.cursor == event.cursor
 
 

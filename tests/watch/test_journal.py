@@ -579,6 +579,28 @@ async def test_a_checkpoint_behind_another_writers_records_has_their_numbers(
     assert last_codes(batches) == last_codes([bkjob.Batch(1, tuple(present_of(fold)), "")]) != {}
 
 
+async def test_a_fleet_that_is_too_large_for_a_checkpoint_keeps_all_its_records(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That is logged, not with each record; who opens it later is given everything."""
+    monkeypatch.setattr(checkpoints, "SMALLEST_WEIGHT", 400)
+    monkeypatch.setattr(checkpoints, "MAX_CHECKPOINT", 100)
+    world, store = World(1), FailingStore(Keep(bytes=1))
+    job = world.add(SLOW)
+    with caplog.at_level(logging.WARNING, "bkjob_async.journal"):
+        async with fleet(world, store, job, linger=None):
+            await asyncio.sleep(90.0)
+    checkpoint = await store.checkpoint("night")
+    batches = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    assert checkpoint is None
+    assert {record.message for record in caplog.records} == {
+        "the fleet 'night' is too large for a checkpoint (0 MiB): all its records are kept"
+    }
+    assert 1 <= len(caplog.records) < store.appends / 2
+    assert broken_promises(batches, truth=truth_of(world.history())) == []
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.3, 0.9])
 async def test_two_writers_with_one_term_are_told_apart_by_their_numbers(seconds: int) -> None:
     """The store lost all of the fleet, and both have reported as many batches at some time: one of them goes on."""

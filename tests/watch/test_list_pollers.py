@@ -38,18 +38,20 @@ async def seen(
     *,
     lists: bool = True,
     detail_level: bkjob.DetailLevel = bkjob.DetailLevel.END_ONLY,
+    jobs: int = JOBS,
     others: int = 0,
+    limit: float | None = None,
     **doors: Callable[..., Any],
 ) -> Seen:
-    """Watch jobs to their end, behind *others* that nobody watches."""
+    """Watch *jobs* to their end, behind *others* that nobody watches, with *limit* requests a second."""
     world = World(7)
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(RUNS,)),))) for _ in range(JOBS)]
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(RUNS,)),))) for _ in range(jobs)]
     for _ in range(others):
         world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(status=None),)),)))
     dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
     reported: dict[bkjob.Ref, float] = {}
-    async with client_of(world, spoken) as (client, transport):
+    async with client_of(world, spoken, requests_per_second=limit) as (client, transport):
         for name, value in doors.items():
             setattr(transport, name, value)
         async with client.watch(refs, detail_level=detail_level, deadline=1000.0) as watch:
@@ -73,6 +75,15 @@ async def test_one_page_replaces_many_polls() -> None:
     assert swept.jobs + swept.lists < 0.5 * plain.jobs
     assert mean(swept.lags) < mean(plain.lags)
     assert max(swept.lags) < 8.0
+
+
+async def test_lists_show_ends_sooner_where_more_is_due_than_may_be_sent() -> None:
+    """Neither a page nor a job that it no longer shows waits until all late jobs have been looked at."""
+    swept, plain = await seen(jobs=120, limit=2.0), await seen(lists=False, jobs=120, limit=2.0)
+
+    assert plain.lists == 0 < swept.lists
+    assert mean(swept.lags) < 0.75 * mean(plain.lags)
+    assert max(swept.lags) < 0.75 * max(plain.lags)
 
 
 async def test_lists_serve_only_watches_of_ends() -> None:

@@ -26,6 +26,7 @@ from bkjob_async.engine.scheduling.end_prediction import EndPrediction
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals, next_slot, spread
 from bkjob_async.engine.scheduling.request_cost import AT_REST, RequestCost
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.errors import UsageError
@@ -106,7 +107,8 @@ class PollPlanner:
         if poll_state is None:
             return
         if job.pending:
-            poll_state.cost += 1
+            # The job itself is read once more where something ended, and not in the rounds to come.
+            poll_state.cost += job.pending[0] != JOB_ITSELF
         else:
             poll_state.cost = 1
             self.request_cost.on_late_poll(poll_state.take_lateness(now) + queue, poll_state.step)

@@ -28,8 +28,8 @@ class PollState(Struct, eq=False, gc=False):
     """The schedule of one job's polls, for the poll planner.
 
     `weight` is its share in the load of all polls, `due` when the next poll is planned, `step` the seconds
-    planned before it, `cost` the number of requests in the last round, `polls` the number of polls planned so
-    far. `began_at` is the estimated start of the run that was first seen at `since`. `finish_rate` is how
+    planned before it, `cost` the number of requests in the last round that the next one will have too, `polls` the number
+    of polls planned so far. `began_at` is the estimated start of the run that was first seen at `since`. `finish_rate` is how
     many hosts finish per second: `unfinished` hosts were left at `counted_at`. `nudged`: a callback or caller
     asked for the poll that comes next.
     """

@@ -32,6 +32,7 @@ from bkjob_async.journal.store import (
     Opened,
     Page,
     StoredRecord,
+    check_size,
 )
 from bkjob_async.journal.urls import RedisPlace
 from bkjob_async.model.journal_errors import StoreBehind
@@ -132,6 +133,7 @@ class RedisStore:
         """Return the fleet's checkpoint, None where there is none or no such fleet."""
         sequence = b""
         parts: list[bytes] = []
+        size = 0
         while True:
             facts = await self._run(scripts.READ_PARTS, name, len(parts), PAGE_BYTES, sequence)
             with self._reading():
@@ -140,11 +142,15 @@ class RedisStore:
                     return None
                 more = [data_of(part) for part in list_of(facts[1])]
                 if sequence not in (b"", found):  # replaced meanwhile
-                    parts = []
-                elif not more:
-                    return Checkpoint(whole_number(found), parts)
+                    parts, size = [], 0
+                else:
+                    parts += more
+                    page = sum(map(len, more))
+                    size += page
+                    check_size(name, size)
+                    if page < PAGE_BYTES:
+                        return Checkpoint(whole_number(found), parts)
             sequence = found
-            parts += more
 
     async def read(self, name: str, after: int, *, limit: int = MAX_RECORDS) -> Page:
         """Return the records behind number *after*, at most *limit* of them."""

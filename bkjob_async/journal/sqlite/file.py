@@ -30,32 +30,38 @@ WAL_SIZE_LIMIT = 16 << 20
 # and beginning the write-ahead log, for which SQLite does not wait.
 LOCK_PAUSE = 0.02
 
-# What the row of a fleet says, in whole numbers and text, as each version of SQLite writes them.
-WRITTEN = "||','||".join(
-    f"quote({column})"
-    for column in (
-        *(
-            "name",
-            "term",
-            "head",
-            "host",
-            "pid",
-            "is_held",
-            "CAST(last_seen * 1000 AS INTEGER)",
-            "targets",
-            "size",
-        ),
-        *("removed_to", "checkpoint", "refused", "is_forgotten"),
-    )
+
+def copy_of(*columns: str) -> str:
+    """Return the expression of what a row says, in whole numbers and text, as each version of SQLite writes them."""
+    return "||','||".join(f"quote({column})" for column in columns)
+
+
+def written_as(copy: str) -> str:
+    """Return the column with a *copy*: SQLite itself stores it with each change of a row, whichever version makes it."""
+    return f"written TEXT GENERATED ALWAYS AS ({copy}) STORED"
+
+
+FLEET_COPY = copy_of(
+    *(
+        "name",
+        "term",
+        "head",
+        "host",
+        "pid",
+        "is_held",
+        "CAST(last_seen * 1000 AS INTEGER)",
+        "targets",
+        "size",
+    ),
+    *("removed_to", "checkpoint", "refused", "is_forgotten"),
 )
 
-# SQLite itself stores `written` with each change of a row, whichever version of this package makes it.
 SCHEMA = f"""
 CREATE TABLE fleet (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, term INTEGER NOT NULL, head INTEGER NOT NULL,
   host TEXT NOT NULL, pid INTEGER NOT NULL, is_held INTEGER NOT NULL, last_seen REAL, targets INTEGER NOT NULL,
   size INTEGER NOT NULL, removed_to INTEGER NOT NULL, checkpoint INTEGER, refused INTEGER NOT NULL,
-  is_forgotten INTEGER NOT NULL, written TEXT GENERATED ALWAYS AS ({WRITTEN}) STORED
+  is_forgotten INTEGER NOT NULL, {written_as(FLEET_COPY)}
 );
 CREATE TABLE record (
   id INTEGER PRIMARY KEY, fleet INTEGER NOT NULL, sequence INTEGER NOT NULL,

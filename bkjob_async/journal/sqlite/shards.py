@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from sqlite3 import Connection
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bkjob_async.journal.shards import (
     INBOX_PAGE,
@@ -19,24 +19,38 @@ from bkjob_async.journal.shards import (
     no_such_fleet,
     shard_name,
 )
-from bkjob_async.journal.sqlite.tables import give_sign_of_life
+from bkjob_async.journal.sqlite.file import copy_of, written_as
+from bkjob_async.journal.sqlite.tables import facts_of, give_sign_of_life
 
 R = TypeVar("R")
 
+COPIES = {
+    "sharded_fleet": copy_of(
+        "name", "settings", "CAST(created * 1000 AS INTEGER)", "is_stopped", "is_being_removed"
+    ),
+    "shard": copy_of("name", "fleet", "number", "term", "targets", "active", "claim", "durations"),
+    "shard_failure": copy_of("fleet", "number", "text"),
+    "inbox": copy_of("shard", "data"),
+}
+
 # Numbers of entries are never given again, also not those of the newest that were removed.
-TABLES = """
+TABLES = f"""
 CREATE TABLE IF NOT EXISTS sharded_fleet (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings BLOB NOT NULL, created REAL NOT NULL,
-  is_stopped INTEGER NOT NULL, is_being_removed INTEGER NOT NULL DEFAULT 0
+  is_stopped INTEGER NOT NULL, is_being_removed INTEGER NOT NULL DEFAULT 0, {written_as(COPIES["sharded_fleet"])}
 );
 CREATE TABLE IF NOT EXISTS shard (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fleet TEXT NOT NULL, number INTEGER NOT NULL,
-  term INTEGER NOT NULL, targets INTEGER NOT NULL, active INTEGER NOT NULL, claim INTEGER NOT NULL, durations BLOB
+  term INTEGER NOT NULL, targets INTEGER NOT NULL, active INTEGER NOT NULL, claim INTEGER NOT NULL, durations BLOB,
+  {written_as(COPIES["shard"])}
 );
 CREATE TABLE IF NOT EXISTS shard_failure (
-  fleet TEXT NOT NULL, number INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (fleet, number)
+  fleet TEXT NOT NULL, number INTEGER NOT NULL, text TEXT NOT NULL, {written_as(COPIES["shard_failure"])},
+  PRIMARY KEY (fleet, number)
 );
-CREATE TABLE IF NOT EXISTS inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, shard TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS inbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, shard TEXT NOT NULL, data BLOB NOT NULL, {written_as(COPIES["inbox"])}
+);
 CREATE INDEX IF NOT EXISTS inbox_of_shard ON inbox (shard, id);
 """
 
@@ -134,6 +148,12 @@ def has_tables(connection: Connection) -> bool:
     return found.fetchone() is not None
 
 
+def rows_of(connection: Connection, table: str, where: str, *values: object) -> list[dict[str, Any]]:
+    """Return the columns of rows of a *table*; raise `JournalDamaged` for one that is not what was written."""
+    rows = connection.execute(f"SELECT {COPIES[table]} AS found, * FROM {table} WHERE {where}", values)  # noqa: S608 - constants
+    return [facts_of(rows, row) for row in rows]
+
+
 def create_fleet(connection: Connection, fleet: str, settings: bytes) -> bytes:
     """Create a fleet unless it exists, and return the settings that it has."""
     for statement in TABLES.split(";"):
@@ -153,12 +173,10 @@ def find_record(connection: Connection, fleet: str) -> FleetRecord | None:
     """Return a fleet's record, None where there is no such fleet."""
     if not has_tables(connection):
         return None
-    row = connection.execute(
-        "SELECT settings, created, is_stopped, is_being_removed FROM sharded_fleet WHERE name = ?", (fleet,)
-    ).fetchone()
-    if row is None:
-        return None
-    return FleetRecord(bytes(row[0]), row[1], bool(row[2]), time.time(), bool(row[3]))
+    for row in rows_of(connection, "sharded_fleet", "name = ?", fleet):
+        is_stopped, is_being_removed = bool(row["is_stopped"]), bool(row["is_being_removed"])
+        return FleetRecord(bytes(row["settings"]), row["created"], is_stopped, time.time(), is_being_removed)
+    return None
 
 
 def usable_record(connection: Connection, fleet: str) -> FleetRecord:
@@ -206,10 +224,8 @@ def read_inbox(connection: Connection, name: str, after: int) -> list[InboxEntry
     """Return a page of an inbox."""
     if not has_tables(connection):
         return []
-    rows = connection.execute(
-        "SELECT id, data FROM inbox WHERE shard = ? AND id > ? ORDER BY id LIMIT ?", (name, after, INBOX_PAGE)
-    )
-    return [InboxEntry(number, bytes(data)) for number, data in rows]
+    rows = rows_of(connection, "inbox", "shard = ? AND id > ? ORDER BY id LIMIT ?", name, after, INBOX_PAGE)
+    return [InboxEntry(row["id"], bytes(row["data"])) for row in rows]
 
 
 def count_inbox(connection: Connection, name: str) -> int:
@@ -231,27 +247,27 @@ def put_figures(
 ) -> ShardReply:
     """Record figures; return what all shards have together, and what is granted."""
     record = usable_record(connection, fleet)
-    others, claimed = connection.execute(
-        "SELECT total(active), total(claim) FROM shard WHERE fleet = ? AND number <> ?", (fleet, shard)
-    ).fetchone()
-    granted = granted_of(figures.claim, limit, int(claimed))
+    others = read_figures(connection, fleet)
+    others.pop(shard, None)
+    granted = granted_of(figures.claim, limit, sum(each.claim for each in others.values()))
     connection.execute(
         "INSERT INTO shard (name, fleet, number, term, targets, active, claim) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET term = excluded.term, targets = excluded.targets,"
         " active = excluded.active, claim = excluded.claim",
         (shard_name(fleet, shard), fleet, shard, figures.term, figures.targets, figures.active, granted),
     )
-    return ShardReply(int(others) + figures.active, granted, record.is_stopped, head)
+    active = sum(each.active for each in others.values())
+    return ShardReply(active + figures.active, granted, record.is_stopped, head)
 
 
 def read_figures(connection: Connection, fleet: str) -> dict[int, ShardFigures]:
     """Return the figures of each shard."""
     if not has_tables(connection):
         return {}
-    rows = connection.execute(
-        "SELECT number, term, targets, active, claim FROM shard WHERE fleet = ?", (fleet,)
-    )
-    return {number: ShardFigures(*figures) for number, *figures in rows}
+    return {
+        row["number"]: ShardFigures(row["term"], row["targets"], row["active"], row["claim"])
+        for row in rows_of(connection, "shard", "fleet = ?", fleet)
+    }
 
 
 def put_failure(connection: Connection, fleet: str, shard: int, text: str) -> None:
@@ -266,11 +282,12 @@ def read_failures(connection: Connection, fleet: str) -> dict[int, str]:
     """Return what ended the runner of each shard where something did."""
     if not has_tables(connection):
         return {}
-    return dict(connection.execute("SELECT number, text FROM shard_failure WHERE fleet = ?", (fleet,)))
+    return {row["number"]: row["text"] for row in rows_of(connection, "shard_failure", "fleet = ?", fleet)}
 
 
 def put_durations(connection: Connection, name: str, durations: bytes) -> None:
     """Store the durations that the runner of a shard measured."""
+    read_durations(connection, name)  # a damaged row is not written again as if it were whole
     if has_tables(connection):
         connection.execute("UPDATE shard SET durations = ? WHERE name = ?", (durations, name))
 
@@ -279,8 +296,9 @@ def read_durations(connection: Connection, name: str) -> bytes | None:
     """Return the durations that the runners of a shard measured."""
     if not has_tables(connection):
         return None
-    row = connection.execute("SELECT durations FROM shard WHERE name = ?", (name,)).fetchone()
-    return None if row is None or row[0] is None else bytes(row[0])
+    for row in rows_of(connection, "shard", "name = ?", name):
+        return None if row["durations"] is None else bytes(row["durations"])
+    return None
 
 
 def forget_inbox(connection: Connection, name: str) -> None:

@@ -11,7 +11,7 @@ from zlib import crc32
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import Keep
-from bkjob_async.journal.sqlite.file import WRITTEN
+from bkjob_async.journal.sqlite.file import FLEET_COPY
 from bkjob_async.journal.store import (
     PAGE_BYTES,
     Checkpoint,
@@ -20,6 +20,7 @@ from bkjob_async.journal.store import (
     Opened,
     Page,
     StoredRecord,
+    check_size,
 )
 
 # A transaction reads or removes at most so many rows.
@@ -34,7 +35,7 @@ _INSERTS = {
 }
 
 # Files of version 0.2.0 lack the last column.
-_FLEETS = f"SELECT {WRITTEN} AS found, * FROM fleet"  # noqa: S608 - a constant
+_FLEETS = f"SELECT {FLEET_COPY} AS found, * FROM fleet"  # noqa: S608 - a constant
 
 
 def find_fleet(connection: sqlite3.Connection, name: str) -> FleetRow | None:
@@ -45,11 +46,15 @@ def find_fleet(connection: sqlite3.Connection, name: str) -> FleetRow | None:
 
 
 def facts_of(rows: sqlite3.Cursor, row: Iterable[Any]) -> dict[str, Any]:
-    """Return the columns of a fleet's row by name; raise `JournalDamaged` unless they are as SQLite wrote them."""
+    """Return the columns of a row by name; raise `JournalDamaged` unless they are as SQLite wrote them.
+
+    *found* is the copy that belongs to them; tables of version 0.2.0 have none to compare it with.
+    """
     facts = dict(zip((name for name, *_ in rows.description), row, strict=True))
     found = facts.pop("found")
     if facts.pop("written", found) != found:
-        raise JournalDamaged(f"the row of the fleet {facts['name']!r:.80} is not what was written")
+        name = facts.get("name") or facts.get("shard") or facts.get("fleet")
+        raise JournalDamaged(f"the row of the fleet {name!r:.80} is not what was written")
     return facts
 
 
@@ -264,6 +269,11 @@ def read_parts(
     fleet = find_fleet(connection, name)
     if fleet is None or fleet.checkpoint is None or sequence not in (None, fleet.checkpoint):
         return (fleet.checkpoint if fleet else None), []
+    if not first:
+        (size,) = connection.execute(
+            "SELECT total(length(data)) FROM checkpoint_part WHERE fleet = ?", (fleet.id,)
+        ).fetchone()
+        check_size(name, int(size))
     parts: list[bytes] = []
     size = 0
     rows = connection.execute(

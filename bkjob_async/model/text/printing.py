@@ -36,6 +36,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def all_targets(count: int) -> str:
+    """Return what trouble with the platform as a whole is about."""
+    return "the only target" if count == 1 else f"all {count} targets"
+
+
 def tally(counts: Mapping[Any, int]) -> str:
     """Return counts by name, in the order of the names."""
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

@@ -11,7 +11,7 @@ from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_f
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet
-from bkjob_async.journal.store import Checkpoint, Store
+from bkjob_async.journal.store import MAX_CHECKPOINT, Checkpoint, Store
 from bkjob_async.watch.journaling.record_queue import RecordQueue
 
 # A checkpoint is written when the records behind the last one have more bytes than it, and than this.
@@ -79,12 +79,19 @@ class Checkpoints:
                 checkpoint = await self._from_states()
             except StateDiffers:
                 checkpoint = await self._from_records()
-            await self._store.write_checkpoint(self._name, checkpoint, term=term)
+            if checkpoint.size <= MAX_CHECKPOINT:
+                await self._store.write_checkpoint(self._name, checkpoint, term=term)
+            else:
+                logger.warning(
+                    "the fleet %r is too large for a checkpoint (%d MiB): all its records are kept",
+                    self._name,
+                    checkpoint.size >> 20,
+                )
         except JournalError as error:
             logger.debug("no checkpoint of the fleet %r: %s", self._name, error)
             return
         self._weight -= before
-        self._limit = max(SMALLEST_WEIGHT, sum(map(len, checkpoint.parts)))
+        self._limit = max(SMALLEST_WEIGHT, checkpoint.size)
 
     async def _from_states(self) -> Checkpoint:
         """Return what was reported up to now; raise `StateDiffers` where the states of jobs do not say it."""

@@ -87,9 +87,9 @@ class ListPollers:
                 self.workers.postpone(target, until)
                 self.planner.on_postponed(target, until)
         for target in hints.maybe_finished:
-            # With its hosts, which are wanted if it is over.
+            # With its hosts, which are wanted if it is over; before jobs that are merely late, most of which still run.
             target.pending, target.reads_all = (JOB_ITSELF,), True
-            self.workers.schedule(target, now)
+            self.workers.schedule(target, now, urgent=True)
         if poller.is_worthwhile(now):
             self.workers.schedule(poller, now + poller.next_wait())
 

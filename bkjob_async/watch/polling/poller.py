@@ -60,7 +60,7 @@ class Poller:
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
         self._workers: WorkerPool[Polled] = WorkerPool(
-            on_crash=self._registry.crash, workers=workers, group=scope_of
+            on_crash=self._registry.crash, workers=workers, group=group_of
         )
         self._list_pollers = ListPollers(
             session=session,
@@ -311,6 +311,9 @@ class Poller:
         return asyncio.get_running_loop().time()
 
 
-def scope_of(polled: Polled) -> Scope:
-    """Return the scope that a poll is counted for when groups take turns."""
-    return polled.scope if isinstance(polled, ListPoller) else polled.ref.scope
+def group_of(polled: Polled) -> Scope | ListPoller[PollTarget]:
+    """Return what takes turns with others when more is due than can be polled: the jobs of a scope, or one list.
+
+    A page of a list tells of many jobs, so it does not wait until all that are late have been polled.
+    """
+    return polled if isinstance(polled, ListPoller) else polled.ref.scope

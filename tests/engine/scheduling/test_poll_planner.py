@@ -5,6 +5,7 @@ import pytest
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import MOST_TRUST, PollPlanner
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.model.refs import JobRef
 from tests.engine.poll_views import JOB
@@ -49,6 +50,21 @@ def test_planned_polls_are_counted_one_by_one() -> None:
         counts.append(job.poll_state.polls)
 
     assert counts == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("follow_up", "requests"), [(JOB_ITSELF, 1), (200, 2)], ids=["job", "step"])
+def test_what_ended_in_a_round_is_no_request_of_the_next(follow_up: int, requests: int) -> None:
+    """The job is read again with the hosts of what is over; a step that is read beside it will be again."""
+    planner = PollPlanner(PollIntervals())
+    job = JobState(JOB, status_code=2, is_target=True)
+    planner.begin()
+    planner.next_poll_at(job, 0.0)
+    planner.on_request(job, 1.0)
+    job.pending = (follow_up,)
+    planner.on_request(job, 1.0)
+
+    assert job.poll_state is not None
+    assert job.poll_state.cost == requests
 
 
 def test_only_jobs_that_begin_together_are_spread_at_first() -> None:

@@ -22,6 +22,7 @@ from bkjob_async import (
     LostReason,
     NotFound,
     Phase,
+    Recovered,
     RunStatus,
     Scope,
     StepResult,
@@ -127,3 +128,12 @@ def test_a_request_id_is_named_once() -> None:
 
     assert text.count("abc") == 1
     assert "X-Bkapi-Request-Id abc, job_request_id def" in text
+
+
+@pytest.mark.parametrize(("targets", "whose"), [(1, "the only target"), (20, "all 20 targets")])
+def test_trouble_with_the_platform_is_about_all_targets(targets: int, whose: str) -> None:
+    """Where there is one, it is named so."""
+    trouble = Trouble(ref=None, error="TransportFailed", message="refused", targets=targets)
+
+    assert whose in str(trouble)
+    assert str(Recovered(ref=None, targets=targets)).startswith(f"{whose} recovered")
