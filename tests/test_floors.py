@@ -33,6 +33,7 @@ INNER_HOUSES = {
         {"stream"},
         {"group_polling"},
         {"tracking"},
+        {"folding"},
         {"scheduling", "journaling", "delivery"},
     ],
     "engine/host_table": [{"columns"}, {"*"}],
