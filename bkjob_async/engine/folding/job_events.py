@@ -20,7 +20,8 @@ RunEvent = StepChanged | StepWaiting | JobChanged | HostCounts | Reopened
 
 def apply_event(job: JobState, event: RunEvent, sequence: int) -> None:
     """Apply what batch number *sequence* reported of a job or of a step of it."""
-    run = job.step(event.ref.step_instance_id) if isinstance(event.ref, StepRef) else job
+    ref = event.ref
+    run = job.step(ref.step_instance_id, ref) if isinstance(ref, StepRef) else job
     match event:
         case JobChanged():
             apply_status(run, event, sequence)
