@@ -8,6 +8,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.engine.tracking import job_views
 from bkjob_async.engine.tracking.host_pages import host_page
 from bkjob_async.engine.tracking.job_views import target_result
@@ -27,7 +28,6 @@ from bkjob_async.watch.stream.readers import (
     all_events,
     batch_notices,
     events_about,
-    events_but_hosts,
     finished_results,
     host_changes,
     lazy_batch,
@@ -242,19 +242,17 @@ class Watch:
         return self._stream.reader(finished_results, after, shows_trouble=False)
 
     async def results(self) -> dict[Ref, JobResult | Lost]:
-        """Wait until the watch ends; return how each target ended, before it was opened or since.
+        """Wait until the watch ends; return how each target ended, before it was opened or since, that has not run again.
 
         >>> async with client.watch([job]) as watch:
         ...     ends = await watch.results()
         >>> ends[job].ok
         False
         """
-        ended: dict[Ref, JobResult | Lost] = {}
-        async for event in self._stream.reader(events_but_hosts, shows_trouble=False):
-            if isinstance(event, Finished):
-                ended[event.ref] = event.result
-            elif isinstance(event, Lost):
-                ended[event.ref] = event
+        state = StreamState(jobs=False)
+        async for batch in self._stream.reader(lazy_batch, shows_trouble=False):
+            state.apply(batch)
+        ended = {ref: end.result if isinstance(end, Finished) else end for ref, end in state.ends.items()}
         if self._fleet is not None:
             ended = self._subscription.states.earlier_ends(ended) | ended
         return ended

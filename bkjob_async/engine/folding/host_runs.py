@@ -22,6 +22,13 @@ def runs_of(batch: Batch) -> Iterator[Event | tuple[StepRef, HostEventColumns]]:
             yield (part.ref, part.columns()) if isinstance(part, LAZY) else part
 
 
+def other_events(batch: Batch) -> Iterator[Event]:
+    """Yield the events of a batch but the changes of hosts, of which none is made."""
+    for part in parts_of(batch.events):
+        if not isinstance(part, (*LAZY, HostChanged)):
+            yield part
+
+
 def run_of(part: BatchPart) -> Sequence[object] | None:
     """Return what single changes of hosts have in common that are applied together; None for other parts."""
     return (part.ref, part.execute_count, part.epoch) if isinstance(part, HostChanged) else None

@@ -9,9 +9,8 @@ from typing import assert_never
 
 from attrs import evolve
 
-from bkjob_async.engine.folding.ends import Ends
-from bkjob_async.engine.folding.host_runs import runs_of
-from bkjob_async.engine.folding.job_events import apply_event, apply_hosts
+from bkjob_async.engine.folding.host_runs import other_events, runs_of
+from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.stream.host_columns import HostEventColumns
 from bkjob_async.engine.tracking.job_state import JobState
@@ -60,14 +59,23 @@ class StreamState:
     FAIL 2 False
 
     Batches are applied whole and in their order, from a reader's first on; what a reader begins with is its present state.
-    With *hosts* False the changes of hosts are passed over: then a job takes half a kilobyte, else also about 25 bytes
-    for each host and step.
+    With *hosts* False no hosts are kept, and with *jobs* False neither jobs nor hosts: only what `ends`, `waiting`,
+    `trouble`, `journal_trouble` and `is_in_sync` say. A job of one step takes about 600 bytes, and about 25 for each host.
+
+    The end of a target in `ends` depends on the last of these events about it:
+
+    | event | the target |
+    | --- | --- |
+    | `Finished`, `Lost` | ended as this event says |
+    | `Reopened` | has not ended |
+    | `JobChanged`, `StepChanged` that is not final | has not ended: a late reader may be given it in place of `Reopened` |
     """
 
-    def __init__(self, *, hosts: bool = True) -> None:
-        self._has_hosts = hosts
+    def __init__(self, *, hosts: bool = True, jobs: bool = True) -> None:
+        self._has_hosts = hosts and jobs
+        self._has_jobs = jobs
         self._jobs: dict[JobRef, JobState] = {}
-        self._ends = Ends()
+        self._ends: dict[Ref, Finished | Lost] = {}
         self._trouble: dict[Ref | None, Trouble] = {}
         self._waiting: dict[Ref, RunStatus] = {}
         self._journal_trouble: Trouble | None = None
@@ -88,7 +96,8 @@ class StreamState:
         >>> print(*state.jobs)
         2:20000000001
         """
-        for part in runs_of(batch):
+        parts = runs_of(batch) if self._has_hosts else other_events(batch)
+        for part in parts:
             if isinstance(part, tuple):
                 self._apply_hosts(*part, batch.sequence)
             else:
@@ -106,31 +115,33 @@ class StreamState:
         0
         """
         ref = as_ref(ref)
-        job = self._jobs.get(ref.job)
-        if job is None:
-            return
-        gone: list[Ref] = [step.ref for step in job.steps if ref in (step.ref, job.ref)]
-        if isinstance(ref, StepRef):
+        gone, job = [ref], self._jobs.get(ref.job)
+        if job is not None and isinstance(ref, StepRef):
             job.steps = tuple(step for step in job.steps if step.ref != ref)
-        else:
-            gone.append(ref)
-            del self._jobs[ref]
+        elif job is not None:
+            gone += (step.ref for step in job.steps)
+            del self._jobs[ref.job]
         for each in gone:
-            self._ends.by_target.pop(each, None)
+            self._ends.pop(each, None)
             self._trouble.pop(each, None)
             self._waiting.pop(each, None)
 
     def _apply_event(self, event: Event, sequence: int) -> None:
-        self._ends.apply(event)
         match event:
-            case JobChanged() | StepChanged() | StepWaiting() | HostCounts() | Reopened():
-                apply_event(self._job(event.ref.job), event, sequence)
-                if isinstance(event, StepChanged):
-                    self._note_wait(event)
+            case StepChanged() | JobChanged():
+                self._apply_to_job(event, sequence)
+                self._note_status(event)
+            case StepWaiting() | HostCounts():
+                self._apply_to_job(event, sequence)
+            case Reopened():
+                self._apply_to_job(event, sequence)
+                self._ends.pop(event.ref, None)
             case Finished():
                 self._apply_result(event.result)
+                self._ends[event.ref] = event
             case Lost():
-                self._run(event.ref)
+                self._note_ref(event.ref)
+                self._ends[event.ref] = event
                 self._trouble.pop(event.ref, None)
                 self._waiting.pop(event.ref, None)
             case Trouble() | Recovered():
@@ -142,8 +153,14 @@ class StreamState:
             case _:
                 assert_never(event)
 
-    def _note_wait(self, event: StepChanged) -> None:
-        if event.after.phase is Phase.WAITING and not event.is_finished:
+    def _apply_to_job(self, event: RunEvent, sequence: int) -> None:
+        if self._has_jobs:
+            apply_event(self._job(event.ref.job), event, sequence)
+
+    def _note_status(self, event: StepChanged | JobChanged) -> None:
+        if not event.is_finished:
+            self._ends.pop(event.ref, None)
+        if isinstance(event, StepChanged) and event.after.phase is Phase.WAITING and not event.is_finished:
             self._waiting[event.ref] = event.after
         else:
             self._waiting.pop(event.ref, None)
@@ -157,11 +174,9 @@ class StreamState:
         else:
             self._trouble[event.ref] = trouble
             if event.ref is not None:
-                self._run(event.ref)
+                self._note_ref(event.ref)
 
     def _apply_hosts(self, ref: StepRef, hosts: HostEventColumns, sequence: int) -> None:
-        if not self._has_hosts:
-            return
         step = self._job(ref.job).step(ref.step_instance_id, ref)
         places = apply_hosts(
             step, hosts.hosts, hosts.afters, sequence, execute_count=hosts.execute_count, epoch=hosts.epoch
@@ -181,6 +196,8 @@ class StreamState:
 
     def _apply_result(self, result: JobResult) -> None:
         """Apply what no event before it has: times, and what was read late of hosts that failed."""
+        if not self._has_jobs:
+            return
         job = self._job(result.job)
         if not isinstance(result.ref, StepRef):
             job.raw_times, job.name = packed_times(result.times), result.name or job.name
@@ -190,10 +207,12 @@ class StreamState:
             if self._has_hosts and each.failed and each.execute_count == step.execute_count:
                 note_failures(step, each)
 
-    def _run(self, ref: Ref) -> JobState | StepState:
-        """Return the state of a job or step, a new one before anything else was reported of it."""
-        job = self._job(ref.job)
-        return job.step(ref.step_instance_id, ref) if isinstance(ref, StepRef) else job
+    def _note_ref(self, ref: Ref) -> None:
+        """Know a job or step of which nothing else was reported yet."""
+        if self._has_jobs:
+            job = self._job(ref.job)
+            if isinstance(ref, StepRef):
+                job.step(ref.step_instance_id, ref)
 
     def _job(self, ref: JobRef) -> JobState:
         job = self._jobs.get(ref)
@@ -221,7 +240,7 @@ class StreamState:
     @property
     def ends(self) -> Mapping[Ref, Finished | Lost]:
         """How each target ended that has not run since."""
-        return MappingProxyType(self._ends.by_target)
+        return MappingProxyType(self._ends)
 
     @property
     def waiting(self) -> Mapping[Ref, RunStatus]:
@@ -255,7 +274,7 @@ class StreamState:
     def progress(self, ref: RefLike) -> JobResult | None:
         """Return how a job or a step ended, or the result that it would have if it ended now; None before it was reported."""
         ref = as_ref(ref)
-        end, job = self._ends.by_target.get(ref), self._jobs.get(ref.job)
+        end, job = self._ends.get(ref), self._jobs.get(ref.job)
         if isinstance(end, Finished):
             return end.result
         return target_result(job, ref) if job is not None and job.was_read(ref) else None

@@ -294,6 +294,20 @@ def test_hosts_may_be_left_out() -> None:
     assert state.counts() == {}
 
 
+def test_jobs_may_be_left_out() -> None:
+    """Ends, waits and trouble are known all the same."""
+    trouble = Trouble(ref=JOB, error="PlatformTrouble", message="")
+    state = StreamState(jobs=False)
+
+    state.apply(Batch(1, (job(2), host(1, 7), step(7), trouble, InSync()), "1-test"))
+    assert (state.waiting, state.trouble, state.is_in_sync) == ({STEP: run_status(7)}, {JOB: trouble}, True)
+    state.apply(Batch(2, (ended(3),), "2-test"))
+    assert (state.ends, [*state.jobs], state.snapshot(JOB), state.counts()) == ({JOB: ended(3)}, [], None, {})
+    state.forget(JOB)
+    state.forget(STEP)
+    assert (state.ends, state.waiting, state.trouble) == ({}, {}, {})
+
+
 def test_refs_are_given_in_any_form_with_a_scope() -> None:
     """As text, for one."""
     state = state_of([job(2), step(2)])
