@@ -449,12 +449,12 @@ def subscription_of(watch: Watch) -> Subscription:
     return watch._subscription  # noqa: SLF001 - its own module's
 
 
-def notices(watch: Watch, *, shows_trouble: bool = True) -> Reader[Sequence[Event]]:
+def notices(watch: Watch) -> Reader[Sequence[Event]]:
     """Return a reader of the events of each batch but the changes of hosts, which are not made.
 
-    *shows_trouble* is False where nobody looks at `Trouble`: then what keeps everything from being read is raised.
+    It is for those who do not look at `Trouble`: what keeps everything from being read is raised.
     """
-    return watch._stream.reader(batch_notices, shows_trouble=shows_trouble)  # noqa: SLF001 - its own module's
+    return watch._stream.reader(batch_notices, shows_trouble=False)  # noqa: SLF001 - its own module's
 
 
 def are_all_counted(watch: Watch, ref: Ref) -> bool:

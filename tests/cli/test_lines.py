@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from bkjob_async import (
+    Batch,
     Event,
     Finished,
     InSync,
@@ -42,7 +43,7 @@ def outcome(*events: Event) -> Outcome:
     """Return what *events* amount to."""
     found = Outcome()
     for event in events:
-        found.apply(event)
+        found.apply(Batch(1, (event,)))
     return found
 
 
