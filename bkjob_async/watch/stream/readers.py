@@ -10,6 +10,7 @@ from typing import Generic, Protocol, Self, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bkjob_async.engine.folding.host_runs import other_events
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.event_list import (
     LAZY,
@@ -166,12 +167,7 @@ def finished_results(batch: Batch) -> Iterator[Sequence[JobResult]]:
 
 def batch_notices(batch: Batch) -> Iterator[Sequence[Sequence[Event]]]:
     """Yield one list of all events but the changes of hosts, without creating those."""
-    yield (list(*events_but_hosts(batch)),)
-
-
-def events_but_hosts(batch: Batch) -> Iterator[Sequence[Event]]:
-    """Yield all events but the changes of hosts, without creating those."""
-    yield [part for part in parts_of(batch.events) if not isinstance(part, (*LAZY, HostChanged))]
+    yield ([*other_events(batch)],)
 
 
 def mark_skipped(batch: Batch) -> Batch:
