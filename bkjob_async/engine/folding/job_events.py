@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from msgspec.structs import replace
 
@@ -20,28 +21,37 @@ RunEvent = StepChanged | StepWaiting | JobChanged | HostCounts | Reopened
 
 def apply_event(job: JobState, event: RunEvent, sequence: int) -> None:
     """Apply what batch number *sequence* reported of a job or of a step of it."""
+    if isinstance(event, JobChanged):
+        apply_status(job, event, sequence)
+        return
     ref = event.ref
     run = job.step(ref.step_instance_id, ref) if isinstance(ref, StepRef) else job
+    if isinstance(event, Reopened):
+        run.epoch = event.epoch
+        run.retract_end(sequence)
+    elif isinstance(run, StepState):
+        apply_to_step(run, event, sequence)
+
+
+def apply_to_step(step: StepState, event: StepChanged | StepWaiting | HostCounts, sequence: int) -> None:
+    """Apply what was reported of a step."""
     match event:
-        case JobChanged():
-            apply_status(run, event, sequence)
-        case Reopened():
-            run.epoch = event.epoch
-            run.retract_end(sequence)
-        case StepChanged() if isinstance(run, StepState):
-            begin_execution(run, event.execute_count, sequence)
-            apply_status(run, event, sequence, execute_count=event.execute_count)
+        case StepChanged():
+            begin_execution(step, event.execute_count, sequence)
+            apply_status(step, event, sequence, execute_count=event.execute_count)
             waits = event.after.code == WAITING and not event.is_finished
-            run.waits = replace(run.waits, is_shown=waits, is_due=waits)
-        case StepWaiting() if isinstance(run, StepState):
-            begin_execution(run, event.execute_count, sequence)
-            run.waits = StepWaits(event.wait, sequence, is_shown=True)
-        case HostCounts() if isinstance(run, StepState) and run.execute_count != event.execute_count:
-            if run.announced_sequence != sequence:  # else it was reopened just before
-                run.epoch += 1
-            begin_execution(run, event.execute_count, sequence)
-        case _:
+            step.waits = replace(step.waits, is_shown=waits, is_due=waits)
+        case StepWaiting():
+            begin_execution(step, event.execute_count, sequence)
+            step.waits = StepWaits(event.wait, sequence, is_shown=True)
+        case HostCounts() if step.execute_count != event.execute_count:
+            if step.announced_sequence != sequence:  # else it was reopened just before
+                step.epoch += 1
+            begin_execution(step, event.execute_count, sequence)
+        case HostCounts():
             pass  # the hosts of an execution that is known
+        case _:
+            assert_never(event)
 
 
 def apply_status(

@@ -172,7 +172,7 @@ class Fold:
     def _apply_event(self, form: EventForm, cursor: str) -> None:
         event = event_from(form, cursor)
         match event:
-            case StepChanged() | StepWaiting() | JobChanged() | HostCounts() | Reopened():
+            case StepChanged() | JobChanged() | StepWaiting() | HostCounts() | Reopened():
                 job = self._find(event.ref.job)
                 if job is not None:
                     apply_event(job, event, self.sequence)

@@ -225,10 +225,11 @@ def test_the_result_of_a_target_is_its_progress() -> None:
 def test_a_lost_target_has_ended_and_its_trouble_with_it() -> None:
     """Nothing is tried any more; once it is read again it has not ended."""
     lost = Lost(ref=JOB, reason=LostReason.GONE)
-    state = state_of([job(2)], [Trouble(ref=JOB, error="NotFound", message="")], [lost])
+    own, of_step = (Trouble(ref=ref, error="NotFound", message="") for ref in (JOB, STEP))
+    state = state_of([job(2), step(7)], [own, of_step], [lost])
 
     assert state.ends == {JOB: lost}
-    assert state.trouble == {}
+    assert (state.trouble, state.waiting) == ({}, {})
 
     state.apply(Batch(9, (job(2),)))
     assert state.ends == {}
