@@ -229,12 +229,18 @@ class StreamState:
 
     @property
     def cursor(self) -> str:
-        """The place behind the last batch, empty text before the first: a reader continues there with this state."""
+        """The place behind the last batch, where a reader continues; empty text before the first.
+
+        A `FleetReader` continues behind its own cursor: that of a batch names a place in one shard.
+        """
         return self._cursor
 
     @property
     def is_in_sync(self) -> bool:
-        """Whether the present state of all targets was reported, and a journal not resumed since."""
+        """Whether the present state of all targets was reported, and a journal not resumed since.
+
+        With the batches of a `FleetReader` it is about the shard that said so last.
+        """
         return self._is_in_sync
 
     @property
