@@ -287,7 +287,9 @@ class Checks:
                 or not run_status(codes[place]).is_finished()
             ):
                 continue
-            begin = max(since[place], *seen.followed.joins.get(ref, [0.0]), *self.operated(ref.job, time))
+            followed = seen.followed
+            joined = (*followed.joins.get(ref, [0.0]), *followed.added.get(ref, ()))
+            begin = max(since[place], *joined, *self.operated(ref.job, time))
             if time > begin + QUIET and not self.disturbed(begin, time):
                 yield f"{ref} is over since {since[place]:.0f} s, and that is reported at {time:.0f} s"
 
