@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bkjob_async.client.operations.paged_list import PagedList
     from bkjob_async.dialects.decode import decode, decode_callback
     from bkjob_async.engine.flow_control.retry import Retries
+    from bkjob_async.engine.folding.stream_state import StreamState
     from bkjob_async.engine.scheduling.duration_stats import DurationStats
     from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone, Waiting
     from bkjob_async.errors import (
@@ -113,7 +114,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Targets", "TopoNode",
     # watching
     "Watch", "WatchStats", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
-    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "Event",
+    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "StreamState", "Event",
     "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished",
     "Reopened", "Trouble", "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
     # facts
@@ -169,6 +170,7 @@ _NAMES = {
     "bkjob_async.client.operations.paged_list": "PagedList",
     "bkjob_async.dialects.decode": "decode decode_callback",
     "bkjob_async.engine.flow_control.retry": "Retries",
+    "bkjob_async.engine.folding.stream_state": "StreamState",
     "bkjob_async.engine.scheduling.duration_stats": "DurationStats",
     "bkjob_async.engine.stream.wait_conditions": "Condition FirstFailure HostsDone Waiting",
     "bkjob_async.errors": (

@@ -21,11 +21,11 @@ from attrs import evolve, frozen
 from hypothesis import find
 
 import bkjob_async as bkjob
-from bkjob_async.cli.board.target_row import apply_notice
 from bkjob_async.cli.configuration.options import DIALECTS as CLI_DIALECTS
 from bkjob_async.cli.report.reading.event_forms import EventForm
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
+from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.errors import NotSupported
 from bkjob_async.model import events
 from bkjob_async.model import operations as package
@@ -85,7 +85,7 @@ class Wiring:
     routes: Mapping[str, Iterable[str]] = ROUTES
     round_trips: frozenset[type[Any]] = frozenset(ROUND_TRIPS)
     json_kinds: Mapping[str, type[Any]] = KINDS
-    drawn: frozenset[str] = frozenset(matched(apply_notice))
+    kept: frozenset[str] = frozenset(matched(StreamState._apply_event))
     reported: frozenset[str] = frozenset(form.__struct_config__.tag for form in get_args(EventForm))
     events: frozenset[type[Any]] = frozenset(get_args(bkjob.Event))
     observations: frozenset[type[Any]] = frozenset(get_args(bkjob.Observation))
@@ -154,7 +154,7 @@ def event_lacks(kind: type[Any], wiring: Wiring) -> list[str]:
         "a place in the union Event": kind not in wiring.events,
         "a way to JSON and back": wiring.json_kinds.get(kind.kind) is not kind or not survives_json(kind),
         "a row in the guide": f"| `{kind.kind}` |" not in wiring.guide,
-        "a case in the board's apply_notice": kind.__name__ not in wiring.drawn,
+        "a case in StreamState": kind.__name__ not in wiring.kept,
         "a form in the report's event_forms.py": kind.kind not in wiring.reported,
         "a docstring": not kind.__doc__,
         "a line of its own (__str__)": "__str__" not in vars(kind),
@@ -267,7 +267,7 @@ def test_a_dialect_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:
         (Wiring(public=Wiring().public - {"Stalled"}), "public name"),
         (Wiring(json_kinds={}), "JSON"),
         (Wiring(guide=""), "guide"),
-        (Wiring(drawn=Wiring().drawn - {"Stalled"}), "board"),
+        (Wiring(kept=Wiring().kept - {"Stalled"}), "StreamState"),
         (Wiring(reported=Wiring().reported - {"stalled"}), "report"),
         (Wiring(events=Wiring().events - {bkjob.Stalled}), "union Event"),
     ],

@@ -33,6 +33,7 @@ INNER_HOUSES = {
         {"stream"},
         {"group_polling"},
         {"tracking"},
+        {"folding"},
         {"scheduling", "journaling", "delivery"},
     ],
     "dialects": [{"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],

@@ -23,7 +23,6 @@ from benchmarks.scale import scaled
 from bkjob_async.cli.watching.consumers import OpenWatch
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, DurationRange, HostOutcome, JobPlan, StepPlan
-from bkjob_async.watch.watch import notices
 
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
 BIZ = bkjob.Scope.biz(2)
@@ -92,7 +91,7 @@ async def measure(
         opened = OpenWatch(client, watch)
 
         async def read() -> None:
-            async for _ in notices(watch):
+            async for _ in watch.batches():
                 pass
 
         tasks = [asyncio.create_task(read())]

@@ -126,7 +126,7 @@ async def wait(
     # A condition is about hosts; a plain wait may let small moves of large steps collect.
     detail_level = DetailLevel.COALESCED if until is None else DetailLevel.EVERY_CHANGE
     async with watch(client, ref, deadline=deadline, detail_level=detail_level) as opened:
-        async for events in notices(opened, shows_trouble=False):
+        async for events in notices(opened):
             for event in events:
                 if isinstance(event, Lost):
                     raise TargetLost(ref, event.reason.value, event.message)

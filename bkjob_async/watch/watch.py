@@ -8,6 +8,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.engine.tracking import job_views
 from bkjob_async.engine.tracking.host_pages import host_page
 from bkjob_async.engine.tracking.job_views import target_result
@@ -27,7 +28,6 @@ from bkjob_async.watch.stream.readers import (
     all_events,
     batch_notices,
     events_about,
-    events_but_hosts,
     finished_results,
     host_changes,
     whole_batch,
@@ -241,19 +241,17 @@ class Watch:
         return self._stream.reader(finished_results, after, shows_trouble=False)
 
     async def results(self) -> dict[Ref, JobResult | Lost]:
-        """Wait until the watch ends; return how each target ended, before it was opened or since.
+        """Wait until the watch ends; return how each target ended, before it was opened or since, that has not run again.
 
         >>> async with client.watch([job]) as watch:
         ...     ends = await watch.results()
         >>> ends[job].ok
         False
         """
-        ended: dict[Ref, JobResult | Lost] = {}
-        async for event in self._stream.reader(events_but_hosts, shows_trouble=False):
-            if isinstance(event, Finished):
-                ended[event.ref] = event.result
-            elif isinstance(event, Lost):
-                ended[event.ref] = event
+        state = StreamState(jobs=False)
+        async for batch in self._stream.reader(whole_batch, shows_trouble=False):
+            state.apply(batch)
+        ended = {ref: end.result if isinstance(end, Finished) else end for ref, end in state.ends.items()}
         if self._fleet is not None:
             ended = self._subscription.states.earlier_ends(ended) | ended
         return ended
@@ -450,12 +448,12 @@ def subscription_of(watch: Watch) -> Subscription:
     return watch._subscription  # noqa: SLF001 - its own module's
 
 
-def notices(watch: Watch, *, shows_trouble: bool = True) -> Reader[Sequence[Event]]:
+def notices(watch: Watch) -> Reader[Sequence[Event]]:
     """Return a reader of the events of each batch but the changes of hosts, which are not made.
 
-    *shows_trouble* is False where nobody looks at `Trouble`: then what keeps everything from being read is raised.
+    It is for those who do not look at `Trouble`: what keeps everything from being read is raised.
     """
-    return watch._stream.reader(batch_notices, shows_trouble=shows_trouble)  # noqa: SLF001 - its own module's
+    return watch._stream.reader(batch_notices, shows_trouble=False)  # noqa: SLF001 - its own module's
 
 
 def are_all_counted(watch: Watch, ref: Ref) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bkjob_async import (
+    Batch,
     Event,
     Finished,
     InSync,
@@ -50,7 +51,7 @@ def outcome(*events: Event) -> Outcome:
     """Return what *events* amount to."""
     found = Outcome()
     for event in events:
-        found.apply(event)
+        found.apply(Batch(1, (event,)))
     return found
 
 

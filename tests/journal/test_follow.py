@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalUnavailable, UsageError
 from bkjob_async.journal import follow
 from bkjob_async.journal.journal import Journal
@@ -213,6 +214,20 @@ async def test_a_snapshot_is_the_state_that_was_recorded_last(place: Place) -> N
     assert snapshot == await Journal(place.open()).snapshot("night", JOB)
     assert sum(h.status.is_success for h in snapshot.steps[0].hosts) == 7  # type: ignore[union-attr]
     assert await Journal(place.open()).snapshot("night", "2:999") is None
+
+
+async def test_what_is_read_amounts_to_the_snapshot(place: Place) -> None:
+    """Read in two parts, the second behind the cursor of the state."""
+    recorder = Recorder(place.open(), hosts=3)
+    await recorder.open()
+    state = StreamState()
+    for rounds in (2, 1):
+        await recorder.record(rounds)
+        for batch in await read(place, state.cursor):
+            state.apply(batch)
+
+    assert state.snapshot(JOB) == await Journal(place.open()).snapshot("night", JOB)
+    assert state.counts() == {Phase.SUCCESS: 3}
 
 
 async def test_a_live_reader_waits_for_a_store_that_is_away(

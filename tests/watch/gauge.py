@@ -1,4 +1,4 @@
-"""The gauge of the docstring of `HostCounts`, and when it must agree with the watch."""
+"""The gauge of the docstring of `HostCounts` and the state of a stream, and when they must agree with the watch."""
 
 from __future__ import annotations
 
@@ -35,6 +35,28 @@ class Gauge:
         for step in [step for step in self.steps if ref in (step, step.job)]:
             if not targets & {step, step.job}:
                 del self.steps[step]
+
+
+def forget(state: bkjob.StreamState, ref: bkjob.Ref, targets: set[bkjob.Ref]) -> None:
+    """Forget a target that was dropped, but for what other *targets* have."""
+    if ref.job not in targets and not any(target.job == ref.job for target in targets):
+        state.forget(ref.job)
+    elif isinstance(ref, bkjob.StepRef) and ref.job not in targets:
+        state.forget(ref)
+    elif ref == ref.job:
+        job = state.snapshot(ref.job)
+        for step in job.steps if isinstance(job, bkjob.JobSnapshot) else ():
+            if step.ref not in targets:
+                state.forget(step.ref)
+
+
+def told_by(source: bkjob.StreamState | bkjob.Watch, targets: Collection[bkjob.Ref]) -> dict[bkjob.Ref, Any]:
+    """Return what a state, or the watch itself, says of each target: its hosts by phase, and whether it is over."""
+    found: dict[bkjob.Ref, Any] = {}
+    for ref in targets:
+        snapshot = source.snapshot(ref)
+        found[ref] = dict(source.counts(ref)), snapshot is not None and snapshot.is_finished
+    return found
 
 
 def has_read_all(reader: bkjob.Reader[Any], watch: bkjob.Watch) -> bool:

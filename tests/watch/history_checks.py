@@ -15,7 +15,7 @@ from bkjob_async.simulator.world.history import History as WorldHistory
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from bkjob_async.testing.results import result_errors
 from bkjob_async.testing.truth import SLACK
-from tests.watch.gauge import Gauge, has_read_all
+from tests.watch.gauge import Gauge, forget, has_read_all, told_by
 from tests.watch.histories import History, WatchPlan
 from tests.watch.history_users import FollowedTargets
 from tests.watch.history_waits import Waited, may_hold, must_hold
@@ -71,6 +71,7 @@ class WatchRecord:
     results_again: dict[bkjob.Ref, bkjob.JobResult | bkjob.Lost] | None = None
     late: set[bkjob.Ref] | None = None
     gauges: dict[str, Gauge] = field(factory=dict)
+    states: dict[str, bkjob.StreamState] = field(factory=dict)
     miscounted: list[str] = field(factory=list)
     left: float | None = None
     ended: float | None = None
@@ -82,18 +83,30 @@ class WatchRecord:
         return self.ended is None and self.left is None and self.watch._stream.state == "open"
 
     def count(self, reader: bkjob.Reader[bkjob.Batch], batch: bkjob.Batch, name: str) -> None:
-        """Count the hosts that a reader is given, and compare with the watch where it has read all.
+        """Count the hosts that a reader is given, keep the state, and compare with the watch where it has read all.
 
         A slow reader cannot tell which events of a target are from before it was dropped.
         """
         gauge = self.gauges.setdefault(name, Gauge())
         for event in batch.events:
             gauge.count(event)
+        state = self.states.setdefault(name, bkjob.StreamState())
+        state.apply(batch)
         is_exact = name == PROMPT or not self.dropped
         if is_exact and has_read_all(reader, self.watch) and self.watch.targets == self.followed.targets:
             counted, truly = gauge.total(self.followed.targets), Counter(self.watch.counts())
             if counted != truly:
                 self.miscounted.append(f"{name} counts {counted} at #{batch.sequence}, the watch {truly}")
+            known, now = (told_by(source, self.followed.targets) for source in (state, self.watch))
+            if known != now:
+                self.miscounted.append(f"{name} knows {known} at #{batch.sequence}, the watch {now}")
+
+    def drop(self, ref: bkjob.Ref) -> None:
+        """Do what the documents ask of whoever drops a target."""
+        for gauge in self.gauges.values():
+            gauge.drop(ref, self.followed.targets)
+        for state in self.states.values():
+            forget(state, ref, self.followed.targets)
 
     def last_reports(self) -> dict[bkjob.Ref, tuple[float, bkjob.Event]]:
         """Return what was reported last of whether each target is over, and when.
@@ -274,7 +287,9 @@ class Checks:
                 or not run_status(codes[place]).is_finished()
             ):
                 continue
-            begin = max(since[place], *seen.followed.joins.get(ref, [0.0]), *self.operated(ref.job, time))
+            followed = seen.followed
+            joined = (*followed.joins.get(ref, [0.0]), *followed.added.get(ref, ()))
+            begin = max(since[place], *joined, *self.operated(ref.job, time))
             if time > begin + QUIET and not self.disturbed(begin, time):
                 yield f"{ref} is over since {since[place]:.0f} s, and that is reported at {time:.0f} s"
 

@@ -267,8 +267,7 @@ class Stage:
                     seen.followed.targets.discard(dropped)
                     seen.dropped.append((now(), dropped))
                     seen.watch.drop(dropped)
-                    for gauge in seen.gauges.values():
-                        gauge.drop(dropped, seen.followed.targets)
+                    seen.drop(dropped)
             case "nudge":
                 seen.watch.nudge(ref)
             case "leave" if number % 2:

@@ -125,6 +125,19 @@ async def test_a_lingering_watch_does_not_end_while_its_target_runs_again() -> N
     assert ended_at == pytest.approx(over_at[1] + 30.0, abs=1.0)
 
 
+async def test_a_target_that_runs_again_has_not_ended() -> None:
+    """Whoever leaves the watch then gets no result of the run before."""
+    world = World(5)
+    job = world.add(FAILS_FIRST)
+    async with client_of(world) as (client, _), client.watch(job, linger=30.0) as watch:
+        async for event in watch:
+            if isinstance(event, bkjob.Finished):
+                retry(world, job)
+            elif isinstance(event, bkjob.Reopened) and event.ref == job:
+                break
+    assert await watch.results() == {}
+
+
 @pytest.mark.parametrize("outcome", [SUCCEEDS, FAILS])
 @pytest.mark.parametrize("with_job", [True, False])
 async def test_a_lingering_watch_polls_what_is_over_again_and_again(

@@ -7,10 +7,8 @@ from contextlib import asynccontextmanager
 
 from attrs import define, field
 
-from bkjob_async import BkJobError, DeadlineExceeded, DetailLevel, JobClient, Lost, Ref, Trouble, Watch
+from bkjob_async import BkJobError, DeadlineExceeded, DetailLevel, JobClient, Lost, Ref, Watch
 from bkjob_async.cli.watching.outcome import Outcome
-from bkjob_async.model.events import InSync
-from bkjob_async.watch.watch import notices
 
 
 @define
@@ -20,7 +18,6 @@ class ReadTargets:
     watch: Watch
     outcome: Outcome = field(factory=Outcome, init=False)
     is_late: bool = field(default=False, init=False)
-    trouble: dict[Ref, str] = field(factory=dict, init=False)
 
     def lost(self, ref: Ref) -> Lost | None:
         """Return why a target cannot be read, None where it can be."""
@@ -29,7 +26,8 @@ class ReadTargets:
 
     def unread(self) -> list[Ref]:
         """Return the targets that could not be read because of some trouble."""
-        return [ref for ref in self.trouble if self.watch.snapshot(ref) is None and self.lost(ref) is None]
+        in_trouble = self.outcome.state.trouble
+        return [ref for ref in in_trouble if ref is not None and self.watch.snapshot(ref) is None]
 
 
 class NothingSeen(BkJobError):
@@ -52,12 +50,10 @@ async def read_targets(client: JobClient, refs: Sequence[Ref], deadline: float) 
 
 async def read_once(state: ReadTargets) -> None:
     """Read events until every target was read; raise `NothingSeen` or `DeadlineExceeded`."""
-    async for events in notices(state.watch):
-        for event in events:
-            state.outcome.apply(event)
-            if isinstance(event, Trouble) and event.ref is not None:
-                state.trouble[event.ref] = event.message
-            if state.outcome.hopeless:
-                raise NothingSeen(state.outcome.hopeless)
-        if any(isinstance(event, InSync) for event in events):
+    outcome = state.outcome
+    async for batch in state.watch.batches():
+        outcome.apply(batch)
+        if outcome.hopeless:
+            raise NothingSeen(outcome.hopeless)
+        if outcome.state.is_in_sync:
             return

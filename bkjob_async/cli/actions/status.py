@@ -93,7 +93,10 @@ def status_row(state: ReadTargets, ref: Ref) -> tuple[str, ...]:
     seen = state.watch.snapshot(ref)
     if seen is None:
         lost = state.lost(ref)
-        why = f"lost: {lost.reason.value.replace('_', ' ')}" if lost else state.trouble.get(ref, "not seen")
+        trouble = state.outcome.state.trouble.get(ref)
+        why = "not seen" if trouble is None else trouble.message
+        if lost:
+            why = f"lost: {lost.reason.value.replace('_', ' ')}"
         return (str(ref), why, "", "", "", "")
     hosts = tally({phase.lower(): count for phase, count in state.watch.counts(ref).items() if count})
     return (

@@ -20,7 +20,6 @@ from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import WatchRequest, next_command
 from bkjob_async.model.text.printing import counted, first_of
-from bkjob_async.watch.stream.readers import events_but_hosts
 
 
 async def watch(
@@ -117,9 +116,7 @@ class WaitProgress:
 
     def apply(self, batch: bkjob.Batch, watch: bkjob.Watch) -> None:
         """Take in a batch; hosts are counted, their events are not made."""
-        for events in events_but_hosts(batch):
-            for event in events:
-                self.outcome.apply(event)
+        self.outcome.apply(batch)
         if self.condition is not None:
             job = batch.job
             self._check(self.refs if job is None else self._by_job.get(job, ()), self.condition, watch)

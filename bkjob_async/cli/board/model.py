@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define, field
 
-from bkjob_async import Event, HostChanged, Recovered, Ref, Trouble
-from bkjob_async.cli.board.target_row import ATTENTION, RUNNING, TargetRow, apply_notice
+from bkjob_async import Batch, HostChanged, Ref, StreamState
+from bkjob_async.cli.board.target_row import ATTENTION, RUNNING, TargetRow
 from bkjob_async.cli.phases import OPEN, UNSUCCESSFUL
 from bkjob_async.model.status import Phase
 
@@ -21,13 +21,13 @@ RATE_SECONDS = 15.0
 
 @define(eq=False)
 class BoardModel:
-    """All rows, what the head counts, and the last failures."""
+    """All rows, with the *state* that they are made of, what the head counts, and the last failures."""
 
+    state: StreamState = field(factory=lambda: StreamState(hosts=False), init=False)
     rows: dict[Ref, TargetRow] = field(factory=dict, init=False)
     hosts: Counter[Phase] = field(factory=Counter, init=False)
     failures: deque[HostChanged] = field(factory=lambda: deque(maxlen=LAST_FAILURES), init=False)
     failed_at: deque[float] = field(factory=lambda: deque(maxlen=LAST_FAILURES), init=False)
-    outage: str = field(default="", init=False)
     over: int = field(default=0, init=False)
     with_failures: int = field(default=0, init=False)
     waiting: int = field(default=0, init=False)
@@ -51,6 +51,7 @@ class BoardModel:
             rows.remove(row)
             if not rows:
                 del self._by_job[ref.job]
+                self.state.forget(ref.job)
             self._orders.pop(ref, None)
             self._add(self._counted.pop(ref, NOTHING), -1)
         for ref in wanted - self.rows.keys():
@@ -71,24 +72,28 @@ class BoardModel:
 
     def apply(
         self,
-        notices: Iterable[Event],
+        batch: Batch,
         counts: Mapping[Ref, Mapping[Phase, int]],
         failures: Iterable[HostChanged] = (),
         now: float = 0.0,
     ) -> None:
-        """Apply a batch: its events but those of hosts, the *counts* of the targets that moved, and its last failures."""
+        """Apply a batch, with the *counts* of the targets that moved, and its last failures."""
         changed = {ref: row for ref in counts if (row := self.rows.get(ref)) is not None}
         for ref, row in changed.items():
             self.hosts.subtract(row.counts)
             self.hosts.update(counts[ref])
-            row.counts = counts[ref]
-            row.trouble = row.trouble if row.is_lost else ""
-        for event in notices:
-            if isinstance(event, Trouble | Recovered) and event.ref is None:
-                self.outage = f"{event.error}: {event.message}" if isinstance(event, Trouble) else ""
-            elif event.ref is not None:
-                changed |= {row.ref: row for row in self.rows_of(event.ref) if apply_notice(row, event, now)}
+            row.counts, row.stalled = counts[ref], None
+        self.state.apply(batch)
+        for event in (each for each in batch.events if not isinstance(each, HostChanged)):
+            if event.ref is not None:
+                rows = self.rows_of(event.ref)
+                changed |= {row.ref: row for row in rows}
+                if not rows:
+                    self.state.forget(event.ref.job)  # of a target that was dropped
+            if event.ref in self.rows:
+                self.rows[event.ref].note(event, now)
         for row in changed.values():
+            row.update(self.state, now)
             self._count(row)
         for failure in failures:
             self.failures.append(failure)
@@ -120,6 +125,12 @@ class BoardModel:
         if self._order is None:
             self._order = sorted(self.rows.values(), key=lambda row: self._orders.get(row.ref) or row.order)
         return self._order
+
+    @property
+    def outage(self) -> str:
+        """What keeps all targets from being polled, else the watch from recording, empty text for nothing."""
+        trouble = self.state.trouble.get(None) or self.state.journal_trouble
+        return "" if trouble is None else f"{trouble.error}: {trouble.message}"
 
     @property
     def done(self) -> int:

@@ -19,7 +19,6 @@ from bkjob_async.cli.watching.failures import bare_text
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.model.status import HOST_CODES, host_status
 from bkjob_async.model.text.printing import counted, printable
-from bkjob_async.watch.stream.readers import events_but_hosts
 
 FIGURE_SECONDS, BUDGET_SECONDS, RATE_SECONDS = 1.0, 3.0, 3.0
 # How long a row was running, and when it is expected to end, is asked for again after so many seconds, for so many rows
@@ -58,7 +57,6 @@ class BoardSource:
     def apply(self, batch: bkjob.Batch) -> None:
         """Bring the model up to date with a batch."""
         model, job = self.model, batch.job
-        notices: list[bkjob.Event] = list(*events_but_hosts(batch))
         refs = {job} if job is not None else {event.ref for event in batch.events}
         jobs = {ref.job for ref in refs if ref is not None}
         rows = [row for each in jobs for row in model.rows_of(each)]
@@ -67,7 +65,7 @@ class BoardSource:
             rows = [row for each in jobs for row in model.rows_of(each)]
         counts = {row.ref: self._watch.counts(row.ref) for row in rows}
         failures = newest_failures(batch) if any(map(UNSUCCESSFUL.intersection, counts.values())) else ()
-        model.apply(notices, counts, failures, self._now())
+        model.apply(batch, counts, failures, self._now())
 
     # Frames ---------------------------------------------------------------------------------------------------------
 
@@ -167,8 +165,8 @@ class BoardSource:
     def title_of(self, step: bkjob.StepRef) -> str:
         """Return the name of the target that a step belongs to, and that of the step."""
         for row in self.model.rows_of(step):
-            known = row.steps.get(step)
-            return f"{row.title}, {printable(known.name)}" if known is not None and known.name else row.title
+            name = row.name_of(step)
+            return f"{row.title}, {printable(name)}" if name else row.title
         return str(step)
 
     async def log(self, step: bkjob.StepRef, host: bkjob.HostKey) -> str:

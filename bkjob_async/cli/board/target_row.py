@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import assert_never
+from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
@@ -17,33 +16,88 @@ NO_COUNTS: Mapping[Phase, int] = {}
 
 
 @define(eq=False)
-class BoardStep:
-    """A step of a row: its name and phase as reported last."""
-
-    name: str = ""
-    phase: Phase = Phase.PENDING
-
-
-@define(eq=False)
 class TargetRow:
-    """One target: what it is called, where it stands, and its hosts by phase.
+    """One target: how it was reported last, its hosts by phase, and the times that the board has seen or was told.
 
-    *phase* is None before it was seen. *began_at* and *ends_at* are on the clock of the board, *took* is in seconds; all
-    are None where they are unknown.
+    *snapshot* is None before it was seen, *end* while it runs, *trouble* while it can be polled; *stalled* is for how many
+    seconds it was not seen when that was reported. *began_at* and *ends_at* are on the clock of the board, *took* is in
+    seconds; all are None where they are unknown.
     """
 
     ref: bkjob.Ref
-    name: str = ""
-    phase: Phase | None = None
-    is_over: bool = False
-    counts: Mapping[Phase, int] = NO_COUNTS
-    steps: dict[bkjob.StepRef, BoardStep] = field(factory=dict)
-    current: bkjob.StepRef | None = None
-    is_lost: bool = False
-    trouble: str = ""
+    snapshot: bkjob.JobSnapshot | bkjob.StepSnapshot | None = None
+    end: bkjob.Finished | bkjob.Lost | None = None
+    polling_trouble: bkjob.Trouble | None = None
+    stalled: float | None = None
+    counts: Mapping[Phase, int] = field(default=NO_COUNTS)
     began_at: float | None = None
     ends_at: float | None = None
     took: float | None = None
+
+    def update(self, state: bkjob.StreamState, now: float) -> None:
+        """Take over what the *state* says; one that begins to run, or runs again, began now, until more is known."""
+        before, self.snapshot = self.phase, state.snapshot(self.ref)
+        self.end, self.polling_trouble = state.ends.get(self.ref), state.trouble.get(self.ref)
+        if self.phase is Phase.RUNNING and before not in {None, Phase.RUNNING} and self.began_at is None:
+            self.began_at = now
+
+    def note(self, event: bkjob.Event, now: float) -> None:
+        """Take over what an event about this target says of times."""
+        if isinstance(event, bkjob.Finished):
+            self.ends_at, self.took = None, duration_of(event, self.began_at, now)
+        elif isinstance(event, bkjob.Reopened):
+            self.began_at = self.took = None
+        elif isinstance(event, bkjob.Stalled):
+            self.stalled = event.seconds
+
+    # As it was reported last ----------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What it is called, empty text where that is not known."""
+        return "" if self.snapshot is None else self.snapshot.name
+
+    @property
+    def phase(self) -> Phase | None:
+        """Its phase, None before it was seen."""
+        return None if self.snapshot is None else self.snapshot.status.phase
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, or cannot be read any more."""
+        return self.end is not None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it cannot be read any more."""
+        return isinstance(self.end, bkjob.Lost)
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be read, or is not, empty text for no reason."""
+        if isinstance(self.end, bkjob.Lost):
+            return f"lost: {self.end.reason.value.replace('_', ' ')}"
+        if self.stalled is not None:
+            return f"not seen for {self.stalled:.0f} s"
+        trouble = self.polling_trouble
+        return "" if trouble is None else f"{trouble.error}: {trouble.message}"
+
+    @property
+    def steps(self) -> Sequence[bkjob.StepSnapshot]:
+        """The steps of a job that were reported, in the order of their first events."""
+        return self.snapshot.steps if isinstance(self.snapshot, bkjob.JobSnapshot) else ()
+
+    @property
+    def current(self) -> bkjob.StepSnapshot | None:
+        """The last step that has begun."""
+        begun = (step for step in reversed(self.steps) if step.status.phase is not Phase.PENDING)
+        return next(begun, None)
+
+    def name_of(self, ref: bkjob.StepRef) -> str:
+        """Return what a step of a job is called, empty text where that is not known."""
+        return next((step.name for step in self.steps if step.ref == ref), "")
+
+    # Its hosts ------------------------------------------------------------------------------------------------------
 
     @property
     def total(self) -> int:
@@ -63,12 +117,14 @@ class TargetRow:
     @property
     def expected_counts(self) -> Mapping[Phase, int]:
         """The hosts by phase, with pending ones for the steps to come: as many as the steps before them have on average."""
-        to_come = sum(1 for step in self.steps.values() if step.phase is Phase.PENDING)
+        to_come = sum(1 for step in self.steps if step.status.phase is Phase.PENDING)
         begun = len(self.steps) - to_come
         if self.is_over or not to_come or not begun or not self.counts:
             return self.counts
         more = max(1, self.total // begun) * to_come
         return {**self.counts, Phase.PENDING: self.counts.get(Phase.PENDING, 0) + more}
+
+    # What is shown --------------------------------------------------------------------------------------------------
 
     @property
     def waits(self) -> bool:
@@ -110,41 +166,6 @@ class TargetRow:
         )
 
 
-def apply_notice(row: TargetRow, event: bkjob.Event, now: float) -> bool:
-    """Apply an event about the job of a row; return whether the row may have changed."""
-    if isinstance(event, bkjob.StepChanged) and row.ref != event.ref:
-        return apply_step(row, event)
-    if row.ref != event.ref:
-        return False
-    match event:
-        case bkjob.JobChanged() | bkjob.StepChanged():
-            row.name = event.name or row.name
-            set_phase(row, event.after.phase, now)
-        case bkjob.Finished():
-            row.is_over, row.ends_at, row.took = True, None, duration_of(event, row.began_at, now)
-        case bkjob.Reopened():
-            row.is_over, row.began_at, row.took = False, None, None
-        case bkjob.Lost():
-            row.is_lost = row.is_over = True
-            row.trouble = f"lost: {event.reason.value.replace('_', ' ')}"
-        case bkjob.Trouble():
-            row.trouble = f"{event.error}: {event.message}"
-        case bkjob.Stalled():
-            row.trouble = f"not seen for {event.seconds:.0f} s"
-        case (
-            bkjob.HostChanged()
-            | bkjob.HostCounts()
-            | bkjob.StepWaiting()
-            | bkjob.InSync()
-            | bkjob.Resumed()
-            | bkjob.Recovered()
-        ):
-            pass  # `StepChanged` says that a step waits; hosts are counted, and a row whose job was read again is in trouble no longer
-        case _:
-            assert_never(event)
-    return True
-
-
 def duration_of(event: bkjob.Finished, began_at: float | None, now: float) -> float | None:
     """Return how long a target took: as the platform says, else as the board saw it."""
     times = event.result.times
@@ -153,21 +174,3 @@ def duration_of(event: bkjob.Finished, began_at: float | None, now: float) -> fl
     if times.start_time is not None and times.end_time is not None:
         return (times.end_time - times.start_time).total_seconds()
     return None if began_at is None else now - began_at
-
-
-def apply_step(row: TargetRow, event: bkjob.StepChanged) -> bool:
-    """Apply the change of a step to the row of its job."""
-    if isinstance(row.ref, bkjob.StepRef):
-        return False
-    step = row.steps.setdefault(event.ref, BoardStep())
-    step.name, step.phase = event.name or step.name, event.after.phase
-    if step.phase is not Phase.PENDING:
-        row.current = event.ref
-    return True
-
-
-def set_phase(row: TargetRow, phase: Phase, now: float) -> None:
-    """Set the phase of a row; one that begins to run, or runs again, began now, until more is known."""
-    if phase is Phase.RUNNING and row.phase not in {None, Phase.RUNNING} and row.began_at is None:
-        row.began_at = now
-    row.phase = phase

@@ -13,7 +13,6 @@ from bkjob_async.cli.watching.consumers import OpenWatch
 from bkjob_async.model.text.printing import counted
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.watch.watch import notices
 
 # Seconds on the platform's clock.
 LIMIT_BEGINS, LIMIT_ENDS = 4.0, 8.0
@@ -36,8 +35,8 @@ class Disturbances:
         """Disturb the platform until the course of the demonstration ends, or the watch does."""
         following = asyncio.create_task(self._follow())
         try:
-            async for events in notices(opened.watch):
-                self.troubles += sum(isinstance(event, Trouble) for event in events)
+            async for batch in opened.batches():
+                self.troubles += sum(isinstance(event, Trouble) for event in batch.events)
         finally:
             following.cancel()
             await asyncio.wait({following})

@@ -127,12 +127,13 @@ class LogFollower:
             reading.cancel()
 
     async def _read_events(self, watch: Watch) -> None:
-        async for event in watch:
-            self.outcome.apply(event)
-            if isinstance(event, HostChanged):
-                self._followed.apply(event)
-            elif isinstance(event, Lost):
-                write_note(str(event))
+        async for batch in watch.batches():
+            self.outcome.apply(batch)
+            for event in batch.events:
+                if isinstance(event, HostChanged):
+                    self._followed.apply(event)
+                elif isinstance(event, Lost):
+                    write_note(str(event))
             if self.outcome.hopeless:
                 raise NothingSeen(self.outcome.hopeless)
 

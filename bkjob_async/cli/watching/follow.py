@@ -25,7 +25,6 @@ from bkjob_async.cli.watching.failures import report_failures
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import WatchRequest, next_command, resume_command
-from bkjob_async.watch.watch import notices
 
 
 def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
@@ -64,10 +63,9 @@ class OutcomeReader:
     _flags: WatchFlags
 
     async def consume(self, opened: OpenWatch) -> None:
-        """Read all events but those of hosts, which are counted."""
-        async for events in notices(opened.watch):
-            for event in events:
-                self._outcome.apply(event)
+        """Read all batches; hosts are counted by the watch."""
+        async for batch in opened.batches():
+            self._outcome.apply(batch)
             if self._is_enough(opened.watch):
                 opened.stop()
                 return

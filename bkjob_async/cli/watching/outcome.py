@@ -10,7 +10,7 @@ import bkjob_async as bkjob
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.model.text.printing import first_of
 
-SIGHT = bkjob.HostChanged | bkjob.StepChanged | bkjob.JobChanged | bkjob.Finished
+SIGHT = bkjob.StepChanged | bkjob.JobChanged | bkjob.Finished
 # The statuses that wait for a person, and the operation that lets the step go on.
 CONTINUING = {7: "confirm-continue", 15: "rolling-continue"}
 REFUSALS = ("NotAuthenticated", "ApplicationNotAllowed")
@@ -18,49 +18,61 @@ REFUSALS = ("NotAuthenticated", "ApplicationNotAllowed")
 
 @define
 class Outcome:
-    """The end of each target so far, taken from the events; *failures* are those without success.
+    """The end of each target so far, taken from the batches, as the *state* has it; *failures* are those without success.
 
-    *waiting* has each step that waits for a person, with the operation that lets it go on. *hopeless* says why nothing
-    will be seen, if so; *trouble* is the last that was reported.
+    *hopeless* says why nothing will be seen, if so; *trouble* is the last that was reported.
     """
 
-    ends: dict[bkjob.Ref, bkjob.Finished | bkjob.Lost] = field(factory=dict, init=False)
+    state: bkjob.StreamState = field(factory=lambda: bkjob.StreamState(jobs=False), init=False)
     failures: dict[bkjob.Ref, bkjob.JobResult] = field(factory=dict, init=False)
-    waiting: dict[bkjob.Ref, str] = field(factory=dict, init=False)
     anything_seen: bool = field(default=False, init=False)
     host_failed: bool = field(default=False, init=False)
     hopeless: str = field(default="", init=False)
     trouble: str = field(default="", init=False)
 
-    def apply(self, event: bkjob.Event) -> None:
-        """Record one event."""
-        if isinstance(event, SIGHT):
-            self.anything_seen = True
-        if isinstance(event, bkjob.Trouble):
-            self.trouble = event.message
-        if isinstance(event, bkjob.StepChanged):
-            self.waiting.pop(event.ref, None)
-            if event.after.code in CONTINUING:
-                self.waiting[event.ref] = CONTINUING[event.after.code]
-        if isinstance(event, bkjob.Finished | bkjob.Lost):
-            self._end(event)
-        elif isinstance(event, bkjob.Reopened):
-            self.ends.pop(event.ref, None)
-            self.failures.pop(event.ref, None)
-        elif self._is_hopeless(event):
-            self.hopeless = event.message if isinstance(event, bkjob.Trouble) else str(event)
+    def apply(self, batch: bkjob.Batch) -> None:
+        """Record the events of one batch."""
+        events = [event for event in batch.events if not isinstance(event, bkjob.HostChanged)]
+        self.anything_seen = self.anything_seen or len(batch.events) > len(events)
+        self.state.apply(batch)
+        for event in events:
+            if isinstance(event, SIGHT):
+                self.anything_seen = True
+            elif isinstance(event, bkjob.Trouble):
+                self.trouble = event.message
+            if self._is_hopeless(event):
+                self.hopeless = event.message if isinstance(event, bkjob.Trouble) else str(event)
+            if event.ref is not None:
+                self._note_end(event.ref)
+
+    def _note_end(self, ref: bkjob.Ref) -> None:
+        end = self.ends.get(ref)
+        if isinstance(end, bkjob.Finished) and not end.result.ok:
+            self.failures[ref] = end.result
+        else:
+            self.failures.pop(ref, None)
 
     def add_earlier(self, ends: Mapping[bkjob.Ref, bkjob.JobResult | bkjob.Lost]) -> None:
         """Add the ends of targets that an earlier process saw, and of which no event came since."""
-        for ref, end in ends.items():
-            if ref not in self.ends:
-                self._end(end if isinstance(end, bkjob.Lost) else bkjob.Finished(ref=ref, result=end))
+        earlier = [
+            end if isinstance(end, bkjob.Lost) else bkjob.Finished(ref=ref, result=end)
+            for ref, end in ends.items()
+            if ref not in self.ends
+        ]
+        self.apply(bkjob.Batch(0, tuple(earlier)))
 
-    def _end(self, event: bkjob.Finished | bkjob.Lost) -> None:
-        self.ends[event.ref] = event
-        self.failures.pop(event.ref, None)
-        if isinstance(event, bkjob.Finished) and not event.result.ok:
-            self.failures[event.ref] = event.result
+    @property
+    def ends(self) -> Mapping[bkjob.Ref, bkjob.Finished | bkjob.Lost]:
+        """How each target ended that has not run since."""
+        return self.state.ends
+
+    @property
+    def waiting(self) -> Mapping[bkjob.Ref, str]:
+        """Each step that waits for a person, with the operation that lets it go on."""
+        waiting = self.state.waiting
+        return {
+            step: CONTINUING[status.code] for step, status in waiting.items() if status.code in CONTINUING
+        }
 
     def _is_hopeless(self, event: bkjob.Event) -> bool:
         """Return True when *event* shows that the watch will never see anything.

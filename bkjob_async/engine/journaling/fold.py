@@ -8,8 +8,8 @@ from typing import assert_never
 import msgspec
 from msgspec.structs import replace
 
+from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
 from bkjob_async.engine.host_table.failure_details import FailureDetails
-from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import expanded, failures_from
 from bkjob_async.engine.journaling.decoding import decode_form, decode_record
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
@@ -36,9 +36,8 @@ from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from
-from bkjob_async.engine.tracking.run_state import RUNNING, WAITING, announced_state
 from bkjob_async.engine.tracking.step_hosts import is_failure
-from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_WAITS, StepState, StepWaits
+from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import (
     UNKNOWN_TIME,
@@ -156,52 +155,36 @@ class Fold:
         step = self._step(StepRef.parse(form.step))
         if step is None:
             return
-        size, hosts = form.hosts.size, keys_from(form.hosts, self._keys)
-        afters = expanded(form.afters, size)
-        begin_execution(step, form.execute_count, self.sequence)
-        step.epoch = form.epoch
-        if step.hosts is NO_HOSTS:
-            step.hosts = HostTable()
-        places = step.hosts.set_codes(hosts, afters, self.sequence)
-        if step.failures is not None:
-            step.failures.discard(places)
-        if any(is_failure(code) for code in set(afters)):
+        codes = expanded(form.afters, form.hosts.size)
+        places = apply_hosts(
+            step,
+            keys_from(form.hosts, self._keys),
+            codes,
+            self.sequence,
+            execute_count=form.execute_count,
+            epoch=form.epoch,
+        )
+        if any(is_failure(code) for code in set(codes)):
             failures = step.failures = step.failures or FailureDetails()
             keys = step.hosts.keys_at(places) if form.failures else ()
             for number, details in failures_from(form.failures, keys):
                 failures.set_inferred(places[number], details)
 
-    def _apply_event(self, form: EventForm, cursor: str) -> None:  # noqa: C901 - one case a kind of event
+    def _apply_event(self, form: EventForm, cursor: str) -> None:
         event = event_from(form, cursor, UNKNOWN_TIME)
         match event:
-            case StepChanged() | StepWaiting():
-                step = self._step(event.ref)
-                if step is not None:
-                    apply_step(step, event, form.facts, self.sequence)
-            case JobChanged():
-                job = self._find(event.ref)
+            case StepChanged() | JobChanged() | StepWaiting() | HostCounts() | Reopened():
+                job = self._find(event.ref.job)
                 if job is not None:
-                    apply_status(job, event, form.facts, self.sequence)
-            case HostCounts():
-                step = self._step(event.ref)
-                if step is not None and step.execute_count != event.execute_count:
-                    if step.announced_sequence != self.sequence:  # else it was reopened just before
-                        step.epoch += 1
-                    begin_execution(step, event.execute_count, self.sequence)
-            case Reopened():
-                self._reopen(event)
+                    apply_event(job, event, self.sequence)
+                    if form.facts is not None:
+                        note_facts(job, event, form.facts)
             case Trouble() | Recovered() | Lost():
                 self._note_signal(event)
             case HostChanged() | Finished() | InSync() | Resumed() | Stalled():
                 pass  # hosts have parts of their own, and statuses say what is finished
             case _:
                 assert_never(event)
-
-    def _reopen(self, event: Reopened) -> None:
-        state = self._step(event.ref) if isinstance(event.ref, StepRef) else self._find(event.ref)
-        if state is not None:
-            state.epoch = event.epoch
-            state.retract_end(self.sequence)
 
     def _note_signal(self, event: Trouble | Recovered | Lost) -> None:
         if not isinstance(event, Lost):
@@ -249,33 +232,20 @@ class Fold:
         return position_in(self.facts.terms, self.sequence, cursor)
 
 
-def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
-    """Begin another execution of a step where *execute_count* is another one."""
-    if step.status_code is None:
-        # Hosts are reported before the status of their step: it was seen, and not reported yet.
-        step.status_code = RUNNING
-    elif step.execute_count != execute_count:
-        if step.hosts is not NO_HOSTS:
-            step.hosts.begin_execution(sequence)
-        step.failures, step.waits = None, NO_WAITS
-        step.retract_end(sequence)
-    step.execute_count = execute_count
+def note_facts(job: JobState, event: RunEvent, facts: StepFacts) -> None:
+    """Keep what an event does not say of the job or step that it is about."""
+    if isinstance(event, JobChanged):
+        job.raw_times = packed_times(times_from(facts.times))
+    elif isinstance(event, StepWaiting):
+        step = job.step(event.ref.step_instance_id)
+        step.waits = replace(step.waits, rows=facts.rows)
+    elif isinstance(event, StepChanged):
+        note_step_facts(job.step(event.ref.step_instance_id), facts)
 
 
-def apply_step(
-    step: StepState, event: StepChanged | StepWaiting, facts: StepFacts | None, sequence: int
-) -> None:
-    """Apply what was reported of a step."""
-    begin_execution(step, event.execute_count, sequence)
-    if isinstance(event, StepWaiting):
-        rows = None if facts is None else facts.rows
-        step.waits = StepWaits(event.wait, sequence, is_shown=True, rows=rows)
-        return
-    apply_status(step, event, facts, sequence, execute_count=event.execute_count)
-    waits = event.after.code == WAITING and not event.is_finished
-    step.waits = replace(step.waits, is_shown=waits, is_due=waits)
-    if facts is None:
-        return
+def note_step_facts(step: StepState, facts: StepFacts) -> None:
+    """Keep what no event says of a step whose status was reported."""
+    step.raw_times = packed_times(times_from(facts.times))
     step.type, step.host_refusals = facts.type, facts.host_refusals
     if facts.failed is not None and facts.failures:
         keys = keys_from(facts.failed)
@@ -283,23 +253,6 @@ def apply_step(
         failures = step.failures = FailureDetails()
         for number, details in failures_from(facts.failures, keys):
             failures.set_inferred(places[number], details)
-
-
-def apply_status(
-    run: JobState | StepState,
-    event: JobChanged | StepChanged,
-    facts: StepFacts | None,
-    sequence: int,
-    *,
-    execute_count: int = 0,
-) -> None:
-    """Apply what was reported of the status of a job or step."""
-    code = event.after.code
-    run.announced = announced_state(code, execute_count, finished=event.is_finished)
-    run.announced_sequence, run.status_code, run.epoch = sequence, code, event.epoch
-    run.name = event.name or run.name
-    if facts is not None:
-        run.raw_times = packed_times(times_from(facts.times))
 
 
 def with_damage(action: Callable[[], None]) -> None:

@@ -153,12 +153,7 @@ def finished_results(batch: Batch) -> Iterator[Sequence[JobResult]]:
 
 def batch_notices(batch: Batch) -> Iterator[Sequence[Sequence[Event]]]:
     """Yield one list of all events but the changes of hosts."""
-    yield (list(*events_but_hosts(batch)),)
-
-
-def events_but_hosts(batch: Batch) -> Iterator[Sequence[Event]]:
-    """Yield all events but the changes of hosts."""
-    yield [event for event in batch.events if not isinstance(event, HostChanged)]
+    yield ([event for event in batch.events if not isinstance(event, HostChanged)],)
 
 
 def mark_skipped(batch: Batch) -> Batch:

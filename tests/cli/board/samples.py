@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bkjob_async import (
+    Batch,
     Event,
     Finished,
     HostChanged,
@@ -78,8 +79,7 @@ def applied(
 ) -> None:
     """Apply a batch about one job."""
     failures = [event for event in events if isinstance(event, HostChanged)]
-    notices = [event for event in events if not isinstance(event, HostChanged)]
-    model.apply(notices, {job_ref(number): hosts}, failures, now)
+    model.apply(Batch(1, events), {job_ref(number): hosts}, failures, now)
 
 
 def sample_model(jobs: int = 60) -> BoardModel:

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async import HostKey, HostPage, HostSnapshot, HostStatus, Lost, LostReason, Phase, UsageError
+from bkjob_async import (
+    Batch,
+    HostKey,
+    HostPage,
+    HostSnapshot,
+    HostStatus,
+    Lost,
+    LostReason,
+    Phase,
+    Trouble,
+    UsageError,
+)
 from bkjob_async.cli.board.drawing.signs import ASCII, UNICODE, Signs
 from bkjob_async.cli.board.drawing.spans import width_of
 from bkjob_async.cli.board.model import BoardModel
@@ -223,7 +234,8 @@ def test_trouble_is_read_to_the_end_where_there_is_room() -> None:
     """The last column has what the others leave, and the colour of what needs a look."""
     model = sample_model(3)
     row = model.ordered()[0]
-    row.trouble = "PlatformTrouble: " + "get_job_instance_status failed " * 2
+    message = "get_job_instance_status failed " * 2
+    row.polling_trouble = Trouble(ref=row.ref, error="PlatformTrouble", message=message)
     lines = jobs_view(model).draw(200, 60, 20.0)
 
     assert row.trouble.strip() in text_of(lines)
@@ -245,7 +257,7 @@ def test_a_lost_target_says_why_on_any_terminal() -> None:
     """In place of its bar where there is no column for that, and above its hosts; the head counts it."""
     model = BoardModel()
     model.set_targets([job_ref(1), job_ref(2)])
-    model.apply([Lost(ref=job_ref(1), reason=LostReason.NOT_FOUND)], {})
+    model.apply(Batch(1, (Lost(ref=job_ref(1), reason=LostReason.NOT_FOUND),)), {})
     applied(model, 2, changed(2, Phase.RUNNING, "deploy"), hosts={Phase.RUNNING: 9})
     hosts = HostsView(model.rows[job_ref(1)], lambda *_: HostPage(hosts=(), total=0), UNICODE)
     narrow, wide = (jobs_view(model).draw(width, 24, 0.0) for width in (80, 200))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkjob_async import (
+    Batch,
     JobRef,
     Lost,
     LostReason,
@@ -85,14 +86,15 @@ def test_a_step_that_is_a_target_has_a_row_of_its_own() -> None:
     step = job.step(30_000_000_001)
     model.set_targets([job, step])
     model.apply(
-        [changed(1, Phase.RUNNING, "deploy"), step_changed(1, 1, Phase.FAILED, "copy")],
+        Batch(1, (changed(1, Phase.RUNNING, "deploy"), step_changed(1, 1, Phase.FAILED, "copy"))),
         {job: {Phase.FAILED: 1, Phase.RUNNING: 2}, step: {Phase.FAILED: 1}},
     )
     of_job, of_step = model.ordered()
 
     assert (of_step.title, of_step.phase, of_step.total) == ("copy", Phase.FAILED, 1)
     assert (of_job.title, of_job.phase, of_job.total) == ("deploy", Phase.RUNNING, 3)
-    assert of_job.current == step
+    assert of_job.current is not None
+    assert of_job.current.ref == step
 
 
 def test_trouble_is_shown_until_the_target_was_read_again() -> None:
@@ -117,9 +119,9 @@ def test_trouble_is_shown_until_the_target_was_read_again() -> None:
 def test_an_outage_is_one_sentence_of_the_head() -> None:
     """Until the platform answers again."""
     model = BoardModel()
-    model.apply([Trouble(ref=None, error="PlatformTrouble", message="502", targets=9)], {})
+    model.apply(Batch(1, (Trouble(ref=None, error="PlatformTrouble", message="502", targets=9),)), {})
     during = model.outage
-    model.apply([Recovered(ref=None, targets=9)], {})
+    model.apply(Batch(2, (Recovered(ref=None, targets=9),)), {})
 
     assert (during, model.outage) == ("PlatformTrouble: 502", "")
 
@@ -236,6 +238,6 @@ def test_a_step_of_another_job_is_nobodys_row() -> None:
         after=RunStatus(2),
         is_finished=False,
     )
-    model.apply([event], {})
+    model.apply(Batch(1, (event,)), {})
 
     assert next(iter(model.rows.values())).phase is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bkjob_async import (
+    Batch,
     HostKey,
     HostSnapshot,
     HostStatus,
@@ -93,7 +94,7 @@ def test_a_step_waits_for_a_person_until_it_goes_on() -> None:
 
     waiting = []
     for code in (2, 7, 2, 15, 3):
-        outcome.apply(step(code))
+        outcome.apply(Batch(1, (step(code),)))
         waiting.append(dict(outcome.waiting))
 
     assert waiting == [{}, {STEP: "confirm-continue"}, {}, {STEP: "rolling-continue"}, {}]

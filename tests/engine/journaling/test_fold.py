@@ -18,7 +18,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import JournalDamaged
-from bkjob_async.model.events import Event, Finished, HostChanged, StepChanged, Trouble
+from bkjob_async.model.events import Batch, Event, Finished, HostChanged, StepChanged, Trouble
 from bkjob_async.model.events_json import event_to_json
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
@@ -59,8 +59,10 @@ jobs = st.builds(lambda code, found: job(code, *found), run_codes, st.lists(step
 views = st.lists(st.tuples(st.sampled_from([0.5, 2.0, 20.0, 130.0]), jobs | steps), max_size=12)
 
 
-def played(seen: list[tuple[float, JobPollView | StepPollView]]) -> tuple[JobState, list[bytes]]:
-    """Apply responses one after the other; return the state, and a record of each batch."""
+def played(
+    seen: list[tuple[float, JobPollView | StepPollView]], batches: list[Batch] | None = None
+) -> tuple[JobState, list[bytes]]:
+    """Apply responses one after the other; return the state, and a record of each batch, which is added to *batches*."""
     refs: list[Ref] = [JOB, JOB.step(200)]
     state, now = JobState(JOB), 0.0
     for ref in refs:
@@ -74,6 +76,8 @@ def played(seen: list[tuple[float, JobPollView | StepPollView]]) -> tuple[JobSta
         )
         if apply:
             batch = batch_of(apply, stamp)
+            if batches is not None:
+                batches.append(batch)
             records.append(
                 encode_record(stamp.sequence, time=now, term=1, client="test", batch=batch, job=state)
             )

@@ -104,8 +104,7 @@ class HostsView:
             ("  " + fitted(host.status.name, widths[1]), phase.value),
         ]
         if has_step:
-            known = self._row.steps.get(step)
-            name = printable(known.name) if known is not None and known.name else str(step.step_instance_id)
+            name = printable(self._row.name_of(step)) or str(step.step_instance_id)
             spans.append((f"  {signs.text(name)}", "dim"))
         if host.exit_code is not None:
             spans.append((f"  exit {host.exit_code}", ""))

@@ -107,10 +107,10 @@ def ratio(row: TargetRow) -> str:
 
 def step_text(row: TargetRow, *, has_name: bool = True) -> str:
     """Return which step runs or ran last, as 2/3 restart."""
-    if row.current is None:
+    step = row.current
+    if step is None:
         return ""
-    step = row.steps[row.current]
-    number = [*row.steps].index(row.current) + 1
+    number = row.steps.index(step) + 1
     name = f" {printable(step.name)}" if has_name else ""
     return f"{number}/{len(row.steps)}{name}".rstrip()
 

@@ -1,4 +1,4 @@
-"""The validator's state of a stream: its cursors, and when each target was added."""
+"""What the check of a stream keeps: its cursors, and when each target was added."""
 
 from __future__ import annotations
 
