@@ -88,14 +88,17 @@ def test_the_newest_version_of_the_changelog_is_the_readmes() -> None:
 def test_a_vulnerability_of_an_old_version_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database that knows nothing fails the check only where services are required."""
+    """A database that cannot be asked is reported, and fails the check only where services are required."""
     sound, bad = {"name": "attrs", "version": "24.2", "vulns": []}, {"id": "CVE-2026-1", "fix_versions": []}
     unknown = {"name": "rich", "skip_reason": "not found"}
-    monkeypatch.delenv("BKJOB_REQUIRE_SERVICES", raising=False)
 
     assert report([sound, unknown]) == 0
+    assert "not in the database: rich" in capsys.readouterr().out
     assert report([sound, {"name": "redis", "version": "5.2", "vulns": [bad]}]) == 1
     assert "redis 5.2: CVE-2026-1" in capsys.readouterr().out
-    assert report([unknown]) == 0
-    monkeypatch.setenv("BKJOB_REQUIRE_SERVICES", "1")
-    assert report([unknown]) == 1
+    for nothing in ([unknown], []):
+        monkeypatch.delenv("BKJOB_REQUIRE_SERVICES", raising=False)
+        assert report(nothing) == 0
+        assert "NOT CHECKED" in capsys.readouterr().out
+        monkeypatch.setenv("BKJOB_REQUIRE_SERVICES", "1")
+        assert report(nothing) == 1
