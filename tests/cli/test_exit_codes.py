@@ -163,6 +163,7 @@ def test_1_at_the_first_failed_host() -> None:
     assert done.returncode == 1
     assert "finished" not in done.stdout
     assert "failed hosts by cause:\n  1 host AGENT_NOT_INSTALLED: 0:10.0.0.6 (in" in done.stderr
+    assert f"next: python -m bkjob_async logs --url {url} 2:{JOB} --failed\n" in done.stderr
     assert f"retry --url {url} 2:{JOB}" in done.stderr
 
 
