@@ -109,7 +109,10 @@ async def test_what_is_not_there_is_lost_and_not_failed(dialect: str) -> None:
     world, (*jobs, other) = world_of(3)
     nobody = bkjob.JobRef(SCOPE, 404)
     missing = (nobody, jobs[0].step(405), other.step(406), bkjob.JobRef(SCOPE, 407).step(1))
-    async with client_of(world, dialect) as (client, _), client.watch([*jobs, *missing]) as watch:
+    async with (
+        client_of(world, dialect) as (client, _),
+        client.watch([*jobs, *missing], deadline=600) as watch,
+    ):
         ended = await watch.results()
         with pytest.raises(bkjob.TargetLost, match="not_found"):
             await client.wait(nobody)
