@@ -74,7 +74,7 @@ def deep_steps() -> list[Step]:
         LINT,
         MYPY,
         PYRIGHT,
-        Step("earlier coverage is removed", ["coverage", "erase"]),
+        Step("earlier measurements are removed", ["coverage", "erase"]),
         Step("tests", ["coverage", "run", "-m", "pytest", "--times", *PARALLEL]),
         Step("coverage", ["coverage", "combine", "--quiet"]),
         Step("coverage by room", ["tests.coverage_by_room"]),
