@@ -79,4 +79,4 @@ def test_the_tests_that_run_a_line_are_measured(tmp_path: Path) -> None:
     assert first.tests
     assert all(name.startswith(test) for name in first.tests)
     assert last.tests == HISTORIES
-    assert covering.of("bkjob_async/engine/tracking/error_policy.py", 1, 2, "tests") == []
+    assert covering.of("bkjob_async/engine/tracking/error_policy.py", 1, 2, [test]) == []

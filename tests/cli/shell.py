@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, datetime
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -76,29 +76,33 @@ def start(
         )
 
 
-def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `bkjob` to its end, within this process; in a thread of its own, as a test may have an event loop in this one."""
+def run(
+    *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "", stdout: IO[str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `bkjob` to its end, within this process; in a thread of its own, as a test may have an event loop in this one.
+
+    It reads the text *stdin*, and writes to the file *stdout* instead of what is returned.
+    """
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_run, *arguments, env=env).result(PATIENCE)
+        return thread.submit(_run, *arguments, env=env, stdin=stdin, stdout=stdout).result(PATIENCE)
 
 
-def _run(*arguments: str, env: Mapping[str, str] | None) -> subprocess.CompletedProcess[str]:
+def _run(
+    *arguments: str, env: Mapping[str, str] | None, stdin: str, stdout: IO[str] | None
+) -> subprocess.CompletedProcess[str]:
     out, err = (TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    given = TextIOWrapper(BytesIO(stdin.encode()), encoding="utf-8")
     words = [str(Path(bkjob_async.__file__).parent / "__main__.py"), *arguments]
     with (
         mock.patch.dict(os.environ, environment(env), clear=True),
         mock.patch.object(sys, "argv", words),
-        redirect_stdout(out),
+        mock.patch.object(sys, "stdin", given),
+        redirect_stdout(out if stdout is None else stdout),
         redirect_stderr(err),
     ):
         code = main()
     said = (stream.buffer.getvalue().decode() for stream in (out, err))
     return subprocess.CompletedProcess(words, code, *said)
-
-
-def run_process(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `bkjob` to its end, as a process."""
-    return ended(start(*arguments, env=env))
 
 
 def environment(env: Mapping[str, str] | None) -> dict[str, str]:
@@ -124,6 +128,28 @@ def control(url: str, name: str, given: Any = None) -> Any:
     request = urllib.request.Request(f"{url}/_control/{name}", data=body)  # noqa: S310 - our own server
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own server
         return json.load(answer)
+
+
+def full_disk() -> IO[str]:
+    """Return a file on which nothing can be stored."""
+    return Path("/dev/full").open("w", encoding="utf-8")
+
+
+def closed_pipe() -> IO[str]:
+    """Return a pipe whose reader has gone away."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "w", encoding="utf-8")
+
+
+@contextmanager
+def unwritable(stream: IO[str]) -> Iterator[IO[str]]:
+    """Close *stream* at the end, whatever a command left in its buffer."""
+    try:
+        yield stream
+    finally:
+        with suppress(OSError):
+            stream.close()
 
 
 @contextmanager

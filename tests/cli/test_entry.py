@@ -136,6 +136,6 @@ def test_a_watch_without_stdout_says_on_stderr_how_it_went() -> None:
 
 def test_it_knows_its_version() -> None:
     """`python -m bkjob_async` is the command."""
-    done = shell.run_process("--version")
+    done = shell.ended(shell.start("--version"))
 
     assert done.stdout == f"bkjob, version {bkjob_async.__version__}\n"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -150,39 +148,11 @@ def test_the_url_may_come_from_the_environment(green: str) -> None:
 
 def test_a_reader_that_goes_away_ends_it(hanging: str) -> None:
     """A broken pipe is no error worth words; shells count it as 141."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w") as nobody:
+    with shell.unwritable(shell.closed_pipe()) as nobody:
         done = shell.ended(shell.start("watch", "--url", hanging, "--biz", "2", JOB, stdout=nobody))
 
     assert done.returncode == 141
     assert done.stderr == ""
-
-
-def test_ctrl_c_ends_it(hanging: str) -> None:
-    """Shells count an interruption as 130; no traceback."""
-    process = shell.start("watch", "--url", hanging, "--biz", "2", JOB)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    done = shell.ended(process)
-
-    assert f"2:{JOB} job" in line
-    assert done.returncode == 130
-    assert "the jobs go on; watch them again: " in done.stderr
-    assert done.stderr.endswith(f" watch --url {hanging} 2:{JOB}\n")
-
-
-def test_sigterm_ends_it_as_well(hanging: str) -> None:
-    """Shells count it as 143; how to go on is said."""
-    process = shell.start("watch", "--url", hanging, "--biz", "2", JOB)
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.terminate()
-    done = shell.ended(process)
-
-    assert done.returncode == 143
-    assert f"watch --url {hanging} 2:{JOB}\n" in done.stderr
 
 
 def test_1_at_the_first_failed_host() -> None:
@@ -193,6 +163,7 @@ def test_1_at_the_first_failed_host() -> None:
     assert done.returncode == 1
     assert "finished" not in done.stdout
     assert "failed hosts by cause:\n  1 host AGENT_NOT_INSTALLED: 0:10.0.0.6 (in" in done.stderr
+    assert f"next: python -m bkjob_async logs --url {url} 2:{JOB} --failed\n" in done.stderr
     assert f"retry --url {url} 2:{JOB}" in done.stderr
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -18,25 +16,11 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_out
 from tests.cli import shell
 
-FULL = Path("/dev/full")
 GROUPS = {"run": ["script"], "fleet": ["create"], "journal": ["show"], "config": ["show"]}
 
-pytestmark = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+OUTPUTS = {shell.full_disk: ExitCode.COULD_NOT_WATCH, shell.closed_pipe: ExitCode.NOBODY_LISTENS}
 
-
-def full_disk() -> IO[str]:
-    """Return a file on which nothing can be stored."""
-    return FULL.open("w")
-
-
-def closed_pipe() -> IO[str]:
-    """Return a pipe whose reader has gone away."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    return os.fdopen(writer, "w")
-
-
-OUTPUTS = {full_disk: ExitCode.COULD_NOT_WATCH, closed_pipe: ExitCode.NOBODY_LISTENS}
+pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -58,18 +42,17 @@ def test_no_command_takes_output_for_written_that_was_not(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nor does it end with a traceback, or with the code of a failed target."""
-    stream = output()
-    monkeypatch.setattr(sys, "argv", ["bkjob", *arguments])
-    monkeypatch.setattr(sys, "stdout", stream)
+    with shell.unwritable(output()) as stream:
+        monkeypatch.setattr(sys, "argv", ["bkjob", *arguments])
+        monkeypatch.setattr(sys, "stdout", stream)
+        code = main()
+        monkeypatch.undo()
 
-    code = main()
-
-    monkeypatch.undo()
-    with suppress(OSError):  # what click left in its buffer
-        stream.close()
     assert code == OUTPUTS[output]
     lines = capsys.readouterr().err.splitlines()
-    expected = ["bkjob: stdout cannot be written: No space left on device"] if output is full_disk else []
+    expected = (
+        ["bkjob: stdout cannot be written: No space left on device"] if output is shell.full_disk else []
+    )
     assert lines == expected
 
 
@@ -78,17 +61,14 @@ def test_only_an_unknown_outcome_matters_more_than_a_full_disk(
     code: ExitCode,
 ) -> None:
     """What was buffered fails when the command is done."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", stream := full_disk())
 
-        def work() -> ExitCode:
-            print("buffered")
-            return code
+    def work() -> ExitCode:
+        print("buffered")
+        return code
 
+    with shell.unwritable(shell.full_disk()) as stream, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
         ended = guarded(work)
-        patch.undo()
-        with suppress(OSError):
-            stream.close()
 
     assert ended is (code if code is ExitCode.OUTCOME_UNKNOWN else ExitCode.COULD_NOT_WATCH)
 
@@ -108,9 +88,8 @@ def test_other_errors_of_files_are_not_about_stdout() -> None:
 @pytest.mark.parametrize("arguments", [["--json"], []], ids=["json", "lines"])
 def test_a_watch_does_not_go_on_when_its_lines_cannot_be_written(arguments: list[str]) -> None:
     """It ends at the first one, although the job goes on."""
-    with shell.simulator("one-hangs", speed=20) as url, full_disk() as full:
-        watch = shell.start("watch", "--url", url, "--biz", "2", "20000000001", *arguments, stdout=full)
-        err = watch.communicate(timeout=shell.PATIENCE)[1]
+    with shell.simulator("one-hangs", speed=20) as url, shell.unwritable(shell.full_disk()) as full:
+        watch = shell.run("watch", "--url", url, "--biz", "2", "20000000001", *arguments, stdout=full)
 
     assert watch.returncode == ExitCode.COULD_NOT_WATCH
-    assert err == "bkjob: stdout cannot be written: No space left on device\n"
+    assert watch.stderr == "bkjob: stdout cannot be written: No space left on device\n"

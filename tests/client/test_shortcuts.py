@@ -321,3 +321,15 @@ async def test_a_host_that_is_in_no_step_is_missing_in_its_logs(dialect: str) ->
             assert (alone.ref, alone.hosts, [*alone.missing]) == (step, (), [stranger])
             assert ([*both.missing], both.of(known) is not None) == ([stranger], True)
             assert isinstance(alone.missing[stranger], bkjob.NotFound)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_script_has_the_language_that_is_given(dialect: str) -> None:
+    """Shell unless one is given."""
+    simulator = Simulator(site=SiteConfig(outcomes=(HANGS,)))
+    async with client_of(simulator, dialect) as (client, _):
+        for language in (None, bkjob.ScriptLanguage.PYTHON):
+            await client.fast_execute_script("pass", HOSTS, account_alias="root", script_language=language)
+
+    languages = [job.steps[0].plan.inputs.language for job in simulator.world.jobs.values()]
+    assert languages == [bkjob.ScriptLanguage.SHELL, bkjob.ScriptLanguage.PYTHON]

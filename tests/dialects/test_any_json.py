@@ -214,6 +214,16 @@ def test_the_documented_response_is_read_strictly(sample: str) -> None:
         put(copy.deepcopy(SAMPLES["esb-job/get_job_instance_status"]), ("data", "finished"), -1),
     )
 )
+@example(
+    (
+        "esb-job/get_job_instance_status",
+        put(
+            copy.deepcopy(SAMPLES["esb-job/get_job_instance_status"]),
+            ("data", "job_instance", "launch_mode"),
+            0,
+        ),
+    )
+)
 @given(damaged(samples=list(QUICK)))
 def test_both_decoders_read_the_same(case: tuple[str, Any]) -> None:
     """Where the strict decoder returns a result, the lenient reader returns the same."""

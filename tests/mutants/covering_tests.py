@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import coverage
@@ -33,11 +33,11 @@ class CoveringTests:
         """Return what was measured to *path*."""
         return cls(**json.loads(path.read_text()))
 
-    def of(self, file: str, first: int, last: int, folder: str) -> list[tuple[str, float]]:
-        """Return the tests that run lines *first* to *last* of a file, those below *folder* and then the quickest first."""
+    def of(self, file: str, first: int, last: int, near: Sequence[str]) -> list[tuple[str, float]]:
+        """Return the tests that run lines *first* to *last* of a file: those in the files *near*, then the quickest."""
         lines = self.lines.get(file, {})
         tests = {test for line in range(first, last + 1) for test in lines.get(str(line), ())}
-        ordered = sorted(tests, key=lambda n: (not self.names[n].startswith(folder), self.seconds[n]))
+        ordered = sorted(tests, key=lambda n: (self.names[n].partition("::")[0] not in near, self.seconds[n]))
         return [(self.names[n], self.seconds[n]) for n in ordered]
 
 

@@ -71,10 +71,11 @@ def groups_for(mutant: Mutant, covering: CoveringTests) -> list[Group]:
     """
     relative = mutant.path.relative_to(ROOT)
     folder = Path("tests") / relative.parent.relative_to("bkjob_async")
-    tests = covering.of(relative.as_posix(), *mutant.lines, folder.as_posix())
+    near = tests_near(folder, f"test_{relative.name}")
+    tests = covering.of(relative.as_posix(), *mutant.lines, near)
     last = [] if relative.parts[1] in WITHOUT_HISTORIES else [Group(HISTORIES)]
     if not tests:
-        return [Group(tuple(tests_near(folder, f"test_{relative.name}"))), *last]
+        return [Group(tuple(near)), *last]
     groups, rest = [grouped(tests[:FIRST])], []
     for name, seconds in sorted(tests[FIRST:], key=lambda test: test[1]):
         rest.append((name, seconds))

@@ -148,6 +148,8 @@ async def test_what_a_journal_takes_is_counted() -> None:
             finished = watch.as_finished()
             assert [await anext(finished) for _ in jobs]
             series = scraped(client)
+            await asyncio.sleep(1.0)
+            stored = scraped(client)
         (fleet,) = await journal.fleets()
         after = scraped(client)
 
@@ -157,6 +159,7 @@ async def test_what_a_journal_takes_is_counted() -> None:
     assert [
         name for name, its in series if name == "bkjob_journal_waiting_events" and ("journal", "night") in its
     ]
+    assert total(stored, "bkjob_journal_waiting_events", journal="night") == 0
     assert not [name for name, _ in after if name == "bkjob_journal_waiting_events"]
     assert total(after, "bkjob_journal_bytes_total") >= total(series, "bkjob_journal_bytes_total")
 
@@ -194,6 +197,19 @@ async def test_a_registry_is_scraped_in_another_thread() -> None:
 
     assert total(at_once, "bkjob_targets") == total(series, "bkjob_targets") == 50
     assert scraped(client)
+
+
+@pytest.mark.looptime
+async def test_it_counts_from_its_creation_on() -> None:
+    """Not from the first scrape."""
+    world = World(1)
+    job = world.add(PLAN)
+    async with client_of(world) as (client, transport):
+        to_prometheus.PrometheusCollector(client)
+        await client.wait(job)
+        series = scraped(client)
+
+    assert total(series, "bkjob_requests_total") == transport.requests > 0
 
 
 @pytest.mark.looptime

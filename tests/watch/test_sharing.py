@@ -1,6 +1,7 @@
 """Several readers and several watches of the same job, which is polled once."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,25 @@ async def test_a_watch_that_joins_late_gets_the_present_first() -> None:
     assert len(before) == 4
     assert all(event.before is None for event in before)
     assert {event.after.code for event in before} == {7, 9}
+
+
+async def test_a_watch_that_was_left_shows_the_state_at_that_time() -> None:
+    """Also while another watch of the same job goes on."""
+    world = World(1)
+    job = world.add(PLAN)
+    step = world.jobs[job.job_instance_id].steps[0].ref
+
+    def shown(watch: bkjob.Watch) -> Any:
+        return watch.snapshot(job), watch.progress(job), watch.counts(), watch.hosts_of(step)
+
+    async with client_of(world) as (client, _), client.watch(job) as other:
+        async with client.watch(job) as left:
+            await asyncio.sleep(10)
+        then = shown(left)
+        assert then == shown(other)
+        await other.results()
+
+        assert shown(left) == then != shown(other)
 
 
 async def test_every_reader_sees_everything_in_its_own_time() -> None:

@@ -105,17 +105,20 @@ async def test_answers_about_another_job_are_not_believed(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_what_is_not_there_is_lost_and_not_failed(dialect: str) -> None:
-    """An unknown job, and a step that its job does not have, end as not found."""
-    world, jobs = world_of(2)
+    """An unknown job, and a step that its job does not have, end as not found, whether or not the job is watched."""
+    world, (*jobs, other) = world_of(3)
     nobody = bkjob.JobRef(SCOPE, 404)
-    no_step = jobs[0].step(405)
-    async with client_of(world, dialect) as (client, _), client.watch([*jobs, nobody, no_step]) as watch:
+    missing = (nobody, jobs[0].step(405), other.step(406), bkjob.JobRef(SCOPE, 407).step(1))
+    async with (
+        client_of(world, dialect) as (client, _),
+        client.watch([*jobs, *missing], deadline=600) as watch,
+    ):
         ended = await watch.results()
         with pytest.raises(bkjob.TargetLost, match="not_found"):
             await client.wait(nobody)
 
     lost = {ref: end.reason for ref, end in ended.items() if isinstance(end, bkjob.Lost)}
-    assert lost == {nobody: bkjob.LostReason.NOT_FOUND, no_step: bkjob.LostReason.NOT_FOUND}
+    assert lost == dict.fromkeys(missing, bkjob.LostReason.NOT_FOUND)
 
 
 async def test_a_job_archived_while_it_is_watched_is_gone() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -194,8 +195,12 @@ async def taken_now(watch: bkjob.Watch) -> AsyncIterator[bkjob.StepWaiting]:
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
-async def test_a_watch_that_is_continued_is_given_each_wait_once(*, confirmed: bool) -> None:
-    """The wait that was recorded is not repeated, and the next has the next number, also if nobody watched it begin."""
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_watch_that_is_continued_is_given_each_wait_once(*, confirmed: bool, shared: bool) -> None:
+    """The wait that was recorded is not repeated, and the next has the next number, also if nobody watched it begin.
+
+    Nor does it matter that another watch has *shared* the job already.
+    """
     world = World(1)
     job = world.add(JobPlan(steps=(ROLLING,)))
     journal = Journal(MemoryStore())
@@ -209,10 +214,12 @@ async def test_a_watch_that_is_continued_is_given_each_wait_once(*, confirmed: b
     if confirmed:
         world.operate_step(world.jobs[job.job_instance_id].steps[0], 13)
     await asyncio.sleep(60)
-    async with (
-        client_of(world, interval=INTERVAL) as (client, _),
-        client.watch(journal=journal, name="night", linger=None) as watch,
-    ):
+    async with client_of(world, interval=INTERVAL) as (client, _), AsyncExitStack() as stack:
+        if shared:
+            other = await stack.enter_async_context(client.watch(job, linger=None))
+            assert [event.wait async for event in taken(other, 1)] == [1]
+        continued = client.watch(journal=journal, name="night", linger=None)
+        watch = await stack.enter_async_context(continued)
         await asyncio.sleep(60)
         numbers += [event.wait async for event in taken_now(watch)]
 

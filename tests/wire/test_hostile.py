@@ -82,7 +82,7 @@ async def test_an_answer_with_something_behind_it_is_the_last_of_its_connection(
 
 async def test_a_body_that_failed_is_let_go_at_once() -> None:
     """An error that holds its own frames would keep it until the garbage is collected."""
-    async with hostile_server() as (hostile, url), client_of(url, PATHS["fast"], 1) as client:
+    async with hostile_server() as (hostile, url), client_of(url, PATHS["fast"], 30) as client:
         hostile.deed = "bomb: gzip"
         gc.collect()
         gc.disable()

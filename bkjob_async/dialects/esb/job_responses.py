@@ -84,9 +84,9 @@ def read_job_strictly(ref: JobRef, response: HttpResponse, zone: tzinfo) -> Pars
         envelope = _JOB.decode(response.body)
         if not is_success(response, envelope):
             return None
-        if envelope.data.finished is not UNSET:
-            return None
         job, blocks = envelope.data.job_instance, envelope.data.blocks or ()
+        if envelope.data.finished is not UNSET or job.launch_mode is not None:
+            return None
         steps = [parse_text_step(step, zone) for block in blocks for step in block.step_instances or ()]
         return parse_job(
             job,

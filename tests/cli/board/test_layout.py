@@ -417,6 +417,21 @@ def test_a_log_shows_its_end_and_what_it_leaves_out() -> None:
     assert lines[0].startswith("line ")
 
 
+def test_a_log_is_scrolled_by_lines_and_pages() -> None:
+    """Each key by its own amount, and back by the opposite one."""
+    view = LogView(job_ref(0).step(1), HostKey(ip="10.0.0.1", bk_cloud_id=0), UNICODE)
+    view.set_text("".join(f"line {n}.\n" for n in range(100)))
+
+    def last_line(*keys: str) -> int:
+        press(view, *keys)
+        return max(n for n in range(100) if f"line {n}." in text_of(view.draw(80, 24, 0.0)))
+
+    last = last_line()
+    moved = [last_line(*keys) - last for keys in (("up",), ("k",), ("down",), ("j",), ("pageup",), ("end",))]
+
+    assert moved == [-1, -2, -1, 0, 3 - 24, 0]
+
+
 @given(st.text(max_size=200))
 def test_a_log_is_printable(text: str) -> None:
     """Whatever it holds."""

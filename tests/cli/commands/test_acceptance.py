@@ -87,25 +87,12 @@ def test_run_watch_logs_retry_report(
 
 def test_run_shows_the_job_that_it_launched(platform: dict[str, str]) -> None:
     """From stdin as well; the name of the job says so."""
-    process = subprocess.run(
-        [
-            "/bin/sh",
-            "-c",
-            'echo "echo hello" | "$@"',
-            "sh",
-            *shell.start_words("run", "script", "-", "--hosts", "0:10.0.0.1"),
-        ],
-        env={**os.environ, "BKJOB_CONFIG": shell.NO_CONFIG, **platform},
-        cwd=shell.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = shell.run("run", "script", "-", "--hosts", "0:10.0.0.1", env=platform, stdin="echo hello\n")
 
-    assert process.returncode == 0
-    assert "finished SUCCESS: 1 SUCCESS" in process.stdout
-    assert process.stderr.startswith("launched 2:")
-    assert "bkjob script" in process.stderr
+    assert done.returncode == 0
+    assert "finished SUCCESS: 1 SUCCESS" in done.stdout
+    assert done.stderr.startswith("launched 2:")
+    assert "bkjob script" in done.stderr
 
 
 def test_a_plan_and_a_file_are_launched(platform: dict[str, str]) -> None:
@@ -152,10 +139,8 @@ def test_a_closed_pipe_is_no_error_worth_words(
     events = tmp_path / "run.jsonl"
     write_lines(run_of(200), events)
     arguments = [word.format(events=events) for word in arguments]
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w") as nobody:
-        done = shell.ended(shell.start(*arguments, env=platform, stdout=nobody))
+    with shell.unwritable(shell.closed_pipe()) as nobody:
+        done = shell.run(*arguments, env=platform, stdout=nobody)
 
     assert done.returncode == 141
     assert "Traceback" not in done.stderr
@@ -182,7 +167,7 @@ def test_a_reader_that_wants_one_line_gets_one(platform: dict[str, str], tmp_pat
 
 def test_a_full_disk_is_reported(platform: dict[str, str]) -> None:
     """In one line."""
-    with Path("/dev/full").open("w") as full:
+    with shell.unwritable(shell.full_disk()) as full:
         done = shell.ended(shell.start("watch", JOB, env=platform, stdout=full))
 
     assert done.returncode == 3

@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 import pytest
@@ -22,18 +22,26 @@ from bkjob_async.simulator.world.scenarios import SCENARIOS
 from tests.cli import shell
 
 PAGE = (shell.ROOT / "bkjob_async" / "docs" / "command-line.md").read_text(encoding="utf-8")
-# It runs a simulator in its own process.
-WITH_SIMULATOR = {"demo"}
+# Runs commands one after the other; prints what each of them has imported that it should not need.
 IMPORTED = """
-import json, sys
-sys.argv = ["bkjob", *{arguments!r}]
+import io, json, os, sys
+from contextlib import redirect_stderr, redirect_stdout
 from bkjob_async.cli.entry import main
-try:
-    main()
-finally:
-    heavy = [name for name in sys.modules if name.split(".")[0] in ("aiohttp", "rich", "textual", "jinja2")]
-    heavy += [name for name in sys.modules if name.startswith("bkjob_async.simulator")]
-    print(json.dumps(heavy), file=sys.stderr)
+for arguments, environ in json.load(sys.stdin):
+    sys.argv, before = ["bkjob", *arguments], {*sys.modules}
+    os.environ.update(environ)
+    said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with redirect_stdout(said), redirect_stderr(said):
+        try:
+            main()
+        except SystemExit:
+            pass
+    heavy = [name for name in {*sys.modules} - before
+             if name.split(".")[0] in ("aiohttp", "rich", "textual", "jinja2")
+             or name.startswith("bkjob_async.simulator")]
+    print(json.dumps(heavy), flush=True)
+    for name in environ:
+        del os.environ[name]
 """
 
 
@@ -56,41 +64,52 @@ def leaves(name: str) -> Iterator[tuple[str, click.Command]]:
 LEAVES = [leaf for name in COMMANDS for leaf in leaves(name)]
 
 
-def heavy_imports(*arguments: str, **environ: str) -> list[str]:
-    """Return what a command has imported of what it should not need."""
+def heavy_imports(*commands: tuple[Sequence[str], Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return what commands of these arguments, in these environments, have imported of what they should not need."""
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTED.format(arguments=arguments)],
+        [sys.executable, "-c", IMPORTED],
+        input=json.dumps(commands),
         cwd=shell.ROOT,
-        env={**os.environ, "BKJOB_CONFIG": shell.NO_CONFIG, **environ},
+        env={**os.environ, "BKJOB_CONFIG": shell.NO_CONFIG},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    found: list[str] = json.loads(done.stderr.splitlines()[-1])
-    return found
+    names = [" ".join([*arguments, *environ.values()]) for arguments, environ in commands]
+    found = dict(zip(names, map(json.loads, done.stdout.splitlines()), strict=True))
+    return {name: heavy for name, heavy in found.items() if heavy}
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["--version"], ["completion", "zsh"], ["config", "path"], ["config", "show"]]
-    + [[*name.split(), "--help"] for name, _ in LEAVES if name not in WITH_SIMULATOR],
-    ids=" ".join,
-)
-def test_help_needs_no_http_client(arguments: list[str]) -> None:
+def test_help_needs_no_http_client() -> None:
     """It is asked for often, and scripts complete with it."""
-    assert heavy_imports(*arguments) == []
+    helps = [[*name.split(), "--help"] for name, _ in LEAVES]
+    others = [["--help"], ["--version"], ["completion", "zsh"], ["config", "path"], ["config", "show"]]
+
+    assert heavy_imports(*((words, {}) for words in (*others, *helps))) == {}
 
 
-@pytest.mark.parametrize("words", ["bkjob ", "bkjob wa", "bkjob watch --", "bkjob watch --dialect "])
-def test_completion_needs_no_http_client(words: str) -> None:
+def test_completion_needs_no_http_client() -> None:
     """A key press waits for it."""
-    environ = {
-        "_BKJOB_COMPLETE": "bash_complete",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split()) - (not words.endswith(" "))),
-    }
+    typed = ("bkjob ", "bkjob wa", "bkjob watch --", "bkjob watch --dialect ")
+    environs = [
+        {
+            "_BKJOB_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - (not words.endswith(" "))),
+        }
+        for words in typed
+    ]
 
-    assert heavy_imports(**environ) == []
+    assert heavy_imports(*(([], environ) for environ in environs)) == {}
+
+
+def test_what_a_command_imports_is_noticed() -> None:
+    """One that asks a platform needs an HTTP client."""
+    words = ["status", "2:1", "--url", "http://127.0.0.1:9", "--deadline", "0.1"]
+
+    (heavy,) = heavy_imports((["--help"], {}), (words, shell.IDENTITY)).values()
+
+    assert "aiohttp" in heavy
 
 
 def test_commands_and_options_are_completed() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -135,16 +133,7 @@ def test_jobs_are_listed_and_can_be_watched(env: dict[str, str]) -> None:
     objects = shell.run("jobs", "--json", "--failed", env=env)
     running = shell.run("jobs", "--running", env=env)
     both = shell.run("jobs", "--running", "--failed", env=env)
-
-    watched = subprocess.run(
-        shell.start_words("wait", "-"),
-        input=listed.stdout,
-        env={**os.environ, "BKJOB_CONFIG": shell.NO_CONFIG, **env},
-        cwd=shell.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    watched = shell.run("wait", "-", env=env, stdin=listed.stdout)
 
     assert listed.stdout.split()[:2] == [f"2:{JOB}", "FAILED"]
     assert watched.stdout.startswith(f"2:{JOB} finished FAILED")

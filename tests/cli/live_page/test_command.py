@@ -76,7 +76,7 @@ def test_the_page_shows_the_watch(tmp_path: Path) -> None:
     ):
         opener = visitor()
         assert process.stdout is not None
-        assert "RUNNING" in "".join(process.stdout.readline() for _ in range(4))
+        assert all(f"2:{JOB}" in process.stdout.readline() for _ in range(4))
         row = first_row(opener, link)
 
     assert (row["ref"], row["title"]) == (f"2:{JOB}", "some fail")

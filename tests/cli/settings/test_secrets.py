@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
 
 from bkjob_async import AccessToken, AppCredentials, UsageError
 from bkjob_async.cli.configuration.connection import can_renew, client_of, renewing
 from bkjob_async.cli.configuration.secret_lookup import SecretLookup
 from bkjob_async.cli.configuration.secrets import parse_sources
 from bkjob_async.cli.configuration.settings import Profile, resolve
-from tests.cli import shell
 
 SECRET = "not-to-be-seen"
 PRINTS = [sys.executable, "-c", f"print({SECRET!r}); print('second line')"]
@@ -82,30 +82,30 @@ def test_a_keyring_that_cannot_be_used_is_said_once(
     assert capsys.readouterr().err.count("keyring") == 1
 
 
-def test_a_keyring_has_secrets_of_the_service_bkjob() -> None:
-    """With a backend that has this one, in a process of its own."""
-    code = """
-import keyring
-from keyring.backend import KeyringBackend
-class Mine(KeyringBackend):
-    priority = 1
-    def get_password(self, service, username): return f"{service}/{username}"
-    def set_password(self, service, username, password): ...
-    def delete_password(self, service, username): ...
-keyring.set_keyring(Mine())
-from pathlib import Path
-from bkjob_async.cli.configuration.settings import Profile
-from bkjob_async.cli.configuration.secret_lookup import SecretLookup
-from bkjob_async.cli.configuration.settings import resolve
-values = {"app_code": "app", "app_secret": "keyring:prod"}
-settings = resolve({}, {}, Profile(name="prod", path=Path(), values=values))
-print(SecretLookup(None).credentials(settings).bk_app_secret)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=shell.ROOT, capture_output=True, text=True, check=True
-    )
+class Keyring(KeyringBackend):
+    """Knows one password of each user of each service."""
 
-    assert done.stdout == "bkjob/prod\n"
+    priority = 1.0
+
+    def get_password(self, service: str, username: str) -> str:
+        """Return both names."""
+        return f"{service}/{username}"
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Refuse: nothing is stored by the command."""
+        raise AssertionError
+
+
+def test_a_keyring_has_secrets_of_the_service_bkjob() -> None:
+    """Whatever keeps them."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]  # keyring has types in part
+    try:
+        found = credentials(app_code="app", app_secret="keyring:prod")
+    finally:
+        keyring.set_keyring(before)
+
+    assert found == AppCredentials(bk_app_code="app", bk_app_secret="bkjob/prod")
 
 
 @pytest.mark.parametrize(
