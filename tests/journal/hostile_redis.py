@@ -97,9 +97,13 @@ class HostileRedis:
     victim: str = ""
     answer: str = ""
     asked: list[str] = field(factory=list)
+    connections: set[asyncio.Task[object]] = field(factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
+        connection = asyncio.current_task()
+        assert connection is not None
+        self.connections.add(connection)
         own, own_writer = await asyncio.open_connection("127.0.0.1", self.server.port)
         try:
             while True:
@@ -123,6 +127,7 @@ class HostileRedis:
         finally:
             own_writer.close()
             writer.close()
+            self.connections.discard(connection)
 
     async def _say(self, writer: asyncio.StreamWriter, words: Sequence[bytes]) -> None:
         """Say what was chosen: an answer, a flood, or the beginning of one."""
@@ -147,3 +152,6 @@ async def hostile_to(server: RedisServer, password: str) -> AsyncIterator[Hostil
         yield hostile
     finally:
         listening.close()
+        for connection in hostile.connections:
+            connection.cancel()
+        await asyncio.gather(*hostile.connections, return_exceptions=True)

@@ -429,7 +429,10 @@ class Stage:
         found = []
         for ref, event in self.uncut.items():
             result = self.results.get(ref)
-            if isinstance(event, bkjob.Finished) and comparable(result) != comparable(event.result):
+            if not isinstance(event, bkjob.Finished):
+                continue
+            has_codes = self.history.dialect != "gateway-v3"
+            if comparable(result, error_codes=has_codes) != comparable(event.result, error_codes=has_codes):
                 found.append(f"{ref} ended {result}, and uncut {event.result}")
         return found
 
@@ -442,16 +445,15 @@ def is_local(batch: bkjob.Batch) -> bool:
     )
 
 
-def comparable(result: object) -> object:
+def comparable(result: object, *, error_codes: bool) -> object:
     """Return a result without what depends on how the job was polled.
 
     That is which hosts a step or batch that never began shows (another watch may follow it by itself, and they are listed
     only before the step begins), whether it is over with its job, the order of hosts, and whether a host without an error has
-    no code or 0. Of a step that was watched by itself, also its hosts' error codes: gateway-v3 leaves them out of a step's own status.
+    no code or 0. Without *error_codes* also these: gateway-v3 leaves them out of a step's own status, and has them in a job's.
     """
     if not isinstance(result, bkjob.JobResult):
         return result
-    has_error_codes = not isinstance(result.ref, bkjob.StepRef)
     steps = [
         evolve(
             step,
@@ -466,7 +468,7 @@ def comparable(result: object) -> object:
                 host for host in step.unfinished if host.status.phase is not bkjob.Phase.PENDING
             ),
             failed=tuple(
-                replace(host, error_code=(has_error_codes and host.error_code) or None)
+                replace(host, error_code=(error_codes and host.error_code) or None)
                 for host in in_order(step.failed)
             ),
         )

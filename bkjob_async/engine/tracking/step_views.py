@@ -73,7 +73,8 @@ def present_step(step: StepState, *, since: int = 0, skipped: bool = False) -> I
         yield step_changed(step, None, skipped=skipped)
     changes = step.hosts.statuses.changes_since(since)
     if changes:
-        details = [step.failures and step.failures.get(place) for place in changes.places]
+        failures = step.failures
+        details = [None if failures is None else failures.get(place) for place in changes.places]
         yield from host_events(
             step.ref,
             step.hosts.keys_at(changes.places),
