@@ -198,14 +198,17 @@ class HostTable(Struct, eq=False, gc=False):
         self, ids: Sequence[int | None], rows: Sequence[HostRow], lookup: IdLookup | None = None
     ) -> Sequence[int] | None:
         """Return the places of *ids*; None where one is unknown, and where the rows have addresses to be learnt."""
-        if not (ids and self.keys) or (rows[0].ip and self.keys[0].ip is None):
+        if not (ids and self.keys):
             return None
+        places: Sequence[int]
         if len(ids) == len(self.keys) and ids == self.ids() and None not in ids:
-            return range(len(ids))
-        try:
-            return picked(places_by_id(self.keys) if lookup is None else lookup, ids)
-        except KeyError:
-            return None
+            places = range(len(ids))
+        else:
+            try:
+                places = picked(places_by_id(self.keys) if lookup is None else lookup, ids)
+            except KeyError:
+                return None
+        return None if rows[0].ip and self.keys[places[0]].ip is None else places
 
     def _resolve(
         self,
