@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.engine.tracking.job_state import JobState
@@ -13,16 +13,22 @@ from bkjob_async.model.refs import HostKey
 MAX_NEW_HOSTS = 20_000
 
 
-def read_names(job: JobState, view: PollView, machines: Machines) -> Iterator[list[HostKey]]:
-    """Read the names of many hosts that a response lists for the first time: work that applying it need not do then.
+def lists_many_new_hosts(job: JobState, view: PollView) -> bool:
+    """Return True if a response lists many hosts of a step that has none yet."""
+    for step_view in view.steps if isinstance(view, JobPollView) else (view,):
+        if step_view.groups and sum([group.size for group in step_view.groups]) > MAX_NEW_HOSTS:
+            step = job.find_step(step_view.step_instance_id)
+            if step is None or not step.hosts.size:
+                return True
+    return False
 
-    It comes in pieces, each of which takes some milliseconds; what it yields is to be kept until the response is applied.
+
+def read_names(view: PollView, machines: Machines) -> Iterator[Sequence[HostKey]]:
+    """Read the names of all hosts in a response, in pieces that take some milliseconds each.
+
+    Applying the response need not do that then, if what this yields is kept until it is applied.
     """
     for step_view in view.steps if isinstance(view, JobPollView) else (view,):
-        groups = step_view.groups or ()
-        step = job.find_step(step_view.step_instance_id)
-        if sum(group.size for group in groups) <= MAX_NEW_HOSTS or (step is not None and step.hosts.size):
-            continue
-        rows = step_view.named([row for group in groups for row in group.rows or ()])
-        yield []
+        rows = step_view.named([row for group in step_view.groups or () for row in group.rows or ()])
+        yield ()
         yield machines.keys(rows)

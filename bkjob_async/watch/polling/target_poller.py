@@ -25,7 +25,7 @@ from bkjob_async.engine.tracking.job_tracker import (
     forget_old_operation,
     without_unnamed_rows,
 )
-from bkjob_async.engine.tracking.new_hosts import read_names
+from bkjob_async.engine.tracking.new_hosts import lists_many_new_hosts, read_names
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
@@ -104,19 +104,17 @@ class TargetPoller:
         try:
             view = await self._send(target, request, started)
         except BkJobError as error:
-            if target.group != NO_SUBSCRIBERS:
-                self._on_failure(target, request, error, started)
-                self.reports.on_failure(target, request, self._now() - started, type(error).__name__)
+            self._on_failure(target, request, error, started)
             return
-        names = await self._read_names(target, view)
+        names = await self._read_names(view) if lists_many_new_hosts(target, view) else ()
         if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
             self._on_response(target, request, view, started)
         del names  # nothing else refers to them until the response is applied
 
-    async def _read_names(self, target: PollTarget, view: PollView) -> list[list[HostKey]]:
-        """Return the names of many new hosts, read while other tasks can run; none for other responses."""
-        names: list[list[HostKey]] = []
-        for some in read_names(target, view, self.cursors.machines):
+    async def _read_names(self, view: PollView) -> list[Sequence[HostKey]]:
+        """Return the names of the hosts in a large response, read while other tasks can run."""
+        names: list[Sequence[HostKey]] = []
+        for some in read_names(view, self.cursors.machines):
             names.append(some)
             await asyncio.sleep(0)
         return names
@@ -323,6 +321,9 @@ class TargetPoller:
 
     def _on_failure(self, target: PollTarget, request: PollRequest, error: BkJobError, begun: float) -> None:
         """Deliver the events of a failed poll, begun at *begun*, and schedule another one."""
+        if target.group == NO_SUBSCRIBERS:  # it was dropped while the request was under way
+            return
+        self.reports.on_failure(target, request, self._now() - begun, type(error).__name__)
         action = classify_poll_error(error, request, target, self._now())
         is_about_step = action in ABOUT_THE_TARGET and isinstance(request.ref, StepRef)
         if is_about_step:
@@ -343,11 +344,11 @@ class TargetPoller:
         )
         if self.errors.breaker.is_open and not was_open:
             self.outage_detector.on_circuit_open()
-        if not events:
-            at = self._stamp()  # an event for all targets may have been published since
         if events:
             self.reports.count(target, events, None, at.now)
             self.phases.mark_changed(target.ref)
+        else:
+            at = self._stamp()  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
         if target.all_settled() and not self.registry.awaits_reread(target):
             self._schedule_next(target, at.now, begun, may_settle=True)

@@ -8,7 +8,7 @@ from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking import new_hosts
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
-from bkjob_async.engine.tracking.new_hosts import read_names
+from bkjob_async.engine.tracking.new_hosts import lists_many_new_hosts, read_names
 from bkjob_async.model.poll_view import JobPollView
 from tests.engine.poll_views import JOB, host, job, step
 
@@ -24,8 +24,7 @@ def test_what_is_read_before_is_not_read_again() -> None:
     at_once, in_pieces = JobState(JOB, is_target=True), JobState(JOB, is_target=True)
     expected = apply_job(at_once, response(), sequence.next_stamp(1.0, 1.0))
 
-    with mock.patch.object(new_hosts, "MAX_NEW_HOSTS", 5):
-        names = [key for some in read_names(in_pieces, response(), sequence.machines) for key in some]
+    names = [key for some in read_names(response(), sequence.machines) for key in some]
     events = apply_job(in_pieces, response(), sequence.next_stamp(1.0, 1.0))
 
     assert events == expected
@@ -37,7 +36,8 @@ def test_few_hosts_and_hosts_that_are_known_are_not_read_before() -> None:
     """There is nothing to spare."""
     sequence, state = CursorSequence("0a1b2c3d"), JobState(JOB, is_target=True)
 
-    assert not [*read_names(state, response(), sequence.machines)]
-    apply_job(state, response(), sequence.next_stamp(1.0, 1.0))
+    assert not lists_many_new_hosts(state, response())
     with mock.patch.object(new_hosts, "MAX_NEW_HOSTS", 5):
-        assert not [*read_names(state, response(9), sequence.machines)]
+        assert lists_many_new_hosts(state, response())
+        apply_job(state, response(), sequence.next_stamp(1.0, 1.0))
+        assert not lists_many_new_hosts(state, response(9))
