@@ -1,1 +1,1 @@
-"""Data structures: a cache, a lazy tuple, quickly made frozen objects."""
+"""Data structures: a cache, a lazy tuple; times from Unix milliseconds."""
