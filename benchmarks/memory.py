@@ -47,6 +47,8 @@ class Row:
     container_id: int | None = None
     tag: str | None = None
     exit_code: int | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
 
 
 def by_id(number: int) -> Row:

@@ -77,6 +77,11 @@ class HostChanged(StreamEvent, frozen=True, kw_only=True):
 
     *ref* is the step, *host* has all names of the host that are known, *after* is its new status, *exit_code*
     that of its script, None where unknown.
+
+    *start_time* and *end_time* are those of the host itself, in the execution that it is shown in, by the clocks of the
+    platform, in UTC. They are None where the platform gave none, *end_time* also while the host has not ended. Some dialects
+    never have them (`esb-job`), and of hosts that did not fail they are not kept for readers that join later. A host that did
+    not run again in a retry has those of its last run.
     """
 
     kind: ClassVar[str] = "host_changed"
@@ -90,6 +95,8 @@ class HostChanged(StreamEvent, frozen=True, kw_only=True):
     exit_code: int | None = None
     epoch: int = 0
     skipped: bool = False
+    start_time: datetime | None = None
+    end_time: datetime | None = None
 
     def __str__(self) -> str:
         extra = f" ({self.after.name})" if self.after.is_finished and not self.after.is_success else ""

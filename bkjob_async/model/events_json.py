@@ -12,7 +12,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from msgspec import Struct
 
-from bkjob_async.model.events import UNKNOWN_TIME, Event
+from bkjob_async.model.events import UNKNOWN_TIME, Event, HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef, parse_ref
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import Times
@@ -76,6 +76,8 @@ def event_converter() -> Converter:
     )
     converter.register_structure_hook_factory(is_struct, lambda kind: partial(_read, converter, _types(kind)))
     # Absent parts of names and times are left out, so that lines stay short.
+    change = partial(_written, converter, _types(HostChanged))
+    write(HostChanged, lambda event: _without_absent_times(change(event)))
     write(HostKey, lambda host: {"label": host.label, **_present(host)})
     write(Times, lambda times: converter.unstructure(_present(times)))
     step = make_dict_structure_fn(StepResult, converter)
@@ -111,6 +113,14 @@ def _read(converter: Converter, types: Mapping[str, Any], data: Mapping[str, Any
 def _present(value: Struct) -> dict[str, Any]:
     """Return the fields of a host's names or times that are not None."""
     return {name: each for name in value.__struct_fields__ if (each := getattr(value, name)) is not None}
+
+
+def _without_absent_times(change: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the change of a host without the times that are None."""
+    for name in ("start_time", "end_time"):
+        if change[name] is None:
+            del change[name]
+    return change
 
 
 def _with_unfinished(step: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ they are created ten times as fast as attrs' frozen classes.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
@@ -57,6 +58,16 @@ class HostRow(Protocol):
     @property
     def exit_code(self) -> int | None:
         """The exit code of its script, None for none."""
+        ...
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When it started, None for unknown."""
+        ...
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When it ended, None for unknown; a host that runs may have that of an earlier run."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Poll views for tests of the engine."""
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 from attrs import frozen
 
@@ -31,6 +32,8 @@ class Row:
     container_id: int | None = None
     tag: str | None = None
     exit_code: int | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
 
 
 def host(number: int, status: int) -> Row:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.model.events import Event, Finished, HostChanged, JobChanged, Trouble
 from bkjob_async.model.events_json import KINDS, event_from_json, event_to_json
@@ -65,7 +66,8 @@ def test_every_event_comes_back_whole(event: Event) -> None:
     written = event_to_json(event)
     back = event_from_json(json.loads(json.dumps(written)))
 
-    assert set(written) == {"kind", *event.__struct_fields__}
+    absent = {name for name in ("start_time", "end_time") if getattr(event, name, "") is None}
+    assert set(written) == {"kind", *event.__struct_fields__} - absent
     assert back == event
     assert hash(back) == hash(event)
     assert back.cursor == event.cursor
@@ -98,6 +100,26 @@ def test_a_host_change_reads_like_this() -> None:
         "skipped": False,
         "cursor": "5",
     }
+
+
+def test_a_host_change_has_the_times_of_the_host_where_they_are_known() -> None:
+    """Lines of earlier versions have none."""
+    event = HostChanged(
+        ref=STEP,
+        host=HostKey(bk_host_id=7),
+        execute_count=0,
+        before=None,
+        after=HostStatus(9),
+        start_time=datetime(2026, 1, 2, tzinfo=UTC),
+        end_time=datetime(2026, 1, 2, 0, 0, 1, 500_000, tzinfo=UTC),
+    )
+    line = event_to_json(event)
+    without = {name: value for name, value in line.items() if not name.endswith("_time")}
+
+    assert line["start_time"] == "2026-01-02T00:00:00+00:00"
+    assert line["end_time"] == "2026-01-02T00:00:01.500000+00:00"
+    assert event_from_json(line) == event
+    assert event_from_json(without) == replace(event, start_time=None, end_time=None) != event
 
 
 def test_a_result_says_whether_it_is_ok_and_counts_its_hosts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
@@ -13,12 +14,14 @@ from bkjob_async.dialects.common.json_fields import (
     MILLISECONDS,
     JsonObject,
     as_integer,
+    as_time,
     from_unix_time,
 )
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
+from bkjob_async.model.structures.unix_time import milliseconds_of
 
 Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
 Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
@@ -41,19 +44,29 @@ class FullHostRow(Struct, gc=False):
     tag: str | None = None
     exit_code: Code | None = None
     error_code: Code | None = None
-    start_time: Code | None = None
-    end_time: Code | None = None
+    raw_start_time: Code | None = field(default=None, name="start_time")
+    raw_end_time: Code | None = field(default=None, name="end_time")
     total_time: Number | None = None
 
     # A host is no container. What has no type is no member of the row.
     container_id = None
     container_name = None
 
+    @property
+    def start_time(self) -> datetime | None:
+        """When the host started, None for unknown."""
+        return from_unix_time(self.raw_start_time)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When the host ended, None for unknown."""
+        return from_unix_time(self.raw_end_time)
+
 
 class PartialHostRow(Struct, gc=False):
     """A host's row of which a poll read only what it needs; `LazyHostRows` reads the rest.
 
-    The exit code may be anything: no poll fails for it.
+    The exit code and the times may be anything: no poll fails for them.
     """
 
     # Not read, so no members of the row: they have no type.
@@ -65,6 +78,8 @@ class PartialHostRow(Struct, gc=False):
 
     bk_host_id: Identity
     raw_exit_code: Any = field(default=None, name="exit_code")
+    raw_start_time: Any = field(default=None, name="start_time")
+    raw_end_time: Any = field(default=None, name="end_time")
 
     @property
     def exit_code(self) -> int | None:
@@ -72,6 +87,18 @@ class PartialHostRow(Struct, gc=False):
         found = self.raw_exit_code
         is_plain = found is None or (type(found) is int and 0 <= found < INT64)
         return found if is_plain else as_integer(found)
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the host started, None where that is unknown or cannot be understood."""
+        found = self.raw_start_time
+        return from_unix_time(found) if found is None or type(found) is int else plain_time(found)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When the host ended, None where that is unknown or cannot be understood."""
+        found = self.raw_end_time
+        return from_unix_time(found) if found is None or type(found) is int else plain_time(found)
 
 
 class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
@@ -160,8 +187,8 @@ def read_details(row: JsonObject) -> dict[str, Any]:
         "tag": row.maybe_text("tag"),
         "exit_code": row.maybe_integer("exit_code"),
         "error_code": row.maybe_integer("error_code"),
-        "start_time": row_time(row, "start_time"),
-        "end_time": row_time(row, "end_time"),
+        "raw_start_time": row_time(row, "start_time"),
+        "raw_end_time": row_time(row, "end_time"),
         "total_time": row.number("total_time"),
     }
 
@@ -172,7 +199,13 @@ def row_time(row: JsonObject, name: str) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return row.maybe_integer(name)
     time = row.time(name)
-    return None if time is None else round(time.timestamp() * 1000)
+    return None if time is None else milliseconds_of(time)
+
+
+def plain_time(found: object) -> datetime | None:
+    """Return a row's time from whatever came, None where it cannot be understood."""
+    time = as_time(found)
+    return None if time is None else from_unix_time(milliseconds_of(time))
 
 
 def names_host(row: FullHostRow) -> bool:
@@ -197,7 +230,7 @@ def host_snapshot(row: HostRow) -> HostSnapshot:
         tag=row.tag or "",
         exit_code=row.exit_code,
         error_code=row.error_code,
-        times=millisecond_times(None, row.start_time, row.end_time, row.total_time),
+        times=millisecond_times(None, row.raw_start_time, row.raw_end_time, row.total_time),
     )
 
 

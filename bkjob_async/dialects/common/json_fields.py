@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from bkjob_async.errors import ErrorDetails, InvalidResponse
 from bkjob_async.model.snapshot import Times
+from bkjob_async.model.structures.unix_time import time_from
 
 # The zone of the platform's servers, for times without one; it has had no summer time since 1991.
 DEFAULT_ZONE: tzinfo = timezone(timedelta(hours=8), "Asia/Shanghai")
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A number below this cannot be the milliseconds of anything since 1973; it is seconds then.
 LEAST_MILLISECONDS = 100_000_000_000
 INT64 = 2**63
@@ -91,14 +90,12 @@ def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
     return read if read.tzinfo else read.replace(tzinfo=zone)
 
 
-@lru_cache(maxsize=4096)
 def from_unix_time(number: int | None) -> datetime | None:
     """Return a Unix time (milliseconds or seconds) as a datetime; None unless a calendar has it."""
     if number is None or number <= 0:
         return None
-    milliseconds = number if number >= LEAST_MILLISECONDS else number * 1000
     try:
-        return EPOCH + timedelta(milliseconds=milliseconds)
+        return time_from(number if number >= LEAST_MILLISECONDS else number * 1000)
     except OverflowError:
         return None
 

@@ -118,8 +118,8 @@ def read_host_struct(row: ObjectRowStruct) -> FullHostRow:
         tag=row.tag,
         exit_code=row.exit_code,
         error_code=row.error_code,
-        start_time=row.start_time,
-        end_time=row.end_time,
+        raw_start_time=row.start_time,
+        raw_end_time=row.end_time,
         total_time=row.total_time,
     )
 

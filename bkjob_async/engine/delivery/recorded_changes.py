@@ -121,4 +121,6 @@ def host_changes(known: StepState, step: StepState, *, is_new_execution: bool) -
             tag=details.tag if details else None,
             exit_code=details.exit_code if details else None,
             epoch=step.epoch,
+            start_time=details.times.start_time if details else None,
+            end_time=details.times.end_time if details else None,
         )

@@ -35,9 +35,9 @@ from bkjob_async.model.events import (
     Trouble,
 )
 from bkjob_async.model.ref_input import RefLike, as_ref
-from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult, StepResult
-from bkjob_async.model.snapshot import HostSnapshot, JobSnapshot, StepSnapshot
+from bkjob_async.model.snapshot import HostSnapshot, JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import Phase, RunStatus
 
 # The error of trouble that says nothing about polling: the journal of the watch is away.
@@ -195,15 +195,7 @@ class StreamState:
         for place, change in zip(places, changes, strict=True):
             if is_failure(change.after.code):
                 failures = step.failures = step.failures or FailureDetails()
-                failures.set_inferred(
-                    place,
-                    HostSnapshot(
-                        host=step.hosts.keys[place],
-                        status=change.after,
-                        tag=change.tag,
-                        exit_code=change.exit_code,
-                    ),
-                )
+                failures.set_inferred(place, failed_host(step.hosts.keys[place], change))
 
     def _apply_result(self, result: JobResult) -> None:
         """Apply what no event before it has: times, and what was read late of hosts that failed."""
@@ -307,6 +299,17 @@ class StreamState:
         ref = as_ref(ref)
         job = self._jobs.get(ref.job)
         return {} if job is None else count_hosts(job, ref)
+
+
+def failed_host(host: HostKey, change: HostChanged) -> HostSnapshot:
+    """Return what the *change* of a host says of its failure."""
+    return HostSnapshot(
+        host=host,
+        status=change.after,
+        tag=change.tag,
+        exit_code=change.exit_code,
+        times=Times(start_time=change.start_time, end_time=change.end_time),
+    )
 
 
 def note_failures(step: StepState, result: StepResult) -> None:

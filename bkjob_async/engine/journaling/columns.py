@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from bkjob_async.engine.journaling.forms import Column, FailureForm
@@ -11,6 +12,7 @@ from bkjob_async.engine.tracking.packed_times import moments_of, times_from
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
+from bkjob_async.model.structures.unix_time import milliseconds_of, time_from
 
 
 def column(values: Sequence[Any]) -> Column:
@@ -30,6 +32,27 @@ def expanded(values: Column, size: int) -> list[Any]:
     if len(values) != size:
         raise ValueError("a column has not one value for each host")
     return values
+
+
+# Times ----------------------------------------------------------------------------------------------------------------
+
+
+def time_column(times: Sequence[datetime | None]) -> Column:
+    """Return *times* as a column of Unix milliseconds."""
+    found = column(times)
+    return [*map(milliseconds_from, found)] if isinstance(found, list) else milliseconds_from(found)
+
+
+def expanded_times(values: Column, size: int) -> list[datetime | None]:
+    """Return the times of a column of *size* hosts; raise ValueError for another length, OverflowError for no time."""
+    if not isinstance(values, list):
+        return [None if values is None else time_from(values)] * size
+    return [None if each is None else time_from(each) for each in expanded(values, size)]
+
+
+def milliseconds_from(time: datetime | None) -> int | None:
+    """Return a time in Unix milliseconds, None for none."""
+    return None if time is None else milliseconds_of(time)
 
 
 # Failures -------------------------------------------------------------------------------------------------------------

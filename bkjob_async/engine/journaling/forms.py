@@ -60,7 +60,10 @@ class FailureForm(Struct, array_like=True, frozen=True, gc=False):
 
 
 class HostsForm(Struct, array_like=True, frozen=True, gc=False, tag="h"):
-    """Events of hosts of one step: those behind the first *events_before* of their batch."""
+    """Events of hosts of one step: those behind the first *events_before* of their batch.
+
+    *starts* and *ends* are when the hosts started and ended, in Unix milliseconds.
+    """
 
     events_before: int
     step: str
@@ -73,6 +76,8 @@ class HostsForm(Struct, array_like=True, frozen=True, gc=False, tag="h"):
     tags: Texts
     exit_codes: Numbers
     failures: list[FailureForm] = []
+    starts: Numbers = None
+    ends: Numbers = None
 
 
 class StepFacts(Struct, array_like=True, frozen=True, gc=False):

@@ -11,7 +11,13 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import force_setattr
 
-from bkjob_async.engine.journaling.columns import column, expanded, failure_form
+from bkjob_async.engine.journaling.columns import (
+    column,
+    expanded,
+    expanded_times,
+    failure_form,
+    time_column,
+)
 from bkjob_async.engine.journaling.forms import (
     FIRST_VERSION,
     VERSION,
@@ -144,6 +150,8 @@ def hosts_forms(events: list[HostChanged], job: JobState | None) -> Iterator[Hos
         column([event.tag for event in events]),
         column([event.exit_code for event in events]),
         failures_among(events, afters, job),
+        time_column([event.start_time for event in events]),
+        time_column([event.end_time for event in events]),
     )
 
 
@@ -246,6 +254,8 @@ def host_changes_from(form: HostsForm) -> list[HostChanged]:
         expanded(form.afters, size),
         tags=expanded(form.tags, size),
         exit_codes=expanded(form.exit_codes, size),
+        start_times=expanded_times(form.starts, size),
+        end_times=expanded_times(form.ends, size),
         execute_count=form.execute_count,
         epoch=form.epoch,
         skipped=form.skipped,

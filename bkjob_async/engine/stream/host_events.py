@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, StepRef
@@ -17,6 +18,8 @@ def host_events(
     *,
     tags: Iterable[str | None],
     exit_codes: Iterable[int | None],
+    start_times: Iterable[datetime | None],
+    end_times: Iterable[datetime | None],
     execute_count: int,
     epoch: int,
     skipped: bool = False,
@@ -33,6 +36,10 @@ def host_events(
             exit_code=exit_code,
             epoch=epoch,
             skipped=skipped,
+            start_time=start_time,
+            end_time=end_time,
         )
-        for host, before, after, tag, exit_code in zip(hosts, befores, afters, tags, exit_codes, strict=True)
+        for host, before, after, tag, exit_code, start_time, end_time in zip(
+            hosts, befores, afters, tags, exit_codes, start_times, end_times, strict=True
+        )
     ]

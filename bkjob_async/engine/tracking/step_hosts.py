@@ -157,13 +157,19 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
     """Return the events of hosts whose status changed; *tag* is that of hosts without a row."""
     by_code = tags_by_code(view.groups or ())
     rows = moves.rows if by_code is not None else with_names(view, moves.rows)
+    no_tag = "" if view.tells_tags else None
     if by_code is None:
-        tags = [tag if row is None else view.details(row).tag for row in rows]
+        tags = [tag if row is None else row.tag or no_tag for row in rows]
     else:
-        no_tag = "" if view.tells_tags else None
         own = {code: by_code.get(code) or no_tag for code in set(moves.afters)}
         tags = [
             tag if row is None else own[code] if row.tag is None else row.tag
+            for code, row in zip(moves.afters, rows, strict=True)
+        ]
+    ended = rows
+    if not UNFINISHED_HOST_CODES.isdisjoint(moves.afters):
+        ended = [
+            None if code in UNFINISHED_HOST_CODES else row
             for code, row in zip(moves.afters, rows, strict=True)
         ]
     return host_events(
@@ -173,6 +179,8 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
         moves.afters,
         tags=tags,
         exit_codes=[None if row is None else row.exit_code for row in rows],
+        start_times=[None if row is None else row.start_time for row in rows],
+        end_times=[None if row is None else row.end_time for row in ended],
         execute_count=step.execute_count,
         epoch=step.epoch,
     )

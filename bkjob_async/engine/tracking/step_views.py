@@ -82,6 +82,8 @@ def present_step(step: StepState, *, since: int = 0, skipped: bool = False) -> I
             changes.afters,
             tags=[each.tag if each else None for each in details],
             exit_codes=[each.exit_code if each else None for each in details],
+            start_times=[each.times.start_time if each else None for each in details],
+            end_times=[each.times.end_time if each else None for each in details],
             execute_count=step.execute_count,
             epoch=step.epoch,
             skipped=skipped,

@@ -1,1 +1,1 @@
-"""Data structures: a bounded cache, and a tuple whose items are made when they are read."""
+"""Data structures: a bounded cache, a tuple whose items are made when they are read, times from Unix numbers."""

@@ -27,10 +27,12 @@ def host(
     label: str | None = None,
     host_id: int | None = None,
     skipped: bool = False,
+    ran: tuple[float | None, float | None] = (None, None),
 ) -> None:
-    """Tell the status of a host."""
+    """Tell the status of a host; it *ran* from so many to so many seconds after the beginning."""
     name = f"0:10.0.0.{number}" if label is None else label
-    change = (name, host_id, before, code, tag, exit_code)
+    start, end = (None if at is None else round(1000 * (BEGAN + at)) for at in ran)
+    change = (name, host_id, before, code, tag, exit_code, start, end)
     run.hosts_changed(step, execute_count, (change,), skipped=skipped)
 
 

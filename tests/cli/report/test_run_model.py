@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
 from bkjob_async.cli.report.figures import by_phase
 from bkjob_async.cli.report.reading.read_checkpoint import apply_events
+from bkjob_async.cli.report.reading.read_lines import LineReader
+from bkjob_async.cli.report.reading.read_records import apply_record
 from bkjob_async.cli.report.reading.run_model import RunModel
+from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.model.status import Phase
 from bkjob_async.simulator.world.plans import JobPlan
 from bkjob_async.simulator.world.world import World
@@ -99,6 +105,81 @@ def test_what_nobody_observed_is_no_duration() -> None:
     assert [*run.durations] == []
     assert run.unmeasured == 2
     assert run.gaps == [(BEGAN + 20, BEGAN + 500)]
+
+
+def test_the_times_of_a_host_are_better_than_what_was_observed() -> None:
+    """Also of a host that was over when it was first seen, or that ended while nobody watched."""
+    run = RunModel()
+    run.set_time(BEGAN)
+    host(run, 1, RUNNING, ran=(-3, None))
+    host(run, 2, SUCCESS, ran=(-60, -20))
+    host(run, 3, RUNNING)
+    run.set_time(BEGAN + 10)
+    host(run, 1, SUCCESS, before=RUNNING, ran=(-3, 9.5))
+    run.resumed(5.0)
+    host(run, 3, FAILED, before=RUNNING, ran=(-1, 6))
+
+    assert [*run.durations] == [40.0, 12.5, 7.0]
+    assert [row.took for row in run.steps[STEP].hosts.values()] == [12.5, 40.0, 7.0]
+    assert run.unmeasured == 0
+
+
+def test_times_of_hosts_are_read_from_lines_and_records_and_states() -> None:
+    """With the same result."""
+    start, step = datetime(2026, 1, 2, tzinfo=UTC), bkjob.StepRef.parse(STEP)
+    events = tuple(
+        bkjob.HostChanged(
+            ref=step,
+            host=bkjob.HostKey(bk_host_id=number),
+            execute_count=0,
+            before=None,
+            after=bkjob.HostStatus(SUCCESS),
+            start_time=start,
+            end_time=start + timedelta(milliseconds=1500 * number),
+        )
+        for number in (1, 2)
+    )
+    of_lines, of_records, of_states = runs = RunModel(), RunModel(), RunModel()
+    for run in runs:
+        run.set_time(BEGAN)
+
+    LineReader(of_lines).read(json.dumps(bkjob.event_to_json(event)).encode() for event in events)
+    record = encode_record(1, time=BEGAN, term=1, client="0a1b2c3d", batch=bkjob.Batch(1, events))
+    apply_record(of_records, record)
+    apply_events(of_states, events)
+
+    assert [[*run.durations] for run in runs] == [[1.5, 3.0]] * 3
+
+
+@pytest.mark.parametrize("ran", [(None, 9), (2, None), (9, 2), (-1.5e9, 9), (0, 1e12)])
+def test_times_that_no_run_can_have_are_none(ran: tuple[float | None, float | None]) -> None:
+    """One of them is missing, or a host cannot run for so long; then what was observed counts."""
+    run = RunModel()
+    run.set_time(BEGAN)
+    host(run, 1, RUNNING)
+    host(run, 2, SUCCESS, ran=ran)
+    run.set_time(BEGAN + 10)
+    host(run, 1, SUCCESS, before=RUNNING, ran=ran)
+
+    assert [*run.durations] == [10.0]
+    assert run.unmeasured == 1
+
+
+def test_a_host_that_does_not_run_again_is_measured_once() -> None:
+    """The platform shows it in a retry with the times of its last run."""
+    run = RunModel()
+    run.set_time(BEGAN)
+    host(run, 1, SUCCESS, ran=(-9, -1))
+    host(run, 2, FAILED, ran=(-9, -4))
+    run.set_time(BEGAN + 100)
+    for execute_count in (1, 2):
+        run.step_changed(STEP, execute_count, 2, is_finished=False, name="rollout")
+        host(run, 1, SUCCESS, execute_count=execute_count, ran=(-9, -1))
+        host(run, 2, FAILED, execute_count=execute_count, ran=(40, 40 + execute_count))
+
+    assert [*run.durations] == [8.0, 5.0, 1.0, 2.0]
+    assert [row.took for row in run.steps[STEP].hosts.values()] == [8.0, 2.0]
+    assert run.unmeasured == 0
 
 
 def test_an_outage_is_time_that_nobody_observed() -> None:

@@ -295,6 +295,44 @@ def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: in
     assert [seen.exit_code for seen in details] == [0, 1, 2, None, *range(4, BULK_SHARE * 2)]
 
 
+@pytest.mark.parametrize(
+    ("sent", "understood"),
+    [
+        (1_795_282_200_123, 1_795_282_200.123),
+        (1_795_282_200, 1_795_282_200.0),
+        ("1795282200123", 1_795_282_200.123),
+        ("2026-11-22 02:10:00", 1_795_284_600.0),
+        (1_795_282_200_123.0, 1_795_282_200.123),
+        (0, None),
+        (-1, None),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        (1.5, None),
+        (True, None),
+        ([], None),
+        ({}, None),
+        (253_402_300_800_000, None),
+        (10**30, None),
+    ],
+)
+def test_no_poll_fails_for_the_times_of_a_host(sent: object, understood: float | None) -> None:
+    """They are read as in a snapshot; what is no time is none."""
+    body = large_step(BULK_SHARE * 2)
+    sent_row = body["data"]["step_result_group_list"][1]["host_result_list"][3]
+    sent_row["start_time"] = sent_row["end_time"] = sent
+    view = polled(STEP, json_response(body))
+    assert isinstance(view, StepPollView)
+    row = ((view.groups or ())[1].rows or ())[3]
+    (named,) = view.named([row])
+    times = view.details(named).times
+
+    assert isinstance(row, PartialHostRow)
+    assert row.start_time == row.end_time == times.start_time == times.end_time
+    assert (named.start_time, named.end_time) == (row.start_time, row.end_time)
+    assert (row.start_time and row.start_time.timestamp()) == understood
+
+
 def test_hosts_without_an_id_are_read_at_once() -> None:
     """Older servers name hosts by address only."""
     body = large_step(2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 from hypothesis import assume, given, settings
@@ -19,13 +21,15 @@ from bkjob_async.engine.journaling.forms import (
     TargetsForm,
 )
 from bkjob_async.engine.journaling.records import batch_of as batch_in
-from bkjob_async.engine.journaling.records import encode_record, in_range
+from bkjob_async.engine.journaling.records import encode_record, host_changes_from, in_range
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.errors import JournalDamaged, JournalTooNew
 from bkjob_async.model.events import Batch, Event, HostChanged, HostCounts, InSync, StepWaiting
 from bkjob_async.model.events_json import KINDS, event_to_json
+from bkjob_async.model.refs import HostKey
+from bkjob_async.model.status import HostStatus
 from tests.engine.poll_views import JOB, at, batch_of, host, job, step
 from tests.examples import examples
 from tests.model.test_events_json import whole
@@ -38,6 +42,17 @@ events = st.lists(
 )
 
 
+def with_whole_times(event: Event) -> Event:
+    """Return *event* with times of hosts in whole milliseconds, as platforms give them."""
+    if not isinstance(event, HostChanged):
+        return event
+    start, end = (
+        time and time.replace(microsecond=time.microsecond // 1000 * 1000)
+        for time in (event.start_time, event.end_time)
+    )
+    return replace(event, start_time=start, end_time=end)
+
+
 def written(batch: Batch) -> bytes:
     """Return *batch* as a record."""
     return encode_record(batch.sequence, time=1.5, term=3, client="0a1b2c3d", batch=batch)
@@ -48,7 +63,7 @@ def written(batch: Batch) -> bytes:
 def test_every_batch_comes_back_whole(reported: list[Event]) -> None:
     """Events are equal, and so are their places in the stream."""
     assume(all(in_range(event_to_json(event)) == event_to_json(event) for event in reported))
-    placed = [replace(event, cursor=CURSOR) for event in reported]
+    placed = [replace(with_whole_times(event), cursor=CURSOR) for event in reported]
     stamp = PollStamp(0.0, 17, "0a1b2c3d")
     batch = batch_of(placed, stamp)
 
@@ -83,6 +98,41 @@ def test_a_batch_of_many_hosts_comes_back_and_is_small() -> None:
     assert list(back.events) == events
     assert written(read) == data
     assert len(data) <= 2500
+
+
+def test_the_times_of_hosts_come_back_from_columns_that_earlier_versions_pass_over() -> None:
+    """One value where all are equal; none in records of those versions."""
+    start, end = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 2, 0, 0, 1, 500_000, tzinfo=UTC)
+    ref = JOB.step(200)
+    events = tuple(
+        HostChanged(
+            ref=ref,
+            host=HostKey(bk_host_id=number),
+            execute_count=0,
+            before=None,
+            after=HostStatus(9),
+            start_time=start,
+            end_time=each,
+            cursor=f"{CURSOR}.{number}",
+        )
+        for number, each in enumerate([end, None], 1)
+    )
+    record = decode_record(written(Batch(17, events, CURSOR)))
+    (part,) = record.parts
+    assert isinstance(part, HostsForm)
+    fields = msgspec.to_builtins(part)
+    earlier = msgspec.convert(fields[:-2], HostsForm)
+    reader = msgspec.defstruct(
+        "EarlierForm", [*part.__struct_fields__[:-2]], array_like=True, tag="h", tag_field="type"
+    )
+
+    assert (part.starts, part.ends) == (1_767_312_000_000, [1_767_312_001_500, None])
+    assert (batch_in(record) or Batch(0, ())).events == events
+    assert [each.start_time for each in host_changes_from(earlier)] == [None, None]
+    assert [each.end_time for each in host_changes_from(earlier)] == [None, None]
+    assert (
+        msgspec.to_builtins(msgspec.msgpack.decode(msgspec.msgpack.encode(part), type=reader)) == fields[:-2]
+    )
 
 
 def test_a_number_of_more_than_64_bits_is_cut() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, assert_never
 
 from msgspec import Meta, Struct
 
 from bkjob_async.cli.report.reading.run_model import RunModel
+from bkjob_async.engine.journaling.columns import milliseconds_from
 from bkjob_async.model.status import Phase
 
 # No duration is infinite.
 Seconds = Annotated[float, Meta(ge=-1e11, le=1e11)]
+Time = Annotated[datetime, Meta(tz=True)]
 
 
 class StatusForm(Struct, frozen=True, gc=False):
@@ -43,6 +46,8 @@ class HostChangedForm(TimedForm, tag_field="kind", tag="host_changed", frozen=Tr
     tag: str | None = None
     exit_code: int | None = None
     skipped: bool = False
+    start_time: Time | None = None
+    end_time: Time | None = None
 
 
 class HostCountsForm(TimedForm, tag_field="kind", tag="host_counts", frozen=True, gc=False):
@@ -210,7 +215,8 @@ def host_changed(run: RunModel, form: HostChangedForm) -> None:
     """Apply the change of one host."""
     before, host = form.before, form.host
     was = None if before is None else before.code
-    change = (host.label, host.bk_host_id, was, form.after.code, form.tag, form.exit_code)
+    run_time = milliseconds_from(form.start_time), milliseconds_from(form.end_time)
+    change = (host.label, host.bk_host_id, was, form.after.code, form.tag, form.exit_code, *run_time)
     run.hosts_changed(form.ref, form.execute_count, (change,), skipped=form.skipped)
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from bkjob_async.cli.report.reading.event_forms import EventForm, apply_form
 from bkjob_async.cli.report.reading.run_model import RunModel
+from bkjob_async.engine.journaling.columns import milliseconds_from
 from bkjob_async.journal.loading import load_checkpoint
 from bkjob_async.journal.store import Store
 from bkjob_async.model.events import Event, HostChanged
@@ -31,6 +32,7 @@ def apply_events(run: RunModel, events: Iterable[Event]) -> None:
             continue
         host, before = event.host, event.before
         was = None if before is None else before.code
-        change = (host.label, host.bk_host_id, was, event.after.code, event.tag, event.exit_code)
+        run_time = milliseconds_from(event.start_time), milliseconds_from(event.end_time)
+        change = (host.label, host.bk_host_id, was, event.after.code, event.tag, event.exit_code, *run_time)
         run.hosts_changed(str(event.ref), event.execute_count, (change,), skipped=event.skipped)
         run.events += 1

@@ -56,6 +56,8 @@ def changes_of(part: HostsForm) -> Iterator[HostChange]:
         values(afters, size),
         values(part.tags, size),
         values(part.exit_codes, size),
+        values(part.starts, size),
+        values(part.ends, size),
         strict=False,
     )
 

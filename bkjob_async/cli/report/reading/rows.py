@@ -83,13 +83,18 @@ def add_point(points: list[tuple[int, tuple[int, ...]]], number: int, counts: Se
 
 @define(eq=False)
 class HostRow:
-    """A host in the latest execution of a step; *since* is when it was first seen running."""
+    """A host in the latest execution of a step.
+
+    *since* is when it was first seen running, *end* the end that the platform gave, in Unix milliseconds. *took* is how
+    many seconds it ran.
+    """
 
     code: int
     host_id: int | None
     tag: str | None = field(default=None, init=False)
     exit_code: int | None = field(default=None, init=False)
     since: float | None = field(default=None, init=False)
+    end: int | None = field(default=None, init=False)
     took: float | None = field(default=None, init=False)
 
 
@@ -111,12 +116,16 @@ class JobRow:
 
 @define(eq=False)
 class StepRow(JobRow):
-    """A step, in all that a job has, and: the key of its *job*, its hosts, their *counts* by phase."""
+    """A step, in all that a job has, and: the key of its *job*, its hosts, their *counts* by phase.
+
+    *earlier_ends* are the ends of its hosts in executions before, by label.
+    """
 
     job: str = field(kw_only=True)
     series: Series = field(kw_only=True)
     execute_count: int = 0
     hosts: dict[str, HostRow] = field(factory=dict)
+    earlier_ends: dict[str, int] = field(factory=dict)
     counts: list[int] = field(factory=lambda: [0] * len(PHASES))
     failed: int = 0
     began: float | None = None
@@ -146,6 +155,7 @@ class StepRow(JobRow):
 
     def forget_hosts(self) -> None:
         """Begin without hosts."""
+        self.earlier_ends |= {label: row.end for label, row in self.hosts.items() if row.end is not None}
         self.hosts.clear()
         self._labels = None
         self.failed = 0

@@ -26,8 +26,11 @@ LAST_SUCCESS = 3
 RUN_POINTS, STEP_POINTS = 256, 16
 # So many notes of one kind are kept; the others are counted.
 MAX_NOTES = 200
-# Label, id, code before, code, tag and exit code of a host: a tuple, because a report has hundreds of thousands.
-HostChange = tuple[str, int | None, int | None, int, str | None, int | None]
+# Label, id, code before, code, tag, exit code, start and end (Unix milliseconds) of a host: a tuple, because a report has
+# hundreds of thousands.
+HostChange = tuple[str, int | None, int | None, int, str | None, int | None, int | None, int | None]
+# No host runs for longer than a year: the platform gave something else. (seconds)
+LONGEST_RUN = 366 * 86400.0
 # Trouble with the journal itself: polling goes on.
 JOURNAL_AWAY = "JournalUnavailable"
 
@@ -172,7 +175,7 @@ class RunModel:
         now, rows, counts, all_counts = self.now, step.hosts, step.counts, self.counts
         since = None if skipped or self._is_catching_up else now
         step.series.advance(now, counts)
-        for label, host_id, before, code, tag, exit_code in hosts:
+        for label, host_id, before, code, tag, exit_code, start, end in hosts:
             facts = facts_of(code)
             row, was_finished = rows.get(label), False
             if row is None and before is not None:
@@ -194,7 +197,12 @@ class RunModel:
                 row.took = None
                 row.since = since if facts.phase == RUNNING else None
             elif not was_finished and code != LAST_SUCCESS:
-                self._measure(row, skipped=skipped)
+                given = given_duration(start, end)
+                if given is not None and end == (row.end or step.earlier_ends.get(label)):
+                    row.took, row.since = given, None  # it has not run again since it was measured
+                else:
+                    self._measure(row, given, skipped=skipped)
+                row.end = end if given is not None else row.end
 
     def failed_host(self, ref: str, label: str, code: int, tag: str | None, exit_code: int | None) -> None:
         """Note what the result of a step says of a host that failed."""
@@ -204,14 +212,15 @@ class RunModel:
             row.tag = tag if tag is not None else row.tag
             row.exit_code = exit_code if exit_code is not None else row.exit_code
 
-    def _measure(self, row: HostRow, *, skipped: bool) -> None:
-        """Record how long a host ran that has finished, unless its beginning or its end was not observed."""
-        if row.since is None or skipped or self._is_catching_up:
+    def _measure(self, row: HostRow, given: float | None, *, skipped: bool) -> None:
+        """Record how long a host ran that has finished: as was *given*, else as was observed from beginning to end."""
+        since, row.since, row.took = row.since, None, given
+        if given is None and since is not None and not skipped and not self._is_catching_up:
+            row.took = self.now - since
+        if row.took is None:
             self.unmeasured += 1
         else:
-            row.took = self.now - row.since
             self.durations.append(row.took)
-        row.since = None
 
     # Rows -----------------------------------------------------------------------------------------------------------
 
@@ -249,3 +258,11 @@ class RunModel:
         if execute_count != step.execute_count:
             step.began = step.ended = step.took = None
         step.execute_count = execute_count
+
+
+def given_duration(start: int | None, end: int | None) -> float | None:
+    """Return the seconds between two times in Unix milliseconds, None where one is missing or no host can run so long."""
+    if start is None or end is None:
+        return None
+    seconds = (end - start) / 1000
+    return seconds if 0.0 <= seconds <= LONGEST_RUN else None

@@ -1,0 +1,26 @@
+"""Unix milliseconds to times and back: many at once are near each other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FRACTIONS = [timedelta(milliseconds=number) for number in range(1000)]
+
+
+def time_from(milliseconds: int) -> datetime:
+    """Return the time, in UTC; raise OverflowError for one that no calendar has."""
+    # Adding to a second that was computed before takes a quarter of the time of `timedelta(milliseconds=...)`.
+    return _second(milliseconds // 1000) + _FRACTIONS[milliseconds % 1000]
+
+
+def milliseconds_of(time: datetime) -> int:
+    """Return a time in whole Unix milliseconds."""
+    return round(1000 * time.timestamp())
+
+
+@lru_cache(maxsize=4096)
+def _second(number: int) -> datetime:
+    """Return a Unix second as a time."""
+    return EPOCH + timedelta(seconds=number)
