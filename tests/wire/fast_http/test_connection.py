@@ -110,7 +110,7 @@ async def test_a_closed_tls_connection_is_let_go_at_once(is_closed_by: str) -> N
                 await server.ended()
                 await asyncio.sleep(PAUSE)
             await transport.aclose()
-        kept = [each for each in gc.get_objects() if isinstance(each, Connection | SSLProtocol)]
+        kept = [each for each in gc.get_objects() if type(each) in (Connection, SSLProtocol)]
     finally:
         gc.enable()
 
