@@ -59,6 +59,16 @@ def told_by(source: bkjob.StreamState | bkjob.Watch, targets: Collection[bkjob.R
     return found
 
 
+def given_of(state: bkjob.StreamState, watch: bkjob.Watch, targets: Collection[bkjob.Ref]) -> list[bkjob.Ref]:
+    """Return the targets of which the watch was given all: those that it does not join yet, of jobs of which nothing is lost.
+
+    Of others a stream tells less, or more, than the watch shows: hosts of a joining job whose step is followed already,
+    and nothing more of a lost target that another one's polls still show.
+    """
+    lost = {ref.job for ref, end in state.ends.items() if isinstance(end, bkjob.Lost)}
+    return [ref for ref in targets if ref.job not in lost and watch.snapshot(ref) is not None]
+
+
 def has_read_all(reader: bkjob.Reader[Any], watch: bkjob.Watch) -> bool:
     """Whether a reader has read all that a watch reported so far, and that is the whole present."""
     position = reader._position

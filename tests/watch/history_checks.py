@@ -15,7 +15,7 @@ from bkjob_async.simulator.world.history import History as WorldHistory
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from bkjob_async.testing.results import result_errors
 from bkjob_async.testing.truth import SLACK
-from tests.watch.gauge import Gauge, forget, has_read_all, told_by
+from tests.watch.gauge import Gauge, forget, given_of, has_read_all, told_by
 from tests.watch.histories import History, WatchPlan
 from tests.watch.history_users import FollowedTargets
 from tests.watch.history_waits import Waited, may_hold, must_hold
@@ -97,7 +97,8 @@ class WatchRecord:
             counted, truly = gauge.total(self.followed.targets), Counter(self.watch.counts())
             if counted != truly:
                 self.miscounted.append(f"{name} counts {counted} at #{batch.sequence}, the watch {truly}")
-            known, now = (told_by(source, self.followed.targets) for source in (state, self.watch))
+            given = given_of(state, self.watch, self.followed.targets)
+            known, now = (told_by(source, given) for source in (state, self.watch))
             if known != now:
                 self.miscounted.append(f"{name} knows {known} at #{batch.sequence}, the watch {now}")
 
