@@ -98,6 +98,8 @@ async def test_a_server_that_ends_a_tls_connection_within_a_body_is_an_error() -
 @pytest.mark.parametrize("is_closed_by", ["client", "server"])
 async def test_a_closed_tls_connection_is_let_go_at_once(is_closed_by: str) -> None:
     """Its buffers, a quarter of a megabyte each, do not stay until the garbage is collected."""
+    if is_closed_by == "server" and "uvloop" in type(asyncio.get_running_loop()).__module__:
+        pytest.skip("uvloop keeps a connection that the server has closed until the garbage is collected")
     gc.collect()
     gc.disable()
     try:
