@@ -12,6 +12,7 @@ from attrs import evolve
 
 from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
 from bkjob_async.engine.host_table.failure_details import FailureDetails
+from bkjob_async.engine.stream.batches import run_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts, target_result, target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times
@@ -95,8 +96,8 @@ class StreamState:
         >>> print(*state.jobs)
         2:20000000001
         """
-        for (kind, _), events in groupby(batch.events, lambda event: (type(event), event.ref)):
-            if kind is not HostChanged:
+        for run, events in groupby(batch.events, key=run_of):
+            if run is None:
                 for event in events:
                     self._apply_event(event, batch.sequence)
             elif self._has_hosts:

@@ -29,7 +29,7 @@ from bkjob_async.engine.journaling.forms import (
     TargetsForm,
 )
 from bkjob_async.engine.journaling.host_names import keys_from, names_form
-from bkjob_async.engine.stream.batches import last_place, place, place_of
+from bkjob_async.engine.stream.batches import last_place, place, place_of, run_of
 from bkjob_async.engine.stream.host_events import host_events
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import unpacked_moments
@@ -120,13 +120,6 @@ def part_forms(events: Sequence[Event], job: JobState | None) -> Iterator[HostsF
             yield from (event_form(event, job) for event in some)
         else:
             yield from hosts_forms(cast("list[HostChanged]", [*some]), job)
-
-
-def run_of(event: Event) -> tuple[object, ...] | None:
-    """Return what events of hosts have in common that are written together; None for other events."""
-    if type(event) is not HostChanged:
-        return None
-    return id(event.ref), event.execute_count, event.epoch, event.skipped
 
 
 def hosts_forms(events: list[HostChanged], job: JobState | None) -> Iterator[HostsForm]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from msgspec.structs import force_setattr
 
-from bkjob_async.model.events import UNKNOWN_TIME, Batch, Event
+from bkjob_async.model.events import UNKNOWN_TIME, Batch, Event, HostChanged
 
 T = TypeVar("T")
 
@@ -48,6 +48,13 @@ def rest_of(batch: Batch, place: int) -> Batch | None:
     """Return the events of *batch* behind number *place*, None for none."""
     events = tuple(event for event in batch.events if place_of(event) > place)
     return Batch(batch.sequence, events, batch.cursor, at=batch.at, size=batch.size) if events else None
+
+
+def run_of(event: Event) -> tuple[object, ...] | None:
+    """Return what events of hosts have in common of one step and execution, which are handled together; None for other events."""
+    if type(event) is not HostChanged:
+        return None
+    return id(event.ref), event.execute_count, event.epoch, event.skipped
 
 
 def slices_of(events: Sequence[T]) -> Iterator[Sequence[T]]:
