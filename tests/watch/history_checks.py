@@ -154,6 +154,18 @@ def broken(history: History, world: WorldHistory, past: Past) -> list[str]:
     return found + [words for waited in past.waits for words in checks.of_wait(waited)]
 
 
+def ended_without_hosts(batches: Sequence[bkjob.Batch]) -> set[bkjob.Ref]:
+    """Return the steps that were reported as over when no host of them had been, and their jobs."""
+    shown: set[bkjob.Ref] = set()
+    found: set[bkjob.Ref] = set()
+    for event in (event for batch in batches for event in batch.events):
+        if isinstance(event, bkjob.HostChanged):
+            shown.add(event.ref)
+        elif isinstance(event, bkjob.StepChanged) and event.is_finished and event.ref not in shown:
+            found |= {event.ref, event.ref.job}
+    return found
+
+
 @define
 class Checks:
     """Holds what was seen against the truth."""
@@ -172,6 +184,7 @@ class Checks:
         yield from self.cut(seen, self.truth)
         yield from self.lost(seen)
         yield from seen.miscounted
+        yield from self.in_sync(seen)
         yield from self.end(seen)
         for batches in (seen.batches, seen.slowly) if seen.plan.slow else (seen.batches,):
             if seen.left is None:
@@ -181,7 +194,12 @@ class Checks:
 
     def stream(self, seen: WatchRecord, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
         """Check what one reader saw behind a cursor."""
-        return promises_broken_to(seen, batches, self.truth, after=after)
+        broken = promises_broken_to(seen, batches, self.truth, after=after)
+        if not any(window.kind == "internal" for window in self.history.faults):
+            return broken
+        # A step whose hosts could not be listed while it settled ends without them, and runs again when they are.
+        early = tuple(f"{ref} was reported as over too early" for ref in ended_without_hosts(batches))
+        return [words for words in broken if not words.startswith(early)]
 
     def disturbed(self, begin: float, end: float) -> bool:
         """Whether faults may have kept polls from working between two moments."""
@@ -377,6 +395,31 @@ class Checks:
             if moved or excused or codes[place] == last.get(part, 1):
                 continue
             yield f"{part} is {codes[place]} since {since[place]:.0f} s, and was last reported as {last.get(part)}"
+
+    def in_sync(self, seen: WatchRecord) -> Iterator[str]:
+        """Check that something was given of every target that ran, before the watch said that it is in sync.
+
+        The end of a target is given once it has settled.
+        """
+        if seen.after or seen.plan.detail_level is bkjob.DetailLevel.END_ONLY:
+            return
+        given: set[bkjob.Ref | None] = set()
+        for time, batch in zip(seen.times, seen.batches, strict=True):
+            for event in batch.events:
+                if isinstance(event, bkjob.InSync):
+                    dropped = {ref for at, ref in seen.dropped if at <= time}
+                    targets = {ref for ref, at in seen.followed.added.items() if min(at) < time} - dropped
+                    unknown = {ref for ref in targets - given if self.runs(ref, time - SETTLED, time)}
+                    if unknown and None not in given:
+                        yield f"in sync at {time:.0f} s, and nothing was given of {sorted(map(str, unknown))}"
+                    return
+                given.add(event.ref)
+
+    def runs(self, ref: bkjob.Ref, begin: float, end: float) -> bool:
+        """Whether a job or step was not over at any time from *begin* to *end*."""
+        codes, since = self.truth.codes(ref) or (), self.truth.since.get(ref, ())
+        places = range(max(0, bisect_right(since, begin) - 1), bisect_right(since, end))
+        return bool(places) and not any(run_status(codes[place]).is_finished() for place in places)
 
     def waits(self, seen: WatchRecord) -> Iterator[str]:
         """Check that a wait for a user that lasts for long was reported, and ended where it was confirmed."""

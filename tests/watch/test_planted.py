@@ -422,6 +422,11 @@ def end_a_wait_early(patch: Patch) -> None:
     )
 
 
+def in_sync_at_the_first_batch(patch: Patch) -> None:
+    """Say that a watch is in sync with the first thing that it gives."""
+    patch.setattr(TargetSet, "all_read", True)
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
@@ -488,6 +493,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     never_believe_a_backup,
     confirm_nothing_after_a_callback,
     end_a_wait_early,
+    in_sync_at_the_first_batch,
 )
 
 
