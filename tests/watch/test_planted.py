@@ -15,12 +15,13 @@ from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.delivery import target_delivery
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
+from bkjob_async.engine.folding.diff import diff
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, PollStamp
-from bkjob_async.engine.tracking import job_tracker, job_views, step_hosts, step_tracker
+from bkjob_async.engine.tracking import job_tracker, step_hosts, step_tracker
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
@@ -288,13 +289,9 @@ def last_batch_speaks(patch: Patch) -> None:
 
 def report_overlaps_again(patch: Patch) -> None:
     """Report what joins the targets of a watch without regard to what it follows."""
-    present = job_views.present_targets
-
-    def whole(*args: Any, known: Any = (), **options: Any) -> Any:
-        _ = known
-        return present(*args, **options)
-
-    patch.setattr(target_delivery, "present_targets", whole)
+    patch.setattr(
+        target_delivery, "diff", lambda reported, job, targets, _=(), **_k: diff(reported, job, targets)
+    )
 
 
 def forget_when_it_joined(patch: Patch) -> None:

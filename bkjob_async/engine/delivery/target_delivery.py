@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from bkjob_async.engine.delivery.recorded_changes import changes_since, continue_waits
 from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
+from bkjob_async.engine.folding.diff import Missed, continue_waits, diff
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import count_hosts, finished_event, present_targets
+from bkjob_async.engine.tracking.job_views import count_hosts, finished_event
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -247,13 +247,13 @@ class TargetDelivery:
             restored = [ref for ref, _ in recorded]
             own += self._ended_troubles(job, restored)
             continue_waits(recorded[0][1], job)
-            own += changes_since(recorded[0][1], job, restored, known=tuple(followed))
+            own += diff(recorded[0][1], job, restored, known=tuple(followed))
             self._unseen.keep(recorded[0][1], job, restored)
             followed.update(restored)
             self._continued.update(restored)
         # If a target of the job is lost here, the watch may know a part of the others' state.
         is_partly_known = any(ref in self._lost for ref in refs)
-        own += present_targets(job, others, skipped=is_partly_known, known=followed)
+        own += diff(Missed(skipped=is_partly_known), job, others, known=followed)
         own += self._troubles(job, refs)
         return self._apply_losses(job, selected, stamp), own
 
@@ -368,13 +368,13 @@ class TargetDelivery:
         given = [ref for ref in refs if self._has_state(ref) and not self._has_gone_on(job, ref)]
         joined = [ref for ref in given if self._present_given_at.get(ref, -1) >= since]
         others = [ref for ref in given if ref not in joined] if joined else given
-        yield from present_targets(job, others, since=since, skipped=skipped)
+        yield from diff(Missed(since, skipped), job, others)
         known = others
         for ref in joined:
             # The reader knows nothing of these, unless it comes from before this watch or from inside their batch, or the
             # watch goes on with them.
             has_some = not since or self._present_given_at[ref] == partly_read or ref in self._continued
-            yield from present_targets(job, [ref], skipped=skipped and has_some, known=known)
+            yield from diff(Missed(skipped=skipped and has_some), job, [ref], known)
             known = [*known, ref]
         for ref in refs:
             lost = self._lost.get(ref)
