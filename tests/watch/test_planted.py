@@ -123,9 +123,9 @@ def torn_batches(patch: Patch) -> None:
     """Deliver the events of one poll in two batches."""
     deliver = Subscription.on_events
 
-    def torn(self: Subscription, target: Any, at: Any, events: Any, round_read: int) -> None:
-        deliver(self, target, at, events[:1], round_read)
-        deliver(self, target, at, events[1:], round_read)
+    def torn(self: Subscription, target: Any, at: Any, events: Any, times: Any) -> None:
+        deliver(self, target, at, events[:1], times)
+        deliver(self, target, at, events[1:], times)
 
     patch.setattr(Subscription, "on_events", torn)
 

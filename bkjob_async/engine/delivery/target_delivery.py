@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from bkjob_async.engine.delivery.read_times import ReadTimes
 from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
 from bkjob_async.engine.folding.diff import Missed, continue_waits, diff
 from bkjob_async.engine.stream.cursor import PollStamp
@@ -30,7 +31,7 @@ from bkjob_async.model.status import Phase
 # Events of its steps that a watch of the job is given although the steps are not targets by themselves.
 STEP_EVENTS = HostChanged | HostCounts | StepChanged | StepWaiting | Reopened
 
-# In place of the round that a joined target waits for, once it was read.
+# In place of the time after which a joined target must be requested, once it was read.
 WAS_READ = 0
 
 
@@ -50,7 +51,7 @@ class TargetDelivery:
     """Selects the events that one watch is given of its targets.
 
     Mostly these are all events since the target was first polled. A target whose job was polled before, for another
-    watch, is *joined*: the job is read again, in a round of requests that begins afterwards. Then the watch is given the
+    watch, is *joined*: the job is read again, by requests that are sent afterwards. Then the watch is given the
     present state of the target, and from then on its events. Until then it is given no more than trouble with the
     target, or its loss. A lost target stays lost for this watch, even if another watch joins it and it can be read.
     """
@@ -68,7 +69,7 @@ class TargetDelivery:
     )
 
     def __init__(self) -> None:
-        # The round of requests that each joined target waits for.
+        # The time after which what is given of each joined target must be requested.
         self._joining: dict[Ref, int] = {}
         # Joining steps that are over, and whose state was given with their job.
         self._known: set[Ref] = set()
@@ -85,12 +86,12 @@ class TargetDelivery:
         # Hosts that were reported for targets before, and that another watch has not seen.
         self._unseen = UnseenHosts()
 
-    def join(self, ref: Ref, round_number: int, recorded: JobState | None = None) -> None:
-        """Wait for a round of requests about the job of *ref*.
+    def join(self, ref: Ref, since: int, recorded: JobState | None = None) -> None:
+        """Wait until all parts of *ref* were read by requests that are sent after *since*.
 
         Of a target of which the watch *recorded* something before, it is given the difference to that.
         """
-        self._joining[ref] = round_number
+        self._joining[ref] = since
         if recorded is not None:
             self._recorded[ref] = recorded
             if ref in recorded.poll_failures.troubled:
@@ -179,8 +180,8 @@ class TargetDelivery:
         """Return True if the watch was given the end of *ref*, a target of *job*, or its loss."""
         return ref not in self._joining and (ref in self._lost or job.is_settled(ref))
 
-    def awaits_round(self, refs: Iterable[Ref]) -> bool:
-        """Return True if any of *refs* still waits for its round of requests."""
+    def await_response(self, refs: Iterable[Ref]) -> bool:
+        """Return True if any of *refs* is still to be read by requests that are sent after it was joined."""
         joining = self._joining
         return bool(joining) and any(joining.get(ref, WAS_READ) != WAS_READ for ref in refs)
 
@@ -192,16 +193,16 @@ class TargetDelivery:
         refs: Collection[Ref],
         events: Sequence[Event],
         stamp: PollStamp,
-        last_round: int,
+        times: ReadTimes | None,
     ) -> tuple[list[Event], list[Event]]:
         """Return which of *events* the watch is given, and events of joined targets that are for this watch alone.
 
-        *refs* are its targets of *job*. *last_round* is the number of the last complete round of requests about it.
+        *refs* are its targets of *job*. *times* are those of a job that is read for who joined it.
         """
         if self._unseen.steps:
             events = self._unseen.continued(events)
         if self._joining or self._lost:
-            return self._select_with_joined(job, refs, events, stamp, last_round)
+            return self._select_with_joined(job, refs, events, stamp, times)
         selected = [event for event in events if concerns(event, refs, job.ref)]
         if any(isinstance(event, Lost) for event in selected):
             selected = self._apply_losses(job, selected, stamp)
@@ -213,11 +214,11 @@ class TargetDelivery:
         refs: Collection[Ref],
         events: Sequence[Event],
         stamp: PollStamp,
-        last_round: int,
+        times: ReadTimes | None,
     ) -> tuple[list[Event], list[Event]]:
         """Select events for a watch of which some targets are joining or lost."""
         followed = {ref for ref in refs if ref not in self._joining and ref not in self._lost}
-        joined = self._take_joined(job, refs, stamp, last_round)
+        joined = self._take_joined(job, refs, stamp, times)
         # The state of a followed job's steps was given with the job; only how they finished is new.
         recorded = [(ref, self._recorded.pop(ref)) for ref in joined if ref in self._recorded]
         joined = [ref for ref in joined if all(ref != other for other, _ in recorded)]
@@ -258,7 +259,7 @@ class TargetDelivery:
         return self._apply_losses(job, selected, stamp), own
 
     def _take_joined(
-        self, job: JobState, refs: Collection[Ref], stamp: PollStamp, last_round: int
+        self, job: JobState, refs: Collection[Ref], stamp: PollStamp, times: ReadTimes | None
     ) -> list[Ref]:
         """Return the joining targets whose present state can be given now; they are followed from here on."""
         joined: list[Ref] = []
@@ -266,7 +267,7 @@ class TargetDelivery:
             awaited = self._joining.get(ref)
             if awaited is None:
                 continue
-            if awaited <= last_round:
+            if times is not None and times.shows(ref, awaited, stamp.now):
                 self._joining[ref] = awaited = WAS_READ
             # What ended with its job has ended since, too: that is not announced here yet.
             is_ending = self._has_ended(ref) and job.will_end_with_job(ref)
