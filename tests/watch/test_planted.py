@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from bkjob_async.dialects.common import parsed
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.delivery import target_delivery
+from bkjob_async.engine.delivery.reported import Frozen, Shared
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.folding.diff import diff
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
@@ -300,7 +302,7 @@ def forget_when_it_joined(patch: Patch) -> None:
 
     def forgetful(self: TargetDelivery, *args: Any) -> Any:
         found = joined(self, *args)
-        self._present_given_at.clear()
+        self._reported.update({ref: Shared() for ref in found})
         return found
 
     patch.setattr(TargetDelivery, "_take_joined", forgetful)
@@ -308,7 +310,7 @@ def forget_when_it_joined(patch: Patch) -> None:
 
 def recover_from_nothing(patch: Patch) -> None:
     """Report to who joins in trouble only its end."""
-    patch.setattr(TargetDelivery, "_is_signal", lambda _self, event: isinstance(event, Recovered))
+    patch.setattr(TargetDelivery, "_is_signal", lambda _self, event, _joined: isinstance(event, Recovered))
     patch.setattr(TargetDelivery, "_troubles", lambda *_: ())
 
 
@@ -333,7 +335,8 @@ def lose_twice(patch: Patch) -> None:
     present = TargetDelivery.present
 
     def forgetful(self: TargetDelivery, *args: Any, **options: Any) -> Any:
-        self._lost.update({ref: lost._replace(sequence=10**9) for ref, lost in self._lost.items()})
+        lost = {ref: each for ref, each in self._reported.items() if isinstance(each, Frozen)}
+        self._reported.update({ref: evolve(each, since=10**9) for ref, each in lost.items()})
         return present(self, *args, **options)
 
     patch.setattr(TargetDelivery, "present", forgetful)

@@ -39,11 +39,11 @@ class Missed(Struct, frozen=True, gc=False):
 
 
 NOTHING = Missed()
-Reported = JobState | Missed
+ReportedState = JobState | Missed
 
 
 def diff(
-    reported: Reported, job: JobState, targets: Collection[Ref], known: Collection[Ref] = ()
+    reported: ReportedState, job: JobState, targets: Collection[Ref], known: Collection[Ref] = ()
 ) -> Iterator[Event]:
     """Yield what is to be reported of *targets*, so that after it the state of the job is reported.
 
@@ -69,7 +69,7 @@ def diff(
         yield finished_event(job, job.ref)
 
 
-def job_difference(reported: Reported, job: JobState) -> tuple[bool, bool, int | None]:
+def job_difference(reported: ReportedState, job: JobState) -> tuple[bool, bool, int | None]:
     """Return whether the job was reopened, whether its own status has changed, and the reported code."""
     if job.announced.code is None:
         return False, False, None
@@ -119,7 +119,7 @@ class StepDifference(NamedTuple):
         return self.status or self.is_waiting or self.is_reopened or self.forgets_hosts or bool(self.hosts)
 
 
-def step_difference(reported: Reported, step: StepState) -> StepDifference:
+def step_difference(reported: ReportedState, step: StepState) -> StepDifference:
     """Return what is to be reported of a step."""
     if isinstance(reported, Missed):
         since, skipped = reported.since, reported.skipped

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async import Batch, Event, HostChanged, HostCounts, StreamState
-from bkjob_async.engine.folding.diff import NOTHING, Missed, Reported, diff
+from bkjob_async.engine.folding.diff import NOTHING, Missed, ReportedState, diff
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_step
 from bkjob_async.engine.tracking.job_views import copy_of
@@ -31,7 +31,7 @@ def seen(*polls: tuple[float, list[Row]], code: int = 2, run: int = 0) -> JobSta
     return state
 
 
-def moves(reported: Reported, state: JobState) -> list[tuple[int | None, int | None, bool]]:
+def moves(reported: ReportedState, state: JobState) -> list[tuple[int | None, int | None, bool]]:
     """Return the status before and after of each host that is to be reported, and whether that is marked."""
     return [
         (event.host.bk_host_id, event.before.code if event.before else None, event.skipped)
@@ -84,7 +84,7 @@ def test_the_difference_makes_the_state_of_what_was_reported(
     stream = StreamState()
     for batch in batches[:read]:
         stream.apply(batch)
-    reported: Reported = stream._jobs.get(JOB, JobState(JOB))
+    reported: ReportedState = stream._jobs.get(JOB, JobState(JOB))
     if missed:
         reported = Missed(batches[:read][-1].sequence + 1, skipped=True) if batches[:read] else NOTHING
     events: tuple[Event, ...] = tuple(diff(reported, state, [JOB, STEP]))
