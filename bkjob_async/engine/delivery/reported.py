@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import define, frozen
+from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.events import Lost
@@ -28,8 +29,7 @@ from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import Phase
 
 
-@frozen
-class Shared:
+class Shared(Struct, frozen=True, gc=False):
     """The state of the job, since the batch number *since*: nothing before that batch is known to a reader.
 
     *is_continued*: something of the target was reported in an earlier process.
@@ -43,8 +43,7 @@ class Shared:
 SHARED = Shared()
 
 
-@define(eq=False)
-class Own:
+class Own(Struct, eq=False, gc=False):
     """An own state: empty, or *restored* from a journal, until what was requested *after* a time shows the target.
 
     *after* is 0 once it did. *has_trouble*: trouble with the target was reported, and not its end. *lacks_end*: all was
