@@ -79,7 +79,7 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
                 events = [make(n) for n in range(BATCH)]
                 if make is not prepared_event:
                     place(events, at.cursor, at.at)
-                watch._subscription.on_events(target, at, events, 0)  # noqa: SLF001 - there is no public way
+                watch._subscription.on_events(target, at, events, None)  # noqa: SLF001 - there is no public way
                 await asyncio.sleep(0)
             await watch.aclose()
             return sum(await asyncio.gather(*tasks))

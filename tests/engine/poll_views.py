@@ -5,12 +5,12 @@ from datetime import datetime
 
 from attrs import frozen
 
+from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_step
-from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.model.events import Batch, Event
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope
@@ -86,7 +86,7 @@ def present(
 
     With *since*, and *skipped*, those that a reader is given which was behind from then on.
     """
-    return list(present_targets(state, targets, since=since, skipped=skipped))
+    return list(diff(Missed(since, skipped), state, targets))
 
 
 # More codes than a byte could name.

@@ -30,22 +30,24 @@ def refuse(request: HttpRequest, now: float, code: int) -> HttpResponse | None:
     return HttpResponse(status=200, body=b'{"result": false, "code": %d, "message": "no"}' % code)
 
 
-async def test_a_watch_that_joins_is_given_the_other_steps() -> None:
-    """It does not wait for the bad step: that is none of its targets."""
+@pytest.mark.parametrize("is_watched", [False, True])
+async def test_a_watch_that_joins_is_given_the_other_steps(*, is_watched: bool) -> None:
+    """They do not wait for the bad step, be that one of its targets or not."""
     world = World(1)
     job = world.add(JOB)
     async with client_of(world, interval=2.0) as (client, transport):
         transport.spoil = lambda request, now: refuse(request, now, 1240003)
         async with client.watch(job):
             await asyncio.sleep(60.0)
-            async with client.watch(job.step(FIRST_STEP_ID + 2), deadline=100.0) as late:
+            first = job.step(FIRST_STEP_ID)
+            targets = [first, job.step(FIRST_STEP_ID + 1)] if is_watched else [first]
+            async with client.watch(targets, linger=None) as late:
                 await asyncio.sleep(5.0)
-                was_in_sync = late.is_in_sync
-                (result,) = (await late.results()).values()
+                seen, counts = late.snapshot(first), late.counts(first)
 
-    assert was_in_sync
-    assert isinstance(result, bkjob.JobResult)
-    assert result.ok
+    assert isinstance(seen, bkjob.StepSnapshot)
+    assert seen.status.phase is bkjob.Phase.SUCCESS
+    assert counts == {bkjob.Phase.SUCCESS: HOSTS}
 
 
 @pytest.mark.parametrize("code", [1240003, 1244006, 9900403])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
@@ -14,13 +15,15 @@ from bkjob_async.dialects.common import parsed
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.delivery import target_delivery
+from bkjob_async.engine.delivery.reported import Frozen, Shared
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
+from bkjob_async.engine.folding.diff import diff
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, PollStamp
-from bkjob_async.engine.tracking import job_tracker, job_views, step_hosts, step_tracker
+from bkjob_async.engine.tracking import job_tracker, step_hosts, step_tracker
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
@@ -122,9 +125,9 @@ def torn_batches(patch: Patch) -> None:
     """Deliver the events of one poll in two batches."""
     deliver = Subscription.on_events
 
-    def torn(self: Subscription, target: Any, at: Any, events: Any, round_read: int) -> None:
-        deliver(self, target, at, events[:1], round_read)
-        deliver(self, target, at, events[1:], round_read)
+    def torn(self: Subscription, target: Any, at: Any, events: Any, times: Any) -> None:
+        deliver(self, target, at, events[:1], times)
+        deliver(self, target, at, events[1:], times)
 
     patch.setattr(Subscription, "on_events", torn)
 
@@ -288,13 +291,9 @@ def last_batch_speaks(patch: Patch) -> None:
 
 def report_overlaps_again(patch: Patch) -> None:
     """Report what joins the targets of a watch without regard to what it follows."""
-    present = job_views.present_targets
-
-    def whole(*args: Any, known: Any = (), **options: Any) -> Any:
-        _ = known
-        return present(*args, **options)
-
-    patch.setattr(target_delivery, "present_targets", whole)
+    patch.setattr(
+        target_delivery, "diff", lambda reported, job, targets, _=(), **_k: diff(reported, job, targets)
+    )
 
 
 def forget_when_it_joined(patch: Patch) -> None:
@@ -303,7 +302,7 @@ def forget_when_it_joined(patch: Patch) -> None:
 
     def forgetful(self: TargetDelivery, *args: Any) -> Any:
         found = joined(self, *args)
-        self._present_given_at.clear()
+        self._reported.update({ref: Shared() for ref in found})
         return found
 
     patch.setattr(TargetDelivery, "_take_joined", forgetful)
@@ -311,7 +310,7 @@ def forget_when_it_joined(patch: Patch) -> None:
 
 def recover_from_nothing(patch: Patch) -> None:
     """Report to who joins in trouble only its end."""
-    patch.setattr(TargetDelivery, "_is_signal", lambda _self, event: isinstance(event, Recovered))
+    patch.setattr(TargetDelivery, "_is_signal", lambda _self, event, _joined: isinstance(event, Recovered))
     patch.setattr(TargetDelivery, "_troubles", lambda *_: ())
 
 
@@ -336,7 +335,8 @@ def lose_twice(patch: Patch) -> None:
     present = TargetDelivery.present
 
     def forgetful(self: TargetDelivery, *args: Any, **options: Any) -> Any:
-        self._lost.update({ref: lost._replace(sequence=10**9) for ref, lost in self._lost.items()})
+        lost = {ref: each for ref, each in self._reported.items() if isinstance(each, Frozen)}
+        self._reported.update({ref: evolve(each, since=10**9) for ref, each in lost.items()})
         return present(self, *args, **options)
 
     patch.setattr(TargetDelivery, "present", forgetful)

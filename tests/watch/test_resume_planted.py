@@ -10,10 +10,12 @@ from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.delivery import target_delivery
+from bkjob_async.engine.folding.diff import diff
 from bkjob_async.engine.journaling import jobs, records
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import HostNamesForm, StepFacts
 from bkjob_async.engine.stream.cursor import CursorPosition
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.store import Page
@@ -62,7 +64,11 @@ def forget_trouble(patch: Patch) -> None:
 
 def hide_what_others_saw(patch: Patch) -> None:
     """Report no difference to the record where another watch follows the job."""
-    patch.setattr(target_delivery, "changes_since", lambda *_, **_names: ())
+    patch.setattr(
+        target_delivery,
+        "diff",
+        lambda reported, *a, **k: () if isinstance(reported, JobState) else diff(reported, *a, **k),
+    )
 
 
 def append_what_was_stored_again(patch: Patch) -> None:

@@ -1,18 +1,19 @@
-"""Select the events of a job for one watch: of targets that it follows, has just joined, or has lost."""
+"""Give one watch the events of a job: of what it has reported, has yet to report, or has lost (`reported`)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from bkjob_async.engine.delivery.recorded_changes import changes_since, continue_waits
+from bkjob_async.engine.delivery.read_times import ReadTimes
+from bkjob_async.engine.delivery.reported import SHARED, Frozen, Own, Reported, Shared
 from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
+from bkjob_async.engine.folding.diff import Missed, continue_waits, diff
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import count_hosts, finished_event, present_targets
+from bkjob_async.engine.tracking.job_views import count_hosts, finished_event
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -30,159 +31,114 @@ from bkjob_async.model.status import Phase
 # Events of its steps that a watch of the job is given although the steps are not targets by themselves.
 STEP_EVENTS = HostChanged | HostCounts | StepChanged | StepWaiting | Reopened
 
-# In place of the round that a joined target waits for, once it was read.
-WAS_READ = 0
-
-
-class LostTarget(NamedTuple):
-    """A target that one watch lost: when, the event, and the host counts that the watch was given last, by step.
-
-    Not *had_state*: it was lost before the watch was given any state of it; another watch may have seen some.
-    """
-
-    sequence: int
-    event: Lost
-    counts: dict[StepRef, Mapping[Phase, int]]
-    had_state: bool = True
-
 
 class TargetDelivery:
-    """Selects the events that one watch is given of its targets.
+    """Selects the events that one watch is given of its targets, by what it has reported of each."""
 
-    Mostly these are all events since the target was first polled. A target whose job was polled before, for another
-    watch, is *joined*: the job is read again, in a round of requests that begins afterwards. Then the watch is given the
-    present state of the target, and from then on its events. Until then it is given no more than trouble with the
-    target, or its loss. A lost target stays lost for this watch, even if another watch joins it and it can be read.
-    """
-
-    __slots__ = (
-        "_continued",
-        "_ended_before",
-        "_joining",
-        "_known",
-        "_lost",
-        "_present_given_at",
-        "_recorded",
-        "_troubled",
-        "_unseen",
-    )
+    __slots__ = ("_reported", "_unseen")
 
     def __init__(self) -> None:
-        # The round of requests that each joined target waits for.
-        self._joining: dict[Ref, int] = {}
-        # Joining steps that are over, and whose state was given with their job.
-        self._known: set[Ref] = set()
-        self._troubled: set[Ref] = set()
-        # The sequence of the batch with the present state of each joined target.
-        self._present_given_at: dict[Ref, int] = {}
-        # Those of them that the watch was given something of before it was opened.
-        self._continued: set[Ref] = set()
-        self._lost: dict[Ref, LostTarget] = {}
-        # What was reported for joined targets before, by their job.
-        self._recorded: dict[Ref, JobState] = {}
-        # The same of targets that had ended, and cannot be read now.
-        self._ended_before: dict[Ref, JobState] = {}
+        # Of targets of which that is not the state that was shared from their first poll on.
+        self._reported: dict[Ref, Reported] = {}
         # Hosts that were reported for targets before, and that another watch has not seen.
         self._unseen = UnseenHosts()
 
-    def join(self, ref: Ref, round_number: int, recorded: JobState | None = None) -> None:
-        """Wait for a round of requests about the job of *ref*.
+    def reported(self, ref: Ref) -> Reported:
+        """Return what the watch has reported of a target."""
+        return self._reported.get(ref, SHARED)
 
-        Of a target of which the watch *recorded* something before, it is given the difference to that.
-        """
-        self._joining[ref] = round_number
-        if recorded is not None:
-            self._recorded[ref] = recorded
-            if ref in recorded.poll_failures.troubled:
-                self._troubled.add(ref)
+    def join(self, ref: Ref, after: int, restored: JobState | None = None) -> None:
+        """Wait until *ref* was read by requests that are sent *after* a time; *restored* is what was reported before."""
+        has_trouble = restored is not None and ref in restored.poll_failures.troubled
+        self._reported[ref] = Own(after, restored, has_trouble)
 
-    def restore_lost(self, ref: Ref, recorded: JobState) -> None:
-        """Restore that a target is lost for this watch, as its journal *recorded*."""
-        self._lost[ref] = LostTarget(0, recorded.lost[ref], counts_by_step(recorded, ref))
+    def restore_lost(self, ref: Ref, restored: JobState) -> None:
+        """Restore that a target is lost for this watch, as its journal has it."""
+        self._reported[ref] = Frozen(0, restored.lost[ref], counts_by_step(restored, ref))
 
     def remove(self, ref: Ref, job: JobState | None) -> None:
         """Forget *ref*: it is not a target any more. *job* is the state of its job, None if that is unknown."""
-        if self._lost and job is not None and self._is_followed(ref):
+        before = self.reported(ref)
+        if self._reported and job is not None and isinstance(before, Shared):
             for step, counts in counts_by_step(job, ref).items():
-                for lost in (self._lost.get(step), self._lost.get(job.ref)):
-                    if lost is not None:
-                        lost.counts[step] = counts
-        if job is not None and ref == job.ref and self._is_followed(ref):
-            self._follow_known_steps(job)
-        self._joining.pop(ref, None)
-        self._known.discard(ref)
-        self._recorded.pop(ref, None)
-        self._troubled.discard(ref)
-        self._present_given_at.pop(ref, None)
-        self._continued.discard(ref)
-        self._lost.pop(ref, None)
-        self._ended_before.pop(ref, None)
+                for other in (self.reported(step), self.reported(job.ref)):
+                    if isinstance(other, Frozen):
+                        other.counts[step] = counts
+            if ref == job.ref:
+                self._follow_steps(job, before)
+        self._reported.pop(ref, None)
         self._unseen.forget(ref)
 
-    def _follow_known_steps(self, job: JobState) -> None:
-        """Follow the joining steps of a job that is removed: their state was given with it, all but their ends."""
+    def _follow_steps(self, job: JobState, reported: Shared) -> None:
+        """Let what is reported of a removed job be that of its joining steps: all but their ends was given with it."""
         for step in job.steps:
-            ref = step.ref
-            if ref not in self._joining:
-                continue
-            if job.has_finished(ref):
-                self._known.add(ref)
-                continue
-            del self._joining[ref]
-            self._recorded.pop(ref, None)
-            if job.ref in self._present_given_at:
-                self._present_given_at[ref] = self._present_given_at[job.ref]
-                if job.ref in self._continued:
-                    self._continued.add(ref)
+            own = self.reported(step.ref)
+            if isinstance(own, Own) and job.has_finished(step.ref):
+                own.lacks_end = True
+            elif isinstance(own, Own):
+                self._reported[step.ref] = reported
 
     def is_joining(self, ref: Ref) -> bool:
         """Return True if the watch was not given the present state of *ref* yet."""
-        return ref in self._joining
+        return isinstance(self.reported(ref), Own)
+
+    def has_reported(self, ref: Ref, refs: Collection[Ref]) -> bool:
+        """Return True if the watch was given the state of *ref*, by itself or with its job, one of its targets *refs*."""
+        if not self.is_joining(ref):
+            return True
+        return ref != ref.job and ref.job in refs and isinstance(self.reported(ref.job), Shared)
 
     def ended_before(self, ref: Ref) -> JobState | None:
         """Return the job of a target that had ended before the watch was opened, and cannot be read now."""
-        return self._ended_before.get(ref)
+        reported = self.reported(ref)
+        return reported.ended if isinstance(reported, Frozen) else None
 
     def are_lost(self, refs: Iterable[Ref]) -> bool:
         """Return True if the watch was given the loss of each of *refs*."""
-        return all(ref in self._lost for ref in refs)
+        return all(isinstance(self.reported(ref), Frozen) for ref in refs)
 
     def differs(self, job: JobState, refs: Collection[Ref]) -> bool:
         """Return True if the watch may have been given another state of *refs* than that of *job*."""
-        if self._joining and any(ref in self._joining for ref in refs):
-            return True
         if self._unseen.has_any_of(refs):
             return True
-        # The state of a joined target was read for another watch, and says of its hosts when that one was given them.
-        if self._present_given_at and any(ref in self._present_given_at for ref in refs):
-            return True
-        return bool(self._lost) and any(
-            ref in self._lost and (len(refs) > 1 or ref in self._ended_before or self._has_gone_on(job, ref))
-            for ref in refs
-        )
+        for ref in refs if self._reported else ():
+            reported = self.reported(ref)
+            if not isinstance(reported, Frozen):
+                # The state of a joined target was read for another watch, and says of its hosts when that one was given them.
+                if reported is not SHARED:
+                    return True
+            elif len(refs) > 1 or reported.ended is not None or has_gone_on(job, ref):
+                return True
+        return False
 
     def recorded_before(self, refs: Iterable[Ref]) -> tuple[JobState, list[Ref]] | None:
         """Return the state in which targets of one job were reported before the watch was opened, and these targets.
 
         Only those whose present state the watch was not given yet, or that had ended and cannot be read now; None for none.
         """
-        found = [ref for ref in refs if ref in self._recorded or ref in self._ended_before]
-        if not found:
-            return None
-        return self._recorded.get(found[0]) or self._ended_before[found[0]], found
+        found: dict[Ref, JobState] = {}
+        for ref in refs:
+            reported = self.reported(ref)
+            state = reported.restored if isinstance(reported, Own) else self.ended_before(ref)
+            if state is not None:
+                found[ref] = state
+        return (next(iter(found.values())), [*found]) if found else None
 
     def is_state_given(self, ref: Ref) -> bool:
         """Return True if the watch was given the state of *ref*, or that it cannot be read."""
-        return ref not in self._joining or ref in self._troubled
+        reported = self.reported(ref)
+        return not isinstance(reported, Own) or reported.has_trouble
 
     def is_over(self, job: JobState, ref: Ref) -> bool:
         """Return True if the watch was given the end of *ref*, a target of *job*, or its loss."""
-        return ref not in self._joining and (ref in self._lost or job.is_settled(ref))
+        reported = self.reported(ref)
+        return isinstance(reported, Frozen) or (isinstance(reported, Shared) and job.is_settled(ref))
 
-    def awaits_round(self, refs: Iterable[Ref]) -> bool:
-        """Return True if any of *refs* still waits for its round of requests."""
-        joining = self._joining
-        return bool(joining) and any(joining.get(ref, WAS_READ) != WAS_READ for ref in refs)
+    def await_response(self, refs: Iterable[Ref]) -> bool:
+        """Return True if any of *refs* is still to be read by requests that are sent after it was joined."""
+        if not self._reported:
+            return False
+        return any(isinstance(own, Own) and own.after > 0 for own in map(self.reported, refs))
 
     # Events of a poll -----------------------------------------------------------------------------------------------
 
@@ -192,124 +148,108 @@ class TargetDelivery:
         refs: Collection[Ref],
         events: Sequence[Event],
         stamp: PollStamp,
-        last_round: int,
+        times: ReadTimes | None,
     ) -> tuple[list[Event], list[Event]]:
         """Return which of *events* the watch is given, and events of joined targets that are for this watch alone.
 
-        *refs* are its targets of *job*. *last_round* is the number of the last complete round of requests about it.
+        *refs* are its targets of *job*. *times* are those of a job that is read for who joined it.
         """
         if self._unseen.steps:
             events = self._unseen.continued(events)
-        if self._joining or self._lost:
-            return self._select_with_joined(job, refs, events, stamp, last_round)
+        if self._reported and not all(isinstance(self.reported(ref), Shared) for ref in refs):
+            return self._select_with_own(job, refs, events, stamp, times)
         selected = [event for event in events if concerns(event, refs, job.ref)]
         if any(isinstance(event, Lost) for event in selected):
             selected = self._apply_losses(job, selected, stamp)
         return selected, []
 
-    def _select_with_joined(
+    def _select_with_own(
         self,
         job: JobState,
         refs: Collection[Ref],
         events: Sequence[Event],
         stamp: PollStamp,
-        last_round: int,
+        times: ReadTimes | None,
     ) -> tuple[list[Event], list[Event]]:
-        """Select events for a watch of which some targets are joining or lost."""
-        followed = {ref for ref in refs if ref not in self._joining and ref not in self._lost}
-        joined = self._take_joined(job, refs, stamp, last_round)
+        """Select events for a watch that has reported an own state of some of its targets."""
+        followed = {ref for ref in refs if isinstance(self.reported(ref), Shared)}
+        joined = self._take_joined(job, refs, stamp, times)
+        restored = {ref: each.restored for ref, each in joined.items() if each.restored is not None}
         # The state of a followed job's steps was given with the job; only how they finished is new.
-        recorded = [(ref, self._recorded.pop(ref)) for ref in joined if ref in self._recorded]
-        joined = [ref for ref in joined if all(ref != other for other, _ in recorded)]
-        known_steps = [
+        known = [
             ref
-            for ref in joined
-            if (job.ref in followed and ref != job.ref) or (ref in self._known and job.has_finished(ref))
+            for ref, each in joined.items()
+            if ref not in restored
+            and ((job.ref in followed and ref != job.ref) or (each.lacks_end and job.has_finished(ref)))
         ]
-        self._known.difference_update(joined)
-        others = [ref for ref in joined if ref not in known_steps]
-        followed.update(known_steps)
+        others = [ref for ref in joined if ref not in restored and ref not in known]
+        followed.update(known)
         selected = [
             event
             for event in events
             # `Recovered` is for a watch that was given the trouble: not for a target that it joins just now.
             if (
                 concerns(event, followed, job.ref)
-                and not (isinstance(event, Recovered) and event.ref in known_steps)
+                and not (isinstance(event, Recovered) and event.ref in known)
             )
-            or self._is_signal(event)
+            or self._is_signal(event, joined)
         ]
         finished = {event.ref for event in events if isinstance(event, Finished)}
         own: list[Event] = [
-            finished_event(job, ref) for ref in known_steps if job.has_finished(ref) and ref not in finished
+            finished_event(job, ref) for ref in known if job.has_finished(ref) and ref not in finished
         ]
-        if recorded:
-            restored = [ref for ref, _ in recorded]
-            own += self._ended_troubles(job, restored)
-            continue_waits(recorded[0][1], job)
-            own += changes_since(recorded[0][1], job, restored, known=tuple(followed))
-            self._unseen.keep(recorded[0][1], job, restored)
+        if restored:
+            before = next(iter(restored.values()))
+            # Of trouble that was reported in an earlier process no watch of this client was given the end.
+            ended = (ref for ref in restored if ref not in job.poll_failures.troubled)
+            own += [Recovered(ref=ref) for ref in ended if joined[ref].has_trouble]
+            continue_waits(before, job)
+            own += diff(before, job, restored, followed)
+            self._unseen.keep(before, job, restored)
             followed.update(restored)
-            self._continued.update(restored)
         # If a target of the job is lost here, the watch may know a part of the others' state.
-        is_partly_known = any(ref in self._lost for ref in refs)
-        own += present_targets(job, others, skipped=is_partly_known, known=followed)
+        is_partly_known = any(isinstance(self.reported(ref), Frozen) for ref in refs)
+        own += diff(Missed(skipped=is_partly_known), job, others, followed)
         own += self._troubles(job, refs)
         return self._apply_losses(job, selected, stamp), own
 
     def _take_joined(
-        self, job: JobState, refs: Collection[Ref], stamp: PollStamp, last_round: int
-    ) -> list[Ref]:
-        """Return the joining targets whose present state can be given now; they are followed from here on."""
-        joined: list[Ref] = []
+        self, job: JobState, refs: Collection[Ref], stamp: PollStamp, times: ReadTimes | None
+    ) -> dict[Ref, Own]:
+        """Return what was reported of joining targets whose present state can be given now; they are followed from here on."""
+        joined: dict[Ref, Own] = {}
         for ref in refs:
-            awaited = self._joining.get(ref)
-            if awaited is None:
+            own = self.reported(ref)
+            if not isinstance(own, Own):
                 continue
-            if awaited <= last_round:
-                self._joining[ref] = awaited = WAS_READ
+            if times is not None and times.shows(ref, own.after, stamp.now):
+                own.after = 0
             # What ended with its job has ended since, too: that is not announced here yet.
-            is_ending = self._has_ended(ref) and job.will_end_with_job(ref)
-            if awaited == WAS_READ and job.is_up_to_date(ref) and not is_ending:
-                joined.append(ref)
-        for ref in joined:
-            del self._joining[ref]
-            self._present_given_at[ref] = stamp.sequence
+            is_ending = own.has_ended(ref) and job.will_end_with_job(ref)
+            if not own.after and job.is_up_to_date(ref) and not is_ending:
+                joined[ref] = own
+        for ref, own in joined.items():
+            self._reported[ref] = Shared(stamp.sequence, is_continued=own.restored is not None)
         return joined
 
-    def _has_ended(self, ref: Ref) -> bool:
-        """Return True if the watch was given the end of a joining target before it was opened."""
-        recorded = self._recorded.get(ref)
-        return recorded is not None and recorded.has_finished(ref)
-
-    def _is_signal(self, event: Event) -> bool:
+    def _is_signal(self, event: Event, joined: Mapping[Ref, Own]) -> bool:
         """Return True for the end of trouble that was given of a joining target, or its loss."""
-        match event:
-            case Recovered(ref=ref) if ref in self._troubled:
-                self._troubled.discard(ref)
-                return True
-            case Lost(ref=ref):
-                return ref in self._joining
-            case _:
-                return False
-
-    def _ended_troubles(self, job: JobState, refs: Iterable[Ref]) -> Iterator[Event]:
-        """Yield the end of trouble that was recorded, and that no watch of this client was given."""
-        for ref in refs:
-            if ref in self._troubled and ref not in job.poll_failures.troubled:
-                self._troubled.discard(ref)
-                yield Recovered(ref=ref)
+        if isinstance(event, Lost):
+            return self.is_joining(event.ref)
+        if not isinstance(event, Recovered) or event.ref is None:
+            return False
+        own = joined.get(event.ref) or self.reported(event.ref)
+        if not isinstance(own, Own) or not own.has_trouble:
+            return False
+        own.has_trouble = False
+        return True
 
     def _troubles(self, job: JobState, refs: Collection[Ref]) -> Iterator[Event]:
         """Yield the trouble of joining targets that this watch was not given yet."""
         for ref, trouble in job.poll_failures.troubled.items():
-            if (
-                ref in refs
-                and ref in self._joining
-                and ref not in self._troubled
-                and not self._has_ended(ref)
-            ):
-                self._troubled.add(ref)
+            own = self.reported(ref)
+            if ref in refs and isinstance(own, Own) and not own.has_trouble and not own.has_ended(ref):
+                own.has_trouble = True
                 yield replace(trouble)  # a place of its own
 
     def _apply_losses(self, job: JobState, events: Sequence[Event], stamp: PollStamp) -> list[Event]:
@@ -317,17 +257,17 @@ class TargetDelivery:
         kept: list[Event] = []
         for event in events:
             if isinstance(event, Lost):
-                ref = event.ref
-                if ref not in self._joining and job.has_finished(ref):
+                ref, before = event.ref, self.reported(event.ref)
+                if not isinstance(before, Own) and job.has_finished(ref):
                     continue
-                has_ended, recorded = self._has_ended(ref), self._recorded.pop(ref, None)
-                had_state = recorded is not None or self._is_followed(ref)
-                counts = counts_by_step(recorded or job, ref) if had_state else {}
-                self._joining.pop(ref, None)
-                self._lost[ref] = LostTarget(stamp.sequence, event, counts, had_state)
-                if has_ended and recorded is not None:
+                restored = before.restored if isinstance(before, Own) else None
+                has_ended = isinstance(before, Own) and before.has_ended(ref)
+                shared = SHARED if restored is not None else before if isinstance(before, Shared) else None
+                counts = {} if shared is None else counts_by_step(restored or job, ref)
+                ended = restored if has_ended else None
+                self._reported[ref] = Frozen(stamp.sequence, event, counts, shared, ended)
+                if has_ended:
                     # Its end was reported before this watch was opened; that it cannot be read any more changes nothing.
-                    self._ended_before[ref] = recorded
                     continue
             kept.append(event)
         return kept
@@ -336,20 +276,17 @@ class TargetDelivery:
 
     def counts(self, job: JobState, refs: Collection[Ref]) -> Mapping[Phase, int]:
         """Return the host counts of *refs* by phase: of lost ones as they were reported last, of joining ones none."""
-        followed = [ref for ref in refs if self._is_followed(ref)]
+        followed = [ref for ref in refs if isinstance(self.reported(ref), Shared)]
         unseen = self._unseen.counts(followed)
         if job.ref in followed:
             return unseen + Counter(count_hosts(job, job.ref)) if unseen else count_hosts(job, job.ref)
         by_step: dict[StepRef, Mapping[Phase, int]] = {}
-        for ref in refs:
-            if ref in self._lost:
-                by_step.update(self._lost[ref].counts)
+        for reported in map(self.reported, refs):
+            if isinstance(reported, Frozen):
+                by_step.update(reported.counts)
         for ref in followed:
             by_step.update(counts_by_step(job, ref))
         return sum(map(Counter, by_step.values()), unseen)
-
-    def _is_followed(self, ref: Ref) -> bool:
-        return ref not in self._joining and ref not in self._lost
 
     def present(
         self,
@@ -365,29 +302,32 @@ class TargetDelivery:
         *skipped*: the reader was given a part of the stream before. *partly_read* is the batch, if any, that the
         reader was given the first events of.
         """
-        given = [ref for ref in refs if self._has_state(ref) and not self._has_gone_on(job, ref)]
-        joined = [ref for ref in given if self._present_given_at.get(ref, -1) >= since]
-        others = [ref for ref in given if ref not in joined] if joined else given
-        yield from present_targets(job, others, since=since, skipped=skipped)
-        known = others
-        for ref in joined:
+        shared: dict[Ref, Shared] = {}
+        for ref in refs:
+            reported = self.reported(ref)
+            before = (
+                reported.before if isinstance(reported, Frozen) and not has_gone_on(job, ref) else reported
+            )
+            if isinstance(before, Shared):
+                shared[ref] = before
+        known = [ref for ref, each in shared.items() if each.since < since]
+        yield from diff(Missed(since, skipped), job, known)
+        for ref, each in shared.items():
+            if each.since < since:
+                continue
             # The reader knows nothing of these, unless it comes from before this watch or from inside their batch, or the
             # watch goes on with them.
-            has_some = not since or self._present_given_at[ref] == partly_read or ref in self._continued
-            yield from present_targets(job, [ref], skipped=skipped and has_some, known=known)
-            known = [*known, ref]
-        for ref in refs:
-            lost = self._lost.get(ref)
-            if lost is not None and lost.sequence >= since and ref not in self._ended_before:
-                yield replace(lost.event)
+            has_some = not since or each.since == partly_read or each.is_continued
+            yield from diff(Missed(skipped=skipped and has_some), job, [ref], known)
+            known.append(ref)
+        for reported in map(self.reported, refs):
+            if isinstance(reported, Frozen) and reported.since >= since and reported.ended is None:
+                yield replace(reported.lost)
 
-    def _has_state(self, ref: Ref) -> bool:
-        """Return True if the watch was given a state of *ref*, be it lost now."""
-        return ref not in self._joining and (ref not in self._lost or self._lost[ref].had_state)
 
-    def _has_gone_on(self, job: JobState, ref: Ref) -> bool:
-        """Return True if *ref* is lost for this watch, and a later poll showed it again."""
-        return ref in self._lost and (ref not in job.lost or job.has_finished(ref))
+def has_gone_on(job: JobState, ref: Ref) -> bool:
+    """Return True if a later poll showed a target again that is lost for this watch."""
+    return ref not in job.lost or job.has_finished(ref)
 
 
 def counts_by_step(job: JobState, ref: Ref) -> dict[StepRef, Mapping[Phase, int]]:

@@ -8,6 +8,7 @@ from typing import assert_never
 import msgspec
 from msgspec.structs import replace
 
+from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.journaling.columns import expanded, failures_from
@@ -34,7 +35,7 @@ from bkjob_async.engine.journaling.jobs import (
 from bkjob_async.engine.journaling.records import event_from
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
+from bkjob_async.engine.tracking.job_views import target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
@@ -222,7 +223,7 @@ class Fold:
     def present(self, since: int, *, skipped: bool = True) -> Iterator[Event]:
         """Yield the newest of each host, step and job that changed in record *since* or later."""
         for job in self.jobs.values():
-            yield from present_targets(job, job.targets, since=since, skipped=skipped)
+            yield from diff(Missed(since, skipped), job, job.targets)
             losses = job.poll_failures.lost.values()
             yield from (replace(loss) for loss in losses if is_since(loss, since))
         yield from self.facts.signals(since, skipped=skipped)

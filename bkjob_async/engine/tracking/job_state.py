@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from attrs import evolve
 
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, PollState, without
-from bkjob_async.engine.tracking.run_state import RUNNING, RunState
+from bkjob_async.engine.tracking.run_state import RUNNING, RunState, Stage, stage_of
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND, StepState
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Lost
@@ -154,12 +154,10 @@ class JobState(RunState[JobRef], eq=False, gc=False):
         if lost and ref in lost:
             return True
         run = self.run_of(ref)
-        return (
-            run is not None
-            and run.announced.finished
-            and self.seen_at is not None
-            and not self.is_doubtful(run.active_at)
-        )
+        if run is None or not run.announced.finished:
+            return False
+        is_doubtful = self.seen_at is None or self.is_doubtful(run.active_at)
+        return stage_of(was_over=True, is_final=True, is_doubtful=is_doubtful) is Stage.OVER
 
     def all_settled(self) -> bool:
         """Return True if every target is settled."""

@@ -23,7 +23,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
-from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, announced_state
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
 from bkjob_async.engine.tracking.step_hosts import has_same_counts
 from bkjob_async.engine.tracking.step_state import (
     NO_HOSTS,
@@ -342,7 +342,8 @@ def is_final(view: JobPollView | StepPollView, *, job_finished: bool | None = No
 def apply_status(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:
     """Keep the status that a response shows of the job itself; return the events."""
     events: list[Event] = []
-    if job.announced.finished and (not finished or code != job.status_code):
+    stage = stage_of(was_over=job.announced.finished, is_final=finished, is_same=code == job.status_code)
+    if stage is Stage.REOPENED:
         events.append(reopen_job(job, stamp))
     if not finished or (job.status_code is not None and code != job.status_code):
         job.active_at = stamp.now
@@ -392,12 +393,17 @@ def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
         events += finish_settled_step(job, step, stamp)
     if job.settling_since is None or job.status_code is None:
         return events
-    overdue = stamp.now - job.settling_since >= SETTLE_BOUND
     started = [step for step in job.open_steps() if step.started]
     # A step with a final status has its own bound; one with an open status may keep it for ever.
     settling = any(step.progress.settling is not None for step in started)
-    doubtful = job.is_doubtful(job.active_at)
-    if settling or not (overdue or not (started or doubtful)):
+    stage = stage_of(
+        was_over=False,
+        is_final=True,
+        has_details=not started,
+        is_doubtful=job.is_doubtful(job.active_at),
+        is_overdue=not settling and stamp.now - job.settling_since >= SETTLE_BOUND,
+    )
+    if stage is not Stage.OVER:
         return events
     abandoned = stamp.now - job.settling_since >= UNREAD_BOUND
     for step in job.open_steps():

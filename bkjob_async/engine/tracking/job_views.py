@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
 from copy import copy
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.run_state import NOT_STARTED
-from bkjob_async.engine.tracking.step_views import copy_of_step, present_step, step_result, step_snapshot
-from bkjob_async.model.events import Event, Finished, JobChanged
+from bkjob_async.engine.tracking.step_views import copy_of_step, step_result, step_snapshot
+from bkjob_async.model.events import Finished, JobChanged
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
@@ -92,31 +91,3 @@ def are_all_counted(job: JobState, ref: Ref) -> bool:
     """Return True if every host that the job, or one step, has shown is counted; rows that are not trusted yet are not."""
     steps = job.steps if ref == job.ref else [step for step in job.steps if step.ref == ref]
     return all(sum(step.hosts.statuses.counts().values()) == step.hosts.size for step in steps)
-
-
-def present_targets(
-    job: JobState,
-    targets: Collection[Ref],
-    *,
-    since: int = 0,
-    skipped: bool = False,
-    known: Collection[Ref] = (),
-) -> Iterator[Event]:
-    """Yield the present state of *targets* as events: hosts before step before job.
-
-    Of steps that belong to *known* targets the reader knows all but `Finished`. For *since* and *skipped* see
-    `present_step`.
-    """
-    has_job = job.ref in targets
-    has_changed = job.announced.code is not None and job.announced_sequence >= since
-    if has_job and has_changed and not job.announced.finished:
-        yield job_changed(job, None, skipped=skipped)
-    for step in job.steps:
-        is_target = step.ref in targets
-        if (has_job or is_target) and not (step.ref in known or job.ref in known):
-            yield from present_step(step, since=since, skipped=skipped)
-        if is_target and step.announced.finished and step.announced_sequence >= since:
-            yield finished_event(job, step.ref)
-    if has_job and has_changed and job.announced.finished:
-        yield job_changed(job, None, skipped=skipped)
-        yield finished_event(job, job.ref)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.packed_times import packed_times
-from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, announced_state
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
 from bkjob_async.engine.tracking.step_hosts import apply_groups, reopen_step
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
@@ -83,7 +83,10 @@ def note_activity(
     """Note whether the step is active; reopen it where it goes on or began anew. Return the events."""
     events: list[Event] = []
     before = step.status_code
-    if is_new_execution or (step.announced.finished and (not finished or view.status != before)):
+    if is_new_execution or (
+        step.announced.finished
+        and stage_of(was_over=True, is_final=finished, is_same=view.status == before) is Stage.REOPENED
+    ):
         events += reopen_step(step, stamp, new_execution=is_new_execution)
     if not finished or is_new_execution or (before is not None and view.status != before):
         step.active_at = stamp.now
@@ -227,15 +230,16 @@ def finish_if_settled(
     No status of a step that the job has passed is provisional. *doubtful*: an operation was just made, and
     the platform may still show the status from before it.
     """
-    if not is_overdue(step, settling, stamp.now):
-        provisional = step.status_code == PROVISIONAL or step.progress.is_first_of_execution
-        if (
-            doubtful
-            or (provisional and not step.progress.is_passed)
-            or (step.hosts_visible and not settling.rows_settled)
-        ):
-            return []
-    return finish(step, stamp)
+    provisional = step.status_code == PROVISIONAL or step.progress.is_first_of_execution
+    stage = stage_of(
+        was_over=False,
+        is_final=True,
+        has_details=(step.progress.is_passed or not provisional)
+        and (settling.rows_settled or not step.hosts_visible),
+        is_doubtful=doubtful,
+        is_overdue=is_overdue(step, settling, stamp.now),
+    )
+    return finish(step, stamp) if stage is Stage.OVER else []
 
 
 def is_overdue(step: StepState, settling: Settling, now: float) -> bool:

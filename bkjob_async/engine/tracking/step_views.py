@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
-from itertools import repeat
 
 from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.machines import merged_keys
-from bkjob_async.engine.stream.host_events import host_events
 from bkjob_async.engine.tracking.run_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_state import NO_PROGRESS, StepState
-from bkjob_async.model.events import Event, HostCounts, StepChanged, StepWaiting
+from bkjob_async.model.events import HostCounts, StepChanged, StepWaiting
 from bkjob_async.model.result import StepResult
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import Phase, host_status, run_status
@@ -59,41 +57,6 @@ def hosts_done(step: StepState) -> int:
 def host_counts(step: StepState) -> HostCounts:
     """Return the event with the number of hosts of the step in each phase."""
     return HostCounts(ref=step.ref, execute_count=step.execute_count, hosts=step.hosts.statuses.counts())
-
-
-def present_step(step: StepState, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
-    """Yield the present state of hosts and step as events, for a reader that missed how they got there.
-
-    Without *skipped* all statuses are new to the reader. With it, only changes in batch *since* or later are
-    events, with the status before.
-    """
-    finished = step.announced.finished
-    has_changed = step.announced.code is not None and step.announced_sequence >= since
-    if has_changed and not finished:
-        yield step_changed(step, None, skipped=skipped)
-    changes = step.hosts.statuses.changes_since(since)
-    if changes:
-        failures = step.failures
-        details = [None if failures is None else failures.get(place) for place in changes.places]
-        yield from host_events(
-            step.ref,
-            step.hosts.keys_at(changes.places),
-            changes.befores if skipped else repeat(None, len(changes.places)),
-            changes.afters,
-            tags=[each.tag if each else None for each in details],
-            exit_codes=[each.exit_code if each else None for each in details],
-            start_times=[each.times.start_time if each else None for each in details],
-            end_times=[each.times.end_time if each else None for each in details],
-            execute_count=step.execute_count,
-            epoch=step.epoch,
-            skipped=skipped,
-        )
-    if skipped and step.hosts.statuses.has_changed(since):
-        yield host_counts(step)
-    if step.waits.is_present and step.waits.sequence >= since:
-        yield step_waiting(step, skipped=skipped)
-    if has_changed and finished:
-        yield step_changed(step, None, skipped=skipped)
 
 
 def copy_of_step(step: StepState) -> StepState:

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from attrs import define
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
+from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.stream.batches import place_behind
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.model.events import Batch, Event, Recovered, Trouble
@@ -93,7 +93,7 @@ class RecordedWatch:
             if recorded_before is not None:
                 earlier, its_refs = recorded_before
                 at = self._next_stamp()
-                found = present_targets(earlier, its_refs, since=since, skipped=True)
+                found = diff(Missed(since, skipped=True), earlier, its_refs)
                 records.put_present(at, list(found), earlier)
             if refs and state is not None:
                 at = self._next_stamp()

@@ -232,8 +232,8 @@ class OutageRecovery:
         number, interval = 0, self.intervals.interval
         rate = self.detector.resume_rate(len(targets))
         for target in targets:
-            is_to_reread = target in self.registry.rereads.requested
-            is_wanted = target.group != NO_SUBSCRIBERS and (is_to_reread or not target.all_settled())
+            is_awaited = target in self.registry.joined or not target.all_settled()
+            is_wanted = target.group != NO_SUBSCRIBERS and is_awaited
             has_missed = (
                 target.poll_failures.failures > 0 or target.due is None or target.due <= now + OPEN_DELAY
             )

@@ -56,7 +56,7 @@ class Poller:
         self._session = session
         self.observe = session.observe
         self.errors = ErrorReporting(publish_to_all=self._publish_to_all, observe=self.observe)
-        self._registry = TargetRegistry()
+        self._registry = TargetRegistry(self.cursors)
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
         self._workers: WorkerPool[Polled] = WorkerPool(
@@ -157,12 +157,12 @@ class Poller:
     ) -> tuple[JobState, int | None]:
         """Poll *ref* for *subscriber*, as soon as possible; *recorded* is what it was given of the job earlier.
 
-        Return its job, and which round of requests shows its present state; None when any response does.
+        Return its job, and since when what it is given must be requested; None where any response will do.
         """
         if ref.job not in self._registry.targets:
             self.planner.begin()
             self._stall_timer.start()
-        target, round_wanted = self._registry.subscribe(
+        target, since = self._registry.subscribe(
             subscriber, ref, operated_at=self._operated_at.pop(ref.job, None), recorded=recorded
         )
         for step in self._confirmed.pop(ref.job, ()):
@@ -171,7 +171,7 @@ class Poller:
 
         if recorded is None or any(each not in target.lost for each in target.targets):
             self._workers.schedule(target, self._now())
-        return target, round_wanted
+        return target, since
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
         """Stop polling *ref*, no longer a target of *subscriber*, unless another one wants it."""
@@ -210,13 +210,13 @@ class Poller:
             self.planner.on_nudge(target)
             self._workers.schedule(target, self._now(), urgent=True)
 
-    def poll_again(self, job: JobRef) -> int | None:
-        """Poll a job as soon as possible; return which round of requests shows its present state, None if unwatched."""
+    def read_again(self, job: JobRef) -> int | None:
+        """Read a job in full as soon as possible, in requests sent after the time that is returned; None if unwatched."""
         target = self._registry.targets.get(job)
         if target is None:
             return None
         self._workers.schedule(target, self._now())
-        return self._registry.rereads.request(target)
+        return self._registry.read_again(target)
 
     def waits_of(self, ref: Ref) -> int | None:
         """Return how many waits for a user were reported of a step in its execution, None where that is not known."""

@@ -142,8 +142,9 @@ class TargetPoller:
         if failures.failed_in_round:
             target.poll_failures = evolve(failures, failed_in_round=()).or_none()
         target.reads_all = target.seen_at is None
-        if target in self.registry.rereads.requested:
-            self.registry.rereads.begin(target)
+        times = self.registry.joined.get(target)
+        if times is not None:
+            times.requested = self.cursors.last
             target.pending, target.reads_all = (JOB_ITSELF,), True
         elif target.target_steps and (
             failures.failed_in_round
@@ -235,8 +236,9 @@ class TargetPoller:
 
         *may_settle*: more than events can settle a target, as the response does that ends the doubt after an operation.
         """
-        if self.registry.rereads.requested and not target.pending:
-            self.registry.rereads.complete(target, at.now, target.poll_failures.failed_in_round)
+        times = self.registry.joined.get(target) if self.registry.joined else None
+        if times is not None and not target.pending:
+            times.complete(at.now, target.poll_failures.failed_in_round)
         if events:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
@@ -262,7 +264,7 @@ class TargetPoller:
 
     def _go_on_unchanged(self, target: PollTarget, at: PollStamp, begun: float) -> bool:
         """Schedule the next poll after one without events; return False, and do nothing, if more is pending or awaited."""
-        if target.pending or target.operated_at is not None or target in self.registry.rereads.requested:
+        if target.pending or target.operated_at is not None or target in self.registry.joined:
             return False
         # A response that shows the present state is of a job that goes on; single steps may have ended.
         if not target.is_target and target.all_settled():
@@ -280,14 +282,14 @@ class TargetPoller:
         registry = self.registry
         if target.ended:
             self.planner.learn(target, now, expects_callbacks=registry.expects_callbacks(target))
-        if may_settle or target.operated_at is not None or target in registry.rereads.requested:
+        if may_settle or target.operated_at is not None or target in registry.joined:
             registry.update_settled(target)
         if target.group == NO_SUBSCRIBERS:
             return
         if target.pending:
             # Before other targets that are late: what is known of this one is whole, and reported, only then.
             self.workers.schedule(target, now, urgent=True)
-        elif registry.rereads.requested and registry.awaits_reread(target):
+        elif registry.awaits(target):
             self.workers.schedule(target, now)
         elif not target.all_settled():
             self._go_on(target, now, begun, settling=target.is_settling())
@@ -350,7 +352,7 @@ class TargetPoller:
         else:
             at = self._stamp()  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
-        if target.all_settled() and not self.registry.awaits_reread(target):
+        if target.all_settled() and not self.registry.awaits(target):
             self._schedule_next(target, at.now, begun, may_settle=True)
             return
         if events:
@@ -369,8 +371,9 @@ class TargetPoller:
         known = target.poll_failures
         failed = (*known.failed_in_round, request.ref)
         target.poll_failures = evolve(known, failures=known.failures + 1, failed_in_round=failed)
-        if is_about_step and not target.pending:
-            self.registry.rereads.complete(target, now, failed)
+        times = self.registry.joined.get(target)
+        if is_about_step and times is not None and not target.pending:
+            times.complete(now, failed)
 
     def _on_reachable(self, sent: float) -> None:
         """Record that the platform responded to a request *sent* then; after an outage, resume all polls."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
+from bkjob_async.engine.delivery.read_times import ReadTimes
 from bkjob_async.engine.stream.batches import place
-from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 
-# A watch that joins a job waits for so many seconds for steps that the platform refuses to show.
-REFUSED_SECONDS = 30.0
 # The number of the empty group of subscribers.
 NO_SUBSCRIBERS = 0
 
@@ -68,12 +67,14 @@ class Subscriber(Protocol):
         """Return the targets that belong to *job*."""
         ...
 
-    def awaits_reread(self, job: JobRef) -> bool:
-        """Return True while *job* must be read once more before anything of it is delivered."""
+    def awaits(self, job: JobRef) -> bool:
+        """Return True while *job* must be read in full before anything of it is delivered."""
         ...
 
-    def on_events(self, target: PollTarget, at: PollStamp, events: Sequence[Event], round_read: int) -> None:
-        """Receive the *events* of one poll of *target*; *round_read* is its last round that was read completely."""
+    def on_events(
+        self, target: PollTarget, at: PollStamp, events: Sequence[Event], times: ReadTimes | None
+    ) -> None:
+        """Receive the *events* of one poll of *target*; *times* are those of a job that is read for who joined it."""
         ...
 
     def on_platform_event(self, at: PollStamp, event: Trouble | Recovered) -> None:
@@ -105,13 +106,14 @@ class TargetRegistry:
     """The jobs that are polled, by ref, each with the group of its subscribers.
 
     All jobs with the same subscribers share one group, which the job names by a number. `polls` counts the polls of each
-    group's jobs.
+    group's jobs. `joined` are the jobs that are read in full, because a watch joined them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cursors: CursorSequence) -> None:
         self.targets: dict[JobRef, PollTarget] = {}
         self.subscribers: list[Subscriber] = []
-        self.rereads = Rereads()
+        self.joined: dict[PollTarget, ReadTimes] = {}
+        self._cursors = cursors
         self.has_journals = False  # whether any subscriber ever had one
         self._groups: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
         self._numbers: dict[tuple[Subscriber, ...], int] = {(): NO_SUBSCRIBERS}
@@ -130,10 +132,10 @@ class TargetRegistry:
         operated_at: float | None,
         recorded: PollTarget | None = None,
     ) -> tuple[PollTarget, int | None]:
-        """Add *ref* as a target of *subscriber*; return its job, and which round of requests shows its present state.
+        """Add *ref* as a target of *subscriber*; return its job, and since when what it is given must be requested.
 
-        The round is None for a job that was never polled, as then any response does. Other jobs are read once more, so
-        that the subscriber is not given what was remembered. *operated_at* is when an operation on it was last sent.
+        That is None for a job that was never polled, as then any response shows its present state. Other jobs are read
+        once more, so that the subscriber is not given what was remembered. *operated_at* is when an operation on it was last sent.
         *recorded* is what the subscriber was given of the job before it was opened; a job without followers goes on
         from there.
         """
@@ -152,7 +154,7 @@ class TargetRegistry:
         if recorded is None:
             target.retry_lost(ref)
         target.detail_level = max(other.detail_level for other in group)
-        return target, self.rereads.request(target) if must_reread else None
+        return target, self.read_again(target) if must_reread else None
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> PollTarget | None:
         """Remove *ref*, no longer a target of *subscriber*; return the job if it is not watched any more."""
@@ -171,7 +173,7 @@ class TargetRegistry:
             target.detail_level = max(other.detail_level for other in left)
             return None
         del self.targets[job]
-        self.rereads.forget(target)
+        self.joined.pop(target, None)
         return target
 
     def remove_subscriber(self, subscriber: Subscriber) -> None:
@@ -200,16 +202,15 @@ class TargetRegistry:
         """Deliver the events of one poll to the subscribers of a job."""
         if events:
             place(events, at.cursor, at.at)
-        rereads = self.rereads
+        times = self.joined.get(target) if self.joined else None
         for subscriber in self._groups[target.group]:
-            subscriber.on_events(target, at, events, rereads.last_completed(target, subscriber, at.now))
+            subscriber.on_events(target, at, events, times)
 
     def publish_unchanged(self, target: PollTarget, at: PollStamp) -> None:
         """Deliver a poll without events to subscribers that may become in sync by it."""
         for subscriber in self._groups[target.group]:
             if not subscriber.is_in_sync:
-                round_read = self.rereads.last_completed(target, subscriber, at.now)
-                subscriber.on_events(target, at, (), round_read)
+                subscriber.on_events(target, at, (), None)
 
     def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Deliver an event that concerns all targets."""
@@ -255,13 +256,18 @@ class TargetRegistry:
         """Return True while a subscriber can take no more events of a job."""
         return any(subscriber.is_full for subscriber in self.subscribers_of(target))
 
-    def awaits_reread(self, target: PollTarget) -> bool:
-        """Return True while a subscriber waits for a job to be read once more."""
-        if target not in self.rereads.requested:
+    def read_again(self, target: PollTarget) -> int:
+        """Have a job read in full, in requests that are sent after the time that is returned."""
+        self.joined.setdefault(target, ReadTimes())
+        return self._cursors.take_number()
+
+    def awaits(self, target: PollTarget) -> bool:
+        """Return True while a subscriber waits for a job to be read in full."""
+        if target not in self.joined:
             return False
-        if any(subscriber.awaits_reread(target.ref) for subscriber in self.subscribers_of(target)):
+        if any(subscriber.awaits(target.ref) for subscriber in self.subscribers_of(target)):
             return True
-        self.rereads.forget(target)
+        del self.joined[target]
         return False
 
     def _assign(self, target: PollTarget, members: tuple[Subscriber, ...]) -> None:
@@ -279,67 +285,3 @@ def has_past(target: PollTarget) -> bool:
     if target.first_polled_at is not None or target.seen_at is not None or target.status_code is not None:
         return True
     return any(step.status_code is not None for step in target.steps)
-
-
-class RefusedRound(NamedTuple):
-    """The last round of a job in which steps were *refused*; *since* is when the first of such rounds in a row was."""
-
-    number: int
-    refused: tuple[Ref, ...]
-    since: float
-
-
-class Rereads:
-    """Jobs that are read once more because a watch joined them, in numbered rounds of requests.
-
-    A round counts for the watches that joined before it began, once every request of it was answered. A round in which
-    steps were refused counts for the watches of other steps only; once steps have been refused for `REFUSED_SECONDS`, also for
-    those of the job: they are given these steps as they were read last. *requested* holds the number of the present round
-    of each such job.
-    """
-
-    __slots__ = ("_completed", "_completed_without", "requested")
-
-    def __init__(self) -> None:
-        self.requested: dict[PollTarget, int] = {}
-        self._completed: dict[PollTarget, int] = {}
-        # The last round of a job in which steps were refused.
-        self._completed_without: dict[PollTarget, RefusedRound] = {}
-
-    def request(self, target: PollTarget) -> int:
-        """Return the number of the next round, the first that shows the present state of a job."""
-        return self.requested.setdefault(target, 0) + 1
-
-    def begin(self, target: PollTarget) -> None:
-        """Record that a round of a requested job begins."""
-        self.requested[target] += 1
-
-    def complete(self, target: PollTarget, now: float, refused: tuple[Ref, ...] = ()) -> None:
-        """Record that every request of the present round was answered, except for those about what was *refused*."""
-        number = self.requested.get(target)
-        if not number:
-            return
-        if not refused:
-            self._completed[target] = number
-            return
-        before = self._completed_without.get(target)
-        is_first = before is None or before.number < self._completed.get(target, 0)
-        since = now if before is None or is_first else before.since
-        self._completed_without[target] = RefusedRound(number, refused, since)
-
-    def last_completed(self, target: PollTarget, subscriber: Subscriber, now: float) -> int:
-        """Return the number of the last round that a *subscriber* was shown its targets of a job by, 0 for none."""
-        number = self._completed.get(target, 0)
-        later = self._completed_without.get(target) if self._completed_without else None
-        if later is None or later.number <= number:
-            return number
-        refs = subscriber.targets_in(target.ref)
-        waits_for_all = target.ref in refs and now - later.since < REFUSED_SECONDS
-        is_refused = target.ref in later.refused or any(ref in refs for ref in later.refused)
-        return number if waits_for_all or is_refused else later.number
-
-    def forget(self, target: PollTarget) -> None:
-        """Remove a job that is not waited for any more."""
-        self.requested.pop(target, None)
-        self._completed.pop(target, None)
-        self._completed_without.pop(target, None)

@@ -10,7 +10,7 @@ from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts, target_result, target_snapshot
 from bkjob_async.model.events import Event, Lost
-from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
@@ -68,15 +68,9 @@ class TargetStates:
 
     def state_of(self, ref: Ref) -> JobState | None:
         """Return the state of the job that *ref* belongs to, None while its present state is not known here."""
-        if self.delivery.is_joining(ref) and not self._is_given_with_job(ref):
+        if not self.delivery.has_reported(ref, self.targets.of(ref.job)):
             return None
         return self.delivery.ended_before(ref) or self.state(ref.job)
-
-    def _is_given_with_job(self, ref: Ref) -> bool:
-        """Return True if *ref* is a step of a target whose state the watch was given."""
-        job, delivery = ref.job, self.delivery
-        is_known = not (delivery.is_joining(job) or delivery.are_lost((job,)))
-        return isinstance(ref, StepRef) and job in self.targets and is_known
 
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
         """Return *ref* as last seen, None before it was seen."""

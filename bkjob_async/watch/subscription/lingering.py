@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from attrs import define, field
 
-from bkjob_async.model.refs import JobRef
+from bkjob_async.engine.delivery.read_times import ReadTimes
+from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.cooperative import CooperativeIterator
 
 # Seconds between polls of a target that is over, while a watch lingers.
@@ -20,13 +21,13 @@ MAX_SECONDS = 10.0
 class Lingering:
     """Ends a watch when all its targets have been over for so many *seconds* and are still over in one poll more.
 
-    It lingers without end for None. *poll_again* polls one of the *jobs* once more and returns the round of requests that
-    shows the present, None if the job is not polled; `awaited` is the round that each job waits for. Then *end* is called.
+    It lingers without end for None. *read_again* has one of the *jobs* read in requests that are sent after the time
+    it returns, None if the job is not polled; `awaited` has this time of each job that was not read yet. Then *end* is called.
     """
 
     seconds: float | None
     jobs: Callable[[], Iterable[JobRef]] = field(kw_only=True)
-    poll_again: Callable[[JobRef], int | None] = field(kw_only=True)
+    read_again: Callable[[JobRef], int | None] = field(kw_only=True)
     end: Callable[[], None] = field(kw_only=True)
     awaited: dict[JobRef, int] = field(factory=dict, init=False)
     # Until the last polls, and then until they have taken too long.
@@ -63,7 +64,7 @@ class Lingering:
 
     def _request(self) -> Iterator[None]:
         for job in self.jobs():
-            awaited = self.poll_again(job)
+            awaited = self.read_again(job)
             if awaited is not None:
                 self.awaited[job] = awaited
             yield
@@ -71,7 +72,8 @@ class Lingering:
         if not self.awaited:
             self.end()
 
-    def on_round(self, job: JobRef, last_round: int) -> None:
-        """Record which round of requests about *job* was the last that was answered completely."""
-        if self.awaited.get(job, last_round + 1) <= last_round:
+    def on_read(self, job: JobRef, refs: Iterable[Ref], times: ReadTimes, now: float) -> None:
+        """Record when the parts of *job*, of which *refs* are targets, were requested that were answered."""
+        since = self.awaited.get(job)
+        if since is not None and all(times.shows(ref, since, now) for ref in refs):
             del self.awaited[job]

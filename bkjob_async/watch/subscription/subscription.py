@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
+from bkjob_async.engine.delivery.read_times import ReadTimes
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
@@ -77,7 +78,7 @@ class Subscription:
         self._poller = poller
         self._deadline = deadline
         self._lingering = Lingering(
-            linger, jobs=self._unlost_jobs, poll_again=poller.poll_again, end=self.close
+            linger, jobs=self._unlost_jobs, read_again=poller.read_again, end=self.close
         )
         self._pending = PendingChanges()
         # Steps to be dropped when their job, which is a target as well, was read.
@@ -269,14 +270,14 @@ class Subscription:
         self.targets.add(ref, unread=not self.is_in_sync)
         self.states.mark_changed(ref.job)
         recorded = None if self._fleet is None else self._fleet.job_of(ref)
-        state, round_wanted = self._poller.subscribe(self, ref, recorded)
+        state, since = self._poller.subscribe(self, ref, recorded)
         self.targets.share(state.ref, state.targets)
         if recorded is not None and ref in recorded.lost:
             self._delivery.restore_lost(ref, recorded)
             self.targets.read(ref)
             self.targets.settle(ref, over=True)
-        elif round_wanted is not None:
-            self._delivery.join(ref, round_wanted, recorded)
+        elif since is not None:
+            self._delivery.join(ref, since, recorded)
         if self.journal is not None and recorded is None:
             self.journal.records.note_target(ref, added=True)
 
@@ -316,22 +317,24 @@ class Subscription:
         """Return the targets that belong to *job*; none once the watch has ended."""
         return self.targets.of(job) if self.is_open else ()
 
-    def awaits_reread(self, job: JobRef) -> bool:
-        """Return True while *job* must be read once more before anything of it is delivered."""
-        return job in self._lingering.awaited or self._delivery.awaits_round(self.targets_in(job))
+    def awaits(self, job: JobRef) -> bool:
+        """Return True while *job* must be read in full before anything of it is delivered."""
+        return job in self._lingering.awaited or self._delivery.await_response(self.targets_in(job))
 
     # What the poller delivers ---------------------------------------------------------------------------------------
 
-    def on_events(self, target: PollTarget, at: PollStamp, events: Sequence[Event], round_read: int) -> None:
-        """Receive the *events* of one poll of *target*; *round_read* is its last round that was read completely."""
+    def on_events(
+        self, target: PollTarget, at: PollStamp, events: Sequence[Event], times: ReadTimes | None
+    ) -> None:
+        """Receive the *events* of one poll of *target*; *times* are those of a job that is read for who joined it."""
         if not self.is_open:
             return
         job = target.ref
         refs = self.targets.of(job)
-        shared, own = self._delivery.select(target, refs, events, at, round_read)
+        shared, own = self._delivery.select(target, refs, events, at, times)
         self.states.mark_changed(job)
-        if self._lingering.awaited:
-            self._lingering.on_round(job, round_read)
+        if self._lingering.awaited and times is not None:
+            self._lingering.on_read(job, refs, times, at.now)
         if not self.is_in_sync:
             for ref in refs:
                 if self._delivery.is_state_given(ref) and target.is_in_sync(ref):

@@ -1,0 +1,100 @@
+"""What is to be reported is the difference between what was and what is: reported, it makes one of the other."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bkjob_async import Batch, Event, HostChanged, HostCounts, StreamState
+from bkjob_async.engine.folding.diff import NOTHING, Missed, ReportedState, diff
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_step
+from bkjob_async.engine.tracking.job_views import copy_of
+from bkjob_async.model.poll_view import JobPollView, StepPollView
+from tests.engine.folding.test_stream_state import STEP, present_in
+from tests.engine.journaling.test_fold import played, views
+from tests.engine.poll_views import JOB, Row, at, step
+from tests.engine.tracking.test_job_tracker import job_state
+from tests.examples import examples
+
+HOSTS = [Row(status=7, bk_host_id=number) for number in (1, 2)]
+FAILED = [Row(status=104, bk_host_id=1), HOSTS[1]]
+
+
+def seen(*polls: tuple[float, list[Row]], code: int = 2, run: int = 0) -> JobState:
+    """Return the state of a step after these polls."""
+    state = job_state(STEP)
+    for now, rows in polls:
+        apply_step(state, step(code, rows, run=run), at(now))
+    return state
+
+
+def moves(reported: ReportedState, state: JobState) -> list[tuple[int | None, int | None, bool]]:
+    """Return the status before and after of each host that is to be reported, and whether that is marked."""
+    return [
+        (event.host.bk_host_id, event.before.code if event.before else None, event.skipped)
+        for event in diff(reported, state, [STEP])
+        if isinstance(event, HostChanged)
+    ]
+
+
+def test_all_is_reported_where_nothing_was() -> None:
+    """With no status before."""
+    assert moves(NOTHING, seen((1, HOSTS), (2, FAILED))) == [(1, None, False), (2, None, False)]
+
+
+def test_what_differs_from_a_reported_state_is_reported() -> None:
+    """With the reported status before, also of a host that was never reported."""
+    state = seen((1, HOSTS), (2, FAILED))
+
+    assert moves(seen((1, HOSTS)), state) == [(1, 7, False)]
+    assert moves(seen((1, HOSTS[:1])), state) == [(1, 7, False), (2, None, False)]
+    assert moves(copy_of(state), state) == []
+
+
+def test_what_changed_since_a_place_in_the_stream_is_reported() -> None:
+    """Marked, with the status before its last change, and with counts behind it, for it may have changed more than once."""
+    state = seen((1, HOSTS), (2, FAILED))
+    since = at(2).sequence
+    events = list(diff(Missed(since, skipped=True), state, [STEP]))
+
+    assert moves(Missed(since, skipped=True), state) == [(1, 7, True)]
+    assert [type(event) for event in events] == [HostChanged, HostCounts]
+    assert moves(Missed(since + 1, skipped=True), state) == []
+
+
+def test_hosts_of_an_earlier_execution_are_forgotten_first() -> None:
+    """The step is reopened, and none of its hosts counts any more; all are reported anew."""
+    events = list(diff(seen((1, FAILED), (20, FAILED), code=4), seen((1, HOSTS), run=1), [STEP]))
+
+    assert [event.kind for event in events][:4] == ["reopened", "host_counts", "step_changed", "host_changed"]
+    assert [event.before for event in events if isinstance(event, HostChanged)] == [None, None]
+
+
+@settings(max_examples=examples(400))
+@given(responses=views, read=st.integers(0, 12), missed=st.booleans())
+def test_the_difference_makes_the_state_of_what_was_reported(
+    responses: list[tuple[float, JobPollView | StepPollView]], *, read: int, missed: bool
+) -> None:
+    """Wherever a reader stopped, and whether its state or its place in the stream is known."""
+    batches = list[Batch]()
+    state, _ = played(responses, batches)
+    stream = StreamState()
+    for batch in batches[:read]:
+        stream.apply(batch)
+    reported: ReportedState = stream._jobs.get(JOB, JobState(JOB))
+    if missed:
+        reported = Missed(batches[:read][-1].sequence + 1, skipped=True) if batches[:read] else NOTHING
+    events: tuple[Event, ...] = tuple(diff(reported, state, [JOB, STEP]))
+
+    stream.apply(Batch(batches[-1].sequence + 1 if batches else 1, events, "9-test"))
+
+    if batches:
+        assert told(stream._jobs[JOB]) == told(state)
+
+
+def told(state: JobState) -> list[str]:
+    """Return what a state says of its hosts, its steps and itself, but for the number of its epoch: that is reported late."""
+    return [re.sub(r"'epoch': \d+, ", "", line) for line in present_in(state)]
