@@ -64,10 +64,10 @@ class MortalStore(MemoryStore):
         self._check()
         await super().write_checkpoint(name, checkpoint, term=term)
 
-    async def give_sign_of_life(self, name: str, *, term: int) -> None:
+    async def give_sign_of_life(self, name: str, *, term: int) -> int:
         """Live, unless the process is dead."""
         self._check()
-        await super().give_sign_of_life(name, term=term)
+        return await super().give_sign_of_life(name, term=term)
 
     async def release(self, name: str, *, term: int) -> None:
         """End in order, unless the process is dead."""

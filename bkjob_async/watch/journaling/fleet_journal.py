@@ -124,11 +124,10 @@ class FleetJournal:
                 return opened, loaded
             with suppress(StoreBehind):
                 try:
-                    await self._store.give_sign_of_life(self._name, term=opened.term)
+                    head = await self._store.give_sign_of_life(self._name, term=opened.term)
                 except Superseded:
                     return opened, loaded  # the first append is told, too
-                entry = await self._store.fleet(self._name)
-                if entry is not None and entry.head == opened.head:
+                if head == opened.head:
                     return opened, loaded
             take_over, after_term = True, opened.term
 
@@ -297,15 +296,12 @@ class FleetJournal:
     async def _give_sign_of_life(self) -> None:
         """Give a sign of life; where the store has other records than this writer, the next append finds out which."""
         try:
-            await self._store.give_sign_of_life(self._name, term=self.records.term)
-            entry = await self._store.fleet(self._name)
+            if await self._store.give_sign_of_life(self._name, term=self.records.term) != self.head:
+                self.records.put_empty()
         except JournalUnavailable:
             logger.debug("no sign of life for the fleet %r", self._name)
         except StoreBehind:
             self.records.put_empty()
-        else:
-            if entry is not None and entry.head != self.head:
-                self.records.put_empty()
 
     def _put_durations(self) -> None:
         """Store what was learnt, unless it was stored so before."""
