@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bkjob_async.errors import JournalDamaged
+from bkjob_async.errors import JournalDamaged, JournalTooNew
 from bkjob_async.journal.shards import FleetRecord, ShardFigures, ShardStore, shard_name
 from bkjob_async.journal.sqlite import file as sqlite_file
 from bkjob_async.journal.sqlite.keys import COPIES
 from bkjob_async.journal.store import Store
+from bkjob_async.many.settings import FleetSettings
 from tests.journal.stores import HERE, opened, records, sqlite_url
 
 # As they were created in files of version 1.
@@ -107,15 +108,24 @@ async def test_a_change_that_is_not_made_leaves_the_file_whole(tmp_path: Path) -
         await check(place.open())
 
 
-async def test_a_process_of_the_earlier_version_writes_nothing_that_nobody_reads(tmp_path: Path) -> None:
-    """It has the file open while the version rises: what it would write is refused by the file itself."""
+async def test_a_process_of_the_earlier_version_learns_of_the_newer_one(tmp_path: Path) -> None:
+    """It has the file open while the version rises: its fleets are stopped, and have settings that it cannot read.
+
+    One that opens the file looks at its header alone, behind which there may be a log.
+    """
     path = await file_of_version_1(tmp_path)
     with closing(sqlite3.connect(path)) as earlier:
         async with opened(sqlite_url(tmp_path)) as place:
             await ShardStore(place.open()).create("other", b"settings")
-        for statement in ("SELECT settings FROM sharded_fleet", "UPDATE shard SET active = 0"):
-            with pytest.raises(sqlite3.OperationalError, match="no such"):
-                earlier.execute(statement)
+            rows = earlier.execute("SELECT settings, is_stopped FROM sharded_fleet").fetchall()
+            with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as header:
+                (version,) = header.execute("PRAGMA user_version").fetchone()
+
+    assert version == 2
+    assert [is_stopped for _, is_stopped in rows] == [1, 1]
+    for settings, _ in rows:
+        with pytest.raises(JournalTooNew):
+            FleetSettings.decode(settings)
 
 
 async def test_a_damaged_row_does_not_become_a_key(tmp_path: Path) -> None:

@@ -111,6 +111,12 @@ class SqliteFile:
         with self._transaction("BEGIN IMMEDIATE", create=True) as connection:
             yield connection
 
+    def write_header(self) -> None:
+        """Take the header from the log to the file, where other processes look for the version, if nobody reads meanwhile."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint").fetchone()
+
     def close(self) -> None:
         """Close the connection, if there is one."""
         connection, self._connection = self._connection, None

@@ -37,6 +37,9 @@ CREATE TABLE key_value (
 )
 """
 
+# What an earlier version, which knows version 1 of the settings, finds in its table.
+NEWER_SETTINGS = b'{"version": 2}'
+
 
 def has_table(connection: Connection, name: str) -> bool:
     """Return True where the file has a table with this *name*."""
@@ -103,8 +106,7 @@ def read_keys(connection: Connection, space: str) -> Keys:
 
 
 def change_keys(connection: Connection, space: str, changes: KeyChanges, expected: KeyChanges) -> bool:
-    """Set and remove keys, if those that are *expected* are there."""
-    begin_keys(connection)
+    """Set and remove keys, if those that are *expected* are there; there is a table of keys."""
     found = read_keys(connection, space)
     if any(found.get(name) != value for name, value in expected.items()):
         return False
@@ -133,23 +135,23 @@ def checksum_of(space: str, name: str, value: bytes) -> int:
 # Version 1 ------------------------------------------------------------------------------------------------------------
 
 
-def begin_keys(connection: Connection) -> None:
-    """Create the table of keys where there is none, with what a file of version 1 has in tables of their own.
+def begin_keys(connection: Connection) -> bool:
+    """Create the table of keys where there is none, with what a file of version 1 has in its own tables; return whether.
 
-    A process of an earlier version that has the file open finds no columns where it looks for them; one that opens the file
-    is told its version.
+    A process of an earlier version that opens the file is told its version. One that has it open reads that each fleet is
+    stopped, so its runners end in order, and that a newer version wrote the settings.
     """
     if has_table(connection, "key_value"):
-        return
+        return False
     connection.execute(KEYS)
     if has_table(connection, "sharded_fleet"):
         spaces = connection.execute("SELECT name FROM sharded_fleet UNION SELECT name FROM shard").fetchall()
         for (space,) in spaces:
             write_keys(connection, space, keys_of_version_1(connection, space))
-        for table in ("sharded_fleet", "shard", "shard_failure"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("CREATE TABLE sharded_fleet (is_in_key_value)")
+        connection.execute("UPDATE sharded_fleet SET settings = ?, is_stopped = 1", (NEWER_SETTINGS,))
+        connection.execute("DELETE FROM shard")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return True
 
 
 def keys_of_version_1(connection: Connection, space: str) -> dict[str, bytes]:
