@@ -163,11 +163,15 @@ class Logs(Protocol):
         """
         ...
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Replace the fleet's checkpoint, all or none; records before it may be removed by age and size from now on.
 
         Raises `Superseded` or `StoreBehind` for another term, and `StoreBehind` when the store has lost a record that is
-        in the checkpoint.
+        in the checkpoint. With *all_behind* the checkpoint stands for all records instead: in the same step they are removed,
+        and its number becomes the head. *all_behind* is the head before; `StoreBehind` is raised unless it is that, or the
+        number of the checkpoint already.
         """
         ...
 

@@ -73,10 +73,12 @@ class RemoteStore(MemoryStore):
         await self._travel()
         self._lose()
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Write a checkpoint."""
         await self._travel()
-        await super().write_checkpoint(name, checkpoint, term=term)
+        await super().write_checkpoint(name, checkpoint, term=term, all_behind=all_behind)
         await self._travel()
 
     async def read(self, name: str, after: int, *, limit: int = 1000) -> Page:

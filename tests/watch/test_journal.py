@@ -25,7 +25,7 @@ from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPla
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from bkjob_async.watch.cooperative import CooperativeLoop
-from bkjob_async.watch.journaling import checkpoints, record_queue, recorded_watch
+from bkjob_async.watch.journaling import checkpoints, compaction, record_queue
 from bkjob_async.watch.stream.stream import EventStream
 from tests.watch.clients import client_of
 from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of
@@ -65,7 +65,7 @@ class FailingStore(MemoryStore):
         """Lose the newest records, and the term that wrote them if that is as new."""
         fleet = self._fleets[name]
         del fleet.records[-count:]
-        fleet.head = fleet.records[-1].sequence
+        fleet.head = fleet.records[-1].sequence if fleet.records else fleet.removed_to
         fleet.term -= with_term
 
 
@@ -372,20 +372,27 @@ async def test_another_watch_of_the_client_does_not_hide_what_changed() -> None:
 
 
 async def test_a_store_that_lost_its_newest_records_is_reported_again() -> None:
-    """The writer takes a new term and stores the newest of what is missing, marked; readers here miss nothing."""
+    """The writer takes a new term and stores all that it knows in their place; readers miss nothing, and no change comes twice.
+
+    Who has not read all of what was lost is given the newest of the rest, marked.
+    """
     world, store = World(1), FailingStore()
     job = world.add(SLOW)
     async with fleet(world, store, job, linger=None) as watch, reading(watch) as events:
         await asyncio.sleep(12.0)
+        first = [batch async for batch in Journal(store).follow("night", live=False)]
         store.lose("night", 2)
         await asyncio.sleep(70.0)
     again: list[bkjob.Event] = []
     async with fleet(world, store, linger=0.0) as watch:
         await read(watch, again, after="")
+    behind = Journal(store).follow("night", after=first[-2].cursor, live=False)
+    rest = [event async for batch in behind for event in batch.events]
+    had = [event for batch in first[:-1] for event in batch.events]
 
     assert [e.error for e in events if isinstance(e, bkjob.Trouble)] == ["JournalUnavailable"]
-    assert any(isinstance(e, bkjob.HostChanged) and e.skipped for e in again)
-    for seen in (events, again):
+    assert any(isinstance(e, bkjob.HostChanged) and e.skipped for e in rest)
+    for seen in (events, again, [*had, *rest]):
         last = {e.host.label: e.after for e in seen if isinstance(e, bkjob.HostChanged)}
         assert len(last) == 4
         assert all(status.is_finished for status in last.values())
@@ -623,7 +630,7 @@ async def test_what_happens_while_lost_records_are_written_again_is_reported_onc
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The jobs are written in slices, and go on between them: here and in the journal each change comes once."""
-    monkeypatch.setattr(recorded_watch, "in_slices", slowly)
+    monkeypatch.setattr(compaction, "in_slices", slowly)
     world, store = World(1), FailingStore()
     jobs = [world.add(SLOW) for _ in range(30)]
     async with fleet(world, store, *jobs, linger=None) as watch:

@@ -87,11 +87,16 @@ class MemoryStore:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
         fleet = self._held(name, term)
-        fleet.check_has(name, checkpoint.sequence)
+        fleet.check_checkpoint(name, checkpoint.sequence, all_behind)
         fleet.checkpoint, fleet.parts = checkpoint.sequence, checkpoint.parts
+        if all_behind is not None:
+            fleet.head = fleet.removed_to = checkpoint.sequence
+            fleet.records, fleet.size = [], 0
         await self.give_sign_of_life(name, term=term)
 
     async def give_sign_of_life(self, name: str, *, term: int) -> int:

@@ -141,14 +141,20 @@ return {'ok', redis.call('LLEN', KEYS[4])}
 """
 )
 
-# ARGV: term, sequence number of the checkpoint, count of its parts.
+# ARGV: term, sequence number of the checkpoint, count of its parts, and nothing or the head, behind which it stands for all
+# records.
 USE_PARTS = Script(
     _NOW
     + _CHECKED
     + _HELD
     + """
 if redis.call('LLEN', KEYS[4]) ~= tonumber(ARGV[3]) then return {'behind', term, head} end
-if tonumber(ARGV[2]) > tonumber(head) then return {'behind', term, head} end
+if ARGV[4] == '' and tonumber(ARGV[2]) > tonumber(head) then return {'behind', term, head} end
+if ARGV[4] ~= '' then
+  if head ~= ARGV[4] and head ~= ARGV[2] then return {'behind', term, head} end
+  redis.call('UNLINK', KEYS[2])
+  redis.call('HSET', KEYS[1], 'head', ARGV[2], 'removed_to', ARGV[2], 'size', 0)
+end
 redis.call('UNLINK', KEYS[3])
 if ARGV[3] ~= '0' then redis.call('RENAME', KEYS[4], KEYS[3]) end
 redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2], 'last_seen', now())

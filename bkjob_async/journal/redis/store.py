@@ -101,13 +101,16 @@ class RedisStore:
         newest_entry = entry_id(taken_up) if taken_up else ""
         await self._run(scripts.APPEND, name, term, head, targets, newest_entry, *rows)
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
         count = 0
         for portion in portions(checkpoint.parts) or [[]]:
             await self._run(scripts.PUT_PARTS, name, term, count, *portion)
             count += len(portion)
-        await self._run(scripts.USE_PARTS, name, term, checkpoint.sequence, count)
+        behind = "" if all_behind is None else all_behind
+        await self._run(scripts.USE_PARTS, name, term, checkpoint.sequence, count, behind)
         await self._remove_oldest(name, term)
 
     async def give_sign_of_life(self, name: str, *, term: int) -> int:

@@ -90,10 +90,15 @@ class SqliteStore:
 
         await self._write_in_term(append, name)
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
-        replace = partial(tables.replace_checkpoint, name=name, checkpoint=checkpoint, term=term)
-        await self._write_in_term(replace, name)
+
+        def write(connection: Connection) -> None:
+            tables.replace_checkpoint(connection, name, checkpoint, term=term, all_behind=all_behind)
+
+        await self._write_in_term(write, name)
         await self._remove_oldest(name, term)
 
     async def give_sign_of_life(self, name: str, *, term: int) -> int:
