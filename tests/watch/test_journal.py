@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.engine.journaling import jobs as jobs_module
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.errors import JournalUnavailable
 from bkjob_async.journal.follow import present_batches
@@ -25,7 +26,7 @@ from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPla
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from bkjob_async.watch.cooperative import CooperativeLoop
-from bkjob_async.watch.journaling import checkpoints, compaction, record_queue
+from bkjob_async.watch.journaling import checkpoints, fleet_journal, record_queue
 from bkjob_async.watch.stream.stream import EventStream
 from tests.watch.clients import client_of
 from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of
@@ -630,7 +631,8 @@ async def test_what_happens_while_lost_records_are_written_again_is_reported_onc
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The jobs are written in slices, and go on between them: here and in the journal each change comes once."""
-    monkeypatch.setattr(compaction, "in_slices", slowly)
+    monkeypatch.setattr(fleet_journal, "in_slices", slowly)
+    monkeypatch.setattr(jobs_module, "HOSTS_IN_PART", 1)
     world, store = World(1), FailingStore()
     jobs = [world.add(SLOW) for _ in range(30)]
     async with fleet(world, store, *jobs, linger=None) as watch:
@@ -650,6 +652,43 @@ async def test_what_happens_while_lost_records_are_written_again_is_reported_onc
     for who, batches in (("here", reported), ("journal", stored)):
         ends = {e.ref for b in batches for e in b.events if isinstance(e, bkjob.Finished)}
         assert ends == set(jobs), who
+
+
+async def test_what_waits_while_all_is_stored_anew_is_given_once_however_often_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The store has gone back, and is away when the checkpoint is written; once it was written, and the answer is lost."""
+    world, store = World(1), FailingStore()
+    jobs = [world.add(SLOW) for _ in range(10)]
+    failures = iter(["before", "before", "after", "after"])
+    write = store.write_checkpoint
+
+    async def write_seldom(name: str, checkpoint: Checkpoint, **written: Any) -> None:
+        failure = next(failures, "") if written.get("all_behind") is not None else ""
+        if failure == "before":
+            raise JournalUnavailable("no connection")
+        await write(name, checkpoint, **written)
+        if failure:
+            raise JournalUnavailable("no answer")
+
+    monkeypatch.setattr(store, "write_checkpoint", write_seldom)
+    async with fleet(world, store, *jobs, linger=None) as watch:
+        reported: list[bkjob.Batch] = []
+        task = asyncio.create_task(read_batches(watch, reported))
+        await asyncio.sleep(20.0)
+        had = [batch async for batch in Journal(store).follow("night", live=False)]
+        store.lose("night", 3)
+        await asyncio.sleep(100.0)
+        task.cancel()
+        await asyncio.wait([task])
+    rest = [batch async for batch in Journal(store).follow("night", after=had[-1].cursor, live=False)]
+
+    truth = truth_of(world.history())
+    assert next(failures, None) is None
+    assert broken_promises([b for b in reported if not is_trouble(b)], truth=truth) == []
+    assert broken_promises([*had, *rest], truth=truth) == []
+    for who, batches in (("here", reported), ("journal", [*had, *rest])):
+        assert {e.ref for b in batches for e in b.events if isinstance(e, bkjob.Finished)} == {*jobs}, who
 
 
 def last_codes(batches: Iterable[bkjob.Batch]) -> dict[object, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -13,7 +13,6 @@ from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.journal.loading import in_slices
 from bkjob_async.model.events import Batch, Event
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.journaling.record_queue import RecordQueue
@@ -38,13 +37,13 @@ class Compaction:
         self._fold = left if since else Fold()
         self._since = since
 
-    async def jobs(self, first: PollStamp, sequence: int) -> AsyncIterator[JobForm]:
+    def jobs(self, first: PollStamp, sequence: int) -> Iterator[JobForm]:
         """Yield the jobs for record number *sequence*; numbers from that of *first* on are free for records within it.
 
         Jobs that change meanwhile have the number of the record that says so.
         """
         numbers = iter(range(first.sequence, sequence))
-        async for job in in_slices(self._watch.targets.copy_of_jobs()):
+        for job in self._watch.targets.copy_of_jobs():
             if not self._watch.targets.of(job):
                 continue
             last_put = self._records.last_put

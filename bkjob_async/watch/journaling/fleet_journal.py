@@ -258,7 +258,7 @@ class FleetJournal:
             try:
                 opened, loaded = await self._open_and_load(take_over=True, after_term=self.records.term)
                 await self._watch.wait_taken_up()
-                waiting += await self._write_all(opened, loaded)
+                await self._write_all(opened, loaded, waiting)
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
             except StoreBehind:
@@ -266,8 +266,8 @@ class FleetJournal:
             else:
                 return waiting
 
-    async def _write_all(self, opened: Opened, loaded: LoadedFleet) -> list[PendingRecord]:
-        """Write the checkpoint of a new term; return the records that waited when it began, all of which it has.
+    async def _write_all(self, opened: Opened, loaded: LoadedFleet, waiting: list[PendingRecord]) -> None:
+        """Write the checkpoint of a new term; it has all records that are put up to now, which join those *waiting*.
 
         Those that are put meanwhile are appended behind it.
         """
@@ -282,21 +282,19 @@ class FleetJournal:
         first = self._cursors.next_stamp(now(), time.time())
         sequence = first.sequence + RECORDS_OF_JOB * len(self._watch.targets.copy_of_jobs()) + 1
         self._cursors.go_on_behind(sequence + LOCAL_NUMBERS)
-        waiting = records.take()
+        waiting += records.take()
         records.begin_term(opened.term, sequence)
         if self._has_others:
             records.facts.renew_signals(first)
         parts = [encode_part(records.facts.part(sequence))]
         records.put_empty()
-        compaction = Compaction(self._watch, records, left, since)
-        jobs = [form async for form in compaction.jobs(first, sequence)]
+        jobs = Compaction(self._watch, records, left, since).jobs(first, sequence)
         parts += [part async for part in in_slices(parts_of(sequence, jobs))]
         checkpoint = Checkpoint(sequence, parts)
         check_size(self._name, checkpoint.size)
         await self._store.write_checkpoint(self._name, checkpoint, term=opened.term, all_behind=opened.head)
         self.head = sequence
         self._checkpoints.begin_behind(checkpoint.size, 0)
-        return waiting
 
     async def is_behind(self) -> bool:
         """Return True if the store has lost records; as long as this writer goes on, it stores all anew, which is waited for."""
