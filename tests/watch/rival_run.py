@@ -78,8 +78,10 @@ class RemoteStore(MemoryStore):
     ) -> None:
         """Write a checkpoint."""
         await self._travel()
+        self._lose()
         await super().write_checkpoint(name, checkpoint, term=term, all_behind=all_behind)
         await self._travel()
+        self._lose()
 
     async def read(self, name: str, after: int, *, limit: int = 1000) -> Page:
         """Read records."""
