@@ -35,6 +35,12 @@ class MemoryFleet(FleetRow):
     parts: Sequence[bytes] = ()
     waiters: set[asyncio.Future[None]] = field(factory=set)
 
+    def wake(self) -> None:
+        """Let those go on who wait for another head."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
 
 class MemoryStore:
     """Fleets and keys in dictionaries; they live as long as this object."""
@@ -83,9 +89,7 @@ class MemoryStore:
         fleet.targets, fleet.last_seen = targets, time.time()
         inbox = self._inboxes.get(name, [])
         del inbox[: bisect_right(inbox, taken_up, key=lambda entry: entry.number)]
-        for waiter in fleet.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        fleet.wake()
 
     async def write_checkpoint(
         self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
@@ -97,6 +101,7 @@ class MemoryStore:
         if all_behind is not None:
             fleet.head = fleet.removed_to = checkpoint.sequence
             fleet.records, fleet.size = [], 0
+            fleet.wake()
         await self.give_sign_of_life(name, term=term)
 
     async def give_sign_of_life(self, name: str, *, term: int) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from msgspec.structs import replace
+from collections.abc import Collection, Sequence
 
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import JobForm
@@ -13,17 +11,18 @@ from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.journal.loading import in_slices
 from bkjob_async.model.events import Batch, Event
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.journaling.record_queue import RecordQueue
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 
-# Of each job, so many records at most are made to build its part: targets, and what was given of two states.
-RECORDS_OF_JOB = 3
+# So many jobs, which changed meanwhile, are made again in one step; more of them in slices, a few times.
+AT_ONCE, PASSES = 32, 20
 
 
 class Compaction:
-    """Makes the jobs of a checkpoint for the record with a number behind all that was ever given out.
+    """Makes the jobs of a checkpoint for a record behind all that was ever given out.
 
     Mostly a job is as its state says, with the number of the batch in which each host changed: a reader is given what it
     has not read. Where the watch was given something else, the job is what the store has *left* of it with what the watch
@@ -37,31 +36,40 @@ class Compaction:
         self._fold = left if since else Fold()
         self._since = since
 
-    def jobs(self, first: PollStamp, sequence: int) -> Iterator[JobForm]:
-        """Yield the jobs for record number *sequence*; numbers from that of *first* on are free for records within it.
+    async def jobs(self) -> Collection[JobForm]:
+        """Return the jobs as they are when this returns: in slices, and those again that changed in between."""
+        forms: dict[JobRef, JobForm] = {}
+        changed: Collection[JobRef] = self._watch.targets.copy_of_jobs()
+        for _ in range(PASSES):
+            self._records.changed = noted = set[JobRef]()
+            async for job in in_slices(changed):
+                self._make(job, forms)
+            changed = noted
+            if len(changed) <= AT_ONCE:
+                break
+        self._records.changed = None
+        for job in changed:
+            self._make(job, forms)
+        return forms.values()
 
-        Jobs that change meanwhile have the number of the record that says so.
-        """
-        numbers = iter(range(first.sequence, sequence))
-        for job in self._watch.targets.copy_of_jobs():
-            if not self._watch.targets.of(job):
-                continue
-            last_put = self._records.last_put
+    def _make(self, job: JobRef, forms: dict[JobRef, JobForm]) -> None:
+        """Put a job as it is now into *forms*, or take it out if it is no target any more."""
+        forms.pop(job, None)
+        if self._watch.targets.of(job):
             state = self._watch.state_of(job) if self._since else None
-            form = self._rebuilt(job, first, numbers) if state is None else reported_form(state, 0)
-            yield replace(form, sequence=last_put if last_put > sequence else 0)
+            forms[job] = self._rebuilt(job) if state is None else reported_form(state, 0)
 
-    def _rebuilt(self, job: JobRef, first: PollStamp, numbers: Iterator[int]) -> JobForm:
+    def _rebuilt(self, job: JobRef) -> JobForm:
         """Return a job of whose state the watch was given another."""
         refs, found = self._watch.targets.of(job), self._fold.jobs.get(job)
         before = () if found is None else tuple(found.targets)
         changed = [(ref, False) for ref in before if ref not in refs]
         changed += [(ref, True) for ref in refs if ref not in before]
         if changed:
-            self._apply(replace(first, sequence=next(numbers)), targets=changed)
+            self._apply(self._watch.next_stamp(), targets=changed)
         for state, events in self._watch.present_of(job, self._since):
             if events:
-                self._apply(replace(first, sequence=next(numbers)), events, state)
+                self._apply(self._watch.next_stamp(), events, state)
         return job_form(self._fold.jobs[job])
 
     def _apply(

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -24,7 +23,7 @@ from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
-from bkjob_async.watch.journaling.compaction import RECORDS_OF_JOB, Compaction
+from bkjob_async.watch.journaling.compaction import Compaction
 from bkjob_async.watch.journaling.record_queue import PendingRecord, RecordQueue
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 
@@ -279,21 +278,21 @@ class FleetJournal:
         since = 0 if self._has_others else 1 + min(self.head, opened.head)
         self.went_back_to = left.facts.time
         self._go_on_behind(max(left.sequence, self._cursors.last))
-        first = self._cursors.next_stamp(now(), time.time())
-        sequence = first.sequence + RECORDS_OF_JOB * len(self._watch.targets.copy_of_jobs()) + 1
-        self._cursors.go_on_behind(sequence + LOCAL_NUMBERS)
+        jobs = await Compaction(self._watch, records, left, since).jobs()
+        # In one step with the last of the jobs: what is put later stands behind the checkpoint.
+        at = self._watch.next_stamp()
+        self._cursors.go_on_behind(at.sequence + LOCAL_NUMBERS)
         waiting += records.take()
-        records.begin_term(opened.term, sequence)
+        records.begin_term(opened.term, at.sequence)
         if self._has_others:
-            records.facts.renew_signals(first)
-        parts = [encode_part(records.facts.part(sequence))]
+            records.facts.renew_signals(at)
+        parts = [encode_part(records.facts.part(at.sequence))]
         records.put_empty()
-        jobs = Compaction(self._watch, records, left, since).jobs(first, sequence)
-        parts += [part async for part in in_slices(parts_of(sequence, jobs))]
-        checkpoint = Checkpoint(sequence, parts)
+        parts += [part async for part in in_slices(parts_of(at.sequence, jobs))]
+        checkpoint = Checkpoint(at.sequence, parts)
         check_size(self._name, checkpoint.size)
         await self._store.write_checkpoint(self._name, checkpoint, term=opened.term, all_behind=opened.head)
-        self.head = sequence
+        self.head = at.sequence
         self._checkpoints.begin_behind(checkpoint.size, 0)
 
     async def is_behind(self) -> bool:

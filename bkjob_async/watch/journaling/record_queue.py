@@ -17,7 +17,7 @@ from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.journal.store import StoredRecord
 from bkjob_async.model.events import Batch, Recovered, Trouble
-from bkjob_async.model.refs import Ref
+from bkjob_async.model.refs import JobRef, Ref
 
 # Polling pauses while more events than this wait to be stored.
 MAX_WAITING = 32_768
@@ -47,6 +47,8 @@ class RecordQueue:
         self.last_put = 0
         self.facts = FleetFacts()
         self.has_some = asyncio.Event()
+        # The jobs of records that are put, for as long as somebody notes them.
+        self.changed: set[JobRef] | None = None
         self._cursors = cursors
         self._begins_behind: int | None = None  # the head that the term found, until its first record
         self._target_changes: list[tuple[Ref, bool]] = []
@@ -76,6 +78,8 @@ class RecordQueue:
         if not added:
             self.facts.forget_signal(ref)
         self._target_changes.append((ref, added))
+        if self.changed is not None:
+            self.changed.add(ref.job)
 
     def put(self, batch: Batch, job: JobState | None = None) -> None:
         """Store *batch*, which is about *job*, and then give it to the readers."""
@@ -131,6 +135,8 @@ class RecordQueue:
         self.last_put, self.facts.time = sequence, at
         if durations is not None:
             self.facts.durations = durations
+        if self.changed is not None and job is not None:
+            self.changed.add(job.ref)
         events = 0 if batch is None else len(batch.events)
         self.waiting_events += events
         self._written_up = self._taken_up

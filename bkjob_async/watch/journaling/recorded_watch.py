@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from attrs import define
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.stream.batches import place_behind
+from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.errors import JournalError
@@ -65,6 +67,10 @@ class RecordedWatch:
         self.stream.append(Batch(sequence, (event,), cursor, at=now))
 
     # What was reported ----------------------------------------------------------------------------------------------
+
+    def next_stamp(self) -> PollStamp:
+        """Return the stamp of a batch that is made now."""
+        return self.poller.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
 
     async def wait_taken_up(self) -> None:
         """Wait until what an opening restored is watched: what it says is known only then."""
