@@ -182,7 +182,8 @@ class ShardStore:
             }
             return changes, ShardReply(active, granted, is_stopped(keys), head)
 
-        return await self._update(fleet, decide)
+        names = ("settings", "removing", "stopped", "active", "claimed", name)
+        return await self._update(fleet, decide, names)
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""
@@ -207,13 +208,15 @@ class ShardStore:
         """Return the durations that the runners of a shard measured, None for none."""
         return (await self._store.keys(shard_name(fleet, shard))).get("durations")
 
-    async def _update(self, fleet: str, decide: Callable[[Keys], tuple[KeyChanges, R]]) -> R:
+    async def _update(
+        self, fleet: str, decide: Callable[[Keys], tuple[KeyChanges, R]], names: Sequence[str] = ()
+    ) -> R:
         """Make the changes that *decide* returns for the keys of a fleet; return what it returns with them.
 
-        Where another process was quicker, it decides again; raises `JournalUnavailable` where others always are.
+        It is given the keys that have one of *names*, or all. Where another process was quicker, it decides again; raises `JournalUnavailable` where others always are.
         """
         for _ in range(ATTEMPTS):
-            keys = await self._store.keys(fleet)
+            keys = await self._store.keys(fleet, names)
             changes, result = decide(keys)
             expected = {name: keys.get(name) for name in ("settings", "removing", *changes)}
             if all(keys.get(name) == value for name, value in changes.items()) or (

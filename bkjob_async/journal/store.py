@@ -115,8 +115,8 @@ class FleetEntry(Struct, frozen=True):
 class KeySpaces(Protocol):
     """Small mappings of names to bytes, each under the name of its *space*; errors are those of `Store`."""
 
-    async def keys(self, space: str) -> Keys:
-        """Return all keys of a space; one that was never written has none."""
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all; a space that was never written has none."""
         ...
 
     async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:

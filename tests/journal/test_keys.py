@@ -28,6 +28,8 @@ async def test_keys_come_back_as_they_were_written(place: Place) -> None:
     assert await place.open().keys("night") == {"a": b"1", "b": b"\0\xff"}
     assert await place.open().keys("day") == {"a": b"", "long name: with / signs": b"x" * 100_000}
     assert await store.keys("other") == {}
+    assert await store.keys("night", ["b", "c"]) == {"b": b"\0\xff"}
+    assert await store.keys("other", ["b", "c"]) == {}
 
 
 async def test_a_change_sets_some_keys_and_removes_others(place: Place) -> None:

@@ -218,9 +218,10 @@ class MemoryStore:
 
     # Keys -----------------------------------------------------------------------------------------------------------
 
-    async def keys(self, space: str) -> Keys:
-        """Return all keys of a space."""
-        return self._keys.get(space, {})
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all."""
+        found = self._keys.get(space, {})
+        return {name: found[name] for name in names or found if name in found}
 
     async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
         """Set and remove keys, if those that are *expected* are there."""

@@ -263,12 +263,18 @@ class RedisStore:
 
     # Keys -----------------------------------------------------------------------------------------------------------
 
-    async def keys(self, space: str) -> Keys:
-        """Return all keys of a space."""
-        key = space_keys(space)[0]
-        found = await self._client.command("HGETALL", key)
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all."""
+        key, names = space_keys(space)[0], ("format", *names) if names else ()
+        found = await (
+            self._client.command("HMGET", key, *names) if names else self._client.command("HGETALL", key)
+        )
         with self._reading():
-            facts = {name.decode(): value for name, value in hash_of(found).items()}
+            if names:
+                pairs = zip(names, list_of(found), strict=True)
+                facts = {name: data_of(value) for name, value in pairs if value is not None}
+            else:
+                facts = {name.decode(): value for name, value in hash_of(found).items()}
             version = whole_number(facts.pop("format", 0))
             if version > scripts.FORMAT or (facts and not version):
                 raise not_usable(b"new" if version else b"foreign", [version], key, str(self._place))

@@ -92,11 +92,16 @@ def remove_from_inbox(connection: Connection, name: str, taken_up: int | None = 
 # Keys -----------------------------------------------------------------------------------------------------------------
 
 
-def read_keys(connection: Connection, space: str) -> Keys:
-    """Return all keys of a space."""
+def read_keys(connection: Connection, space: str, names: Sequence[str] = ()) -> Keys:
+    """Return the keys of a space that have one of *names*, or all."""
     if not has_table(connection, "key_value"):
-        return keys_of_version_1(connection, space)
-    rows = connection.execute("SELECT name, checksum, value FROM key_value WHERE space = ?", (space,))
+        found = keys_of_version_1(connection, space)
+        return {name: found[name] for name in names or found if name in found}
+    marks = ", ".join("?" * len(names))
+    rows = connection.execute(
+        f"SELECT name, checksum, value FROM key_value WHERE space = ?{f' AND name IN ({marks})' if names else ''}",  # noqa: S608 - marks
+        (space, *names),
+    )
     keys: dict[str, bytes] = {}
     for name, checksum, value in rows:
         if checksum_of(space, name, value) != checksum:
@@ -107,7 +112,7 @@ def read_keys(connection: Connection, space: str) -> Keys:
 
 def change_keys(connection: Connection, space: str, changes: KeyChanges, expected: KeyChanges) -> bool:
     """Set and remove keys, if those that are *expected* are there; there is a table of keys."""
-    found = read_keys(connection, space)
+    found = read_keys(connection, space, [*expected]) if expected else {}
     if any(found.get(name) != value for name, value in expected.items()):
         return False
     write_keys(connection, space, changes)

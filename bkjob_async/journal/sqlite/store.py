@@ -181,9 +181,9 @@ class SqliteStore:
         """Return how many entries wait in an inbox."""
         return await self._read(partial(keys.count_inbox, name=name))
 
-    async def keys(self, space: str) -> Keys:
-        """Return all keys of a space."""
-        return await self._read(partial(keys.read_keys, space=space))
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all."""
+        return await self._read(partial(keys.read_keys, space=space, names=names))
 
     async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
         """Set and remove keys, if those that are *expected* are there."""
