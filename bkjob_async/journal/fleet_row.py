@@ -61,10 +61,12 @@ class FleetRow:
             return True
         raise self._behind(name, head)
 
-    def check_has(self, name: str, sequence: int) -> None:
-        """Raise `StoreBehind` where the record with this number, which a checkpoint goes up to, was lost."""
-        if sequence > self.head:
+    def check_checkpoint(self, name: str, sequence: int, all_behind: int | None) -> None:
+        """Raise `StoreBehind` where the last record in a checkpoint was lost, or the head is not what it stands behind."""
+        if all_behind is None and sequence > self.head:
             raise self._behind(name, sequence)
+        if all_behind is not None and self.head not in (all_behind, sequence):
+            raise self._behind(name, all_behind)
 
     def _behind(self, name: str, sequence: int) -> StoreBehind:
         return StoreBehind(

@@ -10,6 +10,7 @@ from bkjob_async.errors import FleetNotFound, UsageError
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.loading import load_fleet
+from bkjob_async.journal.shards import ShardStore
 from bkjob_async.journal.store import FleetEntry, Store
 from bkjob_async.journal.stores import store_at
 from bkjob_async.journal.urls import check_fleet_name, parse_journal_url
@@ -27,6 +28,7 @@ class Journal:
     def __init__(self, store: Store) -> None:
         """Use *store*, which is closed with the journal."""
         self.store = store
+        self.shards = ShardStore(store)
 
     def __repr__(self) -> str:
         return f"<Journal {self.store!r}>"

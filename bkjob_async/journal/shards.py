@@ -1,26 +1,40 @@
-"""What a fleet in shards needs of a store, beside the journals of its shards.
+"""What is kept of a fleet in shards beside the journals of its shards; written once, above the keys and logs of any store.
 
 A fleet in shards has settings, and so many shards, each of which is a fleet of its own in the journal: shard 3 of `night`
-is the fleet `night/3`, with a term, a head and a log. Beside them the store keeps
+is the fleet `night/3`, with a term, a head, a log and an inbox. The key space `night` has
 
-* the settings, as bytes, and whether the fleet was stopped;
-* for each shard an *inbox*: entries, as bytes, in the order of their numbers. Whoever adds targets writes there; the append
-  that records these targets removes the entry in the same step (`Store.append`);
-* for each shard the figures that its runner reported last;
-* for each shard the durations that its runner measured, as bytes.
+| key | value |
+| --- | --- |
+| `settings` | as they were given: where there are none, there is no fleet |
+| `created` | when, in Unix seconds |
+| `stopped` | `1` for a fleet that was stopped, otherwise `0` |
+| `removing` | `1` for one that is being removed, otherwise it is missing |
+| `shard:3` | the figures that the runner of the shard reported last: term, targets, active, claim |
+| `active`, `claimed` | the sums of these over all shards |
+| `failure:3` | what ended the newest runner of the shard; missing while one works |
+
+and the key space `night/3` has the `durations` that runners of the shard measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import re
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from typing import TypeVar
 
 from msgspec import Struct
 
-from bkjob_async.errors import FleetNotFound
+from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalUnavailable
+from bkjob_async.journal.store import InboxEntry, KeyChanges, Keys, Store
 
-# A page of an inbox has at most so many entries.
-INBOX_PAGE = 50
+_FIGURES, _FAILURE = re.compile(r"shard:(\d{1,9})"), re.compile(r"failure:(\d{1,9})")
+# Figures are four whole numbers, of less than 64 bits.
+_NUMBERS = re.compile(rb"\d{1,18}( \d{1,18}){3}")
+# A change is decided on so many times while others change the same keys.
+ATTEMPTS = 100
+
+R = TypeVar("R")
 
 
 class FleetRecord(Struct, frozen=True):
@@ -61,18 +75,17 @@ class ShardReply(Struct, frozen=True):
     head: int = 0
 
 
-class InboxEntry(Struct, frozen=True):
-    """An entry of an inbox; numbers rise, and have gaps."""
-
-    number: int
-    data: bytes
-
-
-class ShardStore(Protocol):
-    """Fleets in shards; errors are those of `Store`. *fleet* is the name of the fleet, *shard* a number from 0 on.
+class ShardStore:
+    """Fleets in shards in any store; errors are those of the store. *fleet* is the name of the fleet, *shard* a number from 0 on.
 
     What raises `FleetNotFound` for a fleet that there is not does so for one that is being removed.
     """
+
+    def __init__(self, store: Store) -> None:
+        """Use *store*; nothing is kept here."""
+        self._store = store
+
+    # The fleet ------------------------------------------------------------------------------------------------------
 
     async def create(self, fleet: str, settings: bytes) -> bytes:
         """Create a fleet unless it exists, and return the settings that it has.
@@ -80,35 +93,70 @@ class ShardStore(Protocol):
         A fleet that was stopped, and has these settings, is not stopped any more. Raises `FleetNotFound` for one that is
         being removed.
         """
-        ...
+        created = f"{await self._store.now():.6f}".encode()
+        new = {"settings": settings, "created": created, "stopped": b"0", "active": b"0", "claimed": b"0"}
+
+        def decide(keys: Keys) -> tuple[KeyChanges, bytes]:
+            if "settings" not in keys:
+                return new, settings
+            check_usable(keys, fleet)
+            return {"stopped": b"0"} if keys["settings"] == settings else {}, keys["settings"]
+
+        # A store that has nothing yet is not read before something is written.
+        if await self._store.change_keys(fleet, new, expected={"settings": None}):
+            return settings
+        return await self._update(fleet, decide)
 
     async def record(self, fleet: str) -> FleetRecord | None:
         """Return a fleet's record, None where there is no such fleet."""
-        ...
+        keys = await self._store.keys(fleet)
+        if "settings" not in keys:
+            return None
+        created, now = seconds_in(keys, "created", fleet), await self._store.now()
+        return FleetRecord(keys["settings"], created, is_stopped(keys), now, "removing" in keys)
 
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop; raises `FleetNotFound`."""
-        ...
+
+        def decide(keys: Keys) -> tuple[KeyChanges, None]:
+            check_usable(keys, fleet)
+            return {"stopped": b"1"}, None
+
+        await self._update(fleet, decide)
 
     async def begin_removal(self, fleet: str) -> None:
         """Record that the fleet is being removed; raises `FleetNotFound` where there is none. Harmless when repeated."""
-        ...
+
+        def decide(keys: Keys) -> tuple[KeyChanges, None]:
+            if "settings" not in keys:
+                raise no_such_fleet(fleet)
+            return {"removing": b"1"}, None
+
+        await self._update(fleet, decide)
 
     async def remove(self, fleet: str, shards: int) -> None:
-        """Remove what is kept of a fleet of so many *shards* beside their journals; harmless when repeated."""
-        ...
+        """Remove what is kept of a fleet of so many *shards*, whose removal has begun; harmless when repeated."""
+        for shard in range(shards):
+            name = shard_name(fleet, shard)
+            await self._store.forget(name)
+            await self._store.change_keys(name, {"durations": None}, expected={})
+        await self._update(fleet, lambda keys: (dict.fromkeys(keys) if "removing" in keys else {}, None))
+
+    # The inbox of a shard -------------------------------------------------------------------------------------------
 
     async def put(self, fleet: str, shard: int, entries: Sequence[bytes]) -> None:
         """Append *entries* to the inbox of a shard, all or none; they are stored when this returns."""
-        ...
+        await self._store.put(shard_name(fleet, shard), entries)
 
     async def inbox(self, fleet: str, shard: int, after: int) -> Sequence[InboxEntry]:
         """Return the entries behind number *after*, at most `INBOX_PAGE`."""
-        ...
+        return await self._store.inbox(shard_name(fleet, shard), after)
 
     async def inbox_size(self, fleet: str, shard: int) -> int:
         """Return how many entries wait in the inbox of a shard."""
-        ...
+        return await self._store.inbox_size(shard_name(fleet, shard))
+
+    # What runners report --------------------------------------------------------------------------------------------
 
     async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*.
@@ -116,27 +164,118 @@ class ShardStore(Protocol):
         So much of the claim is granted that the claims of all shards together do not exceed *limit*. Raises
         `Superseded` or `StoreBehind` for another term than that of the shard, and `FleetNotFound`.
         """
-        ...
+        head = await self._store.give_sign_of_life(shard_name(fleet, shard), term=figures.term)
+        name = f"shard:{shard}"
+
+        def decide(keys: Keys) -> tuple[KeyChanges, ShardReply]:
+            check_usable(keys, fleet)
+            before = figures_in(keys, name, fleet)
+            active, claimed = number_in(keys, "active", fleet), number_in(keys, "claimed", fleet)
+            if before.term > figures.term:  # this runner was superseded meanwhile
+                return {}, ShardReply(active, 0, is_stopped(keys), head)
+            active, others = active - before.active + figures.active, claimed - before.claim
+            granted = granted_of(figures.claim, limit, others)
+            changes = {
+                name: b"%d %d %d %d" % (figures.term, figures.targets, figures.active, granted),
+                "active": b"%d" % active,
+                "claimed": b"%d" % (others + granted),
+            }
+            return changes, ShardReply(active, granted, is_stopped(keys), head)
+
+        names = ("settings", "removing", "stopped", "active", "claimed", name)
+        return await self._update(fleet, decide, names)
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""
-        ...
+        keys = await self._store.keys(fleet)
+        return {shard: figures_in(keys, name, fleet) for shard, name in names_in(keys, _FIGURES)}
 
     async def put_failure(self, fleet: str, shard: int, text: str) -> None:
         """Store what ended the runner of a shard; empty text for a runner that works. Nothing where there is no fleet."""
-        ...
+        changes = {f"failure:{shard}": text.encode() or None}
+        await self._update(fleet, lambda keys: (changes if "settings" in keys else {}, None))
 
     async def failures(self, fleet: str) -> Mapping[int, str]:
         """Return what ended the newest runner of each shard where something did."""
-        ...
+        keys = await self._store.keys(fleet)
+        return {shard: keys[name].decode(errors="replace") for shard, name in names_in(keys, _FAILURE)}
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
         """Store the durations that the runner of a shard measured, in place of what it had."""
-        ...
+        await self._store.change_keys(shard_name(fleet, shard), {"durations": durations}, expected={})
 
     async def durations(self, fleet: str, shard: int) -> bytes | None:
         """Return the durations that the runners of a shard measured, None for none."""
-        ...
+        return (await self._store.keys(shard_name(fleet, shard))).get("durations")
+
+    async def _update(
+        self, fleet: str, decide: Callable[[Keys], tuple[KeyChanges, R]], names: Sequence[str] = ()
+    ) -> R:
+        """Make the changes that *decide* returns for the keys of a fleet; return what it returns with them.
+
+        It is given the keys that have one of *names*, or all. Where another process was quicker, it decides again; raises `JournalUnavailable` where others always are.
+        """
+        for _ in range(ATTEMPTS):
+            keys = await self._store.keys(fleet, names)
+            changes, result = decide(keys)
+            expected = {name: keys.get(name) for name in ("settings", "removing", *changes)}
+            if all(keys.get(name) == value for name, value in changes.items()) or (
+                await self._store.change_keys(fleet, changes, expected=expected)
+            ):
+                return result
+        raise JournalUnavailable(f"what is kept of the fleet {fleet!r} changes all the time; try again later")
+
+
+def check_usable(keys: Keys, fleet: str) -> None:
+    """Raise `FleetNotFound` unless the *keys* are those of a fleet that is not being removed."""
+    if "settings" not in keys:
+        raise no_such_fleet(fleet)
+    if "removing" in keys:
+        raise fleet_being_removed(fleet)
+
+
+def is_stopped(keys: Keys) -> bool:
+    """Return True where the *keys* are those of a fleet that was stopped."""
+    return keys.get("stopped") == b"1"
+
+
+def names_in(keys: Keys, pattern: re.Pattern[str]) -> list[tuple[int, str]]:
+    """Return the number of a shard and the key of each name that has the *pattern*."""
+    matches = ((pattern.fullmatch(name), name) for name in keys)
+    return [(int(match[1]), name) for match, name in matches if match]
+
+
+def figures_in(keys: Keys, name: str, fleet: str) -> ShardFigures:
+    """Return the figures of a shard, those of none where it never had a runner; raise `JournalDamaged`."""
+    if name not in keys:
+        return ShardFigures()
+    if not _NUMBERS.fullmatch(keys[name]):
+        raise not_readable(fleet)
+    return ShardFigures(*map(int, keys[name].split()))
+
+
+def number_in(keys: Keys, name: str, fleet: str) -> int:
+    """Return a whole number, 0 for none; raise `JournalDamaged`."""
+    text = keys.get(name, b"0")
+    if not text.removeprefix(b"-").isdigit() or len(text) > 20:
+        raise not_readable(fleet)
+    return int(text)
+
+
+def seconds_in(keys: Keys, name: str, fleet: str) -> float:
+    """Return a time; raise `JournalDamaged`."""
+    try:
+        seconds = float(keys[name])
+    except (KeyError, ValueError):
+        raise not_readable(fleet) from None
+    if not isfinite(seconds):
+        raise not_readable(fleet)
+    return seconds
+
+
+def not_readable(fleet: str) -> JournalDamaged:
+    """Return the error of keys that nobody wrote so."""
+    return JournalDamaged(f"what the store has of the fleet {fleet!r} in shards cannot be read")
 
 
 def shard_name(fleet: str, shard: int) -> str:

@@ -1,4 +1,4 @@
-"""What a journal needs of a store: compare and append, read, one checkpoint for each fleet.
+"""What a journal needs of a store: a log for each fleet, to compare and append, and spaces of keys, to compare and set.
 
 A fleet is the targets of one journaled watch, under a name. A store keeps for each fleet
 
@@ -10,6 +10,11 @@ A fleet is the targets of one journaled watch, under a name. A store keeps for e
 Records and checkpoints are bytes, which `engine/journaling` writes and reads. Every write names the term of the writer, so
 a writer whose fleet was opened elsewhere cannot write any more. The writer alone knows the head, and an append says
 which head it follows: what was appended without an answer is repeated, and known again by its term and its last number.
+
+Beside its records a log has an inbox: entries, as bytes, that anybody puts there, and that an append of the log removes in
+the same step. A key space is a small mapping of names to bytes under a name of its own: it is read whole, and some of its
+keys are changed together if others still have the values that the change is made from. What a fleet in shards keeps, is
+written once above both: `ShardStore`.
 """
 
 from __future__ import annotations
@@ -20,7 +25,6 @@ from typing import Protocol
 from msgspec import Struct
 
 from bkjob_async.errors import JournalDamaged
-from bkjob_async.journal.shards import ShardStore
 
 # A holder that gave a sign of life within so many seconds is alive.
 ALIVE_SECONDS = 30.0
@@ -29,6 +33,13 @@ ALIVE_SECONDS = 30.0
 PAGE_BYTES = 1 << 20
 # No checkpoint with more bytes is written or read: that of 100 000 jobs with 200 hosts each has three quarters of them.
 MAX_CHECKPOINT = 1 << 30
+# A page of an inbox has at most so many entries.
+INBOX_PAGE = 50
+
+Keys = Mapping[str, bytes]
+"""Names and values of a key space."""
+KeyChanges = Mapping[str, bytes | None]
+"""Names and values of a key space, None for a name without a value."""
 
 
 class Holder(Struct, frozen=True):
@@ -76,6 +87,13 @@ class Opened(Struct, frozen=True):
     silence: float | None
 
 
+class InboxEntry(Struct, frozen=True):
+    """An entry of an inbox; numbers rise, and have gaps."""
+
+    number: int
+    data: bytes
+
+
 class FleetEntry(Struct, frozen=True):
     """A fleet in a list of fleets.
 
@@ -94,13 +112,28 @@ class FleetEntry(Struct, frozen=True):
     refused: int
 
 
-class Store(Protocol):
-    """Fleets, their records and checkpoints; safe to share between processes.
+class KeySpaces(Protocol):
+    """Small mappings of names to bytes, each under the name of its *space*; errors are those of `Store`."""
 
-    Every method raises `JournalUnavailable` when the store cannot be reached, is locked or full, which may pass, and
-    `JournalDamaged` or `JournalTooNew` when its content cannot be used. An append that raised `JournalUnavailable` may have
-    been made. Methods of one store may run at the same time.
-    """
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all; a space that was never written has none."""
+        ...
+
+    async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
+        """Set the values in *changes*, all or none, and remove the keys for which it has None.
+
+        Returns False without doing anything unless each key in *expected* has the value there, None for no such key.
+        A space without keys takes no room.
+        """
+        ...
+
+    async def now(self) -> float:
+        """Return the time by which the store measures signs of life, in Unix seconds."""
+        ...
+
+
+class Logs(Protocol):
+    """A log of records and an inbox for each fleet, under its name; errors are those of `Store`."""
 
     async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
         """Take the fleet *name* for *holder*, and begin its next term, one behind *after_term* as well.
@@ -108,11 +141,6 @@ class Store(Protocol):
         A fleet that does not exist is created. Raises `FleetBusy` without *take_over* when the present holder gave a
         sign of life within the last 30 seconds.
         """
-        ...
-
-    @property
-    def shards(self) -> ShardStore:
-        """Fleets in shards, in the same store."""
         ...
 
     async def append(
@@ -135,11 +163,15 @@ class Store(Protocol):
         """
         ...
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Replace the fleet's checkpoint, all or none; records before it may be removed by age and size from now on.
 
         Raises `Superseded` or `StoreBehind` for another term, and `StoreBehind` when the store has lost a record that is
-        in the checkpoint.
+        in the checkpoint. With *all_behind* the checkpoint stands for all records instead: in the same step they are removed,
+        and its number becomes the head. *all_behind* is the head before; `StoreBehind` is raised unless it is that, or the
+        number of the checkpoint already.
         """
         ...
 
@@ -161,8 +193,8 @@ class Store(Protocol):
         """
         ...
 
-    async def give_sign_of_life(self, name: str, *, term: int) -> None:
-        """Record that the holder lives; raises `Superseded` or `StoreBehind` for another term."""
+    async def give_sign_of_life(self, name: str, *, term: int) -> int:
+        """Record that the holder lives, and return the head; raises `Superseded` or `StoreBehind` for another term."""
         ...
 
     async def release(self, name: str, *, term: int) -> None:
@@ -178,8 +210,29 @@ class Store(Protocol):
         ...
 
     async def forget(self, name: str) -> None:
-        """Remove a fleet with all it has; nothing where there is none. Its holder is superseded."""
+        """Remove a fleet with all it has, its inbox as well; nothing where there is none. Its holder is superseded."""
         ...
+
+    async def put(self, name: str, entries: Sequence[bytes]) -> None:
+        """Put *entries* into the inbox of a fleet, which need not exist, all or none; they are stored when this returns."""
+        ...
+
+    async def inbox(self, name: str, after: int) -> Sequence[InboxEntry]:
+        """Return the entries of an inbox behind number *after*, at most `INBOX_PAGE`."""
+        ...
+
+    async def inbox_size(self, name: str) -> int:
+        """Return how many entries wait in an inbox."""
+        ...
+
+
+class Store(Logs, KeySpaces, Protocol):
+    """Logs and key spaces in one place, safe to share between processes.
+
+    Every method raises `JournalUnavailable` when the store cannot be reached, is locked or full, which may pass, and
+    `JournalDamaged` or `JournalTooNew` when its content cannot be used. An append, or a change of keys, that raised
+    `JournalUnavailable` may have been made. Methods of one store may run at the same time.
+    """
 
     async def aclose(self) -> None:
         """Release what the store holds open; harmless when repeated."""

@@ -118,7 +118,7 @@ class Fleet:
             placement=Placement(shards=self._shards, wide=wide or {}),
         )
         dialect_by_name(dialect, **dialect_options(given))
-        known = FleetSettings.decode(await self.journal.store.shards.create(self.name, given.encode()))
+        known = FleetSettings.decode(await self.journal.shards.create(self.name, given.encode()))
         differences = [*given.differences(known)]
         if differences:
             raise UsageError(f"the fleet {self.name!r} was created with {'; with '.join(differences)}")
@@ -132,7 +132,7 @@ class Fleet:
         return self._settings
 
     async def _record(self) -> FleetRecord:
-        record = await self.journal.store.shards.record(self.name)
+        record = await self.journal.shards.record(self.name)
         if record is None:
             raise no_such_fleet(self.name)
         if record.is_being_removed:
@@ -162,7 +162,7 @@ class Fleet:
         found = [as_ref(ref) for ref in refs]
         # Read each time: the fleet may have been removed, and created anew with other shards.
         await self._record()
-        placement, store = (await self.settings()).placement, self.journal.store.shards
+        placement, store = (await self.settings()).placement, self.journal.shards
         shards: dict[int, list[Ref]] = {}
         for start in range(0, len(found), SORTED_AT_ONCE):
             for shard, some in placement.by_shard(found[start : start + SORTED_AT_ONCE]).items():
@@ -201,8 +201,8 @@ class Fleet:
 
     async def status(self) -> FleetStatus:
         """Return the fleet and its shards as the store knows them."""
-        record, store = await self._record(), self.journal.store
-        figures, failures = await store.shards.figures(self.name), await store.shards.failures(self.name)
+        record, store, in_shards = await self._record(), self.journal.store, self.journal.shards
+        figures, failures = await in_shards.figures(self.name), await in_shards.failures(self.name)
         settings = await self.settings()
         shards: dict[int, ShardStatus] = {}
 
@@ -214,7 +214,7 @@ class Fleet:
                 shard=shard,
                 targets=of_shard.targets,
                 active=of_shard.active,
-                waiting=await store.shards.inbox_size(self.name, shard),
+                waiting=await in_shards.inbox_size(self.name, shard),
                 term=0 if entry is None else entry.term,
                 holder=None if entry is None else entry.holder,
                 is_held=entry is not None and entry.is_held,
@@ -237,7 +237,7 @@ class Fleet:
 
         Targets and journals stay. `create` with the same values lets runners begin again.
         """
-        await self.journal.store.shards.stop(self.name)
+        await self.journal.shards.stop(self.name)
 
     async def is_stopped(self) -> bool:
         """Return True where the fleet was stopped."""

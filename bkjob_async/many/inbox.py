@@ -10,7 +10,7 @@ import msgspec
 from attrs import define, field
 
 from bkjob_async.errors import JournalDamaged, JournalTooNew
-from bkjob_async.journal.shards import InboxEntry
+from bkjob_async.journal.store import InboxEntry
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 
 VERSION = 1

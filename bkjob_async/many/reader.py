@@ -11,7 +11,7 @@ from typing import Self
 
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
 from bkjob_async.journal.follow import Follower
-from bkjob_async.journal.shards import no_such_fleet, shard_name
+from bkjob_async.journal.shards import ShardStore, no_such_fleet, shard_name
 from bkjob_async.journal.store import Store
 from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.model.events import Batch
@@ -167,7 +167,7 @@ class FleetReader:
         if now < self._checked_at + LOSS_CHECK_SECONDS:
             return lost
         self._checked_at = now
-        if await self._store.shards.record(self._name) is None:
+        if await ShardStore(self._store).record(self._name) is None:
             raise no_such_fleet(self._name)
 
         async def check(shard: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bkjob_async.errors import FleetBusy
-from bkjob_async.journal.shards import no_such_fleet, shard_name
+from bkjob_async.journal.shards import ShardStore, no_such_fleet, shard_name
 from bkjob_async.journal.store import ALIVE_SECONDS, FleetEntry, Store
 from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.many.settings import FleetSettings
@@ -17,16 +17,17 @@ async def remove_fleet(store: Store, fleet: str) -> None:
     First the fleet is marked, so that nobody begins with it any more, and last its settings go: what was interrupted can be
     repeated.
     """
-    record = await store.shards.record(fleet)
+    in_shards = ShardStore(store)
+    record = await in_shards.record(fleet)
     if record is None:
         raise no_such_fleet(fleet)
     shards = FleetSettings.decode(record.settings).placement.shards
     names = [shard_name(fleet, shard) for shard in range(shards)]
     if not record.is_being_removed:
         await check_nobody_runs(store, names, record.now)
-        await store.shards.begin_removal(fleet)
+        await in_shards.begin_removal(fleet)
     await run_concurrently(store.forget(name) for name in names)
-    await store.shards.remove(fleet, shards)
+    await in_shards.remove(fleet, shards)
 
 
 async def check_nobody_runs(store: Store, names: Sequence[str], now: float) -> None:

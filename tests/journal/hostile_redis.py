@@ -9,7 +9,7 @@ from hashlib import sha1
 
 from attrs import define, field
 
-from bkjob_async.journal.redis import scripts, shards
+from bkjob_async.journal.redis import scripts
 from tests.journal.redis_server import RedisServer
 
 MIB = 1 << 20
@@ -67,7 +67,7 @@ ENDLESS = {
 CLOSING = ("a part", "the end", "a large text", "many elements")
 SCRIPTS = {
     sha1(script.text.encode(), usedforsecurity=False).hexdigest(): name
-    for module in (scripts, shards)
+    for module in (scripts,)
     for name, script in vars(module).items()
     if isinstance(script, scripts.Script)
 }

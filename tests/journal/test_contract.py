@@ -390,6 +390,45 @@ async def test_records_age_while_the_holder_lives(place: Place) -> None:
     assert (await store.read("night", 0)).removed_to == 2600
 
 
+async def test_a_checkpoint_in_place_of_all_records_moves_the_head(place: Place) -> None:
+    """Readers find that the records are gone, and the writer goes on behind it; however often it is written."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    await store.append("night", term=1, head=0, records=records(*range(1, 2500)), targets=1)
+    await store.write_checkpoint("night", Checkpoint(7, [b"older"]), term=1)
+
+    for _ in range(2):
+        await store.write_checkpoint("night", Checkpoint(5000, [b"all"]), term=1, all_behind=2499)
+
+    for after in (0, 100, 2499, 4999, 5000):
+        page = await place.open().read("night", after)
+        assert ([*page.records], page.removed_to) == ([], 5000)
+    assert await store.checkpoint("night") == Checkpoint(5000, [b"all"])
+    entry = await store.fleet("night")
+    assert entry is not None
+    assert (entry.head, entry.size) == (5000, 0)
+    await store.append("night", term=1, head=5000, records=records(5001), targets=1)
+    assert await numbers(store, after=5000) == [5001]
+    assert await numbers(store) == [5001]
+    opened = await store.open("night", THERE, take_over=True)
+    assert (opened.term, opened.head) == (2, 5001)
+
+
+@pytest.mark.parametrize("head", [0, 2, 9])
+async def test_a_checkpoint_in_place_of_other_records_is_refused(place: Place, head: int) -> None:
+    """The store has others than its writer knows: nothing is changed."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    await store.append("night", term=1, head=0, records=records(1, 2, 3, time=time.time()), targets=1)
+    await store.write_checkpoint("night", Checkpoint(2, [b"older"]), term=1)
+
+    with pytest.raises(StoreBehind):
+        await store.write_checkpoint("night", Checkpoint(50, [b"all"]), term=1, all_behind=head)
+
+    assert await store.checkpoint("night") == Checkpoint(2, [b"older"])
+    assert await numbers(store) == [1, 2, 3]
+
+
 async def test_a_fleet_that_was_forgotten_is_gone(place: Place) -> None:
     """Its holder is superseded; who opens it again begins at nothing."""
     first, second = place.open(), place.open()

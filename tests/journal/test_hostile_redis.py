@@ -14,7 +14,7 @@ from bkjob_async.errors import BkJobError, JournalDamaged, JournalError, Journal
 from bkjob_async.journal import store as store_module
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.redis import client as redis_client
-from bkjob_async.journal.shards import ShardFigures, shard_name
+from bkjob_async.journal.shards import ShardFigures, ShardStore, shard_name
 from bkjob_async.journal.store import Checkpoint, Store
 from tests.client.test_secrets import chain, frames, texts
 from tests.journal.hostile_redis import ANSWERS, MIB, HostileRedis, hostile_to
@@ -54,20 +54,20 @@ CALLS: dict[str, Call] = {
     "wait_any": lambda store: store.wait_any({NIGHT: 2}, seconds=0.05),
     "fleets": lambda store: store.fleets(),
     "fleet": lambda store: store.fleet(NIGHT),
-    "create": lambda store: store.shards.create("night", b"{}"),
-    "record": lambda store: store.shards.record("night"),
-    "stop": lambda store: store.shards.stop("night"),
-    "begin_removal": lambda store: store.shards.begin_removal("day"),
-    "remove": lambda store: store.shards.remove("day", 1),
-    "put": lambda store: store.shards.put("night", 0, [b"entry"]),
-    "inbox": lambda store: store.shards.inbox("night", 0, 0),
-    "inbox_size": lambda store: store.shards.inbox_size("night", 0),
-    "report": lambda store: store.shards.report("night", 0, ShardFigures(1, 5, 3, 7), limit=10),
-    "figures": lambda store: store.shards.figures("night"),
-    "put_failure": lambda store: store.shards.put_failure("night", 0, "it failed"),
-    "failures": lambda store: store.shards.failures("night"),
-    "put_durations": lambda store: store.shards.put_durations("night", 0, b"durations"),
-    "durations": lambda store: store.shards.durations("night", 0),
+    "create": lambda store: ShardStore(store).create("night", b"{}"),
+    "record": lambda store: ShardStore(store).record("night"),
+    "stop": lambda store: ShardStore(store).stop("night"),
+    "begin_removal": lambda store: ShardStore(store).begin_removal("day"),
+    "remove": lambda store: ShardStore(store).remove("day", 1),
+    "put": lambda store: ShardStore(store).put("night", 0, [b"entry"]),
+    "inbox": lambda store: ShardStore(store).inbox("night", 0, 0),
+    "inbox_size": lambda store: ShardStore(store).inbox_size("night", 0),
+    "report": lambda store: ShardStore(store).report("night", 0, ShardFigures(1, 5, 3, 7), limit=10),
+    "figures": lambda store: ShardStore(store).figures("night"),
+    "put_failure": lambda store: ShardStore(store).put_failure("night", 0, "it failed"),
+    "failures": lambda store: ShardStore(store).failures("night"),
+    "put_durations": lambda store: ShardStore(store).put_durations("night", 0, b"durations"),
+    "durations": lambda store: ShardStore(store).durations("night", 0),
     "Journal.follow": follow,
     "Fleet.add": lambda store: bkjob.Fleet("night", journal=Journal(store)).add("2:1"),
     "Fleet.drop": lambda store: bkjob.Fleet("night", journal=Journal(store)).drop("2:1"),
@@ -86,8 +86,8 @@ async def fill(url: str) -> None:
         await store.open(NIGHT, HERE, take_over=True)
         await store.append(NIGHT, term=1, head=0, records=records(1, 2, 3), targets=1)
         await store.write_checkpoint(NIGHT, Checkpoint(2, [b"state"]), term=1)
-        await store.shards.report("night", 0, ShardFigures(1, 5, 3, 7), limit=10)
-        await store.shards.put("night", 0, [b"entry"])
+        await ShardStore(store).report("night", 0, ShardFigures(1, 5, 3, 7), limit=10)
+        await ShardStore(store).put("night", 0, [b"entry"])
 
 
 async def error_of(url: str, call: Call) -> BaseException | None:
@@ -242,7 +242,7 @@ async def test_a_flood_is_refused_as_unavailable(redis_server: RedisServer) -> N
 @pytest.mark.parametrize("place", ["redis", "redis-socket", "redis-cluster"], indirect=True)
 async def test_a_value_that_is_too_large_is_refused_by_each_kind_of_server(place: Place) -> None:
     """Servers of a cluster that are found later have the limit, too."""
-    shards = place.open().shards
+    shards = ShardStore(place.open())
     await shards.put_durations("night", 0, b"x" * (17 * MIB))
     await shards.put_durations("night", 1, b"x" * (15 * MIB))
 

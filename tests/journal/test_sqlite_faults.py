@@ -27,9 +27,9 @@ from bkjob_async.errors import (
     NotAJournal,
 )
 from bkjob_async.journal import store as store_module
-from bkjob_async.journal.shards import ShardFigures, shard_name
+from bkjob_async.journal.shards import ShardFigures, ShardStore, shard_name
 from bkjob_async.journal.sqlite import file as sqlite_file
-from bkjob_async.journal.sqlite import shards as sqlite_shards
+from bkjob_async.journal.sqlite import keys as sqlite_keys
 from bkjob_async.journal.sqlite import store as sqlite_store
 from bkjob_async.journal.store import Checkpoint, Store, StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
@@ -99,7 +99,7 @@ def newer_journal(path: Path) -> None:
     """Make a journal of a later version."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA application_id = {sqlite_file.APPLICATION_ID}")
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
         connection.execute("CREATE TABLE fleet (name TEXT)")
         connection.commit()
 
@@ -629,17 +629,17 @@ async def fill_shards(url: str) -> None:
     """Write a fleet of one shard, with all that a store keeps of such a one."""
     async with opened(url) as place:
         store = place.open()
-        await store.shards.create("night", b"settings")
+        await ShardStore(store).create("night", b"settings")
         await store.open(shard_name("night", 0), HERE, take_over=True)
-        await store.shards.report("night", 0, ShardFigures(1, 5, 3, 7), limit=10)
-        await store.shards.put_durations("night", 0, b"durations")
-        await store.shards.put_failure("night", 0, "it failed")
-        await store.shards.put("night", 0, [b"entry"])
+        await ShardStore(store).report("night", 0, ShardFigures(1, 5, 3, 7), limit=10)
+        await ShardStore(store).put_durations("night", 0, b"durations")
+        await ShardStore(store).put_failure("night", 0, "it failed")
+        await ShardStore(store).put("night", 0, [b"entry"])
 
 
 async def read_shards(store: Store) -> list[object]:
     """Return all that the store keeps of the fleet."""
-    shards = store.shards
+    shards = ShardStore(store)
     record = await shards.record("night")
     return [
         None if record is None else record.settings,
@@ -658,27 +658,21 @@ SHARDS = [
     [b"entry"],
 ]
 SHARD_CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
-    "record": lambda store: store.shards.record("night"),
-    "stop": lambda store: store.shards.stop("night"),
-    "figures": lambda store: store.shards.figures("night"),
-    "report": lambda store: store.shards.report("night", 0, ShardFigures(1, 6, 3, 7), limit=10),
-    "durations": lambda store: store.shards.durations("night", 0),
-    "put_durations": lambda store: store.shards.put_durations("night", 0, b"others"),
-    "failures": lambda store: store.shards.failures("night"),
-    "inbox": lambda store: store.shards.inbox("night", 0, 0),
+    "record": lambda store: ShardStore(store).record("night"),
+    "stop": lambda store: ShardStore(store).stop("night"),
+    "figures": lambda store: ShardStore(store).figures("night"),
+    "report": lambda store: ShardStore(store).report("night", 0, ShardFigures(1, 6, 3, 7), limit=10),
+    "durations": lambda store: ShardStore(store).durations("night", 0),
+    "failures": lambda store: ShardStore(store).failures("night"),
+    "inbox": lambda store: ShardStore(store).inbox("night", 0, 0),
 }
 
 
 @pytest.mark.parametrize(
     ("table", "column", "calls"),
     [
-        ("sharded_fleet", "settings", ("record", "stop", "report")),
-        ("sharded_fleet", "created", ("record", "stop", "report")),
-        ("sharded_fleet", "is_being_removed", ("record", "stop", "report")),
-        ("shard", "term", ("figures", "report", "durations", "put_durations")),
-        ("shard", "claim", ("figures", "report", "durations", "put_durations")),
-        ("shard", "durations", ("figures", "report", "durations", "put_durations")),
-        ("shard_failure", "text", ("failures",)),
+        ("key_value", "value", ("record", "stop", "figures", "report", "durations", "failures")),
+        ("key_value", "checksum", ("record", "stop", "figures", "report", "durations", "failures")),
         ("inbox", "data", ("inbox",)),
     ],
 )
@@ -700,7 +694,7 @@ async def test_a_file_of_0_2_0_has_rows_without_a_copy(
 ) -> None:
     """They are read and written as before."""
     monkeypatch.setattr(sqlite_file, "SCHEMA", COPY.sub("", sqlite_file.SCHEMA))
-    monkeypatch.setattr(sqlite_shards, "TABLES", COPY.sub("", sqlite_shards.TABLES))
+    monkeypatch.setattr(sqlite_keys, "INBOX", COPY.sub("", sqlite_keys.INBOX))
     written = await fill(sqlite_url(tmp_path))
     await fill_shards(sqlite_url(tmp_path))
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from bkjob_async.errors import FleetNotFound, Superseded
-from bkjob_async.journal.shards import INBOX_PAGE, ShardFigures, shard_name
-from bkjob_async.journal.store import Store
+from bkjob_async.journal.shards import ShardFigures, ShardStore, shard_name
+from bkjob_async.journal.store import INBOX_PAGE, Store
 from bkjob_async.model.journal_errors import StoreBehind
 from tests.journal.stores import HERE, THERE, Place, records
 
@@ -18,7 +18,7 @@ FLEET = "night"
 async def inbox_of(store: Store, shard: int, after: int = 0) -> list[bytes]:
     """Return the entries in an inbox, page by page."""
     found: list[bytes] = []
-    while page := await store.shards.inbox(FLEET, shard, after):
+    while page := await ShardStore(store).inbox(FLEET, shard, after):
         found += [entry.data for entry in page]
         after = page[-1].number
     return found
@@ -27,7 +27,7 @@ async def inbox_of(store: Store, shard: int, after: int = 0) -> list[bytes]:
 async def created(place: Place) -> Store:
     """Return a store with a fleet in it."""
     store = place.open()
-    await store.shards.create(FLEET, b"settings")
+    await ShardStore(store).create(FLEET, b"settings")
     return store
 
 
@@ -35,14 +35,14 @@ async def test_the_first_settings_are_those_of_the_fleet(place: Place) -> None:
     """Whoever creates it again is reported what it was created with."""
     first, second = place.open(), place.open()
 
-    assert await first.shards.create(FLEET, b"one") == b"one"
-    assert await second.shards.create(FLEET, b"two") == b"one"
+    assert await ShardStore(first).create(FLEET, b"one") == b"one"
+    assert await ShardStore(second).create(FLEET, b"two") == b"one"
 
-    record = await second.shards.record(FLEET)
+    record = await ShardStore(second).record(FLEET)
     assert record is not None
     assert (record.settings, record.is_stopped) == (b"one", False)
     assert 0 <= record.now - record.created < 10
-    assert await second.shards.record("other") is None
+    assert await ShardStore(second).record("other") is None
 
 
 async def test_a_fleet_is_stopped_until_it_is_created_again_as_it_was(place: Place) -> None:
@@ -50,40 +50,40 @@ async def test_a_fleet_is_stopped_until_it_is_created_again_as_it_was(place: Pla
     store = await created(place)
 
     async def is_stopped() -> bool:
-        record = await store.shards.record(FLEET)
+        record = await ShardStore(store).record(FLEET)
         assert record is not None
         return record.is_stopped
 
-    await store.shards.stop(FLEET)
+    await ShardStore(store).stop(FLEET)
     assert await is_stopped()
-    await store.shards.create(FLEET, b"other settings")
+    await ShardStore(store).create(FLEET, b"other settings")
     assert await is_stopped()
-    await store.shards.create(FLEET, b"settings")
+    await ShardStore(store).create(FLEET, b"settings")
     assert not await is_stopped()
     with pytest.raises(FleetNotFound):
-        await store.shards.stop("other")
+        await ShardStore(store).stop("other")
 
 
 async def test_entries_wait_in_order_until_an_append_takes_them_up(place: Place) -> None:
     """Those behind the number that the append names stay, and so do those of other shards."""
     store, other = await created(place), place.open()
     sent = [f"{number}".encode() for number in range(2 * INBOX_PAGE + 5)]
-    await store.shards.put(FLEET, 3, sent[:7])
-    await other.shards.put(FLEET, 3, sent[7:])
-    await other.shards.put(FLEET, 4, [b"of another shard"])
+    await ShardStore(store).put(FLEET, 3, sent[:7])
+    await ShardStore(other).put(FLEET, 3, sent[7:])
+    await ShardStore(other).put(FLEET, 4, [b"of another shard"])
     assert await inbox_of(store, 3) == sent
-    assert await store.shards.inbox_size(FLEET, 3) == len(sent)
+    assert await ShardStore(store).inbox_size(FLEET, 3) == len(sent)
 
     name = shard_name(FLEET, 3)
     await store.open(name, HERE, take_over=True)
-    read = await store.shards.inbox(FLEET, 3, 0)
+    read = await ShardStore(store).inbox(FLEET, 3, 0)
     taken_up = read[9].number
     await store.append(name, term=1, head=0, records=records(1), targets=10, taken_up=taken_up)
 
     assert await inbox_of(other, 3) == sent[10:]
     assert await inbox_of(other, 3, read[11].number) == sent[12:]
     assert await inbox_of(other, 4) == [b"of another shard"]
-    last = (await store.shards.inbox(FLEET, 3, 0))[0].number
+    last = (await ShardStore(store).inbox(FLEET, 3, 0))[0].number
     assert last > taken_up
 
 
@@ -91,11 +91,11 @@ async def test_a_repeated_append_takes_nothing_else_up(place: Place) -> None:
     """What was added in between stays."""
     store, name = await created(place), shard_name(FLEET, 0)
     await store.open(name, HERE, take_over=True)
-    await store.shards.put(FLEET, 0, [b"first"])
-    (entry,) = await store.shards.inbox(FLEET, 0, 0)
+    await ShardStore(store).put(FLEET, 0, [b"first"])
+    (entry,) = await ShardStore(store).inbox(FLEET, 0, 0)
     for _ in range(2):
         await store.append(name, term=1, head=0, records=records(1), targets=1, taken_up=entry.number)
-        await store.shards.put(FLEET, 0, [b"later"])
+        await ShardStore(store).put(FLEET, 0, [b"later"])
 
     assert await inbox_of(store, 0) == [b"later", b"later"]
 
@@ -105,8 +105,8 @@ async def test_an_append_that_is_refused_takes_nothing_up(place: Place, head: in
     """A runner that was superseded, and one at another head."""
     store, name = await created(place), shard_name(FLEET, 0)
     await store.open(name, HERE, take_over=True)
-    await store.shards.put(FLEET, 0, [b"added"])
-    (entry,) = await store.shards.inbox(FLEET, 0, 0)
+    await ShardStore(store).put(FLEET, 0, [b"added"])
+    (entry,) = await ShardStore(store).inbox(FLEET, 0, 0)
     if not head:
         await place.open().open(name, THERE, take_over=True)
 
@@ -124,8 +124,8 @@ async def test_numbers_of_entries_are_not_given_again(place: Place) -> None:
     await store.open(name, HERE, take_over=True)
     numbers = []
     for round_number in range(4):
-        await store.shards.put(FLEET, 0, [b"added"])
-        (entry,) = await store.shards.inbox(FLEET, 0, 0)
+        await ShardStore(store).put(FLEET, 0, [b"added"])
+        (entry,) = await ShardStore(store).inbox(FLEET, 0, 0)
         numbers.append(entry.number)
         await store.append(
             name,
@@ -145,11 +145,11 @@ async def test_a_sign_of_life_tells_and_hears_of_all_shards(place: Place) -> Non
     for shard in (0, 1):
         await store.open(shard_name(FLEET, shard), HERE, take_over=True)
 
-    assert (await store.shards.report(FLEET, 0, ShardFigures(1, 10, 7))).active == 7
-    assert (await other.shards.report(FLEET, 1, ShardFigures(1, 5, 5))).active == 12
-    assert (await store.shards.report(FLEET, 0, ShardFigures(1, 10, 2))).active == 7
-    assert await other.shards.figures(FLEET) == {0: ShardFigures(1, 10, 2), 1: ShardFigures(1, 5, 5)}
-    assert await other.shards.figures("other") == {}
+    assert (await ShardStore(store).report(FLEET, 0, ShardFigures(1, 10, 7))).active == 7
+    assert (await ShardStore(other).report(FLEET, 1, ShardFigures(1, 5, 5))).active == 12
+    assert (await ShardStore(store).report(FLEET, 0, ShardFigures(1, 10, 2))).active == 7
+    assert await ShardStore(other).figures(FLEET) == {0: ShardFigures(1, 10, 2), 1: ShardFigures(1, 5, 5)}
+    assert await ShardStore(other).figures("other") == {}
 
 
 async def test_claims_are_granted_as_far_as_the_others_leave(place: Place) -> None:
@@ -159,7 +159,7 @@ async def test_claims_are_granted_as_far_as_the_others_leave(place: Place) -> No
         await store.open(shard_name(FLEET, shard), HERE, take_over=True)
 
     async def granted(shard: int, claim: int) -> int:
-        reported = await store.shards.report(FLEET, shard, ShardFigures(1, 1, 1, claim), limit=large)
+        reported = await ShardStore(store).report(FLEET, shard, ShardFigures(1, 1, 1, claim), limit=large)
         return reported.granted
 
     assert await granted(0, large) == large
@@ -167,18 +167,18 @@ async def test_claims_are_granted_as_far_as_the_others_leave(place: Place) -> No
     assert await granted(0, large - 5) == large - 5
     assert await granted(1, 7) == 5
     assert await granted(1, 2) == 2
-    assert (await store.shards.figures(FLEET))[0].claim == large - 5
+    assert (await ShardStore(store).figures(FLEET))[0].claim == large - 5
 
 
 async def test_a_sign_of_life_says_that_the_fleet_was_stopped(place: Place) -> None:
     """By whatever process."""
     store, other = await created(place), place.open()
     await store.open(shard_name(FLEET, 0), HERE, take_over=True)
-    assert not (await store.shards.report(FLEET, 0, ShardFigures(1))).is_stopped
+    assert not (await ShardStore(store).report(FLEET, 0, ShardFigures(1))).is_stopped
 
-    await other.shards.stop(FLEET)
+    await ShardStore(other).stop(FLEET)
 
-    assert (await store.shards.report(FLEET, 0, ShardFigures(1))).is_stopped
+    assert (await ShardStore(store).report(FLEET, 0, ShardFigures(1))).is_stopped
 
 
 async def test_a_runner_of_an_earlier_term_tells_nothing(place: Place) -> None:
@@ -186,14 +186,14 @@ async def test_a_runner_of_an_earlier_term_tells_nothing(place: Place) -> None:
     first, second = await created(place), place.open()
     name = shard_name(FLEET, 0)
     await first.open(name, HERE, take_over=True)
-    await first.shards.report(FLEET, 0, ShardFigures(1, 4, 4))
+    await ShardStore(first).report(FLEET, 0, ShardFigures(1, 4, 4))
     await second.open(name, THERE, take_over=True)
-    await second.shards.report(FLEET, 0, ShardFigures(2, 3, 3))
+    await ShardStore(second).report(FLEET, 0, ShardFigures(2, 3, 3))
 
     with pytest.raises(Superseded, match="process 22 on there"):
-        await first.shards.report(FLEET, 0, ShardFigures(1, 9, 9))
+        await ShardStore(first).report(FLEET, 0, ShardFigures(1, 9, 9))
 
-    assert await second.shards.figures(FLEET) == {0: ShardFigures(2, 3, 3)}
+    assert await ShardStore(second).figures(FLEET) == {0: ShardFigures(2, 3, 3)}
     entry = await second.fleet(name)
     assert entry is not None
     assert entry.refused == 1
@@ -204,7 +204,7 @@ async def test_a_term_that_the_store_lost_is_reported_as_such(place: Place) -> N
     store = await created(place)
 
     with pytest.raises(StoreBehind):
-        await store.shards.report(FLEET, 0, ShardFigures(3))
+        await ShardStore(store).report(FLEET, 0, ShardFigures(3))
 
 
 async def test_a_sign_of_life_for_no_fleet_says_so(place: Place) -> None:
@@ -213,21 +213,21 @@ async def test_a_sign_of_life_for_no_fleet_says_so(place: Place) -> None:
     await store.open(shard_name("other", 0), HERE, take_over=True)
 
     with pytest.raises(FleetNotFound, match="other"):
-        await store.shards.report("other", 0, ShardFigures(1))
+        await ShardStore(store).report("other", 0, ShardFigures(1))
 
 
 async def test_durations_are_kept_by_shard(place: Place) -> None:
     """The newest of each."""
     store, other = await created(place), place.open()
     await store.open(shard_name(FLEET, 0), HERE, take_over=True)
-    await store.shards.report(FLEET, 0, ShardFigures(1))
-    assert await other.shards.durations(FLEET, 0) is None
+    await ShardStore(store).report(FLEET, 0, ShardFigures(1))
+    assert await ShardStore(other).durations(FLEET, 0) is None
 
-    await store.shards.put_durations(FLEET, 0, b"learnt")
-    await store.shards.put_durations(FLEET, 0, b"more")
+    await ShardStore(store).put_durations(FLEET, 0, b"learnt")
+    await ShardStore(store).put_durations(FLEET, 0, b"more")
 
-    assert await other.shards.durations(FLEET, 0) == b"more"
-    assert await other.shards.durations(FLEET, 1) is None
+    assert await ShardStore(other).durations(FLEET, 0) == b"more"
+    assert await ShardStore(other).durations(FLEET, 1) is None
 
 
 async def test_a_shard_that_is_forgotten_has_no_inbox(place: Place) -> None:
@@ -235,7 +235,7 @@ async def test_a_shard_that_is_forgotten_has_no_inbox(place: Place) -> None:
     store = await created(place)
     await store.open(shard_name(FLEET, 0), HERE, take_over=True)
     for shard in (0, 1):
-        await store.shards.put(FLEET, shard, [b"added"])
+        await ShardStore(store).put(FLEET, shard, [b"added"])
 
     await store.forget(shard_name(FLEET, 0))
 
@@ -248,13 +248,13 @@ async def test_before_the_first_fleet_in_shards_there_is_nothing(place: Place) -
     await store.open("plain", HERE, take_over=True)
     await store.append("plain", term=1, head=0, records=records(1), targets=1, taken_up=7)
 
-    assert await store.shards.record(FLEET) is None
-    assert await store.shards.figures(FLEET) == {}
+    assert await ShardStore(store).record(FLEET) is None
+    assert await ShardStore(store).figures(FLEET) == {}
     assert await inbox_of(store, 0) == []
-    assert await store.shards.inbox_size(FLEET, 0) == 0
-    assert await store.shards.durations(FLEET, 0) is None
+    assert await ShardStore(store).inbox_size(FLEET, 0) == 0
+    assert await ShardStore(store).durations(FLEET, 0) is None
     with pytest.raises(FleetNotFound):
-        await store.shards.stop(FLEET)
+        await ShardStore(store).stop(FLEET)
 
 
 @pytest.mark.parametrize("turns", range(12))
@@ -301,14 +301,14 @@ async def test_one_call_waits_for_all_shards(place: Place) -> None:
 async def test_what_ended_a_runner_is_kept_until_one_works(place: Place) -> None:
     """For each shard; nothing is kept of a fleet that there is not."""
     store, other = await created(place), place.open()
-    assert await store.shards.failures(FLEET) == {}
-    await store.shards.put_failure(FLEET, 3, "one")
-    await store.shards.put_failure(FLEET, 3, "two")
-    await store.shards.put_failure(FLEET, 4, "of another")
-    await other.shards.put_failure("other", 4, "of no fleet")
+    assert await ShardStore(store).failures(FLEET) == {}
+    await ShardStore(store).put_failure(FLEET, 3, "one")
+    await ShardStore(store).put_failure(FLEET, 3, "two")
+    await ShardStore(store).put_failure(FLEET, 4, "of another")
+    await ShardStore(other).put_failure("other", 4, "of no fleet")
 
-    assert await other.shards.failures(FLEET) == {3: "two", 4: "of another"}
-    assert await other.shards.failures("other") == {}
-    assert await other.shards.record("other") is None
-    await other.shards.put_failure(FLEET, 3, "")
-    assert await store.shards.failures(FLEET) == {4: "of another"}
+    assert await ShardStore(other).failures(FLEET) == {3: "two", 4: "of another"}
+    assert await ShardStore(other).failures("other") == {}
+    assert await ShardStore(other).record("other") is None
+    await ShardStore(other).put_failure(FLEET, 3, "")
+    assert await ShardStore(store).failures(FLEET) == {4: "of another"}

@@ -104,7 +104,7 @@ async def test_values_that_cannot_work_are_refused_and_secrets_not_repeated(
         await fleet.create(**{**SETTINGS, **wrong})
 
     assert "opensesame" not in str(caught.value)
-    assert await fleet.journal.store.shards.record("night") is None
+    assert await fleet.journal.shards.record("night") is None
 
 
 @pytest.mark.parametrize("name", ["", "a{b}", "night/3", "x" * 196])

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
-from bkjob_async.journal.shards import ShardFigures
+from bkjob_async.journal.shards import ShardFigures, ShardStore
 from bkjob_async.many.runner.shard import run_shard
 from bkjob_async.simulator.simulator import Simulator
 from tests.journal.redis_server import RedisServer, running
@@ -45,7 +45,7 @@ async def test_a_server_that_writes_before_it_answers_keeps_what_was_added(tmp_p
     with running(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
         async with bkjob.Fleet("night", journal=server.url, shards=1) as fleet:
             await fleet.create(**SETTINGS)
-            store = fleet.journal.store.shards
+            store = fleet.journal.shards
             for number in range(40):
                 if number in (10, 30):
                     restart(server)
@@ -110,9 +110,9 @@ async def test_a_full_server_still_hears_of_life_and_stops(tmp_path: Path) -> No
             with pytest.raises(bkjob.JournalUnavailable, match="maxmemory"):
                 await store.append("night/0", term=1, head=0, records=records(1), targets=1)
 
-            assert not (await store.shards.report("night", 0, ShardFigures(1, 3, 3))).is_stopped
+            assert not (await ShardStore(store).report("night", 0, ShardFigures(1, 3, 3))).is_stopped
             await fleet.stop()
-            assert (await store.shards.report("night", 0, ShardFigures(1, 3, 3))).is_stopped
+            assert (await ShardStore(store).report("night", 0, ShardFigures(1, 3, 3))).is_stopped
             assert (await fleet.status()).targets == 3
             await store.release("night/0", term=1)
             await fleet.forget()

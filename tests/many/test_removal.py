@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.journal.shards import ShardFigures, shard_name
+from bkjob_async.journal.shards import ShardFigures, ShardStore, shard_name
 from bkjob_async.journal.store import Store
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.simulator.world.world import World
@@ -37,19 +37,19 @@ async def used(place: Place) -> Fleet:
     for shard in range(2):  # the third never had a runner
         await store.open(shard_name("night", shard), HERE, take_over=True)
         await store.append(shard_name("night", shard), term=1, head=0, records=records(1, 2), targets=1)
-        await store.shards.report("night", shard, ShardFigures(1, 5, 5))
-        await store.shards.put_durations("night", shard, b"learnt")
+        await ShardStore(store).report("night", shard, ShardFigures(1, 5, 5))
+        await ShardStore(store).put_durations("night", shard, b"learnt")
         await store.release(shard_name("night", shard), term=1)
     return fleet
 
 
 async def left_of(store: Store) -> list[object]:
     """Return what the store has of the fleet."""
-    left: list[object] = [*await store.fleets(), *(await store.shards.figures("night")).items()]
+    left: list[object] = [*await store.fleets(), *(await ShardStore(store).figures("night")).items()]
     for shard in range(3):
-        left += await store.shards.inbox("night", shard, 0)
+        left += await ShardStore(store).inbox("night", shard, 0)
         left += (await store.read(shard_name("night", shard), 0)).records
-        left += [found for found in [await store.shards.durations("night", shard)] if found]
+        left += [found for found in [await ShardStore(store).durations("night", shard)] if found]
     return left
 
 
@@ -95,7 +95,7 @@ async def test_a_removal_that_was_interrupted_is_repeated(place: Place) -> None:
     """Until then nobody uses what is left."""
     fleet = await used(place)
     store = fleet.journal.store
-    await store.shards.begin_removal("night")
+    await ShardStore(store).begin_removal("night")
     await store.forget(shard_name("night", 0))
 
     other = fleet_of(place, None)
@@ -106,7 +106,7 @@ async def test_a_removal_that_was_interrupted_is_repeated(place: Place) -> None:
         await fleet.create(**SETTINGS)
     with pytest.raises(bkjob.FleetNotFound, match="being removed"):
         await store.open(shard_name("night", 1), HERE, take_over=True)
-        await store.shards.report("night", 1, ShardFigures(2))
+        await ShardStore(store).report("night", 1, ShardFigures(2))
     await other.forget()
 
     assert await left_of(store) == []
@@ -116,17 +116,17 @@ async def test_what_is_added_while_the_fleet_is_removed_is_not_acknowledged(plac
     """A process that read the settings before the removal, and stores its targets behind it."""
     fleet, other = await used(place), fleet_of(place)
     await other.settings()
-    put = other.journal.store.shards.put
+    put = other.journal.shards.put
 
     async def put_late(name: str, shard: int, entries: Any) -> None:
-        if await fleet.journal.store.shards.record("night") is not None:
+        if await fleet.journal.shards.record("night") is not None:
             await fleet.forget()
         await put(name, shard, entries)
 
-    other.journal.store.shards.put = put_late  # type: ignore[method-assign,assignment]
+    other.journal.shards.put = put_late  # type: ignore[method-assign,assignment]
     with pytest.raises(bkjob.FleetNotFound):
         await other.add(JOBS[0])
-    del other.journal.store.shards.put
+    del other.journal.shards.put
 
 
 @pytest.mark.looptime

@@ -174,7 +174,6 @@ async def test_a_runner_that_wakes_after_a_takeover_writes_nothing() -> None:
         async def be_unheard(*_arguments: object, **_named: object) -> ShardReply:
             raise JournalUnavailable("signs of life are not answered: only the append can be refused")
 
-        store.shards.report = be_unheard  # type: ignore[method-assign]
         store.give_sign_of_life = be_unheard  # type: ignore[method-assign,assignment]
 
         assert await asyncio.wait_for(first, 9.0) is ShardEnd.SUPERSEDED
@@ -193,7 +192,7 @@ async def test_polling_pauses_while_the_store_does_not_answer(caplog: pytest.Log
         site.run(0)
         await site.fleet.add(job)
         await asyncio.sleep(6.0)
-        shards = site.fleet.journal.store.shards
+        shards = site.fleet.journal.shards
         report = shards.report
 
         async def be_away(*_arguments: object, **_named: object) -> ShardReply:
@@ -268,7 +267,7 @@ async def test_a_newer_version_s_entry_ends_the_runner() -> None:
     """Rather than being left out."""
     async with site_of(shards=1) as site:
         runner = site.run(0)
-        await site.fleet.journal.store.shards.put("night", 0, [b"\x91\x02"])
+        await site.fleet.journal.shards.put("night", 0, [b"\x91\x02"])
 
         with pytest.raises(bkjob.JournalTooNew):
             await runner
@@ -288,7 +287,7 @@ async def test_durations_are_exchanged() -> None:
         await site.fleet.stop()
         assert await other is ShardEnd.STOPPED
 
-        store = site.fleet.journal.store.shards
+        store = site.fleet.journal.shards
         learnt, taken = [decoded(await store.durations("night", each) or b"") for each in (shard, 1 - shard)]
         assert {name[1] for name in learnt["names"]} == {"short"}
         assert sorted(taken["names"], key=str) == sorted(learnt["names"], key=str)
@@ -373,4 +372,4 @@ async def test_a_journal_object_is_not_closed_by_the_fleet() -> None:
     assert isinstance(journal, Journal)
     async with Fleet("night", journal=journal, shards=2) as fleet:
         await fleet.create(url="https://bkapi.example.com/api/bk-job/prod", credentials="a.b:c")
-    assert await journal.store.shards.record("night") is not None
+    assert await journal.shards.record("night") is not None

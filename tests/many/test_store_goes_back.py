@@ -25,13 +25,12 @@ def kept(site: Site) -> Callable[[], None]:
     """Keep what the store holds; return how it goes back there, numbers of entries included."""
     store = site.fleet.journal.store
     assert isinstance(store, MemoryStore)
-    shards = store.shards
     fleets = {name: copy_of(fleet) for name, fleet in store._fleets.items()}
-    in_shards = deepcopy((shards._fleets, shards._inboxes, shards._last_number))
+    others = deepcopy((store._keys, store._inboxes, store._last_entry))
 
     def go_back() -> None:
         store._fleets = fleets
-        shards._fleets, shards._inboxes, shards._last_number = in_shards
+        store._keys, store._inboxes, store._last_entry = others
 
     return go_back
 
@@ -132,7 +131,7 @@ async def test_an_empty_store_ends_the_runners_and_keeps_their_targets() -> None
         await site.fleet.add(*jobs)
         await asyncio.sleep(3)
         go_back()
-        store.shards._fleets.clear()
+        store._keys.clear()
 
         with pytest.raises(bkjob.FleetNotFound, match="create it first"):
             await asyncio.wait_for(runner, 20)

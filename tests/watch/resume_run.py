@@ -59,15 +59,17 @@ class MortalStore(MemoryStore):
         if self.loses_answers:
             raise JournalUnavailable("no answer")
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Write a checkpoint, unless the process is dead."""
         self._check()
-        await super().write_checkpoint(name, checkpoint, term=term)
+        await super().write_checkpoint(name, checkpoint, term=term, all_behind=all_behind)
 
-    async def give_sign_of_life(self, name: str, *, term: int) -> None:
+    async def give_sign_of_life(self, name: str, *, term: int) -> int:
         """Live, unless the process is dead."""
         self._check()
-        await super().give_sign_of_life(name, term=term)
+        return await super().give_sign_of_life(name, term=term)
 
     async def release(self, name: str, *, term: int) -> None:
         """End in order, unless the process is dead."""

@@ -73,11 +73,15 @@ class RemoteStore(MemoryStore):
         await self._travel()
         self._lose()
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Write a checkpoint."""
         await self._travel()
-        await super().write_checkpoint(name, checkpoint, term=term)
+        self._lose()
+        await super().write_checkpoint(name, checkpoint, term=term, all_behind=all_behind)
         await self._travel()
+        self._lose()
 
     async def read(self, name: str, after: int, *, limit: int = 1000) -> Page:
         """Read records."""

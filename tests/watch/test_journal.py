@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.engine.journaling import jobs as jobs_module
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.errors import JournalUnavailable
 from bkjob_async.journal.follow import present_batches
@@ -25,7 +26,7 @@ from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPla
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from bkjob_async.watch.cooperative import CooperativeLoop
-from bkjob_async.watch.journaling import checkpoints, record_queue, recorded_watch
+from bkjob_async.watch.journaling import checkpoints, compaction, fleet_journal, record_queue
 from bkjob_async.watch.stream.stream import EventStream
 from tests.watch.clients import client_of
 from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of
@@ -65,7 +66,7 @@ class FailingStore(MemoryStore):
         """Lose the newest records, and the term that wrote them if that is as new."""
         fleet = self._fleets[name]
         del fleet.records[-count:]
-        fleet.head = fleet.records[-1].sequence
+        fleet.head = fleet.records[-1].sequence if fleet.records else fleet.removed_to
         fleet.term -= with_term
 
 
@@ -372,20 +373,27 @@ async def test_another_watch_of_the_client_does_not_hide_what_changed() -> None:
 
 
 async def test_a_store_that_lost_its_newest_records_is_reported_again() -> None:
-    """The writer takes a new term and stores the newest of what is missing, marked; readers here miss nothing."""
+    """The writer takes a new term and stores all that it knows in their place; readers miss nothing, and no change comes twice.
+
+    Who has not read all of what was lost is given the newest of the rest, marked.
+    """
     world, store = World(1), FailingStore()
     job = world.add(SLOW)
     async with fleet(world, store, job, linger=None) as watch, reading(watch) as events:
         await asyncio.sleep(12.0)
+        first = [batch async for batch in Journal(store).follow("night", live=False)]
         store.lose("night", 2)
         await asyncio.sleep(70.0)
     again: list[bkjob.Event] = []
     async with fleet(world, store, linger=0.0) as watch:
         await read(watch, again, after="")
+    behind = Journal(store).follow("night", after=first[-2].cursor, live=False)
+    rest = [event async for batch in behind for event in batch.events]
+    had = [event for batch in first[:-1] for event in batch.events]
 
     assert [e.error for e in events if isinstance(e, bkjob.Trouble)] == ["JournalUnavailable"]
-    assert any(isinstance(e, bkjob.HostChanged) and e.skipped for e in again)
-    for seen in (events, again):
+    assert any(isinstance(e, bkjob.HostChanged) and e.skipped for e in rest)
+    for seen in (events, again, [*had, *rest]):
         last = {e.host.label: e.after for e in seen if isinstance(e, bkjob.HostChanged)}
         assert len(last) == 4
         assert all(status.is_finished for status in last.values())
@@ -623,26 +631,82 @@ async def test_what_happens_while_lost_records_are_written_again_is_reported_onc
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The jobs are written in slices, and go on between them: here and in the journal each change comes once."""
-    monkeypatch.setattr(recorded_watch, "in_slices", slowly)
+    monkeypatch.setattr(compaction, "in_slices", slowly)
+    monkeypatch.setattr(fleet_journal, "in_slices", slowly)
+    monkeypatch.setattr(jobs_module, "HOSTS_IN_PART", 1)
     world, store = World(1), FailingStore()
     jobs = [world.add(SLOW) for _ in range(30)]
     async with fleet(world, store, *jobs, linger=None) as watch:
-        reported: list[bkjob.Batch] = []
+        reported, followed = list[bkjob.Batch](), list[bkjob.Batch]()
         task = asyncio.create_task(read_batches(watch, reported))
+        following = asyncio.create_task(follow(store, followed))
         for _ in range(6):
             await asyncio.sleep(15.0)
             store.lose("night", 1)
         await asyncio.sleep(70.0)
-        task.cancel()
-        await asyncio.wait([task])
+        for each in (task, following):
+            each.cancel()
+        await asyncio.wait([task, following])
     stored = [batch async for batch in Journal(store).follow("night", live=False)]
 
     truth = truth_of(world.history())
     assert broken_promises([b for b in reported if not is_trouble(b)], truth=truth) == []
     assert broken_promises(stored, truth=truth) == []
-    for who, batches in (("here", reported), ("journal", stored)):
+    # A follower may look while the store is behind, and is given the present that is left, marked.
+    assert repeated(followed) == []
+    for who, batches in (("here", reported), ("journal", stored), ("follower", followed)):
         ends = {e.ref for b in batches for e in b.events if isinstance(e, bkjob.Finished)}
         assert ends == set(jobs), who
+
+
+async def test_what_waits_while_all_is_stored_anew_is_given_once_however_often_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The store has gone back, and is away when the checkpoint is written; once it was written, and the answer is lost."""
+    world, store = World(1), FailingStore()
+    jobs = [world.add(SLOW) for _ in range(10)]
+    failures = iter(["before", "before", "after", "after"])
+    write = store.write_checkpoint
+
+    async def write_seldom(name: str, checkpoint: Checkpoint, **written: Any) -> None:
+        failure = next(failures, "") if written.get("all_behind") is not None else ""
+        if failure == "before":
+            raise JournalUnavailable("no connection")
+        await write(name, checkpoint, **written)
+        if failure:
+            raise JournalUnavailable("no answer")
+
+    monkeypatch.setattr(store, "write_checkpoint", write_seldom)
+    async with fleet(world, store, *jobs, linger=None) as watch:
+        reported: list[bkjob.Batch] = []
+        task = asyncio.create_task(read_batches(watch, reported))
+        await asyncio.sleep(20.0)
+        had = [batch async for batch in Journal(store).follow("night", live=False)]
+        store.lose("night", 3)
+        await asyncio.sleep(100.0)
+        task.cancel()
+        await asyncio.wait([task])
+    rest = [batch async for batch in Journal(store).follow("night", after=had[-1].cursor, live=False)]
+
+    truth = truth_of(world.history())
+    assert next(failures, None) is None
+    assert broken_promises([b for b in reported if not is_trouble(b)], truth=truth) == []
+    assert broken_promises([*had, *rest], truth=truth) == []
+    for who, batches in (("here", reported), ("journal", [*had, *rest])):
+        assert {e.ref for b in batches for e in b.events if isinstance(e, bkjob.Finished)} == {*jobs}, who
+
+
+def repeated(batches: Iterable[bkjob.Batch]) -> list[bkjob.HostChanged]:
+    """Return the changes of hosts, not marked, to what was given before."""
+    given: dict[object, int] = {}
+    found = list[bkjob.HostChanged]()
+    for event in (event for batch in batches for event in batch.events):
+        if isinstance(event, bkjob.HostChanged):
+            key = event.ref, event.execute_count, event.host
+            if given.get(key) == event.after.code and not event.skipped:
+                found.append(event)
+            given[key] = event.after.code
+    return found
 
 
 def last_codes(batches: Iterable[bkjob.Batch]) -> dict[object, int]:

@@ -171,7 +171,7 @@ async def test_a_client_knows_the_cursor_of_a_record_that_the_store_has_lost() -
 
 
 async def test_trouble_that_the_store_has_lost_is_stored_again() -> None:
-    """Who follows the journal would be given its end alone."""
+    """Who follows the journal, and had not read it, would be given its end alone."""
     world, store = World(1), FailingStore()
     job = world.add(SLOW)
     async with client_of(Platform(world)) as (client, door):
@@ -179,13 +179,22 @@ async def test_trouble_that_the_store_has_lost_is_stored_again() -> None:
         async with client.watch(job, journal=Journal(store), name="night", linger=None):
             await asyncio.sleep(3.0)
             count = len(fleets_in(store)["night"].records)
+            had = [batch async for batch in Journal(store).follow("night", live=False)]
             door.spoil = lambda *_: bkjob.PlatformTrouble(bkjob.ErrorDetails(message="no"))
             await asyncio.sleep(20.0)
             store.lose("night", len(fleets_in(store)["night"].records) - count, with_term=False)
             await asyncio.sleep(15.0)
+            behind = Journal(store).follow("night", after=had[-1].cursor, live=False)
+            lost = [batch async for batch in behind]
             door.spoil = spoil
             await asyncio.sleep(100.0)
-    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+    rest = [batch async for batch in Journal(store).follow("night", after=lost[-1].cursor, live=False)]
 
-    assert any(isinstance(event, bkjob.Recovered) for batch in stored for event in batch.events)
-    assert broken_promises(stored, truth=truth_of(world.history())) == []
+    signals = [
+        (event.kind, event.skipped)
+        for batch in (*lost, *rest)
+        for event in batch.events
+        if isinstance(event, bkjob.Trouble | bkjob.Recovered)
+    ]
+    assert signals == [("trouble", True), ("recovered", False)]
+    assert broken_promises([*had, *lost, *rest], truth=truth_of(world.history())) == []

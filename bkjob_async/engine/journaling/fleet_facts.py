@@ -8,7 +8,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.forms import VERSION, PartForm, Term
-from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor
+from bkjob_async.engine.stream.batches import place
+from bkjob_async.engine.stream.cursor import CursorPosition, PollStamp, parse_cursor
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Event, Recovered, Trouble
 from bkjob_async.model.events_json import event_from_json, event_to_json
@@ -64,6 +65,14 @@ class FleetFacts:
             if is_since(signal, since) and (skipped or isinstance(signal, Trouble)):
                 yield replace(signal, skipped=skipped)
 
+    def renew_signals(self, at: PollStamp) -> None:
+        """Give the newest trouble, and ends of it, the place of *at*."""
+        signals = [*self.signals(0, skipped=True)]
+        place(signals, at.cursor, at.at)
+        for signal in signals:
+            if isinstance(signal, Trouble | Recovered):
+                self.note_signal(signal)
+
     # Checkpoints ----------------------------------------------------------------------------------------------------
 
     def part(self, sequence: int) -> PartForm:
@@ -103,6 +112,13 @@ def signal_from(form: dict[str, Any]) -> Event:
 def is_since(event: Event, sequence: int) -> bool:
     """Return True if *event* was reported in record *sequence* or later."""
     return parse_cursor(event.cursor)[0].sequence >= sequence
+
+
+def begins_with(terms: Sequence[Term], others: Sequence[Term]) -> bool:
+    """Return True if *terms* begin with the *others*, whose first records may not be known."""
+    return len(others) <= len(terms) and all(
+        other in (term, replace(term, first=0)) for term, other in zip(terms, others, strict=False)
+    )
 
 
 def cursor_behind(terms: Sequence[Term], head: int) -> str:

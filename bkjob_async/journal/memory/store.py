@@ -12,12 +12,15 @@ from attrs import define, field
 from bkjob_async.errors import Superseded
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import KEEP, Keep
-from bkjob_async.journal.memory.shards import MemoryShards
 from bkjob_async.journal.store import (
+    INBOX_PAGE,
     PAGE_BYTES,
     Checkpoint,
     FleetEntry,
     Holder,
+    InboxEntry,
+    KeyChanges,
+    Keys,
     Opened,
     Page,
     StoredRecord,
@@ -32,15 +35,23 @@ class MemoryFleet(FleetRow):
     parts: Sequence[bytes] = ()
     waiters: set[asyncio.Future[None]] = field(factory=set)
 
+    def wake(self) -> None:
+        """Let those go on who wait for another head."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
 
 class MemoryStore:
-    """Fleets in a dictionary; they live as long as this object."""
+    """Fleets and keys in dictionaries; they live as long as this object."""
 
     def __init__(self, keep: Keep = KEEP) -> None:
         """Begin empty."""
         self._keep = keep
         self._fleets: dict[str, MemoryFleet] = {}
-        self.shards = MemoryShards(self._note_life)
+        self._inboxes: dict[str, list[InboxEntry]] = {}
+        self._last_entry = 0
+        self._keys: dict[str, Keys] = {}
 
     async def aclose(self) -> None:
         """Do nothing: the content lives as long as this object."""
@@ -76,24 +87,29 @@ class MemoryStore:
         fleet.head = records[-1].sequence if records else head
         fleet.size += sum(len(record.data) for record in records)
         fleet.targets, fleet.last_seen = targets, time.time()
-        self.shards.remove_from_inbox(name, taken_up)
-        for waiter in fleet.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        inbox = self._inboxes.get(name, [])
+        del inbox[: bisect_right(inbox, taken_up, key=lambda entry: entry.number)]
+        fleet.wake()
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
         fleet = self._held(name, term)
-        fleet.check_has(name, checkpoint.sequence)
+        fleet.check_checkpoint(name, checkpoint.sequence, all_behind)
         fleet.checkpoint, fleet.parts = checkpoint.sequence, checkpoint.parts
+        if all_behind is not None:
+            fleet.head = fleet.removed_to = checkpoint.sequence
+            fleet.records, fleet.size = [], 0
+            fleet.wake()
         await self.give_sign_of_life(name, term=term)
 
-    async def give_sign_of_life(self, name: str, *, term: int) -> None:
-        """Record that the holder lives, and remove what has become too old."""
+    async def give_sign_of_life(self, name: str, *, term: int) -> int:
+        """Record that the holder lives, and remove what has become too old; return the head."""
         fleet = self._held(name, term)
         fleet.last_seen = time.time()
         if fleet.checkpoint is None:
-            return
+            return fleet.head
         kept_since, removed = fleet.last_seen - self._keep.age.total_seconds(), 0
         for record in fleet.records:
             is_kept = record.time >= kept_since and fleet.size <= self._keep.bytes
@@ -105,6 +121,7 @@ class MemoryStore:
                 record.sequence,
             )
         del fleet.records[:removed]
+        return fleet.head
 
     async def release(self, name: str, *, term: int) -> None:
         """Record that the holder has ended."""
@@ -117,13 +134,7 @@ class MemoryStore:
         fleet = self._fleets.get(name)
         if fleet is not None and not fleet.is_forgotten:
             self._fleets[name] = MemoryFleet(term=fleet.term + 1, is_forgotten=True)
-        self.shards.forget(name)
-
-    def _note_life(self, name: str, term: int) -> int:
-        """Record that the holder of this *term* lives; return the head."""
-        fleet = self._held(name, term)
-        fleet.last_seen = time.time()
-        return fleet.head
+        self._inboxes.pop(name, None)
 
     def _held(self, name: str, term: int) -> MemoryFleet:
         """Return a fleet for a writer of this *term*; raise `Superseded`."""
@@ -185,3 +196,41 @@ class MemoryStore:
         """Return one fleet, None where there is no such fleet."""
         fleet = self._fleets.get(name)
         return None if fleet is None or fleet.is_forgotten else fleet.entry(name)
+
+    # Inboxes --------------------------------------------------------------------------------------------------------
+
+    async def put(self, name: str, entries: Sequence[bytes]) -> None:
+        """Put *entries* into the inbox of a fleet."""
+        inbox = self._inboxes.setdefault(name, [])
+        for data in entries:
+            self._last_entry += 1
+            inbox.append(InboxEntry(self._last_entry, data))
+
+    async def inbox(self, name: str, after: int) -> Sequence[InboxEntry]:
+        """Return the entries of an inbox behind number *after*, at most `INBOX_PAGE`."""
+        inbox = self._inboxes.get(name, [])
+        first = bisect_right(inbox, after, key=lambda entry: entry.number)
+        return inbox[first : first + INBOX_PAGE]
+
+    async def inbox_size(self, name: str) -> int:
+        """Return how many entries wait in an inbox."""
+        return len(self._inboxes.get(name, ()))
+
+    # Keys -----------------------------------------------------------------------------------------------------------
+
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all."""
+        found = self._keys.get(space, {})
+        return {name: found[name] for name in names or found if name in found}
+
+    async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
+        """Set and remove keys, if those that are *expected* are there."""
+        found = self._keys.get(space, {})
+        if any(found.get(name) != value for name, value in expected.items()):
+            return False
+        self._keys[space] = {name: value for name, value in {**found, **changes}.items() if value is not None}
+        return True
+
+    async def now(self) -> float:
+        """Return the time of this machine."""
+        return time.time()

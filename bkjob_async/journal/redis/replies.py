@@ -14,6 +14,8 @@ from bkjob_async.journal.redis.parser import LINE_COST
 MAX_NUMBER = (1 << 63) - 1
 # Names of machines, and texts of errors, have so many letters at most.
 MAX_TEXT = 300
+# The id of an entry has two parts, milliseconds and a count; as one number it has so many bits of the count.
+_ENTRY_BITS = 20
 
 
 @contextmanager
@@ -98,3 +100,23 @@ def hash_of(value: Any) -> dict[bytes, bytes]:
 def size_of(value: Any) -> int:
     """Return about how many bytes of memory a value takes."""
     return len(data_of(value)) + LINE_COST
+
+
+def entry_id(number: int) -> str:
+    """Return the id of an entry in its stream."""
+    return f"{number >> _ENTRY_BITS}-{number & (1 << _ENTRY_BITS) - 1}"
+
+
+def entry_number(entry: Any) -> int:
+    """Return the number of the entry with this id: milliseconds and a count, as one."""
+    milliseconds, _, count = data_of(entry).partition(b"-")
+    return checked_number((int_of(milliseconds) << _ENTRY_BITS) + int_of(count))
+
+
+def fields_of(row: Any) -> tuple[Any, Sequence[Any]]:
+    """Return the id and the fields of an entry of a stream, as a list, however redis-py gives them."""
+    number, fields = list_of(row)
+    if isinstance(fields, dict):
+        ((name, value),) = fields.items()
+        return number, (name, value)
+    return number, list_of(fields)

@@ -2,7 +2,7 @@
 
 Each fleet has five keys, all in one slot of a cluster: a hash of what is known about the fleet, a stream of its records,
 whose ids are `SEQUENCE-0`, a list of its checkpoint's parts, another of those of a checkpoint that is being written, and a
-stream of targets that are to be added or dropped, its inbox.
+stream of targets that are to be added or dropped, its inbox. A key space is a hash.
 Numbers are compared as text where they may be large; times are those of the server, records' times excepted.
 """
 
@@ -141,14 +141,20 @@ return {'ok', redis.call('LLEN', KEYS[4])}
 """
 )
 
-# ARGV: term, sequence number of the checkpoint, count of its parts.
+# ARGV: term, sequence number of the checkpoint, count of its parts, and nothing or the head, behind which it stands for all
+# records.
 USE_PARTS = Script(
     _NOW
     + _CHECKED
     + _HELD
     + """
 if redis.call('LLEN', KEYS[4]) ~= tonumber(ARGV[3]) then return {'behind', term, head} end
-if tonumber(ARGV[2]) > tonumber(head) then return {'behind', term, head} end
+if ARGV[4] == '' and tonumber(ARGV[2]) > tonumber(head) then return {'behind', term, head} end
+if ARGV[4] ~= '' then
+  if head ~= ARGV[4] and head ~= ARGV[2] then return {'behind', term, head} end
+  redis.call('UNLINK', KEYS[2])
+  redis.call('HSET', KEYS[1], 'head', ARGV[2], 'removed_to', ARGV[2], 'size', 0)
+end
 redis.call('UNLINK', KEYS[3])
 if ARGV[3] ~= '0' then redis.call('RENAME', KEYS[4], KEYS[3]) end
 redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2], 'last_seen', now())
@@ -202,8 +208,9 @@ return {'ok', #ids == 200 and 1 or 0}
 FORGET = Script(
     _CHECKED
     + f"""
+redis.call('UNLINK', KEYS[5])
 if term == 0 or known[4] then return {{'ok'}} end
-redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 redis.call('HSET', KEYS[1], 'format', {FORMAT}, 'term', term + 1, 'forgotten', 1)
 redis.call('EXPIRE', KEYS[1], {FORGOTTEN_SECONDS})
 return {{'ok'}}
@@ -247,3 +254,29 @@ end
 return {'ok', sequence, parts}
 """
 )
+
+# KEYS: a hash, and a key of earlier versions that goes with it. ARGV: how many keys are expected, then of these and of those that are
+# changed the name, 1 if it has a value, and that. Returns 1 if they were changed.
+CHANGE_KEYS = Script(
+    f"""
+local format = redis.call('HGET', KEYS[1], 'format')
+if not format and redis.call('EXISTS', KEYS[1]) == 1 then return {{'foreign'}} end
+if format and tonumber(format) > {FORMAT} then return {{'new', format}} end
+local first = 2 + 3 * tonumber(ARGV[1])
+for i = 2, first - 1, 3 do
+  local found = redis.call('HGET', KEYS[1], ARGV[i])
+  if (found and '1' or '0') ~= ARGV[i + 1] or (found or '') ~= ARGV[i + 2] then return {{'ok', 0}} end
+end
+"""
+    + EVEN_IF_FULL
+    + f"""
+redis.call('HSET', KEYS[1], 'format', {FORMAT})
+for i = first, #ARGV, 3 do
+  if ARGV[i + 1] == '1' then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) else redis.call('HDEL', KEYS[1], ARGV[i]) end
+end
+if redis.call('HLEN', KEYS[1]) == 1 then redis.call('UNLINK', KEYS[1], KEYS[2]) end
+return {{'ok', 1}}
+"""
+)
+
+TELL_TIME = Script(_NOW + "return now()")

@@ -8,13 +8,16 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from bkjob_async.errors import FleetBusy, JournalDamaged
+from bkjob_async.errors import FleetBusy, JournalDamaged, JournalError, JournalTooNew, NotAJournal
 from bkjob_async.journal.fleet_row import FleetRow, superseded
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.redis import scripts
 from bkjob_async.journal.redis.client import RedisClient
 from bkjob_async.journal.redis.replies import (
     data_of,
+    entry_id,
+    entry_number,
+    fields_of,
     hash_of,
     list_of,
     reading,
@@ -22,13 +25,16 @@ from bkjob_async.journal.redis.replies import (
     text_of,
     whole_number,
 )
-from bkjob_async.journal.redis.shards import RedisShards, entry_id, inbox_key, not_readable
 from bkjob_async.journal.store import (
     ALIVE_SECONDS,
+    INBOX_PAGE,
     PAGE_BYTES,
     Checkpoint,
     FleetEntry,
     Holder,
+    InboxEntry,
+    KeyChanges,
+    Keys,
     Opened,
     Page,
     StoredRecord,
@@ -61,7 +67,6 @@ class RedisStore:
         self._place = place
         self._keep = keep
         self._client = RedisClient(place)
-        self.shards = RedisShards(self._client, self._run, str(place))
 
     def __repr__(self) -> str:
         return f"<RedisStore {self._place}>"
@@ -96,19 +101,24 @@ class RedisStore:
         newest_entry = entry_id(taken_up) if taken_up else ""
         await self._run(scripts.APPEND, name, term, head, targets, newest_entry, *rows)
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
         count = 0
         for portion in portions(checkpoint.parts) or [[]]:
             await self._run(scripts.PUT_PARTS, name, term, count, *portion)
             count += len(portion)
-        await self._run(scripts.USE_PARTS, name, term, checkpoint.sequence, count)
+        behind = "" if all_behind is None else all_behind
+        await self._run(scripts.USE_PARTS, name, term, checkpoint.sequence, count, behind)
         await self._remove_oldest(name, term)
 
-    async def give_sign_of_life(self, name: str, *, term: int) -> None:
-        """Record that the holder lives, and remove what has become too old."""
-        await self._run(scripts.GIVE_SIGN_OF_LIFE, name, term)
+    async def give_sign_of_life(self, name: str, *, term: int) -> int:
+        """Record that the holder lives, and remove what has become too old; return the head."""
+        found = await self._run(scripts.GIVE_SIGN_OF_LIFE, name, term)
         await self._remove_oldest(name, term)
+        with self._reading():
+            return whole_number(found[0])
 
     async def release(self, name: str, *, term: int) -> None:
         """Record that the holder has ended."""
@@ -224,11 +234,77 @@ class RedisStore:
             facts = hash_of(found)
             return entry_of(name, facts) if facts and b"forgotten" not in facts else None
 
+    # Inboxes --------------------------------------------------------------------------------------------------------
+
+    async def put(self, name: str, entries: Sequence[bytes]) -> None:
+        """Put *entries* into the inbox of a fleet."""
+        await self._run(scripts.PUT_INTO_INBOX, name, *entries)
+
+    async def inbox(self, name: str, after: int) -> Sequence[InboxEntry]:
+        """Return the entries of an inbox behind number *after*, at most `INBOX_PAGE`."""
+        rows = await self._client.command(
+            "XRANGE", keys_of(name)[-1], entry_id(after + 1), "+", "COUNT", INBOX_PAGE
+        )
+        found: list[InboxEntry] = []
+        with self._reading():
+            for number, fields in map(fields_of, list_of(rows)):
+                entry = InboxEntry(entry_number(number), data_of(fields[1]))
+                if entry.number <= after:  # who reads on behind it would be given it for ever
+                    raise JournalDamaged("the entries of an inbox are not in order")
+                found.append(entry)
+                after = entry.number
+        return found
+
+    async def inbox_size(self, name: str) -> int:
+        """Return how many entries wait in an inbox."""
+        size = await self._client.command("XLEN", keys_of(name)[-1])
+        with self._reading():
+            return whole_number(size)
+
+    # Keys -----------------------------------------------------------------------------------------------------------
+
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all."""
+        key, names = space_keys(space)[0], ("format", *names) if names else ()
+        found = await (
+            self._client.command("HMGET", key, *names) if names else self._client.command("HGETALL", key)
+        )
+        with self._reading():
+            if names:
+                pairs = zip(names, list_of(found), strict=True)
+                facts = {name: data_of(value) for name, value in pairs if value is not None}
+            else:
+                facts = {name.decode(): value for name, value in hash_of(found).items()}
+            version = whole_number(facts.pop("format", 0))
+            if version > scripts.FORMAT or (facts and not version):
+                raise not_usable(b"new" if version else b"foreign", [version], key, str(self._place))
+            return facts
+
+    async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
+        """Set and remove keys, if those that are *expected* are there."""
+        words = [
+            word
+            for name, value in (*expected.items(), *changes.items())
+            for word in (name, int(value is not None), value or b"")
+        ]
+        found = await self._run(scripts.CHANGE_KEYS, space, len(expected), *words, keys=space_keys(space))
+        with self._reading():
+            return whole_number(found[0]) == 1
+
+    async def now(self) -> float:
+        """Return the time of the server, in a cluster that of one of them."""
+        response = await self._client.run(scripts.TELL_TIME, ["{bkjob:}:clock"], ())
+        with self._reading():
+            return seconds_of(response)
+
     # The scripts' responses -----------------------------------------------------------------------------------------
 
-    async def _run(self, script: scripts.Script, name: str, *arguments: Any) -> list[Any]:
-        """Run a script for a fleet; return what it says, or raise the error that it names."""
-        response = await self._client.run(script, keys_of(name), arguments)
+    async def _run(
+        self, script: scripts.Script, name: str, *arguments: Any, keys: Sequence[str] = ()
+    ) -> list[Any]:
+        """Run a script for a fleet, or on other *keys*; return what it says, or raise the error that it names."""
+        keys = keys or keys_of(name)
+        response = await self._client.run(script, keys, arguments)
         shown = str(self._place)
         with self._reading():
             said, *facts = list_of(response)
@@ -245,7 +321,7 @@ class RedisStore:
             if said == b"busy":
                 host, pid, seconds = text_of(facts[0]), whole_number(facts[1]), seconds_of(facts[2])
                 raise FleetBusy(name, host=host, pid=pid, seconds=seconds, journal=shown)
-            raise not_readable(said, facts, keys_of(name)[0], shown)
+            raise not_usable(said, facts, keys[0], shown)
 
     def _reading(self) -> AbstractContextManager[None]:
         """Read a response within this."""
@@ -254,9 +330,13 @@ class RedisStore:
 
 def keys_of(name: str) -> tuple[str, ...]:
     """Return the keys of a fleet; what stands between the braces puts them into one slot of a cluster."""
-    tag = f"{{bkjob:{name}}}"
-    parts = ("fleet", "records", "checkpoint", "checkpoint-being-written")
-    return (*(f"{tag}:{part}" for part in parts), inbox_key(name))
+    parts = ("fleet", "records", "checkpoint", "checkpoint-being-written", "inbox")
+    return tuple(f"{{bkjob:{name}}}:{part}" for part in parts)
+
+
+def space_keys(space: str) -> tuple[str, str]:
+    """Return the key of a key space, and that under which earlier versions kept durations."""
+    return f"{{bkjob:{space}}}:shards", f"{{bkjob:{space}}}:durations"
 
 
 def portions(parts: Sequence[bytes]) -> list[list[bytes]]:
@@ -287,3 +367,14 @@ def entry_of(name: str, facts: dict[bytes, bytes]) -> FleetEntry:
         refused=whole_number(facts.get(b"refused", 0)),
     )
     return row.entry(name)
+
+
+def not_usable(said: bytes, facts: Sequence[Any], key: str, shown: str) -> JournalError:
+    """Return the error of a script that found another version, or a *key* of another program; *shown* names the journal."""
+    if said == b"new":
+        return JournalTooNew(
+            f"its version is {whole_number(facts[0])}, this package knows {scripts.FORMAT}", journal=shown
+        )
+    if said != b"foreign":
+        raise ValueError(said)
+    return NotAJournal(f"the key {key} belongs to another program", journal=shown)

@@ -19,9 +19,9 @@ from bkjob_async.errors import (
     NotAJournal,
 )
 
-# "bkjl", in the header of the file; and the version of the tables.
+# "bkjl", in the header of the file; and the version of the tables: the first as long as the file has no table of keys.
 APPLICATION_ID = 0x626B6A6C
-SCHEMA_VERSION = 1
+FIRST_VERSION, SCHEMA_VERSION = 1, 2
 
 # Seconds that a statement waits for another process's lock.
 LOCK_TIMEOUT = 2.0
@@ -110,6 +110,12 @@ class SqliteFile:
         """Run a write transaction; creates the journal where there is none."""
         with self._transaction("BEGIN IMMEDIATE", create=True) as connection:
             yield connection
+
+    def write_header(self) -> None:
+        """Take the header from the log to the file, where other processes look for the version, if nobody reads meanwhile."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint").fetchone()
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -324,7 +330,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute(f"PRAGMA user_version = {FIRST_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):

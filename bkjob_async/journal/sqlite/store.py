@@ -13,10 +13,19 @@ from typing import TypeVar
 
 from bkjob_async.errors import ClientClosed, JournalError, JournalUnavailable, Superseded
 from bkjob_async.journal.keep import KEEP, Keep
-from bkjob_async.journal.sqlite import tables
+from bkjob_async.journal.sqlite import keys, tables
 from bkjob_async.journal.sqlite.file import SqliteFile, is_locked
-from bkjob_async.journal.sqlite.shards import SqliteShards, forget_inbox, remove_from_inbox
-from bkjob_async.journal.store import Checkpoint, FleetEntry, Holder, Opened, Page, StoredRecord
+from bkjob_async.journal.store import (
+    Checkpoint,
+    FleetEntry,
+    Holder,
+    InboxEntry,
+    KeyChanges,
+    Keys,
+    Opened,
+    Page,
+    StoredRecord,
+)
 from bkjob_async.journal.urls import SqlitePlace
 
 R = TypeVar("R")
@@ -42,7 +51,6 @@ class SqliteStore:
         self._file = SqliteFile(place.path, self._shown, synchronous=place.synchronous)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bkjob-journal")
         self._is_closed = False
-        self.shards = SqliteShards(self._read, self._write, self._write_in_term)
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self._shown}>"
@@ -78,20 +86,26 @@ class SqliteStore:
         def append(connection: Connection) -> None:
             tables.append_records(connection, name, term=term, head=head, records=records, targets=targets)
             if taken_up:
-                remove_from_inbox(connection, name, taken_up)
+                keys.remove_from_inbox(connection, name, taken_up)
 
         await self._write_in_term(append, name)
 
-    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
-        replace = partial(tables.replace_checkpoint, name=name, checkpoint=checkpoint, term=term)
-        await self._write_in_term(replace, name)
+
+        def write(connection: Connection) -> None:
+            tables.replace_checkpoint(connection, name, checkpoint, term=term, all_behind=all_behind)
+
+        await self._write_in_term(write, name)
         await self._remove_oldest(name, term)
 
-    async def give_sign_of_life(self, name: str, *, term: int) -> None:
-        """Record that the holder lives, and remove what has become too old."""
-        await self._write_in_term(partial(tables.give_sign_of_life, name=name, term=term), name)
+    async def give_sign_of_life(self, name: str, *, term: int) -> int:
+        """Record that the holder lives, and remove what has become too old; return the head."""
+        head = await self._write_in_term(partial(tables.give_sign_of_life, name=name, term=term), name)
         await self._remove_oldest(name, term)
+        return head
 
     async def release(self, name: str, *, term: int) -> None:
         """Record that the holder has ended."""
@@ -101,7 +115,7 @@ class SqliteStore:
         """Remove a fleet with all it has; only its term is kept, so that its holder is refused."""
         await self._read(partial(tables.find_fleet, name=name))  # nothing is created for it
         await self._write(partial(tables.forget_fleet, name=name))
-        await self._write(partial(forget_inbox, name=name))
+        await self._write(partial(keys.remove_from_inbox, name=name))
         while await self._write(tables.remove_orphans):
             pass
 
@@ -153,6 +167,40 @@ class SqliteStore:
         """Return one fleet, None where there is no such fleet."""
         return await self._read(partial(tables.find_entry, name=name))
 
+    # Inboxes and keys -----------------------------------------------------------------------------------------------
+
+    async def put(self, name: str, entries: Sequence[bytes]) -> None:
+        """Put *entries* into the inbox of a fleet."""
+        await self._write(partial(keys.put_entries, name=name, entries=entries))
+
+    async def inbox(self, name: str, after: int) -> Sequence[InboxEntry]:
+        """Return the entries of an inbox behind number *after*, at most `INBOX_PAGE`."""
+        return await self._read(partial(keys.read_inbox, name=name, after=after))
+
+    async def inbox_size(self, name: str) -> int:
+        """Return how many entries wait in an inbox."""
+        return await self._read(partial(keys.count_inbox, name=name))
+
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all."""
+        return await self._read(partial(keys.read_keys, space=space, names=names))
+
+    async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
+        """Set and remove keys, if those that are *expected* are there."""
+
+        def change(connection: Connection) -> tuple[bool, bool]:
+            is_new = keys.begin_keys(connection)
+            return is_new, keys.change_keys(connection, space, changes, expected)
+
+        is_new, is_changed = await self._write(change)
+        if is_new:
+            await self._run(self._file.write_header)
+        return is_changed
+
+    async def now(self) -> float:
+        """Return the time of this machine."""
+        return time.time()
+
     # The thread -----------------------------------------------------------------------------------------------------
 
     async def _read(self, function: Callable[[Connection], R]) -> R:
@@ -172,17 +220,17 @@ class SqliteStore:
                     raise
             await asyncio.sleep(LAST_PAUSE)
 
-    async def _write_in_term(self, function: Callable[[Connection], object], name: str) -> None:
+    async def _write_in_term(self, function: Callable[[Connection], R], name: str) -> R:
         """Run a write of a holder, and count it if it is refused."""
-        await self._run(self._in_term, function, name)
+        return await self._run(self._in_term, function, name)
 
     def _in(self, transaction: Transaction, function: Callable[[Connection], R]) -> R:
         with transaction() as connection:
             return function(connection)
 
-    def _in_term(self, function: Callable[[Connection], object], name: str) -> None:
+    def _in_term(self, function: Callable[[Connection], R], name: str) -> R:
         try:
-            self._in(self._file.writing, function)
+            return self._in(self._file.writing, function)
         except Superseded:
             self._in(self._file.writing, partial(tables.count_refusal, name=name))
             raise

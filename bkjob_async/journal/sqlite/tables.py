@@ -143,10 +143,16 @@ def insert_records(
         begin += size
 
 
-def replace_checkpoint(connection: sqlite3.Connection, name: str, checkpoint: Checkpoint, term: int) -> None:
-    """Store a checkpoint in place of the one before."""
+def replace_checkpoint(
+    connection: sqlite3.Connection, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None
+) -> None:
+    """Store a checkpoint in place of the one before, or in place of all records up to number *all_behind*."""
     fleet = held_fleet(connection, name, term)
-    fleet.check_has(name, checkpoint.sequence)
+    fleet.check_checkpoint(name, checkpoint.sequence, all_behind)
+    if all_behind is not None:  # the rows are removed later, in portions
+        connection.execute(
+            "UPDATE fleet SET head = ?1, removed_to = ?1 WHERE id = ?2", (checkpoint.sequence, fleet.id)
+        )
     connection.execute("DELETE FROM checkpoint_part WHERE fleet = ?", (fleet.id,))
     connection.executemany(
         "INSERT INTO checkpoint_part (fleet, number, checksum, data) VALUES (?, ?, ?, ?)",
@@ -197,13 +203,16 @@ def remove_oldest(connection: sqlite3.Connection, name: str, term: int, keep: Ke
     kept_since = time.time() - keep.age.total_seconds()
     size, removed_to = fleet.size, 0
     for sequence, made_at, length in oldest:
-        if made_at >= kept_since and size <= keep.bytes:
+        if made_at >= kept_since and size <= keep.bytes and sequence > fleet.removed_to:
             break
         removed_to, size = sequence, size - length
     if not removed_to:
         return False
     connection.execute("DELETE FROM record WHERE fleet = ? AND sequence <= ?", (fleet.id, removed_to))
-    connection.execute("UPDATE fleet SET size = ?, removed_to = ? WHERE id = ?", (size, removed_to, fleet.id))
+    connection.execute(
+        "UPDATE fleet SET size = ?, removed_to = max(removed_to, ?) WHERE id = ?",
+        (size, removed_to, fleet.id),
+    )
     return len(oldest) == MAX_ROWS and removed_to == oldest[-1][0]
 
 
@@ -242,7 +251,7 @@ def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int)
     rows = connection.execute(
         "SELECT sequence, previous, time, checksum, data FROM record WHERE fleet = ? AND sequence > ?"
         " ORDER BY sequence LIMIT ?",
-        (fleet.id, after, count),
+        (fleet.id, max(after, fleet.removed_to), count),
     )
     records: list[StoredRecord] = []
     size, last = 0, max(after, fleet.removed_to)

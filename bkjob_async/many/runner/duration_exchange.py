@@ -42,7 +42,7 @@ class DurationExchange:
         """Store the durations; where the store cannot, the next exchange does."""
         try:
             data = msgspec.msgpack.encode(self._client.export_durations())
-            await self._fleet.journal.store.shards.put_durations(self._fleet.name, self._shard, data)
+            await self._fleet.journal.shards.put_durations(self._fleet.name, self._shard, data)
         except JournalError as error:
             logger.debug(
                 "the durations of shard %s/%d were not stored: %s", self._fleet.name, self._shard, error
@@ -54,7 +54,7 @@ class DurationExchange:
         shards = (await self._fleet.settings()).placement.shards
         for other in shards_to_ask(self._shard, shards, self._rounds):
             try:
-                found = await self._fleet.journal.store.shards.durations(self._fleet.name, other)
+                found = await self._fleet.journal.shards.durations(self._fleet.name, other)
                 if found is not None:
                     take_durations(self._client, decoded(found))
             except (JournalUnavailable, JournalDamaged, FleetNotFound, UsageError) as error:

@@ -84,7 +84,7 @@ async def run_shard(
         raise UsageError(
             f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}"
         )
-    async with failures_noted(fleet.journal.store.shards, fleet.name, shard):
+    async with failures_noted(fleet.journal.shards, fleet.name, shard):
         provider = credentials_provider(agreed_function(settings, credentials))
         if await fleet.is_stopped():
             return ShardEnd.STOPPED
@@ -117,7 +117,7 @@ async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> Requ
     """Return the share of a new runner: what its shard had before; None where the fleet has no limit."""
     if settings.requests_per_second is None:
         return None
-    figures = await fleet.journal.store.shards.figures(fleet.name)
+    figures = await fleet.journal.shards.figures(fleet.name)
     share = RequestShare(total_rate=settings.requests_per_second, shards=settings.placement.shards)
     share.begin(figures.get(shard, ShardFigures()).claim)
     return share
@@ -141,7 +141,7 @@ class ShardRunner:
         self._client = client
         self._subscription = subscription
         self._share = share
-        self._store = fleet.journal.store.shards
+        self._store = fleet.journal.shards
         self._place: InboxPlace | None = None
         self._is_stopped = False
         self._has_restored = False

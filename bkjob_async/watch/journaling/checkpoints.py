@@ -10,7 +10,7 @@ from bkjob_async.engine.journaling.forms import JobForm
 from bkjob_async.engine.journaling.jobs import encode_part, parts_of, reported_form
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError
-from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet
+from bkjob_async.journal.loading import in_slices, load_fleet
 from bkjob_async.journal.store import MAX_CHECKPOINT, Checkpoint, Store
 from bkjob_async.watch.journaling.record_queue import RecordQueue
 
@@ -55,9 +55,9 @@ class Checkpoints:
         self._limit = SMALLEST_WEIGHT
         self._task: asyncio.Task[None] | None = None
 
-    def begin_behind(self, loaded: LoadedFleet) -> None:
+    def begin_behind(self, checkpoint_size: int, records_size: int) -> None:
         """Begin with the sizes of the checkpoint and the records that the store has."""
-        self._weight, self._limit = loaded.records_size, max(SMALLEST_WEIGHT, loaded.checkpoint_size)
+        self._weight, self._limit = records_size, max(SMALLEST_WEIGHT, checkpoint_size)
 
     def on_stored(self, size: int) -> None:
         """Count the bytes of records that were stored, and begin to write where they are enough."""

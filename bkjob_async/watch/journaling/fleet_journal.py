@@ -11,19 +11,20 @@ from contextlib import suppress
 from typing import Any
 from zlib import crc32
 
-from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, cursor_behind
+from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, begins_with, cursor_behind
 from bkjob_async.engine.journaling.fold import Fold
-from bkjob_async.engine.journaling.jobs import MakeJob
+from bkjob_async.engine.journaling.jobs import MakeJob, encode_part, parts_of
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable, Superseded
-from bkjob_async.journal.loading import LoadedFleet, load_fleet
-from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
+from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet
+from bkjob_async.journal.store import Checkpoint, Holder, Opened, Store, check_size
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
-from bkjob_async.watch.journaling.record_queue import RecordQueue
+from bkjob_async.watch.journaling.compaction import Compaction
+from bkjob_async.watch.journaling.record_queue import PendingRecord, RecordQueue
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 
 # Records are collected for so many seconds; where others come all the time, for so many since the last append began.
@@ -70,8 +71,6 @@ class FleetJournal:
         self._watch = watch
         self._error: BaseException | None = None  # that the watch ended with
         self._learnt: Callable[[], Mapping[str, Any]] = dict
-        # The present states that were stored: the number of the last record of each, and of the first batch whose changes it has.
-        self._presents: list[tuple[int, int]] = []
         self._is_troubled = False
         # What the last attempt to store failed with, None while all is well.
         self._trouble: JournalError | None = None
@@ -103,7 +102,7 @@ class FleetJournal:
         fold, records, self.head = loaded.fold, self.records, opened.head
         records.facts, records.last_put = fold.facts, self.head
         records.begin_term(opened.term, self.head)
-        self._checkpoints.begin_behind(loaded)
+        self._checkpoints.begin_behind(loaded.checkpoint_size, loaded.records_size)
         self._go_on_behind(fold.sequence)
         return opened, fold
 
@@ -124,11 +123,10 @@ class FleetJournal:
                 return opened, loaded
             with suppress(StoreBehind):
                 try:
-                    await self._store.give_sign_of_life(self._name, term=opened.term)
+                    head = await self._store.give_sign_of_life(self._name, term=opened.term)
                 except Superseded:
                     return opened, loaded  # the first append is told, too
-                entry = await self._store.fleet(self._name)
-                if entry is not None and entry.head == opened.head:
+                if head == opened.head:
                     return opened, loaded
             take_over, after_term = True, opened.term
 
@@ -207,15 +205,14 @@ class FleetJournal:
                 self._report_trouble(error)
                 await asyncio.sleep(RETRY_SECONDS)
             except StoreBehind as error:
-                records, taken_up = await self._take_again(error), 0
+                waiting, records = await self._store_anew(error, waiting), []
         self.head = records[-1].sequence if records else self.head
         size = sum(len(record.data) for record in records)
         if self._observe.counters is not None:
             self._observe.counters.add_append(self._name, asyncio.get_running_loop().time() - begun, size)
         self._stored.set()
-        stored = (*waiting, *self.records.take_unrecorded())
-        self.records.waiting_events -= sum(each.events for each in stored)
-        for each in stored:
+        self.records.waiting_events -= sum(each.events for each in waiting)
+        for each in waiting:
             if each.batch is not None:
                 self._watch.stream.append(each.batch)
         if self._is_troubled:
@@ -250,62 +247,74 @@ class FleetJournal:
             else cursor_behind(self.records.facts.terms, self.head)
         )
 
-    async def _take_again(self, error: StoreBehind) -> list[StoredRecord]:
-        """Begin a new term behind the records that the store has left; return what it is to store in place of others.
+    async def _store_anew(self, error: StoreBehind, waiting: list[PendingRecord]) -> list[PendingRecord]:
+        """Begin a new term, and store all that was given as a checkpoint in place of what the store has left.
 
-        What was lost, and what waits, is a part of what changed behind the head of the store.
+        Returns what readers may be given now: the records that were *waiting*, all of which the checkpoint has.
         """
         self._report_trouble(error)
         while True:
             try:
                 opened, loaded = await self._open_and_load(take_over=True, after_term=self.records.term)
-                break
+                await self._watch.wait_taken_up()
+                await self._write_all(opened, loaded, waiting)
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
-        records, terms = self.records, loaded.fold.facts.terms
-        # Where the store lost that this writer had opened the fleet, it may have given another the same term: what this one
-        # reports goes behind that, and is the whole present, for the other has reported from what was left.
-        if terms != records.facts.terms[: len(terms)]:
-            self._has_others = True
-        since = 0 if self._has_others else 1 + min(self.head, opened.head)
-        self.head = opened.head
-        self._go_on_behind(max(loaded.fold.sequence, self._cursors.last))
-        self.went_back_to = loaded.fold.facts.time
-        records.facts.terms = terms
-        records.begin_term(opened.term, self.head)
-        self._checkpoints.begin_behind(loaded)
-        records.begin_present()
-        since = min([since, *(begin for last, begin in self._presents if last >= since)])
-        await self._watch.put_present(records, since, loaded.fold.targets)
-        self._presents.append((records.last_put, since))
-        return records.end_present()
+            except StoreBehind:
+                continue
+            else:
+                return waiting
 
-    async def has_lost(self, after: int, until: int) -> bool:
-        """Return True if the store has lost records behind number *after* and up to *until*.
+    async def _write_all(self, opened: Opened, loaded: LoadedFleet, waiting: list[PendingRecord]) -> None:
+        """Write the checkpoint of a new term; it has all records that are put up to now, which join those *waiting*.
 
-        As long as this writer goes on, what it stores in their place is waited for.
+        Those that are put meanwhile are appended behind it.
         """
+        records, left = self.records, loaded.fold
+        # Where the store lost that this writer had opened the fleet, it may have given another the same term. The other has
+        # reported in numbers of its own from what was left, so everything is given anew.
+        if not begins_with(records.facts.terms, left.facts.terms):
+            self._has_others, records.facts.terms = True, left.facts.terms
+        since = 0 if self._has_others else 1 + min(self.head, opened.head)
+        self.went_back_to = left.facts.time
+        self._go_on_behind(max(left.sequence, self._cursors.last))
+        jobs = await Compaction(self._watch, records, left, since).jobs()
+        # In one step with the last of the jobs: what is put later stands behind the checkpoint.
+        at = self._watch.next_stamp()
+        self._cursors.go_on_behind(at.sequence + LOCAL_NUMBERS)
+        waiting += records.take()
+        records.begin_term(opened.term, at.sequence)
+        if self._has_others:
+            records.facts.renew_signals(at)
+        parts = [encode_part(records.facts.part(at.sequence))]
+        records.put_empty()
+        parts += [part async for part in in_slices(parts_of(at.sequence, jobs))]
+        checkpoint = Checkpoint(at.sequence, parts)
+        check_size(self._name, checkpoint.size)
+        await self._store.write_checkpoint(self._name, checkpoint, term=opened.term, all_behind=opened.head)
+        self.head = at.sequence
+        self._checkpoints.begin_behind(checkpoint.size, 0)
+
+    async def is_behind(self) -> bool:
+        """Return True if the store has lost records; as long as this writer goes on, it stores all anew, which is waited for."""
         while True:
             with suppress(JournalUnavailable):
                 entry = await self._store.fleet(self._name)
                 is_behind = entry is None or entry.head < self.head
                 goes_on = self._task is not None and not self._task.done()
                 if not (goes_on and (is_behind or self._is_troubled)):
-                    return is_behind or any(since <= until and after < last for last, since in self._presents)
+                    return is_behind
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _give_sign_of_life(self) -> None:
         """Give a sign of life; where the store has other records than this writer, the next append finds out which."""
         try:
-            await self._store.give_sign_of_life(self._name, term=self.records.term)
-            entry = await self._store.fleet(self._name)
+            if await self._store.give_sign_of_life(self._name, term=self.records.term) != self.head:
+                self.records.put_empty()
         except JournalUnavailable:
             logger.debug("no sign of life for the fleet %r", self._name)
         except StoreBehind:
             self.records.put_empty()
-        else:
-            if entry is not None and entry.head != self.head:
-                self.records.put_empty()
 
     def _put_durations(self) -> None:
         """Store what was learnt, unless it was stored so before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -13,11 +13,10 @@ from msgspec.structs import replace
 from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, FleetFacts
 from bkjob_async.engine.journaling.forms import Term
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.batches import place
-from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.journal.store import StoredRecord
-from bkjob_async.model.events import Batch, Event, Recovered, Trouble
+from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 
 # Polling pauses while more events than this wait to be stored.
@@ -48,16 +47,14 @@ class RecordQueue:
         self.last_put = 0
         self.facts = FleetFacts()
         self.has_some = asyncio.Event()
+        # The jobs of records that are put, for as long as somebody notes them.
+        self.changed: set[JobRef] | None = None
         self._cursors = cursors
         self._begins_behind: int | None = None  # the head that the term found, until its first record
         self._target_changes: list[tuple[Ref, bool]] = []
         self._taken_up = 0  # the newest entry of the fleet's inbox whose targets are noted
         self._written_up = 0  # and of which a record was made
         self._waiting: list[PendingRecord] = []
-        self._unrecorded: list[
-            PendingRecord
-        ] = []  # batches that the present in place of lost records has in it
-        self._in_present: set[JobRef] | None = None  # jobs whose present was put, while that goes on
 
     def __bool__(self) -> bool:
         """Return True while records wait for an append."""
@@ -81,6 +78,8 @@ class RecordQueue:
         if not added:
             self.facts.forget_signal(ref)
         self._target_changes.append((ref, added))
+        if self.changed is not None:
+            self.changed.add(ref.job)
 
     def put(self, batch: Batch, job: JobState | None = None) -> None:
         """Store *batch*, which is about *job*, and then give it to the readers."""
@@ -136,17 +135,15 @@ class RecordQueue:
         self.last_put, self.facts.time = sequence, at
         if durations is not None:
             self.facts.durations = durations
+        if self.changed is not None and job is not None:
+            self.changed.add(job.ref)
         events = 0 if batch is None else len(batch.events)
         self.waiting_events += events
         self._written_up = self._taken_up
-        waiting = PendingRecord(StoredRecord(sequence, at, data), batch, events, self._taken_up)
-        if job is not None and self._in_present is not None and job.ref not in self._in_present:
-            self._unrecorded.append(waiting)  # the present of its job, which comes yet, has it
-        else:
-            self._waiting.append(waiting)
-            if self._begins_behind is not None:
-                self._begins_behind = None
-                self.facts.terms[-1] = replace(self.facts.terms[-1], first=sequence)
+        self._waiting.append(PendingRecord(StoredRecord(sequence, at, data), batch, events, self._taken_up))
+        if self._begins_behind is not None:
+            self._begins_behind = None
+            self.facts.terms[-1] = replace(self.facts.terms[-1], first=sequence)
         self.has_some.set()
 
     def _next_number(self) -> int:
@@ -158,37 +155,3 @@ class RecordQueue:
         """Remove and return the records that wait, for an append."""
         waiting, self._waiting = self._waiting, []
         return waiting
-
-    def take_unrecorded(self) -> list[PendingRecord]:
-        """Remove and return the batches that readers still wait for, and that are stored as a part of the present."""
-        unrecorded, self._unrecorded = self._unrecorded, []
-        return unrecorded
-
-    # The present in place of lost records ---------------------------------------------------------------------------
-
-    def begin_present(self) -> None:
-        """Begin to put the present of each job, in place of lost records and of those that wait."""
-        self._unrecorded += self._waiting
-        self._waiting, self._in_present = [], set()
-
-    def put_signals(self, at: PollStamp, since: int) -> None:
-        """Put the `Trouble` and `Recovered` that batch *since* or a later one reported."""
-        self.put_present(at, list(self.facts.signals(since, skipped=True)))
-
-    def put_present(self, at: PollStamp, events: Sequence[Event], job: JobState | None = None) -> None:
-        """Store the present of a *job*, or of no job, in place of lost records and of those that wait."""
-        if self._in_present is not None and job is not None:
-            self._in_present.add(job.ref)
-        if events:
-            place(events, at.cursor, at.at)
-            self._put(at.sequence, Batch(at.sequence, tuple(events), at.cursor, at=at.at), job)
-            self._waiting[-1].batch, self._waiting[-1].events = None, 0
-            self.waiting_events -= len(events)
-
-    def end_present(self) -> list[StoredRecord]:
-        """Return the records of the present; readers of this process get the batches that were put meanwhile instead."""
-        self._in_present = None
-        present, self._waiting = self._waiting, []
-        self._unrecorded += [each for each in present if each.batch is not None]
-        self._unrecorded.sort(key=lambda each: each.record.sequence)
-        return [each.record for each in present]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from attrs import define
@@ -15,11 +15,9 @@ from bkjob_async.engine.stream.batches import place_behind
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError
-from bkjob_async.journal.loading import in_slices
 from bkjob_async.model.events import Batch, Event, Recovered, Trouble
-from bkjob_async.model.refs import Ref
+from bkjob_async.model.refs import JobRef
 from bkjob_async.watch.cooperative import PendingChanges
-from bkjob_async.watch.journaling.record_queue import RecordQueue
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_registry import Subscriber
 from bkjob_async.watch.stream.stream import EventStream
@@ -70,47 +68,34 @@ class RecordedWatch:
 
     # What was reported ----------------------------------------------------------------------------------------------
 
-    async def put_present(self, records: RecordQueue, since: int, recorded: Collection[Ref]) -> None:
-        """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has.
+    def next_stamp(self) -> PollStamp:
+        """Return the stamp of a batch that is made now."""
+        return self.poller.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
 
-        What an opening restored is taken up first: it is known only then.
-        """
+    async def wait_taken_up(self) -> None:
+        """Wait until what an opening restored is watched: what it says is known only then."""
         while self.pending:  # noqa: ASYNC110 - there is no event that says so, and it is rare
             await asyncio.sleep(PENDING_SECONDS)
-        targets = self.targets
-        async for ref in in_slices(recorded):
-            if ref not in targets:
-                records.note_target(ref, added=False)
-        async for job in in_slices(targets.copy_of_jobs()):
-            for ref in targets.of(job):
-                if ref not in recorded:
-                    records.note_target(ref, added=True)
-        records.targets = targets.size
-        records.put_empty()
-        async for job in in_slices(targets.copy_of_jobs()):
-            refs, state = targets.of(job), self.states.state(job)
-            recorded_before = self.delivery.recorded_before(refs)
-            if recorded_before is not None:
-                earlier, its_refs = recorded_before
-                at = self._next_stamp()
-                found = diff(Missed(since, skipped=True), earlier, its_refs)
-                records.put_present(at, list(found), earlier)
-            if refs and state is not None:
-                at = self._next_stamp()
-                events = list(self.delivery.present(state, refs, since, skipped=True))
-                records.put_present(at, events, state)
-        records.put_signals(self._next_stamp(), since)
 
-    def _next_stamp(self) -> PollStamp:
-        return self.poller.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
+    def state_of(self, job: JobRef) -> JobState | None:
+        """Return the state of a job; None where the watch was given something else than that."""
+        state, refs = self.poller.state(job), self.targets.of(job)
+        is_reported = state is not None and not self.delivery.differs(state, refs)
+        return state if is_reported and self.poller.is_only_subscriber(self.subscriber, job) else None
+
+    def present_of(self, job: JobRef, since: int) -> Iterator[tuple[JobState, list[Event]]]:
+        """Yield the newest of all that the watch was given of a job in batch *since* or later, with the state that it is of."""
+        refs, state = self.targets.of(job), self.states.state(job)
+        recorded_before = self.delivery.recorded_before(refs)
+        if recorded_before is not None:
+            earlier, its_refs = recorded_before
+            yield earlier, list(diff(Missed(since, skipped=True), earlier, its_refs))
+        if state is not None:
+            yield state, list(self.delivery.present(state, refs, since, skipped=True))
 
     def recorded_jobs(self) -> Iterator[JobState | None]:
         """Yield the state of each job; None where the watch was given something else than that."""
         if self.pending:
             yield None  # what was restored is not watched yet
             return
-        for job in self.targets.copy_of_jobs():
-            refs, state = self.targets.of(job), self.poller.state(job)
-            if refs:
-                is_reported = state is not None and not self.delivery.differs(state, refs)
-                yield state if is_reported and self.poller.is_only_subscriber(self.subscriber, job) else None
+        yield from (self.state_of(job) for job in self.targets.copy_of_jobs() if self.targets.of(job))

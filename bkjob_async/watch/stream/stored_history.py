@@ -32,18 +32,18 @@ class StoredHistory:
         cursors: CursorSequence,
         *,
         head: int,
-        has_lost: Callable[[int, int], Awaitable[bool]],
+        is_behind: Callable[[], Awaitable[bool]],
     ) -> None:
         """Read the fleet *name*; *terms* are its openings, the last one behind *head* by the client with these *cursors*.
 
-        *has_lost* tells whether the store has lost records behind a number and up to another.
+        *is_behind* tells whether the store has lost records, and nobody stores them anew.
         """
         self._store = store
         self._name = name
         self._terms = terms
         self._cursors = cursors
         self._head, self._issued = head, cursors.last
-        self._has_lost = has_lost
+        self._is_behind = is_behind
 
     def position(self, cursor: str) -> CursorPosition:
         """Return the place that a cursor of any holder names; raise `UsageError` for one that none has given out."""
@@ -108,7 +108,10 @@ class StoredHistory:
         """Begin the present if the store has lost what a reader has not read, up to number *until*; return that."""
         if position.seen >= until:
             return False
-        if not await self._has_lost(position.seen, until):
+        if not await self._is_behind():
+            page = await self._read(max(0, position.seen))
+            if page.removed_to > position.seen or (page.records and page.records[0].sequence <= until):
+                return True  # stored anew meanwhile
             if position.seen + LOCAL_NUMBERS >= until:
                 return False
             # Record number `until` was stored. It was lost, and another process has written since.

@@ -122,7 +122,7 @@ class Subscription:
         head = journal.head
         terms = [*fold.facts.terms]
         history = StoredHistory(
-            store, name, terms, self._poller.cursors, head=head, has_lost=journal.has_lost
+            store, name, terms, self._poller.cursors, head=head, is_behind=journal.is_behind
         )
         self.stream.continue_behind(history, head)
         self.journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage)
