@@ -116,6 +116,7 @@ class BatchedTransport(asyncio.Transport):
         self._socket = sock
         self._descriptor = sock.fileno()
         self._reads = reads
+        self._read_buffer = connection.get_buffer(-1)  # always the same
         self._unsent = b""
         self._is_closing = False
         reads.add(self._descriptor, self)
@@ -125,34 +126,28 @@ class BatchedTransport(asyncio.Transport):
         """Send *data*; what does not fit is sent later."""
         if self._is_closing:
             return
-        if self._unsent:
-            self._unsent += data
-            return
-        sent = self._send(bytes(data))
-        if sent < len(data) and not self._is_closing:
-            self._unsent = bytes(data[sent:])
-            self._loop.add_writer(self._descriptor, self._send_rest)
-
-    def _send(self, data: bytes) -> int:
         try:
-            return self._socket.send(data)
+            sent = 0 if self._unsent else self._socket.send(data)
         except (BlockingIOError, InterruptedError):
-            return 0
+            sent = 0
         except OSError as error:
             self._close(error)
-            return 0
+            return
+        if sent < len(data):
+            self._unsent += data[sent:]
+            self._loop.add_writer(self._descriptor, self._send_rest)
 
     def _send_rest(self) -> None:
-        self._unsent = self._unsent[self._send(self._unsent) :]
-        if not self._unsent:
-            self._loop.remove_writer(self._descriptor)
+        data, self._unsent = self._unsent, b""
+        self._loop.remove_writer(self._descriptor)
+        self.write(data)
 
     def read(self) -> None:
         """Read what has come."""
         if self._is_closing:
             return
         try:
-            size = self._socket.recv_into(self.connection.get_buffer(-1))
+            size = self._socket.recv_into(self._read_buffer)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -187,7 +182,6 @@ class BatchedTransport(asyncio.Transport):
         self._is_closing = True
         self._reads.remove(self._descriptor)
         if self._unsent:
-            self._unsent = b""
             self._loop.remove_writer(self._descriptor)
         self._socket.close()
         self._loop.call_soon(self.connection.connection_lost, error)

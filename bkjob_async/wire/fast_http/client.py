@@ -69,7 +69,8 @@ class FastHttpClient:
             return None
         pool, request_bytes = self.pool, f"GET {target}".encode() + template.after_target
         is_retry = False
-        async with pool.slots:
+        await pool.slots.acquire()  # half as expensive as `async with`
+        try:
             while True:
                 connection = pool.take_idle() or await pool.connect()
                 try:
@@ -85,6 +86,8 @@ class FastHttpClient:
                 else:
                     pool.release(connection)
                     return response, connection
+        finally:
+            pool.slots.release()
 
     def _template_for(self, request: HttpRequest) -> SharedHead | None:
         """Return the template of *request*, None where it needs the ordinary path.

@@ -21,11 +21,12 @@ class Connection(asyncio.BufferedProtocol):
 
     It is closed by whatever leaves a response in doubt: bytes that nobody asked for, an error, the last response. What is
     read lies in *read_buffer* only until it is parsed, so that connections can share one. Reading pauses while the
-    *budget* has no room for more of a body.
+    *budget* has no room for more of a body. *is_partial* is True while more of a response is to come.
     """
 
     __slots__ = (
         *("__weakref__", "_descriptor", "_parser", "_read_buffer", "_reservation", "_transport", "_waiter"),
+        "is_partial",
     )
 
     def __init__(self, read_buffer: memoryview, budget: BodyBudget) -> None:
@@ -36,23 +37,21 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[RawResponse] | None = None
         self._descriptor = -1
+        self.is_partial = False
 
     @property
     def is_open(self) -> bool:
         """Whether the connection can carry another request."""
         return self._transport is not None and not self._transport.is_closing()
 
-    @property
-    def is_partial(self) -> bool:
-        """Whether a response has begun, and more of it is to come."""
-        return self._parser.is_partial
-
     def is_usable(self) -> bool:
         """Return False when closed, or when bytes came that would pass for the next response.
 
         Some may have come since the event loop looked. With TLS they may be tickets.
         """
-        return self.is_open and not (self._descriptor >= 0 and is_readable(self._descriptor))
+        if self._transport is None or self._transport.is_closing():
+            return False
+        return self._descriptor < 0 or not is_readable(self._descriptor)
 
     async def send(self, request_bytes: bytes) -> RawResponse:
         """Send a request and return its response.
@@ -104,13 +103,15 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
             return
         if not is_complete:
+            self.is_partial = True
             self._reserve_next_read()
             return
         is_last = parser.is_last
         waiter.set_result(parser.take())
         if is_last:
             self.close()
-        else:
+        elif self.is_partial:
+            self.is_partial = False
             self._reservation.release()
 
     def _reserve_next_read(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import Any
 from weakref import WeakSet
@@ -42,7 +41,7 @@ class ConnectionPool:
 
     def __init__(self, origin: URL, tls: ssl.SSLContext | bool, limit: int, budget: BodyBudget) -> None:  # noqa: FBT001 - as in HttpOptions
         """Open nothing yet."""
-        self.slots: AbstractAsyncContextManager[None] = asyncio.Semaphore(limit)
+        self.slots = asyncio.Semaphore(limit)
         self.origin = origin
         self._tls = None if origin.scheme == "http" else tls_context(tls) if isinstance(tls, bool) else tls
         self._budget = budget
@@ -55,6 +54,7 @@ class ConnectionPool:
         self._timer: asyncio.TimerHandle | None = None
         self._lookup: asyncio.Task[Any] | None = None
         self._looked_up_at = 0.0
+        self._is_closed = False
 
     def take_idle(self) -> Connection | None:
         """Return an open connection, or None when no idle one is left."""
@@ -72,6 +72,8 @@ class ConnectionPool:
         """Return a new connection; raise `ConnectFailed`."""
         loop, host = asyncio.get_running_loop(), self.origin.raw_host
         try:
+            if self._is_closed:
+                raise ConnectionAbortedError("the client is closed")
             sock = await aiohappyeyeballs.start_connection(
                 await self._addresses(), happy_eyeballs_delay=EYEBALLS_DELAY
             )
@@ -96,22 +98,21 @@ class ConnectionPool:
     async def _addresses(self) -> Any:
         """Look the server up, once for all who wait: a thread that looks up cannot be cancelled."""
         loop, lookup = asyncio.get_running_loop(), self._lookup
-        is_over = lookup is not None and lookup.done()
-        if (
-            lookup is None
-            or (is_over and loop.time() > self._looked_up_at + ADDRESSES_LIFETIME)
-            or (is_over and (lookup.cancelled() or lookup.exception() is not None))
-        ):
-            origin, self._looked_up_at = self.origin, loop.time()
-            found = loop.getaddrinfo(
-                origin.raw_host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-            )
+        if lookup is None or (lookup.done() and loop.time() > self._looked_up_at + ADDRESSES_LIFETIME):
+            host, port, self._looked_up_at = self.origin.raw_host, self.origin.port, loop.time()
+            found = loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
             self._lookup = lookup = loop.create_task(found)
+            lookup.add_done_callback(self._on_looked_up)
         return await asyncio.shield(lookup)
+
+    def _on_looked_up(self, lookup: asyncio.Task[Any]) -> None:
+        if lookup.cancelled() or lookup.exception() is not None:
+            self._lookup = None  # the next one looks again
 
     def release(self, connection: Connection) -> None:
         """Keep *connection* for the next request if it is open."""
-        if not connection.is_open:
+        if self._is_closed or not connection.is_open:
+            connection.close()
             return
         self._idle.append(connection)
         if self._timer is None:
@@ -130,7 +131,8 @@ class ConnectionPool:
             self._start_timer()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and open no more."""
+        self._is_closed = True
         self._idle.clear()
         for connection in tuple(self._connections):
             connection.close()

@@ -99,11 +99,6 @@ class ResponseParser:
             self._buffer.close()
             self._buffer = None
 
-    @property
-    def is_partial(self) -> bool:
-        """Whether a head has come, and not yet all that follows it."""
-        return self._status != 0
-
     def feed(self, data: memoryview) -> bool:
         """Parse the next bytes; return whether the response is complete.
 
@@ -123,7 +118,9 @@ class ResponseParser:
             else:
                 llhttp.feed_data(data)
         except httptools.HttpParserError as error:
-            failure = error.__context__ or TransportFailed(ErrorDetails(message=f"invalid HTTP: {error}"))
+            is_ours = isinstance(error, httptools.HttpParserCallbackError)
+            failure = error.__context__ if is_ours else None
+            failure = failure or TransportFailed(ErrorDetails(message=f"invalid HTTP: {error}"))
         if failure is None or self._is_complete:
             if self._overhead > MAX_OVERHEAD + self.size:
                 raise self._refused("the headers are too long")

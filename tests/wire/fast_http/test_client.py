@@ -306,6 +306,26 @@ async def test_a_request_that_is_cancelled_at_any_time_answers_no_other(scheme: 
             assert [each.body for each in found] == [b"/x/0", b"/x/1"]
 
 
+@pytest.mark.usefixtures("no_session")
+async def test_a_closed_transport_sends_no_request_again() -> None:
+    """Whose response was awaited: its connection is closed."""
+    came = asyncio.Event()
+
+    async def respond(_connection: int, _request: int, _head: bytes, _writer: asyncio.StreamWriter) -> bool:
+        came.set()
+        return True
+
+    async with responding(respond) as (server, url), opened() as transport:
+        asking = asyncio.create_task(get(transport, url))
+        await came.wait()
+        await transport.aclose()
+        with pytest.raises(TransportFailed):
+            await asking
+        await server.ended()
+
+    assert len(server.heads) == 1
+
+
 @pytest.mark.parametrize("connections", [1, 2, 8])
 async def test_connections_are_bounded(connections: int) -> None:
     """However many requests there are; what takes the ordinary path has as many of its own."""
