@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget
 from bkjob_async.wire.bodies.reading import RawResponse
@@ -81,8 +82,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - so are those of all streams
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's has all of it, but is no subclass
         if transport.get_extra_info("sslcontext") is None:
             self._descriptor = transport.get_extra_info("socket").fileno()
 
