@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl as ssl_module
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from functools import partial
+from collections.abc import Mapping
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -27,9 +24,9 @@ from bkjob_async.wire.bodies.reading import (
     decompress_body,
     read_body,
 )
-from bkjob_async.wire.bounded_socket import BoundedSocket, BoundedTlsSocket, ReadTurns
 from bkjob_async.wire.clean_connections import CleanConnector
-from bkjob_async.wire.fast_http.client import FastHttpClient, open_fast_client
+from bkjob_async.wire.fast_http.client import FastHttpClient
+from bkjob_async.wire.fast_http.pool import ConnectFailed, ConnectionPool
 from bkjob_async.wire.timeouts import TimeoutManager
 
 KEEPALIVE_TIMEOUT = 30.0
@@ -128,27 +125,25 @@ class AiohttpTransport:
     async def _send_through_session(self, request: HttpRequest) -> tuple[RawResponse, Closable | None]:
         """Send *request* on aiohttp's ordinary path, which knows bodies, proxies and all that a lent session has."""
         session = self._open_session(request.url)
-        fast = self._fast
         if request.method != "GET":
-            session, fast = self._open_command_session(session), None
-        with nullcontext() if fast is None else fast.yielding_to_connector():
-            response = await session.request(
-                request.method,
-                request.url,
-                headers=self._full_headers(request),
-                data=request.body,
-                allow_redirects=False,
-                proxy=self._proxy,
-                proxy_headers=self._proxy_headers,
-            )
-            content, headers, status = response.content, response.headers, response.status
-            connection = connection_of(response)
-            try:
-                body = await read_body(content, headers, status, self._budget, read=response.read)
-            except BaseException:
-                response.close()
-                raise
-            return (status, headers, body), connection
+            session = self._open_command_session(session)
+        response = await session.request(
+            request.method,
+            request.url,
+            headers=self._full_headers(request),
+            data=request.body,
+            allow_redirects=False,
+            proxy=self._proxy,
+            proxy_headers=self._proxy_headers,
+        )
+        content, headers, status = response.content, response.headers, response.status
+        connection = connection_of(response)
+        try:
+            body = await read_body(content, headers, status, self._budget, read=response.read)
+        except BaseException:
+            response.close()
+            raise
+        return (status, headers, body), connection
 
     def _full_headers(self, request: HttpRequest) -> Mapping[str, str]:
         """Return the headers of *request* with those of every request."""
@@ -171,14 +166,8 @@ class AiohttpTransport:
         if self._session is not None:
             return self._session
         options = self._options
-        is_fast = options.fast and self._proxy is None and not options.trust_env
-        socket_class = BoundedSocket if is_fast and url.scheme == "http" else BoundedTlsSocket
-        connector = CleanConnector(
-            limit=options.connections or DEFAULT_CONNECTIONS,
-            ssl=options.ssl,
-            keepalive_timeout=KEEPALIVE_TIMEOUT,
-            socket_factory=bounded_sockets(socket_class),
-        )
+        limit = options.connections or DEFAULT_CONNECTIONS
+        connector = CleanConnector(limit=limit, ssl=options.ssl, keepalive_timeout=KEEPALIVE_TIMEOUT)
         self._session = aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
@@ -187,8 +176,11 @@ class AiohttpTransport:
             trust_env=options.trust_env,
             read_bufsize=STREAM_BUFFER_SIZE,
         )
-        if is_fast:
-            self._fast = open_fast_client(self._session, self._full_headers, self._budget)
+        # Trace configurations, which instrumentation adds to every session, have to see the requests.
+        needs_session = self._proxy is not None or options.trust_env or self._session.trace_configs
+        if options.fast and not needs_session and url.scheme in ("http", "https"):
+            pool = ConnectionPool(url.origin(), options.ssl, limit, self._budget)
+            self._fast = FastHttpClient(pool, self._full_headers)
         return self._session
 
     def _open_command_session(self, session: aiohttp.ClientSession) -> aiohttp.ClientSession:
@@ -203,7 +195,6 @@ class AiohttpTransport:
                 limit=0,  # the client bounds how many requests are under way
                 ssl=getattr(lent, "_ssl", self._options.ssl),
                 force_close=True,
-                socket_factory=bounded_sockets(BoundedTlsSocket),
             )
             self._command_session = aiohttp.ClientSession(
                 connector=connector,
@@ -231,14 +222,6 @@ class AiohttpTransport:
         session, self._session = self._session, None
         if session is not None and not self._is_lent:
             await session.close()
-
-
-def bounded_sockets(
-    kind: type[BoundedSocket | BoundedTlsSocket],
-) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
-    """Return what makes the sockets of a connector, which take turns to read."""
-    loop = asyncio.get_running_loop()
-    return partial(kind, turns=ReadTurns(loop.time, loop.call_soon))
 
 
 def split_proxy(proxy: str | None) -> tuple[URL | None, Mapping[str, str] | None]:
@@ -270,8 +253,10 @@ def typed_error(error: Exception, timeout: float) -> Exception:
         case TimeoutError():
             return timeout_error(timeout)
         case aiohttp.ClientConnectorError():
-            hint = "; the server does not speak TLS at this port" if is_plain(error) else ""
-            details = ErrorDetails(message=one_line(error) + hint, sent=False)
+            details = ErrorDetails(message=one_line(error) + tls_hint(error.os_error), sent=False)
+        case ConnectFailed(server=server, reason=reason):
+            message = f"cannot connect to {server}: {one_line(reason)}{tls_hint(reason)}"
+            details = ErrorDetails(message=message, sent=False)
         case aiohttp.ClientHttpProxyError():
             # Its text contains the headers of its request, and so the proxy's password.
             details = ErrorDetails(message=f"the proxy refused: HTTP {error.status}", sent=False)
@@ -286,9 +271,10 @@ def typed_error(error: Exception, timeout: float) -> Exception:
     return TransportFailed(details)
 
 
-def is_plain(error: aiohttp.ClientConnectorError) -> bool:
-    """Return True where TLS was begun, and the server answered otherwise: the URL has https in place of http."""
-    return isinstance(error.os_error, ssl_module.SSLError) and error.os_error.reason == "WRONG_VERSION_NUMBER"
+def tls_hint(error: Exception) -> str:
+    """Return more to say where TLS was begun, and the server answered otherwise: the URL has https in place of http."""
+    is_plain = isinstance(error, ssl_module.SSLError) and error.reason == "WRONG_VERSION_NUMBER"
+    return "; the server does not speak TLS at this port" if is_plain else ""
 
 
 def timeout_error(timeout: float) -> RequestTimedOut:

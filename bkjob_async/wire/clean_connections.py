@@ -4,13 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import select
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from bkjob_async.errors import ErrorDetails, TransportFailed
 
 # So many connections are opened in place of each other before the server is given up.
 ATTEMPTS = 3
+# aiohttp parses all bytes of one read at once: 256 KiB of tiny chunks or of interim responses would block the event loop
+# for a tenth of a second. So a read brings MAX_READ bytes at most, and MIN_READ once those of one turn of the event loop
+# have taken MAX_TURN seconds together.
+MAX_READ, MIN_READ, MAX_TURN = 16 * 1024, 512, 0.01
+
+
+class ReadTurn:
+    """Tells how many bytes a connection may read in this turn of the event loop."""
+
+    def __init__(self, clock: Callable[[], float], call_soon: Callable[[Callable[[], None]], object]) -> None:
+        """Use a *clock* that moves within a turn; *call_soon* calls a function in the next one."""
+        self._clock = clock
+        self._call_soon = call_soon
+        self._start: float | None = None
+
+    def read_size(self) -> int:
+        """Return a number of bytes."""
+        now = self._clock()
+        if self._start is None:
+            self._start = now
+            self._call_soon(self._end)
+        return MAX_READ if now - self._start < MAX_TURN else MIN_READ
+
+    def _end(self) -> None:
+        self._start = None
+
+
+class BoundedHandler(ResponseHandler, asyncio.BufferedProtocol):
+    """aiohttp's protocol, for which the event loop reads as many bytes at a time as *turn* says."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: ReadTurn) -> None:
+        super().__init__(loop)
+        self._turn = turn
+        self._read_buffer = memoryview(b"")
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
+        """Return where the next bytes go."""
+        self._read_buffer = memoryview(bytearray(self._turn.read_size()))
+        return self._read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Give what came to aiohttp's parser."""
+        self.data_received(bytes(self._read_buffer[:nbytes]))
 
 
 class CleanConnector(aiohttp.TCPConnector):
@@ -21,6 +69,14 @@ class CleanConnector(aiohttp.TCPConnector):
     connections are encrypted, bytes that the event loop has yet to read are not seen here: the tickets of TLS 1.3 are such
     bytes, too.
     """
+
+    def __init__(self, **options: Any) -> None:
+        """Take aiohttp's options; must be called in the event loop."""
+        super().__init__(**options)
+        loop = asyncio.get_running_loop()
+        turn = ReadTurn(time.monotonic, loop.call_soon)
+        # aiohttp has no other place for it. A version that does not look here reads as much as the event loop lets it.
+        self._factory = cast("partial[ResponseHandler]", partial(BoundedHandler, loop, turn))
 
     async def connect(
         self,

@@ -171,9 +171,9 @@ LEAVING_EARLY = """
                         events += 1
                         if events > 3000:
                             break
-                    connector = client._session.transport._session.connector
-                    open_connections = sum(map(len, connector._conns.values())) + len(connector._acquired)
-                    assert open_connections <= 24, open_connections
+                    pool = client._session.transport._fast.pool
+                    open_connections = sum(each.is_open for each in pool._connections)
+                    assert 0 < open_connections <= 24, open_connections
                 assert events > 3000
                 mine = {t for t in asyncio.all_tasks() if "bkjob_async watch" in t.get_name()}
                 assert not mine, mine

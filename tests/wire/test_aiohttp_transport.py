@@ -19,7 +19,7 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire import aiohttp_transport
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.bodies import reading as bodies
-from bkjob_async.wire.bounded_socket import MAX_READ
+from bkjob_async.wire.clean_connections import MAX_READ
 from tests.wire import raw_server
 
 Serve = Callable[[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]], Awaitable[URL]]
@@ -29,7 +29,7 @@ Serve = Callable[[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitab
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use either path; nobody who sends a request can tell them apart."""
     if request.param == "ordinary":
-        monkeypatch.setattr(aiohttp_transport, "open_fast_client", lambda *_: None)
+        monkeypatch.setattr(aiohttp_transport, "FastHttpClient", lambda *_: None)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.wire.raw_server import responding
 STATUSES = (
     *(b"HTTP/1.1 200 OK", b"HTTP/1.1 404 Not Found", b"HTTP/1.1 502 Bad Gateway", b"HTTP/1.1 200 "),
     *(b"HTTP/1.1 204 No Content", b"HTTP/1.1 304 Not Modified", b"HTTP/1.1 103 Early Hints"),
-    *(b"HTTP/1.0 200 OK", b"HTTP/2 200", b"HTTP/1.1 200", b"http/1.1 200 OK", b"HTTP/1.1 099 What"),
+    *(b"HTTP/1.0 200 OK", b"HTTP/2 200", b"HTTP/1.1 200", b"http/1.1 200 OK"),
 )
 LINES = (
     b"Content-Length: 2",

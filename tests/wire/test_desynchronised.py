@@ -35,7 +35,7 @@ def body_about(number: int) -> bytes:
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use either path."""
     if request.param == "ordinary":
-        monkeypatch.setattr(aiohttp_transport, "open_fast_client", lambda *_: None)
+        monkeypatch.setattr(aiohttp_transport, "FastHttpClient", lambda *_: None)
 
 
 async def look(session: Session, _operation: Operation[Any]) -> object:

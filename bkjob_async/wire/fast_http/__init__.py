@@ -1,1 +1,1 @@
-"""An optional path for GET requests that bypasses aiohttp's `ClientSession` but uses its connections."""
+"""GET requests over connections of its own, whose responses llhttp parses: the path of polls."""

@@ -1,22 +1,27 @@
-"""Reads many connections in one turn of the event loop.
+"""Plain connections that are read together, many in one turn of the event loop.
 
 Requests that were sent together get their responses one by one, as fast as the server makes them. Waking up for each
-costs more than reading it. So the event loop watches one descriptor for all connections, an epoll of their own, and after
-a read does not watch it for `WINDOW` seconds: what comes meanwhile is read together.
+costs more than reading it: at hosts that are polled one by one, a tenth of the CPU time of everything. So the sockets of
+plain connections are not the event loop's. It watches one descriptor for all of them, an epoll of their own, and after a
+read does not watch it for `WINDOW` seconds: what comes meanwhile is read together.
 
 An example. Sixteen requests were sent, and the server takes half a millisecond for each:
 
     0.5 ms    the first response is read as it comes; fifteen are awaited, so a window begins
     4.5 ms    eight responses have come, and are read in one turn; seven are awaited, so another window begins
     8.5 ms    the last seven are read in one turn; the event loop watches again
+
+TLS needs asyncio's own transports, as do uvloop, Windows and macOS: there each connection is read as it comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import select
+import socket
 from collections.abc import Sized
-from typing import Protocol
+
+from bkjob_async.wire.fast_http.connection import Connection
 
 # How long responses wait for each other, in seconds.
 WINDOW = 0.004
@@ -24,43 +29,43 @@ WINDOW = 0.004
 FEWEST_AWAITED = 4
 
 
-class Readable(Protocol):
-    """A connection that reads by itself."""
-
-    def on_readable(self, *, is_ending: bool) -> None:
-        """Read what has come; *is_ending*: the connection ends, or has failed."""
-        ...
-
-
 class BatchedReads:
-    """Calls `on_readable` of each connection that has something to read, of all of them together.
+    """Reads each transport that has something to read, all of them together.
 
     All connections but those in *idle* await a response.
     """
 
-    __slots__ = ("_connections", "_epoll", "_idle", "_is_watched", "_loop", "_timer")
+    __slots__ = ("_epoll", "_idle", "_is_watched", "_loop", "_timer", "_transports")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, idle: Sized) -> None:
         """Watch nothing yet."""
         self._loop = loop
         self._idle = idle
         self._epoll = select.epoll()
-        self._connections: dict[int, Readable] = {}
+        self._transports: dict[int, BatchedTransport] = {}
         self._is_watched = False
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, descriptor: int, connection: Readable) -> None:
-        """Read a *connection* whose *descriptor* the event loop does not watch."""
-        self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP)
-        self._connections[descriptor] = connection
+    def add(self, descriptor: int, transport: BatchedTransport) -> None:
+        """Read a *transport* from now on."""
+        self._epoll.register(descriptor, select.EPOLLIN)
+        self._transports[descriptor] = transport
         if self._timer is None:
             self._watch()
 
+    def pause(self, descriptor: int) -> None:
+        """Do not read a transport until `resume`."""
+        self._epoll.modify(descriptor, 0)
+
+    def resume(self, descriptor: int) -> None:
+        """Read a transport again."""
+        self._epoll.modify(descriptor, select.EPOLLIN)
+
     def remove(self, descriptor: int) -> None:
-        """Leave a connection to the event loop."""
+        """Read a transport no more."""
         self._epoll.unregister(descriptor)
-        del self._connections[descriptor]
-        if not self._connections:
+        del self._transports[descriptor]
+        if not self._transports:
             self._unwatch()
             if self._timer is not None:
                 self._timer.cancel()
@@ -80,15 +85,106 @@ class BatchedReads:
         """Read all that has come; begin a window if that is worth it, else let the event loop watch."""
         self._timer = None
         found = self._epoll.poll(0)
-        if found and len(self._connections) - len(self._idle) - len(found) >= FEWEST_AWAITED:
+        has_partial = False
+        for descriptor, _ in found:
+            transport = self._transports.get(descriptor)
+            if transport is not None:  # else one that was read before it has closed it
+                transport.read()
+                has_partial = has_partial or transport.connection.is_partial
+        awaited = len(self._transports) - len(self._idle) - len(found)
+        if found and awaited >= FEWEST_AWAITED and not has_partial:
             self._unwatch()
             self._timer = self._loop.call_later(WINDOW, self._read)
-        else:
+        elif self._transports:
             self._watch()
-        for descriptor, event in found:
-            connection = self._connections.get(descriptor)
-            if connection is not None:  # else one that was read before it has closed it
-                connection.on_readable(is_ending=event != select.EPOLLIN)
+
+
+class BatchedTransport(asyncio.Transport):
+    """The transport of a plain *connection*: writes at once, and is read by *reads*."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        connection: Connection,
+        reads: BatchedReads,
+    ) -> None:
+        """Take a connected *sock*."""
+        super().__init__({"socket": sock})
+        self.connection = connection
+        self._loop = loop
+        self._socket = sock
+        self._descriptor = sock.fileno()
+        self._reads = reads
+        self._read_buffer = connection.get_buffer(-1)  # always the same
+        self._unsent = b""
+        self._is_closing = False
+        reads.add(self._descriptor, self)
+        connection.connection_made(self)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send *data*; what does not fit is sent later."""
+        if self._is_closing:
+            return
+        try:
+            sent = 0 if self._unsent else self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._close(error)
+            return
+        if sent < len(data):
+            self._unsent += data[sent:]
+            self._loop.add_writer(self._descriptor, self._send_rest)
+
+    def _send_rest(self) -> None:
+        data, self._unsent = self._unsent, b""
+        self._loop.remove_writer(self._descriptor)
+        self.write(data)
+
+    def read(self) -> None:
+        """Read what has come."""
+        if self._is_closing:
+            return
+        try:
+            size = self._socket.recv_into(self._read_buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._close(error)
+            return
+        if size:
+            self.connection.buffer_updated(size)
+        else:
+            self._close(None)
+
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`."""
+        if not self._is_closing:
+            self._reads.pause(self._descriptor)
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if not self._is_closing:
+            self._reads.resume(self._descriptor)
+
+    def is_closing(self) -> bool:
+        """Return True once closed."""
+        return self._is_closing
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._close(None)
+
+    def _close(self, error: Exception | None) -> None:
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._reads.remove(self._descriptor)
+        if self._unsent:
+            self._loop.remove_writer(self._descriptor)
+        self._socket.close()
+        self._loop.call_soon(self.connection.connection_lost, error)
 
 
 def open_batched_reads(idle: Sized) -> BatchedReads | None:

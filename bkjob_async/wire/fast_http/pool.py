@@ -1,42 +1,60 @@
-"""The connections of a client: new ones, and idle ones that are used again."""
+"""The connections to one server: new ones, and idle ones that are used again."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+import ssl
+from functools import cache
+from typing import Any
+from weakref import WeakSet
 
-import aiohttp
-from attrs import define, field
+import aiohappyeyeballs
+from yarl import URL
 
 from bkjob_async.wire.bodies.budget import BodyBudget
-from bkjob_async.wire.fast_http.batched_reads import BatchedReads, open_batched_reads
-from bkjob_async.wire.fast_http.body_reader import READ_BUFFER_SIZE
-from bkjob_async.wire.fast_http.connection import Connection
+from bkjob_async.wire.fast_http.batched_reads import BatchedTransport, open_batched_reads
+from bkjob_async.wire.fast_http.connection import READ_BUFFER_SIZE, Connection
 
 # Servers close connections that are idle for a minute or so. One that was not used for this many seconds, or for up to
 # twice as many, is closed first.
 IDLE_TIMEOUT = 15.0
-NO_TRACES: list[aiohttp.tracing.Trace] = []
-NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+# The addresses of a name are looked up again after this many seconds. The next address is tried as well when one has not
+# answered within EYEBALLS_DELAY. Both are aiohttp's.
+ADDRESSES_LIFETIME, EYEBALLS_DELAY = 10.0, 0.25
 
 
-@define(eq=False)
+class ConnectFailed(Exception):
+    """No connection to *server* could be opened, because of *reason*: nothing was sent."""
+
+    def __init__(self, server: str, reason: Exception) -> None:
+        super().__init__(server, reason)
+        self.server = server
+        self.reason = reason
+
+
 class ConnectionPool:
-    """Idle connections to one server; the one used last is used next. *budget* bounds the bodies of all.
+    """At most *limit* connections to *origin*; of the idle ones, the one used last is used next.
 
-    They count towards the limit of *connector*. While anybody waits for the connector, no connection stays here.
+    *budget* bounds the bodies of all. A request takes one of the `slots` first.
     """
 
-    connector: aiohttp.BaseConnector
-    budget: BodyBudget
-    _idle: list[Connection] = field(factory=list, init=False)
-    _waiting: int = field(default=0, init=False)
-    _batched_reads: BatchedReads | None = field(default=None, init=False)
-    _read_buffer: memoryview = field(factory=lambda: memoryview(bytearray(READ_BUFFER_SIZE)), init=False)
-    # This many, from the start of the list, were not used since the timer was set.
-    _unused: int = field(default=0, init=False)
-    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    def __init__(self, origin: URL, tls: ssl.SSLContext | bool, limit: int, budget: BodyBudget) -> None:  # noqa: FBT001 - as in HttpOptions
+        """Open nothing yet."""
+        self.slots = asyncio.Semaphore(limit)
+        self.origin = origin
+        self._tls = None if origin.scheme == "http" else tls_context(tls) if isinstance(tls, bool) else tls
+        self._budget = budget
+        self._read_buffer = memoryview(bytearray(READ_BUFFER_SIZE))
+        self._connections: WeakSet[Connection] = WeakSet()
+        self._idle: list[Connection] = []
+        self._batched_reads = open_batched_reads(self._idle)
+        # This many, from the start of the list, were not used since the timer was set.
+        self._unused = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._lookup: asyncio.Task[Any] | None = None
+        self._looked_up_at = 0.0
+        self._is_closed = False
 
     def take_idle(self) -> Connection | None:
         """Return an open connection, or None when no idle one is left."""
@@ -50,48 +68,55 @@ class ConnectionPool:
             connection.close()
         return None
 
-    async def connect(self, sample: aiohttp.ClientRequest) -> Connection:
-        """Return a connection that the connector has or opens for requests like *sample*."""
-        with self.yielding_to_connector():
-            borrowed = await self.connector.connect(sample, traces=NO_TRACES, timeout=NO_TIMEOUT)
+    async def connect(self) -> Connection:
+        """Return a new connection; raise `ConnectFailed`."""
+        loop, host = asyncio.get_running_loop(), self.origin.raw_host
         try:
-            if self._batched_reads is None:
-                self._batched_reads = open_batched_reads(self._idle)
-            connection = Connection(borrowed, self._read_buffer, self.budget, self._batched_reads)
-            is_usable = connection.start()
-        except BaseException:
-            borrowed.close()
-            raise
-        if not is_usable:
-            connection.close()
-            raise aiohttp.ServerDisconnectedError
-        return connection
+            if self._is_closed:
+                raise ConnectionAbortedError("the client is closed")
+            sock = await aiohappyeyeballs.start_connection(
+                await self._addresses(), happy_eyeballs_delay=EYEBALLS_DELAY
+            )
+            connection = Connection(self._read_buffer, self._budget)
+            if self._tls is None and self._batched_reads is not None:
+                BatchedTransport(loop, sock, connection, self._batched_reads)
+            else:
+                await loop.create_connection(
+                    lambda: connection,
+                    sock=sock,
+                    ssl=self._tls,
+                    server_hostname=None if self._tls is None or host is None else host.rstrip("."),
+                )
+        # Names that cannot be one are a UnicodeError, and uvloop raises RuntimeError.
+        except (OSError, RuntimeError, UnicodeError) as error:
+            reason = error
+        else:
+            self._connections.add(connection)
+            return connection
+        raise ConnectFailed(self.origin.raw_authority, reason)
 
-    def release(self, connection: Connection, *, reusable: bool) -> None:
-        """Keep *connection* for the next request, unless it is not *reusable* or a request waits for the connector."""
-        if not reusable or connection.transport.is_closing():
+    async def _addresses(self) -> Any:
+        """Look the server up, once for all who wait: a thread that looks up cannot be cancelled."""
+        loop, lookup = asyncio.get_running_loop(), self._lookup
+        if lookup is None or (lookup.done() and loop.time() > self._looked_up_at + ADDRESSES_LIFETIME):
+            host, port, self._looked_up_at = self.origin.raw_host, self.origin.port, loop.time()
+            found = loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+            self._lookup = lookup = loop.create_task(found)
+            lookup.add_done_callback(self._on_looked_up)
+        return await asyncio.shield(lookup)
+
+    def _on_looked_up(self, lookup: asyncio.Task[Any]) -> None:
+        if lookup.cancelled() or lookup.exception() is not None:
+            self._lookup = None  # the next one looks again
+
+    def release(self, connection: Connection) -> None:
+        """Keep *connection* for the next request if it is open."""
+        if self._is_closed or not connection.is_open:
             connection.close()
-            return
-        if self._waiting:
-            connection.release()
             return
         self._idle.append(connection)
         if self._timer is None:
             self._start_timer()
-
-    @contextmanager
-    def yielding_to_connector(self) -> Iterator[None]:
-        """Hold no idle connection meanwhile: the connector may need it for another request."""
-        self._waiting += 1
-        self._release_all()
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-
-    def _release_all(self) -> None:
-        while self._idle:
-            self._idle.pop().release()
 
     def _start_timer(self) -> None:
         self._unused = len(self._idle)
@@ -106,9 +131,25 @@ class ConnectionPool:
             self._start_timer()
 
     def close(self) -> None:
-        """Give all connections back to the connector, now and from now on."""
-        self._waiting += 1
-        self._release_all()
+        """Close all connections, and open no more."""
+        self._is_closed = True
+        self._idle.clear()
+        for connection in tuple(self._connections):
+            connection.close()
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        if self._lookup is not None:
+            self._lookup.cancel()
+
+
+@cache
+def tls_context(verify: bool) -> ssl.SSLContext:  # noqa: FBT001 - as in HttpOptions
+    """Return the TLS of all servers that need no other; made once, as it reads the authorities from files."""
+    if verify:
+        context = ssl.create_default_context()
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context

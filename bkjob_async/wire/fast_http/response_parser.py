@@ -1,156 +1,225 @@
-"""HTTP responses of the usual shape, which most are, parsed from one read."""
+"""Responses of one connection, parsed by llhttp, within bounds."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from msgspec import Struct
+import httptools
 
-from bkjob_async.wire.bodies.reading import RawResponse
-
-END = b"\r\n\r\n"
-# aiohttp's bounds of a line and of the number of header fields. Beyond any of them it is aiohttp that refuses.
-MAX_HEAD_SIZE, MAX_FIELDS, SHORTEST_FIELD = 8190, 128, len("a:\r\n")
-# A status that has a body, then fields of plain text on a line each: RFC 9112 without its rarer forms.
-HEAD = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [ -~]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~]*\r\n)*\Z")
-# Interim responses, 100 to 199, may come before the real one. Behind 101 another protocol begins.
-INTERIM = re.compile(rb"HTTP/1\.1 1(?!01)[0-9]{2} ")
-MAX_INTERIM_RESPONSES = 16
-# A body of more chunks than this is left to the decoder of bodies that come in parts.
-MAX_CHUNKS = 250
-STATUSES_WITHOUT_BODY = (b"204", b"205", b"304")
-# Longer lengths and chunk sizes do not come in one read.
-CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9}) *\r\n")
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
-LENGTH_FIELD, ENCODING_FIELD, CONNECTION_FIELD = (
-    b"\r\ncontent-length:",
-    b"\r\ntransfer-encoding:",
-    b"\r\nconnection:",
+from bkjob_async.errors import ErrorDetails, TransportFailed
+from bkjob_async.wire.bodies.budget import BodyBudget
+from bkjob_async.wire.bodies.buffer import BodyBuffer
+from bkjob_async.wire.bodies.reading import (
+    MAX_SMALL_CHUNKS,
+    MIN_AVERAGE_SIZE,
+    TOO_MANY_CHUNKS,
+    RawResponse,
+    body_too_large,
 )
-CHUNKED, KEEP_ALIVE = b"\r\ntransfer-encoding: chunked\r\n", b"\r\nconnection: keep-alive\r\n"
+
+# llhttp has no bounds. The number of fields is bounded as by aiohttp. Heads, interim responses, the sizes of chunks and a
+# trailer may have so many bytes together, and as many more as the body. One read may bring more, and is parsed whole.
+MAX_FIELDS, MAX_OVERHEAD = 128, 64 * 1024
+MAX_INTERIM_RESPONSES = 16
+STATUSES_WITHOUT_BODY = (204, 304)
+LINE_BREAKS = b"\r\n"
 
 
-class LazyHeaders(Mapping[str, str]):
-    """The headers of a response, parsed when one that is there is read; names are in lower case."""
+class ResponseHeaders(Mapping[str, str]):
+    """Headers by names in any case, decoded when they are read; of those with the same name the first, as in aiohttp."""
 
-    __slots__ = ("_lines", "_lowered", "_parsed")
+    __slots__ = ("_fields",)
 
-    def __init__(self, lines: bytes, lowered: bytes) -> None:
-        """Take the lines of a head, each between CRLFs, as they are and in lower case."""
-        self._lines = lines
-        self._lowered = lowered
-        self._parsed: dict[str, str] | None = None
+    def __init__(self, fields: Mapping[bytes, bytes]) -> None:
+        """Take fields whose names are in lower case."""
+        self._fields = fields
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
-        """Return a header, or *default*. Most headers that are asked for are not there: those cost one search."""
-        if line_start(name) not in self._lowered:
-            return default
-        return self._all().get(name.lower(), default)
+        """Return a header, or *default*; most that are asked for are not there."""
+        value = self._fields.get(field_name(name))
+        return default if value is None else decoded(value)
 
     def __getitem__(self, name: str) -> str:
-        return self._all()[name.lower()]
+        return decoded(self._fields[field_name(name)])
 
     def __contains__(self, name: object) -> bool:
-        return str(name).lower() in self._all()
+        return isinstance(name, str) and field_name(name) in self._fields
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
+        return map(decoded, self._fields)
 
     def __len__(self) -> int:
-        return len(self._all())
-
-    def _all(self) -> dict[str, str]:
-        """Return all headers; of those with the same name the first, as aiohttp does."""
-        if self._parsed is None:
-            self._parsed = {}
-            for line in self._lines.decode("ascii").split("\r\n")[1:-1]:
-                name, _, value = line.partition(":")
-                self._parsed.setdefault(name.lower(), value.strip(" \t"))
-        return self._parsed
+        return len(self._fields)
 
 
 @lru_cache(maxsize=64)
-def line_start(name: str) -> bytes:
-    """Return the line break and the name with which the line of a header begins; cached, for few headers are used."""
-    return f"\r\n{name.lower()}:".encode()
+def field_name(name: str) -> bytes:
+    """Return a header's *name* as it is looked for; cached, for few headers are used."""
+    return name.lower().encode("utf-8", "surrogateescape")
 
 
-class PartialResponse(Struct):
-    """A head and the first bytes of its body, which has *size* bytes, or None where it is chunked."""
-
-    status: int
-    headers: LazyHeaders
-    body_start: bytes
-    size: int | None
+def decoded(value: bytes) -> str:
+    """Return a name or a value as aiohttp does."""
+    return value.rstrip(b" \t").decode("utf-8", "surrogateescape")
 
 
-class OverlongResponse(Struct):
-    """A response with more bytes behind it, which belong to nothing that was asked for."""
+class ResponseParser:
+    """Parses the responses of one connection, one after the other.
 
-    response: RawResponse
+    *size* is that of the body so far. *is_last* is True where the connection cannot carry another response: the server
+    says so, or has sent more than was asked for.
 
-
-def parse_response(data: bytes) -> RawResponse | PartialResponse | OverlongResponse | None:  # noqa: PLR0911 - once a request, in one go
-    """Return the response that *data* is or begins with, None for one of an unusual shape.
-
-    A usual response keeps the connection open, and its body has a length or is chunked.
+    llhttp is as lenient here as aiohttp lets it be, so that a response means the same on both paths.
     """
-    end = data.find(END)
-    head = data[: end + 2]
-    match = HEAD.match(head) if 0 < end <= MAX_HEAD_SIZE else None
-    if match is None or match[1] in STATUSES_WITHOUT_BODY:
-        return None
-    if end > SHORTEST_FIELD * MAX_FIELDS and head.count(b"\r\n") > MAX_FIELDS:
-        return None
-    fields_at = head.index(b"\r\n")
-    lowered = head[fields_at:].lower()
-    if CONNECTION_FIELD in lowered and (KEEP_ALIVE not in lowered or lowered.count(CONNECTION_FIELD) > 1):
-        return None
-    status, headers, start = int(match[1]), LazyHeaders(head[fields_at:], lowered), end + 4
-    if ENCODING_FIELD in lowered:
-        if CHUNKED not in lowered or lowered.count(ENCODING_FIELD) > 1 or LENGTH_FIELD in lowered:
-            return None
-        decoded = decode_chunked(data, start)
-        if decoded is not None:
-            return status, headers, decoded
-        return PartialResponse(status, headers, data[start:], None)
-    length = CONTENT_LENGTH.search(lowered)
-    if length is None or lowered.count(LENGTH_FIELD) > 1:
-        return None
-    body, size = data[start:], int(length[1])
-    if len(body) == size:
-        return status, headers, body
-    if len(body) > size:
-        return OverlongResponse((status, headers, body[:size]))
-    return PartialResponse(status, headers, body, size)
 
+    __slots__ = (
+        *("_body", "_budget", "_buffer", "_chunks_count", "_fields", "_fields_count", "_interim_count"),
+        *("_is_chunked", "_is_complete", "_length", "_llhttp", "_overhead", "_status", "is_last", "size"),
+    )
 
-def skip_interim_responses(data: bytes) -> bytes | None:
-    """Return *data* without the interim responses at its start, None where there are too many."""
-    position = 0
-    for _ in range(MAX_INTERIM_RESPONSES):
-        end = data.find(END, position, position + MAX_HEAD_SIZE) if INTERIM.match(data, position) else -1
-        if end < 0:
-            return data[position:]
-        position = end + 4
-    return None
+    def __init__(self, budget: BodyBudget) -> None:
+        """Parse nothing yet; a body may have as many bytes as *budget* allows to one."""
+        self._budget = budget
+        self._llhttp = httptools.HttpResponseParser(self)
+        self._llhttp.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self._buffer: BodyBuffer | None = None
+        self._start()
 
+    def _start(self) -> None:
+        self._status = self._overhead = self.size = 0
+        self._fields_count = self._chunks_count = self._interim_count = 0
+        self._is_chunked = self._is_complete = self.is_last = False
+        self._fields: dict[bytes, bytes] = {}
+        self._length: int | None = None
+        self._body = b""
+        if self._buffer is not None:
+            self._buffer.close()
+            self._buffer = None
 
-def decode_chunked(data: bytes, start: int) -> bytes | None:
-    """Return the body whose chunks begin at *start* and end with *data*, None where they do not."""
-    chunks: list[bytes] = []
-    while True:
-        size = CHUNK_SIZE.match(data, start)
-        if size is None:
-            return None
-        start, end = size.end(), size.end() + int(size[1], 16)
-        if data[end : end + 2] != b"\r\n":
-            return None
-        if start == end:
-            return b"".join(chunks) if len(data) == end + 2 else None
-        chunks.append(data[start:end])
-        if len(chunks) > MAX_CHUNKS:
-            return None
-        start = end + 2
+    def feed(self, data: memoryview) -> bool:
+        """Parse the next bytes; return whether the response is complete.
+
+        Raises `TransportFailed` for invalid HTTP, `InvalidResponse` for a body that is too large.
+        """
+        llhttp, failure = self._llhttp, None
+        self._overhead += len(data)
+        try:
+            # llhttp skips line breaks behind a response without a word. Where one ends the data, it is parsed by itself: a
+            # response that was complete before it has something behind it.
+            if data[-1] in LINE_BREAKS:
+                llhttp.feed_data(data[:-1])
+                if self._is_complete:
+                    self.is_last = True
+                else:
+                    llhttp.feed_data(data[-1:])
+            else:
+                llhttp.feed_data(data)
+        except httptools.HttpParserError as error:
+            is_ours = isinstance(error, httptools.HttpParserCallbackError)
+            failure = error.__context__ if is_ours else None
+            failure = failure or TransportFailed(ErrorDetails(message=f"invalid HTTP: {error}"))
+        if failure is None or self._is_complete:
+            if self._overhead > MAX_OVERHEAD + self.size:
+                raise self._refused("the headers are too long")
+            self.is_last = self.is_last or failure is not None
+            return self._is_complete
+        raise failure
+
+    def end(self, reason: Exception | None) -> RawResponse:
+        """Return the response that the end of the connection completes; *reason* is None where the server closed it.
+
+        Raises `ConnectionResetError` where no response has begun, `TransportFailed` where a part of it is missing.
+        """
+        why = "" if reason is None else f": {reason}"
+        if not self._status:
+            raise ConnectionResetError(f"the server closed the connection{why}")
+        if reason is None and self._length is None and not self._is_chunked:
+            return self.take()
+        expected = "an unknown number of" if self._length is None else self._length
+        raise self._refused(f"the response was cut off: {self.size} of {expected} bytes came{why}")
+
+    def take(self) -> RawResponse:
+        """Return the response, and begin with the next one."""
+        body = self._body if self._buffer is None else self._buffer.getvalue()
+        response = self._status, ResponseHeaders(self._fields), body
+        self._start()
+        return response
+
+    def close(self) -> None:
+        """Free what was parsed."""
+        self._start()
+
+    def _refused(self, message: str) -> TransportFailed:
+        return TransportFailed(ErrorDetails(message=message, http_status=self._status or None))
+
+    # Called by llhttp -------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Stop where more comes than was asked for."""
+        if self._is_complete:
+            raise self._refused("more came than one response")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a field of the head; those of a trailer are counted only."""
+        self._fields_count += 1
+        if self._fields_count > MAX_FIELDS:
+            raise self._refused("there are too many headers")
+        if b"\0" in value:  # llhttp lets it pass, as it is lenient; aiohttp refuses it
+            raise self._refused("invalid HTTP: a header has a null byte")
+        if self._status:
+            return
+        name = name.lower()
+        self._fields.setdefault(name, value)
+        if name == b"transfer-encoding":  # the last one counts
+            self._is_chunked = value.lower().rstrip(b" \t").endswith(b"chunked")
+
+    def on_headers_complete(self) -> None:
+        """Read how the body ends."""
+        status = self._llhttp.get_status_code()
+        if status < 200:
+            self._interim_count += 1
+            # Behind 101 another protocol begins, for which nobody asked. There are none below 100; aiohttp takes them for
+            # responses, but for their bodies.
+            if status < 100 or status == 101 or self._interim_count > MAX_INTERIM_RESPONSES:
+                raise self._refused(f"invalid HTTP: status {status}, or too many interim responses")
+            return
+        self._status = status
+        # A server may send a body where there must be none, and nobody can tell it from a response.
+        is_bodiless = status in STATUSES_WITHOUT_BODY
+        self.is_last = is_bodiless or not self._llhttp.should_keep_alive()
+        length = None if is_bodiless else self._fields.get(b"content-length")
+        if length is not None:
+            self._length = int(length)
+            if self._length > self._budget.max_body_size:
+                raise body_too_large(self._budget, status)
+
+    def on_chunk_header(self) -> None:
+        """Count the chunks."""
+        self._chunks_count += 1
+        if self._chunks_count > MAX_SMALL_CHUNKS and self.size < MIN_AVERAGE_SIZE * self._chunks_count:
+            raise self._refused(TOO_MANY_CHUNKS)
+
+    def on_body(self, data: bytes) -> None:
+        """Collect the body; most come in one piece."""
+        self._overhead -= len(data)
+        self.size += len(data)
+        if self.size > self._budget.max_body_size:
+            raise body_too_large(self._budget, self._status)
+        if self.size == len(data):
+            self._body = data
+            return
+        if self._buffer is None:
+            self._buffer = BodyBuffer(self._length)
+            self._buffer.write(self._body)
+            self._body = b""
+        self._buffer.write(data)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the response, or begin anew behind an interim one."""
+        if self._status:
+            self._is_complete = True
+        else:
+            self._fields = {}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
+from bkjob_async.wire.bodies.budget import MIB, BodyBudget
 from bkjob_async.wire.fast_http import batched_reads
-from bkjob_async.wire.fast_http.batched_reads import FEWEST_AWAITED
+from bkjob_async.wire.fast_http.batched_reads import FEWEST_AWAITED, BatchedTransport, open_batched_reads
+from bkjob_async.wire.fast_http.connection import Connection
 from tests.wire.raw_server import answer, responding
 
 WINDOW = 0.1
@@ -54,3 +57,27 @@ async def test_a_connection_that_is_not_silent_in_a_window_is_not_used_again(
 
     assert (first, second) == (b"{}", b"{}")
     assert connections == FEWEST_AWAITED + 3
+
+
+async def test_what_does_not_fit_into_a_socket_is_sent_later() -> None:
+    """A request may be long, and its server slow."""
+    loop = asyncio.get_running_loop()
+    reads = open_batched_reads([])
+    if reads is None:
+        pytest.skip("this event loop or system reads each connection by itself")
+    own, other = socket.socketpair()
+    own.setblocking(False)
+    other.setblocking(False)
+    transport = BatchedTransport(loop, own, Connection(memoryview(bytearray(16)), BodyBudget(4 * MIB)), reads)
+    data = bytes(range(256)) * 16_384
+    for at in range(0, len(data), 3 * MIB):
+        transport.write(data[at : at + 3 * MIB])
+    received = b""
+    while len(received) < len(data):
+        received += await loop.sock_recv(other, MIB)
+    transport.abort()
+    end = await loop.sock_recv(other, 1)
+    other.close()
+
+    assert received == data
+    assert end == b""

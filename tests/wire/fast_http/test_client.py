@@ -4,23 +4,22 @@ import asyncio
 import gc
 import ssl
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
 import pytest
 import trustme
-from aiohttp.client_proto import ResponseHandler
 from attrs import evolve
 from yarl import URL
 
 from bkjob_async.errors import RequestTimedOut, TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
-from bkjob_async.wire.fast_http import client as fast_client
 from bkjob_async.wire.fast_http import pool as fast_pool
-from tests.wire.raw_server import answer, serving
+from tests.hostile import server_context
+from tests.wire.raw_server import answer, responding, serving
 
 HINTS = b"HTTP/1.1 103 Early ListHints\r\n\r\n"
 IN_CHUNKS = (
@@ -109,44 +108,6 @@ async def test_both_paths_send_the_same(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert fast[0] == ordinary[0]
     assert sorted(fast) == sorted(ordinary)
-
-
-@pytest.fixture
-def checked_anew() -> Iterator[None]:
-    """Check again what aiohttp has, and once more afterwards."""
-    fast_client.is_supported.cache_clear()
-    yield
-    fast_client.is_supported.cache_clear()
-
-
-def test_this_aiohttp_has_all_that_is_used() -> None:
-    """Should this fail with a newer aiohttp, everything still works, at more CPU time."""
-    assert fast_client.missing_parts() == []
-
-
-@pytest.mark.usefixtures("checked_anew")
-@pytest.mark.parametrize("part", ["an attribute", "an argument"])
-async def test_a_different_aiohttp_is_used_through_its_session(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    through_session: list[str],
-    part: str,
-) -> None:
-    """With one warning, however many transports there are."""
-    if part == "an attribute":
-        monkeypatch.setitem(fast_client.ATTRIBUTES, ResponseHandler, ("read", "no_such_attribute"))
-    else:
-        monkeypatch.setitem(fast_client.ARGUMENTS, aiohttp.ClientRequest, (("GET",), {"no_such_argument": 1}))
-    async with serving(lambda *_: answer(b"{}")) as (_, url):
-        for _ in range(2):
-            async with opened() as transport:
-                answers = [await get(transport, url) for _ in range(3)]
-
-                assert [each.body for each in answers] == [b"{}"] * 3
-    assert through_session == ["GET"] * 6
-    (record,) = [record for record in caplog.records if record.name == "bkjob_async"]
-    assert record.levelname == "WARNING"
-    assert "no_such_a" in record.getMessage() or "missing a required argument" in record.getMessage()
 
 
 async def test_a_session_with_trace_configurations_sees_every_request(
@@ -270,11 +231,20 @@ async def test_a_truncated_body_is_an_error(size: int) -> None:
 
 
 @pytest.mark.usefixtures("no_session")
-@pytest.mark.parametrize("said", [b"what?\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"what?\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+        b"HTTP/1.1 099 What\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: \0\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)
 async def test_invalid_http_is_an_error(said: bytes) -> None:
     """And nobody waits for more of it."""
     async with serving(lambda *_: said) as (_, url), opened() as transport:
-        with pytest.raises(TransportFailed, match="HttpProcessingError"):
+        with pytest.raises(TransportFailed, match="invalid HTTP"):
             await get(transport, url)
 
 
@@ -308,20 +278,70 @@ async def test_a_cancelled_request_closes_its_connection() -> None:
     assert found.body == b"/quick"
 
 
+@pytest.mark.usefixtures("no_session")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_request_that_is_cancelled_at_any_time_answers_no_other(scheme: str) -> None:
+    """Before it is sent, while its response comes in pieces, and when that has come but was not taken yet."""
+
+    async def respond(_connection: int, _request: int, head: bytes, writer: asyncio.StreamWriter) -> bool:
+        whole = answer(head.split()[1])
+        for piece in (whole[:10], whole[10:-3], whole[-3:]):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        return True
+
+    context = server_context() if scheme == "https" else None
+    async with responding(respond, context) as (_, url), opened(HttpOptions(ssl=False)) as transport:
+        for turns in range(40):
+            await get(transport, url)  # there is an idle connection
+            cancelled = asyncio.create_task(get(transport, url / "cancelled"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            cancelled.cancel()
+            found = await asyncio.gather(*(get(transport, url / f"{n}") for n in range(2)))
+            with suppress(asyncio.CancelledError):
+                await cancelled
+
+            assert [each.body for each in found] == [b"/x/0", b"/x/1"]
+
+
+@pytest.mark.usefixtures("no_session")
+async def test_a_closed_transport_sends_no_request_again() -> None:
+    """Whose response was awaited: its connection is closed."""
+    came = asyncio.Event()
+
+    async def respond(_connection: int, _request: int, _head: bytes, _writer: asyncio.StreamWriter) -> bool:
+        came.set()
+        return True
+
+    async with responding(respond) as (server, url), opened() as transport:
+        asking = asyncio.create_task(get(transport, url))
+        await came.wait()
+        await transport.aclose()
+        with pytest.raises(TransportFailed):
+            await asking
+        await server.ended()
+
+    assert len(server.heads) == 1
+
+
 @pytest.mark.parametrize("connections", [1, 2, 8])
-async def test_nobody_waits_for_an_idle_connection(connections: int) -> None:
-    """Both paths share the connections, however few there may be."""
+async def test_connections_are_bounded(connections: int) -> None:
+    """However many requests there are; what takes the ordinary path has as many of its own."""
     async with (
         serving(lambda *_: answer(b"{}")) as (server, url),
         opened(HttpOptions(connections=connections)) as transport,
     ):
         other = HttpRequest(method="GET", url=url, body=b"x")
         for _ in range(3):
-            sent = [transport.send(other, timeout=5) for _ in range(5)]
-            answers = await asyncio.gather(*(get(transport, url) for _ in range(5)), *sent)
+            answers = await asyncio.gather(*(get(transport, url) for _ in range(10)))
             assert [each.body for each in answers] == [b"{}"] * 10
+        assert server.connections <= connections
+        answers = await asyncio.gather(*(transport.send(other, timeout=5) for _ in range(10)))
+        assert [each.body for each in answers] == [b"{}"] * 10
 
-    assert server.connections <= connections
+    assert server.connections <= 2 * connections
 
 
 async def test_another_server_is_reached_as_well() -> None:
@@ -372,8 +392,8 @@ async def test_unused_connections_are_closed(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("no_session")
-async def test_tls_is_left_to_the_connector() -> None:
-    """As are the authorities that are believed."""
+async def test_tls_believes_the_authorities_of_the_options() -> None:
+    """By default those of the system."""
     context, authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), trustme.CA()
     authority.issue_cert("127.0.0.1").configure_cert(context)
     trusting = ssl.create_default_context()
