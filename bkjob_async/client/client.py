@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from bkjob_async.client import shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
@@ -97,6 +97,16 @@ class JobClient(Caller):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:  # a checker reports a `with`; this is for code that nobody checks
+
+        def __enter__(self) -> NoReturn:
+            raise UsageError(
+                "the client is asynchronous: async with bkjob_async.connect(...) as client, within a coroutine;"
+                " code without an event loop uses bkjob_async.sync.connect(...)"
+            )
+
+        def __exit__(self, *_error: object) -> None: ...
 
     async def aclose(self) -> None:
         """End every watch and release connections; harmless when repeated, and without effect on a view.

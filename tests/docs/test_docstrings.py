@@ -49,7 +49,9 @@ def unnamed_fields(cls: type[Any], doc: str) -> list[str]:
 def modules() -> list[str]:
     """Return every module of the package."""
     found = pkgutil.walk_packages(bkjob.__path__, "bkjob_async.")
-    names = [module.name for module in found if not module.name.endswith("__main__")]
+    # The examples of the twin have a test of their own.
+    names = [module.name for module in found if not module.name.endswith(("__main__", ".sync"))]
+    names = [name for name in names if not name.startswith("bkjob_async.sync.")]
     return [name for name in names if name not in NEED or importlib.util.find_spec(NEED[name])]
 
 

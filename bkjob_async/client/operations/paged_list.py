@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from operator import attrgetter
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from attrs import define, evolve, field
 
@@ -41,6 +41,14 @@ class PagedList(Generic[T]):
     total: int | None = field(default=None, init=False)
     _ready: deque[T] = field(factory=deque, init=False)
     _seen: set[Hashable] = field(factory=set, init=False)
+
+    if not TYPE_CHECKING:  # a checker reports a `for`; this is for code that nobody checks
+
+        def __iter__(self) -> NoReturn:
+            raise UsageError(
+                "the list is asynchronous: async for item in list, or await list.all(); code without an event loop"
+                " uses the client of bkjob_async.sync"
+            )
 
     def __aiter__(self) -> Self:
         return self
