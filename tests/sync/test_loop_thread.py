@@ -83,7 +83,7 @@ def test_a_client_runs_a_script_and_ends() -> None:
     assert result.ok
     assert loops() == []
     with pytest.raises(bkjob.ClientClosed, match=r"connect\(\)"):
-        client.get_job_instance_status(result.ref)
+        client.get_job_instance_status(result.ref.job)
     with pytest.raises(bkjob.ClientClosed, match=r"connect\(\)"):
         client.watch(result.ref)
 
