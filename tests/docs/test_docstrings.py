@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async import testing
+from bkjob_async import sync, testing
 from bkjob_async.docs.site import PAGES
 from tests.docs.session import PARSER, failures, platform
 
@@ -135,6 +135,7 @@ def test_every_public_name_is_on_one_page() -> None:
     assert {*names} ^ public == set()
     assert len(names) == len(public)
     assert sorted(shown.pop("bkjob_async.testing")) == sorted(testing.__all__)
+    assert sorted(shown.pop("bkjob_async.sync")) == sorted(sync.__all__)
     assert shown == {}
 
 
