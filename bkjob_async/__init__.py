@@ -59,6 +59,13 @@ if TYPE_CHECKING:
         ExecuteJobPlan, FastExecuteScript, FastExecuteSql, FastTransferFile, FileSource, GlobalVar,
         PushConfigFile, RollingConfig, RollingFileSource,
     )
+    # What `python -m tests.generate` writes: begin
+    from bkjob_async.model.operations.management import (
+        ScriptCheckItem, AgentInfo, StoredFileSource, AuthorizedScope, SaveCron, UpdateCronStatus,
+        CheckScript, QueryAgentInfo, GetFileSourceDetail, CreateJobPlan, GetJobTemplateDetail,
+        GetUserAuthorizedScopes,
+    )
+    # end
     from bkjob_async.model.operations.queries import (
         BatchGetJobInstanceIpLog, GetJobInstanceGlobalVarValue, GetJobInstanceIpLog, GetJobInstanceList,
         GetJobInstanceLog, GetStepInstanceDetail, RawCall,
@@ -148,6 +155,11 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Fleet", "run_shard", "ShardEnd", "FleetReader", "FleetStatus", "ShardStatus",
     # recorded responses
     "decode", "decode_callback",
+    # What `python -m tests.generate` writes: begin
+    "ScriptCheckItem", "AgentInfo", "StoredFileSource", "AuthorizedScope", "SaveCron",
+    "UpdateCronStatus", "CheckScript", "QueryAgentInfo", "GetFileSourceDetail", "CreateJobPlan",
+    "GetJobTemplateDetail", "GetUserAuthorizedScopes",
+    # end
     # observers
     "Observer", "Observation", "RequestSent", "PollCompleted", "PollingFailed", "PollingRecovered",
     "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
@@ -215,6 +227,13 @@ _NAMES = {
         "ExecuteJobPlan FastExecuteScript FastExecuteSql FastTransferFile FileSource GlobalVar "
         "PushConfigFile RollingConfig RollingFileSource"
     ),
+    # What `python -m tests.generate` writes: begin
+    "bkjob_async.model.operations.management": (
+        "ScriptCheckItem AgentInfo StoredFileSource AuthorizedScope SaveCron UpdateCronStatus "
+        "CheckScript QueryAgentInfo GetFileSourceDetail CreateJobPlan GetJobTemplateDetail "
+        "GetUserAuthorizedScopes"
+    ),
+    # end
     "bkjob_async.model.operations.queries": (
         "BatchGetJobInstanceIpLog GetJobInstanceGlobalVarValue GetJobInstanceIpLog GetJobInstanceList "
         "GetJobInstanceLog GetStepInstanceDetail RawCall"

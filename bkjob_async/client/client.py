@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from bkjob_async.client import shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
-from bkjob_async.client.operations import commands, extra_operations, queries, scripts, stored_items
+from bkjob_async.client.operations import (
+    commands,
+    extra_operations,
+    management,
+    queries,
+    scripts,
+    stored_items,
+)
 from bkjob_async.errors import UsageError
 
 
@@ -68,6 +75,17 @@ class JobClient(Caller):
     get_public_script_list = scripts.get_public_script_list
     get_public_script_version_list = scripts.get_public_script_version_list
     get_public_script_version_detail = scripts.get_public_script_version_detail
+
+    # What `python -m tests.generate` writes: begin
+    save_cron = management.save_cron
+    update_cron_status = management.update_cron_status
+    check_script = management.check_script
+    query_agent_info = management.query_agent_info
+    get_file_source_detail = management.get_file_source_detail
+    create_job_plan = management.create_job_plan
+    get_job_template_detail = management.get_job_template_detail
+    get_user_authorized_scopes = management.get_user_authorized_scopes
+    # end
 
     # Operations of single dialects
     query_gse_task = extra_operations.query_gse_task

@@ -1,6 +1,6 @@
 """A client for code without an event loop: the methods of `bkjob_async`, without `await`.
 
-`client.py`, `factory.py` and `watch.py` are written by `python -m tests.twin`.
+`client.py`, `factory.py` and `watch.py` are written by `python -m tests.generate`.
 """
 
 from bkjob_async.sync.client import JobClient

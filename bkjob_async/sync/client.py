@@ -1,4 +1,4 @@
-"""The client of the twin; written by `python -m tests.twin`: change bkjob_async/client."""
+"""The client of the twin; written by `python -m tests.generate`: change bkjob_async/client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.journal.journal import Journal
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import Operation, OperationAccepted, R, StepOperation
+from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.launches import FileSource, GlobalVarsLike, RollingConfig
+from bkjob_async.model.operations.management import (
+    AgentInfo,
+    AuthorizedScope,
+    ScriptCheckItem,
+    StoredFileSource,
+)
 from bkjob_async.model.operations.responses import (
     Envelope,
     GseTask,
@@ -1361,6 +1368,187 @@ class JobClient:
             self._client.get_public_script_version_detail(
                 id=id, script_id=script_id, version=version, scope=scope, request_timeout=request_timeout
             )
+        )
+
+    @hide_call_arguments
+    def save_cron(
+        self,
+        *,
+        job_plan_id: int | None = None,
+        id: int | None = None,
+        name: str | None = None,
+        expression: str | None = None,
+        execute_time: datetime | None = None,
+        execute_time_zone: str | None = None,
+        global_var_list: GlobalVarsLike = (),
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> CronJob:
+        """Create a cron that starts a plan at set times, or change the one with *id*; it is sent once.
+
+        A new cron is off: `update_cron_status` starts it. It needs *job_plan_id*, *name*, and *expression* (minute, hour,
+        day, month, day of the week: `"0/5 * * * *"`) or *execute_time*, the one time at which it runs, which carries a zone.
+        *execute_time_zone* is that of the expression, such as `"Asia/Shanghai"`, by default that of the business. *global_var_list*
+        are values as `execute_job_plan` takes them. *scope* owns the cron.
+
+        Raises a `CallFailed`: `InvalidRequest` for an expression, a plan or a variable that cannot be, `OutcomeUnknown` when
+        there is no clear response. Document: `save_cron`.
+
+        >>> cron = client.save_cron(job_plan_id=1000, name="every morning", expression="30 6 * * *")
+        >>> cron.name, cron.status
+        ('every morning', 2)
+        """
+        return self._thread.run(
+            self._client.save_cron(
+                job_plan_id=job_plan_id,
+                id=id,
+                name=name,
+                expression=expression,
+                execute_time=execute_time,
+                execute_time_zone=execute_time_zone,
+                global_var_list=global_var_list,
+                scope=scope,
+                request_timeout=request_timeout,
+            )
+        )
+
+    def update_cron_status(
+        self, id: int, status: int, *, scope: Scope | None = None, request_timeout: float | None = None
+    ) -> None:
+        """Turn a cron on or off; it is sent once.
+
+        *id* is its number, *status* 1 for on, 2 for off, *scope* owns it. Raises a `CallFailed`: `NotFound` for an unknown cron,
+        `OutcomeUnknown` when there is no clear response. Document: `update_cron_status`.
+
+        >>> client.update_cron_status(301, 1)
+        >>> (client.get_cron_detail(301)).status
+        1
+        """
+        self._thread.run(
+            self._client.update_cron_status(id, status, scope=scope, request_timeout=request_timeout)
+        )
+
+    @hide_call_arguments
+    def check_script(
+        self,
+        content: str,
+        *,
+        script_language: int = ScriptLanguage.SHELL,
+        request_timeout: float | None = None,
+    ) -> tuple[ScriptCheckItem, ...]:
+        """Return what the platform's rules for dangerous scripts find in a script; nothing is run.
+
+        *content* is plain text, *script_language* a `ScriptLanguage`. Raises a `CallFailed`. Document: `check_script`.
+
+        >>> found = client.check_script("rm -rf /")
+        >>> [(item.line, item.level, item.match_content) for item in found]
+        [(1, 3, 'rm -rf /')]
+        """
+        return self._thread.run(
+            self._client.check_script(
+                content, script_language=script_language, request_timeout=request_timeout
+            )
+        )
+
+    def query_agent_info(
+        self,
+        host_id_list: int | Iterable[int],
+        *,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> tuple[AgentInfo, ...]:
+        """Return state and version of the agents of hosts; a host without one is not among them.
+
+        *host_id_list* has 1 to 5000 numbers of hosts, *scope* owns the hosts. In `gateway-v3` with `system=True`. Raises a
+        `CallFailed`. Document: `query_agent_info`.
+
+        >>> [(agent.bk_host_id, agent.status) for agent in system.query_agent_info([1, 2])]
+        [(1, 1), (2, 1)]
+        """
+        return self._thread.run(
+            self._client.query_agent_info(host_id_list, scope=scope, request_timeout=request_timeout)
+        )
+
+    def get_file_source_detail(
+        self, code: str, *, scope: Scope | None = None, request_timeout: float | None = None
+    ) -> StoredFileSource:
+        """Return a file source.
+
+        *code* names it, *scope* owns it. In `gateway-v3`. Raises a `CallFailed`: `NotFound` for an unknown one. Document:
+        `get_file_source_detail`.
+
+        >>> source = client.get_file_source_detail("releases")
+        >>> source.alias, source.file_source_type_code
+        ('releases', 'BLUEKING_ARTIFACTORY')
+        """
+        return self._thread.run(
+            self._client.get_file_source_detail(code, scope=scope, request_timeout=request_timeout)
+        )
+
+    @hide_call_arguments
+    def create_job_plan(
+        self,
+        job_template_id: int,
+        name: str,
+        *,
+        enable_steps: int | Iterable[int] = (),
+        variables: GlobalVarsLike = (),
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> JobPlan:
+        """Create a plan of a template; it is sent once.
+
+        *job_template_id* is the template, *name* the name of the plan, which no other plan of the template has.
+        *enable_steps* has the numbers of the template's steps that the plan has, by default all. *variables* are values as
+        `execute_job_plan` takes them; a `GlobalVar` with a name alone follows the template. *scope* owns both. In `gateway-v4`.
+        Raises a `CallFailed`: `NotFound` for an unknown template, `OutcomeUnknown` when there is no clear response. Document:
+        `create_job_plan`.
+
+        >>> plan = v4.create_job_plan(100, "release of tonight", variables={"version": "1.3"})
+        >>> plan.name, plan.job_template_id
+        ('release of tonight', 100)
+        """
+        return self._thread.run(
+            self._client.create_job_plan(
+                job_template_id,
+                name,
+                enable_steps=enable_steps,
+                variables=variables,
+                scope=scope,
+                request_timeout=request_timeout,
+            )
+        )
+
+    def get_job_template_detail(
+        self, id: int, *, scope: Scope | None = None, request_timeout: float | None = None
+    ) -> JobTemplate:
+        """Return a job template with all of its steps and its global variables.
+
+        Scripts are plain text. *id* is its number, *scope* owns it. In `gateway-v4`. Raises a `CallFailed`: `NotFound` for an
+        unknown one. Document: `get_job_template_detail`.
+
+        >>> template = v4.get_job_template_detail(100)
+        >>> template.name, [variable.name for variable in template.global_vars]
+        ('usual jobs', ['hosts', 'version'])
+        """
+        return self._thread.run(
+            self._client.get_job_template_detail(id, scope=scope, request_timeout=request_timeout)
+        )
+
+    def get_user_authorized_scopes(
+        self, *, length: int = USUAL_PAGE, request_timeout: float | None = None
+    ) -> PagedList[AuthorizedScope]:
+        """Return the scopes that the user may use, for `for`; those that the user has marked come first.
+
+        *start* counts scopes from 0, and *length* is that of a page, 200 at most. In `gateway-v4`. Raises a `CallFailed` when
+        iterated. Document: `get_user_authorized_scopes`.
+
+        >>> [(str(each.scope), each.favor) for each in v4.get_user_authorized_scopes()]
+        [('2', True), ('biz_set:3', False)]
+        """
+        return PagedList(
+            self._thread,
+            self._client.get_user_authorized_scopes(length=length, request_timeout=request_timeout),
         )
 
     def query_gse_task(

@@ -1,4 +1,4 @@
-"""Create a client of the twin; written by `python -m tests.twin`: change bkjob_async/client/factory.py."""
+"""Create a client of the twin; written by `python -m tests.generate`: change bkjob_async/client/factory.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watch of the twin; written by `python -m tests.twin`: change bkjob_async/watch/watch.py."""
+"""The watch of the twin; written by `python -m tests.generate`: change bkjob_async/watch/watch.py."""
 
 from __future__ import annotations
 

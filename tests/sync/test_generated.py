@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bkjob_async as bkjob
 from bkjob_async import sync
-from tests import twin
+from tests.generate import operations, twin
+from tests.generate.files import ROOT
 
 RENAMED = {"aclose": "close"}
 PAIRS: list[tuple[type[Any], type[Any]]] = [
@@ -30,10 +32,13 @@ def vars_of(owner: type[Any]) -> dict[str, Any]:
     return {name: value for each in reversed(owner.__mro__) for name, value in vars(each).items()}
 
 
-@pytest.mark.parametrize("name", twin.files())
-def test_the_files_are_those_that_the_script_writes(name: str) -> None:
-    """Run `python -m tests.twin` after a change of the asynchronous client."""
-    assert (twin.FOLDER / name).read_text(encoding="utf-8") == twin.files()[name]
+WRITTEN = {**operations.files(), **twin.files()}
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_files_are_those_that_the_script_writes(path: Path) -> None:
+    """Run `python -m tests.generate` after a change of an operation or of the asynchronous client."""
+    assert path.read_text(encoding="utf-8") == WRITTEN[path]
 
 
 @pytest.mark.parametrize(("asynchronous", "synchronous"), PAIRS, ids=lambda each: each.__name__)

@@ -12,6 +12,7 @@ from attrs import define, evolve, field
 from bkjob_async.client.caller import Caller
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.management import AuthorizedScope
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import JobInstance, Page
 
@@ -77,7 +78,13 @@ class PagedList(Generic[T]):
 
 def list_items(client: Caller, query: Operation[Page[T]], request_timeout: float | None) -> PagedList[T]:
     """Return the list that *query* asks for; *client* fetches each page when it is needed."""
-    return PagedList(client, query, request_timeout, next_query=next_page, identity=attrgetter("id"))
+    return PagedList(client, query, request_timeout, next_query=next_page, identity=identity_of)
+
+
+def identity_of(item: Any) -> Hashable:
+    """Return what an item is known by: its id, or the scope that it is about."""
+    known: Hashable = item.scope if isinstance(item, AuthorizedScope) else item.id
+    return known
 
 
 def list_jobs(

@@ -1,33 +1,23 @@
-"""Write the synchronous twin from the asynchronous client: `python -m tests.twin`; a test compares the files with its output."""
+"""The synchronous twin, made from the asynchronous client."""
 
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from bkjob_async.client import caller, client, factory
 from bkjob_async.watch import watch
+from tests.generate.files import ROOT, Imports, formatted, tree_of
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "bkjob_async" / "sync"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-# What the twin has itself, and from where.
-OWN = {
-    "JobClient": "bkjob_async.sync.client",
-    "LoopThread": "bkjob_async.sync.loop_thread",
-    "PagedList": "bkjob_async.sync.iterators",
-    "Reader": "bkjob_async.sync.iterators",
-    "Watch": "bkjob_async.sync.watch",
-}
 # Methods that need no loop: they read nothing that the loop changes, or hand themselves over.
 ANYWHERE = frozenset({"job", "step", "stats"})
 # An aiohttp session belongs to an event loop that the twin's client does not run in.
@@ -69,52 +59,6 @@ class Source:
     def is_decorated(self, *names: str) -> bool:
         """Return True if it has one of these decorators."""
         return any(ast.unparse(each) in names for each in self.node.decorator_list)
-
-
-@define
-class Imports:
-    """The names that a file of the twin uses, by the module that they come from."""
-
-    own: str
-    found: dict[str, set[str]] = field(factory=dict)
-
-    def add(self, module: str, name: str) -> None:
-        """Import *name* from *module*."""
-        if module != self.own:
-            self.found.setdefault(module, set()).add(name)
-
-    def add_names_of(self, nodes: Iterable[ast.AST], module: ModuleType) -> None:
-        """Import what annotations and defaults written in *module* name."""
-        origins = origins_of(module)
-        for node in nodes:
-            for each in ast.walk(node):
-                if isinstance(each, ast.Name) and each.id in OWN and each.id != "LoopThread":
-                    self.add(OWN[each.id], each.id)
-                elif isinstance(each, ast.Name) and each.id in origins:
-                    self.add(origins[each.id], each.id)
-
-    def lines(self) -> str:
-        """Return the import statements."""
-        return "\n".join(
-            f"from {module} import {', '.join(sorted(names))}" for module, names in self.found.items()
-        )
-
-
-def origins_of(module: ModuleType) -> Mapping[str, str]:
-    """Return the module that each name at the top of *module* comes from."""
-    found: dict[str, str] = {}
-    for node in tree_of(module).body:
-        if isinstance(node, ast.ImportFrom):
-            found |= {alias.asname or alias.name: node.module or "" for alias in node.names}
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {each.id: module.__name__ for each in targets if isinstance(each, ast.Name)}
-    return found
-
-
-def tree_of(module: ModuleType) -> ast.Module:
-    """Return the syntax tree of a module."""
-    return ast.parse(inspect.getsource(module))
 
 
 def functions_in(body: Iterable[ast.stmt], module: ModuleType) -> list[Source]:
@@ -259,7 +203,7 @@ def body(source: Source, target: str) -> list[str]:
     return [*before, handed if returned == "None" else f"return {handed}"]
 
 
-HEAD = '''"""{title}; written by `python -m tests.twin`: change {source}."""
+HEAD = '''"""{title}; written by `python -m tests.generate`: change {source}."""
 
 from __future__ import annotations
 
@@ -449,25 +393,7 @@ def indented(lines: Iterable[str]) -> str:
     return "\n".join(f"    {line}" if line else "" for line in lines)
 
 
-def formatted(text: str, name: str) -> str:
-    """Return a file as the formatter writes it."""
-    path = str(FOLDER / name)
-    text = ruff(text, "check", "--select", "I,F401", "--fix-only", "--quiet", "--stdin-filename", path, "-")
-    return ruff(text, "format", "--stdin-filename", path, "-")
-
-
-def ruff(text: str, *words: str) -> str:
-    """Return what ruff makes of a text."""
-    command = [sys.executable, "-m", "ruff", *words]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-
-
-def files() -> dict[str, str]:
+def files() -> dict[Path, str]:
     """Return the text of each file of the twin that is generated."""
     made = {"client.py": client_file(), "factory.py": factory_file(), "watch.py": watch_file()}
-    return {name: formatted(text, name) for name, text in made.items()}
-
-
-if __name__ == "__main__":
-    for name, text in files().items():
-        (FOLDER / name).write_text(text)
+    return {FOLDER / name: formatted(text, FOLDER / name) for name, text in made.items()}
