@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     # What `python -m tests.generate` writes: begin
     from bkjob_async.model.operations.management import (
         ScriptCheckItem, AgentInfo, StoredFileSource, AuthorizedScope, SaveCron, UpdateCronStatus,
-        CheckScript, QueryAgentInfo, GetFileSourceDetail, CreateJobPlan, GetJobTemplateDetail,
-        GetUserAuthorizedScopes,
+        DeleteCron, CheckScript, QueryAgentInfo, GetFileSourceDetail, CreateJobPlan,
+        GetJobTemplateDetail, GetUserAuthorizedScopes,
     )
     # end
     from bkjob_async.model.operations.queries import (
@@ -157,8 +157,8 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "decode", "decode_callback",
     # What `python -m tests.generate` writes: begin
     "ScriptCheckItem", "AgentInfo", "StoredFileSource", "AuthorizedScope", "SaveCron",
-    "UpdateCronStatus", "CheckScript", "QueryAgentInfo", "GetFileSourceDetail", "CreateJobPlan",
-    "GetJobTemplateDetail", "GetUserAuthorizedScopes",
+    "UpdateCronStatus", "DeleteCron", "CheckScript", "QueryAgentInfo", "GetFileSourceDetail",
+    "CreateJobPlan", "GetJobTemplateDetail", "GetUserAuthorizedScopes",
     # end
     # observers
     "Observer", "Observation", "RequestSent", "PollCompleted", "PollingFailed", "PollingRecovered",
@@ -230,8 +230,8 @@ _NAMES = {
     # What `python -m tests.generate` writes: begin
     "bkjob_async.model.operations.management": (
         "ScriptCheckItem AgentInfo StoredFileSource AuthorizedScope SaveCron UpdateCronStatus "
-        "CheckScript QueryAgentInfo GetFileSourceDetail CreateJobPlan GetJobTemplateDetail "
-        "GetUserAuthorizedScopes"
+        "DeleteCron CheckScript QueryAgentInfo GetFileSourceDetail CreateJobPlan "
+        "GetJobTemplateDetail GetUserAuthorizedScopes"
     ),
     # end
     "bkjob_async.model.operations.queries": (

@@ -79,6 +79,7 @@ class JobClient(Caller):
     # What `python -m tests.generate` writes: begin
     save_cron = management.save_cron
     update_cron_status = management.update_cron_status
+    delete_cron = management.delete_cron
     check_script = management.check_script
     query_agent_info = management.query_agent_info
     get_file_source_detail = management.get_file_source_detail

@@ -1428,6 +1428,20 @@ class JobClient:
             self._client.update_cron_status(id, status, scope=scope, request_timeout=request_timeout)
         )
 
+    def delete_cron(
+        self, id: int, *, scope: Scope | None = None, request_timeout: float | None = None
+    ) -> None:
+        """Delete a cron; it is sent once.
+
+        *id* is its number, *scope* owns it. Raises a `CallFailed`: `NotFound` for an unknown cron, `OutcomeUnknown` when there is
+        no clear response. Document: `delete_cron`.
+
+        >>> client.delete_cron(301)
+        >>> [cron.id for cron in client.get_cron_list()]
+        [300]
+        """
+        self._thread.run(self._client.delete_cron(id, scope=scope, request_timeout=request_timeout))
+
     @hide_call_arguments
     def check_script(
         self,

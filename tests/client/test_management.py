@@ -21,7 +21,7 @@ def sent(operation: bkjob.Operation[Any], dialect: str = "gateway-v3") -> Any:
     return msgspec.json.decode(dialect_by_name(dialect).encode(operation).body or b"")
 
 
-async def test_a_cron_is_created_changed_and_turned_on() -> None:
+async def test_a_cron_is_created_changed_turned_on_and_deleted() -> None:
     """What is not given of a cron that exists stays as it is."""
     async with client_of(Simulator(), language="en") as (client, _):
         created = await client.save_cron(
@@ -34,6 +34,11 @@ async def test_a_cron_is_created_changed_and_turned_on() -> None:
         changed = await client.save_cron(id=created.id, expression="0 5 * * *")
         await client.update_cron_status(created.id, 1)
         seen = await client.get_cron_detail(created.id)
+        await client.delete_cron(created.id)
+        with pytest.raises(bkjob.NotFound):
+            await client.get_cron_detail(created.id)
+        with pytest.raises(bkjob.NotFound):
+            await client.delete_cron(created.id)
 
     assert (created.status, changed.status, seen.status) == (2, 2, 1)
     assert (seen.name, seen.expression, seen.execute_time_zone) == ("nightly", "0 5 * * *", "Asia/Tokyo")

@@ -147,6 +147,7 @@ METHODS |= {
         bkjob.CronJob,
     ),
     bkjob.UpdateCronStatus: (lambda c, *_: c.update_cron_status(300, 2), type(None)),
+    bkjob.DeleteCron: (lambda c, *_: c.delete_cron(300), type(None)),
     bkjob.CheckScript: (lambda c, *_: c.check_script("rm -rf /"), tuple),
     bkjob.QueryAgentInfo: (lambda c, *_: c.query_agent_info([1, 2]), tuple),
     bkjob.GetFileSourceDetail: (lambda c, *_: c.get_file_source_detail("releases"), bkjob.StoredFileSource),

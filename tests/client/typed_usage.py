@@ -57,6 +57,7 @@ async def manage(client: bkjob.JobClient) -> None:
     cron = await client.save_cron(job_plan_id=1000, name="nightly", expression="0 4 * * *")
     assert_type(cron, bkjob.CronJob)
     await client.update_cron_status(cron.id, 1)
+    await client.delete_cron(cron.id)
     assert_type(await client.check_script("date"), tuple[bkjob.ScriptCheckItem, ...])
     assert_type(await client.get_file_source_detail("releases"), bkjob.StoredFileSource)
 

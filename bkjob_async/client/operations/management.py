@@ -14,6 +14,7 @@ from bkjob_async.model.operations.management import (
     AuthorizedScope,
     CheckScript,
     CreateJobPlan,
+    DeleteCron,
     GetFileSourceDetail,
     GetJobTemplateDetail,
     GetUserAuthorizedScopes,
@@ -87,6 +88,21 @@ async def update_cron_status(
     await client._call(
         build(UpdateCronStatus, scope=client._needed_scope(scope), id=id, status=status), request_timeout
     )
+
+
+async def delete_cron(
+    client: Caller, id: int, *, scope: Scope | None = None, request_timeout: float | None = None
+) -> None:
+    """Delete a cron; it is sent once.
+
+    *id* is its number, *scope* owns it. Raises a `CallFailed`: `NotFound` for an unknown cron, `OutcomeUnknown` when there is
+    no clear response. Document: `delete_cron`.
+
+    >>> await client.delete_cron(301)
+    >>> [cron.id async for cron in client.get_cron_list()]
+    [300]
+    """
+    await client._call(build(DeleteCron, scope=client._needed_scope(scope), id=id), request_timeout)
 
 
 @hide_arguments

@@ -118,6 +118,7 @@ def read_scopes(
 CALLS: Calls = {
     operations.SaveCron: Call("POST", cron_parameters, item_reader(read_cron, "id", "id")),
     operations.UpdateCronStatus: Call("POST", field_values, read_nothing),
+    operations.DeleteCron: Call("POST", field_values, read_nothing),
     operations.CheckScript: Call("POST", script_parameters, read_check_items),
 }
 # What the ESB has no document of.

@@ -139,6 +139,25 @@ class UpdateCronStatus(Operation[None]):
 
 
 @frozen(kw_only=True)
+class DeleteCron(Operation[None]):
+    """Delete a cron; it is sent once.
+
+    *id* is its number, *scope* owns it. Raises a `CallFailed`: `NotFound` for an unknown cron, `OutcomeUnknown` when there is
+    no clear response. Document: `delete_cron`.
+
+    >>> await client.delete_cron(301)
+    >>> [cron.id async for cron in client.get_cron_list()]
+    [300]
+    """
+
+    name = "delete_cron"
+    repeatable = False
+
+    scope: Scope
+    id: int
+
+
+@frozen(kw_only=True)
 class CheckScript(Operation[tuple[ScriptCheckItem, ...]]):
     """Return what the platform's rules for dangerous scripts find in a script; nothing is run.
 

@@ -248,6 +248,13 @@ def update_cron_status(context: RequestContext, request: ParsedRequest) -> Entry
     return {**dict.fromkeys(render.cron_entry(cron)), "id": cron.id}
 
 
+def delete_cron(context: RequestContext, request: ParsedRequest) -> None:
+    """Handle `delete_cron`: without data."""
+    context.scope(request)
+    cron = known_cron(context, request.id("id", code=1241002))
+    set_crons(context, [each for each in context.site.catalog.crons if each is not cron])
+
+
 def set_crons(context: RequestContext, crons: Sequence[Cron]) -> None:
     """Give the site these crons."""
     context.site.catalog = evolve(context.site.catalog, crons=tuple(crons))

@@ -72,6 +72,7 @@ V3_WRITES: dict[str, Handler] = {
     "push_config_file": push_text,
     "save_cron": catalog.save_cron,
     "update_cron_status": catalog.update_cron_status,
+    "delete_cron": catalog.delete_cron,
     "check_script": catalog.check_script,
 }
 V3_GATEWAY_READS: dict[str, Handler] = {
