@@ -166,7 +166,8 @@ async def test_agents_are_asked_for_by_number() -> None:
     """At least one, at most 5000."""
     async with client_of(Simulator(), system=True) as (client, transport):
         (agent,) = await client.query_agent_info(1)
-        for ids in ([], range(1, 5002)):
+        wrong: list[list[int]] = [[], [*range(1, 5002)]]
+        for ids in wrong:
             with pytest.raises(bkjob.UsageError):
                 await client.query_agent_info(ids)
 
