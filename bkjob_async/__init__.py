@@ -60,6 +60,11 @@ if TYPE_CHECKING:
         PushConfigFile, RollingConfig, RollingFileSource,
     )
     # What `python -m tests.generate` writes: begin
+    from bkjob_async.model.operations.stored_queries import (
+        GetJobTemplateList, GetJobPlanList, GetJobPlanDetail, GetAccountList, GetPublicScriptList,
+        GetScriptList, GetPublicScriptVersionList, GetScriptVersionList, GetPublicScriptVersionDetail,
+        GetScriptVersionDetail, GetCronList, GetCronDetail,
+    )
     from bkjob_async.model.operations.management import (
         ScriptCheckItem, AgentInfo, StoredFileSource, AuthorizedScope, SaveCron, UpdateCronStatus,
         DeleteCron, CheckScript, QueryAgentInfo, GetFileSourceDetail, CreateJobPlan,
@@ -77,11 +82,6 @@ if TYPE_CHECKING:
     )
     from bkjob_async.model.operations.stored_items import (
         CronJob, JobPlan, JobTemplate, PlanStep, PlanVariable, Script, ScriptVersion, StoredAccount,
-    )
-    from bkjob_async.model.operations.stored_queries import (
-        GetAccountList, GetCronDetail, GetCronList, GetJobPlanDetail, GetJobPlanList, GetJobTemplateList,
-        GetPublicScriptList, GetPublicScriptVersionDetail, GetPublicScriptVersionList, GetScriptList,
-        GetScriptVersionDetail, GetScriptVersionList,
     )
     from bkjob_async.model.operations.targets import Targets, TopoNode
     from bkjob_async.model.ref_input import RefLike, as_ref
@@ -135,9 +135,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "FastTransferFile", "PushConfigFile", "BkciPluginBatchGetJobInstanceExecuteObjectLog",
     "BkciPluginFastExecuteScript", "BkciPluginFastTransferFile", "BkciPluginGetJobInstanceStatus",
     "GenerateLocalFileUploadUrl", "GetFileTaskContext", "GetScriptTaskContext", "QueryGseTask",
-    "QueryJobInstance", "GetAccountList", "GetCronDetail", "GetCronList", "GetJobPlanDetail",
-    "GetJobPlanList", "GetJobTemplateList", "GetPublicScriptList", "GetPublicScriptVersionDetail",
-    "GetPublicScriptVersionList", "GetScriptList", "GetScriptVersionDetail", "GetScriptVersionList",
+    "QueryJobInstance",
     "RawCall",
     # what launches are made of
     "FileSource", "FileSourceType", "GlobalVar", "RollingConfig", "RollingFileSource", "RollingExecution",
@@ -156,6 +154,9 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # recorded responses
     "decode", "decode_callback",
     # What `python -m tests.generate` writes: begin
+    "GetJobTemplateList", "GetJobPlanList", "GetJobPlanDetail", "GetAccountList", "GetPublicScriptList",
+    "GetScriptList", "GetPublicScriptVersionList", "GetScriptVersionList",
+    "GetPublicScriptVersionDetail", "GetScriptVersionDetail", "GetCronList", "GetCronDetail",
     "ScriptCheckItem", "AgentInfo", "StoredFileSource", "AuthorizedScope", "SaveCron",
     "UpdateCronStatus", "DeleteCron", "CheckScript", "QueryAgentInfo", "GetFileSourceDetail",
     "CreateJobPlan", "GetJobTemplateDetail", "GetUserAuthorizedScopes",
@@ -228,6 +229,11 @@ _NAMES = {
         "PushConfigFile RollingConfig RollingFileSource"
     ),
     # What `python -m tests.generate` writes: begin
+    "bkjob_async.model.operations.stored_queries": (
+        "GetJobTemplateList GetJobPlanList GetJobPlanDetail GetAccountList GetPublicScriptList "
+        "GetScriptList GetPublicScriptVersionList GetScriptVersionList "
+        "GetPublicScriptVersionDetail GetScriptVersionDetail GetCronList GetCronDetail"
+    ),
     "bkjob_async.model.operations.management": (
         "ScriptCheckItem AgentInfo StoredFileSource AuthorizedScope SaveCron UpdateCronStatus "
         "DeleteCron CheckScript QueryAgentInfo GetFileSourceDetail CreateJobPlan "
@@ -245,11 +251,6 @@ _NAMES = {
     ),
     "bkjob_async.model.operations.stored_items": (
         "CronJob JobPlan JobTemplate PlanStep PlanVariable Script ScriptVersion StoredAccount"
-    ),
-    "bkjob_async.model.operations.stored_queries": (
-        "GetAccountList GetCronDetail GetCronList GetJobPlanDetail GetJobPlanList GetJobTemplateList "
-        "GetPublicScriptList GetPublicScriptVersionDetail GetPublicScriptVersionList GetScriptList "
-        "GetScriptVersionDetail GetScriptVersionList"
     ),
     "bkjob_async.model.operations.targets": "Targets TopoNode",
     "bkjob_async.model.ref_input": "RefLike as_ref",

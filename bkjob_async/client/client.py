@@ -12,8 +12,6 @@ from bkjob_async.client.operations import (
     extra_operations,
     management,
     queries,
-    scripts,
-    stored_items,
 )
 from bkjob_async.errors import UsageError
 
@@ -63,20 +61,19 @@ class JobClient(Caller):
     push_config_file = commands.push_config_file
 
     # Plans, templates, accounts, crons and scripts
-    get_job_template_list = stored_items.get_job_template_list
-    get_job_plan_list = stored_items.get_job_plan_list
-    get_job_plan_detail = stored_items.get_job_plan_detail
-    get_account_list = stored_items.get_account_list
-    get_cron_list = stored_items.get_cron_list
-    get_cron_detail = stored_items.get_cron_detail
-    get_script_list = scripts.get_script_list
-    get_script_version_list = scripts.get_script_version_list
-    get_script_version_detail = scripts.get_script_version_detail
-    get_public_script_list = scripts.get_public_script_list
-    get_public_script_version_list = scripts.get_public_script_version_list
-    get_public_script_version_detail = scripts.get_public_script_version_detail
-
     # What `python -m tests.generate` writes: begin
+    get_job_template_list = management.get_job_template_list
+    get_job_plan_list = management.get_job_plan_list
+    get_job_plan_detail = management.get_job_plan_detail
+    get_account_list = management.get_account_list
+    get_public_script_list = management.get_public_script_list
+    get_script_list = management.get_script_list
+    get_public_script_version_list = management.get_public_script_version_list
+    get_script_version_list = management.get_script_version_list
+    get_public_script_version_detail = management.get_public_script_version_detail
+    get_script_version_detail = management.get_script_version_detail
+    get_cron_list = management.get_cron_list
+    get_cron_detail = management.get_cron_detail
     save_cron = management.save_cron
     update_cron_status = management.update_cron_status
     delete_cron = management.delete_cron

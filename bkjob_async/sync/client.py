@@ -1040,21 +1040,22 @@ class JobClient:
     def get_job_template_list(
         self,
         *,
-        name: str | None = None,
         creator: str | None = None,
         create_time_start: datetime | None = None,
         create_time_end: datetime | None = None,
         last_modify_user: str | None = None,
         last_modify_time_start: datetime | None = None,
         last_modify_time_end: datetime | None = None,
+        name: str | None = None,
         length: int = USUAL_PAGE,
         scope: Scope | None = None,
         request_timeout: float | None = None,
     ) -> PagedList[JobTemplate]:
         """Return the job templates whose name contains *name*, for `for`.
 
-        Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
-        `get_job_template_list`.
+        *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a zone,
+        encloses the creation (*create_time_start*, *create_time_end*) or the last change (*last_modify_time_start*,
+        *last_modify_time_end*). *length* is that of the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document: `get_job_template_list`.
 
         >>> [template.name for template in client.get_job_template_list()]
         ['usual jobs']
@@ -1062,13 +1063,13 @@ class JobClient:
         return PagedList(
             self._thread,
             self._client.get_job_template_list(
-                name=name,
                 creator=creator,
                 create_time_start=create_time_start,
                 create_time_end=create_time_end,
                 last_modify_user=last_modify_user,
                 last_modify_time_start=last_modify_time_start,
                 last_modify_time_end=last_modify_time_end,
+                name=name,
                 length=length,
                 scope=scope,
                 request_timeout=request_timeout,
@@ -1078,21 +1079,24 @@ class JobClient:
     def get_job_plan_list(
         self,
         *,
-        job_template_id: int | None = None,
-        name: str | None = None,
         creator: str | None = None,
         create_time_start: datetime | None = None,
         create_time_end: datetime | None = None,
         last_modify_user: str | None = None,
         last_modify_time_start: datetime | None = None,
         last_modify_time_end: datetime | None = None,
+        job_template_id: int | None = None,
+        name: str | None = None,
         length: int = USUAL_PAGE,
         scope: Scope | None = None,
         request_timeout: float | None = None,
     ) -> PagedList[JobPlan]:
         """Return the job plans whose name contains *name*, or those of a template, for `for`.
 
-        Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
+        *scope* owns the plans, *job_template_id* names their template. *creator* and *last_modify_user* are users; each
+        pair of times, which carry a zone, encloses the creation (*create_time_start*, *create_time_end*) or the last
+        change (*last_modify_time_start*, *last_modify_time_end*). *length* is that of
+        the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document:
         `get_job_plan_list`.
 
         >>> [(plan.id, plan.name) for plan in client.get_job_plan_list(name="release")]
@@ -1101,14 +1105,14 @@ class JobClient:
         return PagedList(
             self._thread,
             self._client.get_job_plan_list(
-                job_template_id=job_template_id,
-                name=name,
                 creator=creator,
                 create_time_start=create_time_start,
                 create_time_end=create_time_end,
                 last_modify_user=last_modify_user,
                 last_modify_time_start=last_modify_time_start,
                 last_modify_time_end=last_modify_time_end,
+                job_template_id=job_template_id,
+                name=name,
                 length=length,
                 scope=scope,
                 request_timeout=request_timeout,
@@ -1120,8 +1124,8 @@ class JobClient:
     ) -> JobPlan:
         """Return a job plan with its steps and its global variables.
 
-        Scripts are plain text. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown plan.
-        Document: `get_job_plan_detail`.
+        *scope* owns the plan, *job_plan_id* is its number. Scripts are plain text. Raises a `CallFailed`: `NotFound` or
+        `InvalidRequest` for an unknown plan. Document: `get_job_plan_detail`.
 
         >>> plan = client.get_job_plan_detail(1000)
         >>> [step.name for step in plan.steps]
@@ -1143,7 +1147,9 @@ class JobClient:
     ) -> PagedList[StoredAccount]:
         """Return the accounts that scripts and SQL may run as, for `for`.
 
-        *category* is an `AccountCategory`. Raises a `CallFailed` when iterated. Document: `get_account_list`.
+        *scope* owns the accounts. *account* is the name on the host, *alias* the name on the platform. *start* counts
+        items from 0, and *length* is that of the page. *category* is an `AccountCategory`. Raises a `CallFailed` when
+        iterated. Document: `get_account_list`.
 
         >>> [account.alias for account in client.get_account_list()]
         ['root', 'system', 'dba']
@@ -1160,61 +1166,27 @@ class JobClient:
             ),
         )
 
-    def get_cron_list(
+    def get_public_script_list(
         self,
         *,
         name: str | None = None,
-        id: int | None = None,
-        status: int | None = None,
-        creator: str | None = None,
-        create_time_start: datetime | None = None,
-        create_time_end: datetime | None = None,
-        last_modify_user: str | None = None,
-        last_modify_time_start: datetime | None = None,
-        last_modify_time_end: datetime | None = None,
+        script_language: int | None = None,
         length: int = USUAL_PAGE,
-        scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> PagedList[CronJob]:
-        """Return the crons of a scope, for `for`; an *id* makes the platform ignore every other filter.
+    ) -> PagedList[Script]:
+        """Return the public scripts whose name contains *name*, for `for`.
 
-        *status* 1 is on. Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated.
-        Document: `get_cron_list`.
+        *script_language* is a `ScriptLanguage`. *length* is that of the page.
+        *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document: `get_public_script_list`.
 
-        >>> [(cron.name, cron.expression) for cron in client.get_cron_list(id=300)]
-        [('every night', '0 4 * * ?')]
+        >>> [script.name for script in client.get_public_script_list()]
+        ['clean up']
         """
         return PagedList(
             self._thread,
-            self._client.get_cron_list(
-                name=name,
-                id=id,
-                status=status,
-                creator=creator,
-                create_time_start=create_time_start,
-                create_time_end=create_time_end,
-                last_modify_user=last_modify_user,
-                last_modify_time_start=last_modify_time_start,
-                last_modify_time_end=last_modify_time_end,
-                length=length,
-                scope=scope,
-                request_timeout=request_timeout,
+            self._client.get_public_script_list(
+                name=name, script_language=script_language, length=length, request_timeout=request_timeout
             ),
-        )
-
-    def get_cron_detail(
-        self, id: int, *, scope: Scope | None = None, request_timeout: float | None = None
-    ) -> CronJob:
-        """Return a cron with its global variables.
-
-        Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown one. Document: `get_cron_detail`.
-
-        >>> cron = client.get_cron_detail(300)
-        >>> cron.expression, cron.execute_time_zone
-        ('0 4 * * ?', 'Asia/Shanghai')
-        """
-        return self._thread.run(
-            self._client.get_cron_detail(id, scope=scope, request_timeout=request_timeout)
         )
 
     def get_script_list(
@@ -1228,7 +1200,9 @@ class JobClient:
     ) -> PagedList[Script]:
         """Return the scripts whose name contains *name*, for `for`.
 
-        *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document: `get_script_list`.
+        *scope* owns the scripts. *script_language* is a `ScriptLanguage`. *length* is
+        that of the page. *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
+        `get_script_list`.
 
         >>> [(script.id, script.name) for script in client.get_script_list()]
         [('c0ffee00000000000000000000000001', 'show the load')]
@@ -1244,6 +1218,33 @@ class JobClient:
             ),
         )
 
+    def get_public_script_version_list(
+        self,
+        script_id: str | int,
+        *,
+        return_script_content: bool = False,
+        length: int = USUAL_PAGE,
+        request_timeout: float | None = None,
+    ) -> PagedList[ScriptVersion]:
+        """Return the versions of a public script, for `for`.
+
+        *script_id* names the script; *return_script_content* asks for its texts, too. *length* is that of the page. Their contents come only with *return_script_content*. Raises a `CallFailed` when
+        iterated. Document: `get_public_script_version_list`.
+
+        >>> versions = client.get_public_script_version_list("c0ffee00000000000000000000000002")
+        >>> [version.id for version in versions]
+        [510]
+        """
+        return PagedList(
+            self._thread,
+            self._client.get_public_script_version_list(
+                script_id,
+                return_script_content=return_script_content,
+                length=length,
+                request_timeout=request_timeout,
+            ),
+        )
+
     def get_script_version_list(
         self,
         script_id: str | int,
@@ -1255,8 +1256,9 @@ class JobClient:
     ) -> PagedList[ScriptVersion]:
         """Return the versions of a script, for `for`.
 
-        Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
-        `get_script_version_list`.
+        *scope* owns the script, *script_id* names it; *return_script_content* asks for its texts, too. *start* counts
+        items from 0, and *length* is that of the page. Their contents come only with *return_script_content*. Raises a
+        `CallFailed` when iterated. Document: `get_script_version_list`.
 
         >>> versions = client.get_script_version_list("c0ffee00000000000000000000000001")
         >>> [(version.id, version.version) for version in versions]
@@ -1273,79 +1275,6 @@ class JobClient:
             ),
         )
 
-    def get_script_version_detail(
-        self,
-        *,
-        id: int | None = None,
-        script_id: str | None = None,
-        version: str | None = None,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> ScriptVersion:
-        """Return one version of a script, by *id*, or by *script_id* and *version*.
-
-        Its content is plain text. Raises a `CallFailed`. Document: `get_script_version_detail`.
-
-        >>> version = client.get_script_version_detail(id=501)
-        >>> version.version, version.content
-        ('2.0', 'uptime')
-        """
-        return self._thread.run(
-            self._client.get_script_version_detail(
-                id=id, script_id=script_id, version=version, scope=scope, request_timeout=request_timeout
-            )
-        )
-
-    def get_public_script_list(
-        self,
-        *,
-        name: str | None = None,
-        script_language: int | None = None,
-        length: int = USUAL_PAGE,
-        request_timeout: float | None = None,
-    ) -> PagedList[Script]:
-        """Return the public scripts whose name contains *name*, for `for`.
-
-        *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
-        `get_public_script_list`.
-
-        >>> [script.name for script in client.get_public_script_list()]
-        ['clean up']
-        """
-        return PagedList(
-            self._thread,
-            self._client.get_public_script_list(
-                name=name, script_language=script_language, length=length, request_timeout=request_timeout
-            ),
-        )
-
-    def get_public_script_version_list(
-        self,
-        script_id: str | int,
-        *,
-        return_script_content: bool = False,
-        length: int = USUAL_PAGE,
-        request_timeout: float | None = None,
-    ) -> PagedList[ScriptVersion]:
-        """Return the versions of a public script, for `for`.
-
-        Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
-        `get_public_script_version_list`.
-
-        >>> versions = client.get_public_script_version_list("c0ffee00000000000000000000000002")
-        >>> [version.id for version in versions]
-        [510]
-        """
-        return PagedList(
-            self._thread,
-            self._client.get_public_script_version_list(
-                script_id,
-                return_script_content=return_script_content,
-                length=length,
-                request_timeout=request_timeout,
-            ),
-        )
-
     def get_public_script_version_detail(
         self,
         *,
@@ -1357,8 +1286,8 @@ class JobClient:
     ) -> ScriptVersion:
         """Return one version of a public script, by *id*, or by *script_id* and *version*.
 
-        Its content is plain text. *scope* is any that the user may see, by default the client's: `esb-job` needs one. Raises
-        a `CallFailed`. Document: `get_public_script_version_detail`.
+        Its content is plain text. *scope* is any that the user may see, by default the client's: `esb-job` needs one.
+        Raises a `CallFailed`. Document: `get_public_script_version_detail`.
 
         >>> version = client.get_public_script_version_detail(id=510)
         >>> version.name
@@ -1368,6 +1297,89 @@ class JobClient:
             self._client.get_public_script_version_detail(
                 id=id, script_id=script_id, version=version, scope=scope, request_timeout=request_timeout
             )
+        )
+
+    def get_script_version_detail(
+        self,
+        *,
+        id: int | None = None,
+        script_id: str | None = None,
+        version: str | None = None,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> ScriptVersion:
+        """Return one version of a script, by *id*, or by *script_id* and *version*.
+
+        *scope* owns the script. Its content is plain text. Raises a `CallFailed`. Document: `get_script_version_detail`.
+
+        >>> version = client.get_script_version_detail(id=501)
+        >>> version.version, version.content
+        ('2.0', 'uptime')
+        """
+        return self._thread.run(
+            self._client.get_script_version_detail(
+                id=id, script_id=script_id, version=version, scope=scope, request_timeout=request_timeout
+            )
+        )
+
+    def get_cron_list(
+        self,
+        *,
+        creator: str | None = None,
+        create_time_start: datetime | None = None,
+        create_time_end: datetime | None = None,
+        last_modify_user: str | None = None,
+        last_modify_time_start: datetime | None = None,
+        last_modify_time_end: datetime | None = None,
+        name: str | None = None,
+        id: int | None = None,
+        status: int | None = None,
+        length: int = USUAL_PAGE,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> PagedList[CronJob]:
+        """Return the crons of a scope, for `for`; an *id* makes the platform ignore every other filter.
+
+        *name* is a part of their name. *scope* owns the crons; *status* 1 is on, 2 off. *creator* and
+        *last_modify_user* are users; each pair of times, which carry a zone, encloses the creation (*create_time_start*,
+        *create_time_end*) or the last change (*last_modify_time_start*, *last_modify_time_end*). *length* is that of the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document:
+        `get_cron_list`.
+
+        >>> [(cron.name, cron.expression) for cron in client.get_cron_list(id=300)]
+        [('every night', '0 4 * * ?')]
+        """
+        return PagedList(
+            self._thread,
+            self._client.get_cron_list(
+                creator=creator,
+                create_time_start=create_time_start,
+                create_time_end=create_time_end,
+                last_modify_user=last_modify_user,
+                last_modify_time_start=last_modify_time_start,
+                last_modify_time_end=last_modify_time_end,
+                name=name,
+                id=id,
+                status=status,
+                length=length,
+                scope=scope,
+                request_timeout=request_timeout,
+            ),
+        )
+
+    def get_cron_detail(
+        self, id: int, *, scope: Scope | None = None, request_timeout: float | None = None
+    ) -> CronJob:
+        """Return a cron with its global variables.
+
+        *scope* owns the cron, *id* is its number. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown
+        one. Document: `get_cron_detail`.
+
+        >>> cron = client.get_cron_detail(300)
+        >>> cron.expression, cron.execute_time_zone
+        ('0 4 * * ?', 'Asia/Shanghai')
+        """
+        return self._thread.run(
+            self._client.get_cron_detail(id, scope=scope, request_timeout=request_timeout)
         )
 
     @hide_call_arguments
@@ -1554,7 +1566,7 @@ class JobClient:
     ) -> PagedList[AuthorizedScope]:
         """Return the scopes that the user may use, for `for`; those that the user has marked come first.
 
-        *start* counts scopes from 0, and *length* is that of a page, 200 at most. In `gateway-v4`. Raises a `CallFailed` when
+        *length* is that of a page, 200 at most. In `gateway-v4`. Raises a `CallFailed` when
         iterated. Document: `get_user_authorized_scopes`.
 
         >>> [(str(each.scope), each.favor) for each in v4.get_user_authorized_scopes()]

@@ -9,15 +9,17 @@ import textwrap
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import attrs
 
-from bkjob_async.model.operations import management
+from bkjob_async.model.operations import management, stored_queries
 from bkjob_async.model.operations.base import Operation
 from tests.generate.files import ROOT, Imports, formatted, with_blocks
 
 PACKAGE = ROOT / "bkjob_async"
+MODULES = (stored_queries, management)
 # Fields that a method calls as the platform does: `name` is that of an operation itself.
 RENAMED = {"item_name": "name", "global_vars": "global_var_list"}
 HEAD = '''"""Operations that classes of `model/operations` describe; written by `python -m tests.generate`: change those."""
@@ -27,15 +29,18 @@ from __future__ import annotations
 '''
 
 
-def public_classes() -> list[type[Any]]:
-    """Return the classes of the module, in their order: results, then operations."""
-    values = vars(management).values()
-    return [each for each in values if inspect.isclass(each) and each.__module__ == management.__name__]
+def public_classes(module: ModuleType) -> list[type[Any]]:
+    """Return the classes of a module, in their order, but for those that others inherit."""
+    values = [
+        each for each in vars(module).values() if inspect.isclass(each) and each.__module__ == module.__name__
+    ]
+    inherited = {base for each in values for base in each.__bases__}
+    return [each for each in values if each not in inherited]
 
 
 def operations() -> list[type[Operation[Any]]]:
     """Return the operations among them."""
-    return [each for each in public_classes() if issubclass(each, Operation)]
+    return [each for module in MODULES for each in public_classes(module) if issubclass(each, Operation)]
 
 
 def result_of(kind: type[Operation[Any]]) -> str:
@@ -46,7 +51,7 @@ def result_of(kind: type[Operation[Any]]) -> str:
 
 def parameters(kind: type[Operation[Any]], imports: Imports) -> Iterator[tuple[str, str, str]]:
     """Yield name, type and default of each parameter of a method; a default that is empty means none."""
-    for each in fields_of(kind):
+    for each in sorted(fields_of(kind), key=lambda each: each.name == "length"):
         if each.name in ("scope", "start"):
             continue
         written, module = str(each.type), declared_in(kind, each.name)
@@ -85,24 +90,31 @@ def said(kind: type[Any]) -> str:
     text = inspect.cleandoc(kind.__doc__ or "")
     for field, name in RENAMED.items():
         text = text.replace(f"*{field}*", f"*{name}*")
+    # A method has no *start*: it reads page after page.
+    text = re.sub(r"\*start\* counts \w+\s+from\s+0,\s+and\s+\*length\*", "*length*", text)
     return textwrap.indent(f'"""{text}\n"""', "    ", lambda line: bool(line.strip()))
 
 
 def function(kind: type[Operation[Any]], imports: Imports) -> str:
     """Return the function that is the method of an operation."""
-    imports.add(management.__name__, kind.__name__)
+    imports.add(kind.__module__, kind.__name__)
     result = result_of(kind)
-    imports.add_words(result, management)
+    imports.add_words(result, sys.modules[kind.__module__])
     given = list(parameters(kind, imports))
     needed = [f"{name}: {written}" for name, written, default in given if not default]
     optional = [f"{name}: {written} = {default}" for name, written, default in given if default]
-    has_scope = any(each.name == "scope" for each in fields_of(kind))
-    if has_scope:
+    scopes = [each for each in fields_of(kind) if each.name == "scope"]
+    if scopes:
         imports.add("bkjob_async.model.refs", "Scope")
         optional.append("scope: Scope | None = None")
     optional.append("request_timeout: float | None = None")
     names = {RENAMED.get(each.name, each.name): each.name for each in fields_of(kind)}
-    passed = ["scope=client._needed_scope(scope)"] if has_scope else []
+    owner = (
+        "client._needed_scope(scope)"
+        if scopes and scopes[0].default is attrs.NOTHING
+        else "scope or client.scope"
+    )
+    passed = [f"scope={owner}"] if scopes else []
     passed += [f"{names[name]}={name}" for name, _, _ in given]
     operation = f"build({kind.__name__}, {', '.join(passed)})"
     page = re.match(r"Page\[(.+)\]$", result)
@@ -144,21 +156,14 @@ def functions_file() -> str:
 
 def files() -> dict[Path, str]:
     """Return the text of each file that is written, whole or in part."""
-    names = [kind.__name__ for kind in public_classes()]
-    module = management.__name__
-    quoted = textwrap.wrap(", ".join(f'"{name}"' for name in names) + ",", 100)
-    spaced = textwrap.wrap(" ".join(names), 88)
-    texts = [f'"{line}{"" if line is spaced[-1] else " "}"' for line in spaced]
     root, methods = PACKAGE / "__init__.py", PACKAGE / "client" / "client.py"
+    names = {module.__name__: [kind.__name__ for kind in public_classes(module)] for module in MODULES}
+    every = [name for some in names.values() for name in some]
     lists = with_blocks(
         root.read_text(encoding="utf-8"),
-        [
-            f"from {module} import (",
-            *(f"    {line}" for line in textwrap.wrap(f"{', '.join(names)},", 96)),
-            ")",
-        ],
-        quoted,
-        [f'"{module}": (', *(f"    {line}" for line in texts), "),"],
+        [line for module, some in names.items() for line in import_of(module, some)],
+        textwrap.wrap(", ".join(f'"{name}"' for name in every) + ",", 100),
+        [line for module, some in names.items() for line in places_of(module, some)],
     )
     attributes = [f"{kind.name} = management.{kind.name}" for kind in operations()]
     functions = PACKAGE / "client" / "operations" / "management.py"
@@ -167,8 +172,21 @@ def files() -> dict[Path, str]:
         methods: with_blocks(methods.read_text(encoding="utf-8"), attributes),
         root: lists,
         ROOT / "tests" / "public.txt": "\n".join(public_names(lists)) + "\n",
-        PACKAGE / "docs" / "api" / "management.md": page_of(names),
+        PACKAGE / "docs" / "api" / "management.md": page_of(every),
     }
+
+
+def import_of(module: str, names: list[str]) -> list[str]:
+    """Return the import of public names."""
+    wrapped = textwrap.wrap(f"{', '.join(names)},", 96)
+    return [f"from {module} import (", *(f"    {line}" for line in wrapped), ")"]
+
+
+def places_of(module: str, names: list[str]) -> list[str]:
+    """Return the item of the table that says where public names are."""
+    wrapped = textwrap.wrap(" ".join(names), 88)
+    texts = [f'    "{line}{"" if line is wrapped[-1] else " "}"' for line in wrapped]
+    return [f'"{module}": (', *texts, "),"]
 
 
 def public_names(root: str) -> list[str]:
@@ -181,4 +199,4 @@ def page_of(names: list[str]) -> str:
     """Return the page of the API that shows the classes."""
     parts = [f".. autoclass:: {name}\n   :members:\n" for name in names]
     body = "\n".join([".. currentmodule:: bkjob_async\n", *parts])
-    return f"# Crons, plans, file sources, agents\n\n```{{eval-rst}}\n{body}\n```\n"
+    return f"# Plans, scripts, accounts, crons, agents\n\n```{{eval-rst}}\n{body}\n```\n"
