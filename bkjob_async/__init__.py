@@ -59,6 +59,18 @@ if TYPE_CHECKING:
         ExecuteJobPlan, FastExecuteScript, FastExecuteSql, FastTransferFile, FileSource, GlobalVar,
         PushConfigFile, RollingConfig, RollingFileSource,
     )
+    # What `python -m tests.generate` writes: begin
+    from bkjob_async.model.operations.stored_queries import (
+        GetJobTemplateList, GetJobPlanList, GetJobPlanDetail, GetAccountList, GetPublicScriptList,
+        GetScriptList, GetPublicScriptVersionList, GetScriptVersionList, GetPublicScriptVersionDetail,
+        GetScriptVersionDetail, GetCronList, GetCronDetail,
+    )
+    from bkjob_async.model.operations.management import (
+        ScriptCheckItem, AgentInfo, StoredFileSource, AuthorizedScope, SaveCron, UpdateCronStatus,
+        DeleteCron, CheckScript, QueryAgentInfo, GetFileSourceDetail, CreateJobPlan,
+        GetJobTemplateDetail, GetUserAuthorizedScopes,
+    )
+    # end
     from bkjob_async.model.operations.queries import (
         BatchGetJobInstanceIpLog, GetJobInstanceGlobalVarValue, GetJobInstanceIpLog, GetJobInstanceList,
         GetJobInstanceLog, GetStepInstanceDetail, RawCall,
@@ -70,11 +82,6 @@ if TYPE_CHECKING:
     )
     from bkjob_async.model.operations.stored_items import (
         CronJob, JobPlan, JobTemplate, PlanStep, PlanVariable, Script, ScriptVersion, StoredAccount,
-    )
-    from bkjob_async.model.operations.stored_queries import (
-        GetAccountList, GetCronDetail, GetCronList, GetJobPlanDetail, GetJobPlanList, GetJobTemplateList,
-        GetPublicScriptList, GetPublicScriptVersionDetail, GetPublicScriptVersionList, GetScriptList,
-        GetScriptVersionDetail, GetScriptVersionList,
     )
     from bkjob_async.model.operations.targets import Targets, TopoNode
     from bkjob_async.model.ref_input import RefLike, as_ref
@@ -128,9 +135,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "FastTransferFile", "PushConfigFile", "BkciPluginBatchGetJobInstanceExecuteObjectLog",
     "BkciPluginFastExecuteScript", "BkciPluginFastTransferFile", "BkciPluginGetJobInstanceStatus",
     "GenerateLocalFileUploadUrl", "GetFileTaskContext", "GetScriptTaskContext", "QueryGseTask",
-    "QueryJobInstance", "GetAccountList", "GetCronDetail", "GetCronList", "GetJobPlanDetail",
-    "GetJobPlanList", "GetJobTemplateList", "GetPublicScriptList", "GetPublicScriptVersionDetail",
-    "GetPublicScriptVersionList", "GetScriptList", "GetScriptVersionDetail", "GetScriptVersionList",
+    "QueryJobInstance",
     "RawCall",
     # what launches are made of
     "FileSource", "FileSourceType", "GlobalVar", "RollingConfig", "RollingFileSource", "RollingExecution",
@@ -148,6 +153,14 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Fleet", "run_shard", "ShardEnd", "FleetReader", "FleetStatus", "ShardStatus",
     # recorded responses
     "decode", "decode_callback",
+    # What `python -m tests.generate` writes: begin
+    "GetJobTemplateList", "GetJobPlanList", "GetJobPlanDetail", "GetAccountList", "GetPublicScriptList",
+    "GetScriptList", "GetPublicScriptVersionList", "GetScriptVersionList",
+    "GetPublicScriptVersionDetail", "GetScriptVersionDetail", "GetCronList", "GetCronDetail",
+    "ScriptCheckItem", "AgentInfo", "StoredFileSource", "AuthorizedScope", "SaveCron",
+    "UpdateCronStatus", "DeleteCron", "CheckScript", "QueryAgentInfo", "GetFileSourceDetail",
+    "CreateJobPlan", "GetJobTemplateDetail", "GetUserAuthorizedScopes",
+    # end
     # observers
     "Observer", "Observation", "RequestSent", "PollCompleted", "PollingFailed", "PollingRecovered",
     "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
@@ -215,6 +228,18 @@ _NAMES = {
         "ExecuteJobPlan FastExecuteScript FastExecuteSql FastTransferFile FileSource GlobalVar "
         "PushConfigFile RollingConfig RollingFileSource"
     ),
+    # What `python -m tests.generate` writes: begin
+    "bkjob_async.model.operations.stored_queries": (
+        "GetJobTemplateList GetJobPlanList GetJobPlanDetail GetAccountList GetPublicScriptList "
+        "GetScriptList GetPublicScriptVersionList GetScriptVersionList "
+        "GetPublicScriptVersionDetail GetScriptVersionDetail GetCronList GetCronDetail"
+    ),
+    "bkjob_async.model.operations.management": (
+        "ScriptCheckItem AgentInfo StoredFileSource AuthorizedScope SaveCron UpdateCronStatus "
+        "DeleteCron CheckScript QueryAgentInfo GetFileSourceDetail CreateJobPlan "
+        "GetJobTemplateDetail GetUserAuthorizedScopes"
+    ),
+    # end
     "bkjob_async.model.operations.queries": (
         "BatchGetJobInstanceIpLog GetJobInstanceGlobalVarValue GetJobInstanceIpLog GetJobInstanceList "
         "GetJobInstanceLog GetStepInstanceDetail RawCall"
@@ -226,11 +251,6 @@ _NAMES = {
     ),
     "bkjob_async.model.operations.stored_items": (
         "CronJob JobPlan JobTemplate PlanStep PlanVariable Script ScriptVersion StoredAccount"
-    ),
-    "bkjob_async.model.operations.stored_queries": (
-        "GetAccountList GetCronDetail GetCronList GetJobPlanDetail GetJobPlanList GetJobTemplateList "
-        "GetPublicScriptList GetPublicScriptVersionDetail GetPublicScriptVersionList GetScriptList "
-        "GetScriptVersionDetail GetScriptVersionList"
     ),
     "bkjob_async.model.operations.targets": "Targets TopoNode",
     "bkjob_async.model.ref_input": "RefLike as_ref",

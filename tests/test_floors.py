@@ -18,7 +18,7 @@ HOUSE = [
     {"wire", "journal"},
     {"watch"},
     {"client"},
-    {"many"},
+    {"many", "sync"},
     {"__init__"},
     {"cli", "docs", "testing"},
     {"__main__", "pytest_plugin"},
@@ -60,6 +60,7 @@ INNER_HOUSES = {
         {"client"},
         {"factory"},
     ],
+    "sync": [{"handed_call"}, {"loop_thread"}, {"iterators"}, {"watch"}, {"client"}, {"factory"}],
     "many": [
         {"concurrently", "environment", "inbox", "placement", "status", "upkeep"},
         {"reader", "settings"},
@@ -283,6 +284,8 @@ def test_no_folder_holds_more_files_than_a_reader_can_scan() -> None:
         ("simulator/world/world", "from bkjob_async.simulator.servers.http import create_app"),
         ("wire/fast_http/client", "from bkjob_async.wire.session import Session"),
         ("wire/session", "from bkjob_async.journal.store import Store"),
+        ("client/caller", "from bkjob_async.sync.loop_thread import LoopThread"),
+        ("many/fleet", "from bkjob_async.sync.client import JobClient"),
         ("journal/sqlite/file", "from bkjob_async.journal.sqlite.store import SqliteStore"),
     ],
 )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from bkjob_async.client import shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
-from bkjob_async.client.operations import commands, extra_operations, queries, scripts, stored_items
+from bkjob_async.client.operations import (
+    commands,
+    extra_operations,
+    management,
+    queries,
+)
 from bkjob_async.errors import UsageError
 
 
@@ -56,18 +61,29 @@ class JobClient(Caller):
     push_config_file = commands.push_config_file
 
     # Plans, templates, accounts, crons and scripts
-    get_job_template_list = stored_items.get_job_template_list
-    get_job_plan_list = stored_items.get_job_plan_list
-    get_job_plan_detail = stored_items.get_job_plan_detail
-    get_account_list = stored_items.get_account_list
-    get_cron_list = stored_items.get_cron_list
-    get_cron_detail = stored_items.get_cron_detail
-    get_script_list = scripts.get_script_list
-    get_script_version_list = scripts.get_script_version_list
-    get_script_version_detail = scripts.get_script_version_detail
-    get_public_script_list = scripts.get_public_script_list
-    get_public_script_version_list = scripts.get_public_script_version_list
-    get_public_script_version_detail = scripts.get_public_script_version_detail
+    # What `python -m tests.generate` writes: begin
+    get_job_template_list = management.get_job_template_list
+    get_job_plan_list = management.get_job_plan_list
+    get_job_plan_detail = management.get_job_plan_detail
+    get_account_list = management.get_account_list
+    get_public_script_list = management.get_public_script_list
+    get_script_list = management.get_script_list
+    get_public_script_version_list = management.get_public_script_version_list
+    get_script_version_list = management.get_script_version_list
+    get_public_script_version_detail = management.get_public_script_version_detail
+    get_script_version_detail = management.get_script_version_detail
+    get_cron_list = management.get_cron_list
+    get_cron_detail = management.get_cron_detail
+    save_cron = management.save_cron
+    update_cron_status = management.update_cron_status
+    delete_cron = management.delete_cron
+    check_script = management.check_script
+    query_agent_info = management.query_agent_info
+    get_file_source_detail = management.get_file_source_detail
+    create_job_plan = management.create_job_plan
+    get_job_template_detail = management.get_job_template_detail
+    get_user_authorized_scopes = management.get_user_authorized_scopes
+    # end
 
     # Operations of single dialects
     query_gse_task = extra_operations.query_gse_task
@@ -97,6 +113,16 @@ class JobClient(Caller):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:  # a checker reports a `with`; this is for code that nobody checks
+
+        def __enter__(self) -> NoReturn:
+            raise UsageError(
+                "the client is asynchronous: async with bkjob_async.connect(...) as client, within a coroutine;"
+                " code without an event loop uses bkjob_async.sync.connect(...)"
+            )
+
+        def __exit__(self, *_error: object) -> None: ...
 
     async def aclose(self) -> None:
         """End every watch and release connections; harmless when repeated, and without effect on a view.

@@ -13,7 +13,7 @@ class Lifetime:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = os.getpid()
+        self._pid: int | None = None
         self._closed = False
 
     def __str__(self) -> str:
@@ -28,7 +28,7 @@ class Lifetime:
         """Open in the running event loop; raise `ClientClosed` the second time."""
         if self._closed or self._loop is not None:
             raise ClientClosed("a client is opened once; make another with connect()")
-        self._loop = running_loop()
+        self._loop, self._pid = running_loop(), os.getpid()
 
     def close(self) -> bool:
         """Close; return True the first time."""
@@ -53,5 +53,6 @@ def running_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError:
         raise WrongEventLoop(
-            "no asyncio event loop runs here: use the client in coroutines of asyncio, not from other threads or trio"
+            "no asyncio event loop runs here: use the client in coroutines of asyncio, not from other threads or trio;"
+            " code without an event loop uses bkjob_async.sync.connect(...)"
         ) from None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.engine.tracking import job_views
@@ -164,6 +164,22 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:  # a checker reports a `with` or `for`; this is for code that nobody checks
+
+        def __enter__(self) -> NoReturn:
+            raise UsageError(
+                "the watch is asynchronous: async with client.watch(...) as watch; code without an event loop uses"
+                " the client of bkjob_async.sync"
+            )
+
+        def __exit__(self, *_error: object) -> None: ...
+
+        def __iter__(self) -> NoReturn:
+            raise UsageError(
+                "the watch is asynchronous: async for event in watch; code without an event loop uses the client"
+                " of bkjob_async.sync"
+            )
 
     async def aclose(self) -> None:
         """Stop watching; harmless when repeated. The jobs continue, and the events can still be read.

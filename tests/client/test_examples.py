@@ -11,11 +11,9 @@ import pytest
 from aiohttp import web
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS
 from tests.client.clients import CREDENTIALS, SCOPE, URLS
-from tests.client.examples import aiohttp_application, celery_task
+from tests.client.examples import aiohttp_application
 
 HOST = "0:10.0.0.1"
 
@@ -43,18 +41,6 @@ async def test_an_aiohttp_application() -> None:
     await runner.cleanup()
 
     assert said == {"ok": True}
-
-
-def test_a_celery_task() -> None:
-    """Synchronous code runs a loop of its own, again and again."""
-    outcomes = []
-    for outcome in (SUCCEEDS, FAILS):
-        simulator = Simulator(site=SiteConfig(outcomes=(outcome,)), speed=200.0, at_once=True)
-        outcomes.append(
-            celery_task.deploy(lambda s=simulator: connected(s, interval=0.02), [HOST], "1.2")  # type: ignore[misc]
-        )
-
-    assert outcomes == [{"ok": True, "failed": []}, {"ok": False, "failed": [HOST]}]
 
 
 def test_each_call_of_a_task_has_a_loop_of_its_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
@@ -16,7 +16,6 @@ from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS
 from tests.client.clients import CREDENTIALS, SCOPE, URLS
-from tests.client.examples import celery_task
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +91,7 @@ def test_a_client_from_the_environment(
 
 
 @pytest.fixture
-def django_application() -> ModuleType:
+def django_application() -> Iterator[ModuleType]:
     """Return the example, in a project with one route."""
     conf = pytest.importorskip("django.conf", reason=EXTRA)
     if not conf.settings.configured:
@@ -101,7 +100,9 @@ def django_application() -> ModuleType:
     example = importlib.import_module("tests.client.examples.django_application")
     urls = importlib.import_module("django.urls")
     globals()["urlpatterns"] = [urls.path("restart/<host>", example.restart)]
-    return example
+    override = importlib.import_module("django.test.utils").override_settings
+    with override(ROOT_URLCONF=__name__):
+        yield example
 
 
 async def test_django(django_application: ModuleType) -> None:
@@ -112,12 +113,3 @@ async def test_django(django_application: ModuleType) -> None:
         said = await posted(application, f"/restart/{HOST}", {})
 
     assert said == {"ok": False, "failed": [HOST]}
-
-
-def test_celery() -> None:
-    """A task of a Celery application, run by Celery."""
-    celery = pytest.importorskip("celery", reason=EXTRA)
-    app = celery.Celery("tests", broker="memory://", backend="cache+memory://")
-    task = app.task(celery_task.deploy)
-
-    assert task.apply(args=(connected, [HOST], "1.2")).get() == {"ok": False, "failed": [HOST]}

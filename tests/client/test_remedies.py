@@ -101,6 +101,33 @@ async def test_another_thread_is_told_where_a_client_is_used() -> None:
 
 
 @pytest.mark.looptime
+async def test_a_missing_async_is_named() -> None:
+    """For a client, a watch, a reader and a list; each names the client that needs none."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan())
+    async with bkjob.connect(
+        URLS["gateway-v3"], CREDENTIALS, scope=bkjob.Scope.biz(2), transport=simulator.transport()
+    ) as client:
+        watch: Any = client.watch(job)
+        plans: Any = client.get_job_plan_list()
+        opened: Any = client
+        with (
+            pytest.raises(bkjob.UsageError, match=r"async with bkjob_async\.connect.*bkjob_async\.sync"),
+            opened,
+        ):
+            pass
+        with pytest.raises(bkjob.UsageError, match=r"async with client\.watch.*bkjob_async\.sync"), watch:
+            pass
+        for asynchronous, remedy in (
+            (watch, "async for event in watch"),
+            (watch.hosts(), "async for item in reader"),
+            (plans, r"await list\.all\(\)"),
+        ):
+            with pytest.raises(bkjob.UsageError, match=f"{remedy}.*bkjob_async\\.sync"):
+                list(asynchronous)
+
+
+@pytest.mark.looptime
 async def test_a_watch_says_what_it_was_given_in_place_of_a_choice() -> None:
     """A phase that is a word is one; a wrong word was a reader without events."""
     simulator = Simulator()

@@ -38,6 +38,7 @@ async def test_typical_code_runs() -> None:
         await client.wait(again, deadline=600)
         await typed_usage.operate(client, simulator.steps(again)[0], pending)
         await typed_usage.browse(client)
+        await typed_usage.manage(client)
         await typed_usage.connect("http://x", transport)
     async with client_of(simulator, system=True) as (client, _):
         await typed_usage.use_system_paths(client, step, bkjob.HostKey.parse("0:10.0.0.1"))
@@ -47,6 +48,7 @@ async def test_typical_code_runs() -> None:
     simulator.advance(600)
     async with client_of(simulator, "gateway-v4") as (client, _):
         await typed_usage.ask_for_contexts(client, step, files)
+        await typed_usage.manage_plans(client)
     async with client_of(simulator, "esb-job") as (client, _):
         await typed_usage.ask_the_old_component(client, job)
 

@@ -52,8 +52,27 @@ async def browse(client: bkjob.JobClient) -> None:
         assert_type(await client.get_cron_detail(cron.id), bkjob.CronJob)
 
 
+async def manage(client: bkjob.JobClient) -> None:
+    """Change crons, and read what stands beside them."""
+    cron = await client.save_cron(job_plan_id=1000, name="nightly", expression="0 4 * * *")
+    assert_type(cron, bkjob.CronJob)
+    await client.update_cron_status(cron.id, 1)
+    await client.delete_cron(cron.id)
+    assert_type(await client.check_script("date"), tuple[bkjob.ScriptCheckItem, ...])
+    assert_type(await client.get_file_source_detail("releases"), bkjob.StoredFileSource)
+
+
+async def manage_plans(client: bkjob.JobClient) -> None:
+    """Create plans in version 4 of the gateway."""
+    template = assert_type(await client.get_job_template_detail(100), bkjob.JobTemplate)
+    steps = [step.id for step in template.steps if step.id]
+    assert_type(await client.create_job_plan(100, "another", enable_steps=steps[:1]), bkjob.JobPlan)
+    assert_type(client.get_user_authorized_scopes(), bkjob.PagedList[bkjob.AuthorizedScope])
+
+
 async def use_system_paths(client: bkjob.JobClient, step: bkjob.StepRef, host: bkjob.HostKey) -> None:
     """Ask what version 3 of the gateway has below `/system/` only."""
+    assert_type(await client.query_agent_info([1, 2]), tuple[bkjob.AgentInfo, ...])
     (task, *_) = assert_type(await client.query_gse_task(step), tuple[bkjob.GseTask, ...])
     assert_type(await client.query_job_instance(task.gse_task_id), bkjob.GseTask)
     uploads = await client.generate_local_file_upload_url(["a.txt"])

@@ -66,9 +66,18 @@ async def output_of(source: str, names: dict[str, Any], place: str) -> str:
     return said.getvalue()
 
 
-@asynccontextmanager
-async def platform(scenario: str | None = None) -> AsyncIterator[dict[str, Any]]:
-    """Yield the names that examples use: a simulated platform, clients of it, a job and a step.
+# The clients that examples use: their dialects and options.
+CLIENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "client": ("gateway-v3", {"language": "en"}),
+    "system": ("gateway-v3", {"system": True, "acting_user": "admin"}),
+    "v4": ("gateway-v4", {}),
+    "esb": ("esb-job", {}),
+    "jobv3": ("esb-jobv3", {}),
+}
+
+
+def simulated(scenario: str | None = None) -> dict[str, Any]:
+    """Return the names that examples use, without clients: a simulated platform, a job and a step.
 
     Without a *scenario* the platform has one job, which has ended: one of its three hosts has failed.
     """
@@ -83,23 +92,22 @@ async def platform(scenario: str | None = None) -> AsyncIterator[dict[str, Any]]
         )
         simulator.world.advance_to_end()
     job = simulator.refs[0]
-    names: dict[str, Any] = {**MODULES, "simulator": simulator, "credentials": CREDENTIALS, "job": job}
-    names["step"] = simulator.steps(job)[0]
-    clients: dict[str, tuple[str, dict[str, Any]]] = {
-        "client": ("gateway-v3", {"language": "en"}),
-        "system": ("gateway-v3", {"system": True, "acting_user": "admin"}),
-        "v4": ("gateway-v4", {}),
-        "esb": ("esb-job", {}),
-        "jobv3": ("esb-jobv3", {}),
-    }
+    (step, *_) = simulator.steps(job)
+    return {**MODULES, "simulator": simulator, "credentials": CREDENTIALS, "job": job, "step": step}
+
+
+@asynccontextmanager
+async def platform(scenario: str | None = None) -> AsyncIterator[dict[str, Any]]:
+    """Yield the names that examples use: those of `simulated`, and clients."""
+    names = simulated(scenario)
     async with AsyncExitStack() as stack:
-        for name, (dialect, options) in clients.items():
+        for name, (dialect, options) in CLIENTS.items():
             client = bkjob.connect(
                 URLS[dialect],
                 CREDENTIALS,
                 dialect=dialect,
                 scope=SCOPE,
-                transport=simulator.transport(),
+                transport=names["simulator"].transport(),
                 **options,
             )
             names[name] = await stack.enter_async_context(client)

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async import testing
+from bkjob_async import sync, testing
 from bkjob_async.docs.site import PAGES
 from tests.docs.session import PARSER, failures, platform
 
@@ -49,7 +49,9 @@ def unnamed_fields(cls: type[Any], doc: str) -> list[str]:
 def modules() -> list[str]:
     """Return every module of the package."""
     found = pkgutil.walk_packages(bkjob.__path__, "bkjob_async.")
-    names = [module.name for module in found if not module.name.endswith("__main__")]
+    # The examples of the twin have a test of their own.
+    names = [module.name for module in found if not module.name.endswith(("__main__", ".sync"))]
+    names = [name for name in names if not name.startswith("bkjob_async.sync.")]
     return [name for name in names if name not in NEED or importlib.util.find_spec(NEED[name])]
 
 
@@ -133,6 +135,7 @@ def test_every_public_name_is_on_one_page() -> None:
     assert {*names} ^ public == set()
     assert len(names) == len(public)
     assert sorted(shown.pop("bkjob_async.testing")) == sorted(testing.__all__)
+    assert sorted(shown.pop("bkjob_async.sync")) == sorted(sync.__all__)
     assert shown == {}
 
 

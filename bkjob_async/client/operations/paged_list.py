@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from operator import attrgetter
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from attrs import define, evolve, field
 
 from bkjob_async.client.caller import Caller
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.management import AuthorizedScope
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import JobInstance, Page
 
@@ -42,6 +43,14 @@ class PagedList(Generic[T]):
     _ready: deque[T] = field(factory=deque, init=False)
     _seen: set[Hashable] = field(factory=set, init=False)
 
+    if not TYPE_CHECKING:  # a checker reports a `for`; this is for code that nobody checks
+
+        def __iter__(self) -> NoReturn:
+            raise UsageError(
+                "the list is asynchronous: async for item in list, or await list.all(); code without an event loop"
+                " uses the client of bkjob_async.sync"
+            )
+
     def __aiter__(self) -> Self:
         return self
 
@@ -69,7 +78,13 @@ class PagedList(Generic[T]):
 
 def list_items(client: Caller, query: Operation[Page[T]], request_timeout: float | None) -> PagedList[T]:
     """Return the list that *query* asks for; *client* fetches each page when it is needed."""
-    return PagedList(client, query, request_timeout, next_query=next_page, identity=attrgetter("id"))
+    return PagedList(client, query, request_timeout, next_query=next_page, identity=identity_of)
+
+
+def identity_of(item: Any) -> Hashable:
+    """Return what an item is known by: its id, or the scope that it is about."""
+    known: Hashable = item.scope if isinstance(item, AuthorizedScope) else item.id
+    return known
 
 
 def list_jobs(

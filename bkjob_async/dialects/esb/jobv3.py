@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Calls, Dialect
+from bkjob_async.dialects.gateway import management
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS, UPLOADS
 from bkjob_async.dialects.gateway.v3 import CALLS as GATEWAY_CALLS
@@ -12,7 +13,13 @@ from bkjob_async.model.operations.queries import GetStepInstanceDetail
 
 # The same operations with the same parameters as in the gateway, but nothing about a single step
 # and nothing that needs `/system/`.
-LACKING = (GetStepInstanceStatus, GetStepInstanceDetail, *SYSTEM_CALLS)
+LACKING = (
+    GetStepInstanceStatus,
+    GetStepInstanceDetail,
+    *SYSTEM_CALLS,
+    *management.GATEWAY_CALLS,
+    *management.SYSTEM_CALLS,
+)
 SHARED: Calls = {kind: call for kind, call in GATEWAY_CALLS.items() if kind not in LACKING}
 CALLS: Calls = {**SHARED, **UPLOADS}
 

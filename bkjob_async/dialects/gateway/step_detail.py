@@ -88,7 +88,7 @@ def read_account(parent: JsonObject) -> Account | None:
 
 def read_hosts(parent: JsonObject) -> tuple[HostKey, ...]:
     """Read the hosts of *parent* named one by one; one document has a `server` within a `server`."""
-    server = parent.maybe_child("server")
+    server = parent.maybe_child("server", "execute_target")
     if server is None:
         return ()
     inner = server.maybe_child("server")

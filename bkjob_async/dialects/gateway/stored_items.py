@@ -76,7 +76,17 @@ def read_plan(row: JsonObject) -> items.JobPlan:
     return read_fields(
         items.JobPlan,
         row,
-        {"id": ("id", "job_plan_id")},
+        {"id": ("id", "job_plan_id"), "name": ("name", "job_plan_name")},
+        steps=tuple(map(read_plan_step, row.children("step_list") or ())),
+        global_vars=read_plan_variables(row),
+    )
+
+
+def read_template(row: JsonObject) -> items.JobTemplate:
+    """Read a job template; lists have none of its steps and variables."""
+    return read_fields(
+        items.JobTemplate,
+        row,
         steps=tuple(map(read_plan_step, row.children("step_list") or ())),
         global_vars=read_plan_variables(row),
     )
@@ -110,7 +120,7 @@ def read_plan_variables(row: JsonObject) -> tuple[items.PlanVariable, ...]:
 
 def read_variable(variable: JsonObject) -> items.PlanVariable:
     """Read a global variable."""
-    server = variable.maybe_child("server")
+    server = variable.maybe_child("server", "execute_target")
     return read_fields(
         items.PlanVariable,
         variable,

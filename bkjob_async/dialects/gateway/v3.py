@@ -11,6 +11,7 @@ from bkjob_async.dialects.common.responses import (
     read_operation_accepted,
     read_variables,
 )
+from bkjob_async.dialects.gateway import management
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS
@@ -69,6 +70,9 @@ CALLS: Calls = {
     launches.PushConfigFile: Call("POST", launch_requests.push_config_file_parameters, read_job_launch),
     **STORED_CALLS,
     **SYSTEM_CALLS,
+    **management.CALLS,
+    **management.GATEWAY_CALLS,
+    **management.SYSTEM_CALLS,
 }
 
 GATEWAY_V3 = Dialect(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, job_status_call
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
+from bkjob_async.dialects.gateway import management
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS
@@ -31,6 +32,7 @@ CALLS: Calls = {
     GetJobInstanceList: Call("GET", requests.job_list_v4_parameters, read_job_list),
     FastExecuteScript: Call("POST", launch_requests.fast_execute_script_v4_parameters, read_job_launch),
     **CONTEXT_CALLS,
+    **management.V4_CALLS,
 }
 
 # No step status, but containers.

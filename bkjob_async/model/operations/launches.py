@@ -75,7 +75,7 @@ class GlobalVar:
 GlobalVarsLike = Mapping[str, Any] | Iterable[GlobalVar]
 
 
-def _global_vars(given: GlobalVarsLike) -> tuple[GlobalVar, ...]:
+def global_vars_of(given: GlobalVarsLike) -> tuple[GlobalVar, ...]:
     """Return variables given as such, or as a mapping of names to texts or targets."""
     if isinstance(given, Mapping):
         return tuple(_global_var(str(name), value) for name, value in given.items())
@@ -104,7 +104,7 @@ class ExecuteJobPlan(Operation[JobLaunch]):
 
     scope: Scope
     job_plan_id: int
-    global_vars: tuple[GlobalVar, ...] = field(default=(), converter=_global_vars)
+    global_vars: tuple[GlobalVar, ...] = field(default=(), converter=global_vars_of)
     callback_url: str | None = field(default=None, repr=False)
     start_task: bool | None = None
 

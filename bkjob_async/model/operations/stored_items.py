@@ -29,20 +29,6 @@ class StoredItem:
 
 
 @frozen(kw_only=True)
-class JobTemplate(StoredItem):
-    """A job template, from which plans are created.
-
-    *scope* is None for public items. *creator* and *last_modify_user* are users, *create_time* and
-    *last_modify_time* carry a zone. *raw* is the platform's whole data. *id* is its number, *name* its name,
-    *description* its text.
-    """
-
-    id: int
-    name: str = ""
-    description: str = ""
-
-
-@frozen(kw_only=True)
 class PlanVariable:
     """A global variable of a plan or cron; *type* is a `VariableType`, *server* a variable's hosts.
 
@@ -76,6 +62,24 @@ class PlanStep:
     file: FileDetail | None = None
     approval_message: str | None = None
     raw: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class JobTemplate(StoredItem):
+    """A job template, from which plans are created.
+
+    *steps* and *global_vars* come with `get_job_template_detail` only.
+
+    *scope* is None for public items. *creator* and *last_modify_user* are users, *create_time* and
+    *last_modify_time* carry a zone. *raw* is the platform's whole data. *id* is its number, *name* its name,
+    *description* its text.
+    """
+
+    id: int
+    name: str = ""
+    description: str = ""
+    steps: tuple[PlanStep, ...] = ()
+    global_vars: tuple[PlanVariable, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,7 @@
-"""Operations that read stored items: plans, templates, accounts, scripts and crons."""
+"""Operations that read stored items: plans, templates, accounts, scripts and crons.
+
+Each class is the whole description of its operation: `python -m tests.generate` writes the method, and the lists that name it.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,11 @@ from bkjob_async.model.operations.stored_items import (
 from bkjob_async.model.refs import Scope
 
 LONGEST_PAGE = 1000
+
+
+def text_of(given: str | int) -> str:
+    """Return the id of a script as text."""
+    return str(given)
 
 
 @frozen(kw_only=True)
@@ -57,12 +65,14 @@ class VersionQuery:
 
 @frozen(kw_only=True)
 class GetJobTemplateList(EditQuery, Operation[Page[JobTemplate]]):
-    """Ask for job templates, by part of their name (*item_name*). Documents: `get_job_template_list`.
+    """Return the job templates whose name contains *item_name*, for `async for`.
 
-    *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a
-    zone, encloses the creation (*create_time_start*, *create_time_end*) or the last change
-    (*last_modify_time_start*, *last_modify_time_end*). *start* counts items from 0, and *length* is that of
-    the page.
+    *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a zone,
+    encloses the creation (*create_time_start*, *create_time_end*) or the last change (*last_modify_time_start*,
+    *last_modify_time_end*). *start* counts items from 0, and *length* is that of the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document: `get_job_template_list`.
+
+    >>> [template.name async for template in client.get_job_template_list()]
+    ['usual jobs']
     """
 
     name = "get_job_template_list"
@@ -72,12 +82,16 @@ class GetJobTemplateList(EditQuery, Operation[Page[JobTemplate]]):
 
 @frozen(kw_only=True)
 class GetJobPlanList(EditQuery, Operation[Page[JobPlan]]):
-    """Ask for job plans, by part of their name (*item_name*) or template. Documents: `get_job_plan_list`.
+    """Return the job plans whose name contains *item_name*, or those of a template, for `async for`.
 
-    *scope* owns the plans, *job_template_id* names their template. *creator* and *last_modify_user* are
-    users; each pair of times, which carry a zone, encloses the creation (*create_time_start*,
-    *create_time_end*) or the last change (*last_modify_time_start*, *last_modify_time_end*). *start* counts
-    items from 0, and *length* is that of the page.
+    *scope* owns the plans, *job_template_id* names their template. *creator* and *last_modify_user* are users; each
+    pair of times, which carry a zone, encloses the creation (*create_time_start*, *create_time_end*) or the last
+    change (*last_modify_time_start*, *last_modify_time_end*). *start* counts items from 0, and *length* is that of
+    the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document:
+    `get_job_plan_list`.
+
+    >>> [(plan.id, plan.name) async for plan in client.get_job_plan_list(name="release")]
+    [(1001, 'release')]
     """
 
     name = "get_job_plan_list"
@@ -88,9 +102,14 @@ class GetJobPlanList(EditQuery, Operation[Page[JobPlan]]):
 
 @frozen(kw_only=True)
 class GetJobPlanDetail(Operation[JobPlan]):
-    """Ask for one job plan with its steps and variables. Documents: `get_job_plan_detail`.
+    """Return a job plan with its steps and its global variables.
 
-    *scope* owns the plan, *job_plan_id* is its number.
+    *scope* owns the plan, *job_plan_id* is its number. Scripts are plain text. Raises a `CallFailed`: `NotFound` or
+    `InvalidRequest` for an unknown plan. Document: `get_job_plan_detail`.
+
+    >>> plan = await client.get_job_plan_detail(1000)
+    >>> [step.name for step in plan.steps]
+    ['step 1']
     """
 
     name = "get_job_plan_detail"
@@ -101,10 +120,14 @@ class GetJobPlanDetail(Operation[JobPlan]):
 
 @frozen(kw_only=True)
 class GetAccountList(ListQuery, Operation[Page[StoredAccount]]):
-    """Ask for accounts; *category* is an `AccountCategory`. Documents: `get_account_list`.
+    """Return the accounts that scripts and SQL may run as, for `async for`.
 
-    *scope* owns the accounts. *account* is the name on the host, *alias* the name on the platform. *start*
-    counts items from 0, and *length* is that of the page.
+    *scope* owns the accounts. *account* is the name on the host, *alias* the name on the platform. *start* counts
+    items from 0, and *length* is that of the page. *category* is an `AccountCategory`. Raises a `CallFailed` when
+    iterated. Document: `get_account_list`.
+
+    >>> [account.alias async for account in client.get_account_list()]
+    ['root', 'system', 'dba']
     """
 
     name = "get_account_list"
@@ -117,9 +140,13 @@ class GetAccountList(ListQuery, Operation[Page[StoredAccount]]):
 
 @frozen(kw_only=True)
 class GetPublicScriptList(ListQuery, Operation[Page[Script]]):
-    """Ask for public scripts, by part of their name (*item_name*). Documents: `get_public_script_list`.
+    """Return the public scripts whose name contains *item_name*, for `async for`.
 
     *script_language* is a `ScriptLanguage`. *start* counts items from 0, and *length* is that of the page.
+    *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document: `get_public_script_list`.
+
+    >>> [script.name async for script in client.get_public_script_list()]
+    ['clean up']
     """
 
     name = "get_public_script_list"
@@ -130,10 +157,14 @@ class GetPublicScriptList(ListQuery, Operation[Page[Script]]):
 
 @frozen(kw_only=True)
 class GetScriptList(ListQuery, Operation[Page[Script]]):
-    """Ask for the scripts of a scope, by part of their name (*item_name*). Documents: `get_script_list`.
+    """Return the scripts whose name contains *item_name*, for `async for`.
 
-    *scope* owns the scripts. *script_language* is a `ScriptLanguage`. *start* counts items from 0, and
-    *length* is that of the page.
+    *scope* owns the scripts. *script_language* is a `ScriptLanguage`. *start* counts items from 0, and *length* is
+    that of the page. *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
+    `get_script_list`.
+
+    >>> [(script.id, script.name) async for script in client.get_script_list()]
+    [('c0ffee00000000000000000000000001', 'show the load')]
     """
 
     name = "get_script_list"
@@ -145,40 +176,53 @@ class GetScriptList(ListQuery, Operation[Page[Script]]):
 
 @frozen(kw_only=True)
 class GetPublicScriptVersionList(ListQuery, Operation[Page[ScriptVersion]]):
-    """Ask for the versions of a public script. Documents: `get_public_script_version_list`.
+    """Return the versions of a public script, for `async for`.
 
-    *script_id* names the script; *return_script_content* asks for its texts, too. *start* counts items from
-    0, and *length* is that of the page.
+    *script_id* names the script; *return_script_content* asks for its texts, too. *start* counts items from 0, and
+    *length* is that of the page. Their contents come only with *return_script_content*. Raises a `CallFailed` when
+    iterated. Document: `get_public_script_version_list`.
+
+    >>> versions = client.get_public_script_version_list("c0ffee00000000000000000000000002")
+    >>> [version.id async for version in versions]
+    [510]
     """
 
     name = "get_public_script_version_list"
 
-    script_id: str = field(converter=str)
+    script_id: str = field(converter=text_of)
     return_script_content: bool = False
 
 
 @frozen(kw_only=True)
 class GetScriptVersionList(ListQuery, Operation[Page[ScriptVersion]]):
-    """Ask for the versions of a script. Documents: `get_script_version_list`.
+    """Return the versions of a script, for `async for`.
 
-    *scope* owns the script, *script_id* names it; *return_script_content* asks for its texts, too. *start*
-    counts items from 0, and *length* is that of the page.
+    *scope* owns the script, *script_id* names it; *return_script_content* asks for its texts, too. *start* counts
+    items from 0, and *length* is that of the page. Their contents come only with *return_script_content*. Raises a
+    `CallFailed` when iterated. Document: `get_script_version_list`.
+
+    >>> versions = client.get_script_version_list("c0ffee00000000000000000000000001")
+    >>> [(version.id, version.version) async for version in versions]
+    [(501, '2.0'), (500, '1.0')]
     """
 
     name = "get_script_version_list"
 
     scope: Scope
-    script_id: str = field(converter=str)
+    script_id: str = field(converter=text_of)
     return_script_content: bool = False
 
 
 @frozen(kw_only=True)
 class GetPublicScriptVersionDetail(VersionQuery, Operation[ScriptVersion]):
-    """Ask for one version of a public script, by *id*, or by *script_id* and *version*.
+    """Return one version of a public script, by *id*, or by *script_id* and *version*.
 
-    Documents: `get_public_script_version_detail`, in `esb-job` `get_script_detail`.
+    Its content is plain text. *scope* is any that the user may see, by default the client's: `esb-job` needs one.
+    Raises a `CallFailed`. Document: `get_public_script_version_detail`.
 
-    *scope* is any that the user may see: `esb-job` needs one (bk-job's `EsbGetScriptDetailRequest`).
+    >>> version = await client.get_public_script_version_detail(id=510)
+    >>> version.name
+    'clean up'
     """
 
     name = "get_public_script_version_detail"
@@ -188,11 +232,13 @@ class GetPublicScriptVersionDetail(VersionQuery, Operation[ScriptVersion]):
 
 @frozen(kw_only=True)
 class GetScriptVersionDetail(VersionQuery, Operation[ScriptVersion]):
-    """Ask for one version of a script, by *id*, or by *script_id* and *version*.
+    """Return one version of a script, by *id*, or by *script_id* and *version*.
 
-    Documents: `get_script_version_detail`.
+    *scope* owns the script. Its content is plain text. Raises a `CallFailed`. Document: `get_script_version_detail`.
 
-    *scope* owns the script.
+    >>> version = await client.get_script_version_detail(id=501)
+    >>> version.version, version.content
+    ('2.0', 'uptime')
     """
 
     name = "get_script_version_detail"
@@ -202,14 +248,16 @@ class GetScriptVersionDetail(VersionQuery, Operation[ScriptVersion]):
 
 @frozen(kw_only=True)
 class GetCronList(EditQuery, Operation[Page[CronJob]]):
-    """Ask for crons, by name (*item_name*) or status; an *id* makes the platform ignore every other filter.
+    """Return the crons of a scope, for `async for`; an *id* makes the platform ignore every other filter.
 
-    Documents: `get_cron_list`.
+    *item_name* is a part of their name. *scope* owns the crons; *status* 1 is on, 2 off. *creator* and
+    *last_modify_user* are users; each pair of times, which carry a zone, encloses the creation (*create_time_start*,
+    *create_time_end*) or the last change (*last_modify_time_start*, *last_modify_time_end*). *start* counts items
+    from 0, and *length* is that of the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document:
+    `get_cron_list`.
 
-    *scope* owns the crons; *status* 1 is on, 2 off. *creator* and *last_modify_user* are users; each pair of
-    times, which carry a zone, encloses the creation (*create_time_start*, *create_time_end*) or the last
-    change (*last_modify_time_start*, *last_modify_time_end*). *start* counts items from 0, and *length* is
-    that of the page.
+    >>> [(cron.name, cron.expression) async for cron in client.get_cron_list(id=300)]
+    [('every night', '0 4 * * ?')]
     """
 
     name = "get_cron_list"
@@ -221,9 +269,14 @@ class GetCronList(EditQuery, Operation[Page[CronJob]]):
 
 @frozen(kw_only=True)
 class GetCronDetail(Operation[CronJob]):
-    """Ask for one cron with its variables. Documents: `get_cron_detail`.
+    """Return a cron with its global variables.
 
-    *scope* owns the cron, *id* is its number.
+    *scope* owns the cron, *id* is its number. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown
+    one. Document: `get_cron_detail`.
+
+    >>> cron = await client.get_cron_detail(300)
+    >>> cron.expression, cron.execute_time_zone
+    ('0 4 * * ?', 'Asia/Shanghai')
     """
 
     name = "get_cron_detail"

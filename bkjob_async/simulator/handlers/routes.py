@@ -70,10 +70,15 @@ V3_WRITES: dict[str, Handler] = {
     "fast_execute_sql": run_sql,
     "fast_transfer_file": send_file,
     "push_config_file": push_text,
+    "save_cron": catalog.save_cron,
+    "update_cron_status": catalog.update_cron_status,
+    "delete_cron": catalog.delete_cron,
+    "check_script": catalog.check_script,
 }
 V3_GATEWAY_READS: dict[str, Handler] = {
     "get_step_instance_status": status.v3_step_status,
     "get_step_instance_detail": status.step_detail,
+    "get_file_source_detail": catalog.file_source_detail,
 }
 V3_SYSTEM_READS: dict[str, Handler] = {
     "query_gse_task": task_queries.query_gse_task,
@@ -85,6 +90,7 @@ V3_SYSTEM_WRITES: dict[str, Handler] = {
     "bkci_plugin_get_job_instance_status": status.plugin_job_status,
     "bkci_plugin_batch_get_job_instance_execute_object_log": logs.plugin_logs,
     "generate_local_file_upload_url": task_queries.upload_urls,
+    "query_agent_info": catalog.agent_info,
 }
 V2: dict[str, Handler] = {
     "get_job_instance_status": status.v2_job_status,
@@ -121,9 +127,12 @@ V4_WRITES: dict[str, Handler] = {
     "batch_get_job_instance_execute_object_log": logs.v4_logs,
     "fast_execute_script": run_script,
 }
-
-
+V4_USER_READS: dict[str, Handler] = {
+    "get_job_template_detail": catalog.template_detail,
+    "get_user_authorized_scopes": catalog.authorized_scopes,
+}
 V4_USER_WRITES: dict[str, Handler] = {
+    "create_job_plan": catalog.create_plan,
     "get_script_task_context": task_queries.script_context,
     "get_file_task_context": task_queries.file_context,
 }
@@ -146,5 +155,10 @@ ROUTES: dict[str, dict[str, Route]] = {
         **by(READ, V3_SYSTEM_READS, audience=SYSTEMS),
         **by(WRITE, V3_SYSTEM_WRITES, audience=SYSTEMS),
     },
-    "gateway-v4": {**by(READ, V4_READS), **by(WRITE, V4_WRITES), **by(WRITE, V4_USER_WRITES, audience=USERS)},
+    "gateway-v4": {
+        **by(READ, V4_READS),
+        **by(WRITE, V4_WRITES),
+        **by(READ, V4_USER_READS, audience=USERS),
+        **by(WRITE, V4_USER_WRITES, audience=USERS),
+    },
 }

@@ -28,6 +28,8 @@ MESSAGES: dict[int, tuple[str, str]] = {
     1241025: ("Fields [{}] bind failed", "字段[{}]绑定失败"),
     1243001: ("Script not exist", "脚本不存在"),
     1243009: ("Job plan does not exist", "执行方案不存在"),
+    1243026: ("Job template not exist", "模版不存在"),
+    1243042: ("Job plan name already exists", "执行方案名称已存在"),
     1243047: ("Script version does not exist", "脚本版本不存在"),
     1243051: ("Scope not exist: {}", "资源范围不存在：{}"),
     1244001: ("Host is empty", "主机为空"),
@@ -41,6 +43,7 @@ MESSAGES: dict[int, tuple[str, str]] = {
     ),
     1244026: ("Invalid rolling strategy", "非法的滚动策略"),
     1245001: ("Cron job does not exist", "定时任务不存在"),
+    1260012: ("Cannot find file source by code:{}", "无法根据标识{}找到文件源"),
     1252001: ("DB is not available", "DB 不可用"),
     1264001: (
         "Analyze task error only support Script or File step",
@@ -60,6 +63,13 @@ MESSAGES: dict[int, tuple[str, str]] = {
 # The words of violated constraints, by their names there: they are the whole message of 1240003.
 # Source: bk-job's common-i18n, i18n/validation/ValidationMessages_en.properties and ValidationMessages_zh.properties.
 VIOLATIONS: dict[str, tuple[str, str]] = {
+    "ScriptContent_empty": ("Script content cannot be empty", "脚本内容不能为空"),
+    "ScriptType_illegal": ("Illegal script type", "脚本类型非法"),
+    "InvalidCronId": ("Invalid id", "非法的定时任务 ID"),
+    "InvalidCronJobPlanId": ("Invalid job_plan_id", "非法的作业 ID"),
+    "InvalidCronJobName_empty": ("Cron name cannot be empty", "定时作业名称不能为空"),
+    "InvalidJobTemplateId": ("job_template_id is invalid", "作业模板 ID（job_template_id）非法"),
+    "InvalidJobPlanName_empty": ("name cannot be empty", "执行方案名称（name）不能为空"),
     "ValidCallbackUrl": (
         "Callback url is invalid or not in the allowed list, please contact the platform administrator to add it",
         "回调地址不合法或不在允许列表中，请联系平台管理员添加",

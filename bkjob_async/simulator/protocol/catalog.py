@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from bkjob_async.simulator.protocol.inputs import base64_text, host_names, server, step_inputs
-from bkjob_async.simulator.world.catalog import SYSTEM_ACCOUNT, Account, Cron, Script, ScriptVersion, Template
+from bkjob_async.simulator.world.catalog import (
+    SYSTEM_ACCOUNT,
+    Account,
+    Cron,
+    FileSource,
+    Script,
+    ScriptVersion,
+    Template,
+)
 from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.launch_outcomes import hosts_of
@@ -117,5 +125,70 @@ def cron_entry(cron: Cron) -> dict[str, Any]:
         "status": 1 if cron.is_on else 2,
         "expression": cron.expression,
         "global_var_list": None,
-        "execute_time_zone": "Asia/Shanghai",
+        "execute_time_zone": cron.time_zone,
     }
+
+
+def cron_detail(cron: Cron, plan: JobPlan | None) -> dict[str, Any]:
+    """Return a cron with its variables, which have the values of the cron where it has some."""
+    variables = variables_of_plan(plan)
+    for variable in variables:
+        if variable["name"] in cron.values and variable["type"] != HOST_VARIABLE:
+            hidden = variable["type"] == CIPHER_VARIABLE
+            variable["value"] = "******" if hidden else cron.values[variable["name"]]
+    return {**cron_entry(cron), "global_var_list": variables}
+
+
+def file_source(source: FileSource) -> dict[str, Any]:
+    """Return a file source."""
+    return {
+        "id": source.id,
+        "code": source.code,
+        "alias": source.alias,
+        "status": 1,
+        "file_source_type_code": "BLUEKING_ARTIFACTORY",
+        "is_public": source.is_public,
+        "credential_id": source.credential_id,
+        "enable": source.is_on,
+    }
+
+
+def template_detail(template: Template, number: int, plan: JobPlan) -> dict[str, Any]:
+    """Return a template as version 4 shows it, with the steps and variables of its plan *number*."""
+    detail = plan_detail(number, plan, template)
+    variables = [
+        {
+            name: value
+            for name, value in variable.items()
+            if value is not None and name not in ("id", "server")
+        }
+        | ({"execute_target": targets_v4(variable["server"])} if variable["server"] else {})
+        for variable in detail["global_var_list"]
+    ]
+    steps = [
+        {name: with_targets_v4(value) for name, value in step.items() if value is not None}
+        for step in detail["step_list"]
+    ]
+    return {
+        **template_entry(template),
+        "description": template.description,
+        "global_var_list": variables,
+        "step_list": steps,
+    }
+
+
+def with_targets_v4(value: Any) -> Any:
+    """Return what a step does with its `server` as version 4 names it."""
+    if not isinstance(value, dict) or "server" not in value:
+        return value
+    rest = {name: inner for name, inner in value.items() if name != "server" and inner is not None}
+    return rest | {"execute_target": targets_v4(value["server"])}
+
+
+def targets_v4(server: dict[str, Any]) -> dict[str, Any]:
+    """Return the hosts of a `server` as version 4 names them."""
+    hosts = [
+        {name: value for name, value in host.items() if name in ("bk_host_id", "bk_cloud_id", "ip")}
+        for host in server.get("ip_list") or server.get("host_list") or ()
+    ]
+    return {"host_list": hosts}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 
 OFFLINE, ONLINE = 0, 1
@@ -65,12 +67,26 @@ class Script:
 
 @frozen(kw_only=True)
 class Cron:
-    """A plan that is started at set times; *is_on* False pauses it."""
+    """A plan that is started at set times; *is_on* False pauses it. *values* are those of its variables, by name."""
 
     id: int
     name: str
     plan_id: int
-    expression: str = "0 4 * * ?"
+    expression: str | None = "0 4 * * ?"
+    time_zone: str = "Asia/Shanghai"
+    values: Mapping[str, str] = field(factory=dict, repr=False)
+    is_on: bool = True
+
+
+@frozen(kw_only=True)
+class FileSource:
+    """A file source, named by its *code*."""
+
+    id: int
+    code: str
+    alias: str = ""
+    credential_id: str = ""
+    is_public: bool = False
     is_on: bool = True
 
 
@@ -82,11 +98,20 @@ class Catalog:
     accounts: tuple[Account, ...] = ()
     scripts: tuple[Script, ...] = ()
     crons: tuple[Cron, ...] = ()
+    file_sources: tuple[FileSource, ...] = ()
     creator: str = "admin"
 
     def template_of(self, plan_id: int) -> Template | None:
         """Return the template that a plan was made from."""
         return next((template for template in self.templates if plan_id in template.plans), None)
+
+    def template(self, number: int) -> Template | None:
+        """Return a template by its number."""
+        return next((template for template in self.templates if template.id == number), None)
+
+    def cron(self, number: int) -> Cron | None:
+        """Return a cron by its number."""
+        return next((cron for cron in self.crons if cron.id == number), None)
 
     def script(self, script_id: str, *, public: bool | None = None) -> Script | None:
         """Return a script by its id; *public* says which ones are searched, None for all."""
@@ -130,4 +155,5 @@ DEFAULT_CATALOG = Catalog(
         Cron(id=300, name="every night", plan_id=1000),
         Cron(id=301, name="on demand", plan_id=1001, is_on=False),
     ),
+    file_sources=(FileSource(id=20, code="releases", alias="releases", credential_id="c4ed"),),
 )

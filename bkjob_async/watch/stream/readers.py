@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, Protocol, Self, TypeVar
 
 from attrs import evolve
 from msgspec import Struct
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.stream.batches import SLICE_SIZE, rest_of, slices_of
 from bkjob_async.engine.stream.cursor import CursorPosition
+from bkjob_async.errors import UsageError
 from bkjob_async.journal.store import StoredRecord
 from bkjob_async.model.events import (
     Batch,
@@ -79,6 +80,14 @@ class Reader(Generic[T]):
         self._left = self._since_pause = 0
         self.cursor = cursor
 
+    if not TYPE_CHECKING:  # a checker reports a `for`; this is for code that nobody checks
+
+        def __iter__(self) -> NoReturn:
+            raise UsageError(
+                "the reader is asynchronous: async for item in reader; code without an event loop uses the client"
+                " of bkjob_async.sync"
+            )
+
     def __aiter__(self) -> Self:
         return self
 
@@ -86,6 +95,10 @@ class Reader(Generic[T]):
         for item in self._ready:
             return item
         return await self._first_of_next_slice()
+
+    async def next_slice(self) -> Sequence[T]:
+        """Return the items that come next without waiting, one at least; raise StopAsyncIteration at the end."""
+        return [await anext(self), *self._ready]
 
     async def _first_of_next_slice(self) -> T:
         """Return the first item of the next slice that has any, of this batch or the next."""

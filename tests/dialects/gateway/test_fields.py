@@ -9,10 +9,11 @@ from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.gateway.fields import field_values, read_fields, readers_of
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.operations.launches import RollingFileSource
-from bkjob_async.model.operations.stored_items import JobTemplate, Script, ScriptVersion, StoredAccount
+from bkjob_async.model.operations.management import StoredFileSource
+from bkjob_async.model.operations.stored_items import Script, ScriptVersion, StoredAccount
 
 
-@pytest.mark.parametrize("kind", [JobTemplate, Script, ScriptVersion, StoredAccount])
+@pytest.mark.parametrize("kind", [Script, ScriptVersion, StoredAccount, StoredFileSource])
 def test_no_field_of_an_item_is_left_out_for_its_type(kind: Any) -> None:
     """A field of a type that nothing reads would keep its default silently."""
     assert set(readers_of(kind)) == {each.name for each in fields(kind)}

@@ -1,0 +1,218 @@
+"""An open client in an event loop of its own, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from bkjob_async.client.client import JobClient
+from bkjob_async.errors import ClientClosed, WrongEventLoop
+from bkjob_async.sync.handed_call import HandedCall
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Seconds that a thread which was interrupted waits for its call to be cancelled, and a program's end for a client.
+CANCEL_TIMEOUT = EXIT_TIMEOUT = 1.0
+
+# Held while a loop is started or stopped. A process is not forked meanwhile, else the child would find it locked for ever.
+STARTING = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=STARTING.acquire, after_in_parent=STARTING.release, after_in_child=STARTING.release
+    )
+
+
+class LoopThread:
+    """Runs coroutines of a client for threads without an event loop.
+
+    The loop is started, and the client opened, by the first call. Any thread may call, and several at once. A call that is
+    interrupted by an exception of its own thread (`KeyboardInterrupt`, a time limit set by a signal) is cancelled in the
+    loop, and the exception goes on with the notes of the cancelled call.
+    """
+
+    def __init__(self, client: JobClient) -> None:
+        """Prepare to run *client*; it must not be open."""
+        self._client = client
+        self._loop: RunningLoop | None = None
+        self._is_closed = False
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run *coroutine* in the loop; return its result or raise its error.
+
+        Raises `ClientClosed` after the end, and `WrongEventLoop` in a child process that was forked after the first call
+        and in the loop itself.
+        """
+        try:
+            loop = self._opened()
+        except BaseException:
+            coroutine.close()
+            raise
+        return loop.run(coroutine)
+
+    def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a plain *function* returns in the loop, or here where the loop has ended."""
+        if self._is_closed:
+            return function(*args, **kwargs)
+
+        async def called() -> T:
+            return function(*args, **kwargs)
+
+        return self.run(called())
+
+    def open(self) -> None:
+        """Start the loop and open the client, unless that was done."""
+        self._opened()
+
+    def close(self) -> None:
+        """Close the client and end the loop; harmless when repeated, and in a forked child."""
+        with STARTING:
+            self._is_closed = True
+        if self._loop is not None:
+            self._loop.stop()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether `close` was called, or the loop belongs to the process that this one was forked from."""
+        return self._is_closed or (self._loop is not None and self._loop.is_elsewhere)
+
+    def _opened(self) -> RunningLoop:
+        """Return the running loop, started now if this is the first call."""
+        loop = self._loop
+        if loop is None or self._is_closed:
+            with STARTING:
+                if self._is_closed:
+                    raise ClientClosed("the client is closed; make another with connect()")
+                loop = self._loop
+                if loop is None:
+                    loop = self._loop = RunningLoop(self._client)
+                    # A client that nobody closed ends with the program, or when nobody holds it any more.
+                    weakref.finalize(self, loop.abandon)
+        loop.check()
+        return loop
+
+
+class RunningLoop:
+    """A thread whose event loop has a client open until it is stopped."""
+
+    def __init__(self, client: JobClient) -> None:
+        """Start the thread and return when *client* is open; raise the error of opening it."""
+        self._pid = os.getpid()
+        self._calls: set[HandedCall[Any]] = set()
+        self._is_stopping = False
+        self._error: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event | None = None
+        begun = threading.Event()
+        self._thread = threading.Thread(
+            target=self._serve, args=(client, begun), name="bkjob_async loop", daemon=True
+        )
+        self._thread.start()
+        begun.wait()
+        if self._loop is None:
+            self._thread.join()
+            self._raise_error()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this process was forked from that of the thread."""
+        return os.getpid() != self._pid
+
+    def check(self) -> None:
+        """Raise `WrongEventLoop` in a forked child, and in the loop itself, which would wait for itself."""
+        if self.is_elsewhere:
+            raise WrongEventLoop(
+                "the process was forked after the client was used; connect() anew in the child"
+            )
+        if threading.get_ident() == self._thread.ident:
+            raise WrongEventLoop(
+                "a client of bkjob_async.sync is not used in its own event loop, as by observers and providers of it;"
+                " there, use the client of bkjob_async"
+            )
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run *coroutine* in the loop, and wait."""
+        call = HandedCall(coroutine)
+        self._calls.add(call)
+        try:
+            self._start(call)
+            call.wait()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised again
+            self._interrupt(call, error)
+            # The waiting is of no interest to whoever reads the traceback.
+            raise error.with_traceback(None) from None
+        finally:
+            self._calls.discard(call)
+        return call.result()
+
+    def _start(self, call: HandedCall[Any]) -> None:
+        """Have the loop start *call*; fail it where the loop starts nothing any more."""
+        loop = self._loop
+        if loop is not None and not self._is_stopping:
+            try:
+                loop.call_soon_threadsafe(call.start)
+            except RuntimeError:  # it was closed in this moment
+                pass
+            else:
+                return
+        call.fail(ClientClosed("the client is closed; make another with connect()"))
+
+    def _interrupt(self, call: HandedCall[Any], error: BaseException) -> None:
+        """Cancel *call*, whose thread was interrupted by *error*; give the error the notes of the call."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call.cancel)
+            call.wait(CANCEL_TIMEOUT)
+        for note in call.notes:
+            error.add_note(note)
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Close the client, end the loop and wait for it; raise the error of closing the client."""
+        if self.is_elsewhere:
+            return
+        self._request_stop()
+        if threading.get_ident() != self._thread.ident:
+            self._thread.join()
+            self._raise_error()
+
+    def abandon(self) -> None:
+        """End a loop that was not closed; at the end of the program wait for it a moment."""
+        if self.is_elsewhere or not self._thread.is_alive():
+            return
+        self._request_stop()
+        if not threading.main_thread().is_alive():
+            self._thread.join(EXIT_TIMEOUT)
+
+    def _request_stop(self) -> None:
+        if self._loop is not None and self._stopped is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    # In the thread --------------------------------------------------------------------------------------------------
+
+    def _serve(self, client: JobClient, begun: threading.Event) -> None:
+        """Run the loop; at its end, fail the calls that it did not run to their ends."""
+        try:
+            asyncio.run(self._keep_open(client, begun))
+        except BaseException as error:  # noqa: BLE001 - the thread that opens or closes raises it
+            self._error = error
+        self._is_stopping = True
+        for call in tuple(self._calls):
+            call.fail(ClientClosed("the client was closed during the call; make another with connect()"))
+        begun.set()
+
+    async def _keep_open(self, client: JobClient, begun: threading.Event) -> None:
+        self._stopped = asyncio.Event()
+        async with client:
+            self._loop = asyncio.get_running_loop()
+            begun.set()
+            await self._stopped.wait()

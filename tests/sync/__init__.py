@@ -1,0 +1,1 @@
+"""Tests of `bkjob_async.sync`."""

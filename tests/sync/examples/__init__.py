@@ -1,0 +1,1 @@
+"""Programs of the guide that have no event loop."""

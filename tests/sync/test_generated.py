@@ -1,0 +1,89 @@
+"""The twin has what the asynchronous client has: the files are what the script writes."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async import sync
+from tests.generate import operations, twin
+from tests.generate.files import ROOT
+
+RENAMED = {"aclose": "close"}
+PAIRS: list[tuple[type[Any], type[Any]]] = [
+    (bkjob.JobClient, sync.JobClient),
+    (bkjob.Watch, sync.Watch),
+    (bkjob.Reader, sync.Reader),
+    (bkjob.PagedList, sync.PagedList),
+]
+
+
+def public(owner: type[Any]) -> dict[str, Any]:
+    """Return the public members of a class, under the names that they have in the twin."""
+    return {RENAMED.get(name, name): vars_of(owner)[name] for name in dir(owner) if name[0] != "_"}
+
+
+def vars_of(owner: type[Any]) -> dict[str, Any]:
+    """Return the members of a class as they were written."""
+    return {name: value for each in reversed(owner.__mro__) for name, value in vars(each).items()}
+
+
+WRITTEN = {**operations.files(), **twin.files()}
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_files_are_those_that_the_script_writes(path: Path) -> None:
+    """Run `python -m tests.generate` after a change of an operation or of the asynchronous client."""
+    assert path.read_text(encoding="utf-8") == WRITTEN[path]
+
+
+@pytest.mark.parametrize(("asynchronous", "synchronous"), PAIRS, ids=lambda each: each.__name__)
+def test_the_twin_has_the_same_members(asynchronous: type[Any], synchronous: type[Any]) -> None:
+    """None is lacking, and none has another meaning."""
+    lacking = public(asynchronous).keys() - public(synchronous).keys() - {"next_slice"}
+
+    assert lacking == set()
+    assert public(synchronous).keys() - public(asynchronous).keys() <= {"scope", "cursor"}
+
+
+@pytest.mark.parametrize(("asynchronous", "synchronous"), PAIRS[:2], ids=lambda each: each.__name__)
+def test_the_twin_has_the_same_parameters(asynchronous: type[Any], synchronous: type[Any]) -> None:
+    """With the same types, defaults and results, which `help` shows."""
+    for name, method in public(asynchronous).items():
+        if not inspect.isfunction(method):
+            continue
+        (_, *wanted), (_, *got) = (
+            inspect.signature(each).parameters.values() for each in (method, public(synchronous)[name])
+        )
+        assert got == wanted, name
+        assert (
+            inspect.signature(public(synchronous)[name]).return_annotation
+            == inspect.signature(method).return_annotation
+        ), name
+
+
+def test_connect_takes_what_the_asynchronous_one_takes() -> None:
+    """But an aiohttp session, which belongs to another loop."""
+    wanted = inspect.signature(bkjob.connect).parameters
+    got = inspect.signature(sync.connect).parameters
+
+    assert [*got.values()] == [each for name, each in wanted.items() if name != "session"]
+
+
+def test_no_text_of_the_twin_is_about_coroutines() -> None:
+    """Examples and prose say what a caller of the twin writes."""
+    for owner in (sync.JobClient, sync.Watch):
+        for name, member in public(owner).items():
+            doc = inspect.getdoc(member) or ""
+            for line in doc.splitlines():
+                assert "await" not in line, (name, line)
+                assert "async " not in line.replace("An async callable", "").replace(
+                    "an async callable", ""
+                ), (
+                    name,
+                    line,
+                )

@@ -1,0 +1,394 @@
+"""Threads, forks, interrupts and ends of a synchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async import sync
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.simulator import Simulator
+from tests.client.clients import CREDENTIALS, FAILING, SCOPE, SECRET, URLS
+from tests.sync.clients import connected, fast_simulator
+
+ROOT = Path(__file__).parent.parent.parent
+USER: ContextVar[str] = ContextVar("USER", default="nobody")
+# Longer than anything here takes; a call that is not interrupted fails the test.
+FOREVER = 60.0
+
+
+def loops() -> list[threading.Thread]:
+    """Return the threads of clients that are alive."""
+    return [thread for thread in threading.enumerate() if thread.name == "bkjob_async loop"]
+
+
+@contextmanager
+def signalled(act: Callable[[], Any], after: float = 0.2) -> Iterator[None]:
+    """Raise what *act* raises in this thread, in a moment."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        act()
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, after)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def run_program(text: str, *, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own; it has a *simulator* and a *client* of it."""
+    head = """
+        import os, signal, sys, threading, time
+        import bkjob_async as bkjob
+        from tests.client.clients import FAILING
+        from tests.sync.clients import connected, fast_simulator
+        simulator = fast_simulator()
+        client = connected(simulator, interval=0.02)
+        job = simulator.add(FAILING)
+    """
+    program = textwrap.dedent(head) + textwrap.dedent(text)
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=FOREVER, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_a_client_runs_a_script_and_ends() -> None:
+    """Nothing is left of it, however often it is closed."""
+    with connected(fast_simulator(), interval=0.02) as client:
+        result = client.run_script("uptime", ["0:10.0.0.1"], deadline=FOREVER)
+    client.close()
+
+    assert result.ok
+    assert loops() == []
+    with pytest.raises(bkjob.ClientClosed, match=r"connect\(\)"):
+        client.get_job_instance_status(result.ref.job)
+    with pytest.raises(bkjob.ClientClosed, match=r"connect\(\)"):
+        client.watch(result.ref)
+
+
+def test_the_first_call_opens_a_client() -> None:
+    """So that a module of Django may have one; a client that was never used has no thread."""
+    simulator = fast_simulator()
+    client = connected(simulator)
+    job = simulator.add(FAILING)
+    assert client.job(100) == bkjob.JobRef(SCOPE, 100)
+    assert loops() == []
+
+    status = client.get_job_instance_status(job)
+    client.close()
+
+    assert status.ref == job
+
+
+def test_a_client_that_nobody_holds_ends() -> None:
+    """Its thread does not outlive it."""
+    simulator = fast_simulator()
+    client = connected(simulator)
+    client.get_job_instance_status(simulator.add(FAILING))
+    (thread,) = loops()
+    del client
+    gc.collect()
+    thread.join(FOREVER)
+
+    assert not thread.is_alive()
+
+
+def test_threads_share_a_client() -> None:
+    """Each gets its own results, and the limit of the client holds for all."""
+    simulator = fast_simulator()
+    jobs = [simulator.add(FAILING) for _ in range(8)]
+    with connected(simulator, interval=0.02, max_in_flight=4) as client, ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(client.get_job_instance_status, jobs[n % 8]) for n in range(200)]
+        waited = [pool.submit(client.wait, job, deadline=FOREVER) for job in jobs]
+
+        assert [each.result().ref for each in asked] == [jobs[n % 8] for n in range(200)]
+        assert [each.result().ref for each in waited] == jobs
+
+
+def test_a_watch_is_an_ordinary_iterator() -> None:
+    """With the events, readers, cursors and results of the asynchronous one."""
+    simulator = fast_simulator()
+    job = simulator.add(FAILING)
+    with connected(simulator, interval=0.02) as client, client.watch(job, deadline=FOREVER) as watch:
+        events = list(watch)
+        (failed,) = watch.hosts(phase=bkjob.Phase.FAILED)
+        reader = watch.events(after=events[2].cursor)
+        rest = list(reader)
+        (*_, last) = watch.batches()
+        results = watch.results()
+
+        assert isinstance(events[-1], bkjob.Finished)
+        assert rest == events[3:]
+        assert reader.cursor == last.cursor
+        assert failed.host.label == "0:10.0.0.2"
+        assert not results[job].ok  # type: ignore[union-attr]
+        assert watch.is_in_sync
+        assert watch.targets == {job}
+        watch.expects_callbacks = True
+        assert watch.expects_callbacks
+
+
+def test_what_a_watch_has_seen_can_be_looked_at_when_all_is_closed() -> None:
+    """As in the asynchronous client."""
+    simulator = fast_simulator()
+    job = simulator.add(FAILING)
+    with connected(simulator, interval=0.02) as client, client.watch(job, deadline=FOREVER) as watch:
+        watch.results()
+    seen = watch.snapshot(job)
+    watch.close()
+
+    assert seen is not None
+    assert seen.status.name == "FAIL"
+
+
+def test_errors_are_those_of_the_asynchronous_client() -> None:
+    """Raised in the thread that called, with their facts."""
+    simulator = Simulator(speed=1.0, at_once=True)
+    job = simulator.add(FAILING)
+    with connected(simulator) as client:
+        with pytest.raises(bkjob.DeadlineExceeded) as late:
+            client.wait(job, deadline=0.05)
+        with pytest.raises(bkjob.UsageError, match="positive"):
+            client.wait(job, deadline=-1)
+        with pytest.raises(bkjob.UsageError, match="linger is a number"):
+            client.watch(job, linger=-1)
+
+    assert isinstance(late.value, TimeoutError)
+
+
+def test_no_argument_is_in_the_frames_of_an_error() -> None:
+    """A script may hold a password, which error trackers would store."""
+    with connected(fast_simulator()) as client, pytest.raises(bkjob.UsageError) as refused:
+        client.run_script(f"login {SECRET}", ["0:10.0.0.1"], deadline=-1)
+    frames = [frame for frame, _ in traceback.walk_tb(refused.tb)]
+    shown = [repr(frame.f_locals) for frame in frames if "/bkjob_async/" in frame.f_code.co_filename]
+
+    assert shown
+    assert SECRET not in "".join(shown)
+
+
+def test_a_provider_sees_the_context_of_the_call() -> None:
+    """The context variables of the calling thread are those of its call."""
+    seen = []
+
+    async def of_user() -> bkjob.AppCredentials:
+        seen.append(USER.get())
+        return CREDENTIALS
+
+    simulator = fast_simulator()
+    job = simulator.add(FAILING)
+    with connected(simulator) as client:
+        users = client.with_options(credentials=bkjob.PerCall(of_user))
+        USER.set("ann")
+        users.get_job_instance_status(job)
+        users.close()  # a view is neither opened nor closed
+        users.get_job_instance_status(job)
+
+    assert seen == ["ann", "ann"]
+
+
+def test_the_loop_of_a_client_cannot_wait_for_itself() -> None:
+    """A provider that uses the twin would wait for ever."""
+
+    async def provider() -> bkjob.AppCredentials:
+        client.get_job_plan_detail(1000)
+        return CREDENTIALS
+
+    client = sync.connect(
+        URLS["gateway-v3"], provider, scope=SCOPE, transport=fast_simulator().transport(), name="own"
+    )
+    with client, pytest.raises(bkjob.BkJobError, match="WrongEventLoop"):
+        client.get_job_plan_detail(1001)
+
+
+class Silent:
+    """A transport that never answers."""
+
+    def __init__(self) -> None:
+        """Count requests."""
+        self.requests = self.cancelled = 0
+
+    async def send(self, _request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109
+        """Wait for ever."""
+        self.requests += 1
+        try:
+            await asyncio.sleep(timeout)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        raise AssertionError
+
+    async def aclose(self) -> None:
+        """Close nothing."""
+
+
+def test_closing_ends_the_calls_of_other_threads() -> None:
+    """They raise, instead of waiting for ever."""
+    transport = Silent()
+    client = connected(Simulator(), transport=transport, request_timeout=FOREVER)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(client.get_job_instance_status, 100)
+        while not transport.requests:
+            time.sleep(0.01)
+        client.close()
+
+        with pytest.raises(bkjob.BkJobError, match="closed"):
+            call.result(FOREVER)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, TimeoutError])
+def test_an_interrupted_call_is_cancelled(kind: type[BaseException]) -> None:
+    """At once, whether by Ctrl-C or by a time limit of the program's own; the client goes on."""
+    transport = Silent()
+
+    def interrupt() -> None:
+        raise kind
+
+    with connected(Simulator(), transport=transport, request_timeout=FOREVER) as client:
+        with signalled(interrupt), pytest.raises(kind):
+            client.get_job_instance_status(100)
+        cancelled = transport.cancelled
+        assert client.stats().in_flight == 0
+
+    assert (transport.requests, cancelled) == (1, 1)
+
+
+def test_an_interrupt_names_the_job_that_goes_on() -> None:
+    """As the cancelled call of the asynchronous client does."""
+    simulator = Simulator(speed=0.01, at_once=True)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with connected(simulator) as client:
+        with signalled(interrupt), pytest.raises(KeyboardInterrupt) as stopped:
+            client.run_script("sleep 60", ["0:10.0.0.1"])
+
+        assert stopped.value.__notes__ == [
+            "the job 2:20000000001 was launched, and goes on: client.wait('2:20000000001')"
+        ]
+        assert client.get_job_instance_status(20000000001).ref.job_instance_id == 20000000001
+
+
+def test_a_reader_goes_on_after_an_interrupt() -> None:
+    """It has lost nothing."""
+    simulator = Simulator(speed=1.0, at_once=True)
+    job = simulator.add(FAILING)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with connected(simulator, interval=0.05) as client, client.watch(job, linger=None) as watch:
+        reader = iter(watch)
+        first = [next(reader)]
+        with signalled(interrupt), pytest.raises(KeyboardInterrupt):
+            first += reader
+        while not any(isinstance(event, bkjob.InSync) for event in first):
+            first.append(next(reader))
+
+        assert first == [event for event, _ in zip(watch, first, strict=False)]
+
+
+# Processes ----------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_a_program_at_once() -> None:
+    """With Python's own traceback of the interrupt, and nothing else."""
+    done = run_program(
+        """
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with client:
+            with client.watch(job, linger=None) as watch:
+                for event in watch.hosts():
+                    pass
+        """,
+        code=-signal.SIGINT,
+    )
+
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert "concurrent" not in done.stderr
+    assert "threading.py" not in done.stderr
+
+
+def test_a_program_that_does_not_close_its_client_ends() -> None:
+    """Silently, though Python shows all warnings."""
+    done = run_program("print(client.wait(job, deadline=60).status)")
+
+    assert (done.stdout, done.stderr) == ("FAIL\n", "")
+
+
+def test_a_watch_that_is_left_open_does_not_keep_a_program() -> None:
+    """Nor does it print."""
+    done = run_program("watch = client.watch(job, linger=None).__enter__()\nprint(next(iter(watch)))")
+
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on POSIX only")
+def test_a_forked_child_is_told_to_connect_anew() -> None:
+    """If the client was used before; the client of the parent goes on."""
+    done = run_program(
+        """
+        print(client.wait(job, deadline=60).status, flush=True)
+        child = os.fork()
+        if not child:
+            try:
+                client.wait(job)
+            except bkjob.WrongEventLoop as error:
+                print(error, flush=True)
+            client.close()
+            with connected(fast_simulator()) as another:
+                print(another.get_job_plan_detail(1000).name, flush=True)
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        print(client.get_job_instance_status(job).status)
+        client.close()
+        """
+    )
+
+    assert done.stdout.splitlines() == [
+        "FAIL",
+        "the process was forked after the client was used; connect() anew in the child",
+        "plan 1000",
+        "FAIL",
+    ]
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on POSIX only")
+def test_a_child_may_use_a_client_that_was_not_used() -> None:
+    """As when a server loads the application before it forks."""
+    done = run_program(
+        """
+        child = os.fork()
+        print(client.wait(job, deadline=60).status, flush=True)
+        client.close()
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+        """
+    )
+
+    assert (done.stdout, done.stderr) == ("FAIL\nFAIL\n", "")
