@@ -76,7 +76,7 @@ def current(
         max_in_flight=limiter.limit.concurrency.allowed,
         requests_per_second=limiter.requests_per_second,
         remaining=None if quota.limit is None else max(0, int(quota.remaining)),
-        breaker_open=poller.errors.breaker.is_open,
+        breaker_open=poller.errors.health.is_closed,
         log_events=sum(subscriber.log_events for subscriber in poller.subscribers),
         fallen_behind=poller.fallen_behind
         + sum(subscriber.fallen_behind for subscriber in poller.subscribers),

@@ -176,7 +176,7 @@ def raise_if_hopeless(client: Caller) -> None:
     error = client._poller.errors.client_error
     if error is not None:
         raise error
-    if client._session.limiter.quota.is_closed and not client._poller.errors.breaker.is_open:
+    if client._session.limiter.quota.is_closed and not client._session.health.is_closed:
         message = "nothing could be read yet: the gateway lets nothing through"
         raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
 

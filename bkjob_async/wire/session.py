@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect, scope_of
+from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.flow_control.retry import LONGEST_RETRY_AFTER, Retries, RetryBudget
 from bkjob_async.errors import (
@@ -90,6 +91,7 @@ class Session:
         self.dialect = dialect
         self.transport = transport
         self.limiter = RequestLimiter(limit or RateLimiter())
+        self.health = PlatformHealth()
         self.request_timeout = request_timeout
         self.retries = retries or Retries()
         self.credentials = CredentialsCache(credentials)
@@ -264,9 +266,10 @@ class Session:
                 jitter=self._random.random(),
                 longest_retry_after=timeout if urgent else LONGEST_RETRY_AFTER,
             )
-            if wait is None or not self._retry_budget.try_spend(failure, asyncio.get_running_loop().time()):
+            now = asyncio.get_running_loop().time()
+            if wait is None or not self._retry_budget.try_spend(failure, now):
                 raise failure
-            await anyio.sleep(wait)
+            await anyio.sleep(self.health.retry_wait(wait, now))
             attempt += 1
 
     async def _send_once(

@@ -1,22 +1,10 @@
-"""When a failed poll is tried again."""
+"""What failed polls tell of their targets."""
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.events import Lost, LostReason
-from bkjob_async.observe.dispatch import ObserverDispatch
-from bkjob_async.watch.polling.error_reporting import ErrorReporting, lose_missing_steps
+from bkjob_async.watch.polling.error_reporting import lose_missing_steps
 from tests.engine.poll_views import JOB, at, job, step
-
-
-def test_a_failed_poll_is_tried_again_in_its_own_time_or_as_the_next_probe() -> None:
-    """By itself while others get through; with the next probe where nobody does, be it earlier or later."""
-    reporting = ErrorReporting(publish_to_all=lambda _event: None, observe=ObserverDispatch())
-    assert reporting.retry_at(200.0) == 200.0
-
-    reporting.breaker.on_failure("a", 100.0, targets=1, at_once=True)
-
-    assert reporting.breaker.probe_at > 100.0
-    assert reporting.retry_at(200.0) == reporting.retry_at(100.0) == reporting.breaker.probe_at
 
 
 def test_a_step_that_its_job_does_not_list_is_lost_with_the_second_response() -> None:

@@ -17,6 +17,8 @@ from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.delivery import target_delivery
 from bkjob_async.engine.delivery.reported import Frozen, Shared
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
+from bkjob_async.engine.flow_control import health
+from bkjob_async.engine.flow_control.health import wait_after
 from bkjob_async.engine.folding.diff import diff
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import small_code
@@ -30,7 +32,6 @@ from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.model.status import Phase, host_status
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.polling.error_reporting import ErrorReporting
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
@@ -362,8 +363,7 @@ def count_compacted_changes_alone(patch: Patch) -> None:
 
 def try_again_at_once(patch: Patch) -> None:
     """Repeat a failed poll long before its time."""
-    backoff = ErrorReporting.backoff
-    patch.setattr(ErrorReporting, "backoff", lambda *args, **options: 0.1 * backoff(*args, **options))
+    patch.setattr(health, "wait_after", lambda *args: 0.1 * wait_after(*args))
 
 
 def report_what_others_see_later(patch: Patch) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
+from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
@@ -108,7 +108,7 @@ def timer_of(size: int) -> tuple[StallTimer, Targets]:
     targets = Targets(PollTarget(bkjob.JobRef(bkjob.Scope.biz(2), n)) for n in range(1, size + 1))
     pool: WorkerPool[Polled] = WorkerPool(on_crash=lambda _: None, workers=1, group=group_of)
     timer = StallTimer(
-        targets=targets, workers=pool, breaker=CircuitBreaker(), limit=60.0, report=lambda *_: None
+        targets=targets, workers=pool, health=PlatformHealth(), limit=60.0, report=lambda *_: None
     )
     return timer, targets
 

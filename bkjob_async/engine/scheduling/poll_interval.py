@@ -32,9 +32,6 @@ FEW, MANY = 32, 1000
 FIRST_SPREAD, SPREAD = 1.0, 0.1
 GOLDEN = (sqrt(5.0) - 1.0) / 2.0
 
-# A target that cannot be polled is tried again after this many seconds at most.
-LONGEST_BACKOFF = 60.0
-
 # At a fixed interval targets are polled together so many seconds apart: their requests share what waking up costs, here
 # and on the platform. More than that at once would be a burst.
 SLOT_SECONDS = 0.1
@@ -118,11 +115,6 @@ class PollIntervals:
         """
         longest = max(STRAGGLERS, STRAGGLING_STEPS * usual)
         return min(longest, sqrt(2.0 * cost * sqrt(hosts) / moves)) if moves > 0.0 else longest
-
-    def after_failure(self, failures: int, longest: float = LONGEST_BACKOFF) -> float:
-        """Return the seconds until the next try after *failures* in a row, about *longest* at most."""
-        first = self.interval or 1.0
-        return min(first * 2.0 ** min(failures - 1, 10), max(longest, first))
 
 
 def next_slot(ref: JobRef, interval: float, *, begun: float, now: float) -> float:

@@ -8,8 +8,12 @@ from itertools import islice
 
 from attrs import define, evolve, field
 
-from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
-from bkjob_async.engine.flow_control.outage_detector import SLOWEST_RATE, OutageDetector
+from bkjob_async.engine.flow_control.health import (
+    CLOSED_DELAY,
+    SLOWEST_RATE,
+    PlatformEvent,
+    PlatformHealth,
+)
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals, slot_after
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.error_policy import (
@@ -35,28 +39,28 @@ from bkjob_async.watch.polling.worker_pool import WorkerPool
 # A target is stalled after this many seconds, or polls at a long fixed interval, without a response.
 STALLED_AFTER = 60.0
 STALLED_POLLS = 5
-# A target that cannot be reached while others can is tried again after this many seconds at most.
-MAX_UNREACHABLE_WAIT = 15.0
 # Seconds between two checks for stalled targets, and how many are checked in one turn of the event loop.
 STALL_CHECK_INTERVAL, STALL_CHECK_SIZE = 10.0, 64
-# While only probes may go out, other targets are considered again after this many seconds.
-OPEN_DELAY = 10.0
 LOST_REASONS = {ErrorAction.NOT_FOUND: LostReason.NOT_FOUND, ErrorAction.FORBIDDEN: LostReason.FORBIDDEN}
-# These errors do not tell whether the platform can be reached at all.
-REACHABILITY_UNKNOWN = (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE, ErrorAction.THROTTLED)
+# What errors tell of the platform; with all others it responded.
+PLATFORM_EVENTS = {
+    ErrorAction.CLIENT_TROUBLE: PlatformEvent.REFUSAL_OF_ALL,
+    ErrorAction.GATEWAY_TROUBLE: PlatformEvent.ERROR,
+    ErrorAction.THROTTLED: PlatformEvent.REFUSAL,
+}
 
 
 @define(eq=False, kw_only=True)
 class ErrorReporting:
     """Turns failed polls into events and observations.
 
-    A target that fails alone gets `Trouble` of its own. Where the platform as a whole does not respond, one event for
+    A target that fails alone gets `Trouble` of its own. Where the platform as a whole is closed, by *health*, one event for
     all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again.
     """
 
     publish_to_all: Callable[[Trouble | Recovered], None]
     observe: ObserverDispatch
-    breaker: CircuitBreaker = field(factory=CircuitBreaker, init=False)
+    health: PlatformHealth
     outage: Trouble | None = field(default=None, init=False)
     client_error: BkJobError | None = field(default=None, init=False)
     _invalid_response: BkJobError | None = field(default=None, init=False)
@@ -64,26 +68,23 @@ class ErrorReporting:
 
     # The platform as a whole ----------------------------------------------------------------------------------------
 
-    def delay_if_open(self, target: PollTarget, now: float) -> float | None:
+    def delay_if_closed(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll of *target* waits while only probes may go out; None when it may go out now."""
-        if self.breaker.try_probe(now):
+        if self.health.try_probe(now):
             self._next_probe = None
             return None
         if self._next_probe is None or self._next_probe.group == NO_SUBSCRIBERS:
             self._next_probe = target
         # Recovery makes every target due. The others are delayed only in case the next probe is dropped.
-        return self.breaker.probe_at if self._next_probe is target else now + OPEN_DELAY
+        return self.health.probe_at if self._next_probe is target else now + CLOSED_DELAY
 
-    def on_reachable(self, targets: int, now: float, *, sent: float) -> bool:
-        """Record a response to a request *sent* then; announce it and return True if it ends an outage."""
-        if not self.breaker.on_success(now, sent=sent):
-            return False
+    def on_reachable(self, targets: int) -> None:
+        """Announce that the platform, which was closed, responded."""
         self._next_probe = None
         self.client_error = self.outage = None
         self.publish_to_all(Recovered(ref=None, targets=targets))
         self._report_breaker(is_open=False)
         self._report_recovery(None, targets)
-        return True
 
     def keeps_from_reading(self, targets: Iterable[JobState]) -> BkJobError | None:
         """Return the error that every poll of *targets* is answered with, None where waiting may help or one was read."""
@@ -97,23 +98,6 @@ class ErrorReporting:
                     return None
                 error = self._invalid_response
         return error
-
-    def retry_at(self, due: float) -> float:
-        """Return when a failed poll is tried again: at *due*, or with the next probe while only probes may go out."""
-        return self.breaker.probe_at if self.breaker.is_open else due
-
-    def backoff(
-        self, target: PollTarget, action: ErrorAction, intervals: PollIntervals, *, targets: int
-    ) -> float:
-        """Return the seconds until a failed poll is tried again, by what is known of this target alone."""
-        failures = target.poll_failures.failures
-        if action is ErrorAction.THROTTLED:
-            return intervals.after_failure(1)  # the request limiter knows how long requests are throttled
-        if action is ErrorAction.GATEWAY_TROUBLE:
-            if targets < 2:
-                return self.breaker.longest_wait  # no other target finds out that the platform is back
-            return intervals.after_failure(failures, MAX_UNREACHABLE_WAIT)
-        return intervals.after_failure(failures)
 
     # Single targets -------------------------------------------------------------------------------------------------
 
@@ -136,10 +120,8 @@ class ErrorReporting:
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
         if action in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):
-            self._suspect_outage(
-                target, error, at, at_once=action is ErrorAction.CLIENT_TROUBLE, targets=targets
-            )
-            if self.breaker.is_open:
+            self._suspect_outage(target, error, at, PLATFORM_EVENTS[action], targets)
+            if self.health.is_closed:
                 return []
         if isinstance(error, InvalidResponse):
             self._invalid_response = error
@@ -160,13 +142,13 @@ class ErrorReporting:
         return list(troubled.values())
 
     def _suspect_outage(
-        self, target: PollTarget, error: BkJobError, at: PollStamp, *, at_once: bool, targets: int
+        self, target: PollTarget, error: BkJobError, at: PollStamp, event: PlatformEvent, targets: int
     ) -> None:
         """Count a failure towards an outage; announce the outage when that makes it one."""
-        if not self.breaker.on_failure(target.ref, at.now, targets=targets, at_once=at_once):
+        if not self.health.on_error(event, target.ref, at.now, targets=targets):
             return
         self._report_breaker(is_open=True)
-        self.client_error = error if at_once else None
+        self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None
         self.outage = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
         self.publish_to_all(self.outage)
         operation = error.operation if isinstance(error, CallFailed) else ""
@@ -219,7 +201,7 @@ class OutageRecovery:
     registry: TargetRegistry
     workers: WorkerPool[Polled]
     intervals: PollIntervals
-    detector: OutageDetector
+    health: PlatformHealth
     _resumption: CooperativeIterator = field(factory=CooperativeIterator, init=False)
 
     def resume_all(self) -> None:
@@ -230,18 +212,17 @@ class OutageRecovery:
     def _resume(self, targets: Sequence[PollTarget], now: float) -> Iterator[None]:
         """Schedule one target after the other, each in its own slot when the polls are at a short fixed interval."""
         number, interval = 0, self.intervals.interval
-        rate = self.detector.resume_rate(len(targets))
         for target in targets:
             is_awaited = target in self.registry.joined or not target.all_settled()
             is_wanted = target.group != NO_SUBSCRIBERS and is_awaited
             has_missed = (
-                target.poll_failures.failures > 0 or target.due is None or target.due <= now + OPEN_DELAY
+                target.poll_failures.failures > 0 or target.due is None or target.due <= now + CLOSED_DELAY
             )
             if is_wanted and has_missed:
                 if interval is not None and len(targets) > interval * SLOWEST_RATE:
                     at = slot_after(target.ref, interval, now)
                 else:
-                    at = now + number / rate
+                    at = now + number / self.health.rate
                 self.workers.reschedule(target, at)
                 number += 1
             yield
@@ -257,7 +238,7 @@ class StallTimer:
 
     targets: Collection[PollTarget]
     workers: WorkerPool[Polled]
-    breaker: CircuitBreaker
+    health: PlatformHealth
     limit: float
     report: Callable[[PollTarget, float], None]
     # When targets that were never polled were first seen here, in this check and in the one before; few wait for long.
@@ -318,7 +299,7 @@ class StallTimer:
         """Return True when a poll of a target is late, under way, failed, or not sent because of an outage."""
         if target.due is None:
             return not self.workers.is_idle(target)
-        by = now + OPEN_DELAY if self.breaker.is_open else now
+        by = now + CLOSED_DELAY if self.health.is_closed else now
         return target.poll_failures.failures > 0 or target.due <= by
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
+from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller, is_list_pollable
 from bkjob_async.engine.scheduling.poll_planner import BEFORE_END, PollPlanner
@@ -33,7 +33,7 @@ class ListPollers:
     registry: TargetRegistry
     planner: PollPlanner
     workers: WorkerPool[Polled]
-    breaker: CircuitBreaker
+    health: PlatformHealth
     now: Callable[[], float]
     page_size: int = field(init=False)
     _by_scope: dict[Scope, ListPoller[PollTarget]] = field(factory=dict, init=False)
@@ -62,7 +62,7 @@ class ListPollers:
     def next_request(self, poller: ListPoller[PollTarget], now: float) -> GetJobInstanceList | None:
         """Return the request for the next page of running jobs, None when a list is not worth a request."""
         request = poller.next_request(self.page_size)
-        if request is None or not poller.is_worthwhile(now) or self.breaker.is_open:
+        if request is None or not poller.is_worthwhile(now) or self.health.is_closed:
             return None  # the next poll of one of its jobs starts the list again
         return request
 

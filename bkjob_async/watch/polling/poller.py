@@ -10,7 +10,6 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from bkjob_async.engine.flow_control.outage_detector import OutageDetector
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
@@ -55,7 +54,9 @@ class Poller:
         self.watch_numbers = count(1)
         self._session = session
         self.observe = session.observe
-        self.errors = ErrorReporting(publish_to_all=self._publish_to_all, observe=self.observe)
+        self.errors = ErrorReporting(
+            publish_to_all=self._publish_to_all, observe=self.observe, health=session.health
+        )
         self._registry = TargetRegistry(self.cursors)
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
@@ -67,18 +68,17 @@ class Poller:
             registry=self._registry,
             planner=poll_planner,
             workers=self._workers,
-            breaker=self.errors.breaker,
+            health=session.health,
             now=self._now,
         )
         # When operations on jobs that nobody watches were sent, and the steps whose wait for a user they ended.
         self._operated_at: dict[JobRef, float] = {}
         self._confirmed: dict[JobRef, frozenset[StepRef]] = {}
-        outage_detector = OutageDetector()
         outage_recovery = OutageRecovery(
             registry=self._registry,
             workers=self._workers,
             intervals=poll_planner.intervals,
-            detector=outage_detector,
+            health=session.health,
         )
         self._target_poller = TargetPoller(
             session=session,
@@ -90,14 +90,14 @@ class Poller:
             workers=self._workers,
             list_pollers=self._list_pollers,
             planner=poll_planner,
-            outage_detector=outage_detector,
+            health=session.health,
             outage_recovery=outage_recovery,
         )
         self._workers.poll = self._target_poller.poll
         self._stall_timer = StallTimer(
             targets=self._registry.targets.values(),
             workers=self._workers,
-            breaker=self.errors.breaker,
+            health=session.health,
             limit=max(STALLED_AFTER, STALLED_POLLS * (poll_planner.intervals.interval or 0.0)),
             report=self._report_stalled,
         )
@@ -264,7 +264,7 @@ class Poller:
             now,
             due=self._workers.due_at(target),
             is_polled=self._workers.is_busy(target),
-            is_unreachable=self.errors.breaker.is_open,
+            is_unreachable=self.errors.health.is_closed,
             limit=self.limit_at_work(),
             expected_duration=self.planner.expects(target, now),
             running_for=self.planner.running_for(target, ref, now),

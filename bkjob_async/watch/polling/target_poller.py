@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 
 from attrs import define, evolve
 
-from bkjob_async.engine.flow_control.outage_detector import OutageDetector
+from bkjob_async.engine.flow_control.health import PlatformEvent, PlatformHealth, PlatformState
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL
@@ -40,7 +40,7 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
 from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.watch.polling.error_reporting import (
-    REACHABILITY_UNKNOWN,
+    PLATFORM_EVENTS,
     ErrorReporting,
     OutageRecovery,
     lose_missing_steps,
@@ -76,7 +76,7 @@ class TargetPoller:
     workers: WorkerPool[Polled]
     list_pollers: ListPollers
     planner: PollPlanner
-    outage_detector: OutageDetector
+    health: PlatformHealth
     outage_recovery: OutageRecovery
     longest_block: float = 0.0
 
@@ -88,7 +88,7 @@ class TargetPoller:
         if target.group == NO_SUBSCRIBERS:
             return
         started = self._now()
-        if self.errors.breaker.is_open or self.registry.has_journals:
+        if self.health.is_closed or self.registry.has_journals:
             delayed_until = self._delayed_until(target, started)
             if delayed_until is not None:
                 self.workers.schedule(target, delayed_until)
@@ -134,7 +134,7 @@ class TargetPoller:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
         if self.registry.has_journals and self.registry.is_full(target):
             return now + PAUSE_SECONDS
-        return self.errors.delay_if_open(target, now) if self.errors.breaker.is_open else None
+        return self.errors.delay_if_closed(target, now) if self.health.is_closed else None
 
     def _begin_round(self, target: PollTarget, now: float) -> None:
         """Begin a round of requests with the whole job where single steps do not show all that is wanted."""
@@ -171,15 +171,15 @@ class TargetPoller:
     def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
         """Apply a response, deliver the events, and schedule the next poll."""
         received = self.session.limiter.received_at
-        if self.errors.breaker.failures:
-            self._on_reachable(started)
+        self._count_response(started)
         at = self._stamp()
         observe, report = self.session.observe, None
         if observe.wants_polls:
             report = self.reports.begin(target, request, view, started, received)
         counts = observe.counters is not None
         self.longest_block = max(self.longest_block, at.now - received)
-        begun = self._after_outage(at.now, started)
+        # A poll from before the end of a silence counts as one that was begun now.
+        begun = at.now if started < self.health.silence_ended_at else started
         was_forgotten = False
         if isinstance(view, JobPollView):
             active_at = active_times(target, view) if counts else None
@@ -211,13 +211,6 @@ class TargetPoller:
             self.reports.count(target, events, active_at, at.now)
         self._deliver(target, at, events, begun, may_settle=was_forgotten)
         self.longest_block = max(self.longest_block, self._now() - received)
-
-    def _after_outage(self, now: float, started: float) -> float:
-        """Resume all polls if this response ends an outage; return when its poll counts as begun."""
-        detector = self.outage_detector
-        if detector.on_response(now, sent=started) and self.workers.overdue:
-            self.outage_recovery.resume_all()
-        return now if started < detector.outage_ended_at else started
 
     def _other_events(self, target: PollTarget) -> list[Event]:
         """Return the events that polling works again, and that steps do not exist."""
@@ -332,20 +325,17 @@ class TargetPoller:
             abandon_step(target, request.ref)
         else:
             abandon_round(target)
-        if action not in REACHABILITY_UNKNOWN:
-            self._on_reachable(begun)
+        event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
+        if event is PlatformEvent.RESPONSE:
+            self._count_response(begun)
         at = self._stamp()
         if action is ErrorAction.USE_OTHER_REQUEST:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
             self.workers.schedule(target, at.now + SETTLE_INTERVAL)
             return
         self._count_failure(target, request, at.now, is_about_step=is_about_step)
-        was_open = self.errors.breaker.is_open
-        events = self.errors.on_failure(
-            target, request, error, action, at, targets=len(self.registry.targets)
-        )
-        if self.errors.breaker.is_open and not was_open:
-            self.outage_detector.on_circuit_open()
+        targets = len(self.registry.targets)
+        events = self.errors.on_failure(target, request, error, action, at, targets=targets)
         if events:
             self.reports.count(target, events, None, at.now)
             self.phases.mark_changed(target.ref)
@@ -358,11 +348,14 @@ class TargetPoller:
         if events:
             self.registry.update_settled(target)
         if target.group != NO_SUBSCRIBERS:
-            wait = self.errors.backoff(
-                target, action, self.planner.intervals, targets=len(self.registry.targets)
+            due = self.health.poll_again_at(
+                event,
+                at.now,
+                failures=target.poll_failures.failures,
+                interval=self.planner.intervals.interval,
+                targets=targets,
             )
-            due = at.now + wait
-            self.workers.schedule(target, self.errors.retry_at(due))
+            self.workers.schedule(target, due)
 
     def _count_failure(
         self, target: PollTarget, request: PollRequest, now: float, *, is_about_step: bool
@@ -375,9 +368,13 @@ class TargetPoller:
         if is_about_step and times is not None and not target.pending:
             times.complete(now, failed)
 
-    def _on_reachable(self, sent: float) -> None:
-        """Record that the platform responded to a request *sent* then; after an outage, resume all polls."""
-        if self.errors.on_reachable(len(self.registry.targets), self._now(), sent=sent):
+    def _count_response(self, sent: float) -> None:
+        """Count a response to a poll *sent* then; resume all polls if it ends an outage, or a silence with late ones."""
+        targets = len(self.registry.targets)
+        before = self.health.on_response(self._now(), sent=sent, targets=targets)
+        if before is PlatformState.CLOSED:
+            self.errors.on_reachable(targets)
+        if before is PlatformState.CLOSED or (before is not None and self.workers.overdue):
             self.outage_recovery.resume_all()
 
     def _stamp(self) -> PollStamp:

@@ -118,11 +118,6 @@ def test_few_targets_keep_their_time_and_many_spread() -> None:
     assert first == [spread(2.0, ref, polls=0, live=2000) for ref in refs]
 
 
-def test_failures_back_off_up_to_a_minute() -> None:
-    """A failing target costs little, and is polled for ever."""
-    assert [PollIntervals().after_failure(n) for n in (1, 2, 3, 7, 500)] == [1, 2, 4, 60, 60]
-
-
 def test_the_rhythm_has_no_end() -> None:
     """Every age has an interval."""
     assert RHYTHM[-1][0] == float("inf")

@@ -1,0 +1,232 @@
+"""How the platform is: one table of states and events, by which polls, probes and retries go.
+
+                        open        limited     closed
+response                open        limited     limited     the platform answered
+response, early         open        limited     closed      to a request from before it closed, within `first_wait`
+response, late          limited     limited     limited     the first one after a silence, and far slower than usual
+time                    open        open        closed      the last target has had its turn
+error of one            open        limited     closed      no connection, no response in time, HTTP 502 to 504
+errors of many          closed      closed      closed      of different targets, one after another
+refusal                 open        limited     closed      too many requests
+refusal of all          closed      closed      closed      credentials, the application or the URL
+
+Open: every request goes when it is due. Limited: all targets are polled again, at `rate` a second until `until`. Closed:
+single probes go, the next one at `probe_at`; other polls wait, and so do retries of calls. How many requests may go at
+once and in a second is another matter, which the permit of each decides: the closed state, the quota that the gateway
+announces or teaches by refusals, the rate of the client and its concurrency all have to allow it, so that the strictest wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from enum import Enum
+from math import inf
+
+from attrs import define, field, setters
+
+
+class PlatformState(Enum):
+    """How the platform is."""
+
+    OPEN = "open"
+    LIMITED = "limited"
+    CLOSED = "closed"
+
+
+class PlatformEvent(Enum):
+    """What was learnt of the platform."""
+
+    RESPONSE = "response"
+    EARLY_RESPONSE = "response, early"
+    LATE_RESPONSE = "response, late"
+    TIME = "time"
+    ERROR = "error of one"
+    ERRORS = "errors of many"
+    REFUSAL = "refusal"
+    REFUSAL_OF_ALL = "refusal of all"
+
+
+OPEN, LIMITED, CLOSED = PlatformState.OPEN, PlatformState.LIMITED, PlatformState.CLOSED
+# The state after each event, by the state before it.
+TRANSITIONS: Mapping[PlatformEvent, Mapping[PlatformState, PlatformState]] = {
+    PlatformEvent.RESPONSE: {OPEN: OPEN, LIMITED: LIMITED, CLOSED: LIMITED},
+    PlatformEvent.EARLY_RESPONSE: {OPEN: OPEN, LIMITED: LIMITED, CLOSED: CLOSED},
+    PlatformEvent.LATE_RESPONSE: {OPEN: LIMITED, LIMITED: LIMITED, CLOSED: LIMITED},
+    PlatformEvent.TIME: {OPEN: OPEN, LIMITED: OPEN, CLOSED: CLOSED},
+    PlatformEvent.ERROR: {OPEN: OPEN, LIMITED: LIMITED, CLOSED: CLOSED},
+    PlatformEvent.ERRORS: {OPEN: CLOSED, LIMITED: CLOSED, CLOSED: CLOSED},
+    PlatformEvent.REFUSAL: {OPEN: OPEN, LIMITED: LIMITED, CLOSED: CLOSED},
+    PlatformEvent.REFUSAL_OF_ALL: {OPEN: CLOSED, LIMITED: CLOSED, CLOSED: CLOSED},
+}
+# A failed poll is repeated after the interval of polls, then after twice as long each time, up to so many seconds: where
+# the platform answered for this target alone, it may take longer. How long requests are refused the permit knows.
+LONGEST_WAITS = {
+    PlatformEvent.RESPONSE: 60.0,
+    PlatformEvent.ERROR: 15.0,
+    PlatformEvent.REFUSAL: 0.0,
+    PlatformEvent.REFUSAL_OF_ALL: 60.0,
+}
+# While only probes go, other targets are considered again after so many seconds.
+CLOSED_DELAY = 10.0
+
+# There was a silence when no response came for the usual response time plus this many seconds plus this many usual gaps
+# between responses, and the first one then took this many seconds longer than usual. Polls may all go out in the same
+# moment: the time until the next one is no silence.
+MINIMUM_SILENCE, SILENT_GAPS = 0.5, 4.0
+# Weight of the newest sample, and how many seconds one sample of the response rate spans.
+NEWEST_WEIGHT, SAMPLE_SECONDS = 0.2, 1.0
+# Polls per second while limited, where fewer are usual.
+SLOWEST_RATE = 1.0
+
+
+@define(kw_only=True, on_setattr=setters.NO_OP)  # called for every response
+class PlatformHealth:
+    """The state of the platform; times are the caller's clock, in seconds.
+
+    *threshold* errors in a row of *distinct_targets* targets close it (of all targets, where there are fewer). Single
+    probes then go: the first after *first_wait* seconds. The wait doubles with each probe up to *longest_wait*, or up to
+    *longest_wait_refused* after a refusal of all. A probe without a response does not delay the next one. Errors of
+    requests that were in flight when it closed do not count.
+
+    `errors` is how many errors counted since the last response. `usual_rate` is the usual number of responses to polls per
+    second, None before it is known. Polls sent before `silence_ended_at` were in flight during the last silence.
+    """
+
+    threshold: int = 5
+    distinct_targets: int = 3
+    first_wait: float = 0.5
+    longest_wait: float = 1.5
+    longest_wait_refused: float = 5.0
+    state: PlatformState = field(default=PlatformState.OPEN, init=False)
+    probe_at: float = field(default=0.0, init=False)
+    rate: float = field(default=inf, init=False)
+    until: float = field(default=-inf, init=False)
+    errors: int = field(default=0, init=False)
+    usual_rate: float | None = field(default=None, init=False)
+    silence_ended_at: float = field(default=-inf, init=False)
+    _failed_targets: set[Hashable] = field(factory=set, init=False)
+    _closed_at: float = field(default=-inf, init=False)
+    _wait: float = field(default=0.0, init=False)
+    _wait_bound: float = field(default=0.0, init=False)
+    _usual_seconds: float = field(default=0.0, init=False)
+    _last_response_at: float | None = field(default=None, init=False)
+    _sample_began_at: float = field(default=0.0, init=False)
+    _sample_count: int = field(default=0, init=False)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether only single probes go."""
+        return self.state is CLOSED
+
+    # Events ---------------------------------------------------------------------------------------------------------
+
+    def on_response(self, now: float, *, sent: float, targets: int) -> PlatformState | None:
+        """Count the response to a poll *sent* then, of one of *targets*; return the state before if all are polled again.
+
+        A response to a request from before the closing proves nothing if it comes within *first_wait* seconds of it.
+        """
+        last, before = self._last_response_at, self.state
+        if before is CLOSED and sent < self._closed_at and now < self._closed_at + self.first_wait:
+            self._apply(PlatformEvent.EARLY_RESPONSE)
+            return None
+        self._last_response_at = now
+        if self.errors:
+            self.errors = 0
+            self._failed_targets.clear()
+        event = PlatformEvent.RESPONSE
+        if last is None:  # the first one, or the first one since the platform was closed
+            self._sample_began_at = now
+            if self.usual_rate is None:
+                self._usual_seconds = now - sent
+        elif self._is_late(last, now, sent):
+            event = PlatformEvent.LATE_RESPONSE
+            # The rate is kept: it was measured before the silence.
+            self._sample_began_at, self._sample_count, self.silence_ended_at = now, 0, now
+        elif sent >= self.silence_ended_at:
+            self._measure(now, now - sent)
+        if event is PlatformEvent.RESPONSE and before is not CLOSED:
+            if before is LIMITED and now >= self.until:
+                self._apply(PlatformEvent.TIME)
+            return None
+        self._apply(event)
+        self.rate = max(SLOWEST_RATE, self.usual_rate or targets)
+        self.until = now + targets / self.rate
+        return before
+
+    def on_error(self, event: PlatformEvent, target: Hashable, now: float, *, targets: int) -> bool:
+        """Count an error of *target*, one of *targets*; return True if it closed the platform."""
+        if self.state is CLOSED:
+            return False
+        if event is PlatformEvent.ERROR:
+            self.errors += 1
+            if len(self._failed_targets) < self.distinct_targets:
+                self._failed_targets.add(target)
+            is_of_many = (
+                targets >= 2
+                and self.errors >= min(self.threshold, targets)
+                and len(self._failed_targets) >= min(self.distinct_targets, targets)
+            )
+            event = PlatformEvent.ERRORS if is_of_many else event
+        self._apply(event)
+        if not self.is_closed:
+            return False
+        self._closed_at = now
+        self._wait_bound = self.longest_wait if event is PlatformEvent.ERRORS else self.longest_wait_refused
+        self._wait = self.first_wait
+        self.probe_at = now + self.first_wait
+        # Polling stops, so that the present sample says nothing about the usual rate.
+        self._last_response_at = None
+        self._sample_count = 0
+        return True
+
+    def _apply(self, event: PlatformEvent) -> None:
+        self.state = TRANSITIONS[event][self.state]
+
+    # Decisions ------------------------------------------------------------------------------------------------------
+
+    def try_probe(self, now: float) -> bool:
+        """Return True if a probe may go out at *now*, and count it."""
+        if now < self.probe_at:
+            return False
+        self._wait = min(2.0 * self._wait, self._wait_bound)
+        self.probe_at = now + self._wait
+        return True
+
+    def poll_again_at(
+        self, event: PlatformEvent, now: float, *, failures: int, interval: float | None, targets: int
+    ) -> float:
+        """Return when a poll is repeated that failed for the *failures*-th time in a row, one of *targets*.
+
+        That is with the next probe while only probes go. The last error was an *event*; *interval* is that of polls.
+        """
+        if self.is_closed:
+            return self.probe_at
+        if event is PlatformEvent.ERROR and targets < 2:
+            return now + self.longest_wait  # no other target finds out that the platform is back
+        return now + wait_after(event, failures, interval)
+
+    def retry_wait(self, wait: float, now: float) -> float:
+        """Return the seconds until a call is retried that should be after *wait*: not before the next probe."""
+        return max(wait, self.probe_at - now) if self.is_closed else wait
+
+    # The silence, and the usual rate ----------------------------------------------------------------------------------
+
+    def _is_late(self, last: float, now: float, sent: float) -> bool:
+        """Return True if a response ends a silence that began at *last*."""
+        usual = self._usual_seconds + MINIMUM_SILENCE
+        return now - sent > usual and now - last > usual + SILENT_GAPS / (self.usual_rate or SLOWEST_RATE)
+
+    def _measure(self, now: float, seconds: float) -> None:
+        """Count a response that took so many *seconds*."""
+        self._usual_seconds += NEWEST_WEIGHT * (seconds - self._usual_seconds)
+        self._sample_count += 1
+        if now - self._sample_began_at >= SAMPLE_SECONDS:
+            sample, known = self._sample_count / (now - self._sample_began_at), self.usual_rate
+            self.usual_rate = sample if known is None else known + NEWEST_WEIGHT * (sample - known)
+            self._sample_began_at, self._sample_count = now, 0
+
+
+def wait_after(event: PlatformEvent, failures: int, interval: float | None) -> float:
+    """Return the seconds until a poll is repeated that failed so many times in a row, the last time with *event*."""
+    first = interval or 1.0
+    return min(first * 2.0 ** min(failures - 1, 10), max(LONGEST_WAITS[event], first))
