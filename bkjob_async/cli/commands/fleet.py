@@ -20,7 +20,7 @@ from bkjob_async.cli.configuration.targets import targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 
-ACTIONS = "bkjob_async.cli.actions.fleet"
+ACTIONS = "bkjob_async.cli.actions.fleet.manage"
 LEVELS = ("end-only", "coalesced", "every-change")
 HELP = """\b
 The journal is redis://HOST, rediss://HOST or redis+unix:///SOCKET, or sqlite:///PATH for the processes
@@ -109,19 +109,41 @@ def drop_command(**options: Any) -> ExitCode:
     "--shard", "shards", required=True, metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
 )
 @credentials_option
+@click.option(
+    "--health",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Keep two files there for probes: alive, written every 2 s, and ready, there while all shards"
+    " see and store what there is.",
+)
 def run_command(*, shards: str, **options: Any) -> ExitCode:
-    """Run shards until the fleet is stopped or they run elsewhere."""
+    """Run shards until the fleet is stopped or they run elsewhere.
+
+    Warnings go to stderr.
+    """
     return run_action(f"{ACTIONS}:run", shards=shard_numbers(shards), **options)
 
 
 @subcommand("status")
 @json_option
+@click.option("--metrics", is_flag=True, help="Write gauges in the text format of Prometheus.")
 def status_command(**options: Any) -> ExitCode:
     """List the shards, with their runners.
 
-    The exit code is 3 where one fails, or has had no runner for 30 seconds.
+    The exit code is 3 where one fails, stores nothing, sees nothing, or has had no runner for 30
+    seconds; with --metrics it is 0 where the fleet can be read.
     """
     return run_action(f"{ACTIONS}:status", **options)
+
+
+@subcommand("check")
+@json_option
+def check_command(**options: Any) -> ExitCode:
+    """Say what is wrong with a fleet, and who must act.
+
+    The exit code is 3 where something is.
+    """
+    return run_action(f"{ACTIONS}:check", **options)
 
 
 @subcommand("stop")
