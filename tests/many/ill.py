@@ -1,7 +1,8 @@
 """Make a fleet ill, and print what its operator sees, second by second: `python -m tests.many.ill full`.
 
 A simulated platform is in this process; Redis and `bkjob fleet run` are processes of their own. The kinds of harm are `full`
-(Redis takes no more), `denied` (the runner's user may not run XADD), `killed` (Redis dies, and comes back) and `unreachable`
+(Redis takes no more), `denied` (the runner's user may not run XADD), `killed` (Redis dies, and comes back), `failover` (it dies, and Sentinel promotes its
+replica) and `unreachable`
 (the platform resets all connections). Each ends by itself after some seconds; then the fleet must be well again.
 """
 
@@ -13,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -27,9 +28,10 @@ from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import SUCCEEDS, DurationRange, JobPlan, StepPlan
 from tests.cli import shell
+from tests.journal.redis_sentinel import running_sentinel
 from tests.journal.redis_server import RedisServer, running
 
-KINDS = ("full", "denied", "killed", "unreachable")
+KINDS = ("full", "denied", "killed", "failover", "unreachable")
 SHARDS, JOBS, HOSTS = 2, 24, 40
 PASSWORD = "of-the-runner"
 # Seconds of harm, and how long the runner may take to be there and to be well again.
@@ -91,6 +93,9 @@ class Harm:
                 self._command("ACL SETUSER runner -xadd")
                 yield
                 self._command("ACL SETUSER runner +xadd")
+            case "failover":
+                self.redis.kill()
+                yield
             case "killed":
                 self.redis.kill()
                 yield
@@ -104,21 +109,32 @@ class Harm:
             client.execute_command(*words.split())
 
 
+@contextmanager
+def place(kind: str, folder: Path) -> Iterator[tuple[RedisServer, str]]:
+    """Run a server that keeps all it is given, or one that has a replica; give it, and the URL of the journal."""
+    if kind == "failover":
+        with running_sentinel(folder) as sentinel:
+            yield sentinel.first, sentinel.url
+    else:
+        with running(folder, "--appendonly", "yes", "--appendfsync", "always") as redis:
+            yield redis, redis.url
+
+
 async def run(kind: str, folder: Path, out: IO[str] = sys.stdout) -> Seen:
     """Run once; return what the operator saw."""
     simulator = Simulator(seed=1, at_once=True)
     health = folder / "health"
-    with running(folder, "--appendonly", "yes", "--appendfsync", "always") as redis, redis.client() as client:
+    with place(kind, folder) as (redis, url), redis.client() as client:
         client.execute_command("ACL", "SETUSER", "runner", "on", f">{PASSWORD}", "~{bkjob:*", "+@all")
         async with (
             simulator.serve() as platform,
-            bkjob.Fleet("night", journal=redis.url, shards=SHARDS) as fleet,
+            bkjob.Fleet("night", journal=url, shards=SHARDS) as fleet,
         ):
             await fleet.create(
                 url=platform.url, credentials="bkjob_async.many.environment:credentials", interval=0.5
             )
             await fleet.add(*(simulator.add(plan(number)) for number in range(JOBS)))
-            user = redis.url.replace("//", f"//runner:{PASSWORD}@") if kind == "denied" else redis.url
+            user = url.replace("//", f"//runner:{PASSWORD}@") if kind == "denied" else url
             words = ["fleet", "run", "night", "--shard", f"0-{SHARDS - 1}", "--health", str(health)]
             env = {**shell.IDENTITY, "BKJOB_JOURNAL": user}
             with (folder / "runner.log").open("w", encoding="utf-8") as log:

@@ -240,5 +240,5 @@ async def test_an_operator_sees_within_seconds_that_the_fleet_is_ill_and_that_it
     seen = await ill.run(kind, tmp_path)
 
     assert min(seen.exits[3]) < 6
-    assert "who" in seen.said or kind == "killed"
+    assert "→" in seen.said or kind == "killed"
     assert ill.PASSWORD not in seen.said
