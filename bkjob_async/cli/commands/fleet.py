@@ -23,8 +23,8 @@ from bkjob_async.cli.exit_codes import ExitCode
 ACTIONS = "bkjob_async.cli.actions.fleet.manage"
 LEVELS = ("end-only", "coalesced", "every-change")
 HELP = """\b
-The journal is redis://HOST, rediss://HOST or redis+unix:///SOCKET, or sqlite:///PATH for the processes
-of one machine. Without --journal, BKJOB_JOURNAL of the environment or the journal of the profile is
+The journal is redis://HOST, rediss://HOST, redis+unix:///SOCKET or redis+sentinel://HOST,HOST/SERVICE,
+or sqlite:///PATH for the processes of one machine. Without --journal, BKJOB_JOURNAL of the environment or the journal of the profile is
 used; a URL with a password is taken from the environment only.
 """
 EXIT_CODES = """\b
