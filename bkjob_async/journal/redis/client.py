@@ -235,9 +235,7 @@ class RedisClient:
         except asyncio.CancelledError as error:
             cancelled, error.__context__ = error.with_traceback(None), None
         except (self._errors.RedisError, OSError) as error:
-            text = f"{type(error).__name__}: {error}"
-            if text.startswith("MasterNotFoundError"):  # shows all clients of Sentinels
-                text = f"no Sentinel names a server of {self._place.service!r} that lives"
+            text = described(error, script)
             is_denied = isinstance(error, self._denials) or DENIED_IN_SCRIPT in text
         except Exception as error:  # noqa: BLE001 - what redis-py makes of a response that no server sends
             text = f"what answers there is no Redis server ({type(error).__name__}: {error})"
@@ -251,8 +249,6 @@ class RedisClient:
             raise cancelled
         if "WRONGTYPE" in text:
             raise NotAJournal("a key of this name belongs to another program", journal=str(self._place))
-        if is_denied and script is not None and (command := refused_command(script, text)):
-            text = f"this user may not run {command}: {text}"
         text = redact(text, passwords_of(self._place))
         kind = JournalAccessDenied if is_denied else JournalUnavailable
         raise kind(f"Redis: {text:.{MAX_TEXT}}", journal=str(self._place))
@@ -270,6 +266,15 @@ def url_at(url: str, host: str, port: int) -> str:
     user, at, _ = parts.netloc.rpartition("@")
     shown = f"[{host}]" if ":" in host else host
     return parts._replace(netloc=f"{user}{at}{shown}:{port}").geturl()
+
+
+def described(error: Exception, script: Script | None) -> str:
+    """Return an error of redis-py in words; where it refuses a command of a *script*, with that command."""
+    text, kind = str(error), type(error).__name__
+    if kind == "MasterNotFoundError":  # its text shows all clients of Sentinels
+        return "no Sentinel names a server of this service that lives"
+    command = None if script is None else refused_command(script, text)
+    return f"{kind}: {text}" if command is None else f"this user may not run {command}: {kind}: {text}"
 
 
 def refused_command(script: Script, text: str) -> str | None:
