@@ -31,10 +31,10 @@ def job_changed(job: JobState, before: int | None, *, skipped: bool = False) -> 
     )
 
 
-def finished_event(job: JobState, ref: Ref) -> Finished:
+def finished_event(job: JobState, ref: Ref, *, skipped: bool = False) -> Finished:
     """Return the event that target *ref* is finished, with its result."""
     epoch = job.step(ref.step_instance_id).epoch if isinstance(ref, StepRef) else job.epoch
-    return Finished(ref=ref, result=target_result(job, ref), epoch=epoch)
+    return Finished(ref=ref, result=target_result(job, ref), epoch=epoch, skipped=skipped)
 
 
 def target_result(job: JobState, ref: Ref) -> JobResult:
@@ -116,7 +116,7 @@ def present_targets(
         if (has_job or is_target) and not (step.ref in known or job.ref in known):
             yield from present_step(step, since=since, skipped=skipped)
         if is_target and step.announced.finished and step.announced_sequence >= since:
-            yield finished_event(job, step.ref)
+            yield finished_event(job, step.ref, skipped=skipped)
     if has_job and has_changed and job.announced.finished:
         yield job_changed(job, None, skipped=skipped)
-        yield finished_event(job, job.ref)
+        yield finished_event(job, job.ref, skipped=skipped)
