@@ -191,7 +191,7 @@ class Fleet:
         """Return a reader of the batches of all shards, in the order of each; open it with `async with`.
 
         *after* is the `cursor` of an earlier reader, in any process; None or empty text means the beginning of what is
-        kept. With *live* it waits for more until it is left, otherwise it stops at the end. What a shard does not keep
+        kept, and `now` the place behind all that was reported when the reader is opened. With *live* it waits for more until it is left, otherwise it stops at the end. What a shard does not keep
         any more comes as in `Journal.follow`. Opening it raises `FleetNotFound`, and `UsageError` for another cursor.
         """
         return FleetReader(self.journal.store, self.name, self._count_shards, after=after, live=live)

@@ -160,7 +160,7 @@ def forget_command(**options: Any) -> ExitCode:
 
 
 @subcommand("follow")
-@click.option("--after", metavar="CURSOR", help="Begin behind this cursor of the whole fleet.")
+@click.option("--after", metavar="CURSOR", help="Begin behind this cursor of the whole fleet, or now.")
 @click.option("--once", is_flag=True, help="Stop at the end of what was reported so far.")
 @json_option
 def follow_command(**options: Any) -> ExitCode:
