@@ -106,7 +106,13 @@ def drop_command(**options: Any) -> ExitCode:
 
 @subcommand("run", epilog=f"{HELP}\n{EXIT_CODES}")
 @click.option(
-    "--shard", "shards", required=True, metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
+    "--shard", "shards", default="", metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
+)
+@click.option(
+    "--claim",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Run N shards at a time of those that nobody runs: none whose runner gave a sign of life within 10 s.",
 )
 @credentials_option
 @click.option(
@@ -116,12 +122,15 @@ def drop_command(**options: Any) -> ExitCode:
     help="Keep two files there for probes: alive, written every 2 s, and ready, there while all shards"
     " see and store what there is.",
 )
-def run_command(*, shards: str, **options: Any) -> ExitCode:
+def run_command(*, shards: str, claim: int | None, **options: Any) -> ExitCode:
     """Run shards until the fleet is stopped or they run elsewhere.
 
-    Warnings go to stderr.
+    Warnings go to stderr. With --claim another shard is run in place of one that runs elsewhere.
     """
-    return run_action(f"{ACTIONS}:run", shards=shard_numbers(shards), **options)
+    if bool(shards) == (claim is not None):
+        raise click.UsageError("give either --shard or --claim")
+    numbers = shard_numbers(shards) if shards else ()
+    return run_action(f"{ACTIONS}:run", shards=numbers, claim=claim, **options)
 
 
 @subcommand("status")

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bkjob_async.errors import BkJobError, JournalError
+from bkjob_async.errors import BkJobError, FleetBusy, JournalError
 from bkjob_async.journal.shards import ShardStore
 from bkjob_async.many.status import ShardCondition, shortened
 
@@ -22,6 +22,8 @@ async def failures_noted(store: ShardStore, fleet: str, shard: int) -> AsyncIter
     """Store what ends the context, if it is an error, and raise it."""
     try:
         yield
+    except FleetBusy:  # another runner has it, and works
+        raise
     except Exception as error:
         try:
             async with asyncio.timeout(STORE_SECONDS):

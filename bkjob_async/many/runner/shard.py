@@ -58,6 +58,7 @@ async def run_shard(
     *,
     credentials: str = ENVIRONMENT_CREDENTIALS,
     url: str | None = None,
+    takeover: bool = True,
     transport: Transport | None = None,
     observers: Iterable[Observer] = (),
     on_condition: Callable[[ShardCondition], None] | None = None,
@@ -75,6 +76,8 @@ async def run_shard(
 
     The platform is the one that the journal names. *url* is the only one to which this runner sends its credentials; without
     it, whoever can write the journal decides that.
+
+    Without *takeover* it raises `FleetBusy` where a runner holds the shard that gave a sign of life within 30 seconds.
 
     *transport* and *observers* are those of `connect`. *on_condition* is called every two seconds with how the runner is,
     for health checks; it must return quickly. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
@@ -112,6 +115,7 @@ async def run_shard(
                 (),
                 journal=fleet.journal,
                 name=shard_name(fleet.name, shard),
+                takeover=takeover,
                 linger=None,
                 detail_level=settings.detail_level,
             ) as watch,

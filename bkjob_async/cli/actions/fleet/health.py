@@ -95,6 +95,14 @@ class HealthFiles:
     def note(self, shard: int, *, is_well: bool) -> None:
         """Note how a shard is."""
         self._wells[shard] = is_well
+        self._show()
+
+    def forget(self, shard: int) -> None:
+        """Note that a shard is not run here any more."""
+        self._wells.pop(shard, None)
+        self._show()
+
+    def _show(self) -> None:
         if all(self._wells.values()):
             self._ready.touch()
         else:
@@ -103,6 +111,7 @@ class HealthFiles:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Write `alive` while the context lasts and the event loop turns; remove both files at the end."""
+        self._show()
         task = asyncio.get_running_loop().create_task(self._keep())
         try:
             yield

@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.check import State, finding_lines
+from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, gather, scope_of
@@ -92,8 +94,12 @@ async def put(name: str, *, targets: Sequence[str], is_added: bool, **where: Any
     return ExitCode.ALL_SUCCEEDED
 
 
-async def run(name: str, *, shards: Sequence[int], health: str | None, **where: Any) -> ExitCode:
+async def run(
+    name: str, *, shards: Sequence[int], claim: int | None, health: str | None, **where: Any
+) -> ExitCode:
     """Run shards until all of them have ended; *health* is a folder for files that probes look at.
+
+    With *claim* they are so many at a time of those that nobody runs.
 
     One that fails is run again after 1 to 60 seconds, and the others go on meanwhile; where it is the only one, or where
     nothing but a person can help, the error ends all of them.
@@ -104,6 +110,9 @@ async def run(name: str, *, shards: Sequence[int], health: str | None, **where: 
         run_each = run_one if len(shards) == 1 else run_again
         own = {"credentials": own_credentials(settings), "url": settings.get("url")}
         with nullcontext() if files is None else files.kept():
+            if claim is not None:
+                await Claims(fleet, partial(run_claimed, fleet, own=own, files=files)).keep(claim)
+                return ExitCode.ALL_SUCCEEDED
             tasks = [asyncio.create_task(run_each(fleet, shard, own, files)) for shard in shards]
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -125,6 +134,18 @@ async def run_one(
     return end
 
 
+async def run_claimed(
+    fleet: bkjob.Fleet, claimed: bkjob.ShardStatus, *, own: Mapping[str, Any], files: HealthFiles | None
+) -> bkjob.ShardEnd:
+    """Run a shard that was claimed, from a runner that is silent or from none; once it has ended, it does not count for probes."""
+    write_note(f"shard {claimed.shard}: claimed" + (" from a silent runner" if claimed.is_held else ""))
+    try:
+        return await run_one(fleet, claimed.shard, {**own, "takeover": claimed.is_held}, files)
+    finally:
+        if files is not None:
+            files.forget(claimed.shard)
+
+
 async def run_again(
     fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any], files: HealthFiles | None = None
 ) -> bkjob.ShardEnd:
@@ -134,7 +155,7 @@ async def run_again(
         begun = loop.time()
         try:
             return await run_one(fleet, shard, own, files)
-        except (bkjob.UsageError, bkjob.FleetNotFound, bkjob.JournalAccessDenied, bkjob.JournalTooNew):
+        except FATAL:
             raise
         except Exception as error:  # noqa: BLE001 - also a defect must not end the other shards
             failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
