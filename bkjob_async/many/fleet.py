@@ -231,6 +231,7 @@ class Fleet:
                 unstored=said.unstored,
                 store_trouble=said.store,
                 platform_trouble=said.platform,
+                size=0 if entry is None else entry.size,
             )
 
         await run_concurrently(read(shard) for shard in range(settings.placement.shards))

@@ -17,6 +17,7 @@ GAUGES: Mapping[str, tuple[str, Callable[[ShardStatus], float | None]]] = {
     "append_age_seconds": ("Seconds since the newest record was made.", lambda each: each.appended),
     "targets": ("Targets.", lambda each: each.targets),
     "active_targets": ("Targets that are not over.", lambda each: each.active),
+    "stored_bytes": ("Bytes of the records in the store.", lambda each: each.size),
     "inbox_entries": ("Entries of the inbox, not taken up yet.", lambda each: each.waiting),
     "refused_writes": ("Writes of runners that were superseded.", lambda each: each.refused),
 }

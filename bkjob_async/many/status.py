@@ -28,7 +28,7 @@ class ShardStatus:
     *appended* is seconds since the newest record that is stored was made, None where none is kept; where nothing changes
     nothing is stored. *unstored* counts events that wait for the store. *store_trouble* is the error because of which
     nothing is stored, *platform_trouble* the one because of which no target is seen; None while all is well. Both are
-    what the runner said with its last sign of life.
+    what the runner said with its last sign of life. *size* is the bytes of the shard's records in the store.
     """
 
     shard: int
@@ -45,6 +45,7 @@ class ShardStatus:
     unstored: int = 0
     store_trouble: str | None = None
     platform_trouble: str | None = None
+    size: int = 0
 
     @property
     def has_runner(self) -> bool:
@@ -80,6 +81,11 @@ class FleetStatus:
     def active(self) -> int:
         """How many targets are not over."""
         return sum(each.active for each in self.shards)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all records in the store; each shard keeps as much as `open_journal` is told, by default one GiB."""
+        return sum(each.size for each in self.shards)
 
     @property
     def unplaced(self) -> Sequence[ShardStatus]:

@@ -81,6 +81,7 @@ async def test_a_shard_that_sees_nothing_says_why() -> None:
         assert "connection refused" in (troubled.platform_trouble or "")
         assert troubled.store_trouble is None
         assert troubled.appended is not None
+        assert status.size == status.shards[0].size > 0
 
 
 @pytest.mark.looptime

@@ -241,7 +241,10 @@ async def follow(name: str, *, after: str | None, once: bool, as_json: bool, **w
 def summary(found: bkjob.FleetStatus) -> Iterator[str]:
     """Yield the fleet in a sentence, and what is wrong with its shards."""
     stopped = ", stopped" if found.is_stopped else ""
-    text = f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over{stopped}"
+    text = (
+        f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over"
+    )
+    text += f", {found.size / (1 << 20):.1f} MiB of records{stopped}"
     if found.unplaced:
         text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
     yield text
@@ -315,6 +318,7 @@ def shard_json(shard: bkjob.ShardStatus) -> str:
             "unstored": shard.unstored,
             "store_trouble": shard.store_trouble,
             "platform_trouble": shard.platform_trouble,
+            "size": shard.size,
             "is_ill": shard.is_ill,
         }
     )
