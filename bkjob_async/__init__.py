@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bkjob_async.many.fleet import Fleet
     from bkjob_async.many.reader import FleetReader
     from bkjob_async.many.runner.shard import ShardEnd, run_shard
-    from bkjob_async.many.status import FleetStatus, ShardStatus
+    from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus
     from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
     from bkjob_async.model.detail_level import DetailLevel
     from bkjob_async.model.events import (
@@ -150,7 +150,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # journals
     "open_journal", "Journal", "Follower", "Keep", "FleetEntry", "Holder",
     # many machines
-    "Fleet", "run_shard", "ShardEnd", "FleetReader", "FleetStatus", "ShardStatus",
+    "Fleet", "run_shard", "ShardEnd", "FleetReader", "FleetStatus", "ShardStatus", "ShardCondition",
     # recorded responses
     "decode", "decode_callback",
     # What `python -m tests.generate` writes: begin
@@ -201,7 +201,7 @@ _NAMES = {
     "bkjob_async.many.fleet": "Fleet",
     "bkjob_async.many.reader": "FleetReader",
     "bkjob_async.many.runner.shard": "ShardEnd run_shard",
-    "bkjob_async.many.status": "FleetStatus ShardStatus",
+    "bkjob_async.many.status": "FleetStatus ShardCondition ShardStatus",
     "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
     "bkjob_async.model.detail_level": "DetailLevel",
     "bkjob_async.model.events": (

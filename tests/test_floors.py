@@ -62,8 +62,8 @@ INNER_HOUSES = {
     ],
     "sync": [{"handed_call"}, {"loop_thread"}, {"iterators"}, {"watch"}, {"client"}, {"factory"}],
     "many": [
-        {"concurrently", "environment", "inbox", "placement", "status", "upkeep"},
-        {"reader", "settings"},
+        {"concurrently", "environment", "inbox", "logs", "placement", "status", "upkeep"},
+        {"metrics", "reader", "settings"},
         {"removal"},
         {"fleet"},
         {"runner"},

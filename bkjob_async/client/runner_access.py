@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bkjob_async.client.caller import Caller
+from bkjob_async.model.events import Trouble
 
 
 def set_requests_per_second(client: Caller, rate: float) -> None:
@@ -16,3 +17,8 @@ def set_requests_per_second(client: Caller, rate: float) -> None:
 def take_durations(client: Caller, exported: Mapping[str, Any]) -> int:
     """Take over the durations of names of which another client saw more runs; return how many, raise `UsageError`."""
     return client._poller.planner.take_durations(exported)
+
+
+def outage_of(client: Caller) -> Trouble | None:
+    """Return why no target of *client* can be polled, None while the platform responds."""
+    return client._poller.errors.outage

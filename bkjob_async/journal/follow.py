@@ -28,6 +28,9 @@ logger = logging.getLogger("bkjob_async.journal")
 WAIT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 
+# The place behind all that was reported, for those who begin to follow.
+NOW = "now"
+
 # A batch of the present state ends after so many events.
 PORTION_SIZE = 200
 
@@ -47,7 +50,7 @@ class Follower:
         self._store = store
         self._name = name
         self._live = live
-        self._start = parse_cursor(after) if after else None
+        self._start = parse_cursor(after) if after and after != NOW else None
         self._after = 0
         self._has_begun = False
         self._records: deque[StoredRecord] = deque()
@@ -182,6 +185,9 @@ class Follower:
         """Find the place of the cursor; begin with the present state where the records of the place are gone."""
         if await self._store.fleet(self._name) is None:
             raise FleetNotFound(f"there is no fleet {self._name!r}")
+        if self.cursor == NOW:
+            self.cursor = await newest_cursor(self._store, self._name)
+            self._start = parse_cursor(self.cursor) if self.cursor else None
         place = CursorPosition(0, None)
         if self._start is not None:
             place, client = self._start
@@ -210,6 +216,18 @@ class Follower:
         self._after, self._rest_of, self.time = fold.sequence, None, fold.facts.time
         newest = fold.facts.terms[-1] if fold.facts.terms else None
         self._holder = None if newest is None else (newest.number, newest.client)
+
+
+async def newest_cursor(store: Store, name: str) -> str:
+    """Return the cursor behind all that was reported of a fleet, empty text before anything was."""
+    entry = await store.fleet(name)
+    if entry is None or not entry.head:
+        return ""
+    records = (await store.read(name, entry.head - 1, limit=1)).records
+    if records:
+        return decode_record(records[0].data).cursor
+    facts = (fold := (await load_fleet(store, name)).fold).facts
+    return f"{fold.sequence}-{facts.terms[-1].client}" if facts.terms else ""
 
 
 def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:

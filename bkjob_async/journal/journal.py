@@ -53,7 +53,7 @@ class Journal:
         """Iterate over the batches that the watch of the fleet *name* reported, and goes on reporting.
 
         *after* is the cursor of an event, a batch or a reader, of any process that watched the fleet; None or empty text
-        means the beginning. What follows it comes once, in order. In place of what is not kept any more come the newest
+        means the beginning, and `now` the place behind all that was reported. What follows it comes once, in order. In place of what is not kept any more come the newest
         change of each host, step and job, `skipped`, or for a reader without a cursor the present state and `InSync`.
         With *live* it waits for more, and tries again where the journal cannot be reached; without it, it stops at the
         end. Raises `FleetNotFound`, and `UsageError` for a cursor of another fleet.
@@ -75,8 +75,8 @@ class Journal:
 def open_journal(url: str, *, keep: Keep = KEEP) -> Journal:
     """Return the journal at *url*; it is opened when it is first used.
 
-    *url* is `memory:`, `sqlite:///path[?synchronous=full]`, `redis://host`, `rediss://host` or `redis+unix:///socket`;
-    raises `UsageError` at once for any other. *keep* says how much of the past is kept; the journal's writer decides.
+    *url* is `memory:`, `sqlite:///path[?synchronous=full]`, `redis://host[,host...]`, `rediss://host`, `redis+unix:///socket`
+    or `redis+sentinel://host,host/service`; raises `UsageError` at once for any other. *keep* says how much of the past is kept; the journal's writer decides.
     """
     try:
         place = parse_journal_url(url)

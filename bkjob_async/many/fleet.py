@@ -25,7 +25,7 @@ from bkjob_async.many.placement import Placement
 from bkjob_async.many.reader import FleetReader
 from bkjob_async.many.removal import remove_fleet
 from bkjob_async.many.settings import FleetSettings
-from bkjob_async.many.status import FleetStatus, ShardStatus
+from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.refs import Ref, Scope
@@ -191,7 +191,7 @@ class Fleet:
         """Return a reader of the batches of all shards, in the order of each; open it with `async with`.
 
         *after* is the `cursor` of an earlier reader, in any process; None or empty text means the beginning of what is
-        kept. With *live* it waits for more until it is left, otherwise it stops at the end. What a shard does not keep
+        kept, and `now` the place behind all that was reported when the reader is opened. With *live* it waits for more until it is left, otherwise it stops at the end. What a shard does not keep
         any more comes as in `Journal.follow`. Opening it raises `FleetNotFound`, and `UsageError` for another cursor.
         """
         return FleetReader(self.journal.store, self.name, self._count_shards, after=after, live=live)
@@ -210,18 +210,28 @@ class Fleet:
             entry = await store.fleet(shard_name(self.name, shard))
             seen = (record.created,) if entry is None else (record.created, entry.last_seen)
             of_shard = figures.get(shard, ShardFigures())
+            term, head = (0, 0) if entry is None else (entry.term, entry.head)
+            said = ShardCondition.decode(failures.get(shard, "")).in_term(term)
+            newest = (
+                (await store.read(shard_name(self.name, shard), head - 1, limit=1)).records if head else ()
+            )
             shards[shard] = ShardStatus(
                 shard=shard,
                 targets=of_shard.targets,
                 active=of_shard.active,
                 waiting=await in_shards.inbox_size(self.name, shard),
-                term=0 if entry is None else entry.term,
+                term=term,
                 holder=None if entry is None else entry.holder,
                 is_held=entry is not None and entry.is_held,
                 # A sign of life from the future is one from before the clock was set back.
                 silence=min(abs(record.now - moment) for moment in seen),
                 refused=0 if entry is None else entry.refused,
-                failure=failures.get(shard),
+                failure=said.failure,
+                appended=abs(record.now - newest[0].time) if newest else None,
+                unstored=said.unstored,
+                store_trouble=said.store,
+                platform_trouble=said.platform,
+                size=0 if entry is None else entry.size,
             )
 
         await run_concurrently(read(shard) for shard in range(settings.placement.shards))

@@ -19,6 +19,7 @@ from bkjob_async.journal.urls import MemoryPlace, RedisPlace, parse_journal_url
 from bkjob_async.many import upkeep
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet
+from bkjob_async.many.logs import log_to_stderr
 from bkjob_async.many.runner.shard import ShardEnd, run_shard
 
 VARIABLE = "BKJOB_JOURNAL"
@@ -80,7 +81,12 @@ async def keep_placed(fleet: Fleet, scheduler: str) -> None:
 
 
 async def run_placed(name: str, journal: str | None, shard: int) -> str:
-    """Run a shard on a worker; return how it ended. Errors are raised as text, which every process can read."""
+    """Run a shard on a worker; return how it ended. Errors are raised as text, which every process can read.
+
+    Where the worker configures no logging for it, warnings go to its stderr, with their times.
+    """
+    if not logger.hasHandlers():
+        log_to_stderr()
     url = journal or os.environ.get(VARIABLE)
     if not url:
         raise RuntimeError(f"UsageError: set {VARIABLE} in the environment of this worker")

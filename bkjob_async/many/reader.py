@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
-from bkjob_async.journal.follow import Follower
+from bkjob_async.journal.follow import NOW, Follower, newest_cursor
 from bkjob_async.journal.shards import ShardStore, no_such_fleet, shard_name
 from bkjob_async.journal.store import Store
 from bkjob_async.many.concurrently import run_concurrently
@@ -63,6 +63,8 @@ class FleetReader:
         if self._task is not None:
             raise UsageError("a reader is opened once; make another with fleet.reader()")
         shards = await self._count()
+        if self._after == NOW:
+            self._after = await self._cursor_of_now(shards)
         self._shards, self._cursors = shards, shard_cursors(self._after, shards)
         self._followers = {
             shard: Follower(
@@ -101,6 +103,15 @@ class FleetReader:
             if item is not None:
                 raise item
         raise StopAsyncIteration
+
+    async def _cursor_of_now(self, shards: int) -> str:
+        cursors: dict[int, str] = {}
+
+        async def find(shard: int) -> None:
+            cursors[shard] = await newest_cursor(self._store, shard_name(self._name, shard))
+
+        await run_concurrently(map(find, range(shards)), READ_AT_ONCE)
+        return fleet_cursor(shards, cursors)
 
     # Reading --------------------------------------------------------------------------------------------------------
 

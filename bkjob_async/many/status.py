@@ -1,9 +1,10 @@
-"""The status of a fleet in shards and of each shard, read from its store alone."""
+"""The status of a fleet in shards and of each shard, read from its store alone; and what a runner says of itself there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from attrs import frozen
 
 from bkjob_async.journal.store import Holder
@@ -11,6 +12,8 @@ from bkjob_async.journal.store import Holder
 # A shard without a runner is named after so many seconds; a runner without a sign of life for so long has gone.
 UNPLACED_SECONDS = 30.0
 SILENT_SECONDS = 10.0
+# A store is given so many characters of each error.
+LONGEST = 500
 
 
 @frozen(kw_only=True)
@@ -21,6 +24,11 @@ class ShardStatus:
     runners, and *holder* is the newest, which *is_held* says has not ended. *silence* is seconds since its last sign
     of life, or since the fleet was created. *refused* counts what runners that were superseded still sent. *failure*
     is the error that ended the last runner, None once another one has worked for a minute.
+
+    *appended* is seconds since the newest record that is stored was made, None where none is kept; where nothing changes
+    nothing is stored. *unstored* counts events that wait for the store. *store_trouble* is the error because of which
+    nothing is stored, *platform_trouble* the one because of which no target is seen; None while all is well. Both are
+    what the runner said with its last sign of life. *size* is the bytes of the shard's records in the store.
     """
 
     shard: int
@@ -33,6 +41,11 @@ class ShardStatus:
     silence: float = 0.0
     refused: int = 0
     failure: str | None = None
+    appended: float | None = None
+    unstored: int = 0
+    store_trouble: str | None = None
+    platform_trouble: str | None = None
+    size: int = 0
 
     @property
     def has_runner(self) -> bool:
@@ -43,6 +56,11 @@ class ShardStatus:
     def is_unplaced(self) -> bool:
         """Whether the shard has had no runner for 30 seconds."""
         return self.silence > UNPLACED_SECONDS
+
+    @property
+    def is_ill(self) -> bool:
+        """Whether the shard fails, stores nothing, sees nothing, or has had no runner for 30 seconds."""
+        return bool(self.is_unplaced or self.failure or self.store_trouble or self.platform_trouble)
 
 
 @frozen(kw_only=True)
@@ -65,6 +83,11 @@ class FleetStatus:
         return sum(each.active for each in self.shards)
 
     @property
+    def size(self) -> int:
+        """The bytes of all records in the store; each shard keeps as much as `open_journal` is told, by default one GiB."""
+        return sum(each.size for each in self.shards)
+
+    @property
     def unplaced(self) -> Sequence[ShardStatus]:
         """The shards that have had no runner for 30 seconds; none of a fleet that was stopped."""
         return () if self.is_stopped else tuple(each for each in self.shards if each.is_unplaced)
@@ -75,6 +98,56 @@ class FleetStatus:
         return () if self.is_stopped else tuple(each for each in self.shards if each.failure)
 
     @property
+    def ill(self) -> Sequence[ShardStatus]:
+        """The shards that somebody must look after; none of a fleet that was stopped."""
+        return () if self.is_stopped else tuple(each for each in self.shards if each.is_ill)
+
+    @property
     def held(self) -> Sequence[ShardStatus]:
         """The shards that have a runner."""
         return tuple(each for each in self.shards if each.has_runner)
+
+
+class ShardCondition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a runner is, in *term* of its shard.
+
+    *store* is the error that the last attempt to store something ended with, *platform* the one because of which no target
+    can be polled; None while all is well. *unstored* counts the events that wait for the store, 0 while it keeps up.
+    *failure* is the error that ended the runner before, until this one has worked for a minute.
+    """
+
+    term: int = 0
+    store: str | None = None
+    platform: str | None = None
+    unstored: int = 0
+    failure: str | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether what the platform says is seen and stored."""
+        return self.store is None and self.platform is None
+
+    def encode(self) -> str:
+        """Return the condition as text, none where there is nothing to say."""
+        if self.is_well and not self.unstored and self.failure is None:
+            return ""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> ShardCondition:
+        """Read back what `encode` returned; any other text is what ended a runner."""
+        if not text:
+            return cls()
+        try:
+            return msgspec.json.decode(text.encode(), type=cls)
+        except msgspec.DecodeError:
+            return cls(failure=text)
+
+    def in_term(self, term: int) -> ShardCondition:
+        """Return what of this holds for the runner of *term*: of an earlier one only how it ended."""
+        return self if self.term == term else ShardCondition(term, failure=self.failure)
+
+
+def shortened(text: object) -> str:
+    """Return what a store is given of a text."""
+    return f"{text}"[:LONGEST]

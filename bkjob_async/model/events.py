@@ -267,7 +267,9 @@ class Resumed(StreamEvent, frozen=True, kw_only=True):
 class Finished(StreamEvent, frozen=True, kw_only=True):
     """A watched target is over, its hosts settled; here is how it ended.
 
-    *ref* is the target, *result* what it came to. *epoch* counts its executions and reopenings.
+    *ref* is the target, *result* what it came to. *epoch* counts its executions and reopenings. *skipped*: the reader was
+    late, or the store of a journal lost what was told; the same end may have been told before: deduplicate by *ref* and
+    *epoch*.
     """
 
     kind: ClassVar[str] = "finished"
@@ -275,6 +277,7 @@ class Finished(StreamEvent, frozen=True, kw_only=True):
     ref: Ref
     result: JobResult
     epoch: int = 0
+    skipped: bool = False
 
     def __str__(self) -> str:
         counts = tally(self.result.hosts)

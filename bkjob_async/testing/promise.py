@@ -144,7 +144,8 @@ class _Checker:
     def _end(self, event: Finished | Lost) -> None:
         ref = event.ref
         is_repeated = ref in self._ended_refs and not self._restart_watch(ref)
-        if is_repeated and not self.target_starts.again(ref):
+        is_marked = isinstance(event, Finished) and event.skipped
+        if is_repeated and not is_marked and not self.target_starts.again(ref):
             self._report(f"{event} a second time")
         if isinstance(event, Finished):
             self._finished(event)

@@ -91,7 +91,8 @@ def metrics() -> frozenset[str]:
     tables = import_module("bkjob_async.observe.to_prometheus")
     alerts = re.findall(r"alert: (\w+)", (PACKAGE / "observe" / "alerts.yml").read_text(encoding="utf-8"))
     counters = {f"{name}_total" for name in tables.COUNTERS}
-    return frozenset({*counters, *tables.HISTOGRAMS, *tables.GAUGES, *alerts})
+    fleets = {f"bkjob_fleet_{name}" for name in import_module("bkjob_async.many.metrics").GAUGES}
+    return frozenset({*counters, *tables.HISTOGRAMS, *tables.GAUGES, *fleets, *alerts})
 
 
 def has(owner: object, path: list[str]) -> bool:

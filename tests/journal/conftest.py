@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -10,6 +11,20 @@ import pytest
 
 from tests.journal.redis_server import RedisServer, running, running_cluster
 from tests.journal.stores import Place, opened, sqlite_url
+
+PAGE = Path(__file__).parent.parent.parent / "bkjob_async" / "docs" / "many-machines.md"
+PASSWORD = "of-the-least"
+
+
+def least_acl() -> list[str]:
+    """Return the command of the page on many machines that makes a user who runs shards."""
+    (command,) = re.findall(r"^ACL SETUSER runner .*", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return str(command).replace("PASSWORD", PASSWORD).split()
+
+
+def with_user(url: str) -> str:
+    """Return the URL of a server with that user."""
+    return url.replace("//", f"//runner:{PASSWORD}@")
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +41,7 @@ def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSer
         yield server
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis", "redis-socket", "redis-cluster"])
+@pytest.fixture(params=["memory", "sqlite", "redis", "redis-socket", "redis-cluster", "redis-least"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     """Give each kind of store in turn, empty."""
     server: RedisServer | None = None
@@ -36,7 +51,11 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         server = request.getfixturevalue("redis_server")
     if server is not None:
         server.flush()
-        url = server.socket_url if request.param == "redis-socket" else server.url
+        if request.param == "redis-least":
+            with server.client() as client:
+                client.execute_command(*least_acl())
+        url = with_user(server.url) if request.param == "redis-least" else server.url
+        url = server.socket_url if request.param == "redis-socket" else url
     else:
         url = sqlite_url(tmp_path) if request.param == "sqlite" else f"memory:{uuid4().hex}"
     async with opened(url) as place:

@@ -58,6 +58,38 @@ def test_redis_reads_the_url_as_it_was_meant(url: str, expected: dict[str, objec
 
 
 @pytest.mark.parametrize(
+    ("url", "nodes", "service", "shown"),
+    [
+        ("redis://a", (("a", 6379),), None, "redis://a"),
+        ("redis://a,b:7001,[::1]:7002/0", (("a", 6379), ("b", 7001), ("::1", 7002)), None, None),
+        ("redis+unix:///run/redis.sock", (), None, None),
+        ("redis+sentinel://a,b:7/night", (("a", 26379), ("b", 7)), "night", "redis+sentinel://a,b:7/night"),
+        ("rediss+sentinel://a/n%20x/3", (("a", 26379),), "n x", "rediss+sentinel://a/n%20x/3"),
+        (
+            f"redis+sentinel://u:{PASSWORD}@a/n?sentinel_password=s",
+            (("a", 26379),),
+            "n",
+            "redis+sentinel://a/n",
+        ),
+    ],
+)
+def test_several_hosts_are_nodes_of_a_cluster_or_sentinels(
+    url: str, nodes: tuple[tuple[str, int], ...], service: str | None, shown: str | None
+) -> None:
+    """What redis-py is given is the first of them, with the database, the user and the password."""
+    place = parse_journal_url(url)
+
+    assert isinstance(place, RedisPlace)
+    assert (place.nodes, place.service, str(place)) == (nodes, service, shown or url)
+    given = parse_url(place.url)
+    assert given.get("host") == (nodes[0][0] if nodes else None)
+    assert given.get("db", 0) == (3 if url.endswith("/3") else 0)
+    assert given.get("password") == (PASSWORD if PASSWORD in url else None)
+    assert place.sentinel_password == ("s" if "sentinel_password" in url else None)
+    assert PASSWORD not in f"{place} {place!r}"
+
+
+@pytest.mark.parametrize(
     ("url", "remedy"),
     [
         ("", "give memory:, sqlite:///PATH"),
@@ -77,6 +109,12 @@ def test_redis_reads_the_url_as_it_was_meant(url: str, expected: dict[str, objec
         ("sqlite:///fleet.db?mode=ro", "there are: synchronous"),
         ("sqlite:///fleet.db?synchronous=full&synchronous=full", "twice"),
         ("redis://", "redis://localhost:6379/0"),
+        ("redis://a,,b", "names a host"),
+        (f"redis://a,me:{PASSWORD}@b:x", "give memory:, sqlite:///PATH"),
+        ("redis+sentinel://a,b", "redis+sentinel://HOST,HOST/SERVICE"),
+        ("redis+sentinel://a/night/x", "redis+sentinel://HOST,HOST/SERVICE"),
+        ("redis://a?sentinel_password=x", "unknown option"),
+        ("redis+unix://a,b/run/redis.sock", "three slashes"),
         ("redis:///0", "redis://localhost:6379/0"),
         ("redis://localhost/nights", "number of the database"),
         (f"redis://:{PASSWORD}@localhost:port", "port"),

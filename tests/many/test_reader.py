@@ -167,3 +167,21 @@ async def test_an_idle_reader_asks_seldom(monkeypatch: pytest.MonkeyPatch) -> No
             await asyncio.sleep(60)
 
         assert asked <= 16
+
+
+async def test_a_reader_may_begin_now() -> None:
+    """What was reported before is not told; what comes is, of shards that had nothing yet as well."""
+    async with fleet_at(f"memory:{uuid4().hex}", 2) as fleet:
+        await report(fleet.journal.store, 0, 1, 5)
+        async with fleet.reader(after="now", live=False) as reader:
+            told = [each async for each in reader]
+            cursor = reader.cursor
+        await report(fleet.journal.store, 0, 6, 7)
+        await report(fleet.journal.store, 1, 1, 1)
+        async with fleet.reader(after=cursor, live=False) as reader:
+            later = [each.sequence async for each in reader]
+        alone = [each.sequence async for each in fleet.journal.follow("night/0", after="now", live=False)]
+
+    assert (told, cursor) == ([], f"2;0:5-{NAME}")
+    assert sorted(later) == [1, 6, 7]
+    assert alone == []

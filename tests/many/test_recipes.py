@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bkjob_async.cli.actions.fleet.health import HealthFiles
 from bkjob_async.cli.commands.fleet import run_command, shard_numbers
 from bkjob_async.cli.exit_codes import ExitCode
 
@@ -29,34 +31,59 @@ def shard_of(words: list[str]) -> tuple[int, ...]:
     return shard_numbers(parsed.params["shards"])
 
 
-@pytest.mark.parametrize(("pod", "shard"), [("bkjob-night-0", 0), ("bkjob-night-15", 15)])
-def test_the_ordinal_of_a_pod_is_its_shard(pod: str, shard: int, tmp_path: Path) -> None:
-    """The pod's command, run by a shell with the pod's name as that of the machine."""
-    yaml = pytest.importorskip("yaml")
-    container = yaml.safe_load(block("yaml"))["spec"]["template"]["spec"]["containers"][0]
-    stand_in = tmp_path / "bkjob"
-    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" bkjob "$@"\n', encoding="utf-8")
-    stand_in.chmod(0o755)
-
-    done = subprocess.run(
-        container["command"],
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOSTNAME": pod},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert shard_of(done.stdout.split()) == (shard,)
-    assert {each["name"] for each in container["env"]} >= {"BKJOB_JOURNAL", "BKJOB_APP_SECRET"}
+def deployment() -> Any:
+    """Return the manifest of the page."""
+    return pytest.importorskip("yaml").safe_load(block("yaml"))
 
 
-def test_a_stateful_set_has_a_pod_for_each_shard() -> None:
-    """Its labels select its pods."""
-    yaml = pytest.importorskip("yaml")
-    spec = yaml.safe_load(block("yaml"))["spec"]
+def container() -> Any:
+    """Return the container of its pods."""
+    (found,) = deployment()["spec"]["template"]["spec"]["containers"]
+    return found
 
+
+def test_pods_claim_more_shards_than_there_are_even_without_one_of_them() -> None:
+    """The labels select them, and the command is one of this package."""
+    spec, words = deployment()["spec"], container()["command"]
+    parsed: Any = run_command.make_context("run", words[3:])
+    shards = int(PAGE.read_text(encoding="utf-8").split("bkjob fleet create night --shards ")[1].split()[0])
+
+    assert words[:4] == ["bkjob", "fleet", "run", "night"]
     assert spec["selector"]["matchLabels"] == spec["template"]["metadata"]["labels"]
-    assert spec["replicas"] == 16
+    assert (spec["replicas"] - 1) * parsed.params["claim"] >= shards
+    assert {each["name"] for each in container()["env"]} >= {"BKJOB_JOURNAL", "BKJOB_APP_SECRET"}
+
+
+def test_probes_look_at_the_files_that_the_command_keeps(tmp_path: Path) -> None:
+    """Alive is a file of the last minute; without it, or with an old one, the pod is started again."""
+    folder = container()["command"][-1]
+    files = HealthFiles(tmp_path, (0,))
+    codes: list[list[int]] = []
+
+    def probe() -> None:
+        found: list[int] = []
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+            words = [word.replace(folder, str(tmp_path)) for word in container()[kind]["exec"]["command"]]
+            done = subprocess.run(words, check=False, capture_output=True)
+            found.append(done.returncode)
+        codes.append(found)
+
+    probe()
+    (tmp_path / "alive").touch()
+    probe()
+    files.note(0, is_well=True)
+    probe()
+    os.utime(tmp_path / "alive", (0, 0))
+    probe()
+
+    assert codes == [[1, 1, 1], [0, 0, 1], [0, 0, 0], [0, 1, 0]]
+
+
+def test_kubernetes_knows_every_field_of_the_manifest() -> None:
+    """Where its schemas are installed."""
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+
+    kubernetes_validate.validate(deployment(), kubernetes_validate.latest_version(), strict=True)
 
 
 def test_the_unit_runs_the_shard_that_it_is_named_after() -> None:

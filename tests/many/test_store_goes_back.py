@@ -16,7 +16,7 @@ from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import truth_of
 from tests.many.fleets import Site, site_of
-from tests.many.test_shard import ENDLESS, SLOW, jobs_of
+from tests.many.test_shard import ENDLESS, SHORT, SLOW, jobs_of
 
 pytestmark = pytest.mark.looptime
 
@@ -94,6 +94,36 @@ async def test_what_is_added_afterwards_is_taken_up(pause: float) -> None:
         (shard,) = (await site.fleet.status()).shards
         assert (shard.targets, shard.waiting) == (6, 0)
         assert await targets_of(site) == 6
+
+
+async def test_an_end_that_is_told_again_is_marked() -> None:
+    """A reader that follows was told it before the store lost it; it has the same reference, epoch and result."""
+    world = World(1)
+    (job,) = jobs_of(world, SHORT, 1)
+    async with site_of(world, shards=1) as site:
+        site.run(0)
+        await asyncio.sleep(3)
+        await site.fleet.add(job)
+        await asyncio.sleep(2)
+        go_back = kept(site)
+        ends: list[bkjob.Finished] = []
+
+        async def read() -> None:
+            async with site.fleet.reader() as reader:
+                async for batch in reader:
+                    ends.extend(each for each in batch.events if isinstance(each, bkjob.Finished))
+
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(90)
+        told_before = len(ends)
+        go_back()
+        await asyncio.sleep(30)
+        reading.cancel()
+
+        first, again = ends
+        assert told_before == 1
+        assert (first.skipped, again.skipped) == (False, True)
+        assert (first.ref, first.epoch, first.result) == (again.ref, again.epoch, again.result)
 
 
 async def test_what_was_dropped_stays_dropped() -> None:

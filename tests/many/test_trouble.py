@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
-from bkjob_async.cli.actions.fleet import run_again
+from bkjob_async.cli.actions.fleet.manage import run_again
 from bkjob_async.engine.journaling.forms import VERSION
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.journal.shards import shard_name

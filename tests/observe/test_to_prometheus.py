@@ -16,6 +16,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.many.metrics import GAUGES
 from bkjob_async.observe import to_prometheus
 from bkjob_async.observe.client_stats import ClientStats
 from bkjob_async.observe.counters import MOST_JOURNALS, OPERATIONS, OTHER, Counters
@@ -256,7 +257,7 @@ def test_dashboard_and_alerts_name_metrics_that_exist(file: str) -> None:
     """And the dashboard shows each of them."""
     text = (FOLDER / file).read_text(encoding="utf-8")
 
-    assert named(text) <= EXPOSED
+    assert named(text) <= EXPOSED | {f"bkjob_fleet_{name}" for name in ("stopped", *GAUGES)}
     if file == "grafana.json":
         assert json.loads(text)["title"]
         families = {*to_prometheus.COUNTERS, *to_prometheus.GAUGES, *to_prometheus.HISTOGRAMS}
@@ -295,7 +296,7 @@ def test_promtool_accepts_the_alerts() -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert "5 rules found" in done.stdout
+    assert "10 rules found" in done.stdout
 
 
 def test_every_alert_is_explained() -> None:
@@ -305,5 +306,5 @@ def test_every_alert_is_explained() -> None:
         r"alert: (\w+)(?:.|\n)*?severity: (\w+)", (FOLDER / "alerts.yml").read_text(encoding="utf-8")
     )
 
-    assert len(rules) == 5
+    assert len(rules) == 10
     assert [(name, severity) for name, severity in rules if f"| `{name}` | {severity} |" not in page] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from time import monotonic
@@ -52,13 +52,19 @@ async def check(settings: Settings, *, as_json: bool) -> ExitCode:
     async for finding in findings(settings):
         if finding.state is State.FAILED:
             code = ExitCode.COULD_NOT_WATCH
-        if as_json:
-            write_out(json_text(asdict(finding)))
-            continue
-        write_out(f"{finding.state:<8} {finding.step:<12} {printable(finding.text)}")
-        if finding.act:
-            write_out(f"{'':<8} {'':<12} → {finding.act}")
+        for line in finding_lines(finding, as_json=as_json):
+            write_out(line)
     return code
+
+
+def finding_lines(finding: Finding, *, as_json: bool) -> Iterator[str]:
+    """Yield a finding as JSON, or as text and who must act."""
+    if as_json:
+        yield json_text(asdict(finding))
+        return
+    yield f"{finding.state:<8} {finding.step:<12} {printable(finding.text)}".rstrip()
+    if finding.act:
+        yield f"{'':<8} {'':<12} → {finding.act}"
 
 
 async def findings(settings: Settings) -> AsyncIterator[Finding]:

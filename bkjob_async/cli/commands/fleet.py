@@ -20,11 +20,11 @@ from bkjob_async.cli.configuration.targets import targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 
-ACTIONS = "bkjob_async.cli.actions.fleet"
+ACTIONS = "bkjob_async.cli.actions.fleet.manage"
 LEVELS = ("end-only", "coalesced", "every-change")
 HELP = """\b
-The journal is redis://HOST, rediss://HOST or redis+unix:///SOCKET, or sqlite:///PATH for the processes
-of one machine. Without --journal, BKJOB_JOURNAL of the environment or the journal of the profile is
+The journal is redis://HOST, rediss://HOST, redis+unix:///SOCKET or redis+sentinel://HOST,HOST/SERVICE,
+or sqlite:///PATH for the processes of one machine. Without --journal, BKJOB_JOURNAL of the environment or the journal of the profile is
 used; a URL with a password is taken from the environment only.
 """
 EXIT_CODES = """\b
@@ -106,22 +106,53 @@ def drop_command(**options: Any) -> ExitCode:
 
 @subcommand("run", epilog=f"{HELP}\n{EXIT_CODES}")
 @click.option(
-    "--shard", "shards", required=True, metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
+    "--shard", "shards", default="", metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
+)
+@click.option(
+    "--claim",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Run N shards at a time of those that nobody runs: none whose runner gave a sign of life within 10 s.",
 )
 @credentials_option
-def run_command(*, shards: str, **options: Any) -> ExitCode:
-    """Run shards until the fleet is stopped or they run elsewhere."""
-    return run_action(f"{ACTIONS}:run", shards=shard_numbers(shards), **options)
+@click.option(
+    "--health",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Keep two files there for probes: alive, written every 2 s, and ready, there while all shards"
+    " see and store what there is.",
+)
+def run_command(*, shards: str, claim: int | None, **options: Any) -> ExitCode:
+    """Run shards until the fleet is stopped or they run elsewhere.
+
+    Warnings go to stderr. With --claim another shard is run in place of one that runs elsewhere.
+    """
+    if bool(shards) == (claim is not None):
+        raise click.UsageError("give either --shard or --claim")
+    numbers = shard_numbers(shards) if shards else ()
+    return run_action(f"{ACTIONS}:run", shards=numbers, claim=claim, **options)
 
 
 @subcommand("status")
 @json_option
+@click.option("--metrics", is_flag=True, help="Write gauges in the text format of Prometheus.")
 def status_command(**options: Any) -> ExitCode:
     """List the shards, with their runners.
 
-    The exit code is 3 where one fails, or has had no runner for 30 seconds.
+    The exit code is 3 where one fails, stores nothing, sees nothing, or has had no runner for 30
+    seconds; with --metrics it is 0 where the fleet can be read.
     """
     return run_action(f"{ACTIONS}:status", **options)
+
+
+@subcommand("check")
+@json_option
+def check_command(**options: Any) -> ExitCode:
+    """Say what is wrong with a fleet, and who must act.
+
+    The exit code is 3 where something is.
+    """
+    return run_action(f"{ACTIONS}:check", **options)
 
 
 @subcommand("stop")
@@ -138,7 +169,7 @@ def forget_command(**options: Any) -> ExitCode:
 
 
 @subcommand("follow")
-@click.option("--after", metavar="CURSOR", help="Begin behind this cursor of the whole fleet.")
+@click.option("--after", metavar="CURSOR", help="Begin behind this cursor of the whole fleet, or now.")
 @click.option("--once", is_flag=True, help="Stop at the end of what was reported so far.")
 @json_option
 def follow_command(**options: Any) -> ExitCode:

@@ -30,10 +30,10 @@ def job_changed(job: JobState, before: int | None, *, skipped: bool = False) -> 
     )
 
 
-def finished_event(job: JobState, ref: Ref) -> Finished:
+def finished_event(job: JobState, ref: Ref, *, skipped: bool = False) -> Finished:
     """Return the event that target *ref* is finished, with its result."""
     epoch = job.step(ref.step_instance_id).epoch if isinstance(ref, StepRef) else job.epoch
-    return Finished(ref=ref, result=target_result(job, ref), epoch=epoch)
+    return Finished(ref=ref, result=target_result(job, ref), epoch=epoch, skipped=skipped)
 
 
 def target_result(job: JobState, ref: Ref) -> JobResult:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from enum import Enum
-from math import inf
+
+from msgspec.structs import replace
 
 from bkjob_async.client.client import JobClient
 from bkjob_async.client.factory import connect
-from bkjob_async.client.runner_access import set_requests_per_second
+from bkjob_async.client.runner_access import outage_of, set_requests_per_second
 from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
@@ -21,6 +22,7 @@ from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.failures import failures_noted
 from bkjob_async.many.runner.shares import RequestShare
 from bkjob_async.many.settings import FleetSettings, agreed_function, credentials_provider
+from bkjob_async.many.status import ShardCondition, shortened
 from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
@@ -33,6 +35,8 @@ from bkjob_async.wire.transport import Transport
 LIFE_SECONDS, INBOX_SECONDS = 2.0, 1.0
 # Polling pauses when the store has not answered for so many seconds.
 UNHEARD_SECONDS = 10.0
+# So many events that wait are usual where the store keeps up.
+USUALLY_UNSTORED = 1000
 # The first exchange of durations, and the time between two.
 FIRST_EXCHANGE_SECONDS, EXCHANGE_SECONDS = 10.0, 600.0
 
@@ -54,8 +58,10 @@ async def run_shard(
     *,
     credentials: str = ENVIRONMENT_CREDENTIALS,
     url: str | None = None,
+    takeover: bool = True,
     transport: Transport | None = None,
     observers: Iterable[Observer] = (),
+    on_condition: Callable[[ShardCondition], None] | None = None,
 ) -> ShardEnd:
     """Run one shard until the fleet is stopped or another process runs the shard; return which.
 
@@ -71,7 +77,10 @@ async def run_shard(
     The platform is the one that the journal names. *url* is the only one to which this runner sends its credentials; without
     it, whoever can write the journal decides that.
 
-    *transport* and *observers* are those of `connect`. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
+    Without *takeover* it raises `FleetBusy` where a runner holds the shard that gave a sign of life within 30 seconds.
+
+    *transport* and *observers* are those of `connect`. *on_condition* is called every two seconds with how the runner is,
+    for health checks; it must return quickly. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
     another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
     errors of `JournalError` where the journal cannot be used.
     """
@@ -106,11 +115,15 @@ async def run_shard(
                 (),
                 journal=fleet.journal,
                 name=shard_name(fleet.name, shard),
+                takeover=takeover,
                 linger=None,
                 detail_level=settings.detail_level,
             ) as watch,
         ):
-            return await ShardRunner(fleet, shard, client, subscription_of(watch), share).run()
+            subscription = subscription_of(watch)
+            return await ShardRunner(
+                fleet, shard, client, subscription, share, on_condition=on_condition
+            ).run()
 
 
 async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
@@ -133,6 +146,8 @@ class ShardRunner:
         client: JobClient,
         subscription: Subscription,
         share: RequestShare | None,
+        *,
+        on_condition: Callable[[ShardCondition], None] | None,
     ) -> None:
         """Prepare; *subscription* is the inside of an open watch of *client*."""
         self._fleet = fleet
@@ -141,6 +156,10 @@ class ShardRunner:
         self._client = client
         self._subscription = subscription
         self._share = share
+        self._on_condition = on_condition
+        # What the store has of the condition, None before it was asked; and what the last sign of life ended with.
+        self._reported: ShardCondition | None = None
+        self._unheard: JournalUnavailable | None = None
         self._store = fleet.journal.shards
         self._place: InboxPlace | None = None
         self._is_stopped = False
@@ -160,14 +179,14 @@ class ShardRunner:
                 if begun >= life_at:
                     life_at = begun + LIFE_SECONDS
                     await self._give_sign_of_life()
+                    if self._subscription.is_open and self._has_restored:
+                        await self._report_condition(has_worked=begun >= works_at)
                 if self._is_stopped:
                     await self._durations.store()
                     return ShardEnd.STOPPED
                 if not self._subscription.is_open:
                     return self._end_of_watch()
                 await self._take_up()
-                if begun >= works_at and await self._note_that_it_works():
-                    works_at = inf
                 if begun >= exchange_at:
                     exchange_at = begun + EXCHANGE_SECONDS
                     await self._durations.exchange()
@@ -176,14 +195,36 @@ class ShardRunner:
             if self._pausing is not None:
                 self._pausing.cancel()
 
-    async def _note_that_it_works(self) -> bool:
-        """Remove what ended the runner before; return whether the store could."""
+    async def _report_condition(self, *, has_worked: bool) -> None:
+        """Say how the runner is, here and in the store; one that *has_worked* is not held to what ended the one before."""
+        condition = self._condition()
+        if self._on_condition is not None:
+            self._on_condition(condition)
         try:
-            await self._store.put_failure(self._fleet.name, self._shard, "")
+            if self._reported is None:
+                if not condition.encode() and not has_worked:
+                    return  # what the store has of another term does not count
+                found = await self._store.failures(self._fleet.name)
+                self._reported = ShardCondition.decode(found.get(self._shard, ""))
+            failure = None if has_worked else self._reported.failure
+            condition = replace(condition, failure=failure)
+            if condition.encode() != self._reported.encode():
+                await self._store.put_failure(self._fleet.name, self._shard, condition.encode())
+                self._reported = condition
         except JournalUnavailable as error:
-            logger.debug("no failure of shard %s was removed: %s", self._name, error)
-            return False
-        return True
+            logger.debug("the condition of shard %s was not stored: %s", self._name, error)
+
+    def _condition(self) -> ShardCondition:
+        journal, outage = self._subscription.journal, outage_of(self._client)
+        if journal is None:
+            return ShardCondition()
+        trouble, unstored = journal.trouble or self._unheard, journal.records.waiting_events
+        return ShardCondition(
+            journal.records.term,
+            None if trouble is None else shortened(trouble),
+            None if outage is None else shortened(outage.message),
+            unstored if trouble is not None or unstored > USUALLY_UNSTORED else 0,
+        )
 
     def _end_of_watch(self) -> ShardEnd:
         error = self._subscription.end
@@ -210,6 +251,7 @@ class ShardRunner:
             reply = await self._store.report(self._fleet.name, self._shard, figures, limit=limit)
         except JournalUnavailable as error:
             logger.debug("no sign of life for shard %s: %s", self._name, error)
+            self._unheard = error
             return
         except StoreBehind:
             journal.records.put_empty()  # the append finds out what the store has
@@ -229,6 +271,7 @@ class ShardRunner:
 
     def _on_answer(self) -> None:
         """Poll, and pause when the next answer is late."""
+        self._unheard = None
         if self._subscription.is_paused:
             logger.info("the journal answers again: polling of shard %s goes on", self._name)
             self._subscription.is_paused = False

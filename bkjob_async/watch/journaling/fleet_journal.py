@@ -94,6 +94,11 @@ class FleetJournal:
         """The name of the fleet."""
         return self._name
 
+    @property
+    def trouble(self) -> JournalError | None:
+        """What the last attempt to store ended with, None while all is well."""
+        return self._trouble
+
     # Opening --------------------------------------------------------------------------------------------------------
 
     async def open(self, make_job: MakeJob, *, take_over: bool) -> tuple[Opened, Fold]:

@@ -33,7 +33,7 @@ from bkjob_async.model.status import Phase
 
 T = TypeVar("T")
 # Events that say whether what led to them was read.
-MARKED = HostChanged | StepChanged | StepWaiting | JobChanged | Trouble | Recovered
+MARKED = HostChanged | StepChanged | StepWaiting | JobChanged | Finished | Trouble | Recovered
 BEGINNING = CursorPosition(0, None)
 
 

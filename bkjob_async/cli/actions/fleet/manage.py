@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import bkjob_async as bkjob
+from bkjob_async.cli.actions.check import State, finding_lines
+from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
+from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, gather, scope_of
 from bkjob_async.cli.configuration.settings import Settings
@@ -19,8 +24,10 @@ from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.consumers import json_line, plain_line
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
+from bkjob_async.many.logs import log_to_stderr
+from bkjob_async.many.metrics import fleet_metrics
 from bkjob_async.many.upkeep import WORKS_SECONDS, pause_before
-from bkjob_async.model.text.printing import counted, printable
+from bkjob_async.model.text.printing import counted
 
 # `stop` waits so many seconds for the runners to end, and asks so often.
 STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5
@@ -87,57 +94,102 @@ async def put(name: str, *, targets: Sequence[str], is_added: bool, **where: Any
     return ExitCode.ALL_SUCCEEDED
 
 
-async def run(name: str, *, shards: Sequence[int], **where: Any) -> ExitCode:
-    """Run shards until all of them have ended.
+async def run(
+    name: str, *, shards: Sequence[int], claim: int | None, health: str | None, **where: Any
+) -> ExitCode:
+    """Run shards until all of them have ended; *health* is a folder for files that probes look at.
+
+    With *claim* they are so many at a time of those that nobody runs.
 
     One that fails is run again after 1 to 60 seconds, and the others go on meanwhile; where it is the only one, or where
     nothing but a person can help, the error ends all of them.
     """
+    log_to_stderr()
+    files = None if health is None else HealthFiles(Path(health), shards)
     async with opened(name, **where) as (fleet, settings):
         run_each = run_one if len(shards) == 1 else run_again
         own = {"credentials": own_credentials(settings), "url": settings.get("url")}
-        tasks = [asyncio.create_task(run_each(fleet, shard, own)) for shard in shards]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+        with nullcontext() if files is None else files.kept():
+            if claim is not None:
+                await Claims(fleet, partial(run_claimed, fleet, own=own, files=files)).keep(claim)
+                return ExitCode.ALL_SUCCEEDED
+            tasks = [asyncio.create_task(run_each(fleet, shard, own, files)) for shard in shards]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
         ends = [task.result() for task in sorted(tasks, key=asyncio.Task.cancelled)]
     return ExitCode.SUPERSEDED if bkjob.ShardEnd.SUPERSEDED in ends else ExitCode.ALL_SUCCEEDED
 
 
-async def run_one(fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any]) -> bkjob.ShardEnd:
+async def run_one(
+    fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any], files: HealthFiles | None = None
+) -> bkjob.ShardEnd:
     """Run one shard of a fleet with what this command has of its *own*; say how it ended."""
-    end = await bkjob.run_shard(fleet, shard, **own)
+    on_condition = None if files is None else files.observer_of(shard)
+    end = await bkjob.run_shard(fleet, shard, on_condition=on_condition, **own)
     write_note(f"shard {shard}: {end.value}")
     return end
 
 
-async def run_again(fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any]) -> bkjob.ShardEnd:
+async def run_claimed(
+    fleet: bkjob.Fleet, claimed: bkjob.ShardStatus, *, own: Mapping[str, Any], files: HealthFiles | None
+) -> bkjob.ShardEnd:
+    """Run a shard that was claimed, from a runner that is silent or from none; once it has ended, it does not count for probes."""
+    write_note(f"shard {claimed.shard}: claimed" + (" from a silent runner" if claimed.is_held else ""))
+    try:
+        return await run_one(fleet, claimed.shard, {**own, "takeover": claimed.is_held}, files)
+    finally:
+        if files is not None:
+            files.forget(claimed.shard)
+
+
+async def run_again(
+    fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any], files: HealthFiles | None = None
+) -> bkjob.ShardEnd:
     """Run one shard of several, again and again while it fails; raise what ends the others as well."""
     loop, failures = asyncio.get_running_loop(), 0
     while True:
         begun = loop.time()
         try:
-            return await run_one(fleet, shard, own)
-        except (bkjob.UsageError, bkjob.FleetNotFound, bkjob.JournalAccessDenied, bkjob.JournalTooNew):
+            return await run_one(fleet, shard, own, files)
+        except FATAL:
             raise
         except Exception as error:  # noqa: BLE001 - also a defect must not end the other shards
             failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
             pause = pause_before(failures)
             write_note(f"shard {shard} failed ({type(error).__name__}: {error}); again in {pause:g} s")
+        if files is not None:
+            files.note(shard, is_well=False)
         await asyncio.sleep(pause)
 
 
-async def status(name: str, *, as_json: bool, **where: Any) -> ExitCode:
-    """Write a line for each shard, and name those without a runner."""
+async def status(name: str, *, as_json: bool, metrics: bool, **where: Any) -> ExitCode:
+    """Write a line for each shard, and name those that are ill."""
     async with opened(name, **where) as (fleet, _):
         found = await fleet.status()
+    if metrics:
+        write_out(fleet_metrics(found).rstrip("\n"))
+        return ExitCode.ALL_SUCCEEDED
     for line in map(shard_json, found.shards) if as_json else shard_lines(found):
         write_out(line)
-    write_note(summary(found))
-    return ExitCode.COULD_NOT_WATCH if found.unplaced or found.failing else ExitCode.ALL_SUCCEEDED
+    for line in summary(found):
+        write_note(line)
+    return ExitCode.COULD_NOT_WATCH if found.ill else ExitCode.ALL_SUCCEEDED
+
+
+async def check(name: str, *, as_json: bool, **where: Any) -> ExitCode:
+    """Write what is wrong with the fleet, and who must act."""
+    code = ExitCode.ALL_SUCCEEDED
+    async with opened(name, **where) as (fleet, _):
+        for finding in findings(await fleet.status()):
+            if finding.state is State.FAILED:
+                code = ExitCode.COULD_NOT_WATCH
+            for line in finding_lines(finding, as_json=as_json):
+                write_out(line)
+    return code
 
 
 async def stop(name: str, **where: Any) -> ExitCode:
@@ -186,15 +238,24 @@ async def follow(name: str, *, after: str | None, once: bool, as_json: bool, **w
 # What is shown --------------------------------------------------------------------------------------------------------
 
 
-def summary(found: bkjob.FleetStatus) -> str:
-    """Return the fleet in a sentence."""
+def summary(found: bkjob.FleetStatus) -> Iterator[str]:
+    """Yield the fleet in a sentence, and what is wrong with its shards."""
     stopped = ", stopped" if found.is_stopped else ""
-    text = f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over{stopped}"
+    text = (
+        f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over"
+    )
+    text += f", {found.size / (1 << 20):.1f} MiB of records{stopped}"
     if found.unplaced:
         text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
-    for shard in found.failing[:NAMED]:
-        text += f"\nshard {shard.shard} failed: {printable(shard.failure or '')}"
-    return text
+    yield text
+    for shard in found.ill[:NAMED]:
+        for said, error in (
+            ("failed", shard.failure),
+            ("stores nothing", shard.store_trouble),
+            ("sees nothing", shard.platform_trouble),
+        ):
+            if error:
+                yield f"shard {shard.shard} {said}: {error}"
 
 
 def numbers_of(shards: Sequence[bkjob.ShardStatus]) -> str:
@@ -204,7 +265,20 @@ def numbers_of(shards: Sequence[bkjob.ShardStatus]) -> str:
 
 def shard_lines(found: bkjob.FleetStatus) -> list[str]:
     """Return the shards as a table of text."""
-    rows = [("SHARD", "TARGETS", "NOT OVER", "INBOX", "TERM", "RUN BY", "LAST SEEN", "REFUSED")]
+    rows = [
+        (
+            "SHARD",
+            "TARGETS",
+            "NOT OVER",
+            "INBOX",
+            "TERM",
+            "RUN BY",
+            "LAST SEEN",
+            "STORED",
+            "UNSTORED",
+            "REFUSED",
+        )
+    ]
     rows += [
         (
             str(each.shard),
@@ -214,6 +288,8 @@ def shard_lines(found: bkjob.FleetStatus) -> list[str]:
             str(each.term),
             f"{each.holder.host}:{each.holder.pid}" if each.holder is not None and each.is_held else "nobody",
             f"{each.silence:.0f} s ago",
+            "-" if each.appended is None else f"{each.appended:.0f} s ago",
+            str(each.unstored),
             str(each.refused),
         )
         for each in found.shards
@@ -238,5 +314,11 @@ def shard_json(shard: bkjob.ShardStatus) -> str:
             "refused": shard.refused,
             "is_unplaced": shard.is_unplaced,
             "failure": shard.failure,
+            "appended": None if shard.appended is None else round(shard.appended, 3),
+            "unstored": shard.unstored,
+            "store_trouble": shard.store_trouble,
+            "platform_trouble": shard.platform_trouble,
+            "size": shard.size,
+            "is_ill": shard.is_ill,
         }
     )

@@ -1,0 +1,1 @@
+"""What `bkjob fleet` does: a fleet in shards, managed, run and examined."""

@@ -1,0 +1,126 @@
+"""The health of a fleet for its operators: findings with who must act, and files for probes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import bkjob_async as bkjob
+from bkjob_async.cli.actions.check import Finding, State
+from bkjob_async.model.text.printing import counted
+
+# The file `alive` is written again after so many seconds.
+ALIVE_SECONDS = 2.0
+# So many causes of one kind are named at most, and of the shards that have them so many numbers.
+CAUSES, NUMBERS = 5, 12
+
+
+def findings(found: bkjob.FleetStatus) -> Iterator[Finding]:
+    """Yield what there is to say of a fleet: whether it has runners, and whether these see and store anything."""
+    if found.is_stopped:
+        yield Finding(
+            "fleet", State.WARNING, "it was stopped", "you: create it with the same values to start it again"
+        )
+        return
+    shards = found.shards
+    yield Finding("fleet", State.OK, f"{counted(len(shards), 'shard')}, {counted(found.targets, 'target')}")
+    yield from causes(
+        "runners",
+        shards,
+        lambda each: "had no runner for more than 30 s" if each.is_unplaced else None,
+        "whoever runs the runners: start `bkjob fleet run`, and read its log; else the network between it and the journal",
+    )
+    yield from causes(
+        "failures", shards, lambda each: each.failure, "see the message; the log of the runner has more"
+    )
+    yield from causes(
+        "store",
+        shards,
+        lambda each: each.store_trouble,
+        "whoever runs the store: see the message; events wait in the runners, and nothing is lost while these live",
+    )
+    yield from causes(
+        "platform",
+        shards,
+        lambda each: each.platform_trouble,
+        "see the message; `bkjob check` on the machine of a runner goes the way to the platform step by step",
+    )
+
+
+def causes(
+    step: str,
+    shards: Sequence[bkjob.ShardStatus],
+    cause_of: Callable[[bkjob.ShardStatus], str | None],
+    act: str,
+) -> Iterator[Finding]:
+    """Yield a finding for each cause that some of the *shards* have, with their numbers; one that all is well without any."""
+    by_cause: dict[str, list[bkjob.ShardStatus]] = {}
+    for shard in shards:
+        if cause := cause_of(shard):
+            by_cause.setdefault(cause, []).append(shard)
+    for cause, some in [*by_cause.items()][:CAUSES]:
+        yield Finding(step, State.FAILED, f"{numbered(some)}: {cause}", act)
+    if not by_cause:
+        yield Finding(step, State.OK, "")
+
+
+def numbered(shards: Sequence[bkjob.ShardStatus]) -> str:
+    """Return the numbers of shards as text, the first of them if there are many."""
+    more = f" and {len(shards) - NUMBERS} more" if len(shards) > NUMBERS else ""
+    return f"shard {', '.join(str(each.shard) for each in shards[:NUMBERS])}{more}"
+
+
+# A runner's own ------------------------------------------------------------------------------------------------------
+
+
+class HealthFiles:
+    """Two files in a folder for probes: `alive` is written every two seconds, `ready` is there while all shards are well.
+
+    A shard is well when it stores and sees what there is; before its first sign of life it is not.
+    """
+
+    def __init__(self, folder: Path, shards: Sequence[int]) -> None:
+        """Make the folder; nothing is ready yet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._alive, self._ready = folder / "alive", folder / "ready"
+        self._wells = dict.fromkeys(shards, False)
+        self._ready.unlink(missing_ok=True)
+
+    def observer_of(self, shard: int) -> Callable[[bkjob.ShardCondition], None]:
+        """Return what is told the condition of this shard."""
+        return lambda condition: self.note(shard, is_well=condition.is_well)
+
+    def note(self, shard: int, *, is_well: bool) -> None:
+        """Note how a shard is."""
+        self._wells[shard] = is_well
+        self._show()
+
+    def forget(self, shard: int) -> None:
+        """Note that a shard is not run here any more."""
+        self._wells.pop(shard, None)
+        self._show()
+
+    def _show(self) -> None:
+        if all(self._wells.values()):
+            self._ready.touch()
+        else:
+            self._ready.unlink(missing_ok=True)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Write `alive` while the context lasts and the event loop turns; remove both files at the end."""
+        self._show()
+        task = asyncio.get_running_loop().create_task(self._keep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            for file in (self._alive, self._ready):
+                file.unlink(missing_ok=True)
+
+    async def _keep(self) -> None:
+        while True:
+            self._alive.touch()
+            await asyncio.sleep(ALIVE_SECONDS)

@@ -1,0 +1,146 @@
+"""Processes that claim shards: each shard has a runner, and none is taken from one that lives."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.cli.actions.fleet.claim import Claims
+from bkjob_async.many.runner.shard import run_shard
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world.world import World
+from tests.cli import shell
+from tests.journal.redis_server import running
+from tests.many.fleets import OWN_CREDENTIALS, Site, site_of
+from tests.many.ill import transport_of
+from tests.many.test_shard import ENDLESS, jobs_of
+
+SHARDS = 6
+
+
+def claims_of(site: Site, seed: int) -> Claims:
+    """Return what another process claims of the fleet."""
+    fleet = bkjob.Fleet("night", journal=site.fleet.journal)
+
+    async def run(claimed: bkjob.ShardStatus) -> bkjob.ShardEnd:
+        transport = transport_of(site.platform, site.clock)
+        own = OWN_CREDENTIALS
+        return await run_shard(
+            fleet, claimed.shard, credentials=own, takeover=claimed.is_held, transport=transport
+        )
+
+    return Claims(fleet, run, random.Random(seed))
+
+
+async def terms_of(site: Site) -> list[int]:
+    """Return the term of each shard."""
+    return [each.term for each in (await site.fleet.status()).shards]
+
+
+@pytest.mark.looptime
+async def test_processes_that_start_together_share_all_shards_and_take_none_from_each_other() -> None:
+    """With more slots than shards; one that ends in order hands its shards over within seconds."""
+    world = World(1)
+    async with site_of(world, shards=SHARDS) as site:
+        await site.fleet.add(*jobs_of(world, ENDLESS, 12))
+        claims = [claims_of(site, seed) for seed in range(3)]
+        keeping = [asyncio.create_task(each.keep(3)) for each in claims]
+        await asyncio.sleep(20)
+        shared = [len(each.shards) for each in claims]
+        terms = await terms_of(site)
+        lost = claims[0].shards.copy()
+        keeping[0].cancel()
+        await asyncio.wait(keeping[:1])
+        await asyncio.sleep(5)
+        status = await site.fleet.status()
+        later = await terms_of(site)
+        await site.fleet.stop()
+        await asyncio.wait(keeping)
+
+    assert sum(shared) == SHARDS
+    assert terms == [1] * SHARDS
+    assert all(each.has_runner for each in status.shards)
+    assert later == [2 if shard in lost else 1 for shard in range(SHARDS)]
+    assert [each.refused for each in status.shards] == [0] * SHARDS
+    assert [task.exception() for task in keeping[1:]] == [None, None]
+
+
+@pytest.mark.looptime
+async def test_who_is_superseded_claims_another_shard() -> None:
+    """It does not take the shard back; in time there is one runner for each."""
+    world = World(1)
+    async with site_of(world, shards=2) as site:
+        claims = claims_of(site, 1)
+        keeping = asyncio.create_task(claims.keep(1))
+        await asyncio.sleep(5)
+        (first,) = claims.shards
+        site.run(first)
+        await asyncio.sleep(10)
+        (second,) = claims.shards
+        terms = await terms_of(site)
+        keeping.cancel()
+        await asyncio.wait([keeping])
+
+    assert {first, second} == {0, 1}
+    assert (terms[first], terms[second]) == (2, 1)
+
+
+@pytest.mark.looptime
+async def test_what_only_a_person_can_help_with_ends_the_process() -> None:
+    """Another would fail as well."""
+    async with site_of(World(1), shards=2, credentials="nowhere:credentials") as site:
+        with pytest.raises(bkjob.UsageError, match="nowhere:credentials"):
+            await claims_of(site, 1).keep(2)
+
+
+@pytest.mark.deep
+async def test_shards_of_a_process_that_is_killed_or_stopped_are_claimed_within_half_a_minute(
+    tmp_path: Path,
+) -> None:
+    """By those that have room; the one that wakes claims another."""
+    simulator = Simulator(seed=1, at_once=True)
+    with running(tmp_path, "--appendonly", "yes") as redis:
+        async with simulator.serve() as platform, bkjob.Fleet("night", journal=redis.url, shards=4) as fleet:
+            await fleet.create(url=platform.url, credentials="bkjob_async.many.environment:credentials")
+            env = {**shell.IDENTITY, "BKJOB_JOURNAL": redis.url}
+            processes = [shell.start("fleet", "run", "night", "--claim", "2", env=env) for _ in range(3)]
+            begun = time.monotonic()
+
+            async def held_by(gone: set[int]) -> float:
+                """Return after how many seconds each shard has a runner in none of these processes."""
+                async with asyncio.timeout(60):
+                    while True:
+                        shards = (await fleet.status()).shards
+                        pids = {each.holder.pid for each in shards if each.holder and each.has_runner}
+                        if all(each.has_runner for each in shards) and not pids & gone:
+                            return time.monotonic() - begun
+                        await asyncio.sleep(0.5)
+
+            try:
+                started = await held_by(set())
+                holders = {each.holder.pid for each in (await fleet.status()).shards if each.holder}
+                victim = next(process for process in processes if process.pid in holders)
+                begun = time.monotonic()
+                victim.send_signal(signal.SIGSTOP)
+                claimed = await held_by({victim.pid})
+                victim.send_signal(signal.SIGCONT)
+                await asyncio.sleep(5)
+                lives = victim.poll() is None
+                begun = time.monotonic()
+                await held_by(set())
+                await fleet.stop()
+                ends = [await asyncio.to_thread(shell.ended, process) for process in processes]
+            finally:
+                for process in processes:
+                    process.kill()
+
+    print(f"all shards run after {started:.1f} s, those of a stopped process {claimed:.1f} s after its stop")
+    assert claimed < 30
+    assert lives
+    assert [end.returncode for end in ends] == [0, 0, 0]
