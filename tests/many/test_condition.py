@@ -93,7 +93,7 @@ async def test_the_next_runner_does_not_have_the_trouble_of_the_one_before() -> 
         site.run(0)
         await shard_that(site, lambda shard: shard.active == 3)
         said = ShardCondition(term=1, store="full", unstored=9)
-        await site.fleet.journal.store.shards.put_failure("night", 0, said.encode())
+        await site.fleet.journal.shards.put_failure("night", 0, said.encode())
         ill_shard = await shard_that(site, lambda shard: shard.store_trouble)
         site.run(0)
         taken_over = await shard_that(site, lambda shard: shard.term == 2)

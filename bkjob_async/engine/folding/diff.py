@@ -63,10 +63,10 @@ def diff(
         if step.ref not in known and job.ref not in known:
             yield from step_events(step, difference, skipped=skipped)
         if is_target and step.announced.finished and difference.status:
-            yield finished_event(job, step.ref)
+            yield finished_event(job, step.ref, skipped=skipped)
     if has_changed and job.announced.finished:
         yield job_changed(job, before, skipped=skipped)
-        yield finished_event(job, job.ref)
+        yield finished_event(job, job.ref, skipped=skipped)
 
 
 def job_difference(reported: ReportedState, job: JobState) -> tuple[bool, bool, int | None]:
