@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     # fmt: off
     # isort: off
+    from bkjob_async import codes, observations, operations, responses
     from bkjob_async.client.client import JobClient
     from bkjob_async.client.factory import connect
-    from bkjob_async.client.operations.batch_logs import GatheredLogs
-    from bkjob_async.client.operations.paged_list import PagedList
     from bkjob_async.dialects.decode import decode, decode_callback
     from bkjob_async.engine.flow_control.retry import Retries
     from bkjob_async.engine.folding.stream_state import StreamState
@@ -41,48 +40,12 @@ if TYPE_CHECKING:
         Reopened, Resumed, Stalled, StepChanged, StepWaiting, Trouble,
     )
     from bkjob_async.model.events_json import event_from_json, event_to_json
-    from bkjob_async.model.operations.base import (
-        GetJobInstanceStatus, GetStepInstanceStatus, OperateJobInstance, OperateStepInstance, Operation,
-        OperationAccepted, StepOperation,
-    )
-    from bkjob_async.model.operations.codes import (
-        AccountCategory, FileMode, FileSourceType, FileStatus, JobOperation, LaunchMode, LogType,
-        RollingExecution, RollingMode, RollingType, ScriptLanguage, ScriptStatus, StepType, TaskType,
-        TransferMode, VariableType,
-    )
-    from bkjob_async.model.operations.extra_operations import (
-        BkciPluginBatchGetJobInstanceExecuteObjectLog, BkciPluginFastExecuteScript,
-        BkciPluginFastTransferFile, BkciPluginGetJobInstanceStatus, GenerateLocalFileUploadUrl,
-        GetFileTaskContext, GetScriptTaskContext, QueryGseTask, QueryJobInstance,
-    )
+    from bkjob_async.model.operations.base import StepOperation
+    from bkjob_async.model.operations.codes import JobOperation, ScriptLanguage
     from bkjob_async.model.operations.launches import (
-        ExecuteJobPlan, FastExecuteScript, FastExecuteSql, FastTransferFile, FileSource, GlobalVar,
-        PushConfigFile, RollingConfig, RollingFileSource,
+        FileSource, GlobalVar, RollingConfig, RollingFileSource,
     )
-    # What `python -m tests.generate` writes: begin
-    from bkjob_async.model.operations.stored_queries import (
-        GetJobTemplateList, GetJobPlanList, GetJobPlanDetail, GetAccountList, GetPublicScriptList,
-        GetScriptList, GetPublicScriptVersionList, GetScriptVersionList, GetPublicScriptVersionDetail,
-        GetScriptVersionDetail, GetCronList, GetCronDetail,
-    )
-    from bkjob_async.model.operations.management import (
-        ScriptCheckItem, AgentInfo, StoredFileSource, AuthorizedScope, SaveCron, UpdateCronStatus,
-        DeleteCron, CheckScript, QueryAgentInfo, GetFileSourceDetail, CreateJobPlan,
-        GetJobTemplateDetail, GetUserAuthorizedScopes,
-    )
-    # end
-    from bkjob_async.model.operations.queries import (
-        BatchGetJobInstanceIpLog, GetJobInstanceGlobalVarValue, GetJobInstanceIpLog, GetJobInstanceList,
-        GetJobInstanceLog, GetStepInstanceDetail, RawCall,
-    )
-    from bkjob_async.model.operations.responses import (
-        Account, Callback, Envelope, FileDetail, FileLog, FileSourceDetail, GseTask, HostLog, JobInstance,
-        JobLaunch, LocalFileUpload, Page, ScriptDetail, StepDetail, StepLogs, StepVariables, TaskContextField,
-        Variable,
-    )
-    from bkjob_async.model.operations.stored_items import (
-        CronJob, JobPlan, JobTemplate, PlanStep, PlanVariable, Script, ScriptVersion, StoredAccount,
-    )
+    from bkjob_async.model.operations.responses import Callback
     from bkjob_async.model.operations.targets import Targets, TopoNode
     from bkjob_async.model.ref_input import RefLike, as_ref
     from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
@@ -91,10 +54,7 @@ if TYPE_CHECKING:
     from bkjob_async.model.snapshot import HostGroup, HostPage, HostSnapshot, JobSnapshot, StepSnapshot, Times
     from bkjob_async.model.status import HostStatus, Phase, RunStatus
     from bkjob_async.observe.client_stats import ClientStats
-    from bkjob_async.observe.observer import (
-        BreakerChanged, Observation, Observer, OperationSent, PollCompleted, PollingFailed, PollingRecovered,
-        RateLimitHit, RequestSent, WatchClosed, WatchOpened,
-    )
+    from bkjob_async.observe.observer import Observer
     from bkjob_async.observe.to_opentelemetry import OpenTelemetryObserver
     from bkjob_async.observe.to_prometheus import PrometheusCollector
     from bkjob_async.watch.callbacks import CallbackReceiver
@@ -128,42 +88,19 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "HostPage", "StepSnapshot",
     "JobSnapshot", "StepResult", "JobResult",
     # operations
-    "Operation", "GetJobInstanceStatus", "GetStepInstanceStatus", "OperateStepInstance", "StepOperation",
-    "OperateJobInstance", "JobOperation", "OperationAccepted", "GetStepInstanceDetail",
-    "GetJobInstanceLog", "GetJobInstanceIpLog", "BatchGetJobInstanceIpLog", "GetJobInstanceList",
-    "GetJobInstanceGlobalVarValue", "ExecuteJobPlan", "FastExecuteScript", "FastExecuteSql",
-    "FastTransferFile", "PushConfigFile", "BkciPluginBatchGetJobInstanceExecuteObjectLog",
-    "BkciPluginFastExecuteScript", "BkciPluginFastTransferFile", "BkciPluginGetJobInstanceStatus",
-    "GenerateLocalFileUploadUrl", "GetFileTaskContext", "GetScriptTaskContext", "QueryGseTask",
-    "QueryJobInstance",
-    "RawCall",
+    "StepOperation",
+    "JobOperation",
     # what launches are made of
-    "FileSource", "FileSourceType", "GlobalVar", "RollingConfig", "RollingFileSource", "RollingExecution",
-    "RollingMode", "RollingType", "ScriptLanguage", "TransferMode",
-    # responses
-    "JobLaunch", "StepDetail", "ScriptDetail", "FileDetail", "FileSourceDetail", "Account", "StepLogs",
-    "HostLog", "FileLog", "GatheredLogs", "JobInstance",
-    "StepVariables", "Variable", "Page", "PagedList", "GseTask", "LocalFileUpload", "TaskContextField",
-    "AccountCategory", "ScriptStatus", "CronJob", "JobPlan", "JobTemplate", "PlanStep", "PlanVariable",
-    "Script", "ScriptVersion", "StoredAccount", "Envelope", "FileMode", "FileStatus", "LaunchMode",
-    "LogType", "StepType", "TaskType", "VariableType",
+    "FileSource", "GlobalVar", "RollingConfig", "RollingFileSource",
+    "ScriptLanguage",
     # journals
     "open_journal", "Journal", "Follower", "Keep", "FleetEntry", "Holder",
     # many machines
     "Fleet", "run_shard", "ShardEnd", "FleetReader", "FleetStatus", "ShardStatus", "ShardCondition",
     # recorded responses
     "decode", "decode_callback",
-    # What `python -m tests.generate` writes: begin
-    "GetJobTemplateList", "GetJobPlanList", "GetJobPlanDetail", "GetAccountList", "GetPublicScriptList",
-    "GetScriptList", "GetPublicScriptVersionList", "GetScriptVersionList",
-    "GetPublicScriptVersionDetail", "GetScriptVersionDetail", "GetCronList", "GetCronDetail",
-    "ScriptCheckItem", "AgentInfo", "StoredFileSource", "AuthorizedScope", "SaveCron",
-    "UpdateCronStatus", "DeleteCron", "CheckScript", "QueryAgentInfo", "GetFileSourceDetail",
-    "CreateJobPlan", "GetJobTemplateDetail", "GetUserAuthorizedScopes",
-    # end
     # observers
-    "Observer", "Observation", "RequestSent", "PollCompleted", "PollingFailed", "PollingRecovered",
-    "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
+    "Observer",
     "ClientStats", "PrometheusCollector", "OpenTelemetryObserver", "progress_bar",
     # errors
     "BkJobError", "UsageError", "WrongType", "WrongValue", "ScopeMissing", "NotSupported", "ClientClosed",
@@ -173,14 +110,14 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "TransportFailed", "SessionClosed", "RequestTimedOut", "OutcomeUnknown", "JournalError", "FleetBusy", "FleetNotFound",
     "JournalAccessDenied", "JournalDamaged", "JournalTooNew", "JournalUnavailable", "NotAJournal", "Superseded",
     "__version__",
+    # modules of their own
+    "codes", "observations", "operations", "responses",
 ]
 
 # Where each name is imported from; a test holds this against the typed imports above.
 _NAMES = {
-    "bkjob_async.client.operations.batch_logs": "GatheredLogs",
     "bkjob_async.client.client": "JobClient",
     "bkjob_async.client.factory": "connect",
-    "bkjob_async.client.operations.paged_list": "PagedList",
     "bkjob_async.dialects.decode": "decode decode_callback",
     "bkjob_async.engine.flow_control.retry": "Retries",
     "bkjob_async.engine.folding.stream_state": "StreamState",
@@ -188,11 +125,11 @@ _NAMES = {
     "bkjob_async.engine.stream.wait_conditions": "Condition FirstFailure HostsDone Waiting",
     "bkjob_async.errors": (
         "ApiNotFound ApplicationNotAllowed BkJobError CallFailed ClientClosed ConditionUnreachable "
-        "DeadlineExceeded ErrorDetails FleetBusy FleetNotFound InvalidRequest InvalidResponse JobFailed "
-        "JournalAccessDenied JournalDamaged JournalError JournalTooNew JournalUnavailable NotAJournal "
-        "NotAllowed NotAuthenticated NotFound NotSupported OutcomeUnknown PlatformTrouble QuotaExceeded "
-        "RequestTimedOut ScopeMissing SessionClosed Superseded TargetLost Throttled TransportFailed "
-        "UsageError WrongEventLoop WrongState WrongType WrongValue"
+        "DeadlineExceeded ErrorDetails FleetBusy FleetNotFound InvalidRequest InvalidResponse "
+        "JobFailed JournalAccessDenied JournalDamaged JournalError JournalTooNew JournalUnavailable "
+        "NotAJournal NotAllowed NotAuthenticated NotFound NotSupported OutcomeUnknown PlatformTrouble "
+        "QuotaExceeded RequestTimedOut ScopeMissing SessionClosed Superseded TargetLost Throttled "
+        "TransportFailed UsageError WrongEventLoop WrongState WrongType WrongValue"
     ),
     "bkjob_async.journal.follow": "Follower",
     "bkjob_async.journal.journal": "Journal open_journal",
@@ -205,53 +142,14 @@ _NAMES = {
     "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
     "bkjob_async.model.detail_level": "DetailLevel",
     "bkjob_async.model.events": (
-        "Batch Event Finished HostChanged HostCounts InSync JobChanged Lost LostReason Recovered Reopened "
-        "Resumed "
-        "Stalled StepChanged StepWaiting Trouble"
+        "Batch Event Finished HostChanged HostCounts InSync JobChanged Lost LostReason Recovered "
+        "Reopened Resumed Stalled StepChanged StepWaiting Trouble"
     ),
     "bkjob_async.model.events_json": "event_from_json event_to_json",
-    "bkjob_async.model.operations.base": (
-        "GetJobInstanceStatus GetStepInstanceStatus OperateJobInstance OperateStepInstance Operation "
-        "OperationAccepted StepOperation"
-    ),
-    "bkjob_async.model.operations.codes": (
-        "AccountCategory FileMode FileSourceType FileStatus JobOperation LaunchMode LogType "
-        "RollingExecution RollingMode RollingType ScriptLanguage ScriptStatus StepType TaskType "
-        "TransferMode VariableType"
-    ),
-    "bkjob_async.model.operations.extra_operations": (
-        "BkciPluginBatchGetJobInstanceExecuteObjectLog BkciPluginFastExecuteScript "
-        "BkciPluginFastTransferFile BkciPluginGetJobInstanceStatus GenerateLocalFileUploadUrl "
-        "GetFileTaskContext GetScriptTaskContext QueryGseTask QueryJobInstance"
-    ),
-    "bkjob_async.model.operations.launches": (
-        "ExecuteJobPlan FastExecuteScript FastExecuteSql FastTransferFile FileSource GlobalVar "
-        "PushConfigFile RollingConfig RollingFileSource"
-    ),
-    # What `python -m tests.generate` writes: begin
-    "bkjob_async.model.operations.stored_queries": (
-        "GetJobTemplateList GetJobPlanList GetJobPlanDetail GetAccountList GetPublicScriptList "
-        "GetScriptList GetPublicScriptVersionList GetScriptVersionList "
-        "GetPublicScriptVersionDetail GetScriptVersionDetail GetCronList GetCronDetail"
-    ),
-    "bkjob_async.model.operations.management": (
-        "ScriptCheckItem AgentInfo StoredFileSource AuthorizedScope SaveCron UpdateCronStatus "
-        "DeleteCron CheckScript QueryAgentInfo GetFileSourceDetail CreateJobPlan "
-        "GetJobTemplateDetail GetUserAuthorizedScopes"
-    ),
-    # end
-    "bkjob_async.model.operations.queries": (
-        "BatchGetJobInstanceIpLog GetJobInstanceGlobalVarValue GetJobInstanceIpLog GetJobInstanceList "
-        "GetJobInstanceLog GetStepInstanceDetail RawCall"
-    ),
-    "bkjob_async.model.operations.responses": (
-        "Account Callback Envelope FileDetail FileLog FileSourceDetail GseTask HostLog JobInstance "
-        "JobLaunch LocalFileUpload Page ScriptDetail StepDetail StepLogs StepVariables "
-        "TaskContextField Variable"
-    ),
-    "bkjob_async.model.operations.stored_items": (
-        "CronJob JobPlan JobTemplate PlanStep PlanVariable Script ScriptVersion StoredAccount"
-    ),
+    "bkjob_async.model.operations.base": "StepOperation",
+    "bkjob_async.model.operations.codes": "JobOperation ScriptLanguage",
+    "bkjob_async.model.operations.launches": "FileSource GlobalVar RollingConfig RollingFileSource",
+    "bkjob_async.model.operations.responses": "Callback",
     "bkjob_async.model.operations.targets": "Targets TopoNode",
     "bkjob_async.model.ref_input": "RefLike as_ref",
     "bkjob_async.model.refs": "HostKey JobRef Ref Scope ScopeType StepRef parse_ref",
@@ -260,17 +158,14 @@ _NAMES = {
     "bkjob_async.model.snapshot": "HostGroup HostPage HostSnapshot JobSnapshot StepSnapshot Times",
     "bkjob_async.model.status": "HostStatus Phase RunStatus",
     "bkjob_async.observe.client_stats": "ClientStats",
+    "bkjob_async.observe.observer": "Observer",
     "bkjob_async.observe.to_opentelemetry": "OpenTelemetryObserver",
     "bkjob_async.observe.to_prometheus": "PrometheusCollector",
-    "bkjob_async.observe.observer": (
-        "BreakerChanged Observation Observer OperationSent PollCompleted PollingFailed PollingRecovered "
-        "RateLimitHit RequestSent WatchClosed WatchOpened"
-    ),
     "bkjob_async.watch.callbacks": "CallbackReceiver",
     "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
     "bkjob_async.watch.progress_bar": "progress_bar",
-    "bkjob_async.watch.stream.readers": "Reader",
     "bkjob_async.watch.stats": "Explanation WatchStats",
+    "bkjob_async.watch.stream.readers": "Reader",
     "bkjob_async.watch.watch": "Watch",
     "bkjob_async.wire.aiohttp_transport": "HttpOptions",
     "bkjob_async.wire.credentials": "CredentialsProvider PerCall",
@@ -278,6 +173,7 @@ _NAMES = {
 }
 # fmt: on
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+_PARTS = ("codes", "observations", "operations", "responses")
 
 
 if not TYPE_CHECKING:  # a checker knows the names above, and no others
@@ -289,14 +185,23 @@ if not TYPE_CHECKING:  # a checker knows the names above, and no others
             value = _installed_version()
         elif name in _MODULES:
             value = getattr(import_module(_MODULES[name]), name)
+        elif name in _PARTS:
+            value = import_module(f"{__name__}.{name}")
         else:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_found_in(name)}")
         globals()[name] = value
         return value
 
     def __dir__() -> list[str]:
         """Return the public names, those that nobody has used yet included."""
         return sorted({*globals(), *__all__})
+
+
+def _found_in(name: str) -> str:
+    """Return where a name is that is not here; nothing for a name that is nowhere."""
+    parts = () if name.startswith("_") else _PARTS
+    found = [part for part in parts if name in import_module(f"{__name__}.{part}").__all__]
+    return "".join(f"; it is in {__name__}.{part}" for part in found)
 
 
 def _installed_version() -> str:

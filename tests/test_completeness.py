@@ -36,6 +36,7 @@ from bkjob_async.pytest_plugin import URLS
 from bkjob_async.simulator.handlers.routes import ROUTES
 from tests.client.test_round_trip import ALL as ROUND_TRIPS
 from tests.model.test_events_json import whole
+from tests.public_names import PUBLIC
 
 PACKAGE = Path(bkjob.__file__).parent
 GUIDE = "\n".join(
@@ -79,7 +80,7 @@ def matched(function: Callable[..., Any]) -> set[str]:
 class Wiring:
     """Where additions are wired: everything that the checks look at."""
 
-    public: frozenset[str] = frozenset(bkjob.__all__)
+    public: frozenset[str] = frozenset(PUBLIC)
     methods: frozenset[str] = frozenset(name for name in dir(bkjob.JobClient) if not name.startswith("_"))
     dialects: Mapping[str, Dialect] = DIALECTS
     routes: Mapping[str, Iterable[str]] = ROUTES
@@ -88,7 +89,7 @@ class Wiring:
     kept: frozenset[str] = frozenset(matched(StreamState._apply_event))
     reported: frozenset[str] = frozenset(form.__struct_config__.tag for form in get_args(EventForm))
     events: frozenset[type[Any]] = frozenset(get_args(bkjob.Event))
-    observations: frozenset[type[Any]] = frozenset(get_args(bkjob.Observation))
+    observations: frozenset[type[Any]] = frozenset(get_args(bkjob.observations.Observation))
     logged: frozenset[str] = frozenset(matched(to_logging.Log._text))
     log_levels: frozenset[type[Any]] = frozenset(to_logging.LEVELS)
     guide: str = GUIDE
@@ -137,10 +138,10 @@ def dialect_lacks(name: str, wiring: Wiring) -> list[str]:
         "a URL in the pytest plugin": name not in wiring.plugin_urls,
         "a place in DIALECTS of cli/configuration/options.py": name not in wiring.cli_dialects,
         "a job status that a watch can poll": getattr(
-            calls.get(bkjob.GetJobInstanceStatus), "read_poll", None
+            calls.get(bkjob.operations.GetJobInstanceStatus), "read_poll", None
         )
         is None,
-        "a way to run a script": bkjob.FastExecuteScript not in calls,
+        "a way to run a script": bkjob.operations.FastExecuteScript not in calls,
         "its own name in its table": wiring.dialects[name].name != name,
         "a way to get it by name": dialect_by_name(name).name != name,
     }
@@ -212,7 +213,7 @@ def test_every_observation_is_complete(kind: type[Any]) -> None:
 
 # Planted omissions ---------------------------------------------------------------------------------------------------
 
-SCRIPT = bkjob.FastExecuteScript
+SCRIPT = bkjob.operations.FastExecuteScript
 WITHOUT_SCRIPTS = evolve(
     DIALECTS["esb-job"],
     calls={kind: call for kind, call in DIALECTS["esb-job"].calls.items() if kind is not SCRIPT},
@@ -282,10 +283,13 @@ def test_an_event_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:
     [
         (Wiring(public=Wiring().public - {"PollingFailed"}), "public name"),
         (Wiring(logged=Wiring().logged - {"PollingFailed"}), "to_logging.Log"),
-        (Wiring(log_levels=Wiring().log_levels - {bkjob.PollingFailed}), "to_logging.LEVELS"),
-        (Wiring(observations=Wiring().observations - {bkjob.PollingFailed}), "union Observation"),
+        (Wiring(log_levels=Wiring().log_levels - {bkjob.observations.PollingFailed}), "to_logging.LEVELS"),
+        (
+            Wiring(observations=Wiring().observations - {bkjob.observations.PollingFailed}),
+            "union Observation",
+        ),
     ],
 )
 def test_an_observation_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:
     """Whatever one forgets is named."""
-    assert any(lacks in what for what in observation_lacks(bkjob.PollingFailed, wiring))
+    assert any(lacks in what for what in observation_lacks(bkjob.observations.PollingFailed, wiring))

@@ -19,6 +19,7 @@ HOUSE = [
     {"watch"},
     {"client"},
     {"many", "sync"},
+    {"codes", "observations", "operations", "responses"},
     {"__init__"},
     {"cli", "docs", "testing"},
     {"__main__", "pytest_plugin"},

@@ -4,11 +4,13 @@ import ast
 import importlib
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import bkjob_async
+from tests.public_names import MODULES, OF_PACKAGE, PUBLIC
 
 PINNED = Path(__file__).with_name("public.txt")
 ROOT = Path(bkjob_async.__file__).read_text()
@@ -16,18 +18,24 @@ ROOT = Path(bkjob_async.__file__).read_text()
 
 def test_the_public_names_are_these() -> None:
     """Every exported name is listed, and every listed name is exported."""
-    pinned = PINNED.read_text().split()
+    of_modules = {f"{name}.{each}" for name, module in MODULES.items() for each in module.__all__}
 
-    assert {*bkjob_async.__all__} ^ {*pinned} == set()
-    assert pinned == sorted(bkjob_async.__all__)
+    assert PINNED.read_text().split() == sorted({*bkjob_async.__all__} | of_modules)
+
+
+def test_no_name_is_public_twice() -> None:
+    """In the package and in one of its modules, or in two of these."""
+    names = Counter([*bkjob_async.__all__, *(name for module in MODULES.values() for name in module.__all__)])
+
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_every_public_name_is_documented() -> None:
     """A class or function without a docstring is no contract."""
     undocumented = [
         name
-        for name in bkjob_async.__all__
-        if callable(getattr(bkjob_async, name)) and not getattr(bkjob_async, name).__doc__
+        for name, value in (PUBLIC | MODULES).items()
+        if (callable(value) or name in MODULES) and not value.__doc__
     ]
 
     assert undocumented == []
@@ -45,7 +53,7 @@ def typed_imports(source: str) -> dict[str, str]:
 def disagreements(source: str, modules: dict[str, str], names: list[str]) -> list[str]:
     """Return each public name that the typed imports, the lazy table and `__all__` do not have alike."""
     typed = typed_imports(source)
-    listed = {*names} - {"__version__"}
+    listed = {*names} - {"__version__", *MODULES}
     return sorted(
         name
         for name in listed | typed.keys() | modules.keys()
@@ -60,7 +68,7 @@ def test_the_lazy_names_are_the_typed_ones() -> None:
 
 def test_each_name_is_where_the_table_says() -> None:
     """Whoever uses it gets it, and `dir` shows it before."""
-    names = sorted({*bkjob_async.__all__} - {"__version__"})
+    names = sorted({*OF_PACKAGE} - {"__version__"})
     modules = {name: importlib.import_module(bkjob_async._MODULES[name]) for name in names}
 
     assert [name for name in names if getattr(bkjob_async, name) is not getattr(modules[name], name)] == []
@@ -84,6 +92,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     """`hasattr` works, and a slip is no import error."""
     with pytest.raises(AttributeError, match="no attribute 'JobClinet'"):
         _ = bkjob_async.JobClinet  # type: ignore[attr-defined]
+
+
+def test_the_error_for_a_name_in_a_module_says_where_it_is() -> None:
+    """It was in the package itself before version 0.2, or is looked for there."""
+    with pytest.raises(AttributeError, match=r"it is in bkjob_async\.responses"):
+        _ = bkjob_async.JobLaunch  # type: ignore[attr-defined]
 
 
 def modules_after(code: str) -> set[str]:

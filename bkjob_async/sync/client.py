@@ -1681,7 +1681,7 @@ class JobClient:
         Document: `get_file_task_context`.
 
         >>> sent = client.send_file("/etc/hosts", "/tmp/", 1, source=2)
-        >>> fields = v4.get_file_task_context(sent.steps[0].ref, host=1, mode=bkjob.FileMode.DOWNLOAD)
+        >>> fields = v4.get_file_task_context(sent.steps[0].ref, host=1, mode=bkjob.codes.FileMode.DOWNLOAD)
         >>> [field.name for field in fields]
         ['errorSource', 'uploadFileErrorData', 'downloadFileErrorData']
         """

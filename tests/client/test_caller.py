@@ -35,9 +35,9 @@ async def test_a_whole_response_has_everything_around_its_data(dialect: str) -> 
     simulator = Simulator()
     job = simulator.add(FAILING)
     async with client_of(simulator, dialect) as (client, _):
-        envelope = await client.call_raw(bkjob.GetJobInstanceStatus(ref=job))
+        envelope = await client.call_raw(bkjob.operations.GetJobInstanceStatus(ref=job))
         with pytest.raises(bkjob.NotFound):
-            await client.call_raw(bkjob.GetJobInstanceStatus(ref=client.job(999_999)))
+            await client.call_raw(bkjob.operations.GetJobInstanceStatus(ref=client.job(999_999)))
 
     assert envelope.http_status == 200
     assert json.loads(envelope.body)["data"] == envelope.data
@@ -52,10 +52,13 @@ async def test_a_recorded_response_is_decoded_as_the_live_one(dialect: str) -> N
     simulator.advance(600)
     async with client_of(simulator, dialect) as (client, _):
         live = await client.get_job_instance_status(job)
-        raw = await client.call_raw(bkjob.GetJobInstanceStatus(ref=job))
+        raw = await client.call_raw(bkjob.operations.GetJobInstanceStatus(ref=job))
 
     again = bkjob.decode(
-        raw.body, operation=bkjob.GetJobInstanceStatus(ref=job), dialect=dialect, headers=raw.headers
+        raw.body,
+        operation=bkjob.operations.GetJobInstanceStatus(ref=job),
+        dialect=dialect,
+        headers=raw.headers,
     )
     assert again == live
 

@@ -16,7 +16,7 @@ from tests.client.clients import SCOPE, client_of
 pytestmark = pytest.mark.looptime
 
 
-def sent(operation: bkjob.Operation[Any], dialect: str = "gateway-v3") -> Any:
+def sent(operation: bkjob.operations.Operation[Any], dialect: str = "gateway-v3") -> Any:
     """Return the parameters of an operation as they are sent."""
     return msgspec.json.decode(dialect_by_name(dialect).encode(operation).body or b"")
 
@@ -63,7 +63,7 @@ async def test_a_cron_without_a_name_or_plan_is_refused() -> None:
 
 def test_the_time_of_a_cron_is_sent_in_seconds() -> None:
     """Unlike all other times."""
-    cron = bkjob.SaveCron(scope=SCOPE, id=3, execute_time=datetime(2026, 1, 1, tzinfo=UTC))
+    cron = bkjob.operations.SaveCron(scope=SCOPE, id=3, execute_time=datetime(2026, 1, 1, tzinfo=UTC))
 
     assert sent(cron)["execute_time"] == 1767225600
 
@@ -71,7 +71,7 @@ def test_the_time_of_a_cron_is_sent_in_seconds() -> None:
 @pytest.mark.parametrize("data", [300, {"id": 300}, {"id": 300, "name": None}, None])
 def test_the_response_to_a_change_of_a_cron_is_its_id_or_nothing(data: object) -> None:
     """A number in the documents, an object from servers."""
-    change = bkjob.UpdateCronStatus(scope=SCOPE, id=300, status=1)
+    change = bkjob.operations.UpdateCronStatus(scope=SCOPE, id=300, status=1)
     body = msgspec.json.encode({"code": 0, "result": True, "data": data})
 
     bkjob.decode(body, operation=change)
@@ -79,7 +79,7 @@ def test_the_response_to_a_change_of_a_cron_is_its_id_or_nothing(data: object) -
 
 def test_the_response_about_another_cron_is_none() -> None:
     """As everywhere."""
-    change = bkjob.UpdateCronStatus(scope=SCOPE, id=300, status=1)
+    change = bkjob.operations.UpdateCronStatus(scope=SCOPE, id=300, status=1)
     body = msgspec.json.encode({"code": 0, "result": True, "data": {"id": 301}})
 
     with pytest.raises(bkjob.InvalidResponse):
@@ -94,7 +94,7 @@ async def test_a_dangerous_script_is_found_line_by_line() -> None:
 
     assert [(each.line, each.line_content, each.level) for each in found] == [(2, "rm -rf /data", 3)]
     assert clean == ()
-    assert "date" not in repr(bkjob.CheckScript(content="date"))
+    assert "date" not in repr(bkjob.operations.CheckScript(content="date"))
 
 
 async def test_a_plan_has_the_steps_and_values_that_it_was_created_with() -> None:
@@ -126,7 +126,7 @@ async def test_a_plan_has_the_steps_and_values_that_it_was_created_with() -> Non
 
 def test_a_variable_without_a_value_follows_the_template() -> None:
     """Hosts are an execution target."""
-    plan = bkjob.CreateJobPlan(
+    plan = bkjob.operations.CreateJobPlan(
         scope=SCOPE,
         job_template_id=100,
         item_name="x",

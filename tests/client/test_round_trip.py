@@ -53,110 +53,137 @@ async def a_job_by_its_agent_task(client: bkjob.JobClient, step: bkjob.StepRef, 
 async def context_of_files(client: bkjob.JobClient, step: bkjob.StepRef, _today: datetime) -> Any:
     """Return what went wrong at a host of the job that sends files, which was added behind the first."""
     files = bkjob.StepRef(step.scope, step.job_instance_id + 1, step.step_instance_id + 1)
-    return await client.get_file_task_context(files, host=1, mode=bkjob.FileMode.DOWNLOAD)
+    return await client.get_file_task_context(files, host=1, mode=bkjob.codes.FileMode.DOWNLOAD)
 
 
 METHODS: dict[type[Operation[Any]], tuple[Ask, type]] = {
-    bkjob.GetJobInstanceStatus: (lambda c, s, _: c.get_job_instance_status(s.job), bkjob.JobSnapshot),
-    bkjob.GetStepInstanceStatus: (lambda c, s, _: c.get_step_instance_status(s), bkjob.StepSnapshot),
-    bkjob.GetStepInstanceDetail: (lambda c, s, _: c.get_step_instance_detail(s), bkjob.StepDetail),
-    bkjob.GetJobInstanceLog: (lambda c, s, _: c.get_job_instance_log(s.job), tuple),
-    bkjob.GetJobInstanceIpLog: (
+    bkjob.operations.GetJobInstanceStatus: (
+        lambda c, s, _: c.get_job_instance_status(s.job),
+        bkjob.JobSnapshot,
+    ),
+    bkjob.operations.GetStepInstanceStatus: (
+        lambda c, s, _: c.get_step_instance_status(s),
+        bkjob.StepSnapshot,
+    ),
+    bkjob.operations.GetStepInstanceDetail: (
+        lambda c, s, _: c.get_step_instance_detail(s),
+        bkjob.responses.StepDetail,
+    ),
+    bkjob.operations.GetJobInstanceLog: (lambda c, s, _: c.get_job_instance_log(s.job), tuple),
+    bkjob.operations.GetJobInstanceIpLog: (
         lambda c, s, _: c.get_job_instance_ip_log(s, host="0:10.0.0.1"),
-        bkjob.HostLog,
+        bkjob.responses.HostLog,
     ),
-    bkjob.BatchGetJobInstanceIpLog: (
+    bkjob.operations.BatchGetJobInstanceIpLog: (
         lambda c, s, _: c.batch_get_job_instance_ip_log(s, hosts=HOSTS),
-        bkjob.GatheredLogs,
+        bkjob.responses.GatheredLogs,
     ),
-    bkjob.GetJobInstanceList: (listed, tuple),
-    bkjob.GetJobInstanceGlobalVarValue: (
+    bkjob.operations.GetJobInstanceList: (listed, tuple),
+    bkjob.operations.GetJobInstanceGlobalVarValue: (
         lambda c, s, _: c.get_job_instance_global_var_value(s.job),
         tuple,
     ),
-    bkjob.OperateStepInstance: (
+    bkjob.operations.OperateStepInstance: (
         lambda c, s, _: c.operate_step_instance(s, operation_code=bkjob.StepOperation.RETRY_FAILED_HOSTS),
-        bkjob.OperationAccepted,
+        bkjob.responses.OperationAccepted,
     ),
-    bkjob.ExecuteJobPlan: (lambda c, *_: c.execute_job_plan(1000, {"who": "me"}), bkjob.JobLaunch),
-    bkjob.FastExecuteScript: (
+    bkjob.operations.ExecuteJobPlan: (
+        lambda c, *_: c.execute_job_plan(1000, {"who": "me"}),
+        bkjob.responses.JobLaunch,
+    ),
+    bkjob.operations.FastExecuteScript: (
         lambda c, *_: c.fast_execute_script("date", HOSTS, account_alias="root"),
-        bkjob.JobLaunch,
+        bkjob.responses.JobLaunch,
     ),
-    bkjob.FastExecuteSql: (
+    bkjob.operations.FastExecuteSql: (
         lambda c, *_: c.fast_execute_sql("select 1", HOSTS, db_account_id=6),
-        bkjob.JobLaunch,
+        bkjob.responses.JobLaunch,
     ),
-    bkjob.FastTransferFile: (
+    bkjob.operations.FastTransferFile: (
         lambda c, *_: c.fast_transfer_file(
             bkjob.FileSource(files="/a", server=HOSTS[0], account_alias="root"),
             "/srv",
             HOSTS,
             account_alias="root",
         ),
-        bkjob.JobLaunch,
+        bkjob.responses.JobLaunch,
     ),
-    bkjob.PushConfigFile: (
+    bkjob.operations.PushConfigFile: (
         lambda c, *_: c.push_config_file({"a.conf": "x=1"}, "/etc", HOSTS, account_alias="root"),
-        bkjob.JobLaunch,
+        bkjob.responses.JobLaunch,
     ),
 }
 SOURCE = bkjob.FileSource(files="/a", server=HOSTS[0], account_alias="root")
 # Stored items, and what single dialects have.
 METHODS |= {
-    bkjob.GetJobTemplateList: (lambda c, *_: c.get_job_template_list(name="usual").all(), tuple),
-    bkjob.GetJobPlanList: (lambda c, *_: c.get_job_plan_list().all(), tuple),
-    bkjob.GetJobPlanDetail: (lambda c, *_: c.get_job_plan_detail(1000), bkjob.JobPlan),
-    bkjob.GetAccountList: (lambda c, *_: c.get_account_list(category=1).all(), tuple),
-    bkjob.GetScriptList: (lambda c, *_: c.get_script_list().all(), tuple),
-    bkjob.GetScriptVersionList: (lambda c, *_: c.get_script_version_list(SCRIPT).all(), tuple),
-    bkjob.GetScriptVersionDetail: (a_version_of_a_script, bkjob.ScriptVersion),
-    bkjob.GetPublicScriptList: (lambda c, *_: c.get_public_script_list().all(), tuple),
-    bkjob.GetPublicScriptVersionList: (
+    bkjob.operations.GetJobTemplateList: (lambda c, *_: c.get_job_template_list(name="usual").all(), tuple),
+    bkjob.operations.GetJobPlanList: (lambda c, *_: c.get_job_plan_list().all(), tuple),
+    bkjob.operations.GetJobPlanDetail: (lambda c, *_: c.get_job_plan_detail(1000), bkjob.responses.JobPlan),
+    bkjob.operations.GetAccountList: (lambda c, *_: c.get_account_list(category=1).all(), tuple),
+    bkjob.operations.GetScriptList: (lambda c, *_: c.get_script_list().all(), tuple),
+    bkjob.operations.GetScriptVersionList: (lambda c, *_: c.get_script_version_list(SCRIPT).all(), tuple),
+    bkjob.operations.GetScriptVersionDetail: (a_version_of_a_script, bkjob.responses.ScriptVersion),
+    bkjob.operations.GetPublicScriptList: (lambda c, *_: c.get_public_script_list().all(), tuple),
+    bkjob.operations.GetPublicScriptVersionList: (
         lambda c, *_: c.get_public_script_version_list(PUBLIC_SCRIPT).all(),
         tuple,
     ),
-    bkjob.GetPublicScriptVersionDetail: (a_version_of_a_public_script, bkjob.ScriptVersion),
-    bkjob.GetCronList: (lambda c, *_: c.get_cron_list().all(), tuple),
-    bkjob.GetCronDetail: (lambda c, *_: c.get_cron_detail(300), bkjob.CronJob),
-    bkjob.GenerateLocalFileUploadUrl: (lambda c, *_: c.generate_local_file_upload_url("a.txt"), tuple),
-    bkjob.QueryGseTask: (lambda c, s, _: c.query_gse_task(s), tuple),
-    bkjob.QueryJobInstance: (a_job_by_its_agent_task, bkjob.GseTask),
-    bkjob.GetScriptTaskContext: (lambda c, s, _: c.get_script_task_context(s, host=1), tuple),
-    bkjob.GetFileTaskContext: (context_of_files, tuple),
-    bkjob.BkciPluginGetJobInstanceStatus: (
+    bkjob.operations.GetPublicScriptVersionDetail: (
+        a_version_of_a_public_script,
+        bkjob.responses.ScriptVersion,
+    ),
+    bkjob.operations.GetCronList: (lambda c, *_: c.get_cron_list().all(), tuple),
+    bkjob.operations.GetCronDetail: (lambda c, *_: c.get_cron_detail(300), bkjob.responses.CronJob),
+    bkjob.operations.GenerateLocalFileUploadUrl: (
+        lambda c, *_: c.generate_local_file_upload_url("a.txt"),
+        tuple,
+    ),
+    bkjob.operations.QueryGseTask: (lambda c, s, _: c.query_gse_task(s), tuple),
+    bkjob.operations.QueryJobInstance: (a_job_by_its_agent_task, bkjob.responses.GseTask),
+    bkjob.operations.GetScriptTaskContext: (lambda c, s, _: c.get_script_task_context(s, host=1), tuple),
+    bkjob.operations.GetFileTaskContext: (context_of_files, tuple),
+    bkjob.operations.BkciPluginGetJobInstanceStatus: (
         lambda c, s, _: c.bkci_plugin_get_job_instance_status(s.job),
         bkjob.JobSnapshot,
     ),
-    bkjob.BkciPluginBatchGetJobInstanceExecuteObjectLog: (
+    bkjob.operations.BkciPluginBatchGetJobInstanceExecuteObjectLog: (
         lambda c, s, _: c.bkci_plugin_batch_get_job_instance_execute_object_log(s, hosts=[1]),
-        bkjob.StepLogs,
+        bkjob.responses.StepLogs,
     ),
-    bkjob.BkciPluginFastExecuteScript: (
+    bkjob.operations.BkciPluginFastExecuteScript: (
         lambda c, *_: c.bkci_plugin_fast_execute_script("date", HOSTS, account_alias="root"),
-        bkjob.JobLaunch,
+        bkjob.responses.JobLaunch,
     ),
-    bkjob.BkciPluginFastTransferFile: (
+    bkjob.operations.BkciPluginFastTransferFile: (
         lambda c, *_: c.bkci_plugin_fast_transfer_file(SOURCE, "/srv", HOSTS, account_alias="root"),
-        bkjob.JobLaunch,
+        bkjob.responses.JobLaunch,
     ),
 }
 METHODS |= {
-    bkjob.SaveCron: (
+    bkjob.operations.SaveCron: (
         lambda c, *_: c.save_cron(job_plan_id=1000, name="nightly", expression="0 4 * * *"),
-        bkjob.CronJob,
+        bkjob.responses.CronJob,
     ),
-    bkjob.UpdateCronStatus: (lambda c, *_: c.update_cron_status(300, 2), type(None)),
-    bkjob.DeleteCron: (lambda c, *_: c.delete_cron(300), type(None)),
-    bkjob.CheckScript: (lambda c, *_: c.check_script("rm -rf /"), tuple),
-    bkjob.QueryAgentInfo: (lambda c, *_: c.query_agent_info([1, 2]), tuple),
-    bkjob.GetFileSourceDetail: (lambda c, *_: c.get_file_source_detail("releases"), bkjob.StoredFileSource),
-    bkjob.CreateJobPlan: (lambda c, *_: c.create_job_plan(100, "another"), bkjob.JobPlan),
-    bkjob.GetJobTemplateDetail: (lambda c, *_: c.get_job_template_detail(100), bkjob.JobTemplate),
-    bkjob.GetUserAuthorizedScopes: (lambda c, *_: c.get_user_authorized_scopes().all(), tuple),
+    bkjob.operations.UpdateCronStatus: (lambda c, *_: c.update_cron_status(300, 2), type(None)),
+    bkjob.operations.DeleteCron: (lambda c, *_: c.delete_cron(300), type(None)),
+    bkjob.operations.CheckScript: (lambda c, *_: c.check_script("rm -rf /"), tuple),
+    bkjob.operations.QueryAgentInfo: (lambda c, *_: c.query_agent_info([1, 2]), tuple),
+    bkjob.operations.GetFileSourceDetail: (
+        lambda c, *_: c.get_file_source_detail("releases"),
+        bkjob.responses.StoredFileSource,
+    ),
+    bkjob.operations.CreateJobPlan: (
+        lambda c, *_: c.create_job_plan(100, "another"),
+        bkjob.responses.JobPlan,
+    ),
+    bkjob.operations.GetJobTemplateDetail: (
+        lambda c, *_: c.get_job_template_detail(100),
+        bkjob.responses.JobTemplate,
+    ),
+    bkjob.operations.GetUserAuthorizedScopes: (lambda c, *_: c.get_user_authorized_scopes().all(), tuple),
 }
 NAMES = {kind: kind.name for kind in METHODS}
-ALL = METHODS.keys() | {bkjob.OperateJobInstance}  # whose own test is with the operations
+ALL = METHODS.keys() | {bkjob.operations.OperateJobInstance}  # whose own test is with the operations
 
 
 def test_every_operation_of_every_table_has_a_method() -> None:
@@ -222,7 +249,7 @@ async def test_a_plain_script_arrives_as_it_was_written(dialect: str) -> None:
         lambda c: c.get_step_instance_status(1),
         lambda c: c.operate_step_instance(1, 2),
         lambda c: c.call("../status"),
-        lambda c: c.call(bkjob.GetJobInstanceStatus(ref=c.job(1)), {"x": 1}),
+        lambda c: c.call(bkjob.operations.GetJobInstanceStatus(ref=c.job(1)), {"x": 1}),
         lambda c: c.run_script("x", HOSTS, deadline=0),
     ],
 )

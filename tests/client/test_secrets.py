@@ -252,15 +252,15 @@ async def test_no_cancellation_shows_a_secret(dialect: str, verb: str) -> None:
     assert leaks(held) == []
 
 
-LAUNCHES: list[bkjob.Operation[Any]] = [
-    bkjob.PushConfigFile(
+LAUNCHES: list[bkjob.operations.Operation[Any]] = [
+    bkjob.operations.PushConfigFile(
         scope=bkjob.Scope.biz(2),
         files={"a.conf": CONTENT},
         file_target_path="/etc",
         targets=[1],
         callback_url=CALLBACK_URL,
     ),
-    bkjob.FastExecuteScript(
+    bkjob.operations.FastExecuteScript(
         scope=bkjob.Scope.biz(2),
         targets=[1],
         script_content=PASSWORD,
@@ -268,24 +268,24 @@ LAUNCHES: list[bkjob.Operation[Any]] = [
         host_password_list=PASSWORDS,
         callback_url=CALLBACK_URL,
     ),
-    bkjob.FastExecuteSql(
+    bkjob.operations.FastExecuteSql(
         scope=bkjob.Scope.biz(2),
         targets=[1],
         db_account_id=1,
         script_content=PASSWORD,
         callback_url=CALLBACK_URL,
     ),
-    bkjob.FastTransferFile(
+    bkjob.operations.FastTransferFile(
         scope=bkjob.Scope.biz(2), sources=(), file_target_path="/", targets=[1], callback_url=CALLBACK_URL
     ),
-    bkjob.ExecuteJobPlan(
+    bkjob.operations.ExecuteJobPlan(
         scope=bkjob.Scope.biz(2), job_plan_id=7, global_vars={"KEY": VARIABLE}, callback_url=CALLBACK_URL
     ),
 ]
 
 
 @pytest.mark.parametrize("launch", LAUNCHES, ids=lambda launch: type(launch).__name__)
-def test_the_repr_of_a_launch_shows_no_secret(launch: bkjob.Operation[Any]) -> None:
+def test_the_repr_of_a_launch_shows_no_secret(launch: bkjob.operations.Operation[Any]) -> None:
     """Contents, parameters, variables and the token in a callback URL."""
     assert leaks([repr(launch), str(launch)]) == []
 

@@ -18,63 +18,67 @@ STEP = JOB.step(8001)
 HOST = "0:10.1.0.31"
 DAY = datetime(2023, 11, 14, tzinfo=UTC)
 
-OPERATIONS: tuple[bkjob.Operation[Any], ...] = (
-    bkjob.GetJobInstanceStatus(ref=JOB, return_ip_result=True),
-    bkjob.GetStepInstanceStatus(ref=STEP),
-    bkjob.GetStepInstanceDetail(ref=STEP),
-    bkjob.GetJobInstanceLog(ref=JOB),
-    bkjob.GetJobInstanceIpLog(ref=STEP, host=HOST),
-    bkjob.BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32]),
-    bkjob.GetJobInstanceList(
+OPERATIONS: tuple[bkjob.operations.Operation[Any], ...] = (
+    bkjob.operations.GetJobInstanceStatus(ref=JOB, return_ip_result=True),
+    bkjob.operations.GetStepInstanceStatus(ref=STEP),
+    bkjob.operations.GetStepInstanceDetail(ref=STEP),
+    bkjob.operations.GetJobInstanceLog(ref=JOB),
+    bkjob.operations.GetJobInstanceIpLog(ref=STEP, host=HOST),
+    bkjob.operations.BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32]),
+    bkjob.operations.GetJobInstanceList(
         scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15), length=2
     ),
-    bkjob.GetJobInstanceGlobalVarValue(ref=JOB),
-    bkjob.OperateStepInstance(ref=STEP, operation_code=2),
-    bkjob.OperateJobInstance(ref=JOB, operation_code=1),
-    bkjob.ExecuteJobPlan(scope=SCOPE, job_plan_id=12),
-    bkjob.FastExecuteScript(scope=SCOPE, targets=HOST, script_content="date", account_alias="root"),
-    bkjob.FastExecuteSql(scope=SCOPE, targets=HOST, script_content="select 1", db_account_id=6),
-    bkjob.FastTransferFile(
+    bkjob.operations.GetJobInstanceGlobalVarValue(ref=JOB),
+    bkjob.operations.OperateStepInstance(ref=STEP, operation_code=2),
+    bkjob.operations.OperateJobInstance(ref=JOB, operation_code=1),
+    bkjob.operations.ExecuteJobPlan(scope=SCOPE, job_plan_id=12),
+    bkjob.operations.FastExecuteScript(
+        scope=SCOPE, targets=HOST, script_content="date", account_alias="root"
+    ),
+    bkjob.operations.FastExecuteSql(scope=SCOPE, targets=HOST, script_content="select 1", db_account_id=6),
+    bkjob.operations.FastTransferFile(
         scope=SCOPE,
         sources=[bkjob.FileSource(files="/opt/a.tgz", server=HOST, account_alias="root")],
         file_target_path="/srv",
         targets=HOST,
         account_alias="root",
     ),
-    bkjob.PushConfigFile(
+    bkjob.operations.PushConfigFile(
         scope=SCOPE, files={"a.conf": "x=1"}, file_target_path="/etc", targets=HOST, account_alias="root"
     ),
 )
-STORED: tuple[bkjob.Operation[Any], ...] = (
-    bkjob.GetJobTemplateList(scope=SCOPE, item_name="greet"),
-    bkjob.GetJobPlanList(scope=SCOPE, item_name="greet"),
-    bkjob.GetJobPlanDetail(scope=SCOPE, job_plan_id=12),
-    bkjob.GetAccountList(scope=SCOPE, category=1),
-    bkjob.GetScriptList(scope=SCOPE),
-    bkjob.GetScriptVersionList(scope=SCOPE, script_id="5c1b", return_script_content=True),
-    bkjob.GetScriptVersionDetail(scope=SCOPE, id=71),
-    bkjob.GetPublicScriptList(),
-    bkjob.GetPublicScriptVersionList(script_id="5c1b"),
-    bkjob.GetPublicScriptVersionDetail(id=71, scope=SCOPE),
-    bkjob.GetCronList(scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15)),
-    bkjob.GetCronDetail(scope=SCOPE, id=81),
+STORED: tuple[bkjob.operations.Operation[Any], ...] = (
+    bkjob.operations.GetJobTemplateList(scope=SCOPE, item_name="greet"),
+    bkjob.operations.GetJobPlanList(scope=SCOPE, item_name="greet"),
+    bkjob.operations.GetJobPlanDetail(scope=SCOPE, job_plan_id=12),
+    bkjob.operations.GetAccountList(scope=SCOPE, category=1),
+    bkjob.operations.GetScriptList(scope=SCOPE),
+    bkjob.operations.GetScriptVersionList(scope=SCOPE, script_id="5c1b", return_script_content=True),
+    bkjob.operations.GetScriptVersionDetail(scope=SCOPE, id=71),
+    bkjob.operations.GetPublicScriptList(),
+    bkjob.operations.GetPublicScriptVersionList(script_id="5c1b"),
+    bkjob.operations.GetPublicScriptVersionDetail(id=71, scope=SCOPE),
+    bkjob.operations.GetCronList(scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15)),
+    bkjob.operations.GetCronDetail(scope=SCOPE, id=81),
 )
-EXTRAS: tuple[bkjob.Operation[Any], ...] = (
-    bkjob.GenerateLocalFileUploadUrl(scope=SCOPE, file_names="a.txt"),
-    bkjob.QueryGseTask(step_instance_id=8001),
-    bkjob.QueryJobInstance(gse_task_id="GSETASK:S:20231114:1"),
-    bkjob.GetScriptTaskContext(ref=STEP, host=31),
-    bkjob.GetFileTaskContext(ref=STEP, host=31, mode=1),
-    bkjob.BkciPluginFastExecuteScript(scope=SCOPE, targets=HOST, script_content="date", account_alias="root"),
-    bkjob.BkciPluginFastTransferFile(
+EXTRAS: tuple[bkjob.operations.Operation[Any], ...] = (
+    bkjob.operations.GenerateLocalFileUploadUrl(scope=SCOPE, file_names="a.txt"),
+    bkjob.operations.QueryGseTask(step_instance_id=8001),
+    bkjob.operations.QueryJobInstance(gse_task_id="GSETASK:S:20231114:1"),
+    bkjob.operations.GetScriptTaskContext(ref=STEP, host=31),
+    bkjob.operations.GetFileTaskContext(ref=STEP, host=31, mode=1),
+    bkjob.operations.BkciPluginFastExecuteScript(
+        scope=SCOPE, targets=HOST, script_content="date", account_alias="root"
+    ),
+    bkjob.operations.BkciPluginFastTransferFile(
         scope=SCOPE,
         sources=[bkjob.FileSource(files="/opt/a.tgz", server=HOST, account_alias="root")],
         file_target_path="/srv",
         targets=HOST,
         account_alias="root",
     ),
-    bkjob.BkciPluginGetJobInstanceStatus(ref=JOB, return_ip_result=True),
-    bkjob.BkciPluginBatchGetJobInstanceExecuteObjectLog(ref=STEP, hosts=[31]),
+    bkjob.operations.BkciPluginGetJobInstanceStatus(ref=JOB, return_ip_result=True),
+    bkjob.operations.BkciPluginBatchGetJobInstanceExecuteObjectLog(ref=STEP, hosts=[31]),
 )
 OPERATIONS += STORED + EXTRAS
 OPERATION_BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -89,7 +93,7 @@ SAMPLES: dict[str, Any] = {
 }
 
 
-def sample_call(sample: str) -> tuple[Dialect, bkjob.Operation[Any]]:
+def sample_call(sample: str) -> tuple[Dialect, bkjob.operations.Operation[Any]]:
     """Return the dialect and the operation of a sample response."""
     codec, _, name = sample.partition("/")
     return DIALECTS[codec], OPERATION_BY_NAME[name.partition(".")[0]]
@@ -122,6 +126,6 @@ def parameters(request: HttpRequest) -> dict[str, Any]:
     return body
 
 
-def sent(name: str, operation: bkjob.Operation[Any]) -> dict[str, Any]:
+def sent(name: str, operation: bkjob.operations.Operation[Any]) -> dict[str, Any]:
     """Return the parameters that an operation is sent with."""
     return parameters(DIALECTS[name].encode(operation))

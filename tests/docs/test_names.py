@@ -21,6 +21,7 @@ from bkjob_async.dialects.registry import DIALECTS
 from bkjob_async.simulator.faults.faults import FAULTS
 from bkjob_async.simulator.world.scenarios import SCENARIOS
 from tests.docs.pages import FENCE, PACKAGE, PAGES, ROOT
+from tests.public_names import PUBLIC
 
 # The changelog names what earlier versions had, the architecture page has a test of its own.
 CHECKED = [page for page in PAGES if page.name not in {"changelog.md", "ARCHITECTURE.md", "architecture.md"}]
@@ -113,7 +114,7 @@ def has(owner: object, path: list[str]) -> bool:
 def is_attribute(word: str) -> bool:
     """Return True for a public name, or what it or a usual variable has: `client.wait`, `JobResult.ok`."""
     first, *rest = word.split(".")
-    return has(OBJECTS[first] if first in OBJECTS else getattr(bkjob, first), rest)
+    return has(OBJECTS[first] if first in OBJECTS else PUBLIC[first], rest)
 
 
 def is_file(word: str) -> bool:
@@ -139,7 +140,7 @@ KINDS: Sequence[tuple[re.Pattern[str], Callable[[str], bool]]] = (
     (re.compile(r"--?[a-z][\w-]*"), lambda word: word in words_of_commands()),
     (re.compile(r"(?!@|https?:)[\w./-]+\.(?:md|py|json|yml)"), is_file),
     (re.compile(rf"(?:{'|'.join(OBJECTS)})(?:\.\w+)+"), is_attribute),
-    (re.compile(rf"(?:{'|'.join(bkjob.__all__)})(?:\.\w+)*"), is_attribute),
+    (re.compile(rf"(?:{'|'.join(PUBLIC)})(?:\.\w+)*"), is_attribute),
     (re.compile(r"bkjob_\w+|BkJob[A-Z]\w+"), lambda word: word in metrics() or word in words_of_package()),
     (re.compile(r"BKJOB_\w+"), is_variable),
     (re.compile(r"[A-Za-z_][\w.]*"), is_word),

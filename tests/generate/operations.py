@@ -6,20 +6,40 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import attrs
 
-from bkjob_async.model.operations import management, stored_queries
+import bkjob_async
+from bkjob_async.client.operations.batch_logs import GatheredLogs
+from bkjob_async.client.operations.paged_list import PagedList
+from bkjob_async.model.operations import (
+    base,
+    extra_operations,
+    launches,
+    management,
+    queries,
+    responses,
+    stored_items,
+    stored_queries,
+)
 from bkjob_async.model.operations.base import Operation
 from tests.generate.files import ROOT, Imports, formatted, with_blocks
 
 PACKAGE = ROOT / "bkjob_async"
 MODULES = (stored_queries, management)
+MODEL = (base, extra_operations, launches, queries, stored_queries, management)
+ANSWERS = (responses, stored_items, management)
+OTHER_ANSWERS: tuple[type[Any], ...] = (base.OperationAccepted, GatheredLogs, PagedList)
+DOCS = {
+    "operations": "The operations of the platform, a frozen class each: what `JobClient.call` takes.",
+    "responses": "What the methods of a client return: the platform's responses as frozen classes.",
+}
 # Fields that a method calls as the platform does: `name` is that of an operation itself.
 RENAMED = {"item_name": "name", "global_vars": "global_var_list"}
 HEAD = '''"""Operations that classes of `model/operations` describe; written by `python -m tests.generate`: change those."""
@@ -154,49 +174,65 @@ def functions_file() -> str:
     return HEAD + imports.lines() + "\n\n\n" + "\n\n\n".join(written) + "\n"
 
 
+def operation_classes() -> list[type[Any]]:
+    """Return every operation of the platform that there is, and what they have in common."""
+    found = {each for module in MODEL for each in vars(module).values() if is_operation(each)}
+    return sorted(
+        {each for each in found if "name" in vars(each)} | {Operation}, key=lambda each: each.__name__
+    )
+
+
+def response_classes() -> list[type[Any]]:
+    """Return the classes of what operations return."""
+    declared = [each for module in ANSWERS for each in public_classes(module) if not is_operation(each)]
+    return sorted({*declared, *OTHER_ANSWERS} - {responses.Callback}, key=lambda each: each.__name__)
+
+
+def is_operation(value: object) -> bool:
+    """Return True for a class of operations."""
+    return inspect.isclass(value) and issubclass(value, Operation)
+
+
+def public_module(doc: str, classes: Sequence[type[Any]]) -> str:
+    """Return a module from which these classes are imported."""
+    imports = Imports("")
+    for each in classes:
+        imports.add(each.__module__, each.__name__)
+    names = "".join(f'    "{each.__name__}",\n' for each in classes)
+    return f'"""{doc}"""\n\n{imports.lines()}\n\n__all__ = [\n{names}]\n'
+
+
 def files() -> dict[Path, str]:
     """Return the text of each file that is written, whole or in part."""
-    root, methods = PACKAGE / "__init__.py", PACKAGE / "client" / "client.py"
-    names = {module.__name__: [kind.__name__ for kind in public_classes(module)] for module in MODULES}
-    every = [name for some in names.values() for name in some]
-    lists = with_blocks(
-        root.read_text(encoding="utf-8"),
-        [line for module, some in names.items() for line in import_of(module, some)],
-        textwrap.wrap(", ".join(f'"{name}"' for name in every) + ",", 100),
-        [line for module, some in names.items() for line in places_of(module, some)],
-    )
+    methods = PACKAGE / "client" / "client.py"
     attributes = [f"{kind.name} = management.{kind.name}" for kind in operations()]
     functions = PACKAGE / "client" / "operations" / "management.py"
+    of_modules = {"operations": operation_classes(), "responses": response_classes()}
+    modules = {
+        PACKAGE / f"{name}.py": public_module(DOCS[name], classes) for name, classes in of_modules.items()
+    }
+    others = {name: import_module(f"bkjob_async.{name}").__all__ for name in ("codes", "observations")}
+    names = others | {name: [each.__name__ for each in classes] for name, classes in of_modules.items()}
+    dotted = [f"{module}.{name}" for module, some in names.items() for name in some]
     return {
         functions: formatted(functions_file(), functions),
         methods: with_blocks(methods.read_text(encoding="utf-8"), attributes),
-        root: lists,
-        ROOT / "tests" / "public.txt": "\n".join(public_names(lists)) + "\n",
-        PACKAGE / "docs" / "api" / "management.md": page_of(every),
+        **{path: formatted(text, path) for path, text in modules.items()},
+        ROOT / "tests" / "public.txt": "\n".join(sorted([*bkjob_async.__all__, *dotted])) + "\n",
+        PACKAGE / "docs" / "api" / "management.md": management_page(),
     }
 
 
-def import_of(module: str, names: list[str]) -> list[str]:
-    """Return the import of public names."""
-    wrapped = textwrap.wrap(f"{', '.join(names)},", 96)
-    return [f"from {module} import (", *(f"    {line}" for line in wrapped), ")"]
-
-
-def places_of(module: str, names: list[str]) -> list[str]:
-    """Return the item of the table that says where public names are."""
-    wrapped = textwrap.wrap(" ".join(names), 88)
-    texts = [f'    "{line}{"" if line is wrapped[-1] else " "}"' for line in wrapped]
-    return [f'"{module}": (', *texts, "),"]
-
-
-def public_names(root: str) -> list[str]:
-    """Return all names that the package exports."""
-    block = root.partition("__all__ = [")[2].partition("\n]")[0]
-    return sorted(re.findall(r'"(\w+)"', block))
-
-
-def page_of(names: list[str]) -> str:
-    """Return the page of the API that shows the classes."""
-    parts = [f".. autoclass:: {name}\n   :members:\n" for name in names]
-    body = "\n".join([".. currentmodule:: bkjob_async\n", *parts])
+def management_page() -> str:
+    """Return the page of the API that shows the operations of these modules, and what they return."""
+    shown = [each for module in MODULES for each in public_classes(module)]
+    parts = []
+    for name, wanted in (("operations", True), ("responses", False)):
+        parts.append(f".. currentmodule:: bkjob_async.{name}\n")
+        parts += [
+            f".. autoclass:: {each.__name__}\n   :members:\n"
+            for each in shown
+            if is_operation(each) is wanted
+        ]
+    body = "\n".join(parts)
     return f"# Plans, scripts, accounts, crons, agents\n\n```{{eval-rst}}\n{body}\n```\n"

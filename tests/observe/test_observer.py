@@ -27,14 +27,14 @@ HTML = HttpResponse(status=502, headers={"content-type": "text/html"}, body=b"<h
 class Recorder:
     """An observer that keeps what it receives."""
 
-    def __init__(self, *kinds: type[bkjob.Observation], polls: bool = True) -> None:
+    def __init__(self, *kinds: type[bkjob.observations.Observation], polls: bool = True) -> None:
         """Listen to *kinds* only; to all, if there are none."""
         if kinds:
             self.kinds = frozenset(kinds)
         self.polls = polls
         self.seen: list[Any] = []
 
-    def __call__(self, observation: bkjob.Observation, /) -> None:
+    def __call__(self, observation: bkjob.observations.Observation, /) -> None:
         """Keep an observation."""
         self.seen.append(observation)
 
@@ -52,7 +52,7 @@ def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
 async def test_every_request_to_the_platform_is_observed() -> None:
     """As many as it received, each with its operation, status and size, and the name of the client."""
     world, jobs = world_of(3)
-    recorder = Recorder(bkjob.RequestSent)
+    recorder = Recorder(bkjob.observations.RequestSent)
     async with client_of(world, observers=[recorder], name="nightly", latency=0.25) as (client, door):
         await watched(client, *jobs)
         await client.get_job_instance_status(jobs[0])
@@ -70,7 +70,7 @@ async def test_every_request_to_the_platform_is_observed() -> None:
 async def test_each_attempt_is_a_request_of_its_own() -> None:
     """Two failures and a success: three observations, numbered, each with its outcome."""
     world, jobs = world_of(1)
-    recorder = Recorder(bkjob.RequestSent)
+    recorder = Recorder(bkjob.observations.RequestSent)
     async with client_of(world, observers=[recorder]) as (client, door):
         door.spoil = lambda _request, _now: HTML if len(door.urls) < 3 else None
         await client.get_job_instance_status(jobs[0])
@@ -82,7 +82,7 @@ async def test_each_attempt_is_a_request_of_its_own() -> None:
 async def test_a_request_that_is_cancelled_is_observed() -> None:
     """It was sent: the platform has counted it."""
     world, jobs = world_of(1)
-    recorder = Recorder(bkjob.RequestSent)
+    recorder = Recorder(bkjob.observations.RequestSent)
     async with client_of(world, observers=[recorder], latency=5.0) as (client, _):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1.0):
@@ -96,7 +96,7 @@ async def test_a_request_that_is_cancelled_is_observed() -> None:
 async def test_time_in_the_queue_is_kept_apart_from_the_request() -> None:
     """Two requests a second: the fourth waited for a second and a half."""
     world, jobs = world_of(1)
-    recorder = Recorder(bkjob.RequestSent)
+    recorder = Recorder(bkjob.observations.RequestSent)
     async with client_of(world, observers=[recorder], requests_per_second=2.0, latency=0.1) as (client, _):
         await asyncio.gather(*(client.get_job_instance_status(jobs[0]) for _ in range(4)))
 
@@ -108,7 +108,7 @@ async def test_a_poll_tells_its_events_and_how_late_an_end_was_seen() -> None:
     """Events by kind; for each target whose end it saw, when that was last seen running."""
     world, jobs = world_of(2)
     step = world.jobs[jobs[1].job_instance_id].steps[0].ref
-    recorder = Recorder(bkjob.PollCompleted)
+    recorder = Recorder(bkjob.observations.PollCompleted)
     async with client_of(world, observers=[recorder]) as (client, _):
         batches = await watched(client, jobs[0], step)
 
@@ -125,7 +125,7 @@ async def test_a_poll_tells_its_events_and_how_late_an_end_was_seen() -> None:
 async def test_a_rate_limit_is_observed_when_announced_and_when_refused() -> None:
     """With the pause that follows."""
     world, jobs = world_of(1)
-    recorder = Recorder(bkjob.RateLimitHit)
+    recorder = Recorder(bkjob.observations.RateLimitHit)
     used_up = {
         "x-bkapi-ratelimit-limit": "5",
         "x-bkapi-ratelimit-remaining": "0",
@@ -152,25 +152,29 @@ async def test_a_rate_limit_is_observed_when_announced_and_when_refused() -> Non
 async def test_an_outage_opens_the_breaker_once_and_closes_it_once() -> None:
     """One failure and one recovery for all targets come with it."""
     world, jobs = world_of(20)
-    recorder = Recorder(bkjob.BreakerChanged, bkjob.PollingFailed, bkjob.PollingRecovered)
+    recorder = Recorder(
+        bkjob.observations.BreakerChanged,
+        bkjob.observations.PollingFailed,
+        bkjob.observations.PollingRecovered,
+    )
     async with client_of(world, observers=[recorder]) as (client, door):
         door.spoil = lambda _request, now: HTML if 5 < now < 15 else None
         await watched(client, *jobs)
 
-    assert [each.is_open for each in recorder.of(bkjob.BreakerChanged)] == [True, False]
-    (failed,) = [each for each in recorder.of(bkjob.PollingFailed) if each.ref is None]
+    assert [each.is_open for each in recorder.of(bkjob.observations.BreakerChanged)] == [True, False]
+    (failed,) = [each for each in recorder.of(bkjob.observations.PollingFailed) if each.ref is None]
     assert (failed.targets, failed.error, failed.operation) == (
         20,
         "PlatformTrouble",
         "get_job_instance_status",
     )
-    assert [each.ref for each in recorder.of(bkjob.PollingRecovered)].count(None) == 1
+    assert [each.ref for each in recorder.of(bkjob.observations.PollingRecovered)].count(None) == 1
 
 
 async def test_launches_and_operations_are_accepted_refused_or_unknown() -> None:
     """Each is one observation, with the job where it is known."""
     world, jobs = world_of(1)
-    recorder = Recorder(bkjob.OperationSent)
+    recorder = Recorder(bkjob.observations.OperationSent)
 
     async with client_of(world, observers=[recorder]) as (client, door):
         launched = await client.fast_execute_script("uptime", ["0:10.0.0.1"], account_alias="root")
@@ -189,7 +193,7 @@ async def test_launches_and_operations_are_accepted_refused_or_unknown() -> None
 async def test_a_watch_is_observed_when_it_opens_and_when_it_ends() -> None:
     """Its number, its targets, its own polls, and the error that ended it."""
     world, jobs = world_of(5)
-    recorder = Recorder(bkjob.WatchOpened, bkjob.WatchClosed)
+    recorder = Recorder(bkjob.observations.WatchOpened, bkjob.observations.WatchClosed)
     async with client_of(world, observers=[recorder]) as (client, door):
         await watched(client, *jobs)
         polls = len(door.urls)
@@ -205,22 +209,27 @@ async def test_a_watch_is_observed_when_it_opens_and_when_it_ends() -> None:
 async def test_an_observer_receives_the_kinds_that_it_names() -> None:
     """A plain function receives all; `polls = False` leaves out polls and their requests."""
     world, jobs = world_of(2)
-    everything: list[bkjob.Observation] = []
-    few, no_polls = Recorder(bkjob.WatchClosed), Recorder(polls=False)
+    everything: list[bkjob.observations.Observation] = []
+    few, no_polls = Recorder(bkjob.observations.WatchClosed), Recorder(polls=False)
     async with client_of(world, observers=[everything.append, few, no_polls]) as (client, _):
         await watched(client, *jobs)
         await client.get_job_instance_status(jobs[0])
 
     kinds = {type(each) for each in everything}
-    assert kinds == {bkjob.WatchOpened, bkjob.RequestSent, bkjob.PollCompleted, bkjob.WatchClosed}
-    assert few.seen == [each for each in everything if isinstance(each, bkjob.WatchClosed)]
-    assert {type(each) for each in no_polls.seen} == kinds - {bkjob.PollCompleted}
-    assert [each.is_poll for each in no_polls.of(bkjob.RequestSent)] == [False]
+    assert kinds == {
+        bkjob.observations.WatchOpened,
+        bkjob.observations.RequestSent,
+        bkjob.observations.PollCompleted,
+        bkjob.observations.WatchClosed,
+    }
+    assert few.seen == [each for each in everything if isinstance(each, bkjob.observations.WatchClosed)]
+    assert {type(each) for each in no_polls.seen} == kinds - {bkjob.observations.PollCompleted}
+    assert [each.is_poll for each in no_polls.of(bkjob.observations.RequestSent)] == [False]
 
 
 async def test_an_observer_may_leave_out_quiet_polls() -> None:
     """And is given the numbers in which the client counts them; others still receive all."""
-    everything: list[bkjob.Observation] = []
+    everything: list[bkjob.observations.Observation] = []
     given: dict[str, Any] = {}
     no_quiet_ones = Recorder()
     no_quiet_ones.quiet_polls = False  # type: ignore[attr-defined]
@@ -230,14 +239,16 @@ async def test_an_observer_may_leave_out_quiet_polls() -> None:
         world, jobs = world_of(2)
         async with client_of(world, observers=observers, name="mine") as (client, _):
             await watched(client, *jobs)
-            polls = no_quiet_ones.of(bkjob.PollCompleted)
+            polls = no_quiet_ones.of(bkjob.observations.PollCompleted)
 
             assert polls
             assert all(poll.events for poll in polls)
-            assert no_quiet_ones.of(bkjob.RequestSent) == []
+            assert no_quiet_ones.of(bkjob.observations.RequestSent) == []
             assert given["mine"].polls.total == client.stats().polls
 
-    assert len([each for each in everything if isinstance(each, bkjob.PollCompleted)]) > len(polls)
+    assert len([each for each in everything if isinstance(each, bkjob.observations.PollCompleted)]) > len(
+        polls
+    )
 
 
 async def test_an_observation_that_nobody_listens_to_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +273,7 @@ async def test_a_target_that_cannot_be_polled_is_one_failure_until_it_can() -> N
     """However many polls fail meanwhile; after it has recovered, the next failure is another one."""
     world, jobs = world_of(3)
     bad = str(jobs[0].job_instance_id)
-    recorder = Recorder(bkjob.PollingFailed, bkjob.PollingRecovered)
+    recorder = Recorder(bkjob.observations.PollingFailed, bkjob.observations.PollingRecovered)
     async with client_of(world, observers=[recorder], interval=1.0) as (client, door):
         door.spoil = lambda request, now: (
             HTML if bad in str(request.url) and (3 < now < 9 or 13 < now < 17) else None
@@ -270,8 +281,8 @@ async def test_a_target_that_cannot_be_polled_is_one_failure_until_it_can() -> N
         await watched(client, *jobs)
 
     assert [(type(each), each.ref) for each in recorder.seen] == [
-        (bkjob.PollingFailed, jobs[0]),
-        (bkjob.PollingRecovered, jobs[0]),
+        (bkjob.observations.PollingFailed, jobs[0]),
+        (bkjob.observations.PollingRecovered, jobs[0]),
     ] * 2
 
 

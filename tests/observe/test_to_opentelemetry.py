@@ -229,7 +229,7 @@ async def test_tracing_that_fails_stops_no_call() -> None:
     """An observer whose spans cannot be made is removed."""
 
     class Broken:
-        def __call__(self, _observation: bkjob.Observation, /) -> None:
+        def __call__(self, _observation: bkjob.observations.Observation, /) -> None:
             pass
 
         def around(self, _verb: str, _ref: bkjob.Ref | None) -> Any:

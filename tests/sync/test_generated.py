@@ -18,7 +18,7 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     (bkjob.JobClient, sync.JobClient),
     (bkjob.Watch, sync.Watch),
     (bkjob.Reader, sync.Reader),
-    (bkjob.PagedList, sync.PagedList),
+    (bkjob.responses.PagedList, sync.PagedList),
 ]
 
 

@@ -164,11 +164,15 @@ async def test_observers_receive_polls_of_lists_too(spoil: Any, error: str | Non
     """A list, answered or refused, is seen by whoever watches the watcher, and how long it took."""
     world = World()
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(JOBS)]
-    seen: list[bkjob.Observation] = []
+    seen: list[bkjob.observations.Observation] = []
     async with client_of(world, observers=[seen.append]) as (client, transport):
         transport.spoil = spoil
         await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
-    lists = [polled for polled in seen if isinstance(polled, bkjob.PollCompleted) and polled.ref is None]
+    lists = [
+        polled
+        for polled in seen
+        if isinstance(polled, bkjob.observations.PollCompleted) and polled.ref is None
+    ]
 
     assert {(polled.operation, polled.error) for polled in lists} == {("get_job_instance_list", error)}
     assert all(0.0 <= polled.seconds < 1.0 for polled in lists)

@@ -283,11 +283,11 @@ async def test_explain_says_why() -> None:
 async def test_observers_receive_the_seconds_of_each_poll() -> None:
     """Whether it brought changes, none, or failed, and however long after the beginning."""
     world, jobs = world_of(2)
-    seen: list[bkjob.Observation] = []
+    seen: list[bkjob.observations.Observation] = []
     async with client_of(world, latency=0.5, observers=[seen.append]) as (client, transport):
         transport.tear = lambda response, now: HTML if 20 < now < 23 else response
         await watched(client, jobs[0], world.jobs[jobs[1].job_instance_id].steps[0].ref)
-    polls = [each for each in seen if isinstance(each, bkjob.PollCompleted)]
+    polls = [each for each in seen if isinstance(each, bkjob.observations.PollCompleted)]
 
     assert {bool(poll.error) for poll in polls} == {bool(poll.events) for poll in polls} == {True, False}
     assert all(poll.seconds == pytest.approx(0.5, abs=0.2) for poll in polls if poll.error is None)

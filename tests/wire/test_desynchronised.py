@@ -19,8 +19,8 @@ from tests.wire.raw_server import answer, serving
 
 JOB = bkjob.JobRef(bkjob.Scope.biz(2), 100)
 OTHER = bkjob.JobRef(bkjob.Scope.biz(2), 999)
-READ = bkjob.GetJobInstanceStatus(ref=JOB)
-STOP = bkjob.OperateJobInstance(ref=JOB, operation_code=1)
+READ = bkjob.operations.GetJobInstanceStatus(ref=JOB)
+STOP = bkjob.operations.OperateJobInstance(ref=JOB, operation_code=1)
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="app", bk_app_secret="not-to-be-seen")
 
 

@@ -20,7 +20,8 @@ ONE, OTHER = (
     for secret in ("one", "other")
 )
 OPERATIONS = [
-    bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), number)) for number in range(1, 10)
+    bkjob.operations.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), number))
+    for number in range(1, 10)
 ]
 
 

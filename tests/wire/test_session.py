@@ -21,8 +21,8 @@ pytestmark = pytest.mark.looptime
 SECRET = "s3cr3t/with+odd \"signs'"
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="app", bk_app_secret=SECRET)
 JOB = bkjob.JobRef(bkjob.Scope.biz(2), 1)
-READ = bkjob.GetJobInstanceStatus(ref=JOB)
-COMMAND = bkjob.OperateJobInstance(ref=JOB, operation_code=1)
+READ = bkjob.operations.GetJobInstanceStatus(ref=JOB)
+COMMAND = bkjob.operations.OperateJobInstance(ref=JOB, operation_code=1)
 OK = HttpResponse(
     status=200,
     body=msgspec.json.encode(
@@ -253,7 +253,7 @@ def chained(cause: Exception) -> Exception:
 @pytest.mark.parametrize("echo", ECHOES)
 @pytest.mark.parametrize("operation", [READ, COMMAND], ids=["read", "command"])
 async def test_an_error_knows_its_call_and_no_secret(
-    echo: Callable[[], HttpResponse | Exception], operation: bkjob.Operation[Any]
+    echo: Callable[[], HttpResponse | Exception], operation: bkjob.operations.Operation[Any]
 ) -> None:
     """Not in its text, its details, its permission or its cause."""
     with pytest.raises(bkjob.CallFailed) as failed:
@@ -274,7 +274,7 @@ async def test_a_poll_is_prepared_once() -> None:
     """It is sent again and again; each request and each response is its own."""
     transport = FakeTransport(OK)
     session = session_of(transport)
-    other = bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), 2))
+    other = bkjob.operations.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), 2))
     for question in (READ, READ, other):
         await session.poll(question)
     first, second, third = transport.sent

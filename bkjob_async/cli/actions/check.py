@@ -161,21 +161,21 @@ async def at_the_platform(settings: Settings) -> AsyncIterator[Finding]:
 
 async def first_call(
     client: bkjob.JobClient, scope: bkjob.Scope, settings: Settings
-) -> bkjob.Envelope | None:
+) -> bkjob.responses.Envelope | None:
     """Read something that every user of the scope may read; None where it is known not to be there."""
     if settings.get("dialect") == "esb-job":
         try:
-            return await client.call_raw(bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(scope, 1)))
+            return await client.call_raw(bkjob.operations.GetJobInstanceStatus(ref=bkjob.JobRef(scope, 1)))
         except bkjob.NotFound:
             return None
     now = datetime.now(UTC)
-    query = bkjob.GetJobInstanceList(
+    query = bkjob.operations.GetJobInstanceList(
         scope=scope, create_time_start=now - timedelta(minutes=10), create_time_end=now, length=1
     )
     return await client.call_raw(query)
 
 
-def limits_finding(envelope: bkjob.Envelope | None, rate: float | None) -> Finding:
+def limits_finding(envelope: bkjob.responses.Envelope | None, rate: float | None) -> Finding:
     """Say how many requests are allowed, as the gateway announces it, and as this user limits them."""
     announced = None if envelope is None else parse_rate_limit_headers(envelope.headers)
     own = "" if rate is None else f"; --rate allows {rate:g} a second"

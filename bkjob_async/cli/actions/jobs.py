@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bkjob_async import JobInstance, UsageError
+from bkjob_async import UsageError
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
@@ -15,6 +15,7 @@ from bkjob_async.cli.tables import write_table
 from bkjob_async.cli.times import seconds_text
 from bkjob_async.model.status import status_to_json
 from bkjob_async.model.text.printing import counted
+from bkjob_async.responses import JobInstance
 
 HEADER = ("JOB", "STATUS", "CREATED", "TIME", "BY", "NAME")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

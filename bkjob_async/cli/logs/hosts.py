@@ -98,7 +98,7 @@ async def select_hosts(
 
 async def read_logs(
     client: bkjob.JobClient, step: bkjob.StepRef, hosts: Sequence[bkjob.HostKey], *, in_portions: bool
-) -> AsyncIterator[bkjob.HostLog]:
+) -> AsyncIterator[bkjob.responses.HostLog]:
     """Yield the log of each host, in the order of *hosts* within a portion; say whose log cannot be read.
 
     *in_portions* is False for a dialect that has only the logs of whole jobs.

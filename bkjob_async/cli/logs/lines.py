@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from attrs import define, frozen
 
-from bkjob_async import FileLog, FileMode, HostKey, HostLog, StepRef
+from bkjob_async import HostKey, StepRef
 from bkjob_async.cli.lines import json_text, write_out
+from bkjob_async.codes import FileMode
 from bkjob_async.model.text.printing import printable
+from bkjob_async.responses import FileLog, HostLog
 
 WAYS: dict[int, str] = {FileMode.UPLOAD: "upload", FileMode.DOWNLOAD: "download"}
 # So many characters distinguish a log that grew from one that was replaced.

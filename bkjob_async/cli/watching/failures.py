@@ -157,6 +157,6 @@ async def log_of(client: bkjob.JobClient, group: HostsByCause) -> list[str]:
     return [line for step in steps for log in step.hosts for line in last_lines(bare_text(log), LOG_LINES)]
 
 
-def bare_text(log: bkjob.HostLog) -> str:
+def bare_text(log: bkjob.responses.HostLog) -> str:
     """Return the log of a script, or of the files of a transfer without their names."""
     return "\n".join(filter(None, (log.text, *(file.text for file in log.files))))

@@ -134,7 +134,7 @@ async def get_file_task_context(
     Document: `get_file_task_context`.
 
     >>> sent = await client.send_file("/etc/hosts", "/tmp/", 1, source=2)
-    >>> fields = await v4.get_file_task_context(sent.steps[0].ref, host=1, mode=bkjob.FileMode.DOWNLOAD)
+    >>> fields = await v4.get_file_task_context(sent.steps[0].ref, host=1, mode=bkjob.codes.FileMode.DOWNLOAD)
     >>> [field.name for field in fields]
     ['errorSource', 'uploadFileErrorData', 'downloadFileErrorData']
     """

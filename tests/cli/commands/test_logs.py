@@ -8,21 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async import (
-    FileLog,
-    HostChanged,
-    HostKey,
-    HostLog,
-    HostSnapshot,
-    HostStatus,
-    JobRef,
-    RunStatus,
-    Scope,
-    StepSnapshot,
-)
+from bkjob_async import HostChanged, HostKey, HostSnapshot, HostStatus, JobRef, RunStatus, Scope, StepSnapshot
 from bkjob_async.cli.logs.follow import FollowedHosts
 from bkjob_async.cli.logs.hosts import HostFilter, hosts_not_in, portions
 from bkjob_async.cli.logs.lines import LogTail, last, lines_of, text_of
+from bkjob_async.responses import FileLog, HostLog
 from tests.cli import shell
 
 STEP = JobRef(Scope.biz(2), 100).step(200)
