@@ -96,7 +96,7 @@ def test_celery(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "celeryconfig_for_tests.py").write_text(
         f"broker_transport_options = {{'data_folder_in': {str(tmp_path / 'queue')!r},"
-        f" 'data_folder_out': {str(tmp_path / 'queue')!r}}}\n"
+        f" 'data_folder_out': {str(tmp_path / 'queue')!r}, 'control_folder': {str(tmp_path / 'control')!r}}}\n"
         "worker_hijack_root_logger = False\n"
     )
     simulator = Simulator(site=SiteConfig(outcomes=(FAILS,)), speed=50.0, at_once=True)

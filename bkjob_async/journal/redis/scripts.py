@@ -272,9 +272,15 @@ end
     + f"""
 redis.call('HSET', KEYS[1], 'format', {FORMAT})
 for i = first, #ARGV, 3 do
-  if ARGV[i + 1] == '1' then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) else redis.call('HDEL', KEYS[1], ARGV[i]) end
+  if ARGV[i + 1] == '1' then
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+  else
+    redis.call('HDEL', KEYS[1], ARGV[i])
+  end
 end
-if redis.call('HLEN', KEYS[1]) == 1 then redis.call('UNLINK', KEYS[1], KEYS[2]) end
+if redis.call('HLEN', KEYS[1]) == 1 then
+  redis.call('UNLINK', KEYS[1], KEYS[2])
+end
 return {{'ok', 1}}
 """
 )
