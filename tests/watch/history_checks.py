@@ -317,7 +317,7 @@ class Checks:
         return [at for at, operated, _ in self.past.operations if operated == job and at <= end]
 
     def deadline(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
-        """Check that only unfinished targets were called late."""
+        """Check that only unfinished targets were called late, or such as were operated on shortly before."""
         assert seen.ended is not None
         for ref in seen.late or ():
             begin = max(0.0, seen.ended - QUIET)
@@ -328,7 +328,7 @@ class Checks:
                 yield f"the deadline calls {ref} late, and {reports[ref][1]} was reported"
             joined = max(seen.followed.joins.get(ref, [0.0]))
             over = any(self.is_quietly_over(each, begin, seen.ended) for each in (ref, ref.job))
-            if over and joined < begin and not self.disturbed(begin, seen.ended):
+            if over and not own and joined < begin and not self.disturbed(begin, seen.ended):
                 yield f"the deadline calls {ref} late, and it was over long before"
 
     def is_quietly_over(self, ref: bkjob.Ref, begin: float, end: float) -> bool:
