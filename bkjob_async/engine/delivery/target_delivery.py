@@ -158,8 +158,14 @@ class TargetDelivery:
             events = self._unseen.continued(events)
         if self._reported and not all(isinstance(self.reported(ref), Shared) for ref in refs):
             return self._select_with_own(job, refs, events, stamp, times)
-        selected = [event for event in events if concerns(event, refs, job.ref)]
-        if any(isinstance(event, Lost) for event in selected):
+        # Most events are those of hosts, by the thousand.
+        has_job = job.ref in refs
+        selected = [
+            event
+            for event in events
+            if (has_job and type(event) is HostChanged) or concerns(event, refs, job.ref)
+        ]
+        if Lost in map(type, selected):
             selected = self._apply_losses(job, selected, stamp)
         return selected, []
 
@@ -337,6 +343,4 @@ def counts_by_step(job: JobState, ref: Ref) -> dict[StepRef, Mapping[Phase, int]
 
 def concerns(event: Event, refs: Collection[Ref], job: Ref) -> bool:
     """Return True if *event* is about one of *refs*, or about a step of *job* if that is one of them."""
-    if type(event) is HostChanged and job in refs:  # as most events are
-        return True
     return event.ref is None or event.ref in refs or (job in refs and isinstance(event, STEP_EVENTS))
