@@ -8,6 +8,7 @@ from typing import Any, cast
 from attrs import define
 
 from bkjob_async.dialects.registry import dialect_by_name
+from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
@@ -26,6 +27,7 @@ class OfflineSession:
     dialect = dialect_by_name("gateway-v3")
     limiter = RequestLimiter(RateLimiter())
     observe = ObserverDispatch()
+    health = PlatformHealth()
 
     async def poll(self, _request: object, _known: object = None) -> Any:
         """Return the response, or wait until cancelled."""

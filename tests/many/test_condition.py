@@ -241,5 +241,6 @@ async def test_an_operator_sees_within_seconds_that_the_fleet_is_ill_and_that_it
     seen = await ill.run(kind, tmp_path)
 
     assert min(seen.exits[3]) < 6
-    assert "→" in seen.said or kind == "killed"
+    # `check` names a remedy; Redis is back before it, where it was killed or another server takes over.
+    assert "→" in seen.said or kind in ("killed", "failover")
     assert ill.PASSWORD not in seen.said

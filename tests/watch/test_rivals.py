@@ -117,5 +117,5 @@ def test_the_histories_find(
     plant(monkeypatch)
 
     # A reader's cursor may be refused, or records be out of order.
-    assert is_found(KINDS.get(plant, rivalries), run, most=300, errors=(UsageError, JournalDamaged))
+    assert is_found(KINDS.get(plant, rivalries), run, most=3000, errors=(UsageError, JournalDamaged))
     loop_errors.clear()
