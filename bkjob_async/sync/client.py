@@ -178,6 +178,7 @@ class JobClient:
         request_timeout: float | None = None,
     ) -> Any: ...
 
+    @hide_call_arguments
     def call(
         self,
         operation: Operation[Any] | str,

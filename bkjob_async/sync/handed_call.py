@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Generic, TypeVar, cast
 
 from bkjob_async.errors import ClientClosed
@@ -18,7 +19,16 @@ class HandedCall(Generic[T]):
     It costs less than `asyncio.run_coroutine_threadsafe`: one lock in place of two futures that are chained.
     """
 
-    __slots__ = ("_coroutine", "_done", "_error", "_is_cancelled", "_is_over", "_result", "_task")
+    __slots__ = (
+        "_coroutine",
+        "_done",
+        "_error",
+        "_has_begun",
+        "_is_cancelled",
+        "_is_over",
+        "_result",
+        "_task",
+    )
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
         """Prepare to run *coroutine*."""
@@ -26,7 +36,7 @@ class HandedCall(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._result: T | None = None
         self._error: BaseException | None = None
-        self._is_cancelled = self._is_over = False
+        self._has_begun = self._is_cancelled = self._is_over = False
         self._done = threading.Lock()
         self._done.acquire()
 
@@ -34,15 +44,19 @@ class HandedCall(Generic[T]):
 
     def start(self) -> None:
         """Run the coroutine as a task of the running loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="bkjob_async call")
+        if not self._is_over:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="bkjob_async call")
 
     def cancel(self) -> None:
         """Cancel the coroutine; one that has not begun never begins."""
         self._is_cancelled = True
         if self._task is not None:
             self._task.cancel()
+        if not self._has_begun:
+            self.fail(asyncio.CancelledError())
 
     async def _run(self) -> None:
+        self._has_begun = True
         try:
             self._result = await self._coroutine
         except asyncio.CancelledError as error:
@@ -55,7 +69,9 @@ class HandedCall(Generic[T]):
 
     def fail(self, error: BaseException) -> None:
         """End a call that the loop has not run to its end."""
-        self._coroutine.close()
+        # One that awaits at its end cannot be closed; its thread does not wait for ever.
+        with suppress(BaseException):
+            self._coroutine.close()
         if not self._is_over:
             self._error = error
             self._finish()
@@ -68,11 +84,13 @@ class HandedCall(Generic[T]):
 
     def wait(self, seconds: float = -1) -> bool:
         """Wait until the coroutine has ended, for so many *seconds* or without a limit; return False if it has not."""
-        return self._done.acquire(timeout=seconds)
+        return self._is_over or self._done.acquire(timeout=seconds)
 
     @property
     def notes(self) -> list[str]:
         """The notes of the error that the coroutine has ended with."""
+        if self._is_over and self._error is None and (ref := getattr(self._result, "ref", None)) is not None:
+            return [f"the call had returned already, with {ref}"]
         return list(getattr(self._error, "__notes__", ()))
 
     def result(self) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Generic, Self, TypeVar
 
 from bkjob_async.client.operations import paged_list
@@ -32,7 +31,8 @@ class Reader(Generic[T]):
     def __next__(self) -> T:
         if not self._ready:
             # A slice at a time, so that the threads wait for each other once for up to a thousand events.
-            self._ready.extend(self._thread.run(next_slice(self._reader)))
+            # They are put there in the loop, so that an interrupt of this thread loses none.
+            self._thread.run(read_slice(self._reader, self._ready))
         if not self._ready:
             raise StopIteration
         return self._ready.popleft()
@@ -43,12 +43,12 @@ class Reader(Generic[T]):
         return self._reader.cursor
 
 
-async def next_slice(reader: readers.Reader[T]) -> Sequence[T]:
-    """Return the items that come next without waiting, one at least; none at the end."""
+async def read_slice(reader: readers.Reader[T], ready: deque[T]) -> None:
+    """Append the items that come next without waiting to *ready*, one at least; none at the end."""
     try:
-        return await reader.next_slice()
+        ready.extend(await reader.next_slice())
     except StopAsyncIteration:
-        return ()
+        return
 
 
 class PagedList(Generic[T]):
@@ -62,15 +62,17 @@ class PagedList(Generic[T]):
         """Read *items* in the loop of *thread*."""
         self._thread = thread
         self._items = items
+        self._ready: deque[T] = deque()
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T:
-        found = self._thread.run(next_item(self._items))
-        if not found:
+        if not self._ready:
+            self._thread.run(read_item(self._items, self._ready))
+        if not self._ready:
             raise StopIteration
-        return found[0]
+        return self._ready.popleft()
 
     @property
     def total(self) -> int | None:
@@ -79,11 +81,20 @@ class PagedList(Generic[T]):
 
     def all(self) -> tuple[T, ...]:
         """Return all items that are left."""
-        return self._thread.run(self._items.all())
+        self._thread.run(read_all(self._items, self._ready))
+        items = tuple(self._ready)
+        self._ready.clear()
+        return items
 
 
-async def next_item(items: paged_list.PagedList[T]) -> tuple[T, ...]:
-    """Return the next item of a list, nothing at its end."""
+async def read_item(items: paged_list.PagedList[T], ready: deque[T]) -> None:
+    """Append the next item of a list to *ready*, nothing at its end."""
     async for item in items:
-        return (item,)
-    return ()
+        ready.append(item)
+        return
+
+
+async def read_all(items: paged_list.PagedList[T], ready: deque[T]) -> None:
+    """Append all items that are left to *ready*."""
+    async for item in items:
+        ready.append(item)

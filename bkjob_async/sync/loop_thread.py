@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from bkjob_async.client.client import JobClient
@@ -20,7 +21,7 @@ T = TypeVar("T")
 CANCEL_TIMEOUT = EXIT_TIMEOUT = 1.0
 
 # Held while a loop is started or stopped. A process is not forked meanwhile, else the child would find it locked for ever.
-STARTING = threading.Lock()
+STARTING = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=STARTING.acquire, after_in_parent=STARTING.release, after_in_child=STARTING.release
@@ -89,10 +90,14 @@ class LoopThread:
                     raise ClientClosed("the client is closed; make another with connect()")
                 loop = self._loop
                 if loop is None:
-                    loop = self._loop = RunningLoop(self._client)
+                    loop = RunningLoop(self._client)
                     # A client that nobody closed ends with the program, or when nobody holds it any more.
                     weakref.finalize(self, loop.abandon)
+                    self._loop = loop
         loop.check()
+        if not loop.has_begun:
+            with STARTING:
+                loop.begin()
         return loop
 
 
@@ -107,14 +112,23 @@ class RunningLoop:
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
-        begun = threading.Event()
-        self._thread = threading.Thread(
-            target=self._serve, args=(client, begun), name="bkjob_async loop", daemon=True
-        )
-        self._thread.start()
-        begun.wait()
+        self._client = client
+        self._begun = threading.Event()
+        # Taken by the thread that serves: one whose start was interrupted may have begun or not, so another is started.
+        self._claim = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the thread runs, or has run."""
+        return self._begun.is_set()
+
+    def begin(self) -> None:
+        """Start the thread and return when the client is open; an interrupted start is gone on with."""
+        if not self._begun.is_set():
+            threading.Thread(target=self._serve, name="bkjob_async loop", daemon=True).start()
+            self._begun.wait()
         if self._loop is None:
-            self._thread.join()
             self._raise_error()
 
     @property
@@ -128,7 +142,7 @@ class RunningLoop:
             raise WrongEventLoop(
                 "the process was forked after the client was used; connect() anew in the child"
             )
-        if threading.get_ident() == self._thread.ident:
+        if threading.current_thread() is self._thread:
             raise WrongEventLoop(
                 "a client of bkjob_async.sync is not used in its own event loop, as by observers and providers of it;"
                 " there, use the client of bkjob_async"
@@ -159,12 +173,15 @@ class RunningLoop:
                 pass
             else:
                 return
+        if self._thread is not None:
+            self._thread.join()  # it may be ending this call itself
         call.fail(ClientClosed("the client is closed; make another with connect()"))
 
     def _interrupt(self, call: HandedCall[Any], error: BaseException) -> None:
         """Cancel *call*, whose thread was interrupted by *error*; give the error the notes of the call."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(call.cancel)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it was closed: the call has ended, or is ended now
+                self._loop.call_soon_threadsafe(call.cancel)
             call.wait(CANCEL_TIMEOUT)
         for note in call.notes:
             error.add_note(note)
@@ -175,22 +192,31 @@ class RunningLoop:
         """Close the client, end the loop and wait for it; raise the error of closing the client."""
         if self.is_elsewhere:
             return
+        if self._claim.acquire(blocking=False):
+            self._is_stopping = True  # no thread has begun, and none will
+            self._begun.set()
+            return
+        self._begun.wait()
         self._request_stop()
-        if threading.get_ident() != self._thread.ident:
+        if self._thread is not None and threading.current_thread() is not self._thread:
             self._thread.join()
             self._raise_error()
 
     def abandon(self) -> None:
         """End a loop that was not closed; at the end of the program wait for it a moment."""
-        if self.is_elsewhere or not self._thread.is_alive():
+        if self.is_elsewhere or self._claim.acquire(blocking=False):
+            return
+        self._begun.wait(EXIT_TIMEOUT)
+        if self._thread is None or not self._thread.is_alive():
             return
         self._request_stop()
         if not threading.main_thread().is_alive():
             self._thread.join(EXIT_TIMEOUT)
 
     def _request_stop(self) -> None:
-        if self._loop is not None and self._stopped is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stopped.set)
+        if self._loop is not None and self._stopped is not None:
+            with suppress(RuntimeError):  # it is closed
+                self._loop.call_soon_threadsafe(self._stopped.set)
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
@@ -199,16 +225,19 @@ class RunningLoop:
 
     # In the thread --------------------------------------------------------------------------------------------------
 
-    def _serve(self, client: JobClient, begun: threading.Event) -> None:
+    def _serve(self) -> None:
         """Run the loop; at its end, fail the calls that it did not run to their ends."""
+        if not self._claim.acquire(blocking=False):
+            return
+        self._thread = threading.current_thread()
         try:
-            asyncio.run(self._keep_open(client, begun))
+            asyncio.run(self._keep_open(self._client, self._begun))
         except BaseException as error:  # noqa: BLE001 - the thread that opens or closes raises it
             self._error = error
         self._is_stopping = True
         for call in tuple(self._calls):
             call.fail(ClientClosed("the client was closed during the call; make another with connect()"))
-        begun.set()
+        self._begun.set()
 
     async def _keep_open(self, client: JobClient, begun: threading.Event) -> None:
         self._stopped = asyncio.Event()

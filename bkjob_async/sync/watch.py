@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Self
 
+from bkjob_async.model.base_error import BkJobError
 from bkjob_async.model.events import Batch, Event, HostChanged, Lost
 from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import Ref, Scope
@@ -110,7 +111,13 @@ class Watch:
         return self._thread.call(self._watch._repr_html_)
 
     def __enter__(self) -> Self:
-        self._thread.run(self._watch.__aenter__())
+        try:
+            self._thread.run(self._watch.__aenter__())
+        except BkJobError:
+            raise
+        except BaseException:  # interrupted: it may be open all the same, and nobody else would close it
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -338,7 +345,7 @@ class Watch:
         ...     print(watch.stats().over)
         1
         """
-        return self._watch.stats()
+        return self._thread.call(self._watch.stats)
 
     @property
     def expects_callbacks(self) -> bool:

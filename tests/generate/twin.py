@@ -18,7 +18,7 @@ from tests.generate.files import ROOT, Imports, formatted, tree_of
 FOLDER = ROOT / "bkjob_async" / "sync"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-# Methods that need no loop: they read nothing that the loop changes, or hand themselves over.
+# Methods of the client that need no loop: they read nothing that the loop changes, or hand themselves over.
 ANYWHERE = frozenset({"job", "step", "stats"})
 # An aiohttp session belongs to an event loop that the twin's client does not run in.
 NOT_OF_CONNECT = frozenset({"session"})
@@ -168,7 +168,7 @@ def method(source: Source, target: str, imports: Imports) -> list[str]:
     imports.add_names_of(used_names(source), source.module)
     kept = [ast.unparse(each) for each in node.decorator_list]
     lines = [f"@{name}" for name in kept if name == "property" or name.endswith(".setter")]
-    if source.is_decorated("hide_arguments", "hide_call_arguments") and not source.is_overloaded:
+    if source.is_decorated("hide_arguments", "hide_call_arguments"):
         imports.add("bkjob_async.wire.tracebacks", "hide_call_arguments")
         lines.append("@hide_call_arguments")
     name = "close" if node.name == "aclose" else node.name
@@ -199,7 +199,9 @@ def body(source: Source, target: str) -> list[str]:
     }
     if node.name == "aclose":
         before = ["if self._thread.is_over:", "    return"]
-    handed = made.get(returned.partition("[")[0], called if node.name in ANYWHERE else in_loop)
+    handed = made.get(
+        returned.partition("[")[0], called if node.name in ANYWHERE and target == "self._client" else in_loop
+    )
     return [*before, handed if returned == "None" else f"return {handed}"]
 
 
@@ -293,6 +295,7 @@ def watch_file() -> str:
         ("types", "TracebackType"),
         ("typing", "Self"),
         ("bkjob_async.sync.iterators", "Reader"),
+        ("bkjob_async.model.base_error", "BkJobError"),
         ("bkjob_async.model.events", "Event"),
         ("bkjob_async.model.refs", "Scope"),
         ("bkjob_async.sync.loop_thread", "LoopThread"),
@@ -328,7 +331,13 @@ WATCH_CLASS = '''
         return self._thread.call(self._watch._repr_html_)
 
     def __enter__(self) -> Self:
-        self._thread.run(self._watch.__aenter__())
+        try:
+            self._thread.run(self._watch.__aenter__())
+        except BkJobError:
+            raise
+        except BaseException:  # interrupted: it may be open all the same, and nobody else would close it
+            self.close()
+            raise
         return self
 
     def __exit__(

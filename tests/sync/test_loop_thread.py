@@ -26,6 +26,7 @@ import bkjob_async as bkjob
 from bkjob_async import sync
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.sync.handed_call import HandedCall
 from tests.client.clients import CREDENTIALS, FAILING, SCOPE, SECRET, URLS
 from tests.sync.clients import connected, fast_simulator
 
@@ -309,6 +310,76 @@ def test_a_reader_goes_on_after_an_interrupt() -> None:
             first.append(next(reader))
 
         assert first == [event for event, _ in zip(watch, first, strict=False)]
+
+
+@contextmanager
+def interrupted_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[pytest.ExceptionInfo[KeyboardInterrupt]]:
+    """Interrupt the next call in the moment after it has ended, once."""
+    wait = HandedCall.wait
+
+    def wait_and_stop(self: HandedCall[Any], seconds: float = -1) -> bool:
+        found = wait(self, seconds)
+        monkeypatch.setattr(HandedCall, "wait", wait)
+        if found:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(HandedCall, "wait", wait_and_stop)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        yield stopped
+
+
+def test_a_reader_that_is_interrupted_behind_a_slice_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so has a list."""
+    simulator = Simulator(speed=100.0, at_once=True)
+    job = simulator.add(FAILING)
+    with connected(simulator, interval=0.05) as client, client.watch(job) as watch:
+        whole, reader = list(watch), iter(watch)
+        with interrupted_behind(monkeypatch):
+            next(reader)
+        assert list(reader) == whole
+
+        every, accounts = client.get_account_list().all(), client.get_account_list()
+        with interrupted_behind(monkeypatch):
+            next(accounts)
+        assert accounts.all() == every != ()
+
+
+def test_an_interrupt_behind_a_launch_names_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call had returned, and nobody was given the result."""
+    with connected(Simulator(at_once=True)) as client, interrupted_behind(monkeypatch) as stopped:
+        client.fast_execute_script("uptime", ["0:10.0.0.1"], account_alias="root")
+
+    assert stopped.value.__notes__ == ["the call had returned already, with 2:20000000001"]
+
+
+def test_a_start_that_is_interrupted_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call uses the thread that was started; no thread is left."""
+    before, start = loops(), threading.Thread.start
+
+    def start_and_stop(self: threading.Thread) -> None:
+        start(self)
+        if self.name == "bkjob_async loop":
+            monkeypatch.setattr(threading.Thread, "start", start)
+            raise KeyboardInterrupt
+
+    client = connected(Simulator(at_once=True))
+    monkeypatch.setattr(threading.Thread, "start", start_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        client.get_account_list().all()
+    assert client.get_account_list().all() != ()
+    client.close()
+
+    assert loops() == before
+
+
+def test_figures_of_an_open_watch_can_be_read() -> None:
+    """In its loop."""
+    simulator = Simulator(at_once=True)
+    with connected(simulator, interval=0.05) as client, client.watch(simulator.add(FAILING)) as watch:
+        assert watch.stats().targets == 1
 
 
 # Processes ----------------------------------------------------------------------------------------------------------

@@ -100,6 +100,20 @@ async def test_readers_of_events_are_shown_trouble(error: type[bkjob.BkJobError]
     assert changes
 
 
+async def test_what_can_never_be_read_is_said_after_an_outage() -> None:
+    """The gateway was away when the watch was opened, and then refused everybody."""
+    platform, jobs = world_of(6)
+    async with client_of(platform) as (client, transport):
+        refused = WRONG[bkjob.NotAuthenticated]
+        transport.spoil = lambda *_: (
+            HttpResponse(status=502, body=b"bad gateway")
+            if asyncio.get_running_loop().time() < 100.0
+            else refused
+        )
+        with pytest.raises(bkjob.NotAuthenticated):
+            await asyncio.wait_for(results(client, jobs), 300.0)
+
+
 @pytest.mark.parametrize("answer", [AWAY, *WRONG.values()])
 async def test_a_watch_that_stays_open_goes_on(answer: Any) -> None:
     """And so does one whose platform cannot be reached: it may come back."""

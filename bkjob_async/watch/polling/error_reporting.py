@@ -145,7 +145,10 @@ class ErrorReporting:
         self, target: PollTarget, error: BkJobError, at: PollStamp, event: PlatformEvent, targets: int
     ) -> None:
         """Count a failure towards an outage; announce the outage when that makes it one."""
+        was_closed = self.health.is_closed
         if not self.health.on_error(event, target.ref, at.now, targets=targets):
+            if was_closed:  # the reason may have become another one
+                self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None
             return
         self._report_breaker(is_open=True)
         self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None

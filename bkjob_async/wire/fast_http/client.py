@@ -72,7 +72,7 @@ class FastHttpClient:
         await pool.slots.acquire()  # half as expensive as `async with`
         try:
             while True:
-                connection = pool.take_idle() or await pool.connect()
+                connection = (None if is_retry else pool.take_idle()) or await pool.connect()
                 try:
                     response = await connection.send(request_bytes)
                 except ConnectionResetError:

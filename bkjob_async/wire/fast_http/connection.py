@@ -98,16 +98,17 @@ class Connection(asyncio.BufferedProtocol):
             return
         try:
             is_complete = parser.feed(self._read_buffer[:nbytes])
+            is_last = parser.is_last
+            response = parser.take() if is_complete else None
         except Exception as error:  # noqa: BLE001 - raised by `send`
             waiter.set_exception(error)
             self.close()
             return
-        if not is_complete:
+        if response is None:
             self.is_partial = True
             self._reserve_next_read()
             return
-        is_last = parser.is_last
-        waiter.set_result(parser.take())
+        waiter.set_result(response)
         if is_last:
             self.close()
         elif self.is_partial:

@@ -72,8 +72,7 @@ class ConnectionPool:
         """Return a new connection; raise `ConnectFailed`."""
         loop, host = asyncio.get_running_loop(), self.origin.raw_host
         try:
-            if self._is_closed:
-                raise ConnectionAbortedError("the client is closed")
+            self._check_open()
             sock = await aiohappyeyeballs.start_connection(
                 await self._addresses(), happy_eyeballs_delay=EYEBALLS_DELAY
             )
@@ -87,13 +86,20 @@ class ConnectionPool:
                     ssl=self._tls,
                     server_hostname=None if self._tls is None or host is None else host.rstrip("."),
                 )
+            self._connections.add(connection)
+            self._check_open()  # it may have been closed meanwhile
         # Names that cannot be one are a UnicodeError, and uvloop raises RuntimeError.
         except (OSError, RuntimeError, UnicodeError) as error:
             reason = error
         else:
-            self._connections.add(connection)
             return connection
         raise ConnectFailed(self.origin.raw_authority, reason)
+
+    def _check_open(self) -> None:
+        """Raise an error, and close what was connected, once the pool is closed."""
+        if self._is_closed:
+            self.close()
+            raise ConnectionAbortedError("the client is closed")
 
     async def _addresses(self) -> Any:
         """Look the server up, once for all who wait: a thread that looks up cannot be cancelled."""
@@ -103,7 +109,10 @@ class ConnectionPool:
             found = loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
             self._lookup = lookup = loop.create_task(found)
             lookup.add_done_callback(self._on_looked_up)
-        return await asyncio.shield(lookup)
+        await asyncio.wait((lookup,))  # unlike `shield`, it does not pass its cancellation on, by `close`
+        if lookup.cancelled():
+            raise ConnectionAbortedError("the client is closed")
+        return lookup.result()
 
     def _on_looked_up(self, lookup: asyncio.Task[Any]) -> None:
         if lookup.cancelled() or lookup.exception() is not None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import aiohappyeyeballs
 import aiohttp
 import pytest
 import trustme
@@ -324,6 +325,48 @@ async def test_a_closed_transport_sends_no_request_again() -> None:
         await server.ended()
 
     assert len(server.heads) == 1
+
+
+@pytest.mark.usefixtures("no_session")
+async def test_a_call_that_looks_the_server_up_is_told_of_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an error: a task that nobody cancelled does not end as one that was."""
+
+    async def look(*_: object, **__: object) -> Any:
+        await asyncio.sleep(60.0)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look)
+    async with opened() as transport:
+        asking = asyncio.create_task(get(transport, URL("http://slow.example/x")))
+        await asyncio.sleep(0.01)
+        await transport.aclose()
+        with pytest.raises(TransportFailed):
+            await asking
+
+
+@pytest.mark.usefixtures("no_session")
+async def test_a_connection_that_opens_behind_the_end_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed."""
+    connect, goes_on = aiohappyeyeballs.start_connection, asyncio.Event()
+
+    async def connect_late(*arguments: Any, **options: Any) -> Any:
+        sock = await connect(*arguments, **options)
+        await goes_on.wait()
+        return sock
+
+    async def respond(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(aiohappyeyeballs, "start_connection", connect_late)
+    async with responding(respond) as (server, url), opened() as transport:
+        asking = asyncio.create_task(get(transport, url))
+        await asyncio.sleep(0.05)
+        await transport.aclose()
+        goes_on.set()
+        with pytest.raises(TransportFailed):
+            await asking
+        await server.ended()
+
+    assert server.heads == []
 
 
 @pytest.mark.parametrize("connections", [1, 2, 8])
