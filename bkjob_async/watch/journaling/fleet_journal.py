@@ -64,6 +64,8 @@ class FleetJournal:
         self.records = RecordQueue(cursors)
         # When the store had gone back, the time of the newest record that it had left.
         self.went_back_to: float | None = None
+        # The watch was left before it had taken up all targets: what it has is less than what the store has.
+        self.lacks_targets = False
         self._store = store
         self._observe = observe
         self._name = name
@@ -255,13 +257,19 @@ class FleetJournal:
     async def _store_anew(self, error: StoreBehind, waiting: list[PendingRecord]) -> list[PendingRecord]:
         """Begin a new term, and store all that was given as a checkpoint in place of what the store has left.
 
-        Returns what readers may be given now: the records that were *waiting*, all of which the checkpoint has.
+        Returns what readers may be given now: the records that were *waiting*, all of which the checkpoint has. Raises
+        `JournalError` where the watch was left before it knew all that the store had.
         """
         self._report_trouble(error)
+        await self._watch.wait_taken_up()
+        if self.lacks_targets:
+            raise JournalError(
+                f"the watch of {self._name!r} was left before all its targets were restored, and the store has lost records:"
+                " what it has left stays as it is"
+            )
         while True:
             try:
                 opened, loaded = await self._open_and_load(take_over=True, after_term=self.records.term)
-                await self._watch.wait_taken_up()
                 await self._write_all(opened, loaded, waiting)
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
