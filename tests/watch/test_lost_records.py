@@ -15,6 +15,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Holder
 from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.plans import HANGS, SUCCEEDS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from bkjob_async.watch.journaling import fleet_journal, opening
@@ -22,7 +23,7 @@ from tests.watch.clients import client_of
 from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of, limit_log
 from tests.watch.lost_records import state_in
 from tests.watch.resume_run import is_local
-from tests.watch.test_journal import SLOW, FailingStore, fleet, read_batches
+from tests.watch.test_journal import SLOW, FailingStore, fleet, kinds, read_batches, reading
 
 pytestmark = pytest.mark.looptime
 
@@ -232,6 +233,34 @@ async def test_what_others_wrote_behind_a_loss_is_replaced_by_all_that_the_older
     broken = broken_promises(stored, truth=truth_of(world.history()))
     assert [each for each in broken if "in sync" not in each] == []
     assert state_in(stored)[job] == (4, True)
+
+
+async def test_a_step_that_is_watched_in_place_of_its_job_keeps_what_was_reported() -> None:
+    """The store lost that change of targets, of a job that the client polls for another watch, too."""
+    plan = JobPlan(steps=(StepPlan(hosts=4, outcomes=(SUCCEEDS, HANGS)),))
+    world, store = World(1), FailingStore()
+    job = world.add(plan)
+    async with (
+        client_of(Platform(world)) as (client, _),
+        client.watch(job, linger=None),
+        client.watch(job, journal=Journal(store), name="night", linger=None) as watch,
+    ):
+        await asyncio.sleep(120.0)
+        known = watch.snapshot(job)
+        assert isinstance(known, bkjob.JobSnapshot)
+        step = known.steps[0].ref
+        count = len(fleets_in(store)["night"].records)
+        watch.add(step)
+        watch.drop(job)
+        await asyncio.sleep(30.0)
+        store.lose("night", len(fleets_in(store)["night"].records) - count, with_term=False)
+        await asyncio.sleep(30.0)
+    fold = (await load_fleet(store, "night")).fold
+    async with fleet(world, store, linger=None) as again, reading(again) as events:
+        await asyncio.sleep(30.0)
+
+    assert list(fold.targets) == [step]
+    assert kinds(events) == ["resumed", "in_sync"]
 
 
 async def test_a_client_knows_the_cursor_of_a_record_that_the_store_has_lost() -> None:
