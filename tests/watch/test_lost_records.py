@@ -23,7 +23,7 @@ from tests.watch.clients import client_of
 from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of, limit_log
 from tests.watch.lost_records import state_in
 from tests.watch.resume_run import is_local
-from tests.watch.test_journal import SLOW, FailingStore, fleet, kinds, read_batches, reading
+from tests.watch.test_journal import SLOW, FailingStore, fleet, follow, kinds, read_batches, reading
 
 pytestmark = pytest.mark.looptime
 
@@ -233,6 +233,28 @@ async def test_what_others_wrote_behind_a_loss_is_replaced_by_all_that_the_older
     broken = broken_promises(stored, truth=truth_of(world.history()))
     assert [each for each in broken if "in sync" not in each] == []
     assert state_in(stored)[job] == (4, True)
+
+
+async def test_a_cursor_of_a_checkpoint_that_replaces_what_others_wrote_is_good() -> None:
+    """A reader that was given the whole state there goes on behind it, and is not given that again."""
+    world, store, given = World(1), FailingStore(), list[bkjob.Batch]()
+    job, other = world.add(SLOW), world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as first:
+        await asyncio.sleep(95.0)
+        fleets_in(store).clear()
+        async with client_of(Platform(world)) as (client, _):
+            cursors_of(client).go_on_behind(1000)
+            async with client.watch(other, journal=Journal(store), name="night", linger=None):
+                await asyncio.sleep(0.5)
+                following = asyncio.create_task(follow(store, given))
+                await asyncio.sleep(0.5)
+                journal_of(first).records.put_empty()
+                await asyncio.sleep(5.0)
+                following.cancel()
+    behind = [batch async for batch in Journal(store).follow("night", after=given[-1].cursor, live=False)]
+
+    assert state_in(given)[job] == (4, True)
+    assert state_in(behind) == {}
 
 
 async def test_a_step_that_is_watched_in_place_of_its_job_keeps_what_was_reported() -> None:
