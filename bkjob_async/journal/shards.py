@@ -164,15 +164,14 @@ class ShardStore:
         So much of the claim is granted that the claims of all shards together do not exceed *limit*. Raises
         `Superseded` or `StoreBehind` for another term than that of the shard, and `FleetNotFound`.
         """
-        head = await self._store.give_sign_of_life(shard_name(fleet, shard), term=figures.term)
-        name = f"shard:{shard}"
+        name, newest, head = f"shard:{shard}", figures.term, 0
 
-        def decide(keys: Keys) -> tuple[KeyChanges, ShardReply]:
+        def decide(keys: Keys) -> tuple[KeyChanges, ShardReply | int]:
             check_usable(keys, fleet)
             before = figures_in(keys, name, fleet)
+            if before.term > newest:
+                return {}, before.term
             active, claimed = number_in(keys, "active", fleet), number_in(keys, "claimed", fleet)
-            if before.term > figures.term:  # this runner was superseded meanwhile
-                return {}, ShardReply(active, 0, is_stopped(keys), head)
             active, others = active - before.active + figures.active, claimed - before.claim
             granted = granted_of(figures.claim, limit, others)
             changes = {
@@ -183,7 +182,13 @@ class ShardStore:
             return changes, ShardReply(active, granted, is_stopped(keys), head)
 
         names = ("settings", "removing", "stopped", "active", "claimed", name)
-        return await self._update(fleet, decide, names)
+        while True:
+            head = await self._store.give_sign_of_life(shard_name(fleet, shard), term=figures.term)
+            reply = await self._update(fleet, decide, names)
+            if isinstance(reply, ShardReply):
+                return reply
+            # Figures of a later term: either that has begun since, or the shard's log has lost it.
+            newest = reply
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""

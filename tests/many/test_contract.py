@@ -216,6 +216,19 @@ async def test_a_sign_of_life_for_no_fleet_says_so(place: Place) -> None:
         await ShardStore(store).report("other", 0, ShardFigures(1))
 
 
+async def test_figures_of_a_term_that_the_log_has_lost_are_replaced(place: Place) -> None:
+    """As where one server of a cluster has gone back: the runner that has the shard counts, and is given what it claims."""
+    store = await created(place)
+    await store.open(shard_name(FLEET, 0), HERE, take_over=True)
+    before = {"shard:0": b"7 100 90 5", "active": b"90", "claimed": b"5"}
+    await store.change_keys(FLEET, before, expected={})
+
+    reply = await ShardStore(store).report(FLEET, 0, ShardFigures(1, 3, 2, 4), limit=10)
+
+    assert (reply.active, reply.granted) == (2, 4)
+    assert await ShardStore(store).figures(FLEET) == {0: ShardFigures(1, 3, 2, 4)}
+
+
 async def test_durations_are_kept_by_shard(place: Place) -> None:
     """The newest of each."""
     store, other = await created(place), place.open()

@@ -12,6 +12,7 @@ from attrs import evolve
 
 import bkjob_async as bkjob
 from bkjob_async.journal.memory.store import MemoryFleet, MemoryStore
+from bkjob_async.journal.store import Checkpoint, Holder
 from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import truth_of
@@ -94,6 +95,41 @@ async def test_what_is_added_afterwards_is_taken_up(pause: float) -> None:
         (shard,) = (await site.fleet.status()).shards
         assert (shard.targets, shard.waiting) == (6, 0)
         assert await targets_of(site) == 6
+
+
+async def test_a_runner_that_stores_again_slowly_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sign of life has the term of before, while it has opened the shard anew itself."""
+    world = World(1)
+    read = MemoryStore.checkpoint
+
+    async def read_slowly(self: MemoryStore, name: str) -> Checkpoint | None:
+        await asyncio.sleep(5)
+        return await read(self, name)
+
+    async with site_of(world, shards=1) as site:
+        runner = site.run(0)
+        await asyncio.sleep(3)
+        go_back = kept(site)
+        await site.fleet.add(*jobs_of(world, SLOW, 3, scopes=1))
+        await asyncio.sleep(4)
+        go_back()
+        monkeypatch.setattr(MemoryStore, "checkpoint", read_slowly)
+        await asyncio.sleep(90)
+
+        assert not runner.done()
+        assert await targets_of(site) == 3
+        assert await site.is_as_it_was()
+
+
+@pytest.mark.parametrize("pause", [0, 9])
+async def test_a_runner_whose_shard_was_opened_elsewhere_ends(pause: int) -> None:
+    """Its next sign of life finds that out, whether or not it had something to store."""
+    async with site_of(World(1), shards=1) as site:
+        runner = site.run(0)
+        await asyncio.sleep(5 + pause)
+        await site.fleet.journal.store.open("night/0", Holder("another", 1), take_over=True)
+
+        assert await asyncio.wait_for(runner, 10) is ShardEnd.SUPERSEDED
 
 
 async def test_an_end_that_is_told_again_is_marked() -> None:

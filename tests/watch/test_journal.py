@@ -481,6 +481,26 @@ async def test_targets_that_are_still_restored_are_recorded_again(monkeypatch: p
     assert all(fold.jobs[job].has_finished(job) for job in jobs)
 
 
+async def test_a_watch_that_is_left_while_it_restores_leaves_the_store_what_it_has() -> None:
+    """The store has lost a record at that time: what was restored so far does not replace the whole fleet."""
+    world, store = World(1), FailingStore()
+    jobs = [world.add(SLOW) for _ in range(200)]
+    async with fleet(world, store, *jobs, linger=None):
+        await asyncio.sleep(90.0)
+    async with fleet(world, store, linger=None) as watch:
+        restored = len(watch.targets)
+        store.lose("night", 1, with_term=False)
+    left = (await load_fleet(store, "night")).fold
+
+    assert 0 < restored < 200
+    assert isinstance(end_of(watch), bkjob.JournalError)
+    assert set(left.targets) == set(jobs)
+    assert not fleets_in(store)["night"].is_held
+    async with fleet(world, store, linger=None) as watch:
+        await asyncio.sleep(5.0)
+        assert watch.targets == set(jobs)
+
+
 async def test_a_late_reader_of_a_fleet_that_was_lost_ends() -> None:
     """The watch has ended, and nobody stores again what it reported before it: that is told once, and is nothing."""
     world, store = World(1), FailingStore()

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import Any
 
 import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.loading import load_fleet
+from bkjob_async.journal.store import Holder
 from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.plans import HANGS, SUCCEEDS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
+from bkjob_async.watch.journaling import fleet_journal, opening
 from tests.watch.clients import client_of
-from tests.watch.inside import cursors_of, fleets_in, journal_of, limit_log
+from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of, limit_log
 from tests.watch.lost_records import state_in
 from tests.watch.resume_run import is_local
-from tests.watch.test_journal import SLOW, FailingStore, fleet, read_batches
+from tests.watch.test_journal import SLOW, FailingStore, fleet, follow, kinds, read_batches, reading
 
 pytestmark = pytest.mark.looptime
 
@@ -124,6 +132,86 @@ async def test_trouble_with_a_store_is_no_loss() -> None:
     assert [batch for batch in given if not is_local(batch)] == stored
 
 
+class CutOffStore(FailingStore):
+    """A store that one process cannot reach any more, from a *call* on that it makes; the call is made where its *answer* is lost.
+
+    What others do goes to `other`.
+    """
+
+    def __init__(self, call: str, *, answer: bool) -> None:
+        super().__init__()
+        self.call, self.answer, self.is_cut, self.is_armed = call, answer, False, False
+        self.other = FailingStore()
+        self._fleets = self.other._fleets
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        return (
+            found
+            if name.startswith("_") or not iscoroutinefunction(found)
+            else partial(self._ask, name, found)
+        )
+
+    async def _ask(
+        self, name: str, call: Callable[..., Awaitable[Any]], *arguments: Any, **named: Any
+    ) -> Any:
+        if self.is_armed and name == self.call:
+            self.is_armed, self.is_cut = False, True
+            if self.answer:
+                await call(*arguments, **named)
+        if self.is_cut:
+            raise bkjob.JournalUnavailable("cut off")
+        return await call(*arguments, **named)
+
+
+CUTS = [
+    ("open", True),
+    ("open", False),
+    ("checkpoint", False),
+    ("write_checkpoint", True),
+    ("write_checkpoint", False),
+]
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=str)
+@pytest.mark.parametrize("what", ["opened", "forgotten", "nothing"])
+async def test_a_writer_that_is_cut_off_while_it_stores_anew_does_not_take_the_fleet_back(
+    cut: tuple[str, bool], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has opened the fleet meanwhile, and stored more there, or it was forgotten; else the writer goes on."""
+    world, store = World(1), CutOffStore(cut[0], answer=cut[1])
+    jobs = [world.add(SLOW) for _ in range(2)]
+    async with fleet(world, store, jobs[0], linger=None) as first:
+        await asyncio.sleep(20.0)
+        store.lose("night", 1, with_term=False)
+        store.is_armed = True
+        await asyncio.sleep(40.0)
+        assert store.is_cut
+        if what == "opened":
+            monkeypatch.setattr(opening, "own_holder", lambda: Holder("first", 1))
+            monkeypatch.setattr(fleet_journal, "own_holder", lambda: Holder("second", 2))
+            async with fleet(world, store.other, jobs[1], linger=None) as second:
+                monkeypatch.setattr(fleet_journal, "own_holder", lambda: Holder("first", 1))
+                await asyncio.sleep(10.0)
+                store.is_cut = False
+                await asyncio.sleep(20.0)
+                assert isinstance(end_of(first), bkjob.Superseded)
+                assert end_of(second) is None
+                assert set((await load_fleet(store, "night")).fold.targets) == set(jobs)
+        elif what == "forgotten":
+            await store.other.forget("night")
+            store.is_cut = False
+            await asyncio.sleep(20.0)
+            assert isinstance(end_of(first), bkjob.Superseded)
+            assert await store.other.fleets() == []
+        else:
+            store.is_cut = False
+            await asyncio.sleep(100.0)
+            assert end_of(first) is None
+            stored = [batch async for batch in Journal(store).follow("night", live=False)]
+            assert state_in(stored)[jobs[0]] == (4, True)
+
+
 async def test_what_others_wrote_behind_a_loss_is_replaced_by_all_that_the_older_watch_knows() -> None:
     """The store gave both the same term; the older one, for which all is over, goes on."""
     world, store = World(1), FailingStore()
@@ -145,6 +233,56 @@ async def test_what_others_wrote_behind_a_loss_is_replaced_by_all_that_the_older
     broken = broken_promises(stored, truth=truth_of(world.history()))
     assert [each for each in broken if "in sync" not in each] == []
     assert state_in(stored)[job] == (4, True)
+
+
+async def test_a_cursor_of_a_checkpoint_that_replaces_what_others_wrote_is_good() -> None:
+    """A reader that was given the whole state there goes on behind it, and is not given that again."""
+    world, store, given = World(1), FailingStore(), list[bkjob.Batch]()
+    job, other = world.add(SLOW), world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as first:
+        await asyncio.sleep(95.0)
+        fleets_in(store).clear()
+        async with client_of(Platform(world)) as (client, _):
+            cursors_of(client).go_on_behind(1000)
+            async with client.watch(other, journal=Journal(store), name="night", linger=None):
+                await asyncio.sleep(0.5)
+                following = asyncio.create_task(follow(store, given))
+                await asyncio.sleep(0.5)
+                journal_of(first).records.put_empty()
+                await asyncio.sleep(5.0)
+                following.cancel()
+    behind = [batch async for batch in Journal(store).follow("night", after=given[-1].cursor, live=False)]
+
+    assert state_in(given)[job] == (4, True)
+    assert state_in(behind) == {}
+
+
+async def test_a_step_that_is_watched_in_place_of_its_job_keeps_what_was_reported() -> None:
+    """The store lost that change of targets, of a job that the client polls for another watch, too."""
+    plan = JobPlan(steps=(StepPlan(hosts=4, outcomes=(SUCCEEDS, HANGS)),))
+    world, store = World(1), FailingStore()
+    job = world.add(plan)
+    async with (
+        client_of(Platform(world)) as (client, _),
+        client.watch(job, linger=None),
+        client.watch(job, journal=Journal(store), name="night", linger=None) as watch,
+    ):
+        await asyncio.sleep(120.0)
+        known = watch.snapshot(job)
+        assert isinstance(known, bkjob.JobSnapshot)
+        step = known.steps[0].ref
+        count = len(fleets_in(store)["night"].records)
+        watch.add(step)
+        watch.drop(job)
+        await asyncio.sleep(30.0)
+        store.lose("night", len(fleets_in(store)["night"].records) - count, with_term=False)
+        await asyncio.sleep(30.0)
+    fold = (await load_fleet(store, "night")).fold
+    async with fleet(world, store, linger=None) as again, reading(again) as events:
+        await asyncio.sleep(30.0)
+
+    assert list(fold.targets) == [step]
+    assert kinds(events) == ["resumed", "in_sync"]
 
 
 async def test_a_client_knows_the_cursor_of_a_record_that_the_store_has_lost() -> None:

@@ -140,7 +140,7 @@ def position_in(terms: Sequence[Term], head: int, cursor: str) -> CursorPosition
             f"the cursor {cursor!r} was given out by no process that watched this fleet, or the store has lost all that"
             " it stored; begin without a cursor"
         )
-    begun = [number for number in own if terms[number].head < place.sequence]
+    begun = [number for number in own if terms[number].head <= place.sequence]
     if not begun:
         return CursorPosition(0, None)
     term = terms[begun[-1]]

@@ -253,11 +253,9 @@ class ShardRunner:
             logger.debug("no sign of life for shard %s: %s", self._name, error)
             self._unheard = error
             return
-        except StoreBehind:
-            journal.records.put_empty()  # the append finds out what the store has
-            return
-        except Superseded as error:
-            self._subscription.refuse(error)
+        except (StoreBehind, Superseded):
+            # The append finds out what the store has: where it stores all anew, the later term is the runner's own.
+            journal.records.put_empty()
             return
         self._on_answer()
         if reply.head < head:

@@ -63,8 +63,9 @@ class Compaction:
         """Return a job of whose state the watch was given another."""
         refs, found = self._watch.targets.of(job), self._fold.jobs.get(job)
         before = () if found is None else tuple(found.targets)
-        changed = [(ref, False) for ref in before if ref not in refs]
-        changed += [(ref, True) for ref in refs if ref not in before]
+        # First those that are added: a job without any target is forgotten with all that was reported of it.
+        changed = [(ref, True) for ref in refs if ref not in before]
+        changed += [(ref, False) for ref in before if ref not in refs]
         if changed:
             self._apply(self._watch.next_stamp(), targets=changed)
         for state, events in self._watch.present_of(job, self._since):

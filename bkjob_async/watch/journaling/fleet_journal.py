@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from zlib import crc32
 
 from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, begins_with, cursor_behind
@@ -16,14 +15,15 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob, encode_part, parts_of
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.errors import JournalError, JournalUnavailable, Superseded
-from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet
-from bkjob_async.journal.store import Checkpoint, Holder, Opened, Store, check_size
+from bkjob_async.errors import JournalError, JournalUnavailable
+from bkjob_async.journal.loading import LoadedFleet, in_slices
+from bkjob_async.journal.store import Checkpoint, Opened, Store, check_size
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
 from bkjob_async.watch.journaling.compaction import Compaction
+from bkjob_async.watch.journaling.opening import check_own, load_opened, own_holder
 from bkjob_async.watch.journaling.record_queue import PendingRecord, RecordQueue
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 
@@ -39,6 +39,8 @@ SHORTEST_WAIT = 0.01
 FARTHEST = 1 << 16
 # `aclose` waits so many seconds for the last records.
 CLOSE_SECONDS = 5.0
+
+R = TypeVar("R")
 
 logger = logging.getLogger("bkjob_async.journal")
 
@@ -64,6 +66,8 @@ class FleetJournal:
         self.records = RecordQueue(cursors)
         # When the store had gone back, the time of the newest record that it had left.
         self.went_back_to: float | None = None
+        # The watch was left before it had taken up all targets: what it has is less than what the store has.
+        self.lacks_targets = False
         self._store = store
         self._observe = observe
         self._name = name
@@ -103,7 +107,9 @@ class FleetJournal:
 
     async def open(self, make_job: MakeJob, *, take_over: bool) -> tuple[Opened, Fold]:
         """Take the fleet; return how it was found, and its state."""
-        opened, loaded = await self._open_and_load(make_job, take_over=take_over)
+        opened = await self._store.open(self._name, own_holder(), take_over=take_over)
+        while (loaded := await load_opened(self._store, self._name, opened, make_job)) is None:
+            opened = await self._store.open(self._name, own_holder(), take_over=True, after_term=opened.term)
         fold, records, self.head = loaded.fold, self.records, opened.head
         records.facts, records.last_put = fold.facts, self.head
         records.begin_term(opened.term, self.head)
@@ -111,29 +117,33 @@ class FleetJournal:
         self._go_on_behind(fold.sequence)
         return opened, fold
 
-    async def _open_and_load(
-        self, make_job: MakeJob = JobState, *, take_over: bool, after_term: int = 0
-    ) -> tuple[Opened, LoadedFleet]:
-        """Begin a term behind *after_term*; return how the fleet was found, and its state then.
+    async def _open_again(self, term: int) -> Opened:
+        """Begin a term behind the own one, *term*, however often it takes; raise `Superseded` where the fleet is another's.
 
-        The store may lose records in between, or have lost an opening before and give its term out again: then who had it
-        may append in between. Both are ended by another term.
+        The later term of an own opening whose answer was lost is told from that of another process by its holder. A process
+        that opens the fleet between the look and the opening is not seen, and is superseded.
         """
+        attempts = 0
         while True:
-            opened = await self._store.open(
-                self._name, own_holder(), take_over=take_over, after_term=after_term
-            )
-            loaded = await load_fleet(self._store, self._name, make_job)
-            if loaded.fold.sequence == opened.head:
-                return opened, loaded
-            with suppress(StoreBehind):
-                try:
-                    head = await self._store.give_sign_of_life(self._name, term=opened.term)
-                except Superseded:
-                    return opened, loaded  # the first append is told, too
-                if head == opened.head:
-                    return opened, loaded
-            take_over, after_term = True, opened.term
+            try:
+                await check_own(self._store, self._name, term, attempts)
+                attempts += 1
+                return await self._store.open(self._name, own_holder(), take_over=True, after_term=term)
+            except JournalUnavailable as error:
+                await self._wait_for_store(error)
+
+    async def _until_available(self, call: Callable[[], Awaitable[R]]) -> R:
+        """Call the store, however often it takes."""
+        while True:
+            try:
+                return await call()
+            except JournalUnavailable as error:
+                await self._wait_for_store(error)
+
+    async def _wait_for_store(self, error: JournalUnavailable) -> None:
+        """Wait before a call of the store that failed is repeated."""
+        self._report_trouble(error)
+        await asyncio.sleep(RETRY_SECONDS)
 
     def _go_on_behind(self, sequence: int) -> None:
         """Give records numbers behind *sequence* and the head, far from those of other clients.
@@ -207,8 +217,7 @@ class FleetJournal:
                 )
                 break
             except JournalUnavailable as error:
-                self._report_trouble(error)
-                await asyncio.sleep(RETRY_SECONDS)
+                await self._wait_for_store(error)
             except StoreBehind as error:
                 waiting, records = await self._store_anew(error, waiting), []
         self.head = records[-1].sequence if records else self.head
@@ -255,19 +264,25 @@ class FleetJournal:
     async def _store_anew(self, error: StoreBehind, waiting: list[PendingRecord]) -> list[PendingRecord]:
         """Begin a new term, and store all that was given as a checkpoint in place of what the store has left.
 
-        Returns what readers may be given now: the records that were *waiting*, all of which the checkpoint has.
+        Returns what readers may be given now: the records that were *waiting*, all of which the checkpoint has. Raises
+        `JournalError` where the watch was left before it knew all that the store had.
         """
         self._report_trouble(error)
+        await self._watch.wait_taken_up()
+        if self.lacks_targets:
+            raise JournalError(
+                f"the watch of {self._name!r} was left before all its targets were restored, and the store has lost records:"
+                " what it has left stays as it is"
+            )
+        term = self.records.term
         while True:
-            try:
-                opened, loaded = await self._open_and_load(take_over=True, after_term=self.records.term)
-                await self._watch.wait_taken_up()
-                await self._write_all(opened, loaded, waiting)
-            except JournalUnavailable:
-                await asyncio.sleep(RETRY_SECONDS)
-            except StoreBehind:
+            opened = await self._open_again(term)
+            term = opened.term
+            loaded = await self._until_available(partial(load_opened, self._store, self._name, opened))
+            if loaded is None:
                 continue
-            else:
+            with suppress(StoreBehind):
+                await self._write_all(opened, loaded, waiting)
                 return waiting
 
     async def _write_all(self, opened: Opened, loaded: LoadedFleet, waiting: list[PendingRecord]) -> None:
@@ -296,7 +311,11 @@ class FleetJournal:
         parts += [part async for part in in_slices(parts_of(at.sequence, jobs))]
         checkpoint = Checkpoint(at.sequence, parts)
         check_size(self._name, checkpoint.size)
-        await self._store.write_checkpoint(self._name, checkpoint, term=opened.term, all_behind=opened.head)
+        await self._until_available(
+            lambda: self._store.write_checkpoint(
+                self._name, checkpoint, term=opened.term, all_behind=opened.head
+            )
+        )
         self.head = at.sequence
         self._checkpoints.begin_behind(checkpoint.size, 0)
 
@@ -379,11 +398,6 @@ class FleetJournal:
                 await self._store.release(self._name, term=self.records.term)
         except (JournalError, TimeoutError) as error:
             logger.debug("the fleet %r was not released: %s", self._name, error)
-
-
-def own_holder() -> Holder:
-    """Return this process as the holder of a fleet."""
-    return Holder(socket.gethostname(), os.getpid())
 
 
 def now() -> float:

@@ -154,6 +154,10 @@ class Subscription:
         if self._deadline_timer is not None and self.journal is None:
             self._deadline_timer.cancel()  # else it bounds how long the store is waited for
         self._lingering.stop()
+        if self.journal is not None and self._fleet is not None:
+            self.journal.lacks_targets = any(
+                self._fleet.job_of(ref) is not None for ref in self._pending.to_add()
+            )
         self._pending.clear()
         if self.stream.state == "open":
             self._reports.closed(self.targets, events=self.event_count, polls=self.polls, error=error)

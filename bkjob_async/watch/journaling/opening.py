@@ -1,0 +1,53 @@
+"""Whose a fleet is that a writer opens, and what it has then."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from bkjob_async.engine.journaling.jobs import MakeJob
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.errors import Superseded
+from bkjob_async.journal.loading import LoadedFleet, load_fleet
+from bkjob_async.journal.store import Holder, Opened, Store
+from bkjob_async.model.journal_errors import StoreBehind
+
+
+def own_holder() -> Holder:
+    """Return this process as the holder of a fleet."""
+    return Holder(socket.gethostname(), os.getpid())
+
+
+async def load_opened(
+    store: Store, name: str, opened: Opened, make_job: MakeJob = JobState
+) -> LoadedFleet | None:
+    """Return the state of a fleet as it was *opened*; None where another term must begin.
+
+    The store may lose records in between, or have lost an opening before and give its term out again: then who had it
+    may append in between. Both are ended by another term.
+    """
+    loaded = await load_fleet(store, name, make_job)
+    if loaded.fold.sequence == opened.head:
+        return loaded
+    try:
+        head = await store.give_sign_of_life(name, term=opened.term)
+    except Superseded:
+        return loaded  # the first append is told, too
+    except StoreBehind:
+        return None
+    return loaded if head == opened.head else None
+
+
+async def check_own(store: Store, name: str, term: int, attempts: int) -> None:
+    """Raise `Superseded` if another process has opened the fleet since *term*, or if it was forgotten.
+
+    This process may have opened it as well, in so many *attempts* whose answers it does not have.
+    """
+    try:
+        await store.give_sign_of_life(name, term=term)
+    except StoreBehind:
+        return
+    except Superseded:
+        entry = await store.fleet(name)
+        if entry is None or entry.term > term + attempts or entry.holder != own_holder():
+            raise
