@@ -12,7 +12,10 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.fleet.claim import Claims
-from bkjob_async.many.runner.shard import run_shard
+from bkjob_async.cli.actions.fleet.manage import run_claimed
+from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.journal.store import Checkpoint
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.world import World
 from tests.cli import shell
@@ -30,10 +33,8 @@ def claims_of(site: Site, seed: int) -> Claims:
 
     async def run(claimed: bkjob.ShardStatus) -> bkjob.ShardEnd:
         transport = transport_of(site.platform, site.clock)
-        own = OWN_CREDENTIALS
-        return await run_shard(
-            fleet, claimed.shard, credentials=own, takeover=claimed.is_held, transport=transport
-        )
+        own = {"credentials": OWN_CREDENTIALS, "transport": transport}
+        return await run_claimed(fleet, claimed, own=own, files=None)
 
     return Claims(fleet, run, random.Random(seed))
 
@@ -69,6 +70,46 @@ async def test_processes_that_start_together_share_all_shards_and_take_none_from
     assert later == [2 if shard in lost else 1 for shard in range(SHARDS)]
     assert [each.refused for each in status.shards] == [0] * SHARDS
     assert [task.exception() for task in keeping[1:]] == [None, None]
+
+
+class SlowStore(MemoryStore):
+    """A store of which a fleet takes *seconds* to load."""
+
+    seconds = 20.0
+
+    async def checkpoint(self, name: str) -> Checkpoint | None:
+        """Return it late."""
+        await asyncio.sleep(self.seconds)
+        return await super().checkpoint(name)
+
+
+class Clock:
+    """The time of a machine: that of the event loop, and what it was set forward."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Show it from now on."""
+        self.ahead = 1_700_000_000.0
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(time, "time", lambda: loop.time() + self.ahead)
+
+
+@pytest.mark.looptime
+async def test_a_shard_that_takes_long_to_load_is_not_claimed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its runner lives, and says so."""
+    Clock(monkeypatch)
+    world = World(1)
+    async with site_of(world, shards=1, journal=Journal(SlowStore())) as site:
+        fleet = site.fleet
+        await fleet.add(*jobs_of(world, ENDLESS, 3))
+        keeping = [asyncio.create_task(claims_of(site, seed).keep(1)) for seed in range(2)]
+        await asyncio.sleep(60)
+        (shard,) = (await fleet.status()).shards
+        await fleet.stop()
+        await asyncio.wait(keeping)
+
+    assert (shard.term, shard.targets, shard.refused) == (1, 3, 0)
 
 
 @pytest.mark.looptime

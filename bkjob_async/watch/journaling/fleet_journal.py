@@ -17,7 +17,7 @@ from bkjob_async.engine.journaling.jobs import MakeJob, encode_part, parts_of
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable, Superseded
-from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet
+from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet, signs_of_life
 from bkjob_async.journal.store import Checkpoint, Holder, Opened, Store, check_size
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
@@ -31,8 +31,8 @@ from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 COLLECT_SECONDS, COLLECT_SECONDS_BUSY = 0.005, 0.02
 # An append that failed is made again after so many seconds.
 RETRY_SECONDS = 1.0
-# A holder gives a sign of life, and stores what was learnt, after so many seconds.
-LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
+# A holder gives a sign of life, and stores what was learnt, after so many seconds; one that is silent for ten has no runner.
+LIFE_SECONDS, DURATIONS_SECONDS = 4.0, 60.0
 # A wait is no shorter than this, so that a clock that runs late does not keep the event loop busy.
 SHORTEST_WAIT = 0.01
 # An opening leaves out fewer numbers than this.
@@ -123,7 +123,8 @@ class FleetJournal:
             opened = await self._store.open(
                 self._name, own_holder(), take_over=take_over, after_term=after_term
             )
-            loaded = await load_fleet(self._store, self._name, make_job)
+            async with signs_of_life(self._store, self._name, opened.term, every=LIFE_SECONDS):
+                loaded = await load_fleet(self._store, self._name, make_job)
             if loaded.fold.sequence == opened.head:
                 return opened, loaded
             with suppress(StoreBehind):
