@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from msgspec import Struct
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.errors import JournalDamaged
+from bkjob_async.errors import JournalDamaged, JournalError, Superseded
 from bkjob_async.journal.store import Store, StoredRecord
 
 # Other tasks run after so many seconds of work.
@@ -36,6 +37,30 @@ async def load_fleet(store: Store, name: str, make_job: MakeJob = JobState) -> L
         records_size = await _apply_records(store, name, fold)
         if records_size is not None:
             return LoadedFleet(fold, size, records_size)
+
+
+@asynccontextmanager
+async def signs_of_life(store: Store, name: str, term: int, *, every: float) -> AsyncIterator[None]:
+    """Give signs of life of the holder in *term* within the context, one *every* so many seconds; no error is raised.
+
+    A large fleet takes longer to load than others wait before they take the fleet from a holder that is silent.
+    """
+
+    async def give() -> None:
+        while True:
+            await asyncio.sleep(every)
+            with suppress(JournalError):
+                try:
+                    await store.give_sign_of_life(name, term=term)
+                except Superseded:
+                    return
+
+    task = asyncio.create_task(give())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def load_checkpoint(store: Store, name: str, make_job: MakeJob = JobState) -> tuple[Fold, int]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from attrs import define, field
 
 import bkjob_async as bkjob
+from bkjob_async.journal.journal import Journal
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd, run_shard
 from bkjob_async.simulator.handlers.platform import Platform
@@ -102,7 +103,11 @@ class Site:
 
 @asynccontextmanager
 async def site_of(
-    world: World | None = None, *, shards: int = 4, journal: str | None = None, **settings: Any
+    world: World | None = None,
+    *,
+    shards: int = 4,
+    journal: str | Journal | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Site]:
     """Create a fleet in a journal of its own; end its runners behind the test."""
     async with Fleet("night", journal=journal or f"memory:{uuid4().hex}", shards=shards) as fleet:

@@ -102,6 +102,23 @@ async def test_the_next_runner_does_not_have_the_trouble_of_the_one_before() -> 
         assert taken_over.store_trouble is None
 
 
+@pytest.mark.looptime
+async def test_a_process_that_cannot_begin_does_not_make_a_shard_fail_that_has_a_runner() -> None:
+    """Not for more than about a minute, however often it happens."""
+    async with site_of(World(1), shards=1) as site:
+        site.run(0)
+        await asyncio.sleep(120)
+        for _ in range(2):
+            with pytest.raises(bkjob.UsageError):
+                await run_shard(site.fleet, 0, credentials="some:other")
+            failed = (await site.fleet.status()).shards[0].failure
+            await asyncio.sleep(70)
+            (shard,) = (await site.fleet.status()).shards
+
+            assert "UsageError" in (failed or "")
+            assert (shard.term, shard.failure) == (1, None)
+
+
 @pytest.mark.parametrize("kind", ["full", "denied"])
 async def test_a_shard_that_stores_nothing_says_why(kind: str, redis_server: RedisServer) -> None:
     """Through a server that is full, and one that refuses appends alone; the runner waits, and goes on."""

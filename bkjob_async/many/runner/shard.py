@@ -180,7 +180,9 @@ class ShardRunner:
                     life_at = begun + LIFE_SECONDS
                     await self._give_sign_of_life()
                     if self._subscription.is_open and self._has_restored:
-                        await self._report_condition(has_worked=begun >= works_at)
+                        has_worked = begun >= works_at
+                        works_at = begun + WORKS_SECONDS if has_worked else works_at
+                        await self._report_condition(has_worked=has_worked)
                 if self._is_stopped:
                     await self._durations.store()
                     return ShardEnd.STOPPED
@@ -196,10 +198,15 @@ class ShardRunner:
                 self._pausing.cancel()
 
     async def _report_condition(self, *, has_worked: bool) -> None:
-        """Say how the runner is, here and in the store; one that *has_worked* is not held to what ended the one before."""
+        """Say how the runner is, here and in the store.
+
+        One that *has_worked* for a minute is not held to what ended the one before, or another process that tried meanwhile.
+        """
         condition = self._condition()
         if self._on_condition is not None:
             self._on_condition(condition)
+        if has_worked:
+            self._reported = None  # the store may have been told something else
         try:
             if self._reported is None:
                 if not condition.encode() and not has_worked:

@@ -23,7 +23,7 @@ from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
 from bkjob_async.watch.journaling.compaction import Compaction
-from bkjob_async.watch.journaling.opening import check_own, load_opened, own_holder
+from bkjob_async.watch.journaling.opening import LIFE_SECONDS, check_own, load_opened, own_holder
 from bkjob_async.watch.journaling.record_queue import PendingRecord, RecordQueue
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 
@@ -31,8 +31,8 @@ from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 COLLECT_SECONDS, COLLECT_SECONDS_BUSY = 0.005, 0.02
 # An append that failed is made again after so many seconds.
 RETRY_SECONDS = 1.0
-# A holder gives a sign of life, and stores what was learnt, after so many seconds.
-LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
+# What was learnt is stored after so many seconds.
+DURATIONS_SECONDS = 60.0
 # A wait is no shorter than this, so that a clock that runs late does not keep the event loop busy.
 SHORTEST_WAIT = 0.01
 # An opening leaves out fewer numbers than this.

@@ -8,9 +8,12 @@ import socket
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import Superseded
-from bkjob_async.journal.loading import LoadedFleet, load_fleet
+from bkjob_async.journal.loading import LoadedFleet, load_fleet, signs_of_life
 from bkjob_async.journal.store import Holder, Opened, Store
 from bkjob_async.model.journal_errors import StoreBehind
+
+# A holder gives a sign of life after so many seconds; one that is silent for ten has no runner.
+LIFE_SECONDS = 4.0
 
 
 def own_holder() -> Holder:
@@ -26,7 +29,8 @@ async def load_opened(
     The store may lose records in between, or have lost an opening before and give its term out again: then who had it
     may append in between. Both are ended by another term.
     """
-    loaded = await load_fleet(store, name, make_job)
+    async with signs_of_life(store, name, opened.term, every=LIFE_SECONDS):
+        loaded = await load_fleet(store, name, make_job)
     if loaded.fold.sequence == opened.head:
         return loaded
     try:

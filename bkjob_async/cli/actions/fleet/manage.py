@@ -137,10 +137,10 @@ async def run_one(
 async def run_claimed(
     fleet: bkjob.Fleet, claimed: bkjob.ShardStatus, *, own: Mapping[str, Any], files: HealthFiles | None
 ) -> bkjob.ShardEnd:
-    """Run a shard that was claimed, from a runner that is silent or from none; once it has ended, it does not count for probes."""
+    """Run a shard that was claimed unless another process has it meanwhile; once it has ended, it does not count for probes."""
     write_note(f"shard {claimed.shard}: claimed" + (" from a silent runner" if claimed.is_held else ""))
     try:
-        return await run_one(fleet, claimed.shard, {**own, "takeover": claimed.is_held}, files)
+        return await run_one(fleet, claimed.shard, {**own, "takeover": False}, files)
     finally:
         if files is not None:
             files.forget(claimed.shard)
