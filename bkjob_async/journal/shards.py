@@ -140,7 +140,13 @@ class ShardStore:
             name = shard_name(fleet, shard)
             await self._store.forget(name)
             await self._store.change_keys(name, {"durations": None}, expected={})
-        await self._update(fleet, lambda keys: (dict.fromkeys(keys) if "removing" in keys else {}, None))
+
+        def decide(keys: Keys) -> tuple[KeyChanges, bool]:
+            is_left = bool(keys) and ("removing" in keys or "settings" not in keys)
+            return dict.fromkeys(keys) if is_left else {}, is_left
+
+        while await self._update(fleet, decide):
+            pass  # again, for something may have been stored in between
 
     # The inbox of a shard -------------------------------------------------------------------------------------------
 
@@ -206,7 +212,13 @@ class ShardStore:
         return {shard: keys[name].decode(errors="replace") for shard, name in names_in(keys, _FAILURE)}
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
-        """Store the durations that the runner of a shard measured, in place of what it had."""
+        """Store the durations that the runner of a shard measured, in place of what it had.
+
+        Nothing where there is no fleet, or where it is being removed.
+        """
+        keys = await self._store.keys(fleet, ("settings", "removing"))
+        if "settings" not in keys or "removing" in keys:
+            return
         await self._store.change_keys(shard_name(fleet, shard), {"durations": durations}, expected={})
 
     async def durations(self, fleet: str, shard: int) -> bytes | None:

@@ -243,6 +243,7 @@ async def test_a_flood_is_refused_as_unavailable(redis_server: RedisServer) -> N
 async def test_a_value_that_is_too_large_is_refused_by_each_kind_of_server(place: Place) -> None:
     """Servers of a cluster that are found later have the limit, too."""
     shards = ShardStore(place.open())
+    await shards.create("night", b"{}")
     await shards.put_durations("night", 0, b"x" * (17 * MIB))
     await shards.put_durations("night", 1, b"x" * (15 * MIB))
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.shards import ShardFigures, ShardStore, shard_name
-from bkjob_async.journal.store import Store
+from bkjob_async.journal.store import KeyChanges, Store
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import HERE, THERE, Place, records
@@ -127,6 +128,30 @@ async def test_what_is_added_while_the_fleet_is_removed_is_not_acknowledged(plac
     with pytest.raises(bkjob.FleetNotFound):
         await other.add(JOBS[0])
     del other.journal.shards.put
+
+
+async def test_what_a_runner_stores_while_the_last_step_runs_is_removed_too() -> None:
+    """The next fleet of the name would have it."""
+
+    class BusyStore(MemoryStore):
+        """A store in which a runner stores something before the keys of the fleet are removed."""
+
+        async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
+            if not late and changes.get("settings", b"") is None:
+                late.append(space)
+                await ShardStore(self).put_failure("night", 0, "removed")
+                await ShardStore(self).put_durations("night", 0, b"learnt")
+            return await super().change_keys(space, changes, expected=expected)
+
+    late = list[str]()
+    store = BusyStore()
+    shards = ShardStore(store)
+    await shards.create("night", b"{}")
+    await shards.begin_removal("night")
+    await shards.remove("night", 1)
+
+    assert late == ["night"]
+    assert (await store.keys("night"), await store.keys("night/0")) == ({}, {})
 
 
 @pytest.mark.looptime
