@@ -60,7 +60,6 @@ async def signs_of_life(store: Store, name: str, term: int, *, every: float) -> 
         yield
     finally:
         task.cancel()
-        await asyncio.wait([task])
 
 
 async def load_checkpoint(store: Store, name: str, make_job: MakeJob = JobState) -> tuple[Fold, int]:
