@@ -87,7 +87,7 @@ def test_7_another_process_runs_the_shard(platform: str, journal: dict[str, str]
     assert "INFO shard night/0 is run elsewhere" in logged
     assert said == "shard 0: superseded"
     assert (terminated.returncode, terminated.stderr) == (143, "")
-    wait_for(journal, term=2, is_held=False, refused=1)
+    wait_for(journal, term=2, is_held=False)
 
 
 def test_2_what_cannot_be_is_wrong_usage(platform: str, journal: dict[str, str]) -> None:
