@@ -318,7 +318,8 @@ class TargetDelivery:
                 shared[ref] = before
         known = [ref for ref, each in shared.items() if each.since < since]
         yield from diff(Missed(since, skipped), job, known)
-        for ref, each in shared.items():
+        # What was given first comes first: a job that was given behind its steps does not repeat them.
+        for ref, each in sorted(shared.items(), key=lambda item: item[1].since):
             if each.since < since:
                 continue
             # The reader knows nothing of these, unless it comes from before this watch or from inside their batch, or the
