@@ -64,6 +64,8 @@ async def operate(
         step = world.jobs[refs[number % len(refs)].job_instance_id].current_step.ref
         try:
             await client.operate_step_instance(step, operation_code=code)
+        except bkjob.ClientClosed:
+            return  # the example is over
         except bkjob.CallFailed:
             continue
 
