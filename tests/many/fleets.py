@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from attrs import define, field
 
 import bkjob_async as bkjob
@@ -122,3 +124,13 @@ async def site_of(
                 task.cancel()
             if running:
                 await asyncio.wait(running)
+
+
+class Clock:
+    """The time of a machine: that of the event loop, and what it was set forward."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Show it from now on."""
+        self.ahead = 1_700_000_000.0
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(time, "time", lambda: loop.time() + self.ahead)

@@ -20,7 +20,7 @@ from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.world import World
 from tests.cli import shell
 from tests.journal.redis_server import running
-from tests.many.fleets import OWN_CREDENTIALS, Site, site_of
+from tests.many.fleets import OWN_CREDENTIALS, Clock, Site, site_of
 from tests.many.ill import transport_of
 from tests.many.test_shard import ENDLESS, jobs_of
 
@@ -82,16 +82,6 @@ class SlowStore(MemoryStore):
         """Return it late."""
         await asyncio.sleep(self.seconds)
         return await super().checkpoint(name)
-
-
-class Clock:
-    """The time of a machine: that of the event loop, and what it was set forward."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Show it from now on."""
-        self.ahead = 1_700_000_000.0
-        loop = asyncio.get_running_loop()
-        monkeypatch.setattr(time, "time", lambda: loop.time() + self.ahead)
 
 
 @pytest.mark.looptime

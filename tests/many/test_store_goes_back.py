@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -16,7 +17,8 @@ from bkjob_async.journal.store import Checkpoint, Holder
 from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import truth_of
-from tests.many.fleets import Site, site_of
+from bkjob_async.watch.journaling.compaction import Compaction
+from tests.many.fleets import Clock, Site, site_of
 from tests.many.test_shard import ENDLESS, SHORT, SLOW, jobs_of
 
 pytestmark = pytest.mark.looptime
@@ -119,6 +121,31 @@ async def test_a_runner_that_stores_again_slowly_goes_on(monkeypatch: pytest.Mon
         assert not runner.done()
         assert await targets_of(site) == 3
         assert await site.is_as_it_was()
+
+
+async def test_a_runner_that_stores_again_for_long_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may take its shard meanwhile."""
+    Clock(monkeypatch)
+    world = World(1)
+    make = Compaction.jobs
+
+    async def make_slowly(self: Compaction) -> Any:
+        await asyncio.sleep(60)
+        return await make(self)
+
+    async with site_of(world, shards=1) as site:
+        runner = site.run(0)
+        await asyncio.sleep(3)
+        go_back = kept(site)
+        await site.fleet.add(*jobs_of(world, SLOW, 3, scopes=1))
+        await asyncio.sleep(4)
+        go_back()
+        monkeypatch.setattr(Compaction, "jobs", make_slowly)
+        await asyncio.sleep(50)
+        (shard,) = (await site.fleet.status()).shards
+
+        assert shard.has_runner
+        assert not runner.done()
 
 
 @pytest.mark.parametrize("pause", [0, 9])

@@ -16,7 +16,7 @@ from bkjob_async.engine.journaling.jobs import MakeJob, encode_part, parts_of
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable
-from bkjob_async.journal.loading import LoadedFleet, in_slices
+from bkjob_async.journal.loading import LoadedFleet, in_slices, signs_of_life
 from bkjob_async.journal.store import Checkpoint, Opened, Store, check_size
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
@@ -282,7 +282,8 @@ class FleetJournal:
             if loaded is None:
                 continue
             with suppress(StoreBehind):
-                await self._write_all(opened, loaded, waiting)
+                async with signs_of_life(self._store, self._name, term, every=LIFE_SECONDS):
+                    await self._write_all(opened, loaded, waiting)
                 return waiting
 
     async def _write_all(self, opened: Opened, loaded: LoadedFleet, waiting: list[PendingRecord]) -> None:
