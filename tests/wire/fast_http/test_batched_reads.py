@@ -10,9 +10,11 @@ import pytest
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
+from bkjob_async.wire.bodies.reading import RawResponse
 from bkjob_async.wire.fast_http import batched_reads
 from bkjob_async.wire.fast_http.batched_reads import FEWEST_AWAITED, BatchedTransport, open_batched_reads
 from bkjob_async.wire.fast_http.connection import Connection
+from bkjob_async.wire.fast_http.response_parser import ResponseParser
 from tests.wire.raw_server import answer, responding
 
 WINDOW = 0.1
@@ -81,3 +83,33 @@ async def test_what_does_not_fit_into_a_socket_is_sent_later() -> None:
 
     assert received == data
     assert end == b""
+
+
+async def test_a_response_that_cannot_be_taken_is_an_error_of_its_own_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others that are read in the same turn are answered."""
+    monkeypatch.setattr(batched_reads, "WINDOW", WINDOW)
+    take, taken, headers = ResponseParser.take, list[ResponseParser](), dict[str, str]()
+
+    def fail_once(self: ResponseParser) -> RawResponse:
+        taken.append(self)
+        if len(taken) == FEWEST_AWAITED:
+            raise MemoryError("no room for a body")
+        return take(self)
+
+    async def respond(_connection: int, _request: int, _head: bytes, writer: asyncio.StreamWriter) -> bool:
+        writer.write(answer(b"{}"))
+        return True
+
+    monkeypatch.setattr(ResponseParser, "take", fail_once)
+    async with responding(respond) as (_, url):
+        transport = AiohttpTransport()
+        request = HttpRequest(method="GET", url=url, headers=headers)
+        try:
+            asking = [transport.send(request, timeout=5.0) for _ in range(4 * FEWEST_AWAITED)]
+            found = await asyncio.gather(*asking, return_exceptions=True)
+        finally:
+            await transport.aclose()
+
+    assert [type(each).__name__ for each in found if isinstance(each, BaseException)] == ["MemoryError"]
