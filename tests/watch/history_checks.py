@@ -292,7 +292,9 @@ class Checks:
         )
         # What became of an operation is read once more, as soon as polls work.
         is_in_doubt = operated + SETTLED > since and self.disturbed(since, seen.ended)
-        if seen.ended > since + linger + SETTLED and not is_in_doubt:
+        # That it stays over is read after the bound, and once more as the linger ends.
+        late = SETTLED + 2.0 * self.history.latency
+        if seen.ended > since + linger + late and not is_in_doubt:
             yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
 
     def tardy(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:

@@ -139,11 +139,11 @@ def give_trouble_at_each_poll(patch: Patch) -> None:
     """`Own`, trouble: give it again."""
     troubles = TargetDelivery._troubles
 
-    def forgetful(self: TargetDelivery, job: Any, refs: Any) -> Any:
+    def forgetful(self: TargetDelivery, job: Any, refs: Any, *rest: Any) -> Any:
         for own in map(self.reported, refs):
             if isinstance(own, Own):
                 own.has_trouble = False
-        return troubles(self, job, refs)
+        return troubles(self, job, refs, *rest)
 
     patch.setattr(TargetDelivery, "_troubles", forgetful)
 

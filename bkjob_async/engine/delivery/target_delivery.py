@@ -24,6 +24,7 @@ from bkjob_async.model.events import (
     Reopened,
     StepChanged,
     StepWaiting,
+    Trouble,
 )
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import Phase
@@ -216,7 +217,7 @@ class TargetDelivery:
         # If a target of the job is lost here, the watch may know a part of the others' state.
         is_partly_known = any(isinstance(self.reported(ref), Frozen) for ref in refs)
         own += diff(Missed(skipped=is_partly_known), job, others, followed)
-        own += self._troubles(job, refs)
+        own += self._troubles(job, refs, joined, {event.ref for event in selected if type(event) is Trouble})
         return self._apply_losses(job, selected, stamp), own
 
     def _take_joined(
@@ -250,11 +251,18 @@ class TargetDelivery:
         own.has_trouble = False
         return True
 
-    def _troubles(self, job: JobState, refs: Collection[Ref]) -> Iterator[Event]:
-        """Yield the trouble of joining targets that this watch was not given yet."""
+    def _troubles(
+        self, job: JobState, refs: Collection[Ref], joined: Mapping[Ref, Own], told: Collection[Ref | None]
+    ) -> Iterator[Event]:
+        """Yield the trouble of joining and just *joined* targets that this watch was not given yet, by events or *told* now.
+
+        A target whose end was reported is given none until it has joined: from then on it is given the end of trouble, too.
+        """
         for ref, trouble in job.poll_failures.troubled.items():
-            own = self.reported(ref)
-            if ref in refs and isinstance(own, Own) and not own.has_trouble and not own.has_ended(ref):
+            own = joined.get(ref) or self.reported(ref)
+            if ref not in refs or ref in told or not isinstance(own, Own) or own.has_trouble:
+                continue
+            if ref in joined or not own.has_ended(ref):
                 own.has_trouble = True
                 yield replace(trouble)  # a place of its own
 

@@ -195,7 +195,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     def is_in_sync(self, ref: Ref) -> bool:
         """Return True if all that can be known of *ref* by now was read, or it cannot be read."""
-        if ref in self.poll_failures.lost or self.poll_failures.troubled:
+        if ref in self.poll_failures.lost or ref in self.poll_failures.troubled:
             return True
         return self.was_read(ref) and not self.pending
 
