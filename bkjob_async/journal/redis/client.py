@@ -73,6 +73,7 @@ class RedisClient:
         self._sentinels: Sequence[Any] = ()
         self._has_warned = False
         self._connecting = asyncio.Lock()
+        self._closing = set[asyncio.Task[None]]()
         self._is_closed = False
 
     async def command(self, *words: Any) -> Any:
@@ -117,12 +118,16 @@ class RedisClient:
         self._is_closed = True
         client, self._client = self._client, None
         await self._close(client)
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     async def _close(self, client: Any) -> None:
+        """Close a client and the Sentinels', to the end though the caller be cancelled: redis-py would leave connections open."""
         sentinels, self._sentinels = self._sentinels, ()
-        for each in (client, *sentinels):
-            if each is not None:
-                await each.aclose()
+        closing = asyncio.ensure_future(closed(client, *sentinels))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.shield(closing)
 
     async def _connect(self) -> Any:
         """Return the client; the first time, find out whether there is a cluster."""
@@ -180,7 +185,7 @@ class RedisClient:
         try:
             await client.initialize()
         except BaseException:
-            await client.aclose()
+            await self._close(client)
             raise
         return client
 
@@ -252,6 +257,13 @@ class RedisClient:
         text = redact(text, passwords_of(self._place))
         kind = JournalAccessDenied if is_denied else JournalUnavailable
         raise kind(f"Redis: {text:.{MAX_TEXT}}", journal=str(self._place))
+
+
+async def closed(*clients: Any) -> None:
+    """Close clients of redis-py."""
+    for client in clients:
+        if client is not None:
+            await client.aclose()
 
 
 def passwords_of(place: RedisPlace) -> tuple[str, ...]:
