@@ -455,7 +455,7 @@ def test_a_child_may_use_a_client_that_was_not_used() -> None:
     done = run_program(
         """
         child = os.fork()
-        print(client.wait(job, deadline=60).status, flush=True)
+        os.write(1, f"{client.wait(job, deadline=60).status}\\n".encode())
         client.close()
         if child:
             assert os.waitpid(child, 0)[1] == 0
