@@ -61,6 +61,14 @@ end
 if term < tonumber(ARGV[1]) then return {'behind', term, head} end
 """
 
+# A server that evicts keys may have removed the stream or the checkpoint alone: its writer stores all anew.
+_WHOLE = """
+local kept = redis.call('HMGET', KEYS[1], 'checkpoint', 'removed_to', 'parts')
+local has_lost = kept[1] and kept[3] ~= '0' and redis.call('EXISTS', KEYS[3]) == 0
+if not has_lost and head ~= (kept[2] or '0') then has_lost = redis.call('EXISTS', KEYS[2]) == 0 end
+if has_lost then return {'behind', term, head} end
+"""
+
 # A server that is full refuses a script whose first write may need memory. Behind one that never does, it lets those pass that
 # need next to none: signs of life, a stop, a removal.
 EVEN_IF_FULL = """
@@ -95,6 +103,7 @@ APPEND = Script(
     _NOW
     + _CHECKED
     + _HELD
+    + _WHOLE
     + """
 local last = ARGV[2]
 if #ARGV > 4 then last = ARGV[#ARGV - 2] end
@@ -157,7 +166,7 @@ if ARGV[4] ~= '' then
 end
 redis.call('UNLINK', KEYS[3])
 if ARGV[3] ~= '0' then redis.call('RENAME', KEYS[4], KEYS[3]) end
-redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2], 'last_seen', now())
+redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2], 'parts', ARGV[3], 'last_seen', now())
 return {'ok'}
 """
 )
@@ -167,6 +176,7 @@ GIVE_SIGN_OF_LIFE = Script(
     _NOW
     + _CHECKED
     + _HELD
+    + _WHOLE
     + EVEN_IF_FULL
     + """
 redis.call('HSET', KEYS[1], 'last_seen', now())
@@ -241,8 +251,10 @@ return {'ok', redis.call('HGET', KEYS[1], 'removed_to') or '0', records}
 READ_PARTS = Script(
     _CHECKED
     + """
-local sequence = redis.call('HGET', KEYS[1], 'checkpoint')
+local kept = redis.call('HMGET', KEYS[1], 'checkpoint', 'parts')
+local sequence = kept[1]
 if not sequence then return {'ok', ''} end
+if kept[2] ~= '0' and redis.call('EXISTS', KEYS[3]) == 0 then return {'lost', KEYS[3]} end
 if ARGV[3] ~= '' and ARGV[3] ~= sequence then return {'ok', sequence, {}} end
 local parts, size, number = {}, 0, tonumber(ARGV[1])
 while size < tonumber(ARGV[2]) do

@@ -375,6 +375,11 @@ def not_usable(said: bytes, facts: Sequence[Any], key: str, shown: str) -> Journ
         return JournalTooNew(
             f"its version is {whole_number(facts[0])}, this package knows {scripts.FORMAT}", journal=shown
         )
+    if said == b"lost":
+        return JournalDamaged(
+            f"the key {text_of(facts[0])} is gone, and with it the state of a fleet: a server may not evict keys of journals",
+            journal=shown,
+        )
     if said != b"foreign":
         raise ValueError(said)
     return NotAJournal(f"the key {key} belongs to another program", journal=shown)

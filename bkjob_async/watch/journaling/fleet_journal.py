@@ -15,7 +15,7 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob, encode_part, parts_of
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.errors import JournalError, JournalUnavailable
+from bkjob_async.errors import JournalDamaged, JournalError, JournalUnavailable
 from bkjob_async.journal.loading import LoadedFleet, in_slices, signs_of_life
 from bkjob_async.journal.store import Checkpoint, Opened, Store, check_size
 from bkjob_async.model.journal_errors import StoreBehind
@@ -278,7 +278,10 @@ class FleetJournal:
         while True:
             opened = await self._open_again(term)
             term = opened.term
-            loaded = await self._until_available(partial(load_opened, self._store, self._name, opened))
+            try:
+                loaded = await self._until_available(partial(load_opened, self._store, self._name, opened))
+            except JournalDamaged:
+                loaded = LoadedFleet(Fold(), 0, 0)
             if loaded is None:
                 continue
             with suppress(StoreBehind):
@@ -296,7 +299,7 @@ class FleetJournal:
         # reported in numbers of its own from what was left, so everything is given anew.
         if not begins_with(records.facts.terms, left.facts.terms):
             self._has_others, records.facts.terms = True, left.facts.terms
-        since = 0 if self._has_others else 1 + min(self.head, opened.head)
+        since = 0 if self._has_others else 1 + min(self.head, opened.head, left.sequence)
         self.went_back_to = left.facts.time
         self._go_on_behind(max(left.sequence, self._cursors.last))
         jobs = await Compaction(self._watch, records, left, since).jobs()

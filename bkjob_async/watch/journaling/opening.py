@@ -37,8 +37,8 @@ async def load_opened(
         head = await store.give_sign_of_life(name, term=opened.term)
     except Superseded:
         return loaded  # the first append is told, too
-    except StoreBehind:
-        return None
+    except StoreBehind as error:
+        head = error.head if error.term == opened.term else -1  # it has lost records, but not its head
     return loaded if head == opened.head else None
 
 
