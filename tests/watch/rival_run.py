@@ -294,15 +294,19 @@ class Stage:
 
     def change(self, verb: str, number: int, watch: bkjob.Watch, job: bkjob.JobRef) -> None:
         """Add or drop a target in some watch; in one that another took the fleet from, that changes nothing."""
+        journal, fleet = journal_of(watch), fleets_in(self.store).get(NAME)
+        is_holder = fleet is None or (journal is not None and journal.records.term >= fleet.term)
         if verb == "add":
             refs = parts_of(self.world, job, ("job", "first", "last", "both")[number % 4])
             watch.add(*refs)
-            self.followed.note(self.world, *refs)
+            if is_holder:
+                self.followed.note(self.world, *refs)
         else:
             found = [target for target in sorted(self.followed.targets, key=str) if target.job == job]
             for target in found[:1]:
                 watch.drop(target)
-                self.followed.targets.discard(target)
+                if is_holder:
+                    self.followed.targets.discard(target)
 
     # Checks ---------------------------------------------------------------------------------------------------------
 

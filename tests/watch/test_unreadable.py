@@ -114,6 +114,16 @@ async def test_what_can_never_be_read_is_said_after_an_outage() -> None:
             await asyncio.wait_for(results(client, jobs), 300.0)
 
 
+@pytest.mark.parametrize("seconds", [10.0, 20.0, 29.0])
+async def test_responses_that_were_cut_off_for_a_moment_end_nobody(seconds: float) -> None:
+    """Nothing was read when half a minute has passed, and nothing has been asked since the moment was over."""
+    platform, jobs = world_of(1)
+    async with client_of(platform) as (client, transport):
+        half = HttpResponse(status=200, body=b'{"result": true, "code": 0, "data": {')
+        transport.spoil = lambda *_: half if asyncio.get_running_loop().time() < seconds else None
+        await hosts(client, jobs)
+
+
 @pytest.mark.parametrize("answer", [AWAY, *WRONG.values()])
 async def test_a_watch_that_stays_open_goes_on(answer: Any) -> None:
     """And so does one whose platform cannot be reached: it may come back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from math import inf
 
 from attrs import define, evolve, field
 
@@ -64,6 +65,7 @@ class ErrorReporting:
     outage: Trouble | None = field(default=None, init=False)
     client_error: BkJobError | None = field(default=None, init=False)
     _invalid_response: BkJobError | None = field(default=None, init=False)
+    _invalid_at: float = field(default=-inf, init=False)
     _next_probe: PollTarget | None = field(default=None, init=False)
 
     # The platform as a whole ----------------------------------------------------------------------------------------
@@ -86,15 +88,19 @@ class ErrorReporting:
         self._report_breaker(is_open=False)
         self._report_recovery(None, targets)
 
-    def keeps_from_reading(self, targets: Iterable[JobState]) -> BkJobError | None:
-        """Return the error that every poll of *targets* is answered with, None where waiting may help or one was read."""
+    def keeps_from_reading(self, targets: Iterable[JobState], since: float) -> BkJobError | None:
+        """Return the error that every poll of *targets* is answered with, None where waiting may help or one was read.
+
+        Responses that cannot be read may be those of a moment: they count where one of them came *since* then.
+        """
         error = self.client_error
         for target in targets:
             troubles = target.poll_failures.troubled.values()
             if target.seen_at is not None:
                 return None
             if self.client_error is None:
-                if not any(trouble.error == InvalidResponse.__name__ for trouble in troubles):
+                is_invalid = any(trouble.error == InvalidResponse.__name__ for trouble in troubles)
+                if not is_invalid or self._invalid_at < since:
                     return None
                 error = self._invalid_response
         return error
@@ -124,7 +130,7 @@ class ErrorReporting:
             if self.health.is_closed:
                 return []
         if isinstance(error, InvalidResponse):
-            self._invalid_response = error
+            self._invalid_response, self._invalid_at = error, at.now
         known = target.poll_failures.troubled
         troubled = {
             ref: Trouble(

@@ -101,7 +101,8 @@ class Subscription:
             self.ends_at = loop.time() + self._deadline
             self._deadline_timer = loop.call_at(self.ends_at, self._on_deadline)
         if self._may_be_unreadable and self.journal is None:
-            self._hopeless_timer = loop.call_later(HOPELESS_AFTER, self._check_readable)
+            hopeless_at = loop.time() + HOPELESS_AFTER
+            self._hopeless_timer = loop.call_at(hopeless_at, self._check_readable, hopeless_at)
         self._poller.add_subscriber(self, has_journal=self.journal is not None)
         self.change(refs, add=True)
 
@@ -435,15 +436,19 @@ class Subscription:
                 return troubled.get(ref) or next(iter(troubled.values()))
         return None
 
-    def _check_readable(self) -> None:
-        """Let readers that are not shown `Trouble` raise what keeps everything from being read; look again while it may."""
+    def _check_readable(self, since: float) -> None:
+        """Let readers that are not shown `Trouble` raise what keeps everything from being read; look again while it may.
+
+        *since* is when the first look was due: responses from before it may have been those of a moment.
+        """
         self._hopeless_timer = None
         states = list(filter(None, map(self._poller.state, self.targets.copy_of_jobs())))
         if any(state.seen_at is not None for state in states):
             return
-        error = self._poller.errors.keeps_from_reading(states) if self.polls >= HOPELESS_POLLS else None
-        self.stream.set_unreadable(error)
-        self._hopeless_timer = asyncio.get_running_loop().call_later(HOPELESS_CHECK, self._check_readable)
+        errors, has_polled = self._poller.errors, self.polls >= HOPELESS_POLLS
+        self.stream.set_unreadable(errors.keeps_from_reading(states, since) if has_polled else None)
+        loop = asyncio.get_running_loop()
+        self._hopeless_timer = loop.call_later(HOPELESS_CHECK, self._check_readable, since)
 
     def _end_unstored(self) -> None:
         """End at the deadline although the store has not taken all that was reported, and say what it has not."""
