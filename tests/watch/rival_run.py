@@ -359,7 +359,9 @@ class Stage:
             who, given = f"watch {seen.number}", [*seen.had, *seen.given]
             if seen.is_left and seen.plan.late:
                 continue  # what was lost after it had been left is nowhere any more
-            if seen.plan.begins == "given" and seen.after:
+            # One that was opened before the store lost everything, and loaded after, begins with nothing: batch 0.
+            is_emptied = any(batch.sequence == 0 for batch in seen.given)
+            if is_emptied or (seen.plan.begins == "given" and seen.after):
                 broken = broken_in_parts(given, losses, **starts)
             else:
                 broken = broken_promises(given, truth=truth, **starts)
