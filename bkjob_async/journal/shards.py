@@ -5,7 +5,7 @@ is the fleet `night/3`, with a term, a head, a log and an inbox. The key space `
 
 | key | value |
 | --- | --- |
-| `settings` | as they were given: where there are none, there is no fleet |
+| `settings` | as they were given last: where there are none, there is no fleet |
 | `created` | when, in Unix seconds |
 | `stopped` | `1` for a fleet that was stopped, otherwise `0` |
 | `removing` | `1` for one that is being removed, otherwise it is missing |
@@ -66,12 +66,14 @@ class ShardFigures(Struct, frozen=True):
 class ShardReply(Struct, frozen=True):
     """The answer to a sign of life: the *active* targets of all shards together, and what was *granted* of the claim.
 
-    *head* is that of the shard's journal: a smaller one than the runner knows says that the store has lost records.
+    *settings* are those of the fleet now. *head* is that of the shard's journal: a smaller one than the runner knows says
+    that the store has lost records.
     """
 
     active: int
     granted: int
     is_stopped: bool
+    settings: bytes
     head: int = 0
 
 
@@ -114,6 +116,15 @@ class ShardStore:
             return None
         created, now = seconds_in(keys, "created", fleet), await self._store.now()
         return FleetRecord(keys["settings"], created, is_stopped(keys), now, "removing" in keys)
+
+    async def change_settings(self, fleet: str, change: Callable[[bytes], bytes]) -> None:
+        """Store what *change* returns for the settings that the fleet has; raises `FleetNotFound`, and what *change* raises."""
+
+        def decide(keys: Keys) -> tuple[KeyChanges, None]:
+            check_usable(keys, fleet)
+            return {"settings": change(keys["settings"])}, None
+
+        await self._update(fleet, decide)
 
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop; raises `FleetNotFound`."""
@@ -185,7 +196,7 @@ class ShardStore:
                 "active": b"%d" % active,
                 "claimed": b"%d" % (others + granted),
             }
-            return changes, ShardReply(active, granted, is_stopped(keys), head)
+            return changes, ShardReply(active, granted, is_stopped(keys), keys["settings"], head)
 
         names = ("settings", "removing", "stopped", "active", "claimed", name)
         while True:

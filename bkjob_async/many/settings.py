@@ -1,18 +1,18 @@
-"""The settings that a fleet in shards was created with: the same for all of its processes."""
+"""The settings that a fleet in shards has: the same for all of its processes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 from yarl import URL
 
-from bkjob_async.dialects.registry import DIALECTS
+from bkjob_async.dialects.registry import DIALECTS, dialect_by_name
 from bkjob_async.errors import JournalDamaged, JournalTooNew, UsageError
 from bkjob_async.many.placement import Placement
 from bkjob_async.model.credentials import Credentials
@@ -69,6 +69,20 @@ def _checked_number(_instance: object, attribute: Any, value: Any) -> None:
         raise UsageError(f"{attribute.name} is a positive number, not {value!r:.40}")
 
 
+class SettingChanges(TypedDict, total=False):
+    """What of a fleet is changed while it lives, by the names of `Fleet.create`; what is not there stays as it is."""
+
+    url: str
+    dialect: str
+    credentials: str
+    requests_per_second: float | None
+    interval: float | None
+    detail_level: DetailLevel
+    system: bool | None
+    acting_user: str | None
+    tenant: str | None
+
+
 @frozen(kw_only=True)
 class FleetSettings:
     """Where the targets of a fleet are, how runners read them, and in how many shards."""
@@ -83,6 +97,32 @@ class FleetSettings:
     acting_user: str | None = None
     tenant: str | None = None
     placement: Placement
+
+    @property
+    def dialect_options(self) -> dict[str, Any]:
+        """The options of the dialect that were given."""
+        options = {"system": self.system, "acting_user": self.acting_user, "tenant": self.tenant}
+        return {name: value for name, value in options.items() if value is not None}
+
+    def check_dialect(self) -> None:
+        """Raise `UsageError` for options that the dialect does not have."""
+        dialect_by_name(self.dialect, **self.dialect_options)
+
+    def changed(self, changes: Mapping[str, Any]) -> FleetSettings:
+        """Return the settings with *changes*; raise `UsageError` for what cannot work, or be changed while the fleet lives."""
+        for name in changes:
+            if name in ("shards", "wide"):
+                raise UsageError(
+                    f"{name} says where targets are, and is fixed: make another fleet of this one with Fleet.copy or"
+                    " `bkjob fleet copy OLD NEW --shards N`"
+                )
+            if name not in SettingChanges.__annotations__:
+                raise UsageError(
+                    f"{name!r:.40} is no setting of a fleet; {', '.join(SettingChanges.__annotations__)} can be changed"
+                )
+        changed = evolve(self, **changes)
+        changed.check_dialect()
+        return changed
 
     def differences(self, others: FleetSettings) -> Iterator[str]:
         """Yield, for each setting in which *others* differ, its name and both values."""

@@ -136,6 +136,34 @@ def test_other_shards_are_refused(text: str) -> None:
         shard_numbers(text)
 
 
+def test_a_fleet_is_changed_while_it_is_run(platform: str, journal: dict[str, str]) -> None:
+    """What the command line gives, and nothing of the environment; what cannot be is wrong usage, with the remedy."""
+    create(platform, journal, "--rate", "50")
+    runner = shell.start("fleet", "run", "night", "--shard", "0", env=journal)
+    try:
+        wait_for(journal, is_held=True)
+        env = {**journal, "BKJOB_URL": "https://of-the-environment.example.com"}
+        rate = shell.run("fleet", "set", "night", "--rate", "none", env=env)
+        wait_for(journal, term=2, is_held=True)
+        nothing = shell.run("fleet", "set", "night", env=env)
+        shards = shell.run("fleet", "set", "night", "--shards", "4", env=env)
+        negative = shell.run("fleet", "set", "night", "--interval", "-1", env=env)
+        again = shell.run("fleet", "create", "night", "--shards", "1", "--url", platform, env=journal)
+        shell.run("fleet", "stop", "night", env=journal)
+    finally:
+        ended = shell.ended(runner)
+
+    assert (rate.returncode, rate.stderr) == (
+        0,
+        "the fleet night is changed; its runners follow within about two seconds\n",
+    )
+    assert [done.returncode for done in (nothing, shards, negative, again)] == [2] * 4
+    assert "give what is to be changed" in nothing.stderr
+    assert "bkjob fleet copy OLD NEW --shards N" in shards.stderr
+    assert "interval=0.2, not None: Fleet.update or `bkjob fleet set` changes it" in again.stderr
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (0, "shard 0: stopped")
+
+
 def test_a_fleet_is_removed_once_nobody_runs_it(platform: str, journal: dict[str, str]) -> None:
     """Who runs it is named; without a terminal the answer is given as an option."""
     create(platform, journal)

@@ -21,6 +21,8 @@ from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 
 ACTIONS = "bkjob_async.cli.actions.fleet.manage"
+# What takes a setting away.
+NONE = "none"
 LEVELS = ("end-only", "coalesced", "every-change")
 HELP = """\b
 The journal is redis://HOST, rediss://HOST, redis+unix:///SOCKET or redis+sentinel://HOST,HOST/SERVICE,
@@ -86,6 +88,36 @@ def fleet_command() -> None:
 def create_command(**options: Any) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
     return run_action(f"{ACTIONS}:create", **options)
+
+
+def number_or_none(text: str) -> Any:
+    """Return a positive number, or the text none."""
+    return text if text == NONE else positive(text)
+
+
+@subcommand("set")
+@url_option
+@click.option("--dialect", type=click.Choice(DIALECTS), help="The interface that it offers.")
+@click.option(
+    "--credentials", metavar="MODULE:FUNCTION", help="The function that runners call; they must name it, too."
+)
+@click.option(
+    "--rate",
+    type=number_or_none,
+    metavar="N|none",
+    help="All runners together send at most N requests a second.",
+)
+@click.option("--interval", type=number_or_none, metavar="S|none", help="Poll every S seconds.")
+@click.option("--detail-level", type=click.Choice(LEVELS), help="How closely to follow hosts.")
+@tenant_option
+@click.option("--shards", type=int, metavar="N", help="Cannot be changed: see bkjob fleet copy.")
+def set_command(**options: Any) -> ExitCode:
+    """Change settings of a fleet while it lives; what is not given stays as it is.
+
+    Runners follow within about two seconds, without losing or repeating events. Environment and profile only say where the
+    journal is.
+    """
+    return run_action(f"{ACTIONS}:set_settings", **options)
 
 
 @subcommand("add")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from enum import Enum
 
+from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.client.client import JobClient
@@ -16,10 +18,11 @@ from bkjob_async.client.runner_access import outage_of, set_requests_per_second
 from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
-from bkjob_async.many.fleet import Fleet, dialect_options
+from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.failures import failures_noted
+from bkjob_async.many.runner.lent_transport import LentTransport
 from bkjob_async.many.runner.shares import RequestShare
 from bkjob_async.many.settings import FleetSettings, agreed_function, credentials_provider
 from bkjob_async.many.status import ShardCondition, shortened
@@ -67,7 +70,8 @@ async def run_shard(
 
     This is all that an engine has to run, once for each shard: two on one shard cost requests, and the earlier one ends. It
     takes the shard over from whoever had it, continues where that one was, and takes up what is added within two seconds.
-    Its share of the fleet's requests follows its share of the targets that are not over. While the store does not answer,
+    Its share of the fleet's requests follows its share of the targets that are not over, and `Fleet.update` is followed within
+    two seconds. While the store does not answer,
     polling pauses after ten seconds, and what is known waits. When it is cancelled, everything reported is stored first.
 
     *credentials* names the function, `module:function`, that is imported and called for credentials; it is the one that
@@ -84,46 +88,64 @@ async def run_shard(
     another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
     errors of `JournalError` where the journal cannot be used.
     """
-    settings = await fleet.settings()
-    if not 0 <= shard < settings.placement.shards:
-        raise UsageError(
-            f"the fleet {fleet.name!r} has the shards 0 to {settings.placement.shards - 1}, not {shard!r}"
-        )
+    shards = (await fleet.settings()).placement.shards
+    if not 0 <= shard < shards:
+        raise UsageError(f"the fleet {fleet.name!r} has the shards 0 to {shards - 1}, not {shard!r}")
+    observers = tuple(observers)
+    async with AsyncExitStack() as stack:
+        if transport is not None:
+            stack.push_async_callback(transport.aclose)
+            transport = LentTransport(transport)
+        await stack.enter_async_context(failures_noted(fleet.journal.shards, fleet.name, shard))
+        while not await fleet.is_stopped():
+            settings = await fleet.settings()
+            check_platform(fleet, settings, url)
+            provider = credentials_provider(agreed_function(settings, credentials))
+            share = await first_share(fleet, shard, settings)
+            client = connect(
+                settings.url,
+                provider,
+                dialect=settings.dialect,
+                requests_per_second=None if share is None else share.rate,
+                interval=settings.interval,
+                transport=transport,
+                observers=observers,
+                name=shard_name(fleet.name, shard),
+                **settings.dialect_options,
+            )
+            async with (
+                client,
+                client.watch(
+                    (),
+                    journal=fleet.journal,
+                    name=shard_name(fleet.name, shard),
+                    takeover=takeover,
+                    linger=None,
+                    detail_level=settings.detail_level,
+                ) as watch,
+            ):
+                runner = ShardRunner(
+                    fleet,
+                    shard,
+                    client,
+                    subscription_of(watch),
+                    settings=settings,
+                    share=share,
+                    on_condition=on_condition,
+                )
+                end = await runner.run()
+            if end is not None:
+                return end
+        return ShardEnd.STOPPED
+
+
+def check_platform(fleet: Fleet, settings: FleetSettings, url: str | None) -> None:
+    """Raise `UsageError` where a runner has the credentials of the platform at *url*, and the fleet polls another."""
     if url is not None and url.rstrip("/") != settings.url.rstrip("/"):
         raise UsageError(
-            f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}"
+            f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}:"
+            " if these are for both, start it with the fleet's URL (url=, or BKJOB_URL)"
         )
-    async with failures_noted(fleet.journal.shards, fleet.name, shard):
-        provider = credentials_provider(agreed_function(settings, credentials))
-        if await fleet.is_stopped():
-            return ShardEnd.STOPPED
-        share = await first_share(fleet, shard, settings)
-        client = connect(
-            settings.url,
-            provider,
-            dialect=settings.dialect,
-            requests_per_second=None if share is None else share.rate,
-            interval=settings.interval,
-            transport=transport,
-            observers=observers,
-            name=shard_name(fleet.name, shard),
-            **dialect_options(settings),
-        )
-        async with (
-            client,
-            client.watch(
-                (),
-                journal=fleet.journal,
-                name=shard_name(fleet.name, shard),
-                takeover=takeover,
-                linger=None,
-                detail_level=settings.detail_level,
-            ) as watch,
-        ):
-            subscription = subscription_of(watch)
-            return await ShardRunner(
-                fleet, shard, client, subscription, share, on_condition=on_condition
-            ).run()
 
 
 async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
@@ -145,16 +167,18 @@ class ShardRunner:
         shard: int,
         client: JobClient,
         subscription: Subscription,
-        share: RequestShare | None,
         *,
+        settings: FleetSettings,
+        share: RequestShare | None,
         on_condition: Callable[[ShardCondition], None] | None,
     ) -> None:
-        """Prepare; *subscription* is the inside of an open watch of *client*."""
+        """Prepare; *subscription* is the inside of an open watch of *client*, opened with *settings*."""
         self._fleet = fleet
         self._name = shard_name(fleet.name, shard)
         self._shard = shard
         self._client = client
         self._subscription = subscription
+        self._settings = settings
         self._share = share
         self._on_condition = on_condition
         # What the store has of the condition, None before it was asked; and what the last sign of life ended with.
@@ -162,13 +186,16 @@ class ShardRunner:
         self._unheard: JournalUnavailable | None = None
         self._store = fleet.journal.shards
         self._place: InboxPlace | None = None
-        self._is_stopped = False
+        self._is_stopped = self._is_outdated = False
         self._has_restored = False
         self._pausing: asyncio.TimerHandle | None = None
         self._durations = DurationExchange(fleet, shard, client)
 
-    async def run(self) -> ShardEnd:
-        """Run until the fleet is stopped or the shard is run elsewhere; raise what else ended the watch."""
+    async def run(self) -> ShardEnd | None:
+        """Run until the fleet is stopped or the shard is run elsewhere; raise what else ended the watch.
+
+        Returns None where the fleet's settings have changed, and ask for another client or watch.
+        """
         loop = asyncio.get_running_loop()
         life_at = loop.time()
         exchange_at, works_at = life_at + FIRST_EXCHANGE_SECONDS, life_at + WORKS_SECONDS
@@ -186,6 +213,10 @@ class ShardRunner:
                 if self._is_stopped:
                     await self._durations.store()
                     return ShardEnd.STOPPED
+                if self._is_outdated:
+                    logger.info("the settings of shard %s were changed: its watch begins again", self._name)
+                    await self._durations.store()
+                    return None
                 if not self._subscription.is_open:
                     return self._end_of_watch()
                 await self._take_up()
@@ -268,11 +299,24 @@ class ShardRunner:
         if reply.head < head:
             journal.records.put_empty()
         self._is_stopped = reply.is_stopped
-        if share is not None:
+        self._follow_settings(FleetSettings.decode(reply.settings))
+        if self._share is not None and share is not None:
             before = share.rate
-            share.on_answer(reply.granted, own=active, everyone=reply.active)
-            if share.rate != before:
-                set_requests_per_second(self._client, share.rate)
+            self._share.on_answer(reply.granted, own=active, everyone=reply.active)
+            if self._share.rate != before:
+                set_requests_per_second(self._client, self._share.rate)
+
+    def _follow_settings(self, settings: FleetSettings) -> None:
+        """Follow another rate; note that other settings ask for another client or watch."""
+        before, rate = self._settings, settings.requests_per_second
+        if settings == before:
+            return
+        if self._share is None or rate is None:
+            self._is_outdated = True
+            return
+        self._share = self._share.at(rate)
+        self._settings = evolve(before, requests_per_second=rate)
+        self._is_outdated = self._settings != settings
 
     def _on_answer(self) -> None:
         """Poll, and pause when the next answer is late."""

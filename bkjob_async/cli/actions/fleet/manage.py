@@ -29,6 +29,8 @@ from bkjob_async.many.metrics import fleet_metrics
 from bkjob_async.many.upkeep import WORKS_SECONDS, pause_before
 from bkjob_async.model.text.printing import counted
 
+# What takes a setting away.
+NONE = "none"
 # `stop` waits so many seconds for the runners to end, and asks so often.
 STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5
 # `status` says of so many shards at most how they failed.
@@ -62,12 +64,34 @@ async def create(
             credentials=own_credentials(settings),
             requests_per_second=settings.get("rate"),
             interval=interval,
-            detail_level=bkjob.DetailLevel[detail_level.upper().replace("-", "_")],
+            detail_level=level_of(detail_level),
             wide=wide_from(wide),
             tenant=settings.get("tenant"),
         )
     write_note(f"the fleet {name} has {counted(shards, 'shard')}")
     return ExitCode.ALL_SUCCEEDED
+
+
+async def set_settings(
+    name: str, *, journal: str | None, profile: str | None, detail_level: str | None, **options: Any
+) -> ExitCode:
+    """Change those settings of a fleet that were given on the command line."""
+    names = {"rate": "requests_per_second"}
+    changes = {names.get(option, option): value for option, value in options.items() if value is not None}
+    changes = {setting: None if value == NONE else value for setting, value in changes.items()}
+    if detail_level is not None:
+        changes["detail_level"] = level_of(detail_level)
+    if not changes:
+        raise bkjob.UsageError("give what is to be changed: --rate, --interval, --url and so on")
+    async with opened(name, journal=journal, profile=profile) as (fleet, _):
+        await fleet.update(**changes)
+    write_note(f"the fleet {name} is changed; its runners follow within about two seconds")
+    return ExitCode.ALL_SUCCEEDED
+
+
+def level_of(word: str) -> bkjob.DetailLevel:
+    """Return the level that an option names."""
+    return bkjob.DetailLevel[word.upper().replace("-", "_")]
 
 
 def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:

@@ -1,0 +1,181 @@
+"""Settings that are changed while a fleet lives: what runners do with them, and what cannot be changed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+import bkjob_async as bkjob
+from bkjob_async.errors import FleetNotFound, UsageError
+from bkjob_async.journal.journal import Journal
+from bkjob_async.many.fleet import Fleet
+from bkjob_async.many.runner.shard import ShardEnd
+from bkjob_async.many.settings import SettingChanges
+from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
+from tests.journal.stores import Place
+from tests.many.fleets import OWN_CREDENTIALS, Site, site_of
+from tests.many.test_budget import in_seconds, most_in_a_second, scopes_by_shard
+from tests.many.test_shard import SLOW, finished, jobs_of
+from tests.watch.clients import URLS
+
+in_virtual_time = pytest.mark.looptime
+
+ENDLESS = JobPlan(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
+RATE = 100.0
+
+
+async def polled_at(rate: float) -> Site:
+    """Change the rate of a fleet of two uneven shards after 20 seconds; return it 20 seconds later."""
+    async with site_of(shards=2, requests_per_second=RATE, interval=1.0) as site:
+        for shard, scope in scopes_by_shard(2).items():
+            await site.fleet.add(
+                *(site.world.add(evolve(ENDLESS, scope=scope)) for _ in range((1500, 500)[shard]))
+            )
+            site.run(shard)
+        await asyncio.sleep(20)
+        await site.fleet.update(requests_per_second=rate)
+        await asyncio.sleep(20)
+        return site
+
+
+@in_virtual_time
+@pytest.mark.slow
+async def test_another_rate_holds_within_three_seconds() -> None:
+    """Lower for all runners together, without a new term; the higher one is used."""
+    for rate in (20.0, 300.0):
+        site = await polled_at(rate)
+        times = site.request_times
+        changed_at = times[0] + 20.0
+        later = [at for at in times if at > changed_at + 3.0]
+
+        assert most_in_a_second(later) <= 1.05 * rate + 1
+        assert min(in_seconds(times, changed_at + 8, times[-1])) >= 0.9 * rate - 1
+        assert [each.term for each in (await site.fleet.status()).shards] == [1, 1]
+
+
+@in_virtual_time
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"interval": 0.5},
+        {"requests_per_second": 50.0},
+        {"detail_level": bkjob.DetailLevel.COALESCED},
+        {"url": "https://bkapi.example.org/api/bk-job/other"},
+        {"tenant": "other", "interval": 3.0},
+    ],
+    ids=str,
+)
+async def test_what_a_client_begins_with_is_followed_without_loss(changes: SettingChanges) -> None:
+    """By a new client and watch in the same runner; nothing is lost or comes twice."""
+    world = World(1)
+    jobs = jobs_of(world, SLOW, 12)
+    async with site_of(world, shards=2) as site:
+        runners = [site.run(shard) for shard in range(2)]
+        await site.fleet.add(*jobs)
+        await asyncio.sleep(15)
+        await Fleet("night", journal=site.fleet.journal).update(**changes)
+        await asyncio.sleep(4)
+        terms = [each.term for each in (await site.fleet.status()).shards]
+        await asyncio.sleep(100)
+        urls = {str(transport.urls[-1]) for transport in site.transports}
+        await site.fleet.stop()
+
+        assert terms == [2, 2]
+        assert await asyncio.gather(*runners) == [ShardEnd.STOPPED] * 2
+        assert await finished(await site.batches()) == {*jobs}
+        assert await site.is_as_it_was()
+        url = changes.get("url", URLS["gateway-v3"])
+        assert all(each.startswith(url) for each in urls)
+
+
+@in_virtual_time
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"url": "https://elsewhere.example.com"}, "start it with the fleet's URL"),
+        ({"credentials": "nowhere:credentials"}, "--credentials nowhere:credentials"),
+    ],
+)
+async def test_a_runner_that_may_not_follow_ends_and_says_who_must_act(
+    changes: SettingChanges, said: str
+) -> None:
+    """Its credentials are for one platform, and what it calls for them is named by its own command."""
+    async with site_of(shards=1) as site:
+        runner = site.run(0, url=URLS["gateway-v3"])
+        await asyncio.sleep(5)
+        await site.fleet.update(**changes)
+
+        with pytest.raises(UsageError, match=said):
+            await runner
+        (shard,) = (await site.fleet.status()).failing
+        assert said in str(shard.failure)
+
+
+async def test_changes_are_stored_beside_what_stays(place: Place) -> None:
+    """None is the default; a fleet that is changed twice has both; it is stopped or not as before."""
+    fleet, other = (Fleet("night", journal=Journal(place.open()), shards=shards) for shards in (4, None))
+    given: dict[str, Any] = {
+        "url": "https://one.example.com",
+        "credentials": OWN_CREDENTIALS,
+        "requests_per_second": 20.0,
+    }
+    await fleet.create(**given)
+    await other.update(interval=2.0, detail_level=bkjob.DetailLevel.END_ONLY)
+    await fleet.stop()
+    await fleet.update(requests_per_second=None, url="https://two.example.com")
+
+    settings = await other.settings()
+    assert (settings.url, settings.requests_per_second, settings.interval) == (
+        "https://two.example.com",
+        None,
+        2.0,
+    )
+    assert (settings.detail_level, settings.placement.shards) == (bkjob.DetailLevel.END_ONLY, 4)
+    assert await other.is_stopped()
+    with pytest.raises(UsageError, match=r"two.example.com', not .*one.example.com.* `bkjob fleet set`"):
+        await fleet.create(**given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"shards": 8}, "fleet copy OLD NEW --shards N"),
+        ({"wide": {}}, "fleet copy OLD NEW"),
+        ({"rate": 3.0}, "requests_per_second, interval"),
+        ({"requests_per_second": -1.0}, "requests_per_second is a positive number"),
+        ({"url": "ftp://x"}, "begins with http"),
+        ({"dialect": "esb-job", "acting_user": "admin"}, "acting_user"),
+        ({"credentials": "secret"}, "names the function"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_is_refused_and_changes_nothing(
+    place: Place, changes: dict[str, object], said: str
+) -> None:
+    """With the remedy."""
+    fleet = Fleet("night", journal=Journal(place.open()), shards=4)
+    await fleet.create(url="https://one.example.com", credentials=OWN_CREDENTIALS)
+    before = await fleet.settings()
+
+    with pytest.raises(UsageError, match=said):
+        await fleet.update(**changes)  # type: ignore[arg-type]
+
+    assert await fleet.settings() == before
+
+
+async def test_a_fleet_that_there_is_not_cannot_be_changed(place: Place) -> None:
+    """Nor is it created by that."""
+    journal = Journal(place.open())
+    await Fleet("other", journal=journal, shards=1).create(
+        url="https://one.example.com", credentials=OWN_CREDENTIALS
+    )
+    fleet = Fleet("night", journal=journal)
+
+    with pytest.raises(FleetNotFound):
+        await fleet.update(interval=2.0)
+    with pytest.raises(FleetNotFound):
+        await fleet.settings()
