@@ -20,9 +20,10 @@ from bkjob_async.journal.shards import (
 from bkjob_async.journal.urls import MAX_NAME, check_fleet_name
 from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.many.inbox import entries_of
+from bkjob_async.many.management.copying import copy_fleet
+from bkjob_async.many.management.removal import remove_fleet
 from bkjob_async.many.placement import Placement
 from bkjob_async.many.reader import FleetReader
-from bkjob_async.many.removal import remove_fleet
 from bkjob_async.many.settings import FleetSettings, SettingChanges
 from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus
 from bkjob_async.model.detail_level import DetailLevel
@@ -136,6 +137,21 @@ class Fleet:
         await self.journal.shards.change_settings(
             self.name, lambda data: FleetSettings.decode(data).changed(changes).encode()
         )
+
+    async def copy(self, other: Fleet, *, wide: Mapping[Scope, int] | None = None) -> None:
+        """Create the fleet *other*, which names its shards and its journal, with the targets of this one.
+
+        It has the same settings, *wide* where that is given, what waits in inboxes, and what was reported of each target:
+        a reader of it is first given the present, and its runners tell what has changed since. Runners of this fleet may
+        live meanwhile, and go on: what is added or dropped, or reported, from now on is in this fleet alone. Raises `UsageError`
+        where there is a fleet of that name, and `FleetNotFound`. Nobody can use the copy before this returns; when it was
+        interrupted, `forget` the copy and repeat it. It needs memory for all targets at once.
+        """
+        if other._shards is None:
+            raise UsageError("in how many shards? fleet.copy(Fleet(name, journal=..., shards=32))")
+        _, settings = await self._read()
+        placement = Placement(shards=other._shards, wide=settings.placement.wide if wide is None else wide)
+        await copy_fleet(self.journal.store, self.name, other.journal.store, other.name, placement)
 
     async def settings(self) -> FleetSettings:
         """Return what the fleet has now; raise `FleetNotFound`, and `UsageError` for another number of shards."""

@@ -164,6 +164,19 @@ def test_a_fleet_is_changed_while_it_is_run(platform: str, journal: dict[str, st
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (0, "shard 0: stopped")
 
 
+def test_a_fleet_is_copied_into_other_shards(platform: str, journal: dict[str, str]) -> None:
+    """With what waits; a name that is taken is wrong usage."""
+    create(platform, journal, "--rate", "50")
+    shell.run("fleet", "add", "night", JOB, env=journal)
+    copied = shell.run("fleet", "copy", "night", "day", "--shards", "3", env=journal)
+    again = shell.run("fleet", "copy", "night", "day", "--shards", "3", env=journal)
+    status = shell.run("fleet", "status", "day", "--json", env=journal)
+
+    assert (copied.returncode, copied.stderr) == (0, "the fleet day has 3 shards, with 0 targets of night\n")
+    assert (again.returncode, "there is a fleet 'day' already" in again.stderr) == (2, True)
+    assert sum(json.loads(line)["waiting"] for line in status.stdout.splitlines()) == 1
+
+
 def test_a_fleet_is_removed_once_nobody_runs_it(platform: str, journal: dict[str, str]) -> None:
     """Who runs it is named; without a terminal the answer is given as an option."""
     create(platform, journal)

@@ -44,6 +44,12 @@ credentials_option = click.option(
     help="The function that runners call for credentials, for create and run the same; by default it reads"
     " BKJOB_APP_CODE and so on.",
 )
+wide_option = click.option(
+    "--wide",
+    multiple=True,
+    metavar="SCOPE=N",
+    help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON objects, one a line.")
 
 
@@ -78,12 +84,7 @@ def fleet_command() -> None:
 @click.option(
     "--detail-level", type=click.Choice(LEVELS), default="every-change", help="How closely to follow hosts."
 )
-@click.option(
-    "--wide",
-    multiple=True,
-    metavar="SCOPE=N",
-    help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
-)
+@wide_option
 @tenant_option
 def create_command(**options: Any) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
@@ -118,6 +119,18 @@ def set_command(**options: Any) -> ExitCode:
     journal is.
     """
     return run_action(f"{ACTIONS}:set_settings", **options)
+
+
+@subcommand("copy")
+@click.argument("copy", metavar="NEW")
+@click.option("--shards", type=click.IntRange(1, 1024), required=True, metavar="N", help="In so many shards.")
+@wide_option
+def copy_command(**options: Any) -> ExitCode:
+    """Create the fleet NEW, in other shards, with the targets of NAME and what was reported of them.
+
+    NAME may be run meanwhile, and goes on; what is added to it from then on is not in NEW.
+    """
+    return run_action(f"{ACTIONS}:copy", **options)
 
 
 @subcommand("add")

@@ -89,6 +89,18 @@ async def set_settings(
     return ExitCode.ALL_SUCCEEDED
 
 
+async def copy(name: str, *, copy: str, shards: int, wide: Sequence[str], **where: Any) -> ExitCode:
+    """Create another fleet with the targets of this one, in the same journal."""
+    async with opened(name, **where) as (fleet, _):
+        other = bkjob.Fleet(copy, journal=fleet.journal, shards=shards)
+        await fleet.copy(other, wide=wide_from(wide) if wide else None)
+        targets = (await other.status()).targets
+    write_note(
+        f"the fleet {copy} has {counted(shards, 'shard')}, with {counted(targets, 'target')} of {name}"
+    )
+    return ExitCode.ALL_SUCCEEDED
+
+
 def level_of(word: str) -> bkjob.DetailLevel:
     """Return the level that an option names."""
     return bkjob.DetailLevel[word.upper().replace("-", "_")]
