@@ -10,6 +10,7 @@ from typing import Self, Unpack
 
 from bkjob_async.errors import UsageError
 from bkjob_async.journal.journal import Journal, open_journal
+from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.shards import (
     FleetRecord,
     ShardFigures,
@@ -92,6 +93,7 @@ class Fleet:
         system: bool | None = None,
         acting_user: str | None = None,
         tenant: str | None = None,
+        keep: Keep | None = None,
     ) -> None:
         """Create the fleet, or start it again after `stop`; harmless when repeated with the same values.
 
@@ -99,7 +101,8 @@ class Fleet:
         are given the same name by their command or environment, unless it is `bkjob_async.many.environment:credentials`.
         *requests_per_second* is what all runners may send together. *wide* spreads a scope that is too large for one shard
         over several, by job id. *dialect*, *interval*, *system*, *acting_user* and *tenant* are those of `connect`, and
-        *detail_level* that of a watch. Raises `UsageError` for values that cannot work, and for others than those that the
+        *detail_level* that of a watch. *keep* says how much of the past is kept of the whole fleet, by default what the
+        journals of its runners keep of one: its bytes are shared equally by the shards. Raises `UsageError` for values that cannot work, and for others than those that the
         fleet has: `update` changes them.
         """
         if self._shards is None:
@@ -114,6 +117,7 @@ class Fleet:
             system=system,
             acting_user=acting_user,
             tenant=tenant,
+            keep=keep,
             placement=Placement(shards=self._shards, wide=wide or {}),
         )
         given.check_dialect()
@@ -127,8 +131,8 @@ class Fleet:
     async def update(self, **changes: Unpack[SettingChanges]) -> None:
         """Change settings of the fleet while it lives, by the names of `create`; what is not given stays as it is.
 
-        Stored when this returns. Runners take it up with their next sign of life, within about two seconds: another rate at
-        once, anything else by a new client and watch behind the records of the old ones, so that no event is lost or
+        Stored when this returns. Runners take it up with their next sign of life, within about two seconds: another rate or *keep*
+        at once, anything else by a new client and watch behind the records of the old ones, so that no event is lost or
         repeated. A runner that may not use another *url* or *credentials* ends with `UsageError`. None means the default, as
         in `create`. Raises `FleetNotFound`, and `UsageError` for values that cannot work, and for *shards* and *wide*, for
         which `copy` makes another fleet.
@@ -262,6 +266,7 @@ class Fleet:
             name=self.name,
             url=settings.url,
             is_stopped=record.is_stopped,
+            keep=settings.keep or store.keeps.of_others,
             shards=tuple(shards[shard] for shard in sorted(shards)),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from importlib import import_module
 from inspect import isawaitable
 from typing import Any, TypedDict
@@ -14,13 +15,15 @@ from yarl import URL
 
 from bkjob_async.dialects.registry import DIALECTS, dialect_by_name
 from bkjob_async.errors import JournalDamaged, JournalTooNew, UsageError
+from bkjob_async.journal.keep import Keep
 from bkjob_async.many.placement import Placement
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.refs import Scope
 from bkjob_async.wire.credentials import CredentialsProvider
 
-VERSION = 1
+# What this version reads, and what it writes: 2 added *keep*, and is written where that is given.
+FIRST_VERSION, VERSION = 1, 2
 _CREDENTIALS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -42,6 +45,13 @@ def _checked_url(_instance: object, _attribute: object, value: Any) -> None:
 def _checked_dialect(_instance: object, _attribute: object, value: Any) -> None:
     if value not in DIALECTS:
         raise UsageError(f"dialect is one of {', '.join(sorted(DIALECTS))}, not {value!r:.60}")
+
+
+def _checked_keep(_instance: object, _attribute: object, value: Any) -> None:
+    if value is not None and not isinstance(value, Keep):
+        raise UsageError(
+            f"keep is a Keep, for the whole fleet, such as Keep(bytes=100 << 20), not {value!r:.60}"
+        )
 
 
 def _checked_credentials(_instance: object, _attribute: object, value: Any) -> None:
@@ -81,6 +91,7 @@ class SettingChanges(TypedDict, total=False):
     system: bool | None
     acting_user: str | None
     tenant: str | None
+    keep: Keep | None
 
 
 @frozen(kw_only=True)
@@ -96,6 +107,7 @@ class FleetSettings:
     system: bool | None = None
     acting_user: str | None = None
     tenant: str | None = None
+    keep: Keep | None = field(default=None, validator=_checked_keep)
     placement: Placement
 
     @property
@@ -124,6 +136,10 @@ class FleetSettings:
         changed.check_dialect()
         return changed
 
+    def keep_of_shard(self, default: Keep) -> Keep:
+        """Return how much of each shard is kept: its part of what the fleet keeps, which is the *default* where it does not say."""
+        return (default if self.keep is None else self.keep).in_parts(self.placement.shards)
+
     def differences(self, others: FleetSettings) -> Iterator[str]:
         """Yield, for each setting in which *others* differ, its name and both values."""
         mine, theirs = self._plain(), others._plain()
@@ -135,7 +151,12 @@ class FleetSettings:
 
     def encode(self) -> bytes:
         """Return the settings as JSON; equal settings are equal bytes."""
-        return msgspec.json.encode({"version": VERSION, **self._plain()}, order="sorted")
+        plain = self._plain()
+        version = FIRST_VERSION
+        del plain["keep"]
+        if self.keep is not None:
+            plain["keep"], version = [self.keep.age.total_seconds(), self.keep.bytes], VERSION
+        return msgspec.json.encode({"version": version, **plain}, order="sorted")
 
     @classmethod
     def decode(cls, data: bytes) -> FleetSettings:
@@ -148,8 +169,20 @@ class FleetSettings:
                     f"the settings of the fleet have version {version}, this package reads {VERSION}"
                 )
             wide = {Scope.parse(scope): count for scope, count in plain.pop("wide").items()}
-            return cls(placement=Placement(shards=plain.pop("shards"), wide=wide), **plain)
-        except (msgspec.DecodeError, AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
+            keep = plain.pop("keep", None)
+            if keep is not None:
+                age, size = keep
+                keep = Keep(age=timedelta(seconds=age), bytes=size)
+            return cls(placement=Placement(shards=plain.pop("shards"), wide=wide), keep=keep, **plain)
+        except (
+            msgspec.DecodeError,
+            AttributeError,
+            KeyError,
+            OverflowError,
+            TypeError,
+            ValueError,
+            UsageError,
+        ) as error:
             raise JournalDamaged("the settings of the fleet cannot be read") from error
 
     def _plain(self) -> dict[str, Any]:

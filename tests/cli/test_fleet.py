@@ -145,7 +145,10 @@ def test_a_fleet_is_changed_while_it_is_run(platform: str, journal: dict[str, st
         env = {**journal, "BKJOB_URL": "https://of-the-environment.example.com"}
         rate = shell.run("fleet", "set", "night", "--rate", "none", env=env)
         wait_for(journal, term=2, is_held=True)
+        kept = shell.run("fleet", "set", "night", "--keep", "12h,64M", env=env)
+        status = shell.run("fleet", "status", "night", env=env)
         nothing = shell.run("fleet", "set", "night", env=env)
+        endless = shell.run("fleet", "set", "night", "--keep", "1y", env=env)
         shards = shell.run("fleet", "set", "night", "--shards", "4", env=env)
         negative = shell.run("fleet", "set", "night", "--interval", "-1", env=env)
         again = shell.run("fleet", "create", "night", "--shards", "1", "--url", platform, env=journal)
@@ -157,10 +160,14 @@ def test_a_fleet_is_changed_while_it_is_run(platform: str, journal: dict[str, st
         0,
         "the fleet night is changed; its runners follow within about two seconds\n",
     )
-    assert [done.returncode for done in (nothing, shards, negative, again)] == [2] * 4
+    assert [done.returncode for done in (nothing, endless, shards, negative, again)] == [2] * 5
+    assert kept.returncode == 0
+    assert "MiB of records (at most 64 MiB and 0.5 days)" in status.stderr
+    assert "--keep is an age, a size or both" in endless.stderr
     assert "give what is to be changed" in nothing.stderr
     assert "bkjob fleet copy OLD NEW --shards N" in shards.stderr
-    assert "interval=0.2, not None: Fleet.update or `bkjob fleet set` changes it" in again.stderr
+    assert "interval=0.2, not None" in again.stderr
+    assert "Fleet.update or `bkjob fleet set` changes it" in again.stderr
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (0, "shard 0: stopped")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.many.settings import SettingChanges
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import Place
 from tests.many.fleets import OWN_CREDENTIALS, Site, site_of
@@ -25,6 +27,12 @@ from tests.watch.clients import URLS
 in_virtual_time = pytest.mark.looptime
 
 ENDLESS = JobPlan(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
+WIDE = JobPlan(
+    name="wide",
+    steps=tuple(
+        StepPlan(hosts=400, outcomes=(HostOutcome(duration=DurationRange(5, 60)),)) for _ in range(2)
+    ),
+)
 RATE = 100.0
 
 
@@ -115,6 +123,29 @@ async def test_a_runner_that_may_not_follow_ends_and_says_who_must_act(
         assert said in str(shard.failure)
 
 
+@in_virtual_time
+@pytest.mark.parametrize("shards", [1, 8])
+async def test_a_fleet_keeps_so_many_bytes_however_many_shards_it_has(shards: int) -> None:
+    """Beside what is behind the last checkpoint of each shard: less than 256 KiB; in one that is changed, in its term."""
+    world, most = World(1), 400_000
+    jobs = jobs_of(world, WIDE, 60, scopes=40)
+    async with site_of(world, shards=shards, keep=bkjob.Keep(bytes=1 << 30)) as site:
+        for shard in range(shards):
+            site.run(shard)
+        await site.fleet.add(*jobs)
+        await asyncio.sleep(200)
+        unbounded = (await site.fleet.status()).size
+        await site.fleet.update(keep=bkjob.Keep(bytes=most))
+        await asyncio.sleep(4)
+        status = await site.fleet.status()
+
+        assert unbounded > 2 * most
+        assert status.size <= most + shards * (256 << 10)
+        assert status.keep.bytes == most
+        assert {each.term for each in status.shards} == {1}
+        assert await finished(await site.batches()) == {*jobs}
+
+
 async def test_changes_are_stored_beside_what_stays(place: Place) -> None:
     """None is the default; a fleet that is changed twice has both; it is stopped or not as before."""
     fleet, other = (Fleet("night", journal=Journal(place.open()), shards=shards) for shards in (4, None))
@@ -148,6 +179,7 @@ async def test_changes_are_stored_beside_what_stays(place: Place) -> None:
         ({"rate": 3.0}, "requests_per_second, interval"),
         ({"requests_per_second": -1.0}, "requests_per_second is a positive number"),
         ({"url": "ftp://x"}, "begins with http"),
+        ({"keep": 3}, "Keep(bytes=100"),
         ({"dialect": "esb-job", "acting_user": "admin"}, "acting_user"),
         ({"credentials": "secret"}, "names the function"),
     ],
@@ -161,10 +193,29 @@ async def test_what_cannot_be_is_refused_and_changes_nothing(
     await fleet.create(url="https://one.example.com", credentials=OWN_CREDENTIALS)
     before = await fleet.settings()
 
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=re.escape(said)):
         await fleet.update(**changes)  # type: ignore[arg-type]
 
     assert await fleet.settings() == before
+
+
+async def test_what_is_kept_is_stored_where_it_is_given(place: Place) -> None:
+    """Older versions read the settings that do not say it, and refuse the others."""
+    fleet = Fleet("night", journal=Journal(place.open(bkjob.Keep(bytes=4000))), shards=4)
+    await fleet.create(url="https://one.example.com", credentials=OWN_CREDENTIALS)
+    plain = (await fleet.settings()).encode()
+    default = (await fleet.status()).keep
+    keep = bkjob.Keep(age=timedelta(hours=3), bytes=5 << 20)
+    await fleet.update(keep=keep)
+    settings = await fleet.settings()
+
+    assert (b'"version":1' in plain, b"keep" in plain) == (True, False)
+    assert b'"version":2' in settings.encode()
+    assert default == bkjob.Keep(bytes=4000)
+    assert (settings.keep, (await fleet.status()).keep) == (keep, keep)
+    assert settings.keep_of_shard(bkjob.Keep()) == bkjob.Keep(age=timedelta(hours=3), bytes=5 << 18)
+    await fleet.update(keep=None)
+    assert (await fleet.settings()).encode() == plain
 
 
 async def test_a_fleet_that_there_is_not_cannot_be_changed(place: Place) -> None:

@@ -50,6 +50,11 @@ wide_option = click.option(
     metavar="SCOPE=N",
     help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
 )
+keep_option = click.option(
+    "--keep",
+    metavar="AGE,SIZE",
+    help="Keep records of the whole fleet no longer and no more than this: 7d,1G, 12h or 512M.  [default: 7d,1G]",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON objects, one a line.")
 
 
@@ -85,6 +90,7 @@ def fleet_command() -> None:
     "--detail-level", type=click.Choice(LEVELS), default="every-change", help="How closely to follow hosts."
 )
 @wide_option
+@keep_option
 @tenant_option
 def create_command(**options: Any) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
@@ -110,6 +116,7 @@ def number_or_none(text: str) -> Any:
 )
 @click.option("--interval", type=number_or_none, metavar="S|none", help="Poll every S seconds.")
 @click.option("--detail-level", type=click.Choice(LEVELS), help="How closely to follow hosts.")
+@keep_option
 @tenant_option
 @click.option("--shards", type=int, metavar="N", help="Cannot be changed: see bkjob fleet copy.")
 def set_command(**options: Any) -> ExitCode:

@@ -199,6 +199,7 @@ class ShardRunner:
         loop = asyncio.get_running_loop()
         life_at = loop.time()
         exchange_at, works_at = life_at + FIRST_EXCHANGE_SECONDS, life_at + WORKS_SECONDS
+        self._keep()
         self._on_answer()
         try:
             while True:
@@ -307,16 +308,20 @@ class ShardRunner:
                 set_requests_per_second(self._client, self._share.rate)
 
     def _follow_settings(self, settings: FleetSettings) -> None:
-        """Follow another rate; note that other settings ask for another client or watch."""
-        before, rate = self._settings, settings.requests_per_second
-        if settings == before:
+        """Follow another rate, and what is to be kept; note that other settings ask for another client or watch."""
+        if settings == self._settings:
             return
-        if self._share is None or rate is None:
-            self._is_outdated = True
-            return
-        self._share = self._share.at(rate)
-        self._settings = evolve(before, requests_per_second=rate)
+        before, rate = self._settings.requests_per_second, settings.requests_per_second
+        if self._share is not None and rate not in (None, before):
+            self._share, before = self._share.at(rate), rate
+        self._settings = evolve(self._settings, requests_per_second=before, keep=settings.keep)
         self._is_outdated = self._settings != settings
+        self._keep()
+
+    def _keep(self) -> None:
+        """Have this process keep as much of the shard as the fleet says."""
+        keeps = self._fleet.journal.store.keeps
+        keeps.set(self._name, self._settings.keep_of_shard(keeps.of_others))
 
     def _on_answer(self) -> None:
         """Poll, and pause when the next answer is late."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,9 @@ from bkjob_async.model.text.printing import counted
 
 # What takes a setting away.
 NONE = "none"
+# The units of ages, in seconds, and of sizes, in bytes.
+AGES: Mapping[str, int] = {"m": 60, "h": 3600, "d": 86_400}
+SIZES: Mapping[str, int] = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 # `stop` waits so many seconds for the runners to end, and asks so often.
 STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5
 # `status` says of so many shards at most how they failed.
@@ -54,6 +59,7 @@ async def create(
     interval: float | None,
     detail_level: str,
     wide: Sequence[str],
+    keep: str | None,
     **options: Any,
 ) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
@@ -66,6 +72,7 @@ async def create(
             interval=interval,
             detail_level=level_of(detail_level),
             wide=wide_from(wide),
+            keep=None if keep is None else keep_from(keep),
             tenant=settings.get("tenant"),
         )
     write_note(f"the fleet {name} has {counted(shards, 'shard')}")
@@ -81,6 +88,8 @@ async def set_settings(
     changes = {setting: None if value == NONE else value for setting, value in changes.items()}
     if detail_level is not None:
         changes["detail_level"] = level_of(detail_level)
+    if changes.get("keep") is not None:
+        changes["keep"] = keep_from(changes["keep"])
     if not changes:
         raise bkjob.UsageError("give what is to be changed: --rate, --interval, --url and so on")
     async with opened(name, journal=journal, profile=profile) as (fleet, _):
@@ -113,6 +122,20 @@ def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:
         return {bkjob.Scope.parse(scope): int(count) for scope, _, count in pairs}
     except ValueError:
         raise bkjob.UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
+
+
+def keep_from(text: str) -> bkjob.Keep:
+    """Return how much `7d,1G`, `12h` or `512M` keeps; raise `UsageError`."""
+    keep: dict[str, Any] = {}
+    for part in text.split(","):
+        found = re.fullmatch(r"(\d{1,9})([mhdKMG])", part.strip())
+        if found is None:
+            raise bkjob.UsageError("--keep is an age, a size or both: 7d,1G, with m, h or d and K, M or G")
+        if found[2] in AGES:
+            keep["age"] = timedelta(seconds=int(found[1]) * AGES[found[2]])
+        else:
+            keep["bytes"] = int(found[1]) * SIZES[found[2]]
+    return bkjob.Keep(**keep)
 
 
 def own_credentials(settings: Settings) -> str:
@@ -280,7 +303,8 @@ def summary(found: bkjob.FleetStatus) -> Iterator[str]:
     text = (
         f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over"
     )
-    text += f", {found.size / (1 << 20):.1f} MiB of records{stopped}"
+    kept = f"at most {found.keep.bytes / (1 << 20):.6g} MiB and {found.keep.age / timedelta(days=1):.3g} days"
+    text += f", {found.size / (1 << 20):.1f} MiB of records ({kept}){stopped}"
     if found.unplaced:
         text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
     yield text
