@@ -30,6 +30,7 @@ from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
 # A name leaves room for the number of a shard behind it.
 LONGEST_NAME = MAX_NAME - 5
@@ -226,6 +227,13 @@ class Fleet:
 
     async def _count_shards(self) -> int:
         return (await self.settings()).placement.shards
+
+    async def snapshot(self, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
+        """Return a target as it was last reported, None before anything was; raise `FleetNotFound`."""
+        target, placement = as_ref(ref), (await self.settings()).placement
+        name = shard_name(self.name, placement.shard_of(target))
+        is_known = await self.journal.store.fleet(name) is not None
+        return await self.journal.snapshot(name, target) if is_known else None
 
     async def status(self) -> FleetStatus:
         """Return the fleet and its shards as the store knows them."""
