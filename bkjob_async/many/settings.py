@@ -193,6 +193,15 @@ class FleetSettings:
         return {**values, "shards": self.placement.shards, "wide": dict(sorted(wide.items()))}
 
 
+def check_platform(settings: FleetSettings, own: str | None) -> None:
+    """Raise `UsageError` where a runner has credentials for its *own* URL, and the *settings* of the fleet name another."""
+    if own is not None and own.rstrip("/") != settings.url.rstrip("/"):
+        raise UsageError(
+            f"the fleet polls {settings.url}, and this runner has the credentials of {own!r:.200}: if these are for both,"
+            " start it with the fleet's URL (url=, or BKJOB_URL)"
+        )
+
+
 def agreed_function(settings: FleetSettings, own: str) -> str:
     """Return the name that the *settings* of a fleet and a runner's *own* command have; raise `UsageError` for two names.
 

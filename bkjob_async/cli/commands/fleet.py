@@ -174,15 +174,28 @@ def drop_command(**options: Any) -> ExitCode:
     help="Keep two files there for probes: alive, written every 2 s, and ready, there while all shards"
     " see and store what there is.",
 )
-def run_command(*, shards: str, claim: int | None, **options: Any) -> ExitCode:
+@click.option(
+    "--journal-timeout",
+    type=click.FloatRange(min=3),
+    metavar="S",
+    help="With --shard, end with exit code 3 when the journal has not answered for S seconds, so that a supervisor can run"
+    " the shards elsewhere.  [default: wait]",
+)
+def run_command(*, shards: str, claim: int | None, journal_timeout: float | None, **options: Any) -> ExitCode:
     """Run shards until the fleet is stopped or they run elsewhere.
 
     Warnings go to stderr. With --claim another shard is run in place of one that runs elsewhere.
     """
     if bool(shards) == (claim is not None):
         raise click.UsageError("give either --shard or --claim")
+    if claim is not None and journal_timeout is not None:
+        raise click.UsageError(
+            "--journal-timeout is for --shard: with --claim others take the shards of a process that they do not hear"
+        )
     numbers = shard_numbers(shards) if shards else ()
-    return run_action(f"{ACTIONS}:run", shards=numbers, claim=claim, **options)
+    return run_action(
+        f"{ACTIONS}:run", shards=numbers, claim=claim, journal_timeout=journal_timeout, **options
+    )
 
 
 @subcommand("status")

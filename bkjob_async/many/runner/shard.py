@@ -24,7 +24,7 @@ from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.failures import failures_noted
 from bkjob_async.many.runner.lent_transport import LentTransport
 from bkjob_async.many.runner.shares import RequestShare
-from bkjob_async.many.settings import FleetSettings, agreed_function, credentials_provider
+from bkjob_async.many.settings import FleetSettings, agreed_function, check_platform, credentials_provider
 from bkjob_async.many.status import ShardCondition, shortened
 from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
@@ -36,6 +36,8 @@ from bkjob_async.wire.transport import Transport
 
 # Seconds between signs of life, and between looks into the inbox.
 LIFE_SECONDS, INBOX_SECONDS = 2.0, 1.0
+# The shortest time within which an answer may be asked for.
+SHORTEST_TIMEOUT = 3.0
 # Polling pauses when the store has not answered for so many seconds.
 UNHEARD_SECONDS = 10.0
 # So many events that wait are usual where the store keeps up.
@@ -62,6 +64,7 @@ async def run_shard(
     credentials: str = ENVIRONMENT_CREDENTIALS,
     url: str | None = None,
     takeover: bool = True,
+    journal_timeout: float | None = None,
     transport: Transport | None = None,
     observers: Iterable[Observer] = (),
     on_condition: Callable[[ShardCondition], None] | None = None,
@@ -83,6 +86,10 @@ async def run_shard(
 
     Without *takeover* it raises `FleetBusy` where a runner holds the shard that gave a sign of life within 30 seconds.
 
+    With a *journal_timeout* a runner whose journal has not answered for so many seconds ends with `JournalUnavailable`, so
+    that an engine can run the shard where the journal is reached; the next runner reports what waited here. Without it, it
+    waits.
+
     *transport* and *observers* are those of `connect`. *on_condition* is called every two seconds with how the runner is,
     for health checks; it must return quickly. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
     another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
@@ -91,6 +98,10 @@ async def run_shard(
     shards = (await fleet.settings()).placement.shards
     if not 0 <= shard < shards:
         raise UsageError(f"the fleet {fleet.name!r} has the shards 0 to {shards - 1}, not {shard!r}")
+    if journal_timeout is not None and not journal_timeout >= SHORTEST_TIMEOUT:
+        raise UsageError(
+            f"journal_timeout is at least {SHORTEST_TIMEOUT:g} seconds: the journal is asked every {LIFE_SECONDS:g}"
+        )
     observers = tuple(observers)
     async with AsyncExitStack() as stack:
         if transport is not None:
@@ -99,7 +110,7 @@ async def run_shard(
         await stack.enter_async_context(failures_noted(fleet.journal.shards, fleet.name, shard))
         while not await fleet.is_stopped():
             settings = await fleet.settings()
-            check_platform(fleet, settings, url)
+            check_platform(settings, url)
             provider = credentials_provider(agreed_function(settings, credentials))
             share = await first_share(fleet, shard, settings)
             client = connect(
@@ -131,21 +142,13 @@ async def run_shard(
                     subscription_of(watch),
                     settings=settings,
                     share=share,
+                    journal_timeout=journal_timeout,
                     on_condition=on_condition,
                 )
                 end = await runner.run()
             if end is not None:
                 return end
         return ShardEnd.STOPPED
-
-
-def check_platform(fleet: Fleet, settings: FleetSettings, url: str | None) -> None:
-    """Raise `UsageError` where a runner has the credentials of the platform at *url*, and the fleet polls another."""
-    if url is not None and url.rstrip("/") != settings.url.rstrip("/"):
-        raise UsageError(
-            f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}:"
-            " if these are for both, start it with the fleet's URL (url=, or BKJOB_URL)"
-        )
 
 
 async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
@@ -170,6 +173,7 @@ class ShardRunner:
         *,
         settings: FleetSettings,
         share: RequestShare | None,
+        journal_timeout: float | None,
         on_condition: Callable[[ShardCondition], None] | None,
     ) -> None:
         """Prepare; *subscription* is the inside of an open watch of *client*, opened with *settings*."""
@@ -180,6 +184,8 @@ class ShardRunner:
         self._subscription = subscription
         self._settings = settings
         self._share = share
+        self._journal_timeout = journal_timeout
+        self._limit = asyncio.timeout(None)
         self._on_condition = on_condition
         # What the store has of the condition, None before it was asked; and what the last sign of life ended with.
         self._reported: ShardCondition | None = None
@@ -196,6 +202,18 @@ class ShardRunner:
 
         Returns None where the fleet's settings have changed, and ask for another client or watch.
         """
+        try:
+            async with self._limit:
+                return await self._run()
+        except TimeoutError:
+            if not self._limit.expired():
+                raise
+            raise JournalUnavailable(
+                f"the journal has not answered for {self._journal_timeout:g} s, and the runner of shard {self._name} has"
+                " ended: run the shard where the journal is reached"
+            ) from self._unheard
+
+    async def _run(self) -> ShardEnd | None:
         loop = asyncio.get_running_loop()
         life_at = loop.time()
         exchange_at, works_at = life_at + FIRST_EXCHANGE_SECONDS, life_at + WORKS_SECONDS
@@ -324,7 +342,9 @@ class ShardRunner:
         keeps.set(self._name, self._settings.keep_of_shard(keeps.of_others))
 
     def _on_answer(self) -> None:
-        """Poll, and pause when the next answer is late."""
+        """Poll; pause when the next answer is late, and end when it does not come."""
+        if self._journal_timeout is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._journal_timeout)
         self._unheard = None
         if self._subscription.is_paused:
             logger.info("the journal answers again: polling of shard %s goes on", self._name)

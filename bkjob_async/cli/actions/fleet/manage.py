@@ -154,20 +154,31 @@ async def put(name: str, *, targets: Sequence[str], is_added: bool, **where: Any
 
 
 async def run(
-    name: str, *, shards: Sequence[int], claim: int | None, health: str | None, **where: Any
+    name: str,
+    *,
+    shards: Sequence[int],
+    claim: int | None,
+    health: str | None,
+    journal_timeout: float | None,
+    **where: Any,
 ) -> ExitCode:
     """Run shards until all of them have ended; *health* is a folder for files that probes look at.
 
     With *claim* they are so many at a time of those that nobody runs.
 
     One that fails is run again after 1 to 60 seconds, and the others go on meanwhile; where it is the only one, or where
-    nothing but a person can help, the error ends all of them.
+    nothing but a person can help, the error ends all of them. So does a journal that has not answered one of them for
+    *journal_timeout* seconds.
     """
     log_to_stderr()
     files = None if health is None else HealthFiles(Path(health), shards)
     async with opened(name, **where) as (fleet, settings):
         run_each = run_one if len(shards) == 1 else run_again
-        own = {"credentials": own_credentials(settings), "url": settings.get("url")}
+        own = {
+            "credentials": own_credentials(settings),
+            "url": settings.get("url"),
+            "journal_timeout": journal_timeout,
+        }
         with nullcontext() if files is None else files.kept():
             if claim is not None:
                 await Claims(fleet, partial(run_claimed, fleet, own=own, files=files)).keep(claim)
@@ -216,7 +227,9 @@ async def run_again(
             return await run_one(fleet, shard, own, files)
         except FATAL:
             raise
-        except Exception as error:  # noqa: BLE001 - also a defect must not end the other shards
+        except Exception as error:  # also a defect must not end the other shards
+            if isinstance(error, bkjob.JournalUnavailable) and own.get("journal_timeout") is not None:
+                raise  # the journal is one for all
             failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
             pause = pause_before(failures)
             write_note(f"shard {shard} failed ({type(error).__name__}: {error}); again in {pause:g} s")
