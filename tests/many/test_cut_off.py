@@ -93,6 +93,24 @@ async def test_a_runner_behind_a_network_that_drops_everything_ends(
         assert await site.is_as_it_was()
 
 
+@pytest.mark.looptime
+@pytest.mark.parametrize("begins", [8.5, 9.5, 609.5])
+async def test_a_runner_lives_through_an_outage_whatever_it_was_about_to_ask(begins: float) -> None:
+    """Signs of life, the inbox, and the durations of other shards."""
+    store = MemoryStore()
+    async with site_of(shards=2, journal=Journal(store)) as site:
+        way = Way(store)
+        runner = site.run(0, Fleet("night", journal=Journal(way)))
+        await asyncio.sleep(begins)
+        way.is_cut = True
+        await asyncio.sleep(5)
+        way.is_cut = False
+        await asyncio.sleep(5)
+        await site.fleet.stop()
+
+        assert await runner is ShardEnd.STOPPED
+
+
 async def test_a_limit_that_no_runner_could_keep_is_refused() -> None:
     """The journal is asked every two seconds."""
     async with site_of(shards=1) as site:

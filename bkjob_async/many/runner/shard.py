@@ -92,7 +92,7 @@ async def run_shard(
 
     *transport* and *observers* are those of `connect`. *on_condition* is called every two seconds with how the runner is,
     for health checks; it must return quickly. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
-    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
+    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away when it begins, or begins again with changed settings, and other
     errors of `JournalError` where the journal cannot be used.
     """
     shards = (await fleet.settings()).placement.shards
@@ -195,7 +195,7 @@ class ShardRunner:
         self._is_stopped = self._is_outdated = False
         self._has_restored = False
         self._pausing: asyncio.TimerHandle | None = None
-        self._durations = DurationExchange(fleet, shard, client)
+        self._durations = DurationExchange(fleet, shard, settings.placement.shards, client)
 
     async def run(self) -> ShardEnd | None:
         """Run until the fleet is stopped or the shard is run elsewhere; raise what else ended the watch.
