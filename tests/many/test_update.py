@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from bkjob_async.many.settings import SettingChanges
 from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import Place
+from tests.many import changed
 from tests.many.fleets import OWN_CREDENTIALS, Site, site_of
 from tests.many.test_budget import in_seconds, most_in_a_second, scopes_by_shard
 from tests.many.test_shard import SLOW, finished, jobs_of
@@ -230,3 +232,13 @@ async def test_a_fleet_that_there_is_not_cannot_be_changed(place: Place) -> None
         await fleet.update(interval=2.0)
     with pytest.raises(FleetNotFound):
         await fleet.settings()
+
+
+@pytest.mark.deep
+async def test_processes_follow_what_is_changed_and_those_of_a_copy_go_on(tmp_path: Path) -> None:
+    """With a real Redis; what is printed is what an operator would see."""
+    seen = await changed.run(tmp_path)
+
+    assert sum(seen.requests["rate"][3:]) <= 5 * (len(seen.requests["rate"]) - 3) + 2
+    assert len(seen.of_day) == len({*seen.of_day}) == changed.JOBS
+    assert {*seen.of_night} < {*seen.of_day}
