@@ -108,10 +108,12 @@ async def run_shard(
             stack.push_async_callback(transport.aclose)
             transport = LentTransport(transport)
         await stack.enter_async_context(failures_noted(fleet.journal.shards, fleet.name, shard))
-        while not await fleet.is_stopped():
+        while True:
             settings = await fleet.settings()
             check_platform(settings, url)
             provider = credentials_provider(agreed_function(settings, credentials))
+            if await fleet.is_stopped():
+                return ShardEnd.STOPPED
             share = await first_share(fleet, shard, settings)
             client = connect(
                 settings.url,
@@ -148,7 +150,6 @@ async def run_shard(
                 end = await runner.run()
             if end is not None:
                 return end
-        return ShardEnd.STOPPED
 
 
 async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
