@@ -84,7 +84,9 @@ async def set_settings(
 ) -> ExitCode:
     """Change those settings of a fleet that were given on the command line."""
     names = {"rate": "requests_per_second"}
-    changes = {names.get(option, option): value for option, value in options.items() if value is not None}
+    changes: dict[str, Any] = {
+        names.get(option, option): value for option, value in options.items() if value is not None
+    }
     changes = {setting: None if value == NONE else value for setting, value in changes.items()}
     if detail_level is not None:
         changes["detail_level"] = level_of(detail_level)
