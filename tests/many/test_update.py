@@ -21,8 +21,9 @@ from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome,
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import Place
 from tests.many import changed
-from tests.many.fleets import OWN_CREDENTIALS, Site, site_of
+from tests.many.fleets import OWN_CREDENTIALS, Clock, Site, site_of
 from tests.many.test_budget import in_seconds, most_in_a_second, scopes_by_shard
+from tests.many.test_claim import claims_of
 from tests.many.test_shard import SLOW, finished, jobs_of
 from tests.watch.clients import URLS
 
@@ -146,6 +147,31 @@ async def test_a_fleet_keeps_so_many_bytes_however_many_shards_it_has(shards: in
         assert status.keep.bytes == most
         assert {each.term for each in status.shards} == {1}
         assert await finished(await site.batches()) == {*jobs}
+
+
+@in_virtual_time
+async def test_processes_that_claim_shards_follow_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each shard goes on, in its process or in another one that has room; none is run twice."""
+    Clock(monkeypatch)
+    world = World(1)
+    jobs = jobs_of(world, SLOW, 16)
+    async with site_of(world, shards=4) as site:
+        keeping = [asyncio.create_task(claims_of(site, seed).keep(3)) for seed in range(2)]
+        await site.fleet.add(*jobs)
+        await asyncio.sleep(20)
+        await site.fleet.update(interval=2.0)
+        await asyncio.sleep(10)
+        status = await site.fleet.status()
+        await asyncio.sleep(100)
+        await site.fleet.stop()
+        await asyncio.wait(keeping)
+
+        assert [task.exception() for task in keeping] == [None, None]
+        assert {each.term for each in status.shards} == {2}
+        assert all(each.has_runner for each in status.shards)
+        assert [each.refused for each in status.shards] == [0] * 4
+        assert await finished(await site.batches()) == {*jobs}
+        assert await site.is_as_it_was()
 
 
 async def test_changes_are_stored_beside_what_stays(place: Place) -> None:
