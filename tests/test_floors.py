@@ -65,7 +65,7 @@ INNER_HOUSES = {
     "many": [
         {"concurrently", "environment", "inbox", "logs", "placement", "status", "upkeep"},
         {"metrics", "reader", "settings"},
-        {"removal"},
+        {"management"},
         {"fleet"},
         {"runner"},
         {"on_dask"},

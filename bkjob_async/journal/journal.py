@@ -61,11 +61,14 @@ class Journal:
         return Follower(self.store, check_fleet_name(name), after=after, live=live)
 
     async def snapshot(self, name: str, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
-        """Return a target of the fleet *name* as it was last reported, None before anything was; raise `FleetNotFound`."""
+        """Return a target of the fleet *name* as it was last reported, None before anything was; raise `FleetNotFound`.
+
+        Of what is stored it decodes what names the job.
+        """
         target = as_ref(ref)
         if await self.store.fleet(check_fleet_name(name)) is None:
             raise FleetNotFound(f"there is no fleet {name!r}")
-        return (await load_fleet(self.store, name)).fold.snapshot(target)
+        return (await load_fleet(self.store, name, job=target.job)).fold.snapshot(target)
 
     async def forget(self, name: str) -> None:
         """Remove a fleet with everything reported of it; a watch that still writes it ends with `Superseded`."""

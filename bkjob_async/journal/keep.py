@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from attrs import field, frozen
+from attrs import define, evolve, field, frozen
 
 from bkjob_async.errors import UsageError
 
@@ -30,5 +30,25 @@ class Keep:
     age: timedelta = field(default=timedelta(days=7), validator=_positive_age)
     bytes: int = field(default=1 << 30, validator=_positive_size)
 
+    def in_parts(self, count: int) -> Keep:
+        """Return how much each of so many equal parts keeps."""
+        return evolve(self, bytes=max(1, self.bytes // count))
+
 
 KEEP = Keep()
+
+
+@define
+class Keeps:
+    """How much a store keeps of each fleet that this process writes: *of_others*, unless it was set by name."""
+
+    of_others: Keep
+    _own: dict[str, Keep] = field(init=False, factory=dict)
+
+    def of(self, name: str) -> Keep:
+        """Return how much is kept of the fleet *name*."""
+        return self._own.get(name, self.of_others)
+
+    def set(self, name: str, keep: Keep) -> None:
+        """Keep so much of the fleet *name* from its next sign of life on."""
+        self._own[name] = keep

@@ -15,6 +15,7 @@ from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalDamaged, JournalError, Superseded
 from bkjob_async.journal.store import Store, StoredRecord
+from bkjob_async.model.refs import JobRef
 
 # Other tasks run after so many seconds of work.
 SLICE_SECONDS = 0.005
@@ -30,11 +31,17 @@ class LoadedFleet(Struct, frozen=True):
     records_size: int
 
 
-async def load_fleet(store: Store, name: str, make_job: MakeJob = JobState) -> LoadedFleet:
-    """Return the state of a fleet: its checkpoint, and all records behind it; *make_job* makes the states of jobs."""
+async def load_fleet(
+    store: Store, name: str, make_job: MakeJob = JobState, *, job: JobRef | None = None
+) -> LoadedFleet:
+    """Return the state of a fleet: its checkpoint, and all records behind it; *make_job* makes the states of jobs.
+
+    With a *job* only what names it is decoded: the state has this job as it is, and some others as they were at some time.
+    """
+    text = b"" if job is None else str(job).encode()
     while True:
-        fold, size = await load_checkpoint(store, name, make_job)
-        records_size = await _apply_records(store, name, fold)
+        fold, size = await load_checkpoint(store, name, make_job, text)
+        records_size = await _apply_records(store, name, fold, text)
         if records_size is not None:
             return LoadedFleet(fold, size, records_size)
 
@@ -62,18 +69,25 @@ async def signs_of_life(store: Store, name: str, term: int, *, every: float) -> 
         task.cancel()
 
 
-async def load_checkpoint(store: Store, name: str, make_job: MakeJob = JobState) -> tuple[Fold, int]:
-    """Return the state of a fleet at its last checkpoint, and the bytes of it; an empty one where there is none."""
+async def load_checkpoint(
+    store: Store, name: str, make_job: MakeJob = JobState, text: bytes = b""
+) -> tuple[Fold, int]:
+    """Return the state of a fleet at its last checkpoint, and the bytes of it; an empty one where there is none.
+
+    Parts that do not have the *text* are left out.
+    """
     fold, size = Fold(make_job), 0
     checkpoint = await store.checkpoint(name)
     if checkpoint is not None:
         size = checkpoint.size
+        fold.sequence = checkpoint.sequence
         async for part in in_slices(checkpoint.parts):
-            fold.load(part)
+            if text in part:
+                fold.load(part)
     return fold, size
 
 
-async def _apply_records(store: Store, name: str, fold: Fold) -> int | None:
+async def _apply_records(store: Store, name: str, fold: Fold, text: bytes) -> int | None:
     """Apply all records behind the fold and return their size; None where some were removed behind a newer checkpoint."""
     after, size = fold.sequence, 0
     while True:
@@ -84,7 +98,8 @@ async def _apply_records(store: Store, name: str, fold: Fold) -> int | None:
         if not page.records:
             return size
         async for record in in_slices(page.records):
-            fold.apply(record.data)
+            if text in record.data:
+                fold.apply(record.data)
             size += len(record.data)
         after = page.records[-1].sequence
 

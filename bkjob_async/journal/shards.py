@@ -5,10 +5,10 @@ is the fleet `night/3`, with a term, a head, a log and an inbox. The key space `
 
 | key | value |
 | --- | --- |
-| `settings` | as they were given: where there are none, there is no fleet |
+| `settings` | as they were given last: where there are none, there is no fleet |
 | `created` | when, in Unix seconds |
 | `stopped` | `1` for a fleet that was stopped, otherwise `0` |
-| `removing` | `1` for one that is being removed, otherwise it is missing |
+| `removing` | `1` for one that is being removed, or copied to, otherwise it is missing |
 | `shard:3` | the figures that the runner of the shard reported last: term, targets, active, claim |
 | `active`, `claimed` | the sums of these over all shards |
 | `failure:3` | what ended the newest runner of the shard; missing while one works |
@@ -24,6 +24,7 @@ from math import isfinite
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalUnavailable
 from bkjob_async.journal.store import InboxEntry, KeyChanges, Keys, Store
@@ -66,12 +67,14 @@ class ShardFigures(Struct, frozen=True):
 class ShardReply(Struct, frozen=True):
     """The answer to a sign of life: the *active* targets of all shards together, and what was *granted* of the claim.
 
-    *head* is that of the shard's journal: a smaller one than the runner knows says that the store has lost records.
+    *settings* are those of the fleet now. *head* is that of the shard's journal: a smaller one than the runner knows says
+    that the store has lost records.
     """
 
     active: int
     granted: int
     is_stopped: bool
+    settings: bytes
     head: int = 0
 
 
@@ -93,8 +96,7 @@ class ShardStore:
         A fleet that was stopped, and has these settings, is not stopped any more. Raises `FleetNotFound` for one that is
         being removed.
         """
-        created = f"{await self._store.now():.6f}".encode()
-        new = {"settings": settings, "created": created, "stopped": b"0", "active": b"0", "claimed": b"0"}
+        new = await self._new(settings)
 
         def decide(keys: Keys) -> tuple[KeyChanges, bytes]:
             if "settings" not in keys:
@@ -107,6 +109,35 @@ class ShardStore:
             return settings
         return await self._update(fleet, decide)
 
+    async def _new(self, settings: bytes) -> dict[str, bytes]:
+        created = f"{await self._store.now():.6f}".encode()
+        return {"settings": settings, "created": created, "stopped": b"0", "active": b"0", "claimed": b"0"}
+
+    async def begin_copy(self, fleet: str, settings: bytes) -> bool:
+        """Create a fleet that is there for nobody before `end_copy`; return False where one is there."""
+        new: KeyChanges = {**await self._new(settings), "removing": b"1"}
+        return await self._store.change_keys(fleet, new, expected={"settings": None})
+
+    async def end_copy(self, fleet: str, figures: Mapping[int, ShardFigures]) -> None:
+        """Let all use a fleet, with the *figures* of its shards; raises `FleetNotFound` where it was removed meanwhile."""
+        active = sum(each.active for each in figures.values())
+        changes: KeyChanges = {
+            "removing": None,
+            "active": b"%d" % active,
+            **{f"shard:{shard}": encoded_figures(each) for shard, each in figures.items()},
+        }
+
+        def decide(keys: Keys) -> tuple[KeyChanges, None]:
+            if "settings" not in keys:
+                raise no_such_fleet(fleet)
+            return changes, None
+
+        await self._update(fleet, decide)
+
+    async def cancel_copy(self, fleet: str) -> None:
+        """Take back what `begin_copy` did, before anything else was done."""
+        await self._update(fleet, lambda keys: (dict.fromkeys(keys), None))
+
     async def record(self, fleet: str) -> FleetRecord | None:
         """Return a fleet's record, None where there is no such fleet."""
         keys = await self._store.keys(fleet)
@@ -114,6 +145,15 @@ class ShardStore:
             return None
         created, now = seconds_in(keys, "created", fleet), await self._store.now()
         return FleetRecord(keys["settings"], created, is_stopped(keys), now, "removing" in keys)
+
+    async def change_settings(self, fleet: str, change: Callable[[bytes], bytes]) -> None:
+        """Store what *change* returns for the settings that the fleet has; raises `FleetNotFound`, and what *change* raises."""
+
+        def decide(keys: Keys) -> tuple[KeyChanges, None]:
+            check_usable(keys, fleet)
+            return {"settings": change(keys["settings"])}, None
+
+        await self._update(fleet, decide)
 
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop; raises `FleetNotFound`."""
@@ -181,11 +221,11 @@ class ShardStore:
             active, others = active - before.active + figures.active, claimed - before.claim
             granted = granted_of(figures.claim, limit, others)
             changes = {
-                name: b"%d %d %d %d" % (figures.term, figures.targets, figures.active, granted),
+                name: encoded_figures(replace(figures, claim=granted)),
                 "active": b"%d" % active,
                 "claimed": b"%d" % (others + granted),
             }
-            return changes, ShardReply(active, granted, is_stopped(keys), head)
+            return changes, ShardReply(active, granted, is_stopped(keys), keys["settings"], head)
 
         names = ("settings", "removing", "stopped", "active", "claimed", name)
         while True:
@@ -271,6 +311,11 @@ def figures_in(keys: Keys, name: str, fleet: str) -> ShardFigures:
     return ShardFigures(*map(int, keys[name].split()))
 
 
+def encoded_figures(figures: ShardFigures) -> bytes:
+    """Return the figures of a shard as `figures_in` reads them."""
+    return b"%d %d %d %d" % (figures.term, figures.targets, figures.active, figures.claim)
+
+
 def number_in(keys: Keys, name: str, fleet: str) -> int:
     """Return a whole number, 0 for none; raise `JournalDamaged`."""
     text = keys.get(name, b"0")
@@ -312,4 +357,6 @@ def no_such_fleet(fleet: str) -> FleetNotFound:
 
 def fleet_being_removed(fleet: str) -> FleetNotFound:
     """Return the error of a fleet in shards whose removal has begun."""
-    return FleetNotFound(f"the fleet {fleet!r} is being removed; if that was interrupted, forget it again")
+    return FleetNotFound(
+        f"the fleet {fleet!r} is being removed, or copied to; if that was interrupted, forget it"
+    )

@@ -25,6 +25,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from bkjob_async.errors import JournalDamaged
+from bkjob_async.journal.keep import Keeps
 
 # A holder that gave a sign of life within so many seconds is alive.
 ALIVE_SECONDS = 30.0
@@ -233,6 +234,9 @@ class Store(Logs, KeySpaces, Protocol):
     `JournalDamaged` or `JournalTooNew` when its content cannot be used. An append, or a change of keys, that raised
     `JournalUnavailable` may have been made. Methods of one store may run at the same time.
     """
+
+    keeps: Keeps
+    """How much of each fleet is kept."""
 
     async def aclose(self) -> None:
         """Release what the store holds open; harmless when repeated."""

@@ -6,11 +6,11 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, Unpack
 
-from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import UsageError
 from bkjob_async.journal.journal import Journal, open_journal
+from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.shards import (
     FleetRecord,
     ShardFigures,
@@ -21,14 +21,16 @@ from bkjob_async.journal.shards import (
 from bkjob_async.journal.urls import MAX_NAME, check_fleet_name
 from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.many.inbox import entries_of
+from bkjob_async.many.management.copying import copy_fleet
+from bkjob_async.many.management.removal import remove_fleet
 from bkjob_async.many.placement import Placement
 from bkjob_async.many.reader import FleetReader
-from bkjob_async.many.removal import remove_fleet
-from bkjob_async.many.settings import FleetSettings
+from bkjob_async.many.settings import FleetSettings, SettingChanges
 from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
 # A name leaves room for the number of a shard behind it.
 LONGEST_NAME = MAX_NAME - 5
@@ -55,7 +57,6 @@ class Fleet:
         self._is_own = isinstance(journal, str)
         self._url = journal if isinstance(journal, str) else None
         self.journal = open_journal(journal) if isinstance(journal, str) else journal
-        self._settings: FleetSettings | None = None
 
     @property
     def journal_url(self) -> str | None:
@@ -93,6 +94,7 @@ class Fleet:
         system: bool | None = None,
         acting_user: str | None = None,
         tenant: str | None = None,
+        keep: Keep | None = None,
     ) -> None:
         """Create the fleet, or start it again after `stop`; harmless when repeated with the same values.
 
@@ -100,8 +102,9 @@ class Fleet:
         are given the same name by their command or environment, unless it is `bkjob_async.many.environment:credentials`.
         *requests_per_second* is what all runners may send together. *wide* spreads a scope that is too large for one shard
         over several, by job id. *dialect*, *interval*, *system*, *acting_user* and *tenant* are those of `connect`, and
-        *detail_level* that of a watch. Raises `UsageError` for values that cannot work, and for others than those that the
-        fleet was created with.
+        *detail_level* that of a watch. *keep* says how much of the past is kept of the whole fleet, by default what the
+        journals of its runners keep of one: its bytes are shared equally by the shards. Raises `UsageError` for values that cannot work, and for others than those that the
+        fleet has: `update` changes them.
         """
         if self._shards is None:
             raise UsageError("in how many shards? Fleet(name, journal=..., shards=16).create(...)")
@@ -115,23 +118,51 @@ class Fleet:
             system=system,
             acting_user=acting_user,
             tenant=tenant,
+            keep=keep,
             placement=Placement(shards=self._shards, wide=wide or {}),
         )
-        dialect_by_name(dialect, **dialect_options(given))
+        given.check_dialect()
         known = FleetSettings.decode(await self.journal.shards.create(self.name, given.encode()))
         differences = [*given.differences(known)]
         if differences:
-            raise UsageError(f"the fleet {self.name!r} was created with {'; with '.join(differences)}")
-        self._settings = known
+            raise UsageError(
+                f"the fleet {self.name!r} has {'; '.join(differences)}: Fleet.update or `bkjob fleet set` changes it"
+            )
+
+    async def update(self, **changes: Unpack[SettingChanges]) -> None:
+        """Change settings of the fleet while it lives, by the names of `create`; what is not given stays as it is.
+
+        Stored when this returns. Runners take it up with their next sign of life, within about two seconds: another rate or *keep*
+        at once, anything else by a new client and watch behind the records of the old ones, so that no event is lost or
+        repeated. A runner that may not use another *url* or *credentials* ends with `UsageError`. None means the default, as
+        in `create`. Raises `FleetNotFound`, and `UsageError` for values that cannot work, and for *shards* and *wide*, for
+        which `copy` makes another fleet.
+        """
+        await self._read()
+        await self.journal.shards.change_settings(
+            self.name, lambda data: FleetSettings.decode(data).changed(changes).encode()
+        )
+
+    async def copy(self, other: Fleet, *, wide: Mapping[Scope, int] | None = None) -> None:
+        """Create the fleet *other*, which names its shards and its journal, with the targets of this one.
+
+        It has the same settings, *wide* where that is given, what waits in inboxes, and what was reported of each target:
+        a reader of it is first given the present, and its runners tell what has changed since. Runners of this fleet may
+        live meanwhile, and go on: what is added or dropped, or reported, from now on is in this fleet alone. Raises `UsageError`
+        where there is a fleet of that name, and `FleetNotFound`. Nobody can use the copy before this returns; when it was
+        interrupted, `forget` the copy and repeat it. It needs memory for all targets at once.
+        """
+        if other._shards is None:
+            raise UsageError("in how many shards? fleet.copy(Fleet(name, journal=..., shards=32))")
+        _, settings = await self._read()
+        placement = Placement(shards=other._shards, wide=settings.placement.wide if wide is None else wide)
+        await copy_fleet(self.journal.store, self.name, other.journal.store, other.name, placement)
 
     async def settings(self) -> FleetSettings:
-        """Return what the fleet was created with; raise `FleetNotFound`, and `UsageError` for another number of shards."""
-        if self._settings is None:
-            await self._record()
-        assert self._settings is not None  # noqa: S101 - read just now
-        return self._settings
+        """Return what the fleet has now; raise `FleetNotFound`, and `UsageError` for another number of shards."""
+        return (await self._read())[1]
 
-    async def _record(self) -> FleetRecord:
+    async def _read(self) -> tuple[FleetRecord, FleetSettings]:
         record = await self.journal.shards.record(self.name)
         if record is None:
             raise no_such_fleet(self.name)
@@ -140,10 +171,9 @@ class Fleet:
         settings = FleetSettings.decode(record.settings)
         if self._shards not in (None, settings.placement.shards):
             raise UsageError(
-                f"the fleet {self.name!r} was created with shards={settings.placement.shards}, not {self._shards}"
+                f"the fleet {self.name!r} has shards={settings.placement.shards}, not {self._shards}"
             )
-        self._settings = settings
-        return record
+        return record, settings
 
     # Targets --------------------------------------------------------------------------------------------------------
 
@@ -161,7 +191,6 @@ class Fleet:
     async def _put(self, refs: Sequence[RefLike], *, added: bool) -> None:
         found = [as_ref(ref) for ref in refs]
         # Read each time: the fleet may have been removed, and created anew with other shards.
-        await self._record()
         placement, store = (await self.settings()).placement, self.journal.shards
         shards: dict[int, list[Ref]] = {}
         for start in range(0, len(found), SORTED_AT_ONCE):
@@ -183,7 +212,7 @@ class Fleet:
                 await store.put(self.name, shard, entries)
 
         await run_concurrently(put(shard, some) for shard, some in shards.items())
-        await self._record()  # a removal that began before these were stored took them with it
+        await self._read()  # a removal that began before these were stored took them with it
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -199,11 +228,17 @@ class Fleet:
     async def _count_shards(self) -> int:
         return (await self.settings()).placement.shards
 
+    async def snapshot(self, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
+        """Return a target as it was last reported, None before anything was; raise `FleetNotFound`."""
+        target, placement = as_ref(ref), (await self.settings()).placement
+        name = shard_name(self.name, placement.shard_of(target))
+        is_known = await self.journal.store.fleet(name) is not None
+        return await self.journal.snapshot(name, target) if is_known else None
+
     async def status(self) -> FleetStatus:
         """Return the fleet and its shards as the store knows them."""
-        record, store, in_shards = await self._record(), self.journal.store, self.journal.shards
+        (record, settings), store, in_shards = await self._read(), self.journal.store, self.journal.shards
         figures, failures = await in_shards.figures(self.name), await in_shards.failures(self.name)
-        settings = await self.settings()
         shards: dict[int, ShardStatus] = {}
 
         async def read(shard: int) -> None:
@@ -239,6 +274,7 @@ class Fleet:
             name=self.name,
             url=settings.url,
             is_stopped=record.is_stopped,
+            keep=settings.keep or store.keeps.of_others,
             shards=tuple(shards[shard] for shard in sorted(shards)),
         )
 
@@ -251,7 +287,7 @@ class Fleet:
 
     async def is_stopped(self) -> bool:
         """Return True where the fleet was stopped."""
-        return (await self._record()).is_stopped
+        return (await self._read())[0].is_stopped
 
     async def forget(self) -> None:
         """Remove the fleet with all it has: settings, targets, what was added, and the journals of its shards.
@@ -260,7 +296,6 @@ class Fleet:
         `FleetNotFound`. A runner that hangs, and wakes later, is refused. When it was interrupted, repeat it.
         """
         await remove_fleet(self.journal.store, self.name)
-        self._settings = None
 
 
 def checked_name(name: str) -> str:
@@ -272,9 +307,3 @@ def checked_name(name: str) -> str:
             " and no slash before a number at the end"
         )
     return name
-
-
-def dialect_options(settings: FleetSettings) -> dict[str, Any]:
-    """Return the options of the dialect that were given."""
-    options = {"system": settings.system, "acting_user": settings.acting_user, "tenant": settings.tenant}
-    return {name: value for name, value in options.items() if value is not None}

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any
 
 from bkjob_async.errors import BkJobError, JournalUnavailable, UsageError
+from bkjob_async.journal.store import ALIVE_SECONDS
 from bkjob_async.journal.urls import MemoryPlace, RedisPlace, parse_journal_url
 from bkjob_async.many import upkeep
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
@@ -93,7 +94,14 @@ async def run_placed(name: str, journal: str | None, shard: int) -> str:
     try:
         async with Fleet(name, journal=url) as fleet:
             own = os.environ.get(CREDENTIALS_VARIABLE) or ENVIRONMENT_CREDENTIALS
-            return (await run_shard(fleet, shard, credentials=own, url=os.environ.get(URL_VARIABLE))).value
+            end = await run_shard(
+                fleet,
+                shard,
+                credentials=own,
+                url=os.environ.get(URL_VARIABLE),
+                journal_timeout=ALIVE_SECONDS,  # then others may take it for dead
+            )
+            return end.value
     except BkJobError as error:
         text = f"{type(error).__name__}: {error}"
     raise RuntimeError(text)

@@ -1,26 +1,29 @@
-"""The settings that a fleet in shards was created with: the same for all of its processes."""
+"""The settings that a fleet in shards has: the same for all of its processes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from importlib import import_module
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 from yarl import URL
 
-from bkjob_async.dialects.registry import DIALECTS
+from bkjob_async.dialects.registry import DIALECTS, dialect_by_name
 from bkjob_async.errors import JournalDamaged, JournalTooNew, UsageError
+from bkjob_async.journal.keep import Keep
 from bkjob_async.many.placement import Placement
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.refs import Scope
 from bkjob_async.wire.credentials import CredentialsProvider
 
-VERSION = 1
+# What this version reads, and what it writes: 2 added *keep*, and is written where that is given.
+FIRST_VERSION, VERSION = 1, 2
 _CREDENTIALS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -42,6 +45,13 @@ def _checked_url(_instance: object, _attribute: object, value: Any) -> None:
 def _checked_dialect(_instance: object, _attribute: object, value: Any) -> None:
     if value not in DIALECTS:
         raise UsageError(f"dialect is one of {', '.join(sorted(DIALECTS))}, not {value!r:.60}")
+
+
+def _checked_keep(_instance: object, _attribute: object, value: Any) -> None:
+    if value is not None and not isinstance(value, Keep):
+        raise UsageError(
+            f"keep is a Keep, for the whole fleet, such as Keep(bytes=100 << 20), not {value!r:.60}"
+        )
 
 
 def _checked_credentials(_instance: object, _attribute: object, value: Any) -> None:
@@ -69,6 +79,21 @@ def _checked_number(_instance: object, attribute: Any, value: Any) -> None:
         raise UsageError(f"{attribute.name} is a positive number, not {value!r:.40}")
 
 
+class SettingChanges(TypedDict, total=False):
+    """What of a fleet is changed while it lives, by the names of `Fleet.create`; what is not there stays as it is."""
+
+    url: str
+    dialect: str
+    credentials: str
+    requests_per_second: float | None
+    interval: float | None
+    detail_level: DetailLevel
+    system: bool | None
+    acting_user: str | None
+    tenant: str | None
+    keep: Keep | None
+
+
 @frozen(kw_only=True)
 class FleetSettings:
     """Where the targets of a fleet are, how runners read them, and in how many shards."""
@@ -82,7 +107,38 @@ class FleetSettings:
     system: bool | None = None
     acting_user: str | None = None
     tenant: str | None = None
+    keep: Keep | None = field(default=None, validator=_checked_keep)
     placement: Placement
+
+    @property
+    def dialect_options(self) -> dict[str, Any]:
+        """The options of the dialect that were given."""
+        options = {"system": self.system, "acting_user": self.acting_user, "tenant": self.tenant}
+        return {name: value for name, value in options.items() if value is not None}
+
+    def check_dialect(self) -> None:
+        """Raise `UsageError` for options that the dialect does not have."""
+        dialect_by_name(self.dialect, **self.dialect_options)
+
+    def changed(self, changes: Mapping[str, Any]) -> FleetSettings:
+        """Return the settings with *changes*; raise `UsageError` for what cannot work, or be changed while the fleet lives."""
+        for name in changes:
+            if name in ("shards", "wide"):
+                raise UsageError(
+                    f"{name} says where targets are, and is fixed: make another fleet of this one with Fleet.copy or"
+                    " `bkjob fleet copy OLD NEW --shards N`"
+                )
+            if name not in SettingChanges.__annotations__:
+                raise UsageError(
+                    f"{name!r:.40} is no setting of a fleet; {', '.join(SettingChanges.__annotations__)} can be changed"
+                )
+        changed = evolve(self, **changes)
+        changed.check_dialect()
+        return changed
+
+    def keep_of_shard(self, default: Keep) -> Keep:
+        """Return how much of each shard is kept: its part of what the fleet keeps, which is the *default* where it does not say."""
+        return (default if self.keep is None else self.keep).in_parts(self.placement.shards)
 
     def differences(self, others: FleetSettings) -> Iterator[str]:
         """Yield, for each setting in which *others* differ, its name and both values."""
@@ -95,7 +151,12 @@ class FleetSettings:
 
     def encode(self) -> bytes:
         """Return the settings as JSON; equal settings are equal bytes."""
-        return msgspec.json.encode({"version": VERSION, **self._plain()}, order="sorted")
+        plain = self._plain()
+        version = FIRST_VERSION
+        del plain["keep"]
+        if self.keep is not None:
+            plain["keep"], version = [self.keep.age.total_seconds(), self.keep.bytes], VERSION
+        return msgspec.json.encode({"version": version, **plain}, order="sorted")
 
     @classmethod
     def decode(cls, data: bytes) -> FleetSettings:
@@ -108,8 +169,20 @@ class FleetSettings:
                     f"the settings of the fleet have version {version}, this package reads {VERSION}"
                 )
             wide = {Scope.parse(scope): count for scope, count in plain.pop("wide").items()}
-            return cls(placement=Placement(shards=plain.pop("shards"), wide=wide), **plain)
-        except (msgspec.DecodeError, AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
+            keep = plain.pop("keep", None)
+            if keep is not None:
+                age, size = keep
+                keep = Keep(age=timedelta(seconds=age), bytes=size)
+            return cls(placement=Placement(shards=plain.pop("shards"), wide=wide), keep=keep, **plain)
+        except (
+            msgspec.DecodeError,
+            AttributeError,
+            KeyError,
+            OverflowError,
+            TypeError,
+            ValueError,
+            UsageError,
+        ) as error:
             raise JournalDamaged("the settings of the fleet cannot be read") from error
 
     def _plain(self) -> dict[str, Any]:
@@ -118,6 +191,15 @@ class FleetSettings:
         }
         wide = {str(scope): count for scope, count in self.placement.wide.items()}
         return {**values, "shards": self.placement.shards, "wide": dict(sorted(wide.items()))}
+
+
+def check_platform(settings: FleetSettings, own: str | None) -> None:
+    """Raise `UsageError` where a runner has credentials for its *own* URL, and the *settings* of the fleet name another."""
+    if own is not None and own.rstrip("/") != settings.url.rstrip("/"):
+        raise UsageError(
+            f"the fleet polls {settings.url}, and this runner has the credentials of {own!r:.200}: if these are for both,"
+            " start it with the fleet's URL (url=, or BKJOB_URL)"
+        )
 
 
 def agreed_function(settings: FleetSettings, own: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from attrs import frozen
 
+from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.store import Holder
 
 # A shard without a runner is named after so many seconds; a runner without a sign of life for so long has gone.
@@ -65,11 +66,12 @@ class ShardStatus:
 
 @frozen(kw_only=True)
 class FleetStatus:
-    """The fleet *name* of the platform at *url*: its *shards* by number, and whether it *is_stopped*."""
+    """The fleet *name* of the platform at *url*: its *shards* by number, whether it *is_stopped*, and what it is to *keep*."""
 
     name: str
     url: str
     is_stopped: bool
+    keep: Keep = KEEP
     shards: Sequence[ShardStatus]
 
     @property
@@ -84,7 +86,7 @@ class FleetStatus:
 
     @property
     def size(self) -> int:
-        """The bytes of all records in the store; each shard keeps as much as `open_journal` is told, by default one GiB."""
+        """The bytes of all records in the store: at most those of *keep*, or in a shard as many as its present state has."""
         return sum(each.size for each in self.shards)
 
     @property

@@ -136,6 +136,54 @@ def test_other_shards_are_refused(text: str) -> None:
         shard_numbers(text)
 
 
+def test_a_fleet_is_changed_while_it_is_run(platform: str, journal: dict[str, str]) -> None:
+    """What the command line gives, and nothing of the environment; what cannot be is wrong usage, with the remedy."""
+    create(platform, journal, "--rate", "50")
+    runner = shell.start("fleet", "run", "night", "--shard", "0", env=journal)
+    try:
+        wait_for(journal, is_held=True)
+        env = {**journal, "BKJOB_URL": "https://of-the-environment.example.com"}
+        rate = shell.run("fleet", "set", "night", "--rate", "none", env=env)
+        wait_for(journal, term=2, is_held=True)
+        kept = shell.run("fleet", "set", "night", "--keep", "12h,64M", env=env)
+        status = shell.run("fleet", "status", "night", env=env)
+        nothing = shell.run("fleet", "set", "night", env=env)
+        endless = shell.run("fleet", "set", "night", "--keep", "1y", env=env)
+        shards = shell.run("fleet", "set", "night", "--shards", "4", env=env)
+        negative = shell.run("fleet", "set", "night", "--interval", "-1", env=env)
+        again = shell.run("fleet", "create", "night", "--shards", "1", "--url", platform, env=journal)
+        shell.run("fleet", "stop", "night", env=journal)
+    finally:
+        ended = shell.ended(runner)
+
+    assert (rate.returncode, rate.stderr) == (
+        0,
+        "the fleet night is changed; its runners follow within about two seconds\n",
+    )
+    assert [done.returncode for done in (nothing, endless, shards, negative, again)] == [2] * 5
+    assert kept.returncode == 0
+    assert "MiB of records (at most 64 MiB and 0.5 days)" in status.stderr
+    assert "--keep is an age, a size or both" in endless.stderr
+    assert "give what is to be changed" in nothing.stderr
+    assert "bkjob fleet copy OLD NEW --shards N" in shards.stderr
+    assert "interval=0.2, not None" in again.stderr
+    assert "Fleet.update or `bkjob fleet set` changes it" in again.stderr
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (0, "shard 0: stopped")
+
+
+def test_a_fleet_is_copied_into_other_shards(platform: str, journal: dict[str, str]) -> None:
+    """With what waits; a name that is taken is wrong usage."""
+    create(platform, journal, "--rate", "50")
+    shell.run("fleet", "add", "night", JOB, env=journal)
+    copied = shell.run("fleet", "copy", "night", "day", "--shards", "3", env=journal)
+    again = shell.run("fleet", "copy", "night", "day", "--shards", "3", env=journal)
+    status = shell.run("fleet", "status", "day", "--json", env=journal)
+
+    assert (copied.returncode, copied.stderr) == (0, "the fleet day has 3 shards, with 0 targets of night\n")
+    assert (again.returncode, "there is a fleet 'day' already" in again.stderr) == (2, True)
+    assert sum(json.loads(line)["waiting"] for line in status.stdout.splitlines()) == 1
+
+
 def test_a_fleet_is_removed_once_nobody_runs_it(platform: str, journal: dict[str, str]) -> None:
     """Who runs it is named; without a terminal the answer is given as an option."""
     create(platform, journal)

@@ -377,6 +377,22 @@ async def test_old_records_behind_the_checkpoint_are_removed(
     assert (fleet.size, fleet.head) == (100 * len(kept), 5)
 
 
+async def test_how_much_is_kept_may_be_set_for_one_fleet(place: Place) -> None:
+    """From its next sign of life on; others are kept as the store was told."""
+    store = place.open(Keep(bytes=400))
+    store.keeps.set("night", Keep(bytes=250))
+    for name in ("day", "night"):
+        await store.open(name, HERE, take_over=True)
+        made = records(*range(1, 6), size=100, time=time.time())
+        await store.append(name, term=1, head=0, records=made, targets=1)
+        await store.write_checkpoint(name, Checkpoint(5, [b"state"]), term=1)
+
+    assert {fleet.name: fleet.size for fleet in await store.fleets()} == {"day": 400, "night": 200}
+    store.keeps.set("night", Keep(bytes=100))
+    await store.give_sign_of_life("night", term=1)
+    assert {fleet.name: fleet.size for fleet in await store.fleets()} == {"day": 400, "night": 100}
+
+
 async def test_records_age_while_the_holder_lives(place: Place) -> None:
     """A sign of life removes what has become too old, any number of records."""
     writer, store = place.open(), place.open(Keep(bytes=100))

@@ -55,13 +55,15 @@ class Site:
     def __attrs_post_init__(self) -> None:
         self.platform = Platform(self.world)
 
-    def run(self, shard: int, fleet: Fleet | None = None) -> asyncio.Task[ShardEnd]:
-        """Start a runner; return its task."""
+    def run(self, shard: int, fleet: Fleet | None = None, **options: Any) -> asyncio.Task[ShardEnd]:
+        """Start a runner with these *options*; return its task."""
         transport = RecordingTransport(self.platform, latency=0.02)
         transport.clock = self.clock
         self.transports.append(transport)
         task = asyncio.get_running_loop().create_task(
-            run_shard(fleet or self.fleet, shard, credentials=self.credentials, transport=transport)
+            run_shard(
+                fleet or self.fleet, shard, credentials=self.credentials, transport=transport, **options
+            )
         )
         self.runners[shard] = task
         return task

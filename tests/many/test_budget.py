@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
+from inspect import iscoroutinefunction
+from typing import Any
 
 import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
+from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.placement import Placement
 from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
@@ -87,6 +92,48 @@ async def test_a_takeover_changes_nothing_of_the_rate() -> None:
         assert max(map(most_in_a_second, others)) <= 12
         assert most_in_a_second(times) <= 105
         assert min(in_seconds(times, taken_over_at + 1, times[-1])) >= 90
+
+
+class Way(MemoryStore):
+    """The way of one process to a store in this process; it can be cut."""
+
+    def __init__(self, shared: MemoryStore) -> None:
+        super().__init__()
+        self._fleets, self._inboxes, self._keys = shared._fleets, shared._inboxes, shared._keys
+        self.is_cut = False
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if iscoroutinefunction(found) and self.is_cut:
+            raise bkjob.JournalUnavailable("cut off")
+        return found
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_a_takeover_from_a_runner_that_lives_sends_its_part_twice_for_some_seconds(
+    *, is_cut: bool
+) -> None:
+    """Three until it hears of the other one; where it cannot hear ten, and what then waits for its turn. Twice the rate at most."""
+    store = MemoryStore()
+    async with site_of(shards=2, requests_per_second=20.0, interval=1.0, journal=Journal(store)) as site:
+        for scope in scopes_by_shard(2).values():
+            await site.fleet.add(*(site.world.add(evolve(ENDLESS, scope=scope)) for _ in range(200)))
+        ways = [Way(store) for _ in range(2)]
+        for shard, way in enumerate(ways):
+            site.run(shard, Fleet("night", journal=Journal(way)))
+        await asyncio.sleep(30.7)
+        for way in ways:
+            way.is_cut = is_cut
+        begun = max(site.request_times)
+        for shard in range(2):
+            site.run(shard)
+        await asyncio.sleep(30)
+        times = [at for at in site.request_times if at > begun - 5]
+
+    counts = in_seconds(times, begun - 5, times[-1])
+    exceeded = [second - 5 for second, count in enumerate(counts) if count > 21]
+    assert most_in_a_second(times) <= 42
+    assert max(exceeded, default=0) - min(exceeded, default=0) <= (13 if is_cut else 3)
 
 
 async def test_targets_that_move_to_another_shard_take_their_share_with_them() -> None:

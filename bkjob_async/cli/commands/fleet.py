@@ -21,6 +21,8 @@ from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 
 ACTIONS = "bkjob_async.cli.actions.fleet.manage"
+# What takes a setting away.
+NONE = "none"
 LEVELS = ("end-only", "coalesced", "every-change")
 HELP = """\b
 The journal is redis://HOST, rediss://HOST, redis+unix:///SOCKET or redis+sentinel://HOST,HOST/SERVICE,
@@ -41,6 +43,17 @@ credentials_option = click.option(
     metavar="MODULE:FUNCTION",
     help="The function that runners call for credentials, for create and run the same; by default it reads"
     " BKJOB_APP_CODE and so on.",
+)
+wide_option = click.option(
+    "--wide",
+    multiple=True,
+    metavar="SCOPE=N",
+    help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
+)
+keep_option = click.option(
+    "--keep",
+    metavar="AGE,SIZE",
+    help="Keep records of the whole fleet no longer and no more than this: 7d,1G, 12h or 512M.  [default: 7d,1G]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON objects, one a line.")
 
@@ -76,16 +89,55 @@ def fleet_command() -> None:
 @click.option(
     "--detail-level", type=click.Choice(LEVELS), default="every-change", help="How closely to follow hosts."
 )
-@click.option(
-    "--wide",
-    multiple=True,
-    metavar="SCOPE=N",
-    help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
-)
+@wide_option
+@keep_option
 @tenant_option
 def create_command(**options: Any) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
     return run_action(f"{ACTIONS}:create", **options)
+
+
+def number_or_none(text: str) -> Any:
+    """Return a positive number, or the text none."""
+    return text if text == NONE else positive(text)
+
+
+@subcommand("set")
+@url_option
+@click.option("--dialect", type=click.Choice(DIALECTS), help="The interface that it offers.")
+@click.option(
+    "--credentials", metavar="MODULE:FUNCTION", help="The function that runners call; they must name it, too."
+)
+@click.option(
+    "--rate",
+    type=number_or_none,
+    metavar="N|none",
+    help="All runners together send at most N requests a second.",
+)
+@click.option("--interval", type=number_or_none, metavar="S|none", help="Poll every S seconds.")
+@click.option("--detail-level", type=click.Choice(LEVELS), help="How closely to follow hosts.")
+@keep_option
+@tenant_option
+@click.option("--shards", type=int, metavar="N", help="Cannot be changed: see bkjob fleet copy.")
+def set_command(**options: Any) -> ExitCode:
+    """Change settings of a fleet while it lives; what is not given stays as it is.
+
+    Runners follow within about two seconds, without losing or repeating events. Environment and profile only say where the
+    journal is.
+    """
+    return run_action(f"{ACTIONS}:set_settings", **options)
+
+
+@subcommand("copy")
+@click.argument("copy", metavar="NEW")
+@click.option("--shards", type=click.IntRange(1, 1024), required=True, metavar="N", help="In so many shards.")
+@wide_option
+def copy_command(**options: Any) -> ExitCode:
+    """Create the fleet NEW, in other shards, with the targets of NAME and what was reported of them.
+
+    NAME may be run meanwhile, and goes on; what is added to it from then on is not in NEW.
+    """
+    return run_action(f"{ACTIONS}:copy", **options)
 
 
 @subcommand("add")
@@ -122,15 +174,28 @@ def drop_command(**options: Any) -> ExitCode:
     help="Keep two files there for probes: alive, written every 2 s, and ready, there while all shards"
     " see and store what there is.",
 )
-def run_command(*, shards: str, claim: int | None, **options: Any) -> ExitCode:
+@click.option(
+    "--journal-timeout",
+    type=click.FloatRange(min=3),
+    metavar="S",
+    help="With --shard, end with exit code 3 when the journal has not answered for S seconds, so that a supervisor can run"
+    " the shards elsewhere.  [default: wait]",
+)
+def run_command(*, shards: str, claim: int | None, journal_timeout: float | None, **options: Any) -> ExitCode:
     """Run shards until the fleet is stopped or they run elsewhere.
 
     Warnings go to stderr. With --claim another shard is run in place of one that runs elsewhere.
     """
     if bool(shards) == (claim is not None):
         raise click.UsageError("give either --shard or --claim")
+    if claim is not None and journal_timeout is not None:
+        raise click.UsageError(
+            "--journal-timeout is for --shard: with --claim others take the shards of a process that they do not hear"
+        )
     numbers = shard_numbers(shards) if shards else ()
-    return run_action(f"{ACTIONS}:run", shards=numbers, claim=claim, **options)
+    return run_action(
+        f"{ACTIONS}:run", shards=numbers, claim=claim, journal_timeout=journal_timeout, **options
+    )
 
 
 @subcommand("status")

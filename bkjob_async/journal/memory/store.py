@@ -11,7 +11,7 @@ from attrs import define, field
 
 from bkjob_async.errors import Superseded
 from bkjob_async.journal.fleet_row import FleetRow
-from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.keep import KEEP, Keep, Keeps
 from bkjob_async.journal.store import (
     INBOX_PAGE,
     PAGE_BYTES,
@@ -47,7 +47,7 @@ class MemoryStore:
 
     def __init__(self, keep: Keep = KEEP) -> None:
         """Begin empty."""
-        self._keep = keep
+        self.keeps = Keeps(keep)
         self._fleets: dict[str, MemoryFleet] = {}
         self._inboxes: dict[str, list[InboxEntry]] = {}
         self._last_entry = 0
@@ -110,9 +110,10 @@ class MemoryStore:
         fleet.last_seen = time.time()
         if fleet.checkpoint is None:
             return fleet.head
-        kept_since, removed = fleet.last_seen - self._keep.age.total_seconds(), 0
+        keep, removed = self.keeps.of(name), 0
+        kept_since = fleet.last_seen - keep.age.total_seconds()
         for record in fleet.records:
-            is_kept = record.time >= kept_since and fleet.size <= self._keep.bytes
+            is_kept = record.time >= kept_since and fleet.size <= keep.bytes
             if is_kept or record.sequence > fleet.checkpoint:
                 break
             removed, fleet.size, fleet.removed_to = (

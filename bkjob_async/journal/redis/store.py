@@ -10,7 +10,7 @@ from typing import Any
 
 from bkjob_async.errors import FleetBusy, JournalDamaged, JournalError, JournalTooNew, NotAJournal
 from bkjob_async.journal.fleet_row import FleetRow, superseded
-from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.keep import KEEP, Keep, Keeps
 from bkjob_async.journal.redis import scripts
 from bkjob_async.journal.redis.client import RedisClient
 from bkjob_async.journal.redis.replies import (
@@ -65,7 +65,7 @@ class RedisStore:
     def __init__(self, place: RedisPlace, keep: Keep = KEEP) -> None:
         """Prepare; raises `UsageError` where redis-py is not installed. Nothing is sent."""
         self._place = place
-        self._keep = keep
+        self.keeps = Keeps(keep)
         self._client = RedisClient(place)
 
     def __repr__(self) -> str:
@@ -130,9 +130,10 @@ class RedisStore:
 
     async def _remove_oldest(self, name: str, term: int) -> None:
         """Remove what is not kept any more, in portions between which others write."""
-        kept_since = time.time() - self._keep.age.total_seconds()
+        keep = self.keeps.of(name)
+        kept_since = time.time() - keep.age.total_seconds()
         for _ in range(PORTIONS):
-            removed = await self._run(scripts.REMOVE_OLDEST, name, term, kept_since, self._keep.bytes)
+            removed = await self._run(scripts.REMOVE_OLDEST, name, term, kept_since, keep.bytes)
             with self._reading():
                 if not whole_number(removed[0]):
                     return

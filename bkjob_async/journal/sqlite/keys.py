@@ -37,8 +37,8 @@ CREATE TABLE key_value (
 )
 """
 
-# What an earlier version, which knows version 1 of the settings, finds in its table.
-NEWER_SETTINGS = b'{"version": 2}'
+# What an earlier version finds in its table: settings of a version that none reads.
+NEWER_SETTINGS = b'{"version": 1000}'
 
 
 def has_table(connection: Connection, name: str) -> bool:

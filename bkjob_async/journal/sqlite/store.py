@@ -12,7 +12,7 @@ from sqlite3 import Connection
 from typing import TypeVar
 
 from bkjob_async.errors import ClientClosed, JournalError, JournalUnavailable, Superseded
-from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.keep import KEEP, Keep, Keeps
 from bkjob_async.journal.sqlite import keys, tables
 from bkjob_async.journal.sqlite.file import SqliteFile, is_locked
 from bkjob_async.journal.store import (
@@ -47,7 +47,7 @@ class SqliteStore:
     def __init__(self, place: SqlitePlace, keep: Keep = KEEP) -> None:
         """Prepare; the file is opened when it is first used, and created when the first fleet is opened."""
         self._shown = str(place)
-        self._keep = keep
+        self.keeps = Keeps(keep)
         self._file = SqliteFile(place.path, self._shown, synchronous=place.synchronous)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bkjob-journal")
         self._is_closed = False
@@ -121,7 +121,9 @@ class SqliteStore:
 
     async def _remove_oldest(self, name: str, term: int) -> None:
         """Remove what is not kept any more, in portions between which others write."""
-        while await self._write(partial(tables.remove_oldest, name=name, term=term, keep=self._keep)):
+        while await self._write(
+            partial(tables.remove_oldest, name=name, term=term, keep=self.keeps.of(name))
+        ):
             pass
 
     # Reading --------------------------------------------------------------------------------------------------------

@@ -30,11 +30,12 @@ def shards_to_ask(own: int, shards: int, round_number: int) -> Sequence[int]:
 
 
 class DurationExchange:
-    """Stores the durations that the *client* of a *shard* measured, and takes over those that other shards measured better."""
+    """Stores the durations that the *client* of a *shard* of so many *shards* measured, and takes over those that other shards measured better."""
 
-    def __init__(self, fleet: Fleet, shard: int, client: JobClient) -> None:
+    def __init__(self, fleet: Fleet, shard: int, shards: int, client: JobClient) -> None:
         self._fleet = fleet
         self._shard = shard
+        self._shards = shards
         self._client = client
         self._rounds = 0
 
@@ -51,8 +52,7 @@ class DurationExchange:
     async def exchange(self) -> None:
         """Store the durations, and take over those that some other shards measured better."""
         await self.store()
-        shards = (await self._fleet.settings()).placement.shards
-        for other in shards_to_ask(self._shard, shards, self._rounds):
+        for other in shards_to_ask(self._shard, self._shards, self._rounds):
             try:
                 found = await self._fleet.journal.shards.durations(self._fleet.name, other)
                 if found is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from enum import Enum
 
+from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.client.client import JobClient
@@ -16,12 +18,13 @@ from bkjob_async.client.runner_access import outage_of, set_requests_per_second
 from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
-from bkjob_async.many.fleet import Fleet, dialect_options
+from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.failures import failures_noted
+from bkjob_async.many.runner.lent_transport import LentTransport
 from bkjob_async.many.runner.shares import RequestShare
-from bkjob_async.many.settings import FleetSettings, agreed_function, credentials_provider
+from bkjob_async.many.settings import FleetSettings, agreed_function, check_platform, credentials_provider
 from bkjob_async.many.status import ShardCondition, shortened
 from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
@@ -33,6 +36,8 @@ from bkjob_async.wire.transport import Transport
 
 # Seconds between signs of life, and between looks into the inbox.
 LIFE_SECONDS, INBOX_SECONDS = 2.0, 1.0
+# The shortest time within which an answer may be asked for.
+SHORTEST_TIMEOUT = 3.0
 # Polling pauses when the store has not answered for so many seconds.
 UNHEARD_SECONDS = 10.0
 # So many events that wait are usual where the store keeps up.
@@ -59,6 +64,7 @@ async def run_shard(
     credentials: str = ENVIRONMENT_CREDENTIALS,
     url: str | None = None,
     takeover: bool = True,
+    journal_timeout: float | None = None,
     transport: Transport | None = None,
     observers: Iterable[Observer] = (),
     on_condition: Callable[[ShardCondition], None] | None = None,
@@ -67,7 +73,8 @@ async def run_shard(
 
     This is all that an engine has to run, once for each shard: two on one shard cost requests, and the earlier one ends. It
     takes the shard over from whoever had it, continues where that one was, and takes up what is added within two seconds.
-    Its share of the fleet's requests follows its share of the targets that are not over. While the store does not answer,
+    Its share of the fleet's requests follows its share of the targets that are not over, and `Fleet.update` is followed within
+    two seconds. While the store does not answer,
     polling pauses after ten seconds, and what is known waits. When it is cancelled, everything reported is stored first.
 
     *credentials* names the function, `module:function`, that is imported and called for credentials; it is the one that
@@ -79,51 +86,70 @@ async def run_shard(
 
     Without *takeover* it raises `FleetBusy` where a runner holds the shard that gave a sign of life within 30 seconds.
 
+    With a *journal_timeout* a runner whose journal has not answered for so many seconds ends with `JournalUnavailable`, so
+    that an engine can run the shard where the journal is reached; the next runner reports what waited here. Without it, it
+    waits.
+
     *transport* and *observers* are those of `connect`. *on_condition* is called every two seconds with how the runner is,
     for health checks; it must return quickly. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
-    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
+    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away when it begins, or begins again with changed settings, and other
     errors of `JournalError` where the journal cannot be used.
     """
-    settings = await fleet.settings()
-    if not 0 <= shard < settings.placement.shards:
+    shards = (await fleet.settings()).placement.shards
+    if not 0 <= shard < shards:
+        raise UsageError(f"the fleet {fleet.name!r} has the shards 0 to {shards - 1}, not {shard!r}")
+    if journal_timeout is not None and not journal_timeout >= SHORTEST_TIMEOUT:
         raise UsageError(
-            f"the fleet {fleet.name!r} has the shards 0 to {settings.placement.shards - 1}, not {shard!r}"
+            f"journal_timeout is at least {SHORTEST_TIMEOUT:g} seconds: the journal is asked every {LIFE_SECONDS:g}"
         )
-    if url is not None and url.rstrip("/") != settings.url.rstrip("/"):
-        raise UsageError(
-            f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}"
-        )
-    async with failures_noted(fleet.journal.shards, fleet.name, shard):
-        provider = credentials_provider(agreed_function(settings, credentials))
-        if await fleet.is_stopped():
-            return ShardEnd.STOPPED
-        share = await first_share(fleet, shard, settings)
-        client = connect(
-            settings.url,
-            provider,
-            dialect=settings.dialect,
-            requests_per_second=None if share is None else share.rate,
-            interval=settings.interval,
-            transport=transport,
-            observers=observers,
-            name=shard_name(fleet.name, shard),
-            **dialect_options(settings),
-        )
-        async with (
-            client,
-            client.watch(
-                (),
-                journal=fleet.journal,
+    observers = tuple(observers)
+    async with AsyncExitStack() as stack:
+        if transport is not None:
+            stack.push_async_callback(transport.aclose)
+            transport = LentTransport(transport)
+        await stack.enter_async_context(failures_noted(fleet.journal.shards, fleet.name, shard))
+        while True:
+            settings = await fleet.settings()
+            check_platform(settings, url)
+            provider = credentials_provider(agreed_function(settings, credentials))
+            if await fleet.is_stopped():
+                return ShardEnd.STOPPED
+            share = await first_share(fleet, shard, settings)
+            client = connect(
+                settings.url,
+                provider,
+                dialect=settings.dialect,
+                requests_per_second=None if share is None else share.rate,
+                interval=settings.interval,
+                transport=transport,
+                observers=observers,
                 name=shard_name(fleet.name, shard),
-                takeover=takeover,
-                linger=None,
-                detail_level=settings.detail_level,
-            ) as watch,
-        ):
-            subscription = subscription_of(watch)
-            return await ShardRunner(
-                fleet, shard, client, subscription, share, on_condition=on_condition
-            ).run()
+                **settings.dialect_options,
+            )
+            async with (
+                client,
+                client.watch(
+                    (),
+                    journal=fleet.journal,
+                    name=shard_name(fleet.name, shard),
+                    takeover=takeover,
+                    linger=None,
+                    detail_level=settings.detail_level,
+                ) as watch,
+            ):
+                runner = ShardRunner(
+                    fleet,
+                    shard,
+                    client,
+                    subscription_of(watch),
+                    settings=settings,
+                    share=share,
+                    journal_timeout=journal_timeout,
+                    on_condition=on_condition,
+                )
+                end = await runner.run()
+            if end is not None:
+                return end
 
 
 async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
@@ -145,33 +171,54 @@ class ShardRunner:
         shard: int,
         client: JobClient,
         subscription: Subscription,
-        share: RequestShare | None,
         *,
+        settings: FleetSettings,
+        share: RequestShare | None,
+        journal_timeout: float | None,
         on_condition: Callable[[ShardCondition], None] | None,
     ) -> None:
-        """Prepare; *subscription* is the inside of an open watch of *client*."""
+        """Prepare; *subscription* is the inside of an open watch of *client*, opened with *settings*."""
         self._fleet = fleet
         self._name = shard_name(fleet.name, shard)
         self._shard = shard
         self._client = client
         self._subscription = subscription
+        self._settings = settings
         self._share = share
+        self._journal_timeout = journal_timeout
+        self._limit = asyncio.timeout(None)
         self._on_condition = on_condition
         # What the store has of the condition, None before it was asked; and what the last sign of life ended with.
         self._reported: ShardCondition | None = None
         self._unheard: JournalUnavailable | None = None
         self._store = fleet.journal.shards
         self._place: InboxPlace | None = None
-        self._is_stopped = False
+        self._is_stopped = self._is_outdated = False
         self._has_restored = False
         self._pausing: asyncio.TimerHandle | None = None
-        self._durations = DurationExchange(fleet, shard, client)
+        self._durations = DurationExchange(fleet, shard, settings.placement.shards, client)
 
-    async def run(self) -> ShardEnd:
-        """Run until the fleet is stopped or the shard is run elsewhere; raise what else ended the watch."""
+    async def run(self) -> ShardEnd | None:
+        """Run until the fleet is stopped or the shard is run elsewhere; raise what else ended the watch.
+
+        Returns None where the fleet's settings have changed, and ask for another client or watch.
+        """
+        try:
+            async with self._limit:
+                return await self._run()
+        except TimeoutError:
+            if not self._limit.expired():
+                raise
+            raise JournalUnavailable(
+                f"the journal has not answered for {self._journal_timeout:g} s, and the runner of shard {self._name} has"
+                " ended: run the shard where the journal is reached"
+            ) from self._unheard
+
+    async def _run(self) -> ShardEnd | None:
         loop = asyncio.get_running_loop()
         life_at = loop.time()
         exchange_at, works_at = life_at + FIRST_EXCHANGE_SECONDS, life_at + WORKS_SECONDS
+        self._keep()
         self._on_answer()
         try:
             while True:
@@ -186,6 +233,10 @@ class ShardRunner:
                 if self._is_stopped:
                     await self._durations.store()
                     return ShardEnd.STOPPED
+                if self._is_outdated:
+                    logger.info("the settings of shard %s were changed: its watch begins again", self._name)
+                    await self._durations.store()
+                    return None
                 if not self._subscription.is_open:
                     return self._end_of_watch()
                 await self._take_up()
@@ -268,14 +319,33 @@ class ShardRunner:
         if reply.head < head:
             journal.records.put_empty()
         self._is_stopped = reply.is_stopped
-        if share is not None:
+        self._follow_settings(FleetSettings.decode(reply.settings))
+        if self._share is not None and share is not None:
             before = share.rate
-            share.on_answer(reply.granted, own=active, everyone=reply.active)
-            if share.rate != before:
-                set_requests_per_second(self._client, share.rate)
+            self._share.on_answer(reply.granted, own=active, everyone=reply.active)
+            if self._share.rate != before:
+                set_requests_per_second(self._client, self._share.rate)
+
+    def _follow_settings(self, settings: FleetSettings) -> None:
+        """Follow another rate, and what is to be kept; note that other settings ask for another client or watch."""
+        if settings == self._settings:
+            return
+        before, rate = self._settings.requests_per_second, settings.requests_per_second
+        if self._share is not None and rate not in (None, before):
+            self._share, before = self._share.at(rate), rate
+        self._settings = evolve(self._settings, requests_per_second=before, keep=settings.keep)
+        self._is_outdated = self._settings != settings
+        self._keep()
+
+    def _keep(self) -> None:
+        """Have this process keep as much of the shard as the fleet says."""
+        keeps = self._fleet.journal.store.keeps
+        keeps.set(self._name, self._settings.keep_of_shard(keeps.of_others))
 
     def _on_answer(self) -> None:
-        """Poll, and pause when the next answer is late."""
+        """Poll; pause when the next answer is late, and end when it does not come."""
+        if self._journal_timeout is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._journal_timeout)
         self._unheard = None
         if self._subscription.is_paused:
             logger.info("the journal answers again: polling of shard %s goes on", self._name)

@@ -39,6 +39,12 @@ class RequestShare:
         self.claim = claimed
         self._hold(claimed)
 
+    def at(self, total_rate: float) -> RequestShare:
+        """Return the share of this runner in a fleet with another *total_rate*; the next answer fits it to that."""
+        share = RequestShare(total_rate=total_rate, shards=self.shards)
+        share.begin(min(self.claim, share.limit))
+        return share
+
     def on_answer(self, granted: int, *, own: int, everyone: int) -> None:
         """Follow an answer: what was *granted*, the runner's *own* targets, and those that *everyone* has together."""
         self.claim = self.limit // self.shards if everyone <= 0 else self.limit * own // max(own, everyone)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,11 @@ from bkjob_async.many.metrics import fleet_metrics
 from bkjob_async.many.upkeep import WORKS_SECONDS, pause_before
 from bkjob_async.model.text.printing import counted
 
+# What takes a setting away.
+NONE = "none"
+# The units of ages, in seconds, and of sizes, in bytes.
+AGES: Mapping[str, int] = {"m": 60, "h": 3600, "d": 86_400}
+SIZES: Mapping[str, int] = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 # `stop` waits so many seconds for the runners to end, and asks so often.
 STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5
 # `status` says of so many shards at most how they failed.
@@ -52,6 +59,7 @@ async def create(
     interval: float | None,
     detail_level: str,
     wide: Sequence[str],
+    keep: str | None,
     **options: Any,
 ) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
@@ -62,12 +70,51 @@ async def create(
             credentials=own_credentials(settings),
             requests_per_second=settings.get("rate"),
             interval=interval,
-            detail_level=bkjob.DetailLevel[detail_level.upper().replace("-", "_")],
+            detail_level=level_of(detail_level),
             wide=wide_from(wide),
+            keep=None if keep is None else keep_from(keep),
             tenant=settings.get("tenant"),
         )
     write_note(f"the fleet {name} has {counted(shards, 'shard')}")
     return ExitCode.ALL_SUCCEEDED
+
+
+async def set_settings(
+    name: str, *, journal: str | None, profile: str | None, detail_level: str | None, **options: Any
+) -> ExitCode:
+    """Change those settings of a fleet that were given on the command line."""
+    names = {"rate": "requests_per_second"}
+    changes: dict[str, Any] = {
+        names.get(option, option): value for option, value in options.items() if value is not None
+    }
+    changes = {setting: None if value == NONE else value for setting, value in changes.items()}
+    if detail_level is not None:
+        changes["detail_level"] = level_of(detail_level)
+    if changes.get("keep") is not None:
+        changes["keep"] = keep_from(changes["keep"])
+    if not changes:
+        raise bkjob.UsageError("give what is to be changed: --rate, --interval, --url and so on")
+    async with opened(name, journal=journal, profile=profile) as (fleet, _):
+        await fleet.update(**changes)
+    write_note(f"the fleet {name} is changed; its runners follow within about two seconds")
+    return ExitCode.ALL_SUCCEEDED
+
+
+async def copy(name: str, *, copy: str, shards: int, wide: Sequence[str], **where: Any) -> ExitCode:
+    """Create another fleet with the targets of this one, in the same journal."""
+    async with opened(name, **where) as (fleet, _):
+        other = bkjob.Fleet(copy, journal=fleet.journal, shards=shards)
+        await fleet.copy(other, wide=wide_from(wide) if wide else None)
+        targets = (await other.status()).targets
+    write_note(
+        f"the fleet {copy} has {counted(shards, 'shard')}, with {counted(targets, 'target')} of {name}"
+    )
+    return ExitCode.ALL_SUCCEEDED
+
+
+def level_of(word: str) -> bkjob.DetailLevel:
+    """Return the level that an option names."""
+    return bkjob.DetailLevel[word.upper().replace("-", "_")]
 
 
 def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:
@@ -77,6 +124,20 @@ def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:
         return {bkjob.Scope.parse(scope): int(count) for scope, _, count in pairs}
     except ValueError:
         raise bkjob.UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
+
+
+def keep_from(text: str) -> bkjob.Keep:
+    """Return how much `7d,1G`, `12h` or `512M` keeps; raise `UsageError`."""
+    keep: dict[str, Any] = {}
+    for part in text.split(","):
+        found = re.fullmatch(r"(\d{1,9})([mhdKMG])", part.strip())
+        if found is None:
+            raise bkjob.UsageError("--keep is an age, a size or both: 7d,1G, with m, h or d and K, M or G")
+        if found[2] in AGES:
+            keep["age"] = timedelta(seconds=int(found[1]) * AGES[found[2]])
+        else:
+            keep["bytes"] = int(found[1]) * SIZES[found[2]]
+    return bkjob.Keep(**keep)
 
 
 def own_credentials(settings: Settings) -> str:
@@ -95,20 +156,31 @@ async def put(name: str, *, targets: Sequence[str], is_added: bool, **where: Any
 
 
 async def run(
-    name: str, *, shards: Sequence[int], claim: int | None, health: str | None, **where: Any
+    name: str,
+    *,
+    shards: Sequence[int],
+    claim: int | None,
+    health: str | None,
+    journal_timeout: float | None,
+    **where: Any,
 ) -> ExitCode:
     """Run shards until all of them have ended; *health* is a folder for files that probes look at.
 
     With *claim* they are so many at a time of those that nobody runs.
 
     One that fails is run again after 1 to 60 seconds, and the others go on meanwhile; where it is the only one, or where
-    nothing but a person can help, the error ends all of them.
+    nothing but a person can help, the error ends all of them. So does a journal that has not answered one of them for
+    *journal_timeout* seconds.
     """
     log_to_stderr()
     files = None if health is None else HealthFiles(Path(health), shards)
     async with opened(name, **where) as (fleet, settings):
         run_each = run_one if len(shards) == 1 else run_again
-        own = {"credentials": own_credentials(settings), "url": settings.get("url")}
+        own = {
+            "credentials": own_credentials(settings),
+            "url": settings.get("url"),
+            "journal_timeout": journal_timeout,
+        }
         with nullcontext() if files is None else files.kept():
             if claim is not None:
                 await Claims(fleet, partial(run_claimed, fleet, own=own, files=files)).keep(claim)
@@ -157,7 +229,9 @@ async def run_again(
             return await run_one(fleet, shard, own, files)
         except FATAL:
             raise
-        except Exception as error:  # noqa: BLE001 - also a defect must not end the other shards
+        except Exception as error:  # also a defect must not end the other shards
+            if isinstance(error, bkjob.JournalUnavailable) and own.get("journal_timeout") is not None:
+                raise  # the journal is one for all
             failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
             pause = pause_before(failures)
             write_note(f"shard {shard} failed ({type(error).__name__}: {error}); again in {pause:g} s")
@@ -244,7 +318,8 @@ def summary(found: bkjob.FleetStatus) -> Iterator[str]:
     text = (
         f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over"
     )
-    text += f", {found.size / (1 << 20):.1f} MiB of records{stopped}"
+    kept = f"at most {found.keep.bytes / (1 << 20):.6g} MiB and {found.keep.age / timedelta(days=1):.3g} days"
+    text += f", {found.size / (1 << 20):.1f} MiB of records ({kept}){stopped}"
     if found.unplaced:
         text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
     yield text

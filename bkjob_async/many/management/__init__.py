@@ -1,0 +1,1 @@
+"""What is done with a fleet as a whole: it is copied, and removed."""
