@@ -12,7 +12,6 @@ from bkjob_async.model.operations.base import (
     OperationAccepted,
     StepOperation,
 )
-from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -161,8 +160,6 @@ async def fast_execute_script(
     >>> print(launch.ref, launch.step)
     2:20000000002 2:20000000002/30000000002
     """
-    if script_language is None and script_content is not None:
-        script_language = ScriptLanguage.SHELL
     command = build(
         FastExecuteScript,
         scope=client._needed_scope(scope),

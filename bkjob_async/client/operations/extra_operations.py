@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
     BkciPluginFastExecuteScript,
@@ -225,8 +224,6 @@ async def bkci_plugin_fast_execute_script(
     >>> print(launch.ref)
     2:20000000002
     """
-    if script_language is None and script_content is not None:
-        script_language = ScriptLanguage.SHELL
     command = build(
         BkciPluginFastExecuteScript,
         scope=client._needed_scope(scope),

@@ -99,9 +99,8 @@ class BkciPluginFastExecuteScript(ScriptFields, Operation[JobLaunch]):
     hosts or containers. *script_content* and *script_param* are plain text; or *script_id* or
     *script_version_id* names a stored script. *script_language* is a `ScriptLanguage`. *account_alias* or
     *account_id* names the account. *timeout* is seconds. *is_param_sensitive* hides the parameters on the
-    platform. *rolling_config* is a `RollingConfig`. With *start_task* False the job waits, pending.
-    *windows_interpreter* is a path on Windows hosts. *host_password_list* has passwords of Windows hosts,
-    under the platform's names.
+    platform. *rolling_config* is a `RollingConfig`.
+    *windows_interpreter* is a path on Windows hosts.
     """
 
     name = "bkci_plugin_fast_execute_script"
@@ -116,8 +115,7 @@ class BkciPluginFastTransferFile(TransferFields, Operation[JobLaunch]):
     `FileSource` values; *file_target_path* is a directory on the hosts or containers of *targets*,
     *file_target_name* renames a single file. *account_alias* or *account_id* names the account.
     *transfer_mode* is a `TransferMode`, *timeout* is seconds; *upload_speed_limit* and *download_speed_limit*
-    are megabytes per second. *rolling_config* is a `RollingConfig`. With *start_task* False the job waits,
-    pending.
+    are megabytes per second. *rolling_config* is a `RollingConfig`.
     """
 
     name = "bkci_plugin_fast_transfer_file"

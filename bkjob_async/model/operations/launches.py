@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen, validators
 
 from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.responses import JobLaunch
 from bkjob_async.model.operations.targets import Targets, TargetsLike, mappings, targets_of, texts
 from bkjob_async.model.refs import Scope
@@ -127,9 +128,13 @@ class ScriptFields:
     task_name: str | None = None
     callback_url: str | None = field(default=None, repr=False)
     rolling_config: RollingConfig | None = None
-    start_task: bool | None = None
     windows_interpreter: str | None = None
-    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=mappings, repr=False)
+
+    @property
+    def language(self) -> int | None:
+        """The language that is sent: SHELL for a text that comes without one."""
+        is_shell = self.script_language is None and self.script_content is not None
+        return ScriptLanguage.SHELL if is_shell else self.script_language
 
 
 @frozen(kw_only=True)
@@ -141,7 +146,8 @@ class FastExecuteScript(ScriptFields, Operation[JobLaunch]):
     *account_alias* or *account_id* names the account. Documents: `fast_execute_script`.
 
     *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
-    the hosts. *script_language* is a `ScriptLanguage`, *rolling_config* a `RollingConfig`.
+    the hosts. *script_language* is a `ScriptLanguage`, SHELL for a text
+    that comes without one, *rolling_config* is a `RollingConfig`.
     *is_param_sensitive* hides the parameters on the platform. With *start_task* False the job waits, pending.
     *windows_interpreter* is a path on Windows hosts. *host_password_list* has passwords of Windows hosts,
     under the platform's names.
@@ -149,6 +155,9 @@ class FastExecuteScript(ScriptFields, Operation[JobLaunch]):
 
     name = "fast_execute_script"
     repeatable = False
+
+    start_task: bool | None = None
+    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=mappings, repr=False)
 
 
 @frozen(kw_only=True)
@@ -226,7 +235,6 @@ class TransferFields:
     task_name: str | None = None
     callback_url: str | None = field(default=None, repr=False)
     rolling_config: RollingConfig | None = None
-    start_task: bool | None = None
 
 
 @frozen(kw_only=True)
@@ -245,6 +253,8 @@ class FastTransferFile(TransferFields, Operation[JobLaunch]):
 
     name = "fast_transfer_file"
     repeatable = False
+
+    start_task: bool | None = None
 
 
 @frozen(kw_only=True)
