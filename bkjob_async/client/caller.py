@@ -22,6 +22,7 @@ from bkjob_async.model.operations.base import (
     R,
     StepOperation,
 )
+from bkjob_async.model.operations.launches import PushConfigFile
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
@@ -229,9 +230,14 @@ class Caller:
         where = None if SCOPE_KEYS & given.keys() else scope or self.scope
         return build(RawCall, name=operation, parameters=given, method=method, scope=where)
 
-    def _callback_url(self, given: str | None) -> str | None:
-        """Return the URL that the platform is to call back, None for none."""
-        if given is None and self._callbacks is not None:
+    def _callback_url(self, given: str | None, launch: type[Operation[Any]]) -> str | None:
+        """Return the URL that the platform is to call back when what *launch* starts ends, None for none."""
+        # The oldest dialect cannot call back about configuration files; the receiver of the client is no reason to refuse
+        # them.
+        can_call_back = (
+            launch is not PushConfigFile or self._session.dialect.capabilities.config_file_callback
+        )
+        if given is None and self._callbacks is not None and can_call_back:
             return self._callbacks.url()
         return given or None
 

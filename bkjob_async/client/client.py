@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from bkjob_async.client import shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
 from bkjob_async.client.operations import (
-    commands,
+    base,
+    batch_logs,
     extra_operations,
+    launches,
     management,
+    operate_step,
+    paged_list,
     queries,
+    stored_queries,
 )
 from bkjob_async.errors import UsageError
 
@@ -41,39 +46,35 @@ class JobClient(Caller):
     export_durations = watching.export_durations
     stats = statistics.stats
 
-    # Queries
-    get_job_instance_status = queries.get_job_instance_status
-    get_step_instance_status = queries.get_step_instance_status
+    # Operations of the platform
+    operate_step_instance = operate_step.operate_step_instance
+    batch_get_job_instance_ip_log = batch_logs.batch_get_job_instance_ip_log
+    get_job_instance_list = paged_list.get_job_instance_list
+    # What `python -m tests.generate` writes: begin
+    get_job_instance_status = base.get_job_instance_status
+    get_step_instance_status = base.get_step_instance_status
+    operate_job_instance = base.operate_job_instance
     get_step_instance_detail = queries.get_step_instance_detail
     get_job_instance_log = queries.get_job_instance_log
     get_job_instance_ip_log = queries.get_job_instance_ip_log
-    batch_get_job_instance_ip_log = queries.batch_get_job_instance_ip_log
-    get_job_instance_list = queries.get_job_instance_list
     get_job_instance_global_var_value = queries.get_job_instance_global_var_value
-
-    # Commands
-    operate_step_instance = commands.operate_step_instance
-    operate_job_instance = commands.operate_job_instance
-    execute_job_plan = commands.execute_job_plan
-    fast_execute_script = commands.fast_execute_script
-    fast_execute_sql = commands.fast_execute_sql
-    fast_transfer_file = commands.fast_transfer_file
-    push_config_file = commands.push_config_file
-
-    # Plans, templates, accounts, crons and scripts
-    # What `python -m tests.generate` writes: begin
-    get_job_template_list = management.get_job_template_list
-    get_job_plan_list = management.get_job_plan_list
-    get_job_plan_detail = management.get_job_plan_detail
-    get_account_list = management.get_account_list
-    get_public_script_list = management.get_public_script_list
-    get_script_list = management.get_script_list
-    get_public_script_version_list = management.get_public_script_version_list
-    get_script_version_list = management.get_script_version_list
-    get_public_script_version_detail = management.get_public_script_version_detail
-    get_script_version_detail = management.get_script_version_detail
-    get_cron_list = management.get_cron_list
-    get_cron_detail = management.get_cron_detail
+    execute_job_plan = launches.execute_job_plan
+    fast_execute_script = launches.fast_execute_script
+    fast_execute_sql = launches.fast_execute_sql
+    fast_transfer_file = launches.fast_transfer_file
+    push_config_file = launches.push_config_file
+    get_job_template_list = stored_queries.get_job_template_list
+    get_job_plan_list = stored_queries.get_job_plan_list
+    get_job_plan_detail = stored_queries.get_job_plan_detail
+    get_account_list = stored_queries.get_account_list
+    get_public_script_list = stored_queries.get_public_script_list
+    get_script_list = stored_queries.get_script_list
+    get_public_script_version_list = stored_queries.get_public_script_version_list
+    get_script_version_list = stored_queries.get_script_version_list
+    get_public_script_version_detail = stored_queries.get_public_script_version_detail
+    get_script_version_detail = stored_queries.get_script_version_detail
+    get_cron_list = stored_queries.get_cron_list
+    get_cron_detail = stored_queries.get_cron_detail
     save_cron = management.save_cron
     update_cron_status = management.update_cron_status
     delete_cron = management.delete_cron
@@ -83,20 +84,18 @@ class JobClient(Caller):
     create_job_plan = management.create_job_plan
     get_job_template_detail = management.get_job_template_detail
     get_user_authorized_scopes = management.get_user_authorized_scopes
-    # end
-
-    # Operations of single dialects
     query_gse_task = extra_operations.query_gse_task
     query_job_instance = extra_operations.query_job_instance
     generate_local_file_upload_url = extra_operations.generate_local_file_upload_url
     get_script_task_context = extra_operations.get_script_task_context
     get_file_task_context = extra_operations.get_file_task_context
+    bkci_plugin_fast_execute_script = extra_operations.bkci_plugin_fast_execute_script
+    bkci_plugin_fast_transfer_file = extra_operations.bkci_plugin_fast_transfer_file
     bkci_plugin_get_job_instance_status = extra_operations.bkci_plugin_get_job_instance_status
     bkci_plugin_batch_get_job_instance_execute_object_log = (
         extra_operations.bkci_plugin_batch_get_job_instance_execute_object_log
     )
-    bkci_plugin_fast_execute_script = extra_operations.bkci_plugin_fast_execute_script
-    bkci_plugin_fast_transfer_file = extra_operations.bkci_plugin_fast_transfer_file
+    # end
 
     # Lifetime
 

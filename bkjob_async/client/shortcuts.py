@@ -9,18 +9,11 @@ from collections.abc import Iterable, Sequence
 from attrs import evolve
 
 from bkjob_async.client.caller import Caller, build, surrounded
-from bkjob_async.client.operations.batch_logs import GatheredLogs, is_same
-from bkjob_async.client.operations.commands import (
-    execute_job_plan,
-    fast_execute_script,
-    fast_transfer_file,
-    operate_step_instance,
-)
-from bkjob_async.client.operations.queries import (
-    batch_get_job_instance_ip_log,
-    get_job_instance_log,
-    get_job_instance_status,
-)
+from bkjob_async.client.operations.base import get_job_instance_status
+from bkjob_async.client.operations.batch_logs import GatheredLogs, batch_get_job_instance_ip_log, is_same
+from bkjob_async.client.operations.launches import execute_job_plan, fast_execute_script, fast_transfer_file
+from bkjob_async.client.operations.operate_step import operate_step_instance
+from bkjob_async.client.operations.queries import get_job_instance_log
 from bkjob_async.client.watching import Deadline, seconds, wait
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import ErrorDetails, NotFound, UsageError

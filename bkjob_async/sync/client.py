@@ -530,133 +530,35 @@ class JobClient:
         """
         return self._client.stats(count=count)
 
-    def get_job_instance_status(
-        self,
-        job_instance_id: JobRefLike,
-        *,
-        return_ip_result: bool = False,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> JobSnapshot:
-        """Return a job's status and steps; with *return_ip_result* all hosts of their latest executions.
-
-        Times carry a zone, durations are seconds; *request_timeout* is seconds for one attempt. In every dialect.
-        Raises a `CallFailed`: `NotFound` for an unknown, archived or foreign job. Document:
-        `get_job_instance_status`.
-
-        >>> client.get_job_instance_status(job)
-        <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
-        """
-        return self._thread.run(
-            self._client.get_job_instance_status(
-                job_instance_id,
-                return_ip_result=return_ip_result,
-                scope=scope,
-                request_timeout=request_timeout,
-            )
-        )
-
-    def get_step_instance_status(
+    def operate_step_instance(
         self,
         job_instance_id: RefLike,
-        step_instance_id: int | None = None,
+        step_instance_id: int | StepOperation | None = None,
+        operation_code: int | None = None,
         *,
-        execute_count: int | None = None,
-        batch: int | None = 0,
-        max_host_num_per_group: int | None = None,
-        keyword: str | None = None,
-        search_ip: str | None = None,
-        status: int | None = None,
-        tag: str | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> StepSnapshot:
-        """Return a step's status and its hosts, in groups of one status and tag.
+    ) -> OperationAccepted:
+        """Retry, ignore, confirm, skip a step; *operation_code* is a `StepOperation` or an int.
 
-        *batch* 0 is all batches of a rolling step, None the latest only. *status* and *tag* name the one group
-        whose hosts are listed; *max_host_num_per_group* cuts each list. In `gateway-v3`, without filters in
-        `esb-job`. Raises a `CallFailed`: `WrongState` for a step that only waits for a user; `NotSupported`
-        elsewhere. Document: `get_step_instance_status`.
+        Behind what names a step, a `StepOperation` may stand in second place: `operate_step_instance(step, StepOperation.SKIP)`.
 
-        >>> seen = client.get_step_instance_status(step, max_host_num_per_group=1)
-        >>> [(str(group.status), group.size) for group in seen.groups]
-        [('SUCCESS', 2), ('SCRIPT_NOT_ZERO_EXIT_CODE', 1)]
+        It is sent once. Watches and waits of this client poll the job at once, and do not take its status for
+        final until it changes. Raises a `CallFailed`: `WrongState` when the step is not in a state for it,
+        `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
+        `operate_step_instance`.
+
+        >>> accepted = client.operate_step_instance(step, operation_code=bkjob.StepOperation.RETRY_FAILED_HOSTS)
+        >>> print(accepted.ref)
+        2:20000000001/30000000001
         """
         return self._thread.run(
-            self._client.get_step_instance_status(
+            self._client.operate_step_instance(
                 job_instance_id,
                 step_instance_id,
-                execute_count=execute_count,
-                batch=batch,
-                max_host_num_per_group=max_host_num_per_group,
-                keyword=keyword,
-                search_ip=search_ip,
-                status=status,
-                tag=tag,
+                operation_code,
                 scope=scope,
                 request_timeout=request_timeout,
-            )
-        )
-
-    def get_step_instance_detail(
-        self,
-        job_instance_id: RefLike,
-        step_instance_id: int | None = None,
-        *,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> StepDetail:
-        """Return what a step does: script or files, account, hosts, timeout in seconds.
-
-        In `gateway-v3`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
-
-        >>> detail = client.get_step_instance_detail(step)
-        >>> detail.name, detail.script.timeout
-        ('restart', 7200.0)
-        """
-        return self._thread.run(
-            self._client.get_step_instance_detail(
-                job_instance_id, step_instance_id, scope=scope, request_timeout=request_timeout
-            )
-        )
-
-    def get_job_instance_log(
-        self, job_instance_id: JobRefLike, *, scope: Scope | None = None, request_timeout: float | None = None
-    ) -> tuple[StepLogs, ...]:
-        """Return all logs of a job, by step and host, with status, exit code and times of each.
-
-        In `esb-job`. Raises a `CallFailed`, elsewhere `NotSupported`; `logs` works everywhere. Document:
-        `get_job_instance_log`.
-
-        >>> for logs in esb.get_job_instance_log(job):
-        ...     print(logs.name, [log.exit_code for log in logs.hosts])
-        restart [0, 0, 1]
-        """
-        return self._thread.run(
-            self._client.get_job_instance_log(job_instance_id, scope=scope, request_timeout=request_timeout)
-        )
-
-    def get_job_instance_ip_log(
-        self,
-        job_instance_id: RefLike,
-        step_instance_id: int | None = None,
-        *,
-        host: HostLike,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> HostLog:
-        """Return one host's log of a step's latest execution; each call returns the whole text.
-
-        *host* is a `HostKey`, a `bk_host_id` or `"cloud:ip"`. In `esb-jobv3` and `gateway-v3`.
-        Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_job_instance_ip_log`.
-
-        >>> log = client.get_job_instance_ip_log(step, host="0:10.0.0.2")
-        >>> print(log.text)
-        no such file
-        """
-        return self._thread.run(
-            self._client.get_job_instance_ip_log(
-                job_instance_id, step_instance_id, host=host, scope=scope, request_timeout=request_timeout
             )
         )
 
@@ -734,51 +636,72 @@ class JobClient:
             ),
         )
 
-    def get_job_instance_global_var_value(
-        self, job_instance_id: JobRefLike, *, scope: Scope | None = None, request_timeout: float | None = None
-    ) -> tuple[StepVariables, ...]:
-        """Return the values that a job's text variables had in each step that runs a script.
+    def get_job_instance_status(
+        self,
+        job_instance_id: JobRefLike,
+        *,
+        return_ip_result: bool = False,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> JobSnapshot:
+        """Return a job's status and steps; with *return_ip_result* all hosts of their latest executions.
 
-        A job without variables has none. Values may be secret: they are not in the repr. Not in `gateway-v4` (`NotSupported`). Raises a
-        `CallFailed`. Document: `get_job_instance_global_var_value`.
+        *job_instance_id* names the job. Dialects that always send the hosts ignore *return_ip_result*. Times
+        carry a zone, durations are seconds; *request_timeout* is seconds for one attempt. In every dialect.
+        Raises a `CallFailed`: `NotFound` for an unknown, archived or foreign job. Document:
+        `get_job_instance_status`.
 
-        >>> for step in client.get_job_instance_global_var_value(job):
-        ...     print([variable.name for variable in step.variables])
-        ['version']
+        >>> client.get_job_instance_status(job)
+        <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
         """
         return self._thread.run(
-            self._client.get_job_instance_global_var_value(
-                job_instance_id, scope=scope, request_timeout=request_timeout
+            self._client.get_job_instance_status(
+                job_instance_id,
+                return_ip_result=return_ip_result,
+                scope=scope,
+                request_timeout=request_timeout,
             )
         )
 
-    def operate_step_instance(
+    def get_step_instance_status(
         self,
         job_instance_id: RefLike,
-        step_instance_id: int | StepOperation | None = None,
-        operation_code: int | None = None,
+        step_instance_id: int | None = None,
         *,
+        execute_count: int | None = None,
+        batch: int | None = 0,
+        max_host_num_per_group: int | None = None,
+        keyword: str | None = None,
+        search_ip: str | None = None,
+        status: int | None = None,
+        tag: str | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> OperationAccepted:
-        """Retry, ignore, confirm, skip a step; *operation_code* is a `StepOperation` or an int.
+    ) -> StepSnapshot:
+        """Return a step's status and its hosts, in groups of one status and tag.
 
-        Behind what names a step, a `StepOperation` may stand in second place: `operate_step_instance(step, StepOperation.SKIP)`.
+        *job_instance_id* names the step, or its job beside a *step_instance_id*. *execute_count* asks for an
+        earlier execution, from 0. *batch* 0 is all batches of a rolling step, None the latest only, whatever
+        documents say. *status* and *tag* name the one group whose hosts are listed; *max_host_num_per_group* cuts
+        each list, to 1 host at least. *keyword* looks for hosts by what their scripts logged, *search_ip* by
+        address. In `gateway-v3`; `esb-job` ignores all of these filters. Raises a `CallFailed`: `WrongState` for
+        a step that only waits for a user; `NotSupported` elsewhere. Document: `get_step_instance_status`.
 
-        It is sent once. Watches and waits of this client poll the job at once, and do not take its status for
-        final until it changes. Raises a `CallFailed`: `WrongState` when the step is not in a state for it,
-        `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
-        `operate_step_instance`.
-
-        >>> accepted = client.operate_step_instance(step, operation_code=bkjob.StepOperation.RETRY_FAILED_HOSTS)
-        >>> print(accepted.ref)
-        2:20000000001/30000000001
+        >>> seen = client.get_step_instance_status(step, max_host_num_per_group=1)
+        >>> [(str(group.status), group.size) for group in seen.groups]
+        [('SUCCESS', 2), ('SCRIPT_NOT_ZERO_EXIT_CODE', 1)]
         """
         return self._thread.run(
-            self._client.operate_step_instance(
+            self._client.get_step_instance_status(
                 job_instance_id,
                 step_instance_id,
-                operation_code,
+                execute_count=execute_count,
+                batch=batch,
+                max_host_num_per_group=max_host_num_per_group,
+                keyword=keyword,
+                search_ip=search_ip,
+                status=status,
+                tag=tag,
                 scope=scope,
                 request_timeout=request_timeout,
             )
@@ -794,9 +717,9 @@ class JobClient:
     ) -> OperationAccepted:
         """Terminate a job, or start a pending one; *operation_code* is a `JobOperation` or an int.
 
-        It is sent once; watches and waits poll the job at once. Raises a `CallFailed`: `WrongState` when the job
-        is not in a state for it, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4`
-        (`NotSupported`). Document: `operate_job_instance`.
+        *job_instance_id* names the job. It is sent once; watches and waits poll the job at once. Raises a
+        `CallFailed`: `WrongState` when the job is not in a state for it, `OutcomeUnknown` when there is no clear
+        response. Not in `gateway-v4` (`NotSupported`). Document: `operate_job_instance`.
 
         >>> launch = client.execute_job_plan(1000)
         >>> accepted = client.operate_job_instance(launch, operation_code=bkjob.JobOperation.TERMINATE)
@@ -808,6 +731,89 @@ class JobClient:
         return self._thread.run(
             self._client.operate_job_instance(
                 job_instance_id, operation_code, scope=scope, request_timeout=request_timeout
+            )
+        )
+
+    def get_step_instance_detail(
+        self,
+        job_instance_id: RefLike,
+        step_instance_id: int | None = None,
+        *,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> StepDetail:
+        """Return what a step does: script or files, account, hosts, timeout in seconds.
+
+        *job_instance_id* names the step, or its job beside a *step_instance_id*. In `gateway-v3`. Raises a
+        `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
+
+        >>> detail = client.get_step_instance_detail(step)
+        >>> detail.name, detail.script.timeout
+        ('restart', 7200.0)
+        """
+        return self._thread.run(
+            self._client.get_step_instance_detail(
+                job_instance_id, step_instance_id, scope=scope, request_timeout=request_timeout
+            )
+        )
+
+    def get_job_instance_log(
+        self, job_instance_id: JobRefLike, *, scope: Scope | None = None, request_timeout: float | None = None
+    ) -> tuple[StepLogs, ...]:
+        """Return all logs of a job, by step and host, with status, exit code and times of each.
+
+        *job_instance_id* names the job. In `esb-job`. Raises a `CallFailed`, elsewhere `NotSupported`; `logs`
+        works everywhere. Document: `get_job_instance_log`.
+
+        >>> for logs in esb.get_job_instance_log(job):
+        ...     print(logs.name, [log.exit_code for log in logs.hosts])
+        restart [0, 0, 1]
+        """
+        return self._thread.run(
+            self._client.get_job_instance_log(job_instance_id, scope=scope, request_timeout=request_timeout)
+        )
+
+    def get_job_instance_ip_log(
+        self,
+        job_instance_id: RefLike,
+        step_instance_id: int | None = None,
+        *,
+        host: HostLike,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> HostLog:
+        """Return one host's log of a step's latest execution; each call returns the whole text.
+
+        *job_instance_id* names the step, or its job beside a *step_instance_id*. *host* is a `HostKey`, a
+        `bk_host_id` or `"cloud:ip"`. In `esb-jobv3` and `gateway-v3`. Raises a `CallFailed`, elsewhere
+        `NotSupported`. Document: `get_job_instance_ip_log`.
+
+        >>> log = client.get_job_instance_ip_log(step, host="0:10.0.0.2")
+        >>> print(log.text)
+        no such file
+        """
+        return self._thread.run(
+            self._client.get_job_instance_ip_log(
+                job_instance_id, step_instance_id, host=host, scope=scope, request_timeout=request_timeout
+            )
+        )
+
+    def get_job_instance_global_var_value(
+        self, job_instance_id: JobRefLike, *, scope: Scope | None = None, request_timeout: float | None = None
+    ) -> tuple[StepVariables, ...]:
+        """Return the values that a job's text variables had in each step that runs a script.
+
+        *job_instance_id* names the job. A job without variables has none. Values may be secret: they are not in
+        the repr. Not in `gateway-v4` (`NotSupported`). Raises a `CallFailed`. Document:
+        `get_job_instance_global_var_value`.
+
+        >>> for step in client.get_job_instance_global_var_value(job):
+        ...     print([variable.name for variable in step.variables])
+        ['version']
+        """
+        return self._thread.run(
+            self._client.get_job_instance_global_var_value(
+                job_instance_id, scope=scope, request_timeout=request_timeout
             )
         )
 
@@ -824,10 +830,11 @@ class JobClient:
     ) -> JobLaunch:
         """Start a job plan; it is sent once.
 
-        *global_var_list* holds `GlobalVar` values, or maps names to texts or `Targets`. With *start_task* False
-        the job waits, pending, for `operate_job_instance`. Raises a `CallFailed`: `NotFound` for an unknown plan,
+        *scope* owns the plan, *job_plan_id* is its number. *global_var_list* holds `GlobalVar` values, or maps
+        names to texts or `Targets`. *callback_url* is called when the job ends. With *start_task* False the job
+        waits, pending, for `operate_job_instance`. Raises a `CallFailed`: `NotFound` for an unknown plan,
         `QuotaExceeded` when too many jobs run, `OutcomeUnknown` when there is no clear response. Not in
-        `gateway-v4` (`NotSupported`). Documents: `execute_job_plan`, `execute_job`.
+        `gateway-v4` (`NotSupported`). Documents: `execute_job_plan`, in `esb-job` `execute_job`.
 
         >>> launch = client.execute_job_plan(1000)
         >>> print(launch.ref)
@@ -861,8 +868,8 @@ class JobClient:
         task_name: str | None = None,
         callback_url: str | None = None,
         rolling_config: RollingConfig | None = None,
-        start_task: bool | None = None,
         windows_interpreter: str | None = None,
+        start_task: bool | None = None,
         host_password_list: Iterable[Mapping[str, object]] = (),
         scope: Scope | None = None,
         request_timeout: float | None = None,
@@ -873,9 +880,15 @@ class JobClient:
         *script_version_id*. *script_language* is a `ScriptLanguage`, SHELL unless given. *target_server* is
         `Targets`, or one host or many as `HostKey`, `bk_host_id` or `"cloud:ip"`. The account is named by
         *account_alias* or *account_id*. *timeout* is the script's, in seconds, 1-259200 (`esb-job` 60-86400, the
-        platform's default is 7200); *request_timeout* is this call's. Raises a `CallFailed`: `InvalidRequest` for
-        bad hosts or accounts, `QuotaExceeded`, `OutcomeUnknown` when no clear response came back. In every dialect.
-        Document: `fast_execute_script`.
+        platform's default is 7200); a method's *request_timeout* is that of the call.
+
+        *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends.
+        *is_param_sensitive* hides the parameters on the platform, *rolling_config* is a `RollingConfig`. With
+        *start_task* False the job waits, pending, for `operate_job_instance`. *windows_interpreter* is a path on
+        Windows hosts, *host_password_list* has passwords of such hosts, under the platform's names.
+
+        Raises a `CallFailed`: `InvalidRequest` for bad hosts or accounts, `QuotaExceeded`, `OutcomeUnknown` when
+        no clear response came back. In every dialect. Document: `fast_execute_script`.
 
         >>> launch = client.fast_execute_script("uptime", "0:10.0.0.1", account_alias="root")
         >>> print(launch.ref, launch.step)
@@ -896,8 +909,8 @@ class JobClient:
                 task_name=task_name,
                 callback_url=callback_url,
                 rolling_config=rolling_config,
-                start_task=start_task,
                 windows_interpreter=windows_interpreter,
+                start_task=start_task,
                 host_password_list=host_password_list,
                 scope=scope,
                 request_timeout=request_timeout,
@@ -922,9 +935,12 @@ class JobClient:
     ) -> JobLaunch:
         """Run SQL as a database account; it is sent once.
 
-        *script_content* is plain text, encoded once on the way; *timeout* is the script's, in seconds. Raises a
-        `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`).
-        Document: `fast_execute_sql`.
+        *script_content* is plain text, encoded once on the way; *script_id* or *script_version_id* names a stored
+        script instead. *target_server* names the hosts, *db_account_id* is the database account. *timeout* is the
+        script's, in seconds. *scope* owns the job, *task_name* is its name, and *callback_url* is called when it
+        ends. With *start_task* False the job waits, pending, for `operate_job_instance`. Raises a `CallFailed`,
+        `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
+        `fast_execute_sql`.
 
         >>> launch = client.fast_execute_sql("SELECT 1", 1, db_account_id=3)
         >>> print(launch.ref)
@@ -946,6 +962,7 @@ class JobClient:
             )
         )
 
+    @hide_call_arguments
     def fast_transfer_file(
         self,
         file_source_list: FileSource | Iterable[FileSource],
@@ -968,11 +985,16 @@ class JobClient:
     ) -> JobLaunch:
         """Send files from hosts or file sources to hosts; it is sent once.
 
-        *file_target_name* renames a single file on its way. Local files (`FileSourceType.LOCAL`) are uploaded
-        first, to the URLs of `generate_local_file_upload_url`. *transfer_mode* is a `TransferMode`; *timeout* is
-        the transfer's, in seconds, the limits are megabytes per second. Raises a `CallFailed`, `OutcomeUnknown`
-        when there is no clear response. Not in `gateway-v4` (`NotSupported`). Documents: `fast_transfer_file`,
-        `fast_push_file`.
+        *file_source_list* holds `FileSource` values; local files (`FileSourceType.LOCAL`) are uploaded first, to
+        the URLs of `generate_local_file_upload_url`. *file_target_path* is a directory on the hosts of
+        *target_server*, *file_target_name* renames a single file on its way. The account is named by
+        *account_alias* or *account_id*. *transfer_mode* is a `TransferMode`; *timeout* is the transfer's, in
+        seconds; *upload_speed_limit* and *download_speed_limit* are megabytes per second, None for no limits.
+
+        *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *rolling_config*
+        is a `RollingConfig`. With *start_task* False the job waits, pending, for `operate_job_instance`. Raises a
+        `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`).
+        Documents: `fast_transfer_file`, in `esb-job` `fast_push_file`.
 
         >>> source = bkjob.FileSource(files="/etc/hosts", server=2, account_alias="root")
         >>> launch = client.fast_transfer_file(source, "/tmp/", [1, 3], account_alias="root")
@@ -1016,7 +1038,11 @@ class JobClient:
     ) -> JobLaunch:
         """Put small text files onto hosts; it is sent once.
 
-        *file_list* maps file names to contents, text or bytes, encoded once on the way. Raises a `CallFailed`,
+        *file_list* maps file names to contents, text or bytes, encoded once on the way. *file_target_path* is a
+        directory on the hosts of *target_server*. *account_alias* or *account_id* names the account. *scope* owns
+        the job, *task_name* is its name, and *callback_url*, which `esb-job` does not take, is called when it
+        ends. In `esb-job` targets are either hosts or groups and nodes; its current backend reads hosts by
+        address only and refuses all others (bk-job's `EsbPushConfigFileResourceImpl`). Raises a `CallFailed`,
         `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
         `push_config_file`.
 
@@ -1054,9 +1080,10 @@ class JobClient:
     ) -> PagedList[JobTemplate]:
         """Return the job templates whose name contains *name*, for `for`.
 
-        *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a zone,
-        encloses the creation (*create_time_start*, *create_time_end*) or the last change (*last_modify_time_start*,
-        *last_modify_time_end*). *length* is that of the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document: `get_job_template_list`.
+        *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a
+        zone, encloses the creation (*create_time_start*, *create_time_end*) or the last change
+        (*last_modify_time_start*, *last_modify_time_end*). *length* is that of the page. Times are given in
+        pairs. Raises a `CallFailed` when iterated. Document: `get_job_template_list`.
 
         >>> [template.name for template in client.get_job_template_list()]
         ['usual jobs']
@@ -1094,11 +1121,10 @@ class JobClient:
     ) -> PagedList[JobPlan]:
         """Return the job plans whose name contains *name*, or those of a template, for `for`.
 
-        *scope* owns the plans, *job_template_id* names their template. *creator* and *last_modify_user* are users; each
-        pair of times, which carry a zone, encloses the creation (*create_time_start*, *create_time_end*) or the last
-        change (*last_modify_time_start*, *last_modify_time_end*). *length* is that of
-        the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document:
-        `get_job_plan_list`.
+        *scope* owns the plans, *job_template_id* names their template. *creator* and *last_modify_user* are
+        users; each pair of times, which carry a zone, encloses the creation (*create_time_start*,
+        *create_time_end*) or the last change (*last_modify_time_start*, *last_modify_time_end*). *length* is that
+        of the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document: `get_job_plan_list`.
 
         >>> [(plan.id, plan.name) for plan in client.get_job_plan_list(name="release")]
         [(1001, 'release')]
@@ -1125,8 +1151,8 @@ class JobClient:
     ) -> JobPlan:
         """Return a job plan with its steps and its global variables.
 
-        *scope* owns the plan, *job_plan_id* is its number. Scripts are plain text. Raises a `CallFailed`: `NotFound` or
-        `InvalidRequest` for an unknown plan. Document: `get_job_plan_detail`.
+        *scope* owns the plan, *job_plan_id* is its number. Scripts are plain text. Raises a `CallFailed`:
+        `NotFound` or `InvalidRequest` for an unknown plan. Document: `get_job_plan_detail`.
 
         >>> plan = client.get_job_plan_detail(1000)
         >>> [step.name for step in plan.steps]
@@ -1148,9 +1174,9 @@ class JobClient:
     ) -> PagedList[StoredAccount]:
         """Return the accounts that scripts and SQL may run as, for `for`.
 
-        *scope* owns the accounts. *account* is the name on the host, *alias* the name on the platform. *start* counts
-        items from 0, and *length* is that of the page. *category* is an `AccountCategory`. Raises a `CallFailed` when
-        iterated. Document: `get_account_list`.
+        *scope* owns the accounts. *account* is the name on the host, *alias* the name on the platform. *start*
+        counts items from 0, and *length* is that of the page. *category* is an `AccountCategory`. Raises a
+        `CallFailed` when iterated. Document: `get_account_list`.
 
         >>> [account.alias for account in client.get_account_list()]
         ['root', 'system', 'dba']
@@ -1177,8 +1203,8 @@ class JobClient:
     ) -> PagedList[Script]:
         """Return the public scripts whose name contains *name*, for `for`.
 
-        *script_language* is a `ScriptLanguage`. *length* is that of the page.
-        *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document: `get_public_script_list`.
+        *script_language* is a `ScriptLanguage`. *length* is that of the page. *script_language* is a
+        `ScriptLanguage`. Raises a `CallFailed` when iterated. Document: `get_public_script_list`.
 
         >>> [script.name for script in client.get_public_script_list()]
         ['clean up']
@@ -1201,9 +1227,8 @@ class JobClient:
     ) -> PagedList[Script]:
         """Return the scripts whose name contains *name*, for `for`.
 
-        *scope* owns the scripts. *script_language* is a `ScriptLanguage`. *length* is
-        that of the page. *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
-        `get_script_list`.
+        *scope* owns the scripts. *script_language* is a `ScriptLanguage`. *length* is that of the page.
+        *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document: `get_script_list`.
 
         >>> [(script.id, script.name) for script in client.get_script_list()]
         [('c0ffee00000000000000000000000001', 'show the load')]
@@ -1229,8 +1254,9 @@ class JobClient:
     ) -> PagedList[ScriptVersion]:
         """Return the versions of a public script, for `for`.
 
-        *script_id* names the script; *return_script_content* asks for its texts, too. *length* is that of the page. Their contents come only with *return_script_content*. Raises a `CallFailed` when
-        iterated. Document: `get_public_script_version_list`.
+        *script_id* names the script; *return_script_content* asks for its texts, too. *length* is that of the
+        page. Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated.
+        Document: `get_public_script_version_list`.
 
         >>> versions = client.get_public_script_version_list("c0ffee00000000000000000000000002")
         >>> [version.id for version in versions]
@@ -1257,9 +1283,9 @@ class JobClient:
     ) -> PagedList[ScriptVersion]:
         """Return the versions of a script, for `for`.
 
-        *scope* owns the script, *script_id* names it; *return_script_content* asks for its texts, too. *start* counts
-        items from 0, and *length* is that of the page. Their contents come only with *return_script_content*. Raises a
-        `CallFailed` when iterated. Document: `get_script_version_list`.
+        *scope* owns the script, *script_id* names it; *return_script_content* asks for its texts, too. *start*
+        counts items from 0, and *length* is that of the page. Their contents come only with
+        *return_script_content*. Raises a `CallFailed` when iterated. Document: `get_script_version_list`.
 
         >>> versions = client.get_script_version_list("c0ffee00000000000000000000000001")
         >>> [(version.id, version.version) for version in versions]
@@ -1287,8 +1313,8 @@ class JobClient:
     ) -> ScriptVersion:
         """Return one version of a public script, by *id*, or by *script_id* and *version*.
 
-        Its content is plain text. *scope* is any that the user may see, by default the client's: `esb-job` needs one.
-        Raises a `CallFailed`. Document: `get_public_script_version_detail`.
+        Its content is plain text. *scope* is any that the user may see, by default the client's: `esb-job` needs
+        one. Raises a `CallFailed`. Document: `get_public_script_version_detail`.
 
         >>> version = client.get_public_script_version_detail(id=510)
         >>> version.name
@@ -1311,7 +1337,8 @@ class JobClient:
     ) -> ScriptVersion:
         """Return one version of a script, by *id*, or by *script_id* and *version*.
 
-        *scope* owns the script. Its content is plain text. Raises a `CallFailed`. Document: `get_script_version_detail`.
+        *scope* owns the script. Its content is plain text. Raises a `CallFailed`. Document:
+        `get_script_version_detail`.
 
         >>> version = client.get_script_version_detail(id=501)
         >>> version.version, version.content
@@ -1342,9 +1369,10 @@ class JobClient:
         """Return the crons of a scope, for `for`; an *id* makes the platform ignore every other filter.
 
         *name* is a part of their name. *scope* owns the crons; *status* 1 is on, 2 off. *creator* and
-        *last_modify_user* are users; each pair of times, which carry a zone, encloses the creation (*create_time_start*,
-        *create_time_end*) or the last change (*last_modify_time_start*, *last_modify_time_end*). *length* is that of the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document:
-        `get_cron_list`.
+        *last_modify_user* are users; each pair of times, which carry a zone, encloses the creation
+        (*create_time_start*, *create_time_end*) or the last change (*last_modify_time_start*,
+        *last_modify_time_end*). *length* is that of the page. Times are given in pairs. Raises a `CallFailed`
+        when iterated. Document: `get_cron_list`.
 
         >>> [(cron.name, cron.expression) for cron in client.get_cron_list(id=300)]
         [('every night', '0 4 * * ?')]
@@ -1372,8 +1400,8 @@ class JobClient:
     ) -> CronJob:
         """Return a cron with its global variables.
 
-        *scope* owns the cron, *id* is its number. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown
-        one. Document: `get_cron_detail`.
+        *scope* owns the cron, *id* is its number. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an
+        unknown one. Document: `get_cron_detail`.
 
         >>> cron = client.get_cron_detail(300)
         >>> cron.expression, cron.execute_time_zone
@@ -1399,13 +1427,14 @@ class JobClient:
     ) -> CronJob:
         """Create a cron that starts a plan at set times, or change the one with *id*; it is sent once.
 
-        A new cron is off: `update_cron_status` starts it. It needs *job_plan_id*, *name*, and *expression* (minute, hour,
-        day, month, day of the week: `"0/5 * * * *"`) or *execute_time*, the one time at which it runs, which carries a zone.
-        *execute_time_zone* is that of the expression, such as `"Asia/Shanghai"`, by default that of the business. *global_var_list*
-        are values as `execute_job_plan` takes them. *scope* owns the cron.
+        A new cron is off: `update_cron_status` starts it. It needs *job_plan_id*, *name*, and *expression*
+        (minute, hour, day, month, day of the week: `"0/5 * * * *"`) or *execute_time*, the one time at which it
+        runs, which carries a zone. *execute_time_zone* is that of the expression, such as `"Asia/Shanghai"`, by
+        default that of the business. *global_var_list* are values as `execute_job_plan` takes them. *scope* owns
+        the cron.
 
-        Raises a `CallFailed`: `InvalidRequest` for an expression, a plan or a variable that cannot be, `OutcomeUnknown` when
-        there is no clear response. Document: `save_cron`.
+        Raises a `CallFailed`: `InvalidRequest` for an expression, a plan or a variable that cannot be,
+        `OutcomeUnknown` when there is no clear response. Document: `save_cron`.
 
         >>> cron = client.save_cron(job_plan_id=1000, name="every morning", expression="30 6 * * *")
         >>> cron.name, cron.status
@@ -1430,8 +1459,8 @@ class JobClient:
     ) -> None:
         """Turn a cron on or off; it is sent once.
 
-        *id* is its number, *status* 1 for on, 2 for off, *scope* owns it. Raises a `CallFailed`: `NotFound` for an unknown cron,
-        `OutcomeUnknown` when there is no clear response. Document: `update_cron_status`.
+        *id* is its number, *status* 1 for on, 2 for off, *scope* owns it. Raises a `CallFailed`: `NotFound` for
+        an unknown cron, `OutcomeUnknown` when there is no clear response. Document: `update_cron_status`.
 
         >>> client.update_cron_status(301, 1)
         >>> (client.get_cron_detail(301)).status
@@ -1446,8 +1475,8 @@ class JobClient:
     ) -> None:
         """Delete a cron; it is sent once.
 
-        *id* is its number, *scope* owns it. Raises a `CallFailed`: `NotFound` for an unknown cron, `OutcomeUnknown` when there is
-        no clear response. Document: `delete_cron`.
+        *id* is its number, *scope* owns it. Raises a `CallFailed`: `NotFound` for an unknown cron,
+        `OutcomeUnknown` when there is no clear response. Document: `delete_cron`.
 
         >>> client.delete_cron(301)
         >>> [cron.id for cron in client.get_cron_list()]
@@ -1465,7 +1494,8 @@ class JobClient:
     ) -> tuple[ScriptCheckItem, ...]:
         """Return what the platform's rules for dangerous scripts find in a script; nothing is run.
 
-        *content* is plain text, *script_language* a `ScriptLanguage`. Raises a `CallFailed`. Document: `check_script`.
+        *content* is plain text, *script_language* a `ScriptLanguage`. Raises a `CallFailed`. Document:
+        `check_script`.
 
         >>> found = client.check_script("rm -rf /")
         >>> [(item.line, item.level, item.match_content) for item in found]
@@ -1486,8 +1516,8 @@ class JobClient:
     ) -> tuple[AgentInfo, ...]:
         """Return state and version of the agents of hosts; a host without one is not among them.
 
-        *host_id_list* has 1 to 5000 numbers of hosts, *scope* owns the hosts. In `gateway-v3` with `system=True`. Raises a
-        `CallFailed`. Document: `query_agent_info`.
+        *host_id_list* has 1 to 5000 numbers of hosts, *scope* owns the hosts. In `gateway-v3` with `system=True`.
+        Raises a `CallFailed`. Document: `query_agent_info`.
 
         >>> [(agent.bk_host_id, agent.status) for agent in system.query_agent_info([1, 2])]
         [(1, 1), (2, 1)]
@@ -1501,8 +1531,8 @@ class JobClient:
     ) -> StoredFileSource:
         """Return a file source.
 
-        *code* names it, *scope* owns it. In `gateway-v3`. Raises a `CallFailed`: `NotFound` for an unknown one. Document:
-        `get_file_source_detail`.
+        *code* names it, *scope* owns it. In `gateway-v3`. Raises a `CallFailed`: `NotFound` for an unknown one.
+        Document: `get_file_source_detail`.
 
         >>> source = client.get_file_source_detail("releases")
         >>> source.alias, source.file_source_type_code
@@ -1526,10 +1556,10 @@ class JobClient:
         """Create a plan of a template; it is sent once.
 
         *job_template_id* is the template, *name* the name of the plan, which no other plan of the template has.
-        *enable_steps* has the numbers of the template's steps that the plan has, by default all. *variables* are values as
-        `execute_job_plan` takes them; a `GlobalVar` with a name alone follows the template. *scope* owns both. In `gateway-v4`.
-        Raises a `CallFailed`: `NotFound` for an unknown template, `OutcomeUnknown` when there is no clear response. Document:
-        `create_job_plan`.
+        *enable_steps* has the numbers of the template's steps that the plan has, by default all. *variables* are
+        values as `execute_job_plan` takes them; a `GlobalVar` with a name alone follows the template. *scope*
+        owns both. In `gateway-v4`. Raises a `CallFailed`: `NotFound` for an unknown template, `OutcomeUnknown`
+        when there is no clear response. Document: `create_job_plan`.
 
         >>> plan = v4.create_job_plan(100, "release of tonight", variables={"version": "1.3"})
         >>> plan.name, plan.job_template_id
@@ -1551,8 +1581,8 @@ class JobClient:
     ) -> JobTemplate:
         """Return a job template with all of its steps and its global variables.
 
-        Scripts are plain text. *id* is its number, *scope* owns it. In `gateway-v4`. Raises a `CallFailed`: `NotFound` for an
-        unknown one. Document: `get_job_template_detail`.
+        Scripts are plain text. *id* is its number, *scope* owns it. In `gateway-v4`. Raises a `CallFailed`:
+        `NotFound` for an unknown one. Document: `get_job_template_detail`.
 
         >>> template = v4.get_job_template_detail(100)
         >>> template.name, [variable.name for variable in template.global_vars]
@@ -1567,8 +1597,8 @@ class JobClient:
     ) -> PagedList[AuthorizedScope]:
         """Return the scopes that the user may use, for `for`; those that the user has marked come first.
 
-        *length* is that of a page, 200 at most. In `gateway-v4`. Raises a `CallFailed` when
-        iterated. Document: `get_user_authorized_scopes`.
+        *length* is that of a page, 200 at most. In `gateway-v4`. Raises a `CallFailed` when iterated. Document:
+        `get_user_authorized_scopes`.
 
         >>> [(str(each.scope), each.favor) for each in v4.get_user_authorized_scopes()]
         [('2', True), ('biz_set:3', False)]
@@ -1596,8 +1626,8 @@ class JobClient:
     def query_job_instance(self, gse_task_id: str, *, request_timeout: float | None = None) -> GseTask:
         """Return which step of which job an agent's task belongs to.
 
-        In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
-        `query_job_instance`.
+        *gse_task_id* is the agent's id of the task. In `gateway-v3` with `system=True`. Raises a `CallFailed`,
+        elsewhere `NotSupported`. Document: `query_job_instance`.
 
         >>> task = system.query_job_instance("GSETASK:30000000001:0:0")
         >>> print(task.ref)
@@ -1614,9 +1644,10 @@ class JobClient:
     ) -> tuple[LocalFileUpload, ...]:
         """Return where to PUT local files, and the paths that name them to `fast_transfer_file` afterwards.
 
-        Send them with `FileSource(files=..., file_type=FileSourceType.LOCAL)`. The URLs carry credentials and do
-        not show. In `esb-jobv3`, and in `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere
-        `NotSupported`. Document: `generate_local_file_upload_url`.
+        *scope* owns the files, *file_name_list* has their names. Send them with
+        `FileSource(files=..., file_type=FileSourceType.LOCAL)`. The URLs carry credentials and do not show. In
+        `esb-jobv3`, and in `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`.
+        Document: `generate_local_file_upload_url`.
 
         >>> (upload,) = system.generate_local_file_upload_url("app.tar.gz")
         >>> upload.file_name, upload.path
@@ -1628,6 +1659,7 @@ class JobClient:
             )
         )
 
+    @hide_call_arguments
     def get_script_task_context(
         self,
         job_instance_id: RefLike,
@@ -1642,9 +1674,10 @@ class JobClient:
     ) -> tuple[TaskContextField, ...]:
         """Return what a host was to run and what it logged as its error, as named fields.
 
-        *host* has a `bk_host_id`, or is a container with its id; *content* is the part of its log to take as the
-        error. In `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
-        `get_script_task_context`.
+        *job_instance_id* names the step, or its job beside a *step_instance_id*. *host* has a `bk_host_id`, or is
+        a container with its id; *content* is the part of its log to take as the error. *execute_count* is the
+        execution, from 0; *batch* that of a rolling step. In `gateway-v4`, without `system=True`. Raises a
+        `CallFailed`, elsewhere `NotSupported`. Document: `get_script_task_context`.
 
         >>> fields = v4.get_script_task_context(step, host=2)
         >>> [field.name for field in fields]
@@ -1677,9 +1710,10 @@ class JobClient:
     ) -> tuple[TaskContextField, ...]:
         """Return which files could not be transferred at a host, as named fields.
 
-        *host* has a `bk_host_id`, or is a container with its id; *mode* is a `FileMode`, the side of the
-        transfer. In `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`.
-        Document: `get_file_task_context`.
+        *job_instance_id* names the step, or its job beside a *step_instance_id*. *host* has a `bk_host_id`, or is
+        a container with its id; *mode* is a `FileMode`, the side of the transfer. *execute_count* is the
+        execution, from 0; *batch* that of a rolling step. In `gateway-v4`, without `system=True`. Raises a
+        `CallFailed`, elsewhere `NotSupported`. Document: `get_file_task_context`.
 
         >>> sent = client.send_file("/etc/hosts", "/tmp/", 1, source=2)
         >>> fields = v4.get_file_task_context(sent.steps[0].ref, host=1, mode=bkjob.codes.FileMode.DOWNLOAD)
@@ -1699,55 +1733,7 @@ class JobClient:
             )
         )
 
-    def bkci_plugin_get_job_instance_status(
-        self,
-        job_instance_id: JobRefLike,
-        *,
-        include_execute_object_task_result: bool = False,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> JobSnapshot:
-        """Return a job's status and steps; with *include_execute_object_task_result* their hosts and containers.
-
-        In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
-        `bkci_plugin_get_job_instance_status`.
-
-        >>> system.bkci_plugin_get_job_instance_status(job)
-        <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
-        """
-        return self._thread.run(
-            self._client.bkci_plugin_get_job_instance_status(
-                job_instance_id,
-                include_execute_object_task_result=include_execute_object_task_result,
-                scope=scope,
-                request_timeout=request_timeout,
-            )
-        )
-
-    def bkci_plugin_batch_get_job_instance_execute_object_log(
-        self,
-        job_instance_id: RefLike,
-        step_instance_id: int | None = None,
-        *,
-        hosts: HostLike | Iterable[HostLike],
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> StepLogs:
-        """Return the logs of at most 500 hosts or containers of a step, all named by id.
-
-        In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
-        `bkci_plugin_batch_get_job_instance_execute_object_log`.
-
-        >>> logs = system.bkci_plugin_batch_get_job_instance_execute_object_log(step, hosts=[1, 2])
-        >>> [str(log.host) for log in logs.hosts]
-        ['0:10.0.0.1', '0:10.0.0.2']
-        """
-        return self._thread.run(
-            self._client.bkci_plugin_batch_get_job_instance_execute_object_log(
-                job_instance_id, step_instance_id, hosts=hosts, scope=scope, request_timeout=request_timeout
-            )
-        )
-
+    @hide_call_arguments
     def bkci_plugin_fast_execute_script(
         self,
         script_content: str | None,
@@ -1769,6 +1755,13 @@ class JobClient:
         request_timeout: float | None = None,
     ) -> JobLaunch:
         """Run a script on hosts or containers; it is sent once. See `fast_execute_script`.
+
+        *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *execute_target*
+        names hosts or containers. *script_content* and *script_param* are plain text; or *script_id* or
+        *script_version_id* names a stored script. *script_language* is a `ScriptLanguage`, SHELL unless given.
+        *account_alias* or *account_id* names the account. *timeout* is the script's, in seconds.
+        *is_param_sensitive* hides the parameters on the platform, *rolling_config* is a `RollingConfig`,
+        *windows_interpreter* a path on Windows hosts.
 
         In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear
         response; elsewhere `NotSupported`. Document: `bkci_plugin_fast_execute_script`.
@@ -1798,6 +1791,7 @@ class JobClient:
             )
         )
 
+    @hide_call_arguments
     def bkci_plugin_fast_transfer_file(
         self,
         file_source_list: FileSource | Iterable[FileSource],
@@ -1818,6 +1812,13 @@ class JobClient:
         request_timeout: float | None = None,
     ) -> JobLaunch:
         """Send files to hosts or containers; it is sent once. See `fast_transfer_file`.
+
+        *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends.
+        *file_source_list* holds `FileSource` values; *file_target_path* is a directory on the hosts or containers
+        of *execute_object*, *file_target_name* renames a single file. *account_alias* or *account_id* names the
+        account. *transfer_mode* is a `TransferMode`, *timeout* is the transfer's, in seconds;
+        *upload_speed_limit* and *download_speed_limit* are megabytes per second. *rolling_config* is a
+        `RollingConfig`.
 
         In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear
         response; elsewhere `NotSupported`. Document: `bkci_plugin_fast_transfer_file`.
@@ -1844,5 +1845,55 @@ class JobClient:
                 rolling_config=rolling_config,
                 scope=scope,
                 request_timeout=request_timeout,
+            )
+        )
+
+    def bkci_plugin_get_job_instance_status(
+        self,
+        job_instance_id: JobRefLike,
+        *,
+        include_execute_object_task_result: bool = False,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> JobSnapshot:
+        """Return a job's status and steps; with *include_execute_object_task_result* their hosts and containers.
+
+        *job_instance_id* names the job. In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere
+        `NotSupported`. Document: `bkci_plugin_get_job_instance_status`.
+
+        >>> system.bkci_plugin_get_job_instance_status(job)
+        <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
+        """
+        return self._thread.run(
+            self._client.bkci_plugin_get_job_instance_status(
+                job_instance_id,
+                include_execute_object_task_result=include_execute_object_task_result,
+                scope=scope,
+                request_timeout=request_timeout,
+            )
+        )
+
+    def bkci_plugin_batch_get_job_instance_execute_object_log(
+        self,
+        job_instance_id: RefLike,
+        step_instance_id: int | None = None,
+        *,
+        hosts: HostLike | Iterable[HostLike],
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> StepLogs:
+        """Return the logs of at most 500 hosts or containers of a step, all named by id.
+
+        *job_instance_id* names the step, or its job beside a *step_instance_id*, *hosts* the hosts or containers.
+        In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
+        `bkci_plugin_batch_get_job_instance_execute_object_log`.
+
+        >>> logs = system.bkci_plugin_batch_get_job_instance_execute_object_log(step, hosts=[1, 2])
+        >>> [str(log.host) for log in logs.hosts]
+        ['0:10.0.0.1', '0:10.0.0.2']
+        """
+        return self._thread.run(
+            self._client.bkci_plugin_batch_get_job_instance_execute_object_log(
+                job_instance_id, step_instance_id, hosts=hosts, scope=scope, request_timeout=request_timeout
             )
         )

@@ -62,6 +62,19 @@ def test_a_script_is_plain_text_here_and_encoded_once_there(name: str) -> None:
     assert "script_id" not in body
 
 
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [("esb-job", "script_type"), ("esb-jobv3", "script_language"), ("gateway-v4", "script_language")],
+)
+def test_a_text_without_a_language_is_a_shell_script(name: str, member: str) -> None:
+    """The platform refuses a text without one; that of a stored script is known there."""
+    text = FastExecuteScript(scope=SCOPE, targets="0:10.1.0.31", script_content="ls")
+
+    assert sent(name, text)[member] == ScriptLanguage.SHELL
+    assert sent(name, evolve(text, script_language=ScriptLanguage.PYTHON))[member] == ScriptLanguage.PYTHON
+    assert member not in sent(name, evolve(text, script_content=None, script_id="7"))
+
+
 def test_version_4_has_its_own_names_for_targets() -> None:
     """Hosts may be named in different ways there, groups and nodes go with them, or containers are selected."""
     targets = Targets(hosts=[31, "1:10.0.0.9"], dynamic_groups=["g"], topo_nodes=[("set", 5)])

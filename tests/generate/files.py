@@ -50,11 +50,6 @@ class Imports:
     def add_words(self, written: str, module: ModuleType) -> None:
         """Import what a type names that is written in *module*."""
         self.add_names_of([ast.parse(written)], module)
-        for each in ast.walk(ast.parse(written)):
-            if isinstance(each, ast.Name) and each.id in vars(module) and each.id not in origins_of(module):
-                owner = getattr(vars(module)[each.id], "__module__", "builtins")
-                if owner == module.__name__:
-                    self.add(owner, each.id)
 
     def lines(self) -> str:
         """Return the import statements."""
@@ -72,6 +67,8 @@ def origins_of(module: ModuleType) -> Mapping[str, str]:
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             found |= {each.id: module.__name__ for each in targets if isinstance(each, ast.Name)}
+        elif isinstance(node, ast.ClassDef):
+            found[node.name] = module.__name__
     return found
 
 

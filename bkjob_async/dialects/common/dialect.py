@@ -288,12 +288,11 @@ def scope_of(operation: Operation[Any]) -> Scope | None:
     return scope
 
 
-def refuse_options(name: str, see: str = "", **options: object) -> None:
+def refuse_options(name: str, see: str, **options: object) -> None:
     """Raise `NotSupported` for the options that *name* does not take; the dialects to *see* do."""
     given = [option for option, value in options.items() if value not in (None, (), {})]
     if given:
-        others = f"; see {see}" if see else ""
-        raise NotSupported(f"{name} does not take {', '.join(given)}{others}")
+        raise NotSupported(f"{name} does not take {', '.join(given)}; see {see}")
 
 
 def build_request(

@@ -102,7 +102,7 @@ def secrets_in(operation: Operation[Any]) -> tuple[str, ...]:
         case ScriptFields():
             found = (
                 operation.script_param if operation.is_param_sensitive else None,
-                *_secret_values(operation.host_password_list, named=True),
+                *_secret_values(getattr(operation, "host_password_list", ()), named=True),
             )
         case ExecuteJobPlan():
             found = (variable.value for variable in operation.global_vars)

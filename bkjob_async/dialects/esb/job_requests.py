@@ -107,19 +107,26 @@ def script_id_parameter(number: str | None) -> int | str | None:
 
 
 SCRIPT_NAMES = {
-    "script_type": "script_language",
     "script_timeout": "timeout",
     "account": "account_alias",
     "task_name": "task_name",
     "bk_callback_url": "callback_url",
 }
-SCRIPT_FIELDS = ("script_id", "script_content", "script_param", "is_param_sensitive", "targets")
+SCRIPT_FIELDS = (
+    "script_language",
+    "script_id",
+    "script_content",
+    "script_param",
+    "is_param_sensitive",
+    "targets",
+)
 
 
 def fast_execute_script_parameters(operation: launches.FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes."""
     return {
         **renamed_fields(operation.name, operation, SCRIPT_NAMES, *SCRIPT_FIELDS),
+        "script_type": operation.language,
         "script_id": script_id_parameter(operation.script_id),
         "script_content": to_base64(operation.script_content),
         "script_param": to_base64(operation.script_param),

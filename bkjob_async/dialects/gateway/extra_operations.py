@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.dialects.common.dialect import Call, Calls, job_status_call, refuse_options
+from bkjob_async.dialects.common.dialect import Call, Calls, job_status_call
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
@@ -118,9 +118,6 @@ def pipeline_target_parameters(targets: Targets) -> dict[str, Any]:
 
 def pipeline_script_parameters(operation: operations.BkciPluginFastExecuteScript) -> dict[str, Any]:
     """Return what `bkci_plugin_fast_execute_script` takes."""
-    refuse_options(
-        operation.name, start_task=operation.start_task, host_password_list=operation.host_password_list
-    )
     url = operation.callback_url
     return {
         **common_script_parameters(operation),
@@ -133,7 +130,6 @@ def pipeline_script_parameters(operation: operations.BkciPluginFastExecuteScript
 
 def pipeline_file_parameters(operation: operations.BkciPluginFastTransferFile) -> dict[str, Any]:
     """Return what `bkci_plugin_fast_transfer_file` takes."""
-    refuse_options(operation.name, start_task=operation.start_task)
     targets = pipeline_target_parameters(operation.targets)
     return {**common_transfer_parameters(operation), "execute_object": targets}
 

@@ -143,20 +143,26 @@ def global_var_parameters(variable: launches.GlobalVar) -> dict[str, Any]:
 
 
 def common_script_parameters(operation: launches.ScriptFields) -> dict[str, Any]:
-    """Return what `fast_execute_script` takes in every version."""
+    """Return what operations that run scripts take, without their targets."""
     return {
         **field_values(operation, "targets", "is_param_sensitive"),
+        "script_language": operation.language,
         "script_content": to_base64(operation.script_content),
         "script_param": to_base64(operation.script_param),
         "rolling_config": rolling_parameters(operation.rolling_config),
-        "host_password_list": [dict(item) for item in operation.host_password_list] or None,
     }
+
+
+def fast_script_parameters(operation: launches.FastExecuteScript) -> dict[str, Any]:
+    """Return what `fast_execute_script` takes in every version."""
+    passwords = [dict(item) for item in operation.host_password_list]
+    return {**common_script_parameters(operation), "host_password_list": passwords or None}
 
 
 def fast_execute_script_parameters(operation: launches.FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes."""
     return {
-        **common_script_parameters(operation),
+        **fast_script_parameters(operation),
         "is_param_sensitive": int(operation.is_param_sensitive),
         "target_server": target_server(operation.targets),
     }
@@ -165,7 +171,7 @@ def fast_execute_script_parameters(operation: launches.FastExecuteScript) -> dic
 def fast_execute_script_v4_parameters(operation: launches.FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes in version 4."""
     return {
-        **common_script_parameters(operation),
+        **fast_script_parameters(operation),
         "param_sensitive": operation.is_param_sensitive,
         "execute_target": execute_target(operation.targets),
     }

@@ -1,4 +1,8 @@
-"""Operations of the platform's API, as frozen values: requests that were not sent yet."""
+"""Operations of the platform's API, as frozen values: requests that were not sent yet.
+
+Each class is the whole description of its operation: `python -m tests.generate` writes the method of the client, but for
+those of `client/operations/{batch_logs,operate_step,paged_list}.py`, and the lists that name it.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +34,14 @@ class Operation(Generic[R_co]):
 
 @frozen(kw_only=True)
 class GetJobInstanceStatus(Operation[JobSnapshot]):
-    """Ask for a job's status, its steps and, on request, their hosts.
+    """Return a job's status and steps; with *return_ip_result* all hosts of their latest executions.
 
-    *return_ip_result* asks for host rows of the latest execution of every step; dialects that always send
-    them ignore it. Documents: `get_job_instance_status`.
+    *ref* names the job. Dialects that always send the hosts ignore *return_ip_result*. Times carry a zone, durations are
+    seconds; a method's *request_timeout* is seconds for one attempt. In every dialect. Raises a `CallFailed`: `NotFound`
+    for an unknown, archived or foreign job. Document: `get_job_instance_status`.
 
-    *ref* names the job.
+    >>> await client.get_job_instance_status(job)
+    <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
     """
 
     name = "get_job_instance_status"
@@ -46,14 +52,17 @@ class GetJobInstanceStatus(Operation[JobSnapshot]):
 
 @frozen(kw_only=True)
 class GetStepInstanceStatus(Operation[StepSnapshot]):
-    """Ask for a step's status and its hosts in groups.
+    """Return a step's status and its hosts, in groups of one status and tag.
 
-    *batch* 0 means all batches of a rolling step (None: the latest only, whatever documents say). *status*
-    with *tag* names the one group whose hosts are listed. *max_host_num_per_group* cuts each list, to 1 host
-    at least. Dialects without filters ignore them all. Documents: `get_step_instance_status`.
+    *ref* names the step. *execute_count* asks for an earlier execution, from 0. *batch* 0 is all batches of a rolling
+    step, None the latest only, whatever documents say. *status* and *tag* name the one group whose hosts are listed;
+    *max_host_num_per_group* cuts each list, to 1 host at least. *keyword* looks for hosts by what their scripts logged,
+    *search_ip* by address. In `gateway-v3`; `esb-job` ignores all of these filters. Raises a `CallFailed`: `WrongState`
+    for a step that only waits for a user; `NotSupported` elsewhere. Document: `get_step_instance_status`.
 
-    *ref* names the step. *execute_count* asks for an earlier execution, from 0. *keyword* looks for hosts by
-    what their scripts logged, *search_ip* by address.
+    >>> seen = await client.get_step_instance_status(step, max_host_num_per_group=1)
+    >>> [(str(group.status), group.size) for group in seen.groups]
+    [('SUCCESS', 2), ('SCRIPT_NOT_ZERO_EXIT_CODE', 1)]
     """
 
     name = "get_step_instance_status"
@@ -110,11 +119,18 @@ class OperateStepInstance(Operation[OperationAccepted]):
 
 @frozen(kw_only=True)
 class OperateJobInstance(Operation[OperationAccepted]):
-    """Operate a whole job: terminate it, or start one that is pending.
+    """Terminate a job, or start a pending one; *operation_code* is a `JobOperation` or an int.
 
-    *operation_code* is a `JobOperation` or the platform's plain int. Documents: `operate_job_instance`.
+    *ref* names the job. It is sent once; watches and waits poll the job at once. Raises a `CallFailed`: `WrongState` when
+    the job is not in a state for it, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4`
+    (`NotSupported`). Document: `operate_job_instance`.
 
-    *ref* names the job.
+    >>> launch = await client.execute_job_plan(1000)
+    >>> accepted = await client.operate_job_instance(launch, operation_code=bkjob.JobOperation.TERMINATE)
+    WrongState: operate_job_instance failed: Unsupported operation (code 1241003, HTTP 200, dialect gateway-v3, X-Bkapi-Request-Id 45849aaadaaa311451ad4d50b3042a96); read the status first: the operation is not possible in the present state
+    >>> result = await client.wait(launch)
+    >>> print(result.status)
+    SUCCESS
     """
 
     name = "operate_job_instance"

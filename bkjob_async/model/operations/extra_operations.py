@@ -18,23 +18,37 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
 from bkjob_async.model.snapshot import JobSnapshot
 
 
+def step_id(given: StepRef | int) -> int:
+    """Return the number of a step."""
+    return given.step_instance_id if isinstance(given, StepRef) else given
+
+
 @frozen(kw_only=True)
 class QueryGseTask(Operation[tuple[GseTask, ...]]):
-    """Ask for the agent's tasks behind a step. Documents: `query_gse_task`.
+    """Return the agent's tasks behind a step, one for each batch of each execution.
 
-    *step_instance_id* is the step's number.
+    *step_instance_id* is a `StepRef` or the step's own id. In `gateway-v3` with `system=True`. Raises a `CallFailed`,
+    elsewhere `NotSupported`. Document: `query_gse_task`.
+
+    >>> [task.gse_task_id for task in await system.query_gse_task(step)]
+    ['GSETASK:30000000001:0:0']
     """
 
     name = "query_gse_task"
 
-    step_instance_id: int = field(validator=validators.gt(0))
+    step_instance_id: int = field(converter=step_id, validator=validators.gt(0))
 
 
 @frozen(kw_only=True)
 class QueryJobInstance(Operation[GseTask]):
-    """Ask which step an agent's task belongs to. Documents: `query_job_instance`.
+    """Return which step of which job an agent's task belongs to.
 
-    *gse_task_id* is the agent's id of the task.
+    *gse_task_id* is the agent's id of the task. In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere
+    `NotSupported`. Document: `query_job_instance`.
+
+    >>> task = await system.query_job_instance("GSETASK:30000000001:0:0")
+    >>> print(task.ref)
+    2:20000000001/30000000001
     """
 
     name = "query_job_instance"
@@ -44,9 +58,15 @@ class QueryJobInstance(Operation[GseTask]):
 
 @frozen(kw_only=True)
 class GenerateLocalFileUploadUrl(Operation[tuple[LocalFileUpload, ...]]):
-    """Ask where to upload local files before they are sent. Documents: `generate_local_file_upload_url`.
+    """Return where to PUT local files, and the paths that name them to `fast_transfer_file` afterwards.
 
-    *scope* owns the files, *file_names* are their names.
+    *scope* owns the files, *file_names* has their names. Send them with
+    `FileSource(files=..., file_type=FileSourceType.LOCAL)`. The URLs carry credentials and do not show. In `esb-jobv3`, and in `gateway-v3` with
+    `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `generate_local_file_upload_url`.
+
+    >>> (upload,) = await system.generate_local_file_upload_url("app.tar.gz")
+    >>> upload.file_name, upload.path
+    ('app.tar.gz', '2/00000000-0000-0000-0000-019b76daa800/admin/app.tar.gz')
     """
 
     name = "generate_local_file_upload_url"
@@ -57,11 +77,15 @@ class GenerateLocalFileUploadUrl(Operation[tuple[LocalFileUpload, ...]]):
 
 @frozen(kw_only=True)
 class GetScriptTaskContext(Operation[tuple[TaskContextField, ...]]):
-    """Ask what one host was to run, and its error; *content* is a part of its log.
+    """Return what a host was to run and what it logged as its error, as named fields.
 
-    *host* has a `bk_host_id`, or is a container with its id. Documents: `get_script_task_context`.
+    *ref* names the step. *host* has a `bk_host_id`, or is a container with its id; *content* is the part of its log to
+    take as the error. *execute_count* is the execution, from 0; *batch* that of a rolling step. In `gateway-v4`, without
+    `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_script_task_context`.
 
-    *ref* names the step. *execute_count* is the execution, from 0; *batch* that of a rolling step.
+    >>> fields = await v4.get_script_task_context(step, host=2)
+    >>> [field.name for field in fields]
+    ['scriptType', 'scriptContent', 'secureParam', 'scriptParams', 'errorLog']
     """
 
     name = "get_script_task_context"
@@ -75,11 +99,16 @@ class GetScriptTaskContext(Operation[tuple[TaskContextField, ...]]):
 
 @frozen(kw_only=True)
 class GetFileTaskContext(Operation[tuple[TaskContextField, ...]]):
-    """Ask which files failed at one host, on the side of the transfer that *mode* (a `FileMode`) names.
+    """Return which files could not be transferred at a host, as named fields.
 
-    *host* has a `bk_host_id`, or is a container with its id. Documents: `get_file_task_context`.
+    *ref* names the step. *host* has a `bk_host_id`, or is a container with its id; *mode* is a `FileMode`, the side of
+    the transfer. *execute_count* is the execution, from 0; *batch* that of a rolling step. In `gateway-v4`, without
+    `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_file_task_context`.
 
-    *ref* names the step. *execute_count* is the execution, from 0; *batch* that of a rolling step.
+    >>> sent = await client.send_file("/etc/hosts", "/tmp/", 1, source=2)
+    >>> fields = await v4.get_file_task_context(sent.steps[0].ref, host=1, mode=bkjob.codes.FileMode.DOWNLOAD)
+    >>> [field.name for field in fields]
+    ['errorSource', 'uploadFileErrorData', 'downloadFileErrorData']
     """
 
     name = "get_file_task_context"
@@ -93,15 +122,20 @@ class GetFileTaskContext(Operation[tuple[TaskContextField, ...]]):
 
 @frozen(kw_only=True)
 class BkciPluginFastExecuteScript(ScriptFields, Operation[JobLaunch]):
-    """Run a script on hosts or containers. Documents: `bkci_plugin_fast_execute_script`.
+    """Run a script on hosts or containers; it is sent once. See `fast_execute_script`.
 
-    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
-    hosts or containers. *script_content* and *script_param* are plain text; or *script_id* or
-    *script_version_id* names a stored script. *script_language* is a `ScriptLanguage`. *account_alias* or
-    *account_id* names the account. *timeout* is seconds. *is_param_sensitive* hides the parameters on the
-    platform. *rolling_config* is a `RollingConfig`. With *start_task* False the job waits, pending.
-    *windows_interpreter* is a path on Windows hosts. *host_password_list* has passwords of Windows hosts,
-    under the platform's names.
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* names hosts or
+    containers. *script_content* and *script_param* are plain text; or *script_id* or *script_version_id* names a stored
+    script. *script_language* is a `ScriptLanguage`, SHELL unless given. *account_alias* or *account_id* names the account.
+    *timeout* is the script's, in seconds. *is_param_sensitive* hides the parameters on the platform, *rolling_config* is
+    a `RollingConfig`, *windows_interpreter* a path on Windows hosts.
+
+    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear response; elsewhere
+    `NotSupported`. Document: `bkci_plugin_fast_execute_script`.
+
+    >>> launch = await system.bkci_plugin_fast_execute_script("uptime", [1, 2], account_alias="root")
+    >>> print(launch.ref)
+    2:20000000002
     """
 
     name = "bkci_plugin_fast_execute_script"
@@ -110,14 +144,21 @@ class BkciPluginFastExecuteScript(ScriptFields, Operation[JobLaunch]):
 
 @frozen(kw_only=True)
 class BkciPluginFastTransferFile(TransferFields, Operation[JobLaunch]):
-    """Send files to hosts or containers. Documents: `bkci_plugin_fast_transfer_file`.
+    """Send files to hosts or containers; it is sent once. See `fast_transfer_file`.
 
-    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *sources* are
-    `FileSource` values; *file_target_path* is a directory on the hosts or containers of *targets*,
-    *file_target_name* renames a single file. *account_alias* or *account_id* names the account.
-    *transfer_mode* is a `TransferMode`, *timeout* is seconds; *upload_speed_limit* and *download_speed_limit*
-    are megabytes per second. *rolling_config* is a `RollingConfig`. With *start_task* False the job waits,
-    pending.
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *sources* holds `FileSource`
+    values; *file_target_path* is a directory on the hosts or containers of *targets*, *file_target_name* renames a single
+    file. *account_alias* or *account_id* names the account. *transfer_mode* is a `TransferMode`, *timeout* is the
+    transfer's, in seconds; *upload_speed_limit* and *download_speed_limit* are megabytes per second. *rolling_config* is a
+    `RollingConfig`.
+
+    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear response; elsewhere
+    `NotSupported`. Document: `bkci_plugin_fast_transfer_file`.
+
+    >>> source = bkjob.FileSource(files="/etc/hosts", server=2, account_alias="root")
+    >>> launch = await system.bkci_plugin_fast_transfer_file(source, "/tmp/", [1, 3], account_alias="root")
+    >>> print(launch.ref)
+    2:20000000002
     """
 
     name = "bkci_plugin_fast_transfer_file"
@@ -126,9 +167,13 @@ class BkciPluginFastTransferFile(TransferFields, Operation[JobLaunch]):
 
 @frozen(kw_only=True)
 class BkciPluginGetJobInstanceStatus(Operation[JobSnapshot]):
-    """Ask for a job's status, with containers. Documents: `bkci_plugin_get_job_instance_status`.
+    """Return a job's status and steps; with *return_ip_result* their hosts and containers.
 
-    *ref* names the job; *return_ip_result* asks for its hosts and containers, too.
+    *ref* names the job. In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
+    `bkci_plugin_get_job_instance_status`.
+
+    >>> await system.bkci_plugin_get_job_instance_status(job)
+    <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
     """
 
     name = "bkci_plugin_get_job_instance_status"
@@ -139,11 +184,14 @@ class BkciPluginGetJobInstanceStatus(Operation[JobSnapshot]):
 
 @frozen(kw_only=True)
 class BkciPluginBatchGetJobInstanceExecuteObjectLog(Operation[StepLogs]):
-    """Ask for many hosts' or containers' logs of a step, all named by id.
+    """Return the logs of at most 500 hosts or containers of a step, all named by id.
 
-    Documents: `bkci_plugin_batch_get_job_instance_execute_object_log`.
+    *ref* names the step, *hosts* the hosts or containers. In `gateway-v3` with `system=True`. Raises a `CallFailed`,
+    elsewhere `NotSupported`. Document: `bkci_plugin_batch_get_job_instance_execute_object_log`.
 
-    *ref* names the step. *hosts* names at most 500 hosts or containers.
+    >>> logs = await system.bkci_plugin_batch_get_job_instance_execute_object_log(step, hosts=[1, 2])
+    >>> [str(log.host) for log in logs.hosts]
+    ['0:10.0.0.1', '0:10.0.0.2']
     """
 
     name = "bkci_plugin_batch_get_job_instance_execute_object_log"

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen, validators
 
 from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.responses import JobLaunch
 from bkjob_async.model.operations.targets import Targets, TargetsLike, mappings, targets_of, texts
 from bkjob_async.model.refs import Scope
@@ -90,13 +91,17 @@ def _global_var(name: str, value: str | Targets) -> GlobalVar:
 
 @frozen(kw_only=True)
 class ExecuteJobPlan(Operation[JobLaunch]):
-    """Start a job plan.
+    """Start a job plan; it is sent once.
 
-    *global_vars* are `GlobalVar` values, or a mapping of names to texts or `Targets`. With *start_task* False
-    the job waits, pending, for `operate_job_instance`. Documents: `execute_job_plan`, in `esb-job`
-    `execute_job`.
+    *scope* owns the plan, *job_plan_id* is its number. *global_vars* holds `GlobalVar` values, or maps names to texts or
+    `Targets`. *callback_url* is called when the job ends. With *start_task* False the job waits, pending, for
+    `operate_job_instance`. Raises a `CallFailed`: `NotFound` for an unknown plan, `QuotaExceeded` when too many jobs run,
+    `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Documents: `execute_job_plan`,
+    in `esb-job` `execute_job`.
 
-    *scope* owns the plan, *job_plan_id* is its number. *callback_url* is called when the job ends.
+    >>> launch = await client.execute_job_plan(1000)
+    >>> print(launch.ref)
+    2:20000000002
     """
 
     name = "execute_job_plan"
@@ -127,39 +132,58 @@ class ScriptFields:
     task_name: str | None = None
     callback_url: str | None = field(default=None, repr=False)
     rolling_config: RollingConfig | None = None
-    start_task: bool | None = None
     windows_interpreter: str | None = None
-    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=mappings, repr=False)
+
+    @property
+    def language(self) -> int | None:
+        """The language that is sent: SHELL for a text that comes without one."""
+        is_shell = self.script_language is None and self.script_content is not None
+        return ScriptLanguage.SHELL if is_shell else self.script_language
 
 
 @frozen(kw_only=True)
 class FastExecuteScript(ScriptFields, Operation[JobLaunch]):
-    """Run a script on hosts.
+    """Run a script on hosts; it is sent once.
 
-    *script_content* and *script_param* are plain text, encoded once when sent; or give *script_version_id* or
-    *script_id*. *timeout* is seconds, 1-259200 (`esb-job`: 60-86400); the platform's default is 7200.
-    *account_alias* or *account_id* names the account. Documents: `fast_execute_script`.
+    *script_content* and *script_param* are plain text, encoded once on the way; or name a *script_id* or
+    *script_version_id*. *script_language* is a `ScriptLanguage`, SHELL unless given. *targets* is `Targets`, or one host
+    or many as `HostKey`, `bk_host_id` or `"cloud:ip"`. The account is named by *account_alias* or *account_id*. *timeout*
+    is the script's, in seconds, 1-259200 (`esb-job` 60-86400, the platform's default is 7200); a method's
+    *request_timeout* is that of the call.
 
-    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
-    the hosts. *script_language* is a `ScriptLanguage`, *rolling_config* a `RollingConfig`.
-    *is_param_sensitive* hides the parameters on the platform. With *start_task* False the job waits, pending.
-    *windows_interpreter* is a path on Windows hosts. *host_password_list* has passwords of Windows hosts,
-    under the platform's names.
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *is_param_sensitive* hides
+    the parameters on the platform, *rolling_config* is a `RollingConfig`. With *start_task* False the job waits, pending,
+    for `operate_job_instance`. *windows_interpreter* is a path on Windows hosts, *host_password_list* has passwords of
+    such hosts, under the platform's names.
+
+    Raises a `CallFailed`: `InvalidRequest` for bad hosts or accounts, `QuotaExceeded`, `OutcomeUnknown` when no clear
+    response came back. In every dialect. Document: `fast_execute_script`.
+
+    >>> launch = await client.fast_execute_script("uptime", "0:10.0.0.1", account_alias="root")
+    >>> print(launch.ref, launch.step)
+    2:20000000002 2:20000000002/30000000002
     """
 
     name = "fast_execute_script"
     repeatable = False
 
+    start_task: bool | None = None
+    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=mappings, repr=False)
+
 
 @frozen(kw_only=True)
 class FastExecuteSql(Operation[JobLaunch]):
-    """Run SQL by a database account; *script_content* is plain text, *timeout* seconds.
+    """Run SQL as a database account; it is sent once.
 
-    Documents: `fast_execute_sql`.
+    *script_content* is plain text, encoded once on the way; *script_id* or *script_version_id* names a stored script
+    instead. *targets* names the hosts, *db_account_id* is the database account. *timeout* is the script's, in seconds.
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. With *start_task* False the
+    job waits, pending, for `operate_job_instance`. Raises a `CallFailed`, `OutcomeUnknown` when there is no clear
+    response. Not in `gateway-v4` (`NotSupported`). Document: `fast_execute_sql`.
 
-    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
-    the hosts, *db_account_id* is the database account. *script_id* or *script_version_id* names a stored
-    script instead of *script_content*. With *start_task* False the job waits, pending.
+    >>> launch = await client.fast_execute_sql("SELECT 1", 1, db_account_id=3)
+    >>> print(launch.ref)
+    2:20000000002
     """
 
     name = "fast_execute_sql"
@@ -226,37 +250,49 @@ class TransferFields:
     task_name: str | None = None
     callback_url: str | None = field(default=None, repr=False)
     rolling_config: RollingConfig | None = None
-    start_task: bool | None = None
 
 
 @frozen(kw_only=True)
 class FastTransferFile(TransferFields, Operation[JobLaunch]):
-    """Send files from hosts to hosts.
+    """Send files from hosts or file sources to hosts; it is sent once.
 
-    *file_target_name* renames a single file on its way. *transfer_mode* is a `TransferMode`; *timeout* is
-    seconds, the limits are megabytes per second. Documents: `fast_transfer_file`, in `esb-job`
-    `fast_push_file`.
+    *sources* holds `FileSource` values; local files (`FileSourceType.LOCAL`) are uploaded first, to the URLs of
+    `generate_local_file_upload_url`. *file_target_path* is a directory on the hosts of *targets*, *file_target_name*
+    renames a single file on its way. The account is named by *account_alias* or *account_id*. *transfer_mode* is a
+    `TransferMode`; *timeout* is the transfer's, in seconds; *upload_speed_limit* and *download_speed_limit* are megabytes
+    per second, None for no limits.
 
-    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *sources* are
-    `FileSource` values; *file_target_path* is a directory on the hosts of *targets*. *account_alias* or
-    *account_id* names the account. *upload_speed_limit* and *download_speed_limit* None are no limits.
-    *rolling_config* is a `RollingConfig`. With *start_task* False the job waits, pending.
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *rolling_config* is a
+    `RollingConfig`. With *start_task* False the job waits, pending, for `operate_job_instance`. Raises a `CallFailed`,
+    `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Documents:
+    `fast_transfer_file`, in `esb-job` `fast_push_file`.
+
+    >>> source = bkjob.FileSource(files="/etc/hosts", server=2, account_alias="root")
+    >>> launch = await client.fast_transfer_file(source, "/tmp/", [1, 3], account_alias="root")
+    >>> print(launch.ref)
+    2:20000000002
     """
 
     name = "fast_transfer_file"
     repeatable = False
 
+    start_task: bool | None = None
+
 
 @frozen(kw_only=True)
 class PushConfigFile(Operation[JobLaunch]):
-    """Put small text files onto hosts.
+    """Put small text files onto hosts; it is sent once.
 
-    *files* maps file names to contents, text or bytes, encoded once when sent. Documents: `push_config_file`.
+    *files* maps file names to contents, text or bytes, encoded once on the way. *file_target_path* is a directory on the
+    hosts of *targets*. *account_alias* or *account_id* names the account. *scope* owns the job, *task_name* is its name,
+    and *callback_url*, which `esb-job` does not take, is called when it ends. In `esb-job` targets are either hosts or
+    groups and nodes; its current backend reads hosts by address only and refuses all others (bk-job's `EsbPushConfigFileResourceImpl`).
+    Raises a `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`).
+    Document: `push_config_file`.
 
-    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends.
-    *file_target_path* is a directory on the hosts of *targets*. *account_alias* or *account_id* names the
-    account. In `esb-job` targets are either hosts or groups and nodes; its current backend reads hosts by address
-    only and refuses all others (bk-job's `EsbPushConfigFileResourceImpl`).
+    >>> launch = await client.push_config_file({"motd": b"Hello"}, "/etc/", [1, 2], account_alias="root")
+    >>> print(launch.ref)
+    2:20000000002
     """
 
     name = "push_config_file"

@@ -23,9 +23,14 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
 
 @frozen(kw_only=True)
 class GetStepInstanceDetail(Operation[StepDetail]):
-    """Ask what a step does. Documents: `get_step_instance_detail`.
+    """Return what a step does: script or files, account, hosts, timeout in seconds.
 
-    *ref* names the step.
+    *ref* names the step. In `gateway-v3`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
+    `get_step_instance_detail`.
+
+    >>> detail = await client.get_step_instance_detail(step)
+    >>> detail.name, detail.script.timeout
+    ('restart', 7200.0)
     """
 
     name = "get_step_instance_detail"
@@ -35,9 +40,14 @@ class GetStepInstanceDetail(Operation[StepDetail]):
 
 @frozen(kw_only=True)
 class GetJobInstanceLog(Operation[tuple[StepLogs, ...]]):
-    """Ask for all logs of a job at once. Documents: `get_job_instance_log`.
+    """Return all logs of a job, by step and host, with status, exit code and times of each.
 
-    *ref* names the job.
+    *ref* names the job. In `esb-job`. Raises a `CallFailed`, elsewhere `NotSupported`; `logs` works everywhere.
+    Document: `get_job_instance_log`.
+
+    >>> for logs in await esb.get_job_instance_log(job):
+    ...     print(logs.name, [log.exit_code for log in logs.hosts])
+    restart [0, 0, 1]
     """
 
     name = "get_job_instance_log"
@@ -47,9 +57,14 @@ class GetJobInstanceLog(Operation[tuple[StepLogs, ...]]):
 
 @frozen(kw_only=True)
 class GetJobInstanceIpLog(Operation[HostLog]):
-    """Ask for one host's log of a step. Documents: `get_job_instance_ip_log`.
+    """Return one host's log of a step's latest execution; each call returns the whole text.
 
-    *ref* names the step. *host* names the host.
+    *ref* names the step. *host* is a `HostKey`, a `bk_host_id` or `"cloud:ip"`. In `esb-jobv3` and `gateway-v3`. Raises a
+    `CallFailed`, elsewhere `NotSupported`. Document: `get_job_instance_ip_log`.
+
+    >>> log = await client.get_job_instance_ip_log(step, host="0:10.0.0.2")
+    >>> print(log.text)
+    no such file
     """
 
     name = "get_job_instance_ip_log"
@@ -122,11 +137,14 @@ class GetJobInstanceList(Operation[Page[JobInstance]]):
 
 @frozen(kw_only=True)
 class GetJobInstanceGlobalVarValue(Operation[tuple[StepVariables, ...]]):
-    """Ask for the values that a job's global variables had in each step.
+    """Return the values that a job's text variables had in each step that runs a script.
 
-    Documents: `get_job_instance_global_var_value`.
+    *ref* names the job. A job without variables has none. Values may be secret: they are not in the repr. Not in
+    `gateway-v4` (`NotSupported`). Raises a `CallFailed`. Document: `get_job_instance_global_var_value`.
 
-    *ref* names the job.
+    >>> for step in await client.get_job_instance_global_var_value(job):
+    ...     print([variable.name for variable in step.variables])
+    ['version']
     """
 
     name = "get_job_instance_global_var_value"

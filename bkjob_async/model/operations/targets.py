@@ -47,7 +47,7 @@ def texts(given: str | Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def mappings(given: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+def mappings(given: Iterable[Mapping[str, object]]) -> tuple[Mapping[str, Any], ...]:
     """Return mappings under the platform's names."""
     return tuple(given)
 
