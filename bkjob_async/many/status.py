@@ -151,5 +151,5 @@ class ShardCondition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def shortened(text: object) -> str:
-    """Return what a store is given of a text."""
-    return f"{text}"[:LONGEST]
+    """Return what a store is given of a text; half a surrogate, as in the name of a file, becomes a question mark."""
+    return f"{text}"[:LONGEST].encode(errors="replace").decode()

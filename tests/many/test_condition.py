@@ -54,6 +54,13 @@ def test_what_an_earlier_runner_said_is_no_trouble_of_the_present_one() -> None:
     assert ILL.in_term(4) == ShardCondition(term=4, failure="it broke")
 
 
+def test_an_error_that_names_a_file_of_another_encoding_is_stored() -> None:
+    """Python decodes the names of files to text that no encoding has."""
+    condition = ShardCondition(store=shortened(OSError("/var/lib/\udce9")))
+
+    assert ShardCondition.decode(condition.encode()).store == "/var/lib/?"
+
+
 def test_an_error_is_shortened_for_the_store() -> None:
     """Whatever a server says."""
     assert len(shortened("x" * 10_000)) == LONGEST
