@@ -43,7 +43,7 @@ KeyChanges = Mapping[str, bytes | None]
 
 
 class Holder(Struct, frozen=True):
-    """The process that opened a fleet."""
+    """The process that opened a fleet: its *host* and *pid*."""
 
     host: str
     pid: int
@@ -97,7 +97,8 @@ class InboxEntry(Struct, frozen=True):
 class FleetEntry(Struct, frozen=True):
     """A fleet in a list of fleets.
 
-    *last_seen* is when its holder last wrote or gave a sign of life, in Unix seconds; *is_held* is False once it has ended.
+    *name* is its name, *targets* how many it has, *term* the number of the process that has it, *head* that of its newest
+    record; *holder* is that process. *last_seen* is when its holder last wrote or gave a sign of life, in Unix seconds; *is_held* is False once it has ended.
     *size* is the bytes of its records; *refused* counts the writes of earlier terms.
     """
 
