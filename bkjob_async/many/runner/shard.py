@@ -19,6 +19,7 @@ from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet, dialect_options
 from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.runner.duration_exchange import DurationExchange
+from bkjob_async.many.runner.ending import RunnerSocket
 from bkjob_async.many.runner.failures import failures_noted
 from bkjob_async.many.runner.shares import RequestShare
 from bkjob_async.many.settings import FleetSettings, agreed_function, credentials_provider
@@ -27,6 +28,7 @@ from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.journaling.opening import own_holder
 from bkjob_async.watch.subscription.subscription import Subscription
 from bkjob_async.watch.watch import subscription_of
 from bkjob_async.wire.transport import Transport
@@ -109,21 +111,31 @@ async def run_shard(
             name=shard_name(fleet.name, shard),
             **dialect_options(settings),
         )
-        async with (
-            client,
-            client.watch(
-                (),
-                journal=fleet.journal,
-                name=shard_name(fleet.name, shard),
-                takeover=takeover,
-                linger=None,
-                detail_level=settings.detail_level,
-            ) as watch,
-        ):
-            subscription = subscription_of(watch)
-            return await ShardRunner(
-                fleet, shard, client, subscription, share, on_condition=on_condition
-            ).run()
+        record = await fleet.journal.shards.record(fleet.name)
+        created = 0.0 if record is None else record.created
+        # Closed when the watch has given its term back, or with the process.
+        with RunnerSocket(fleet.name, created, shard, own_holder()) as own_socket:
+            async with (
+                client,
+                client.watch(
+                    (),
+                    journal=fleet.journal,
+                    name=shard_name(fleet.name, shard),
+                    takeover=takeover,
+                    linger=None,
+                    detail_level=settings.detail_level,
+                ) as watch,
+            ):
+                subscription = subscription_of(watch)
+                return await ShardRunner(
+                    fleet,
+                    shard,
+                    client,
+                    subscription,
+                    share,
+                    own_socket=own_socket,
+                    on_condition=on_condition,
+                ).run()
 
 
 async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
@@ -147,6 +159,7 @@ class ShardRunner:
         subscription: Subscription,
         share: RequestShare | None,
         *,
+        own_socket: RunnerSocket,
         on_condition: Callable[[ShardCondition], None] | None,
     ) -> None:
         """Prepare; *subscription* is the inside of an open watch of *client*."""
@@ -156,6 +169,7 @@ class ShardRunner:
         self._client = client
         self._subscription = subscription
         self._share = share
+        self._socket = own_socket
         self._on_condition = on_condition
         # What the store has of the condition, None before it was asked; and what the last sign of life ended with.
         self._reported: ShardCondition | None = None
@@ -247,6 +261,7 @@ class ShardRunner:
         journal, targets = self._subscription.journal, self._subscription.targets
         if journal is None or not self._subscription.is_open:
             return
+        self._socket.follow(journal.records.term)
         self._has_restored = self._has_restored or not self._subscription.is_changing
         if not self._has_restored:
             self._on_answer()  # the journal was read just now
