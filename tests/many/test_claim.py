@@ -16,12 +16,13 @@ from bkjob_async.cli.actions.fleet.claim import Claims
 from bkjob_async.cli.actions.fleet.manage import run_claimed
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
-from bkjob_async.journal.store import Checkpoint, Holder
+from bkjob_async.journal.store import ALIVE_SECONDS, Checkpoint, Holder
 from bkjob_async.many.runner.ending import RunnerSocket, connected, has_ended, socket_name
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.world import World
 from tests.cli import shell
 from tests.journal.redis_server import running
+from tests.many import takeover_times
 from tests.many.fleets import OWN_CREDENTIALS, Clock, Site, site_of
 from tests.many.ill import transport_of
 from tests.many.test_shard import ENDLESS, jobs_of
@@ -268,3 +269,14 @@ async def test_shards_of_a_process_that_is_killed_or_stopped_are_claimed_within_
     assert 30 <= claimed < 50
     assert lives
     assert [end.returncode for end in ends] == [0, 0, 0]
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets without a file")
+@pytest.mark.parametrize("kind", ["supervised", "standby"])
+async def test_a_killed_runner_is_replaced_long_before_it_would_be_silent(kind: str) -> None:
+    """A reader gets the first batch of the next one."""
+    (seconds,) = await takeover_times.run(kind, 1)
+
+    print(f"{kind}: {seconds:.2f} s after the kill")
+    assert seconds < ALIVE_SECONDS / 2
