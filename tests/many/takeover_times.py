@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from statistics import median
 
@@ -43,7 +43,8 @@ class Runner:
     is_cut: bool = False
     process: subprocess.Popen[str] | None = None
     server: asyncio.Server | None = None
-    pipes: set[asyncio.Task[None]] = field(factory=set)
+    pipes: list[asyncio.Task[None]] = field(factory=list)
+    writers: list[asyncio.StreamWriter] = field(factory=list)
 
     async def start(self) -> None:
         """Start it."""
@@ -54,19 +55,16 @@ class Runner:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writers += (writer, other_writer)
         for source, sink in ((reader, other_writer), (other_reader, writer)):
-            task = asyncio.create_task(self._pass_on(source, sink))
-            self.pipes.add(task)
-            task.add_done_callback(self.pipes.discard)
+            self.pipes.append(asyncio.create_task(self._pass_on(source, sink)))
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(ConnectionError):
             while data := await source.read(1 << 16):
                 if not self.is_cut:
                     sink.write(data)
                     await sink.drain()
-        except ConnectionError:
-            pass
         if not self.is_cut:
             sink.close()
 
@@ -77,8 +75,13 @@ class Runner:
         self.process.kill()
         await asyncio.to_thread(self.process.communicate)
         self.server.close()
-        for pipe in [*self.pipes]:
+        for pipe in self.pipes:
             pipe.cancel()
+        if self.pipes:
+            await asyncio.wait(self.pipes)
+        for writer in self.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 @define
