@@ -27,7 +27,7 @@ from msgspec import Struct
 from bkjob_async.errors import JournalDamaged
 
 # A holder that gave a sign of life within so many seconds is alive.
-ALIVE_SECONDS = 30.0
+ALIVE_SECONDS = 25.0
 
 # A page of records, or of a checkpoint, ends after about so many bytes.
 PAGE_BYTES = 1 << 20
@@ -140,7 +140,7 @@ class Logs(Protocol):
         """Take the fleet *name* for *holder*, and begin its next term, one behind *after_term* as well.
 
         A fleet that does not exist is created. Raises `FleetBusy` without *take_over* when the present holder gave a
-        sign of life within the last 30 seconds.
+        sign of life within the last 25 seconds.
         """
         ...
 

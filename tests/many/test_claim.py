@@ -266,7 +266,7 @@ async def test_shards_of_a_process_that_is_killed_or_stopped_are_claimed_within_
                     process.kill()
 
     print(f"all shards run after {started:.1f} s, those of a stopped process {claimed:.1f} s after its stop")
-    assert 30 <= claimed < 50
+    assert ALIVE_SECONDS - 2 <= claimed < 50
     assert lives
     assert [end.returncode for end in ends] == [0, 0, 0]
 

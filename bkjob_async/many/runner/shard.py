@@ -79,7 +79,7 @@ async def run_shard(
     The platform is the one that the journal names. *url* is the only one to which this runner sends its credentials; without
     it, whoever can write the journal decides that.
 
-    Without *takeover* it raises `FleetBusy` where a runner holds the shard that gave a sign of life within 30 seconds.
+    Without *takeover* it raises `FleetBusy` where a runner holds the shard that gave a sign of life within 25 seconds.
 
     *transport* and *observers* are those of `connect`. *on_condition* is called every two seconds with how the runner is,
     for health checks; it must return quickly. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for

@@ -31,7 +31,7 @@ FATAL = (bkjob.UsageError, bkjob.FleetNotFound, bkjob.JournalAccessDenied, bkjob
 class Claims:
     """The shards that one process runs, each by a slot of its own.
 
-    A shard may be claimed when its runner has ended, or gave no sign of life for 30 seconds: such a runner has stopped to
+    A shard may be claimed when its runner has ended, or gave no sign of life for 25 seconds: such a runner has stopped to
     poll, or is dead. The store looks again in the step in which it gives the shard away, so where two processes claim a shard
     at the same moment, one of them has it, and the other claims another. A clock that is set makes a runner silent that
     lives: this process must see it silent for some seconds of its own, too.
