@@ -42,7 +42,7 @@ BkJobError
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from msgspec import Struct, field
 
 from bkjob_async.model.base_error import BkJobError, UsageError, WrongType, WrongValue
 from bkjob_async.model.events import Trouble
@@ -164,8 +164,7 @@ class ConditionUnreachable(BkJobError):
         self.result = result
 
 
-@frozen(kw_only=True)
-class ErrorDetails:
+class ErrorDetails(Struct, frozen=True, kw_only=True):
     """What is known about a failed call; it never contains secrets.
 
     *code* is the platform's own code: an int, or the word of the API gateway's version 4, whose numeric codes
@@ -183,7 +182,7 @@ class ErrorDetails:
     detail_codes: tuple[int, ...] = ()
     message: str = ""
     http_status: int | None = None
-    request_ids: Mapping[str, str] = field(factory=dict)
+    request_ids: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 1
     retry_after: float | None = None
     sent: bool = True

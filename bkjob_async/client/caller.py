@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
-from attrs import evolve, field, frozen, validators
+from attrs import field, frozen, validators
+from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.client.lifetime import Lifetime
@@ -273,7 +274,7 @@ class Caller:
             said = about_callback(operation, error)
             if said is None:
                 raise
-            failure = type(error)(evolve(error.details, message=said))
+            failure = type(error)(replace(error.details, message=said))
         except (OutcomeUnknown, asyncio.CancelledError):
             if changed is not None:
                 self._poller.on_operation(changed)

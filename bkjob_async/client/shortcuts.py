@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.client.caller import Caller, build, surrounded
 from bkjob_async.client.operations.base import get_job_instance_status
@@ -291,7 +291,7 @@ def with_absent(
     missing = dict.fromkeys(absent, NotFound(ErrorDetails(operation="logs", message=message, sent=False)))
     by_step = {each.ref: each for each in gathered}
     whole = [by_step.get(step.ref) or GatheredLogs(ref=step.ref, name=step.name) for step in steps]
-    return tuple(evolve(each, missing={**each.missing, **missing}) for each in whole)
+    return tuple(replace(each, missing={**each.missing, **missing}) for each in whole)
 
 
 async def wait_for_launched(

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, overload
 from urllib.parse import parse_qsl, unquote_plus
 
-from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.dialects.common.dialect import Dialect
@@ -79,7 +78,7 @@ def decode(
             operation = operation_for(operation, envelope_or_empty(response), ref=ref, scope=scope)
         return own_dialect.decode(operation, response)
     except CallFailed as error:
-        failure = type(error)(evolve(error.details, operation=name, dialect=own_dialect.name))
+        failure = type(error)(replace(error.details, operation=name, dialect=own_dialect.name))
     raise failure
 
 

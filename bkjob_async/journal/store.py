@@ -28,7 +28,7 @@ from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.keep import Keeps
 
 # A holder that gave a sign of life within so many seconds is alive.
-ALIVE_SECONDS = 30.0
+ALIVE_SECONDS = 25.0
 
 # A page of records, or of a checkpoint, ends after about so many bytes.
 PAGE_BYTES = 1 << 20
@@ -44,7 +44,7 @@ KeyChanges = Mapping[str, bytes | None]
 
 
 class Holder(Struct, frozen=True):
-    """The process that opened a fleet."""
+    """The process that opened a fleet: its *host* and *pid*."""
 
     host: str
     pid: int
@@ -98,7 +98,8 @@ class InboxEntry(Struct, frozen=True):
 class FleetEntry(Struct, frozen=True):
     """A fleet in a list of fleets.
 
-    *last_seen* is when its holder last wrote or gave a sign of life, in Unix seconds; *is_held* is False once it has ended.
+    *name* is its name, *targets* how many it has, *term* the number of the process that has it, *head* that of its newest
+    record; *holder* is that process. *last_seen* is when its holder last wrote or gave a sign of life, in Unix seconds; *is_held* is False once it has ended.
     *size* is the bytes of its records; *refused* counts the writes of earlier terms.
     """
 
@@ -140,7 +141,7 @@ class Logs(Protocol):
         """Take the fleet *name* for *holder*, and begin its next term, one behind *after_term* as well.
 
         A fleet that does not exist is created. Raises `FleetBusy` without *take_over* when the present holder gave a
-        sign of life within the last 30 seconds.
+        sign of life within the last 25 seconds.
         """
         ...
 

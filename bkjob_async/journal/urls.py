@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from attrs import field, frozen
+from msgspec import Struct
 
 from bkjob_async.errors import UsageError
 
@@ -37,8 +38,7 @@ MAX_NAME = 200
 _NAME = re.compile(rf"[\w.:@+-][\w.:@+/ -]{{0,{MAX_NAME - 1}}}")
 
 
-@frozen(kw_only=True)
-class MemoryPlace:
+class MemoryPlace(Struct, frozen=True, kw_only=True):
     """A journal in this process; all that open the same *name* share it."""
 
     name: str = ""
@@ -47,8 +47,7 @@ class MemoryPlace:
         return f"memory:{self.name}"
 
 
-@frozen(kw_only=True)
-class SqlitePlace:
+class SqlitePlace(Struct, frozen=True, kw_only=True):
     """A journal in the file *path*; *synchronous* is `normal` or `full`."""
 
     path: str

@@ -292,7 +292,7 @@ class Fleet:
     async def forget(self) -> None:
         """Remove the fleet with all it has: settings, targets, what was added, and the journals of its shards.
 
-        Stop it first: raises `FleetBusy`, which names the runners, where a shard was held within the last 30 seconds, and
+        Stop it first: raises `FleetBusy`, which names the runners, where a shard was held within the last 25 seconds, and
         `FleetNotFound`. A runner that hangs, and wakes later, is refused. When it was interrupted, repeat it.
         """
         await remove_fleet(self.journal.store, self.name)

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, partial
 from math import isfinite
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
-from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from msgspec import Struct
 
 from bkjob_async.model.events import UNKNOWN_TIME, Event, HostChanged
@@ -17,6 +15,9 @@ from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef, parse_ref
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HostStatus, RunStatus, host_status, run_status, status_to_json
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 S = TypeVar("S", bound=Struct)
 
@@ -55,6 +56,9 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
 @cache
 def event_converter() -> Converter:
     """Return the converter of all values of events, made when it is first wanted: that takes as long as many imports."""
+    from cattrs import Converter  # noqa: PLC0415 - a client without a journal needs none
+    from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override  # noqa: PLC0415
+
     converter = Converter()
     write, read = converter.register_unstructure_hook, converter.register_structure_hook
     write(datetime, datetime.isoformat)

@@ -63,7 +63,7 @@ class FleetBusy(JournalError):
     Of a fleet in shards, *name* is that of a shard, and *others* are the names of the other shards that have runners.
     """
 
-    advice = "stop it, wait until it was silent for 30 s, or take the fleet over"
+    advice = "stop it, wait until it was silent for 25 s, or take the fleet over"
 
     def __init__(
         self, name: str, *, host: str, pid: int, seconds: float, others: Sequence[str] = (), journal: str = ""

@@ -216,8 +216,7 @@ class LazyResponseData:
         return self.data
 
 
-@frozen(kw_only=True)
-class HostPage:
+class HostPage(Struct, frozen=True, kw_only=True):
     """Some hosts of a job or step, each with its step.
 
     *hosts* are pairs of a `StepRef` and a `HostSnapshot`. *total* is the number of all hosts that were asked for, on this

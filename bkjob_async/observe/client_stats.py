@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.model.status import Phase
 from bkjob_async.observe.counters import Counters
@@ -15,8 +15,7 @@ NO_PHASES: Mapping[Phase, int] = MappingProxyType({})
 NOTHING_WAITS: Mapping[str, int] = MappingProxyType({})
 
 
-@frozen(kw_only=True)
-class ClientStats:
+class ClientStats(Struct, frozen=True, kw_only=True):
     """A client in figures, as they are now.
 
     *name* is that of the client. *targets* are jobs that are watched; *polls* counts all polls. Polls that

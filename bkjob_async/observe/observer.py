@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol, get_args
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.model.refs import Ref
 
 NO_EVENTS: Mapping[str, int] = MappingProxyType({})
 
 
-@frozen(kw_only=True)
-class RequestSent:
+class RequestSent(Struct, frozen=True, kw_only=True):
     """One HTTP request was answered, failed or was cancelled; every retry is a request of its own.
 
     *outcome* is `ok`, or the name of the error's class. *http_status* is None and *bytes* 0 where no response
@@ -43,8 +42,7 @@ class RequestSent:
     is_poll: bool = False
 
 
-@frozen(kw_only=True)
-class PollCompleted:
+class PollCompleted(Struct, frozen=True, kw_only=True):
     """One poll was completed, in *seconds*, with so many *events* or with an *error*, the name of its class.
 
     *ref* is the target that was polled, None when a list was polled in place of many. *operation* is the
@@ -68,8 +66,7 @@ class PollCompleted:
     watches: tuple[int, ...] = ()
 
 
-@frozen(kw_only=True)
-class PollingFailed:
+class PollingFailed(Struct, frozen=True, kw_only=True):
     """Polling a target, or all *targets* (*ref* None), began to fail; *error* is the name of the error's class.
 
     *client* is the name of the client. *operation* is the platform's name of the request that failed,
@@ -85,8 +82,7 @@ class PollingFailed:
     targets: int = 1
 
 
-@frozen(kw_only=True)
-class PollingRecovered:
+class PollingRecovered(Struct, frozen=True, kw_only=True):
     """Polling a target, or all *targets* (*ref* None), works again.
 
     *client* is the name of the client.
@@ -97,8 +93,7 @@ class PollingRecovered:
     targets: int = 1
 
 
-@frozen(kw_only=True)
-class RateLimitHit:
+class RateLimitHit(Struct, frozen=True, kw_only=True):
     """The gateway lets no further request through for *pause* seconds.
 
     *refused*: it refused a request for *operation*; otherwise it announced with a response that none remain.
@@ -112,8 +107,7 @@ class RateLimitHit:
     pause: float
 
 
-@frozen(kw_only=True)
-class BreakerChanged:
+class BreakerChanged(Struct, frozen=True, kw_only=True):
     """The platform as a whole stopped responding, and only single probes go out (*is_open*), or it responds again.
 
     *client* is the name of the client.
@@ -123,8 +117,7 @@ class BreakerChanged:
     is_open: bool
 
 
-@frozen(kw_only=True)
-class OperationSent:
+class OperationSent(Struct, frozen=True, kw_only=True):
     """A launch or an operation was sent, or could not be sent.
 
     *outcome* is `accepted`, `refused`, or `unknown` where no clear response came; *error* is the name of the
@@ -144,8 +137,7 @@ class OperationSent:
     seconds: float
 
 
-@frozen(kw_only=True)
-class WatchOpened:
+class WatchOpened(Struct, frozen=True, kw_only=True):
     """A watch with so many *targets* was opened; *watch* is its number within the client.
 
     *client* is the name of the client.
@@ -156,8 +148,7 @@ class WatchOpened:
     targets: int
 
 
-@frozen(kw_only=True)
-class WatchClosed:
+class WatchClosed(Struct, frozen=True, kw_only=True):
     """A watch ended after *seconds*, with so many of its *targets* over; *error* is the name of an error's class.
 
     *client* is the name of the client, *watch* the number of the watch within it. *over* targets were over;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.journal.journal import Journal
 from bkjob_async.model.detail_level import DetailLevel
@@ -12,8 +12,7 @@ from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.watch.polling.poller import Poller
 
 
-@frozen(kw_only=True)
-class Recording:
+class Recording(Struct, frozen=True, kw_only=True):
     """Where a watch is recorded: a journal, and a name in it.
 
     *take_over*: open it even if another process holds it. A journal that *is_own* ends with the watch.
@@ -30,8 +29,7 @@ class Recording:
             await self.journal.aclose()
 
 
-@frozen(kw_only=True)
-class WatchPlan:
+class WatchPlan(Struct, frozen=True, kw_only=True):
     """What a watch begins with: targets, and those of *fleet*; bare ids are in *scope*.
 
     It is one argument, so that `help(Watch)` shows nothing of the inside of a client.

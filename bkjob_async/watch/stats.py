@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.refs import Ref
@@ -10,8 +10,7 @@ from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.model.text.printing import counted
 
 
-@frozen(kw_only=True)
-class WatchStats:
+class WatchStats(Struct, frozen=True, kw_only=True):
     """A watch in figures, as they are now.
 
     *over* of its *targets* are over. *events* were delivered, *polls* of its targets sent. Polls of its jobs that are
@@ -32,8 +31,7 @@ class WatchStats:
     limit: RequestLimit | None = None
 
 
-@frozen(kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """What the client knows about polling one target at the moment.
 
     *because* is a few words; *seen_ago* and *next_in* are seconds, None when the target was never seen or is not

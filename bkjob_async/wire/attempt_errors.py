@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.dialects.common.redaction import redact_details, secrets_in
 from bkjob_async.engine.flow_control.retry import was_not_executed
@@ -27,7 +27,7 @@ def complete_error(
     error: CallFailed, operation: Operation[Any], dialect: str, *, attempts: int, secrets: Iterable[str]
 ) -> CallFailed:
     """Return *error* of the right class, with all its details, and without *secrets* or those in *operation*."""
-    details = evolve(error.details, operation=operation.name, dialect=dialect, attempts=attempts)
+    details = replace(error.details, operation=operation.name, dialect=dialect, attempts=attempts)
     return error_class(error, operation)(redact_details(details, (*secrets, *secrets_in(operation))))
 
 

@@ -9,7 +9,8 @@ from contextvars import copy_context
 from inspect import isawaitable
 from typing import Any, Protocol, TypeGuard
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
+from msgspec.structs import replace
 
 from bkjob_async.dialects.common.redaction import redact_named
 from bkjob_async.errors import CallFailed, ErrorDetails, NotAuthenticated, UsageError
@@ -124,7 +125,7 @@ class CredentialsCache:
                 message = "the credentials provider is not async: write it as async def"
                 failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
         except CallFailed as error:
-            failure = type(error)(evolve(error.details, message=redact_named(error.details.message)))
+            failure = type(error)(replace(error.details, message=redact_named(error.details.message)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
             # Its text and its frames may contain the secrets it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"

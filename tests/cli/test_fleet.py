@@ -121,6 +121,13 @@ def test_a_fleet_that_is_not_there_is_named(journal: dict[str, str]) -> None:
     assert done.returncode == 3
 
 
+def test_standing_by_is_for_those_that_claim() -> None:
+    """A process with shards of its own takes them at once."""
+    done = shell.run("fleet", "run", "night", "--shard", "0", "--standby")
+
+    assert (done.returncode, "--standby goes with --claim" in done.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("text", "numbers"), [("3", (3,)), ("0-3", (0, 1, 2, 3)), ("0-1,8,1-2", (0, 1, 8, 2)), ("10-10", (10,))]
 )

@@ -58,10 +58,13 @@ Read = Callable[[bkjob.JobClient, Steps], Awaitable[Any]]
 
 def empty_fields(value: Any, path: str = "") -> Iterator[str]:
     """Yield the paths of all fields that hold nothing."""
-    if attrs.has(type(value)):
-        for attribute in attrs.fields(type(value)):
-            if not attribute.name.startswith("_"):
-                yield from empty_fields(getattr(value, attribute.name), f"{path}.{attribute.name}")
+    names = getattr(value, "__struct_fields__", None) or [
+        each.name for each in getattr(type(value), "__attrs_attrs__", ())
+    ]
+    if names:
+        for name in names:
+            if not name.startswith("_"):
+                yield from empty_fields(getattr(value, name), f"{path}.{name}")
     elif value is None or (isinstance(value, str | tuple | list | dict) and not value):
         yield path
     elif isinstance(value, tuple | list):

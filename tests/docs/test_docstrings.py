@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 import bkjob_async as bkjob
@@ -36,13 +37,16 @@ PLAIN = {"JobClient.scope", "Watch.scope"}
 def public_classes() -> Iterator[type[Any]]:
     """Yield every public class that has fields."""
     for value in PUBLIC.values():
-        if inspect.isclass(value) and attrs.has(value):
+        if inspect.isclass(value) and (attrs.has(value) or issubclass(value, msgspec.Struct)):
             yield value
 
 
 def unnamed_fields(cls: type[Any], doc: str) -> list[str]:
     """Return the fields of a class that its docstring does not name, as *name* or in backticks."""
-    names = [field.alias or field.name for field in attrs.fields(cls) if not field.name.startswith("_")]
+    if issubclass(cls, msgspec.Struct):
+        names = [name for name in cls.__struct_fields__ if name in vars(cls)["__annotations__"]]
+    else:
+        names = [field.alias or field.name for field in attrs.fields(cls) if not field.name.startswith("_")]
     return [name for name in names if not re.search(rf"\*{name}\*|`{name}`", doc)]
 
 

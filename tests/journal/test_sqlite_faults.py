@@ -405,6 +405,7 @@ def test_a_full_disk_is_unavailable_until_there_is_room(tmp_path: Path) -> None:
 
 READ_ONLY = """
 import asyncio, os, sys
+import bkjob_async.journal.sqlite.store  # nobody may not read the interpreter's own folder
 from bkjob_async.errors import JournalUnavailable
 from tests.journal.stores import HERE, opened, records
 
@@ -457,6 +458,7 @@ async def test_a_read_only_file_is_read_and_not_written(
 
 READ_ONLY_TWICE = """
 import asyncio, os, sys
+import bkjob_async.journal.sqlite.store
 from tests.journal.stores import opened
 
 if os.geteuid() == 0:

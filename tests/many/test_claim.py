@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from bkjob_async.cli.actions.fleet.claim import Claims
 from bkjob_async.cli.actions.fleet.manage import run_claimed
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
-from bkjob_async.journal.store import Checkpoint, Holder
+from bkjob_async.journal.store import ALIVE_SECONDS, Checkpoint, Holder
+from bkjob_async.many.runner.ending import RunnerSocket, connected, has_ended, socket_name
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.world import World
 from tests.cli import shell
 from tests.journal.redis_server import running
+from tests.many import takeover_times
 from tests.many.fleets import OWN_CREDENTIALS, Clock, Site, site_of
 from tests.many.ill import transport_of
 from tests.many.test_shard import ENDLESS, jobs_of
@@ -175,6 +178,52 @@ async def test_what_only_a_person_can_help_with_ends_the_process() -> None:
             await claims_of(site, 1).keep(2)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets without a file")
+async def test_the_end_of_a_term_is_seen_by_who_was_connected_and_by_nobody_else() -> None:
+    """A socket is that of one term of one process."""
+    holder = Holder("here", 1)
+    names = [socket_name("night", 1.0, 3, term, holder) for term in (1, 2)]
+    with RunnerSocket("night", 1.0, 3, holder) as own:
+        own.follow(1)
+        first, too_early = connected(names[0]), connected(names[1])
+        assert first is not None
+        ending = asyncio.create_task(has_ended(first))
+        await asyncio.sleep(0)
+        is_open = not ending.done()
+        own.follow(2)
+        ended, second = await ending, connected(names[1])
+    assert second is not None
+
+    assert too_early is None
+    assert (is_open, ended, await has_ended(second)) == (True, True, True)
+    assert connected(names[1]) is None
+
+
+@pytest.mark.looptime
+async def test_who_sees_a_runner_end_gives_its_shard_back_and_claims_it() -> None:
+    """Long before it is silent, and in a term of its own; one whose socket is there keeps it."""
+    world = World(1)
+    async with site_of(world, shards=2) as site:
+        record = await site.fleet.journal.shards.record("night")
+        assert record is not None
+        holder = Holder("here", 1)
+        with RunnerSocket("night", record.created, 1, holder) as living:
+            with RunnerSocket("night", record.created, 0, holder) as killed:
+                for shard, own in enumerate((killed, living)):
+                    opened = await site.fleet.journal.store.open(f"night/{shard}", holder, take_over=True)
+                    own.follow(opened.term)
+                claims = claims_of(site, 1)
+                keeping = asyncio.create_task(claims.stand_by(2))
+                await asyncio.sleep(2)
+                before = await terms_of(site)
+            await asyncio.sleep(2)
+            after = await terms_of(site)
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+    assert (before, after) == ([1, 1], [2, 1])
+
+
 @pytest.mark.deep
 async def test_shards_of_a_process_that_is_killed_or_stopped_are_claimed_within_a_minute(
     tmp_path: Path,
@@ -217,6 +266,17 @@ async def test_shards_of_a_process_that_is_killed_or_stopped_are_claimed_within_
                     process.kill()
 
     print(f"all shards run after {started:.1f} s, those of a stopped process {claimed:.1f} s after its stop")
-    assert 30 <= claimed < 50
+    assert ALIVE_SECONDS - 2 <= claimed < 50
     assert lives
     assert [end.returncode for end in ends] == [0, 0, 0]
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets without a file")
+@pytest.mark.parametrize("kind", ["supervised", "standby"])
+async def test_a_killed_runner_is_replaced_long_before_it_would_be_silent(kind: str) -> None:
+    """A reader gets the first batch of the next one."""
+    (seconds,) = await takeover_times.run(kind, 1)
+
+    print(f"{kind}: {seconds:.2f} s after the kill")
+    assert seconds < ALIVE_SECONDS / 2

@@ -42,6 +42,17 @@ def container() -> Any:
     return found
 
 
+def test_the_manifest_is_one_that_kubernetes_takes() -> None:
+    """Without a field that it does not know."""
+    validator = pytest.importorskip("kubernetes_validate")
+    wrong = deployment()
+    wrong["spec"]["replica"] = 5
+
+    validator.validate(deployment(), validator.latest_version(), strict=True)
+    with pytest.raises(validator.ValidationError):
+        validator.validate(wrong, validator.latest_version(), strict=True)
+
+
 def test_pods_claim_more_shards_than_there_are_even_without_one_of_them() -> None:
     """The labels select them, and the command is one of this package."""
     spec, words = deployment()["spec"], container()["command"]

@@ -166,6 +166,11 @@ def drop_command(**options: Any) -> ExitCode:
     metavar="N",
     help="Run N shards at a time of those that nobody runs: none whose runner gave a sign of life within 10 s.",
 )
+@click.option(
+    "--standby",
+    is_flag=True,
+    help="With --claim: look for such shards four times a second, not every 2 to 4 s.",
+)
 @credentials_option
 @click.option(
     "--health",
@@ -192,6 +197,8 @@ def run_command(*, shards: str, claim: int | None, journal_timeout: float | None
         raise click.UsageError(
             "--journal-timeout is for --shard: with --claim others take the shards of a process that they do not hear"
         )
+    if options["standby"] and claim is None:
+        raise click.UsageError("--standby goes with --claim")
     numbers = shard_numbers(shards) if shards else ()
     return run_action(
         f"{ACTIONS}:run", shards=numbers, claim=claim, journal_timeout=journal_timeout, **options

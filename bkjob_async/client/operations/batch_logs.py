@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve
+from msgspec import Struct, field
 
 from bkjob_async.client.caller import Caller, build
 from bkjob_async.errors import CallFailed, InvalidRequest, InvalidResponse, NotSupported, PlatformTrouble
@@ -25,8 +26,7 @@ DIVIDE_ON = (InvalidRequest, PlatformTrouble, InvalidResponse)
 SendRequest = Callable[[BatchGetJobInstanceIpLog], Awaitable[StepLogs]]
 
 
-@frozen(kw_only=True)
-class GatheredLogs:
+class GatheredLogs(Struct, frozen=True, kw_only=True):
     """The logs of a step's hosts, in no order.
 
     *missing* has each host whose log could not be read, with the error; a host that has logged nothing is in
@@ -38,7 +38,7 @@ class GatheredLogs:
     ref: StepRef
     name: str = ""
     hosts: tuple[HostLog, ...] = ()
-    missing: Mapping[HostKey, CallFailed] = field(factory=dict)
+    missing: Mapping[HostKey, CallFailed] = field(default_factory=dict)
 
     def of(self, host: HostKey) -> HostLog | None:
         """Return the log of *host*, None when there is none; any of its names will do."""
@@ -78,15 +78,14 @@ async def batch_get_job_instance_ip_log(
     return await gather_logs(ask, ref, keys, at_once=at_once)
 
 
-@define(eq=False)
-class LogCollection:
+class LogCollection(Struct, eq=False):
     """The parts still to request, and the logs received so far."""
 
     ask: SendRequest
     parts: deque[BatchGetJobInstanceIpLog]
     divisions: int = MAX_DIVISIONS
-    hosts: list[HostLog] = field(factory=list)
-    missing: dict[HostKey, CallFailed] = field(factory=dict)
+    hosts: list[HostLog] = field(default_factory=list)
+    missing: dict[HostKey, CallFailed] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Send requests until no part is left."""

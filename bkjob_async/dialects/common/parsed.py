@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from attrs import evolve, field, frozen
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bkjob_async.dialects.common.host_rows import (
     NO_CODE,
@@ -22,8 +23,7 @@ from bkjob_async.model.status import RUN_CODES, host_status, run_status
 from bkjob_async.model.structures.lazy_tuple import joined, lazy_tuple
 
 
-@frozen(kw_only=True)
-class ParsedGroup:
+class ParsedGroup(Struct, frozen=True, kw_only=True):
     """Rows of one list; *rows_listed* is False where the response omitted rows without a sign of it."""
 
     status: int | None = None
@@ -33,8 +33,7 @@ class ParsedGroup:
     rows_listed: bool = True
 
 
-@frozen(kw_only=True)
-class ParsedStep:
+class ParsedStep(Struct, frozen=True, kw_only=True):
     """One step; *grouped* says that the platform itself grouped the hosts by status and tag.
 
     *tells_tags* is False where responses have no tags.
@@ -46,21 +45,20 @@ class ParsedStep:
     name: str = ""
     type: int | None = None
     execute_count: int = 0
-    times: Times = field(factory=Times)
+    times: Times = field(default_factory=Times)
     operator: str | None = None
     groups: Sequence[ParsedGroup] | None = None
     grouped: bool = False
     tells_tags: bool = True
 
 
-@frozen(kw_only=True)
-class ParsedJob:
+class ParsedJob(Struct, frozen=True, kw_only=True):
     """A job and its steps, in their order."""
 
     status: int
     finished: bool | None = None
     name: str = ""
-    times: Times = field(factory=Times)
+    times: Times = field(default_factory=Times)
     operator: str | None = None
     launch_mode: int | None = None
     steps: Sequence[ParsedStep] = ()
@@ -76,8 +74,8 @@ def with_empty_lists(job: ParsedJob) -> ParsedJob:
     if all(step.groups is not None for step in job.steps):
         return job
     empty = ungrouped_rows(())
-    steps = (step if step.groups is not None else evolve(step, groups=empty) for step in job.steps)
-    return evolve(job, steps=tuple(steps))
+    steps = (step if step.groups is not None else replace(step, groups=empty) for step in job.steps)
+    return replace(job, steps=tuple(steps))
 
 
 def group_rows(

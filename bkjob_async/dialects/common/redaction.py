@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.errors import ErrorDetails
 from bkjob_async.model.operations.base import Operation
@@ -82,7 +82,7 @@ def _without_cut_secret(text: str, secret: str) -> str:
 def redact_details(details: ErrorDetails, secrets: Iterable[str]) -> ErrorDetails:
     """Return *details* with every secret hidden, in all fields."""
     held = tuple(secrets)
-    return evolve(
+    return replace(
         details,
         code=_hidden(details.code, held),
         message=redact(details.message, held),

@@ -10,7 +10,6 @@ from itertools import chain
 from operator import is_
 
 import msgspec
-from attrs import frozen
 from msgspec import Raw, Struct, field
 
 from bkjob_async.dialects.common.envelopes import parse_json
@@ -31,8 +30,7 @@ BULK_SHARE = 16
 AnyRow = FlatHostRow | GroupedHostRow | FullHostRow
 
 
-@frozen
-class RowList:
+class RowList(Struct, frozen=True):
     """Rows of one list; *status* and *tag* are its group's, None where it has none."""
 
     rows: Sequence[AnyRow]

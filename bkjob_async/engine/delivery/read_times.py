@@ -6,7 +6,7 @@ job takes a number (`CursorSequence.take_number`), and a request that is sent af
 
 from __future__ import annotations
 
-from attrs import define, field
+from msgspec import Struct, field
 
 from bkjob_async.model.refs import Ref, StepRef
 
@@ -14,8 +14,7 @@ from bkjob_async.model.refs import Ref, StepRef
 REFUSED_SECONDS = 30.0
 
 
-@define(eq=False)
-class ReadTimes:
+class ReadTimes(Struct, eq=False):
     """When the requests were sent whose responses show all parts of a job, and those that were *refused* of late.
 
     *requested* is of the requests under way, *read* of the last that were answered. A part that is refused has what was
@@ -29,7 +28,7 @@ class ReadTimes:
 
     requested: int = 0
     read: int = 0
-    refused: dict[Ref, tuple[int, float]] = field(factory=dict)
+    refused: dict[Ref, tuple[int, float]] = field(default_factory=dict)
 
     def complete(self, now: float, refused: tuple[Ref, ...]) -> None:
         """Record that every request under way was answered, those about *refused* parts with an error."""

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import cast
 
-from attrs import frozen
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.table import HostTable
@@ -26,8 +26,7 @@ from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import HostStatus, Phase, host_status
 
 
-@frozen
-class RecordedHosts:
+class RecordedHosts(Struct, frozen=True):
     """The unseen hosts of one execution of a step: the *statuses* that were reported, by their places in *table*."""
 
     execute_count: int

@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import compress
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.engine.group_polling.group_round import (
     RUNNING,
@@ -73,16 +73,14 @@ MAX_QUIET_POLLS = 8
 MAX_DISTRUSTED_POLLS = 16
 
 
-@frozen
-class SingleGroup:
+class SingleGroup(Struct, frozen=True):
     """Read all hosts of one group, named by its status and tag."""
 
     status: int
     tag: str
 
 
-@frozen
-class CountsOnly:
+class CountsOnly(Struct, frozen=True):
     """Read the counts, and no more than *limit* hosts of each group."""
 
     limit: int = 1

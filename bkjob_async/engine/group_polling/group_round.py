@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from attrs import define
+from msgspec import Struct
 
 from bkjob_async.engine.host_table.encoding import NOT_SEEN, UNENCODABLE, small_code
 from bkjob_async.engine.host_table.table import HostTable
@@ -100,8 +100,7 @@ def are_waiting_and_final(one: GroupKey, other: GroupKey) -> bool:
     return (one[0] == WAITING) != (other[0] == WAITING) and RUNNING not in (one[0], other[0])
 
 
-@define
-class GroupRound:
+class GroupRound(Struct):
     """One poll of a large step by several requests: counts first, then one group after the other.
 
     *counts* are those that the round began with, *statuses* the statuses that changed. *to_read* are the groups still to

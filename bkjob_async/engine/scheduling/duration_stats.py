@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import exp, isfinite, log, sqrt
 from typing import Any
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction, LogNormal
 from bkjob_async.errors import UsageError
@@ -42,8 +42,7 @@ STAMP = re.compile(r"\d{4,}(?:[-_:. T/]?\d{1,2})*")
 Key = tuple[Scope, str, str | None]
 
 
-@frozen(kw_only=True)
-class DurationStats:
+class DurationStats(Struct, frozen=True, kw_only=True):
     """How long earlier runs of a job (*step* None) or of one of its steps took.
 
     *median* is seconds; *spread* is that of the logarithm: with 0.3, two runs in three take 0.74 to 1.35

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from math import erfc, exp, log, sqrt
 
-from attrs import frozen
+from msgspec import Struct
 
 SQRT_2 = sqrt(2.0)
 # Below this share of survivors, sums of tails are rounding errors; nothing is predicted for a run of that
@@ -26,8 +26,7 @@ CHORDS, TRIES = 6, 40
 STAYING_END = 0.5
 
 
-@frozen
-class LogNormal:
+class LogNormal(Struct, frozen=True):
     """A distribution of durations: *mu* and *sigma* are mean and spread of the logarithm of seconds."""
 
     mu: float

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from attrs import field, frozen, validators
+from msgspec import Struct
 
 from bkjob_async.model.status import Phase
 
@@ -42,8 +43,7 @@ class HostsDone:
         return None if over else False
 
 
-@frozen
-class FirstFailure:
+class FirstFailure(Struct, frozen=True):
     """At least one host has ended without success."""
 
     def holds(self, hosts: Mapping[Phase, int], *, over: bool) -> bool | None:
@@ -55,8 +55,7 @@ class FirstFailure:
         return None if over else False
 
 
-@frozen
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A step of the target waits for a user: one that is to be confirmed, or a rolling step before its next batch.
 
     Each `StepWaiting` makes it true once; a wait that an accepted operation of this client has ended counts no more.

@@ -11,15 +11,14 @@ from __future__ import annotations
 from functools import cache
 from hashlib import sha1
 
-from attrs import frozen
+from msgspec import Struct
 
 FORMAT = 1
 # Seconds that the term of a forgotten fleet is kept, so that its holder is refused.
 FORGOTTEN_SECONDS = 30 * 86_400
 
 
-@frozen
-class Script:
+class Script(Struct, frozen=True):
     """A script, and the name that a server knows it by."""
 
     text: str

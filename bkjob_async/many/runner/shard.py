@@ -21,6 +21,7 @@ from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.runner.duration_exchange import DurationExchange
+from bkjob_async.many.runner.ending import RunnerSocket
 from bkjob_async.many.runner.failures import failures_noted
 from bkjob_async.many.runner.lent_transport import LentTransport
 from bkjob_async.many.runner.shares import RequestShare
@@ -30,6 +31,7 @@ from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.journaling.opening import own_holder
 from bkjob_async.watch.subscription.subscription import Subscription
 from bkjob_async.watch.watch import subscription_of
 from bkjob_async.wire.transport import Transport
@@ -84,7 +86,7 @@ async def run_shard(
     The platform is the one that the journal names. *url* is the only one to which this runner sends its credentials; without
     it, whoever can write the journal decides that.
 
-    Without *takeover* it raises `FleetBusy` where a runner holds the shard that gave a sign of life within 30 seconds.
+    Without *takeover* it raises `FleetBusy` where a runner holds the shard that gave a sign of life within 25 seconds.
 
     With a *journal_timeout* a runner whose journal has not answered for so many seconds ends with `JournalUnavailable`, so
     that an engine can run the shard where the journal is reached; the next runner reports what waited here. Without it, it
@@ -108,6 +110,10 @@ async def run_shard(
             stack.push_async_callback(transport.aclose)
             transport = LentTransport(transport)
         await stack.enter_async_context(failures_noted(fleet.journal.shards, fleet.name, shard))
+        record = await fleet.journal.shards.record(fleet.name)
+        created = 0.0 if record is None else record.created
+        # Closed when the watch has given its term back, or with the process.
+        own_socket = stack.enter_context(RunnerSocket(fleet.name, created, shard, own_holder()))
         while True:
             settings = await fleet.settings()
             check_platform(settings, url)
@@ -144,6 +150,7 @@ async def run_shard(
                     subscription_of(watch),
                     settings=settings,
                     share=share,
+                    own_socket=own_socket,
                     journal_timeout=journal_timeout,
                     on_condition=on_condition,
                 )
@@ -175,6 +182,7 @@ class ShardRunner:
         settings: FleetSettings,
         share: RequestShare | None,
         journal_timeout: float | None,
+        own_socket: RunnerSocket,
         on_condition: Callable[[ShardCondition], None] | None,
     ) -> None:
         """Prepare; *subscription* is the inside of an open watch of *client*, opened with *settings*."""
@@ -187,6 +195,7 @@ class ShardRunner:
         self._share = share
         self._journal_timeout = journal_timeout
         self._limit = asyncio.timeout(None)
+        self._socket = own_socket
         self._on_condition = on_condition
         # What the store has of the condition, None before it was asked; and what the last sign of life ended with.
         self._reported: ShardCondition | None = None
@@ -298,6 +307,7 @@ class ShardRunner:
         journal, targets = self._subscription.journal, self._subscription.targets
         if journal is None or not self._subscription.is_open:
             return
+        self._socket.follow(journal.records.term)
         self._has_restored = self._has_restored or not self._subscription.is_changing
         if not self._has_restored:
             self._on_answer()  # the journal was read just now

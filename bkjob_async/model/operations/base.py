@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 from attrs import Attribute, field, frozen, validators
+from msgspec import Struct
 
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
@@ -91,8 +92,7 @@ class StepOperation(IntEnum):
     ROLLING_CONTINUE = 13
 
 
-@frozen(kw_only=True)
-class OperationAccepted:
+class OperationAccepted(Struct, frozen=True, kw_only=True):
     """The platform accepted an operation; the new status is not known yet.
 
     *ref* is the job or step that was operated on.

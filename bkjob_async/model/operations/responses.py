@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from attrs import field, frozen
+from msgspec import Struct
 
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.snapshot import Times
@@ -32,8 +34,7 @@ class Envelope:
     body: bytes = field(default=b"", repr=False)
 
 
-@frozen(kw_only=True)
-class JobLaunch:
+class JobLaunch(Struct, frozen=True, kw_only=True):
     """A job was started; *step* names its only step where the dialect says so (quick launches).
 
     *ref* is the job, *name* its name.
@@ -44,8 +45,7 @@ class JobLaunch:
     step: StepRef | None = None
 
 
-@frozen(kw_only=True)
-class FileLog:
+class FileLog(Struct, frozen=True, kw_only=True):
     """What was logged of the transfer of one file; *mode* is a `FileMode`, *status* a `FileStatus`.
 
     *size*, *speed* and *progress* are the platform's texts.
@@ -89,8 +89,7 @@ class HostLog:
     times: Times = field(factory=Times)
 
 
-@frozen(kw_only=True)
-class StepLogs:
+class StepLogs(Struct, frozen=True, kw_only=True):
     """The logs of a step's hosts; *ref* is None where the response does not name the step.
 
     *name*, *status* and *is_finished* are the step's, *log_type* is a `LogType`; None or "" where the
@@ -105,8 +104,7 @@ class StepLogs:
     hosts: tuple[HostLog, ...] = ()
 
 
-@frozen(kw_only=True)
-class JobInstance:
+class JobInstance(Struct, frozen=True, kw_only=True):
     """A job instance as a list shows it; *launch_mode* is a `LaunchMode`, *type* a `TaskType`.
 
     *ref* is the job, *status* its status, *name* its name. *operator* launched it; *job_plan_id* and
@@ -121,7 +119,7 @@ class JobInstance:
     type: int | None = None
     job_plan_id: int | None = None
     job_template_id: int | None = None
-    times: Times = field(factory=Times)
+    times: Times = msgspec.field(default_factory=Times)
 
 
 @frozen(kw_only=True)
@@ -157,8 +155,7 @@ class Variable:
     type: int | None = None
 
 
-@frozen(kw_only=True)
-class StepVariables:
+class StepVariables(Struct, frozen=True, kw_only=True):
     """The values of global variables in one step.
 
     *ref* is the step, None where the response does not name it; *variables* are `Variable` values.
@@ -249,8 +246,7 @@ class StepDetail:
     raw: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
 
 
-@frozen(kw_only=True)
-class Callback:
+class Callback(Struct, frozen=True, kw_only=True):
     """The contents of a callback: a hint that something changed, never a proof.
 
     Callbacks are unsigned, may be missing and may come twice.
@@ -260,7 +256,7 @@ class Callback:
 
     job_instance_id: int
     status: RunStatus
-    steps: Mapping[int, RunStatus] = field(factory=dict)
+    steps: Mapping[int, RunStatus] = msgspec.field(default_factory=dict)
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import field, frozen
+from msgspec import Struct
 
 from bkjob_async.model.refs import HostKey
 
@@ -31,8 +32,7 @@ def host_keys(hosts: HostLike | Iterable[HostLike]) -> tuple[HostKey, ...]:
     return tuple(dict.fromkeys(host_key(host) for host in several))
 
 
-@frozen
-class TopoNode:
+class TopoNode(Struct, frozen=True):
     """A node of the business topology: `module`, `set`, … with its `bk_inst_id`.
 
     *node_type* is the type of the node, *id* its number.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from attrs import define
+from msgspec import Struct
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.folding.diff import Missed, diff
@@ -28,8 +28,7 @@ from bkjob_async.watch.stream.targets import TargetSet
 PENDING_SECONDS = 0.01
 
 
-@define(eq=False, kw_only=True)
-class RecordedWatch:
+class RecordedWatch(Struct, eq=False, kw_only=True):
     """What a journal needs of its watch: the *stream* gets what was stored; *refuse* ends the watch with an error.
 
     *subscriber* is the watch itself, *pending* are targets that it has yet to add or to drop.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
-from attrs import define
+from msgspec import Struct
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import OPEN_CODES
@@ -23,8 +23,7 @@ ActiveTimes = tuple[float | None, list[float | None]]
 LagBounds = tuple[tuple[Ref, float], ...]
 
 
-@define(eq=False)
-class PollReports:
+class PollReports(Struct, eq=False):
     """Reports each poll of the targets in *registry* to the observers, if any of them listens to polls."""
 
     observe: ObserverDispatch
@@ -93,8 +92,7 @@ class PollReports:
         )
 
 
-@define(eq=False)
-class PollReport:
+class PollReport(Struct, eq=False):
     """The report of one poll, begun before its response is applied and sent before its events are delivered."""
 
     reports: PollReports

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.tracking.job_state import JobState
@@ -25,8 +25,7 @@ MOST_UNCOUNTED = 512
 COUNTED_TOGETHER = 32
 
 
-@frozen
-class PollingLoad:
+class PollingLoad(Struct, frozen=True):
     """How many polls are *due* and *in_flight*, the age of the *oldest_unseen* job, and how many are *in_trouble*."""
 
     due: int

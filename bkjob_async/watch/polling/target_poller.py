@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Sequence
 
-from attrs import define, evolve
+from attrs import evolve
+from msgspec import Struct
 
 from bkjob_async.engine.flow_control.health import PlatformEvent, PlatformHealth, PlatformState
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
@@ -60,8 +61,7 @@ ABOUT_THE_TARGET = frozenset(
 PAUSE_SECONDS = 1.0
 
 
-@define(eq=False, kw_only=True)
-class TargetPoller:
+class TargetPoller(Struct, eq=False, kw_only=True):
     """Polls targets: a worker calls `poll`, which applies the response and schedules the next poll.
 
     `longest_block` is for how many seconds at most handling a response kept the event loop.

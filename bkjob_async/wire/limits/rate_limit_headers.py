@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
+from msgspec import Struct
 from multidict import istr
 
 from bkjob_async.dialects.common.retry_after import parse_number, parse_reset
@@ -17,8 +17,7 @@ PREFIX = "x-bkapi-ratelimit-"
 LIMIT, REMAINING, PLUGIN = (istr(PREFIX + name) for name in ("limit", "remaining", "plugin"))
 
 
-@frozen(kw_only=True)
-class RateLimitHeaders:
+class RateLimitHeaders(Struct, frozen=True, kw_only=True):
     """Of *limit* requests *remaining* may still be sent in the next *reset* seconds.
 
     *per_resource* is True when this is the quota of the requested resource, not of the whole stage.

@@ -29,6 +29,7 @@ from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.logs import log_to_stderr
 from bkjob_async.many.metrics import fleet_metrics
 from bkjob_async.many.upkeep import WORKS_SECONDS, pause_before
+from bkjob_async.model.events_json import event_converter
 from bkjob_async.model.text.printing import counted
 
 # What takes a setting away.
@@ -160,13 +161,14 @@ async def run(
     *,
     shards: Sequence[int],
     claim: int | None,
+    standby: bool,
     health: str | None,
     journal_timeout: float | None,
     **where: Any,
 ) -> ExitCode:
     """Run shards until all of them have ended; *health* is a folder for files that probes look at.
 
-    With *claim* they are so many at a time of those that nobody runs.
+    With *claim* they are so many at a time of those that nobody runs; on *standby* it looks for them all the time.
 
     One that fails is run again after 1 to 60 seconds, and the others go on meanwhile; where it is the only one, or where
     nothing but a person can help, the error ends all of them. So does a journal that has not answered one of them for
@@ -183,7 +185,10 @@ async def run(
         }
         with nullcontext() if files is None else files.kept():
             if claim is not None:
-                await Claims(fleet, partial(run_claimed, fleet, own=own, files=files)).keep(claim)
+                # What takes long to import or to make is there before a shard is free.
+                _, _ = bkjob.run_shard, event_converter()
+                claims = Claims(fleet, partial(run_claimed, fleet, own=own, files=files))
+                await (claims.stand_by(claim) if standby else claims.keep(claim))
                 return ExitCode.ALL_SUCCEEDED
             tasks = [asyncio.create_task(run_each(fleet, shard, own, files)) for shard in shards]
             try:
