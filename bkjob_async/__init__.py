@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         Batch, Event, Finished, HostChanged, HostCounts, InSync, JobChanged, Lost, LostReason, Recovered,
         Reopened, Resumed, Stalled, StepChanged, StepWaiting, Trouble,
     )
-    from bkjob_async.model.events_json import event_from_json, event_to_json
+    from bkjob_async.model.json_values import event_from_json, event_to_json, from_json, to_json
     from bkjob_async.model.operations.base import StepOperation
     from bkjob_async.model.operations.codes import JobOperation, ScriptLanguage
     from bkjob_async.model.operations.launches import (
@@ -84,6 +84,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "StreamState", "Event",
     "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished",
     "Reopened", "Trouble", "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
+    "to_json", "from_json",
     # facts
     "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "HostPage", "StepSnapshot",
     "JobSnapshot", "StepResult", "JobResult",
@@ -145,7 +146,7 @@ _NAMES = {
         "Batch Event Finished HostChanged HostCounts InSync JobChanged Lost LostReason Recovered "
         "Reopened Resumed Stalled StepChanged StepWaiting Trouble"
     ),
-    "bkjob_async.model.events_json": "event_from_json event_to_json",
+    "bkjob_async.model.json_values": "event_from_json event_to_json from_json to_json",
     "bkjob_async.model.operations.base": "StepOperation",
     "bkjob_async.model.operations.codes": "JobOperation ScriptLanguage",
     "bkjob_async.model.operations.launches": "FileSource GlobalVar RollingConfig RollingFileSource",

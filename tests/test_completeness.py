@@ -29,13 +29,13 @@ from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.errors import NotSupported
 from bkjob_async.model import events
 from bkjob_async.model import operations as package
-from bkjob_async.model.events_json import KINDS, event_from_json, event_to_json
+from bkjob_async.model.json_values import KINDS, event_from_json, event_to_json
 from bkjob_async.model.operations import base
 from bkjob_async.observe import observer, to_logging
 from bkjob_async.pytest_plugin import URLS
 from bkjob_async.simulator.handlers.routes import ROUTES
 from tests.client.test_round_trip import ALL as ROUND_TRIPS
-from tests.model.test_events_json import whole
+from tests.model.test_json_of_events import whole
 from tests.public_names import PUBLIC
 
 PACKAGE = Path(bkjob.__file__).parent

@@ -27,7 +27,7 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
-from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.json_values import event_from_json, event_to_json
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, DurationRange, JobPlan, StepPlan
 from bkjob_async.testing import broken_promises, truth_of

@@ -9,7 +9,7 @@ from enum import StrEnum
 from time import monotonic
 from urllib.parse import urlsplit
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.probes import ProxyRefused, reach, resolve
@@ -60,7 +60,7 @@ async def check(settings: Settings, *, as_json: bool) -> ExitCode:
 def finding_lines(finding: Finding, *, as_json: bool) -> Iterator[str]:
     """Yield a finding as JSON, or as text and who must act."""
     if as_json:
-        yield json_text(asdict(finding))
+        yield json_text(bkjob.to_json(finding))
         return
     yield f"{finding.state:<8} {finding.step:<12} {printable(finding.text)}".rstrip()
     if finding.act:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any
 
-from bkjob_async import FileSource, JobClient, OutcomeUnknown, ScriptLanguage, Targets, UsageError
+from bkjob_async import FileSource, JobClient, OutcomeUnknown, ScriptLanguage, Targets, UsageError, to_json
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import hosts_from, read_text
@@ -157,10 +157,7 @@ async def launch(
 
 def as_line(launched: JobLaunch, *, as_json: bool) -> str:
     """Return what was launched as its ref, or as JSON."""
-    if not as_json:
-        return str(launched.ref)
-    step = None if launched.step is None else str(launched.step)
-    return json_text({"ref": str(launched.ref), "name": launched.name, "step": step})
+    return json_text(to_json(launched)) if as_json else str(launched.ref)
 
 
 # What stands on the command line --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from bkjob_async.engine.journaling.columns import milliseconds_from
 from bkjob_async.journal.loading import load_checkpoint
 from bkjob_async.journal.store import Store
 from bkjob_async.model.events import Event, HostChanged
-from bkjob_async.model.events_json import event_to_json
+from bkjob_async.model.json_values import event_to_json
 
 
 async def apply_checkpoint(run: RunModel, store: Store, name: str, after: int) -> int:

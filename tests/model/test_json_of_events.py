@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bkjob_async.model.events import Event, Finished, HostChanged, JobChanged, Trouble
-from bkjob_async.model.events_json import KINDS, event_from_json, event_to_json
+from bkjob_async.model.json_values import KINDS, event_from_json, event_to_json
 from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import HostSnapshot, Times
