@@ -21,8 +21,8 @@ from attrs import evolve, frozen
 from hypothesis import find
 
 import bkjob_async as bkjob
-from bkjob_async.cli.configuration.options import DIALECTS as CLI_DIALECTS
 from bkjob_async.cli.report.reading.event_forms import EventForm
+from bkjob_async.configuration.gathering import DIALECTS as CLI_DIALECTS
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
 from bkjob_async.engine.folding.stream_state import StreamState
@@ -136,7 +136,7 @@ def dialect_lacks(name: str, wiring: Wiring) -> list[str]:
         "its name in the guide": f"`{name}`" not in wiring.guide,
         "its name in the docstring of connect()": f"`{name}`" not in (bkjob.connect.__doc__ or ""),
         "a URL in the pytest plugin": name not in wiring.plugin_urls,
-        "a place in DIALECTS of cli/configuration/options.py": name not in wiring.cli_dialects,
+        "a place in DIALECTS of configuration/gathering.py": name not in wiring.cli_dialects,
         "a job status that a watch can poll": getattr(
             calls.get(bkjob.operations.GetJobInstanceStatus), "read_poll", None
         )

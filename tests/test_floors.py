@@ -16,7 +16,7 @@ HOUSE = [
     {"errors"},
     {"engine", "dialects", "observe", "simulator"},
     {"wire", "journal"},
-    {"watch"},
+    {"watch", "configuration"},
     {"client"},
     {"many", "sync"},
     {"codes", "observations", "operations", "responses"},
@@ -60,6 +60,13 @@ INNER_HOUSES = {
         {"shortcuts"},
         {"client"},
         {"factory"},
+    ],
+    "configuration": [
+        {"secrets", "proxies"},
+        {"settings"},
+        {"profiles", "secret_lookup"},
+        {"gathering"},
+        {"connecting"},
     ],
     "sync": [{"handed_call"}, {"loop_thread"}, {"iterators"}, {"watch"}, {"client"}, {"factory"}],
     "many": [

@@ -51,7 +51,7 @@ async def test_a_wait_for_an_id_without_a_scope_says_where_to_give_it() -> None:
     ("given", "remedy"),
     [
         ({"scope": 2}, r"scope must be a Scope, not 2: scope=Scope\.biz\(2\)"),
-        ({"url": None}, "the URL must be a text, not NoneType"),
+        ({"url": 5}, "the URL must be a text, not int"),
         ({"interval": "1"}, "interval must be a number, not '1'"),
         ({"interval": -1}, "interval must be positive, not -1"),
         ({"interval": float("nan")}, "interval must be positive, not nan"),

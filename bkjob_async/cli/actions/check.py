@@ -13,12 +13,13 @@ from attrs import frozen
 
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.probes import ProxyRefused, reach, resolve
-from bkjob_async.cli.configuration.connection import client_of, http_options
-from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, scope_of
-from bkjob_async.cli.configuration.proxies import is_this_machine, proxy_for
-from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_out
+from bkjob_async.configuration.connecting import http_options
+from bkjob_async.configuration.gathering import DEFAULT_DIALECT
+from bkjob_async.configuration.proxies import is_this_machine, proxy_for
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import printable
 from bkjob_async.wire.limits.rate_limit_headers import parse_rate_limit_headers
 
@@ -138,7 +139,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
 
 async def at_the_platform(settings: Settings) -> AsyncIterator[Finding]:
     """Yield what a first call amounts to: credentials, permission, scope, limits."""
-    scope = scope_of(settings)
+    scope = settings.scope
     if scope is None:
         act = "you: give --biz or --biz-set, or a default in the profile"
         yield Finding("scope", State.WARNING, "none was given; nothing was called", act)

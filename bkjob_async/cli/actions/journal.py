@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from bkjob_async import FleetEntry, Journal, open_journal, to_json
 from bkjob_async.cli.configuration.journals import journal_url
-from bkjob_async.cli.configuration.options import gather
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.watching.consumers import json_line, plain_line
+from bkjob_async.configuration.gathering import gather
 from bkjob_async.model.text.printing import counted
 
 

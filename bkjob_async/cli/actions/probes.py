@@ -13,7 +13,7 @@ from time import monotonic
 
 from attrs import frozen
 
-from bkjob_async.cli.configuration.proxies import Proxy
+from bkjob_async.configuration.proxies import Proxy
 
 PROBE_SECONDS = 10.0
 MAX_HEAD = 16 * 1024

@@ -10,8 +10,6 @@ from bkjob_async import JobSnapshot, Phase, Ref, ScopeType, StepSnapshot, Watch
 from bkjob_async.cli.actions.earlier_runs import earlier_runs, time_left
 from bkjob_async.cli.actions.read_targets import ReadTargets, read_targets
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.options import scope_of
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
@@ -21,6 +19,7 @@ from bkjob_async.cli.times import seconds_text
 from bkjob_async.cli.watching.failures import results_in
 from bkjob_async.cli.watching.outcome import CONTINUING
 from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.model.status import status_to_json
 from bkjob_async.model.text.printing import first_of, printable, tally
@@ -31,7 +30,7 @@ PLAUSIBLE = timedelta(days=30)
 
 async def status(settings: Settings, *, targets: Sequence[str], as_json: bool, deadline: float) -> ExitCode:
     """Write a line for each target."""
-    refs = targets_from(targets, scope_of(settings))
+    refs = targets_from(targets, settings.scope)
     async with client_of(settings) as client, read_targets(client, refs, deadline) as state:
         if as_json:
             for ref in refs:
@@ -43,7 +42,7 @@ async def status(settings: Settings, *, targets: Sequence[str], as_json: bool, d
 
 async def explain(settings: Settings, *, targets: Sequence[str], as_json: bool, deadline: float) -> ExitCode:
     """Write some lines about each target."""
-    refs = targets_from(targets, scope_of(settings))
+    refs = targets_from(targets, settings.scope)
     async with client_of(settings) as client, read_targets(client, refs, deadline) as state:
         running = [seen for ref in refs if (seen := running_job(state, ref)) is not None]
         earlier = await earlier_runs(client, running, datetime.now(UTC))

@@ -7,14 +7,10 @@ from typing import Any
 
 import click
 
-from bkjob_async.cli.configuration.options import (
-    DEFAULT_DIALECT,
-    DIALECTS,
-    biz_option,
-    biz_set_option,
-)
+from bkjob_async.cli.configuration.options import biz_option, biz_set_option
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.configuration.gathering import DEFAULT_DIALECT, DIALECTS
 
 ACTIONS = "bkjob_async.cli.actions.journal"
 HELP = """\b

@@ -10,7 +10,6 @@ from importlib import import_module
 from pathlib import Path
 
 from bkjob_async.cli.configuration.journals import journal_url
-from bkjob_async.cli.configuration.options import gather, scope_of
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
@@ -18,6 +17,7 @@ from bkjob_async.cli.report.figures import Figures, figures_of
 from bkjob_async.cli.report.reading.read_lines import LineReader
 from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.cli.report.writing import check_target, write_report
+from bkjob_async.configuration.gathering import gather
 from bkjob_async.errors import UsageError
 from bkjob_async.model.text.printing import counted, first_of
 
@@ -56,7 +56,7 @@ async def report(
         raise UsageError("a report of what? give a file of events, or --name for a fleet of a journal")
     settings = gather({"journal": url, "biz": biz, "biz_set": biz_set}, None)
     rest = words if name is not None and url is None else words[1:]
-    targets = frozenset(map(str, targets_from(rest, scope_of(settings))))
+    targets = frozenset(map(str, targets_from(rest, settings.scope)))
     run = RunModel(targets)
     with without_collection():
         if name is None:

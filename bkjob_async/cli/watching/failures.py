@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from attrs import define, field, frozen
 
 import bkjob_async as bkjob
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import counted, first_of_many, printable
 
 MAX_GROUPS = 8

@@ -10,7 +10,6 @@ from importlib import import_module
 from attrs import frozen
 
 from bkjob_async import DeadlineExceeded, FirstFailure, JobClient, JobResult, Ref, UsageError, Watch
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.phases import BAD
@@ -25,6 +24,7 @@ from bkjob_async.cli.watching.failures import report_failures
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import WatchRequest, next_command, resume_command
+from bkjob_async.configuration.settings import Settings
 
 
 def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:

@@ -31,7 +31,7 @@ from bkjob_async.cli.actions.check import (
     proxy_finding,
 )
 from bkjob_async.cli.actions.probes import ProxyRefused, reach
-from bkjob_async.cli.configuration.proxies import proxy_for
+from bkjob_async.configuration.proxies import proxy_for
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from tests.cli import shell

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
-from bkjob_async.cli.configuration.secrets import SecretSource
-from bkjob_async.cli.configuration.settings import SETTINGS, Found, Settings, takes_access_token, user_names
-from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.terminal import interruptible
+from bkjob_async.configuration.secrets import SecretSource
+from bkjob_async.configuration.settings import SETTINGS, Found, Settings, takes_access_token, user_names
 from bkjob_async.model.base_error import UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
 
@@ -21,16 +21,27 @@ COMMAND_SECONDS = 120
 
 Ask = Callable[[str], str]
 
+logger = logging.getLogger("bkjob_async")
+
 
 class SecretLookup:
     """Looks secrets up, one source after the other; says once that there is no keyring.
 
-    *ask* asks the user without showing the answer; None where nobody can be asked.
+    *ask* asks the user without showing the answer; None where nobody can be asked. *say* takes a note, by default the log.
+    Programs that write secrets run within what *around* returns.
     """
 
-    def __init__(self, ask: Ask | None) -> None:
+    def __init__(
+        self,
+        ask: Ask | None = None,
+        *,
+        say: Callable[[str], object] = logger.warning,
+        around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         """Ask the user by *ask* for what no source has."""
         self._ask = ask
+        self._say = say
+        self._around = around
         self._has_said: set[str] = set()
 
     def credentials(self, settings: Settings) -> Credentials:
@@ -80,7 +91,8 @@ class SecretLookup:
             case "keyring":
                 return self._from_keyring(source.words[0])
             case "command":
-                return from_command(source)
+                with self._around():
+                    return from_command(source)
 
     def _from_keyring(self, name: str) -> str | None:
         try:
@@ -98,14 +110,13 @@ class SecretLookup:
     def _say_once(self, note: str) -> None:
         if note not in self._has_said:
             self._has_said.add(note)
-            write_note(f"bkjob: {note}")
+            self._say(note)
 
 
 def from_command(source: SecretSource) -> str:
     """Return the first line that a program writes; raise `UsageError`, without what it wrote."""
     try:
-        with interruptible():
-            done = subprocess.run(source.words, stdout=subprocess.PIPE, check=False, timeout=COMMAND_SECONDS)  # noqa: S603 - the user's own
+        done = subprocess.run(source.words, stdout=subprocess.PIPE, check=False, timeout=COMMAND_SECONDS)  # noqa: S603 - the user's own
     except OSError as error:
         raise UsageError(f"{source} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from bkjob_async.cli.configuration.secrets import SecretSource, parse_sources
+from bkjob_async.configuration.secrets import SecretSource, parse_sources
 from bkjob_async.model.base_error import UsageError
+from bkjob_async.model.refs import Scope
 
 Kind = Literal["text", "id", "number", "secret"]
 OPTION, VARIABLE, PROFILE = 0, 1, 2
@@ -100,10 +101,19 @@ class Settings:
         return PROFILE + 1 if found is None else found.level
 
     @property
+    def scope(self) -> Scope | None:
+        """The scope that bare ids are in, None for none."""
+        if "biz" in self.found:
+            return Scope.biz(self.get("biz"))
+        return Scope.biz_set(self.get("biz_set")) if "biz_set" in self.found else None
+
+    @property
     def url(self) -> str:
         """The URL of the platform; raises `UsageError` that says where it can be given."""
         if "url" not in self.found:
-            raise UsageError("which platform: give --url, BKJOB_URL, or url in a profile (bkjob config path)")
+            raise UsageError(
+                "which platform: give url (--url), BKJOB_URL, or url in a profile (bkjob config path)"
+            )
         return str(self.found["url"].value)
 
 

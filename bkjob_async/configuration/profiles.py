@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bkjob_async.cli.configuration.settings import Profile, check_profile
+from bkjob_async.configuration.settings import Profile, check_profile
 from bkjob_async.model.base_error import UsageError
 
 PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
