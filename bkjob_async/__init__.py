@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bkjob_async.many.reader import FleetReader
     from bkjob_async.many.runner.shard import ShardEnd, run_shard
     from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus
+    from bkjob_async.model.causes import HostsByCause, hosts_by_cause
     from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
     from bkjob_async.model.detail_level import DetailLevel
     from bkjob_async.model.events import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         FileSource, GlobalVar, RollingConfig, RollingFileSource,
     )
     from bkjob_async.model.operations.responses import Callback
+    from bkjob_async.model.operations.target_status import StepStatus, TargetStatus
     from bkjob_async.model.operations.targets import Targets, TopoNode
     from bkjob_async.model.ref_input import RefLike, as_ref
     from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
@@ -87,7 +89,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "to_json", "from_json",
     # facts
     "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "HostPage", "StepSnapshot",
-    "JobSnapshot", "StepResult", "JobResult",
+    "JobSnapshot", "StepResult", "JobResult", "TargetStatus", "StepStatus", "HostsByCause", "hosts_by_cause",
     # operations
     "StepOperation",
     "JobOperation",
@@ -140,6 +142,7 @@ _NAMES = {
     "bkjob_async.many.reader": "FleetReader",
     "bkjob_async.many.runner.shard": "ShardEnd run_shard",
     "bkjob_async.many.status": "FleetStatus ShardCondition ShardStatus",
+    "bkjob_async.model.causes": "HostsByCause hosts_by_cause",
     "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
     "bkjob_async.model.detail_level": "DetailLevel",
     "bkjob_async.model.events": (
@@ -151,6 +154,7 @@ _NAMES = {
     "bkjob_async.model.operations.codes": "JobOperation ScriptLanguage",
     "bkjob_async.model.operations.launches": "FileSource GlobalVar RollingConfig RollingFileSource",
     "bkjob_async.model.operations.responses": "Callback",
+    "bkjob_async.model.operations.target_status": "StepStatus TargetStatus",
     "bkjob_async.model.operations.targets": "Targets TopoNode",
     "bkjob_async.model.ref_input": "RefLike as_ref",
     "bkjob_async.model.refs": "HostKey JobRef Ref Scope ScopeType StepRef parse_ref",

@@ -253,7 +253,7 @@ def test_an_operation_wired_nowhere_lacks_everything() -> None:
         (Wiring(routes={name: routes for name, routes in ROUTES.items() if name != "esb-job"}), "simulated"),
         (Wiring(guide=GUIDE.replace("`esb-job`", "")), "guide"),
         (Wiring(plugin_urls={}), "URL"),
-        (Wiring(cli_dialects=()), "options.py"),
+        (Wiring(cli_dialects=()), "gathering.py"),
         (Wiring(dialects={**DIALECTS, "esb-job": WITHOUT_SCRIPTS}), "run a script"),
     ],
 )

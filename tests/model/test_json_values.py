@@ -65,6 +65,7 @@ RECEIVED = [
     *(bkjob.HostSnapshot, bkjob.HostGroup, bkjob.HostPage, bkjob.StepSnapshot, bkjob.JobSnapshot),
     *(bkjob.StepResult, bkjob.JobResult, bkjob.ErrorDetails, bkjob.Callback, bkjob.Batch, bkjob.Times),
     *(bkjob.HostKey, bkjob.WatchStats, bkjob.Explanation, bkjob.FleetEntry, bkjob.DurationStats),
+    *(bkjob.TargetStatus, bkjob.StepStatus, bkjob.HostsByCause),
 ]
 
 

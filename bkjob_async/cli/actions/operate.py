@@ -12,12 +12,12 @@ from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.terminal import confirm
-from bkjob_async.cli.watching.failures import has_failed
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.recording import follow_begun, journal_of_begun
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.configuration.settings import Settings
+from bkjob_async.model.causes import has_failed
 from bkjob_async.model.text.printing import counted, first_of, tally
 
 

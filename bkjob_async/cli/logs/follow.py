@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from bkjob_async import BkJobError, HostChanged, HostKey, JobClient, JobRef, Lost, Ref, StepRef, Watch
-from bkjob_async.cli.actions.read_targets import NothingSeen
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.targets import hosts_from, targets_from
 from bkjob_async.cli.exit_codes import ExitCode
@@ -97,6 +96,10 @@ async def follow_logs(
         write_note(f"the jobs go on; follow their logs again: {again}")
         raise
     return ExitCode.COULD_NOT_WATCH if absent or reader.outcome.lost else ExitCode.ALL_SUCCEEDED
+
+
+class NothingSeen(BkJobError):
+    """The platform could not be read."""
 
 
 @define(eq=False)

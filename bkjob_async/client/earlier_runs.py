@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from bkjob_async import BkJobError, JobClient, JobSnapshot, Scope
+from bkjob_async.client.caller import Caller
+from bkjob_async.client.operations.queries import get_job_instance_list
 from bkjob_async.engine.scheduling.duration_stats import DurationTable, normalize_name
+from bkjob_async.errors import BkJobError
+from bkjob_async.model.refs import Scope
+from bkjob_async.model.snapshot import JobSnapshot
 
 # The platform lists so many days at a time. Of so many names, so many runs are looked at.
 DAYS, MOST_NAMES, MOST_RUNS = timedelta(days=30), 5, 20
@@ -14,7 +18,7 @@ FEWEST_RUNS = 3
 SUCCEEDED = 3
 
 
-async def earlier_runs(client: JobClient, jobs: Iterable[JobSnapshot], now: datetime) -> DurationTable:
+async def earlier_runs(client: Caller, jobs: Iterable[JobSnapshot], now: datetime) -> DurationTable:
     """Return how long runs before *now* took that have the names of *jobs* and succeeded; nothing where none are listed."""
     known = DurationTable()
     names = [*dict.fromkeys((job.ref.scope, job.name) for job in jobs if job.name)]
@@ -28,11 +32,11 @@ async def earlier_runs(client: JobClient, jobs: Iterable[JobSnapshot], now: date
     return known
 
 
-async def runs_of(client: JobClient, scope: Scope, name: str, now: datetime) -> list[float]:
+async def runs_of(client: Caller, scope: Scope, name: str, now: datetime) -> list[float]:
     """Return how long the last runs of a name took, the newest first."""
     found = list[float]()
-    listed = client.get_job_instance_list(
-        now - DAYS, now, name=name, status=SUCCEEDED, length=MOST_RUNS, scope=scope
+    listed = get_job_instance_list(
+        client, now - DAYS, now, name=name, status=SUCCEEDED, length=MOST_RUNS, scope=scope
     )
     looked_at = 0
     async for job in listed:
