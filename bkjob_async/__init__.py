@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from bkjob_async.observe.observer import Observer
     from bkjob_async.observe.to_opentelemetry import OpenTelemetryObserver
     from bkjob_async.observe.to_prometheus import PrometheusCollector
+    from bkjob_async.report.run_report import RunReport
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
     from bkjob_async.watch.progress_bar import progress_bar
@@ -83,7 +84,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Targets", "TopoNode",
     # watching
     "Watch", "WatchStats", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
-    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "StreamState", "Event",
+    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "StreamState", "RunReport", "Event",
     "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished",
     "Reopened", "Trouble", "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
     "to_json", "from_json",
@@ -166,6 +167,7 @@ _NAMES = {
     "bkjob_async.observe.observer": "Observer",
     "bkjob_async.observe.to_opentelemetry": "OpenTelemetryObserver",
     "bkjob_async.observe.to_prometheus": "PrometheusCollector",
+    "bkjob_async.report.run_report": "RunReport",
     "bkjob_async.watch.callbacks": "CallbackReceiver",
     "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
     "bkjob_async.watch.progress_bar": "progress_bar",

@@ -21,7 +21,6 @@ from attrs import evolve, frozen
 from hypothesis import find
 
 import bkjob_async as bkjob
-from bkjob_async.cli.report.reading.event_forms import EventForm
 from bkjob_async.configuration.gathering import DIALECTS as CLI_DIALECTS
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
@@ -33,6 +32,7 @@ from bkjob_async.model.json_values import KINDS, event_from_json, event_to_json
 from bkjob_async.model.operations import base
 from bkjob_async.observe import observer, to_logging
 from bkjob_async.pytest_plugin import URLS
+from bkjob_async.report.reading.event_forms import EventForm
 from bkjob_async.simulator.handlers.routes import ROUTES
 from tests.client.test_round_trip import ALL as ROUND_TRIPS
 from tests.model.test_json_of_events import whole

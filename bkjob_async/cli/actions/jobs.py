@@ -11,9 +11,9 @@ from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import write_table
-from bkjob_async.cli.times import seconds_text
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import counted
+from bkjob_async.report.times import seconds_text
 from bkjob_async.responses import JobInstance
 
 HEADER = ("JOB", "STATUS", "CREATED", "TIME", "BY", "NAME")

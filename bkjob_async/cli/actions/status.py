@@ -11,10 +11,10 @@ from bkjob_async.cli.configuration.targets import targets_from, word_of
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import write_table
-from bkjob_async.cli.times import seconds_text
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import first_of, printable, tally
+from bkjob_async.report.times import seconds_text
 
 HEADER = ("TARGET", "STATUS", "HOSTS", "TIME", "STEP", "NAME")
 MAX_CAUSES = 8

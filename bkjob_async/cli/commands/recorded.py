@@ -95,7 +95,7 @@ def report_command(*, form: str | None, output: str, **options: Any) -> ExitCode
     A page needs no network and no script.
     """
     form = form or SUFFIXES.get(Path(output).suffix.lower(), "html")
-    return run_action("bkjob_async.cli.report.make:report", form=form, output=output, **options)
+    return run_action("bkjob_async.cli.actions.report:report", form=form, output=output, **options)
 
 
 @click.command(name="decode")

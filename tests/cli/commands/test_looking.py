@@ -11,8 +11,8 @@ import pytest
 from bkjob_async import UsageError
 from bkjob_async.cli.actions.jobs import parse_since
 from bkjob_async.cli.tables import table_lines
-from bkjob_async.cli.times import seconds_text
 from bkjob_async.client.earlier_runs import earlier_runs, time_left
+from bkjob_async.report.times import seconds_text
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.cli import shell

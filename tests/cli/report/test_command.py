@@ -18,13 +18,13 @@ from hypothesis import given
 import bkjob_async as bkjob
 from benchmarks.compare.runs import SCOPE, Timed, run_of, write_journal, write_lines
 from bkjob_async.cli.commands.group import bkjob as group
-from bkjob_async.cli.report.figures import by_phase
-from bkjob_async.cli.report.make import FORMATS
-from bkjob_async.cli.report.reading.read_journal import read_journal
-from bkjob_async.cli.report.reading.run_model import RunModel
-from bkjob_async.cli.report.writing import write_report
+from bkjob_async.cli.writing import write_report
 from bkjob_async.journal.keep import Keep
 from bkjob_async.model.status import Phase
+from bkjob_async.report.figures import by_phase
+from bkjob_async.report.reading.read_journal import read_journal
+from bkjob_async.report.reading.run_model import RunModel
+from bkjob_async.report.run_report import FORMATS
 from bkjob_async.simulator.world.plans import JobPlan
 from bkjob_async.simulator.world.world import World
 from tests.cli.report.reports import figures

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.cli.report.figures import by_phase
-from bkjob_async.cli.report.reading.read_checkpoint import apply_events
-from bkjob_async.cli.report.reading.read_lines import LineReader
-from bkjob_async.cli.report.reading.read_records import apply_record
-from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.model.status import Phase
+from bkjob_async.report.figures import by_phase
+from bkjob_async.report.reading.read_checkpoint import apply_events
+from bkjob_async.report.reading.read_lines import LineReader
+from bkjob_async.report.reading.read_records import apply_record
+from bkjob_async.report.reading.run_model import RunModel
 from bkjob_async.simulator.world.plans import JobPlan
 from bkjob_async.simulator.world.world import World
 from tests.cli.report.reports import (

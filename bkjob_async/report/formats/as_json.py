@@ -8,13 +8,13 @@ from typing import Any
 
 from attrs import asdict
 
-from bkjob_async import __version__
-from bkjob_async.cli.lines import json_escaped
-from bkjob_async.cli.phases import counts_json
-from bkjob_async.cli.report.durations import Durations
-from bkjob_async.cli.report.figures import Figures, StepFigures
-from bkjob_async.cli.report.hosts import code_name
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.escapes import json_escaped
+from bkjob_async.report.durations import Durations
+from bkjob_async.report.figures import Figures, StepFigures
+from bkjob_async.report.formats.version import package_version
+from bkjob_async.report.hosts import code_name
+from bkjob_async.report.phases import counts_json
 
 # Raised when a field changes its meaning or goes away.
 FORMAT = 1
@@ -33,7 +33,7 @@ def plain(figures: Figures) -> dict[str, Any]:
     began, verdict = figures.began, figures.verdict
     return {
         "format": FORMAT,
-        "bkjob": __version__,
+        "bkjob": package_version(),
         "title": figures.title,
         "verdict": {"phase": verdict.phase.value, "sentence": verdict.sentence, "detail": verdict.detail},
         "began": None if began is None else began.isoformat(),

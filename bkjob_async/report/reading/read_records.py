@@ -9,8 +9,6 @@ from typing import Any
 
 import msgspec
 
-from bkjob_async.cli.report.reading.event_forms import EventForm, apply_form
-from bkjob_async.cli.report.reading.run_model import HostChange, RunModel
 from bkjob_async.engine.journaling.decoding import decode_record
 from bkjob_async.engine.journaling.forms import Column, HostNamesForm, HostsForm
 from bkjob_async.engine.journaling.host_names import (
@@ -20,6 +18,8 @@ from bkjob_async.engine.journaling.host_names import (
     unpacked_numbers,
 )
 from bkjob_async.errors import JournalDamaged
+from bkjob_async.report.reading.event_forms import EventForm, apply_form
+from bkjob_async.report.reading.run_model import HostChange, RunModel
 
 # A fleet has few hosts beside the times that it has of each.
 label_of = lru_cache(maxsize=1 << 17)(plain_label)

@@ -8,12 +8,12 @@ from xml.sax.saxutils import quoteattr
 
 from attrs import frozen
 
-from bkjob_async.cli.phases import BAD, OPEN
-from bkjob_async.cli.report.figures import Figures, StepFigures, phase_of_job
-from bkjob_async.cli.report.hosts import code_name, order_of
-from bkjob_async.cli.report.reading.rows import HostRow, JobRow, facts_of
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
+from bkjob_async.report.figures import Figures, StepFigures, phase_of_job
+from bkjob_async.report.hosts import code_name, order_of
+from bkjob_async.report.phases import BAD, OPEN
+from bkjob_async.report.reading.rows import HostRow, JobRow, facts_of
 
 
 @frozen

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from bkjob_async.cli.phases import BAD, OPEN, SIGNS
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import counted
+from bkjob_async.report.phases import BAD, OPEN, SIGNS
 
 
 @frozen

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 from attrs import frozen
 
-from bkjob_async.cli.report.reading.rows import StepRow, facts_of
 from bkjob_async.model.status import HOST_CODES
+from bkjob_async.report.reading.rows import StepRow, facts_of
 
 Order = tuple[int, int, int, str]
 

@@ -7,9 +7,9 @@ from typing import Annotated, assert_never
 
 from msgspec import Meta, Struct
 
-from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.engine.journaling.columns import milliseconds_from
 from bkjob_async.model.status import Phase
+from bkjob_async.report.reading.run_model import RunModel
 
 # No duration is infinite.
 Seconds = Annotated[float, Meta(ge=-1e11, le=1e11)]

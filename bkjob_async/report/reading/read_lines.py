@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import msgspec
 from attrs import define, field
 
-from bkjob_async.cli.report.reading.event_forms import EventForm, HostChangedForm, apply_form
-from bkjob_async.cli.report.reading.run_model import RunModel
+from bkjob_async.report.reading.event_forms import EventForm, HostChangedForm, apply_form
+from bkjob_async.report.reading.run_model import RunModel
 
 _host_decoder = msgspec.json.Decoder(HostChangedForm)
 _decoder = msgspec.json.Decoder(EventForm)

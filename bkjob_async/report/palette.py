@@ -14,4 +14,4 @@ def read_file(package: str, name: str) -> str:
 
 def palette() -> str:
     """Return the colours as rules of a style."""
-    return read_file("bkjob_async.cli", "palette.css")
+    return read_file("bkjob_async.report", "palette.css")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from bkjob_async.cli.report.reading.read_records import apply_record
-from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.errors import FleetNotFound
 from bkjob_async.journal.keep import KEEP
 from bkjob_async.journal.sqlite.store import SqliteStore
 from bkjob_async.journal.store import Store
 from bkjob_async.journal.urls import SqlitePlace, check_fleet_name, parse_journal_url
+from bkjob_async.report.reading.read_records import apply_record
+from bkjob_async.report.reading.run_model import RunModel
 
 
 async def read_journal(run: RunModel, url: str, name: str) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from attrs import define, field
 
-from bkjob_async.cli.report.reading.rows import (
+from bkjob_async.model.status import Phase, RunStatus
+from bkjob_async.report.reading.rows import (
     NUMBER_OF,
     PHASES,
     HostRow,
@@ -17,7 +18,6 @@ from bkjob_async.cli.report.reading.rows import (
     StepRow,
     facts_of,
 )
-from bkjob_async.model.status import Phase, RunStatus
 
 RUNNING = NUMBER_OF[Phase.RUNNING]
 # A host that succeeded in the execution before, and did not run again.

@@ -12,16 +12,16 @@ from attrs import define, field, frozen
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from bkjob_async import __version__
-from bkjob_async.cli.palette import palette, read_file
-from bkjob_async.cli.phases import SIGNS
-from bkjob_async.cli.report.durations import Durations
-from bkjob_async.cli.report.figures import Figures
-from bkjob_async.cli.report.formats import svg
-from bkjob_async.cli.report.hosts import code_name, names_within
-from bkjob_async.cli.report.verdict import counted_large
-from bkjob_async.cli.times import clock
 from bkjob_async.model.text.printing import printable
+from bkjob_async.report.durations import Durations
+from bkjob_async.report.figures import Figures
+from bkjob_async.report.formats import svg
+from bkjob_async.report.formats.version import package_version
+from bkjob_async.report.hosts import code_name, names_within
+from bkjob_async.report.palette import palette, read_file
+from bkjob_async.report.phases import SIGNS
+from bkjob_async.report.times import clock
+from bkjob_async.report.verdict import counted_large
 
 # Longer tables are cut, and say so; so are longer texts.
 MAX_ROWS = 200
@@ -31,7 +31,7 @@ NAMES_BYTES = 32_000
 # Seconds between two ticks of an axis, which has fewer of them than so many.
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 MAX_TICKS = 7
-read = partial(read_file, "bkjob_async.cli.report.formats")
+read = partial(read_file, "bkjob_async.report.formats")
 
 
 @frozen
@@ -86,7 +86,7 @@ def page_of(figures: Figures) -> Iterator[str]:
             more_failed=len(figures.failed) - MAX_ROWS,
             patterned=[phase.lower() for phase in figures.hosts],
             max_rows=MAX_ROWS,
-            version=__version__,
+            version=package_version(),
         )
     )
 

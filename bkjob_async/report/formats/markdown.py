@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bkjob_async.cli.phases import SIGNS
-from bkjob_async.cli.report.figures import Figures
-from bkjob_async.cli.report.hosts import FailureGroup, names_within
-from bkjob_async.cli.report.verdict import counted_large
-from bkjob_async.cli.times import clock
 from bkjob_async.model.text.printing import counted, printable
+from bkjob_async.report.figures import Figures
+from bkjob_async.report.hosts import FailureGroup, names_within
+from bkjob_async.report.phases import SIGNS
+from bkjob_async.report.times import clock
+from bkjob_async.report.verdict import counted_large
 
 # Chats refuse longer messages; in bytes of UTF-8.
 MAX_BYTES = 4096

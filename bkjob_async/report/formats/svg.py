@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from bkjob_async.cli.phases import BAR_ORDER
-from bkjob_async.cli.report.durations import Durations
-from bkjob_async.cli.report.figures import Course, StepFigures
-from bkjob_async.cli.report.reading.rows import NUMBER_OF
+from bkjob_async.report.durations import Durations
+from bkjob_async.report.figures import Course, StepFigures
+from bkjob_async.report.phases import BAR_ORDER
+from bkjob_async.report.reading.rows import NUMBER_OF
 
 # Units of a shape: it is stretched to the chart.
 WIDE, HIGH = 1000, 500

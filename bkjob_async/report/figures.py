@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from bkjob_async.cli.phases import BAD, OPEN, SHOWN_FIRST, UNSUCCESSFUL
-from bkjob_async.cli.report.durations import Durations, durations_of
-from bkjob_async.cli.report.hosts import FailedHost, FailureGroup, failed_hosts, failure_groups
-from bkjob_async.cli.report.reading.rows import NUMBER_OF, PHASES, JobRow, Outage, StepRow
-from bkjob_async.cli.report.reading.run_model import RunModel
-from bkjob_async.cli.report.verdict import Verdict, verdict_of
 from bkjob_async.model.status import Phase
+from bkjob_async.report.durations import Durations, durations_of
+from bkjob_async.report.hosts import FailedHost, FailureGroup, failed_hosts, failure_groups
+from bkjob_async.report.phases import BAD, OPEN, SHOWN_FIRST, UNSUCCESSFUL
+from bkjob_async.report.reading.rows import NUMBER_OF, PHASES, JobRow, Outage, StepRow
+from bkjob_async.report.reading.run_model import RunModel
+from bkjob_async.report.verdict import Verdict, verdict_of
 
 Counts = tuple[int, ...]
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bkjob_async.cli.report.reading.event_forms import EventForm, apply_form
-from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.engine.journaling.columns import milliseconds_from
 from bkjob_async.journal.loading import load_checkpoint
 from bkjob_async.journal.store import Store
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.json_values import event_to_json
+from bkjob_async.report.reading.event_forms import EventForm, apply_form
+from bkjob_async.report.reading.run_model import RunModel
 
 
 async def apply_checkpoint(run: RunModel, store: Store, name: str, after: int) -> int:
