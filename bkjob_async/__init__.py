@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     # fmt: off
     # isort: off
     from bkjob_async import codes, observations, operations, responses
+    from bkjob_async.client.checks import Finding, FindingState, check
     from bkjob_async.client.client import JobClient
     from bkjob_async.client.factory import connect
     from bkjob_async.dialects.decode import decode, decode_callback
@@ -79,6 +80,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # opening
     "DetailLevel", "connect", "JobClient", "AppCredentials", "AccessToken", "Credentials",
     "CredentialsProvider", "PerCall", "HttpOptions", "Retries", "Transport",
+    "check", "Finding", "FindingState",
     # names
     "Scope", "ScopeType", "JobRef", "StepRef", "Ref", "RefLike", "as_ref", "HostKey", "parse_ref",
     "Targets", "TopoNode",
@@ -120,6 +122,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
 
 # Where each name is imported from; a test holds this against the typed imports above.
 _NAMES = {
+    "bkjob_async.client.checks": "Finding FindingState check",
     "bkjob_async.client.client": "JobClient",
     "bkjob_async.client.factory": "connect",
     "bkjob_async.dialects.decode": "decode decode_callback",

@@ -35,6 +35,11 @@ def proxy_for(url: str) -> Proxy | None:
     given = proxies.get(parts.scheme) or proxies.get("all")
     if not given or is_this_machine(host) or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
+    return proxy_at(given, f"{parts.scheme.upper()}_PROXY or ALL_PROXY")
+
+
+def proxy_at(given: str, source: str) -> Proxy:
+    """Return the proxy that is *given* as text by a *source*; raise `UsageError` for what is no HTTP proxy."""
     whole = given if "://" in given else f"http://{given}"
     try:
         found = urlsplit(whole)
@@ -42,8 +47,7 @@ def proxy_for(url: str) -> Proxy | None:
     except ValueError:
         found, port = urlsplit(""), None
     if found.scheme not in ("http", "https") or not found.hostname:
-        name = f"{parts.scheme.upper()}_PROXY"
-        raise UsageError(f"{name} or ALL_PROXY must name a proxy as http://HOST:PORT") from None
+        raise UsageError(f"{source} must name a proxy as http://HOST:PORT") from None
     port = port or (443 if found.scheme == "https" else 80)
     authorization = ""
     if found.username is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import bkjob_async as bkjob
-from bkjob_async.cli.actions.check import State, finding_lines
+from bkjob_async.cli.actions.check import finding_lines
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.cli.configuration.journals import journal_url
@@ -21,6 +21,7 @@ from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.consumers import json_line, plain_line
+from bkjob_async.client.checks import State
 from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
