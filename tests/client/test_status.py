@@ -12,13 +12,13 @@ import bkjob_async as bkjob
 from bkjob_async.model.operations.base import StepOperation
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from tests.client.clients import DIALECTS, FAILING, client_of
 from tests.sync.clients import connected, fast_simulator
 
 pytestmark = pytest.mark.looptime
 
-CONFIRMED = JobPlan(name="ask", steps=(StepPlan(hosts=1, kind=CONFIRM),))
+CONFIRMED = SimulatedJob(name="ask", steps=(StepPlan(hosts=1, kind=CONFIRM),))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -73,9 +73,11 @@ async def test_earlier_runs_say_when_it_ends() -> None:
     simulator = Simulator(begins=datetime.now(UTC) - timedelta(minutes=10))
     async with client_of(simulator) as (client, _):
         for _ in range(3):
-            await client.wait(simulator.add(JobPlan(name="tale", steps=(StepPlan(hosts=2),))), deadline=600)
+            await client.wait(
+                simulator.add(SimulatedJob(name="tale", steps=(StepPlan(hosts=2),))), deadline=600
+            )
     async with client_of(simulator) as (client, _):
-        job = simulator.add(JobPlan(name="tale", steps=(StepPlan(hosts=2),)))
+        job = simulator.add(SimulatedJob(name="tale", steps=(StepPlan(hosts=2),)))
         await asyncio.sleep(1)
         (without,) = await client.status(job)
         (with_them,) = await client.status(job, with_earlier_runs=True)
