@@ -13,7 +13,6 @@ import attrs
 import msgspec
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
-from cattrs.strategies import configure_union_passthrough
 from msgspec import Struct
 
 from bkjob_async.model.base_error import BkJobError, WrongType, WrongValue
@@ -135,7 +134,7 @@ def _register_atoms(made: Converter) -> None:
     read(Ref, lambda text, _: parse_ref(text))
     read(type(None), lambda _, __: None)
     read(Ref | None, lambda text, _: parse_ref(text) if text else None)
-    configure_union_passthrough(int | str | None, made)
+    read(int | str | None, lambda value, _: _plain(value))
     # The keys of an object are text; a mapping of hosts becomes a list of pairs.
     made.register_unstructure_hook_factory(
         lambda kind: _key_of(kind) is int, lambda _: partial(_with_text_keys, made)
@@ -303,6 +302,13 @@ def _with_unfinished(step: Mapping[str, Any]) -> Mapping[str, Any]:
     for host in step["failed"]:
         (failed if host_status(host["status"]["code"]).is_finished else unfinished).append(host)
     return {**step, "failed": failed, "unfinished": unfinished}
+
+
+def _plain(value: Any) -> int | str | None:
+    """Return the code of an error, a number or a word."""
+    if value is None or isinstance(value, int | str):
+        return value
+    raise ValueError("not a code")
 
 
 def _whole(value: Any) -> int:
