@@ -24,6 +24,8 @@ def from_settings(
     Raises `UsageError` for what is missing or wrong.
     """
     settings = gather({"url": url}, profile)
+    if "url" not in settings.found:
+        raise UsageError("which platform: give its url, set BKJOB_URL, or name it in a profile")
     options = connect_options(settings)
     return credentials_from(settings) if credentials is None else credentials, options
 

@@ -111,9 +111,7 @@ class Settings:
     def url(self) -> str:
         """The URL of the platform; raises `UsageError` that says where it can be given."""
         if "url" not in self.found:
-            raise UsageError(
-                "which platform: give url (--url), BKJOB_URL, or url in a profile (bkjob config path)"
-            )
+            raise UsageError("which platform: give --url, BKJOB_URL, or url in a profile (bkjob config path)")
         return str(self.found["url"].value)
 
 

@@ -82,7 +82,9 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """By all places where it can be given."""
     monkeypatch.setenv("BKJOB_CONFIG", str(tmp_path / "none.toml"))
 
-    with pytest.raises(bkjob.UsageError, match=r"which platform: give url .*BKJOB_URL, or url in a profile"):
+    with pytest.raises(
+        bkjob.UsageError, match="which platform: give its url, set BKJOB_URL, or name it in a profile"
+    ):
         bkjob.connect()
     with pytest.raises(bkjob.UsageError, match="set BKJOB_APP_CODE and BKJOB_APP_SECRET in the environment"):
         bkjob.connect("https://given.example.com")
