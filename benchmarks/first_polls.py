@@ -21,7 +21,7 @@ from benchmarks.table import show
 from benchmarks.virtual_watches import CREDENTIALS, in_virtual_time
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 
 JOBS = scaled((1_000, 10_000), (20,))
@@ -70,7 +70,7 @@ def jobs_of(kind: str, count: int) -> tuple[World, list[bkjob.JobRef]]:
         StepPlan(hosts=3, pinned=pinned, ignore_error=True),
         StepPlan(hosts=3, pinned=pinned),
     )
-    refs = [world.add(JobPlan(steps=steps)) for _ in range(count)]
+    refs = [world.add(SimulatedJob(steps=steps)) for _ in range(count)]
     world.advance(AN_HOUR if kind == "ended" else 1.0)
     return world, refs
 

@@ -9,7 +9,7 @@ from benchmarks.scale import scaled
 from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, PlatformDelays, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 
 HOSTS = scaled(10_000, 200)
@@ -70,7 +70,7 @@ def simulated_steps(lifecycle: Lifecycle, *, steps: int, hosts: int) -> tuple[Pl
     world = World(1, delays=PlatformDelays(event=0.0, dispatch=0.0, step=0.0, job=0.0), at_once=True)
     dice, refs = Random(1), list[StepRef]()
     for _ in range(steps):
-        ref = world.add(JobPlan(steps=(StepPlan(hosts=hosts, pinned=outcomes(lifecycle, hosts, dice)),)))
+        ref = world.add(SimulatedJob(steps=(StepPlan(hosts=hosts, pinned=outcomes(lifecycle, hosts, dice)),)))
         refs.append(world.jobs[ref.job_instance_id].steps[0].ref)
     # A response shows one instant; inconsistent responses are not part of this benchmark.
     return Platform(world, SiteConfig(group_read_seconds=0.0)), refs

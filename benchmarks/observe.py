@@ -28,7 +28,7 @@ from benchmarks.scale import rounds, scaled
 from benchmarks.table import show
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 
 # Requests in flight, by the number of hosts.
@@ -71,7 +71,9 @@ async def scraped() -> list[tuple[str, str]]:
     from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - for this table only
 
     world = World(1)
-    plan = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=DurationRange(20.0, 300.0)),)),))
+    plan = SimulatedJob(
+        steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=DurationRange(20.0, 300.0)),)),)
+    )
     refs = [world.add(plan) for _ in range(TARGETS)]
     transport = SimulatedTransport(Platform(world))
     registry = CollectorRegistry()

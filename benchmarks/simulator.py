@@ -19,7 +19,7 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.http import SimulatorServer
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.scenarios import scenario_by_name
 from bkjob_async.simulator.world.world import World
 
@@ -35,7 +35,7 @@ def worlds() -> dict[str, World]:
     still.advance(600.0)
     moving = World(at_once=True)
     outcomes = (HostOutcome(start_delay=DurationRange(0.0, 60.0), duration=DurationRange(1.0, 60.0)),)
-    moving.add(JobPlan(steps=(StepPlan(hosts=10_000, outcomes=outcomes),)))
+    moving.add(SimulatedJob(steps=(StepPlan(hosts=10_000, outcomes=outcomes),)))
     moving.advance(5.0)
     return {"small": small, "still": still, "moving": moving}
 

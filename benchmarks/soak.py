@@ -24,7 +24,7 @@ from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, Rolling, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, Rolling, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 
 HOURS = float(os.environ.get("BKJOB_SOAK_HOURS", scaled("24", "4")))
@@ -38,11 +38,11 @@ TRACE = bool(os.environ.get("BKJOB_SOAK_TRACE"))
 SLOW = HostOutcome(duration=DurationRange(600.0, 14_400.0, skew=2.0))
 FAILS = HostOutcome(status=104, exit_code=1, duration=DurationRange(60.0, 3600.0), weight=0.2)
 PLANS = (
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(SLOW, FAILS)),), archived_after=600.0),
-    JobPlan(
+    SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(SLOW, FAILS)),), archived_after=600.0),
+    SimulatedJob(
         steps=(StepPlan(hosts=5, outcomes=(SLOW,)), StepPlan(hosts=5, outcomes=(SLOW,))), archived_after=600.0
     ),
-    JobPlan(
+    SimulatedJob(
         steps=(StepPlan(hosts=6, outcomes=(SLOW,), rolling=Rolling(sizes=(2, 4), mode=2)),),
         archived_after=600.0,
     ),

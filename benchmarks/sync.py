@@ -21,7 +21,7 @@ from benchmarks.scale import rounds, scaled
 from benchmarks.table import show
 from bkjob_async import sync
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from bkjob_async.testing import Simulator
 
 ROUNDS = 40
@@ -102,7 +102,7 @@ def calls() -> dict[str, tuple[float, float]]:
 def per_event() -> float:
     """Return the microseconds of CPU that one event takes when the state of a large step is read again."""
     simulator = Simulator(at_once=True, speed=1000.0)
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=HOSTS),)))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=HOSTS),)))
     with (
         sync.connect(URL, CREDENTIALS, transport=simulator.transport(), interval=0.02) as client,
         client.watch(job) as watch,

@@ -20,7 +20,7 @@ from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
@@ -54,7 +54,7 @@ async def requests_for_five_steps(follow: Callable[[bkjob.JobClient, bkjob.JobRe
     """Follow one job of five steps, each with ten hosts and 90 s long; return the number of requests."""
     world = World(1)
     steps = tuple(StepPlan(hosts=10, outcomes=(HostOutcome(duration=exactly(90.0)),)) for _ in range(5))
-    ref = world.add(JobPlan(steps=steps))
+    ref = world.add(SimulatedJob(steps=steps))
     transport = SimulatedTransport(Platform(world), latency=0.05)
     async with connect(transport, interval=2.0) as client:
         await follow(client, ref)
@@ -121,7 +121,9 @@ def ends_of(jobs: int, *, lists: bool) -> Lags:
 async def lags_of_ends(jobs: int, lists: bool) -> Lags:  # noqa: FBT001 - `ends_of` names it
     """Watch jobs of 20 to 300 s for their ends only, with or without lists of running jobs."""
     world = World(7)
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(TWENTY_TO_300,)),))) for _ in range(jobs)]
+    refs = [
+        world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(TWENTY_TO_300,)),))) for _ in range(jobs)
+    ]
     transport = SimulatedTransport(Platform(world), latency=0.05)
     dialect = GATEWAY_V3
     changed = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
@@ -142,11 +144,11 @@ def median_of(plan: int) -> float:
     return exp(log(MEDIAN) + among * NormalDist().inv_cdf((plan + 0.5) / PLANS))
 
 
-def one_more(dice: Random) -> JobPlan:
+def one_more(dice: Random) -> SimulatedJob:
     """Return one more run of a random plan."""
     plan = dice.randrange(PLANS)
     seconds = median_of(plan) * exp(SPREAD * dice.gauss(0.0, 1.0))
-    return JobPlan(
+    return SimulatedJob(
         name=f"plan {plan}",
         steps=(StepPlan(name="run", hosts=1, outcomes=(HostOutcome(duration=exactly(seconds)),)),),
     )

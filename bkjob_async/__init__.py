@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     # fmt: off
     # isort: off
     from bkjob_async import codes, observations, operations, responses
+    from bkjob_async.client.checks import Finding, FindingState, check
     from bkjob_async.client.client import JobClient
     from bkjob_async.client.factory import connect
     from bkjob_async.dialects.decode import decode, decode_callback
@@ -33,19 +34,21 @@ if TYPE_CHECKING:
     from bkjob_async.many.reader import FleetReader
     from bkjob_async.many.runner.shard import ShardEnd, run_shard
     from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus
+    from bkjob_async.model.causes import HostsByCause, hosts_by_cause
     from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
     from bkjob_async.model.detail_level import DetailLevel
     from bkjob_async.model.events import (
         Batch, Event, Finished, HostChanged, HostCounts, InSync, JobChanged, Lost, LostReason, Recovered,
         Reopened, Resumed, Stalled, StepChanged, StepWaiting, Trouble,
     )
-    from bkjob_async.model.events_json import event_from_json, event_to_json
+    from bkjob_async.model.json_values import event_from_json, event_to_json, from_json, to_json
     from bkjob_async.model.operations.base import StepOperation
     from bkjob_async.model.operations.codes import JobOperation, ScriptLanguage
     from bkjob_async.model.operations.launches import (
         FileSource, GlobalVar, RollingConfig, RollingFileSource,
     )
     from bkjob_async.model.operations.responses import Callback
+    from bkjob_async.model.operations.target_status import StepStatus, TargetStatus
     from bkjob_async.model.operations.targets import Targets, TopoNode
     from bkjob_async.model.ref_input import RefLike, as_ref
     from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from bkjob_async.observe.observer import Observer
     from bkjob_async.observe.to_opentelemetry import OpenTelemetryObserver
     from bkjob_async.observe.to_prometheus import PrometheusCollector
+    from bkjob_async.report.run_report import RunReport
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
     from bkjob_async.watch.progress_bar import progress_bar
@@ -76,17 +80,19 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # opening
     "DetailLevel", "connect", "JobClient", "AppCredentials", "AccessToken", "Credentials",
     "CredentialsProvider", "PerCall", "HttpOptions", "Retries", "Transport",
+    "check", "Finding", "FindingState",
     # names
     "Scope", "ScopeType", "JobRef", "StepRef", "Ref", "RefLike", "as_ref", "HostKey", "parse_ref",
     "Targets", "TopoNode",
     # watching
     "Watch", "WatchStats", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
-    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "StreamState", "Event",
+    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "StreamState", "RunReport", "Event",
     "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished",
     "Reopened", "Trouble", "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
+    "to_json", "from_json",
     # facts
     "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "HostPage", "StepSnapshot",
-    "JobSnapshot", "StepResult", "JobResult",
+    "JobSnapshot", "StepResult", "JobResult", "TargetStatus", "StepStatus", "HostsByCause", "hosts_by_cause",
     # operations
     "StepOperation",
     "JobOperation",
@@ -116,6 +122,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
 
 # Where each name is imported from; a test holds this against the typed imports above.
 _NAMES = {
+    "bkjob_async.client.checks": "Finding FindingState check",
     "bkjob_async.client.client": "JobClient",
     "bkjob_async.client.factory": "connect",
     "bkjob_async.dialects.decode": "decode decode_callback",
@@ -139,17 +146,19 @@ _NAMES = {
     "bkjob_async.many.reader": "FleetReader",
     "bkjob_async.many.runner.shard": "ShardEnd run_shard",
     "bkjob_async.many.status": "FleetStatus ShardCondition ShardStatus",
+    "bkjob_async.model.causes": "HostsByCause hosts_by_cause",
     "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
     "bkjob_async.model.detail_level": "DetailLevel",
     "bkjob_async.model.events": (
         "Batch Event Finished HostChanged HostCounts InSync JobChanged Lost LostReason Recovered "
         "Reopened Resumed Stalled StepChanged StepWaiting Trouble"
     ),
-    "bkjob_async.model.events_json": "event_from_json event_to_json",
+    "bkjob_async.model.json_values": "event_from_json event_to_json from_json to_json",
     "bkjob_async.model.operations.base": "StepOperation",
     "bkjob_async.model.operations.codes": "JobOperation ScriptLanguage",
     "bkjob_async.model.operations.launches": "FileSource GlobalVar RollingConfig RollingFileSource",
     "bkjob_async.model.operations.responses": "Callback",
+    "bkjob_async.model.operations.target_status": "StepStatus TargetStatus",
     "bkjob_async.model.operations.targets": "Targets TopoNode",
     "bkjob_async.model.ref_input": "RefLike as_ref",
     "bkjob_async.model.refs": "HostKey JobRef Ref Scope ScopeType StepRef parse_ref",
@@ -161,6 +170,7 @@ _NAMES = {
     "bkjob_async.observe.observer": "Observer",
     "bkjob_async.observe.to_opentelemetry": "OpenTelemetryObserver",
     "bkjob_async.observe.to_prometheus": "PrometheusCollector",
+    "bkjob_async.report.run_report": "RunReport",
     "bkjob_async.watch.callbacks": "CallbackReceiver",
     "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
     "bkjob_async.watch.progress_bar": "progress_bar",

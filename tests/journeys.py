@@ -21,7 +21,7 @@ import looptime
 from attrs import frozen
 
 import bkjob_async as bkjob
-from bkjob_async.testing import HANGS, JobPlan, Simulator, StepPlan
+from bkjob_async.testing import HANGS, SimulatedJob, Simulator, StepPlan
 
 PACKAGE = str(Path(bkjob.__file__).parent)
 # The simulated platform replaces the network; what it does and calls is not counted.
@@ -129,7 +129,7 @@ def place(frame: FrameType) -> str:
 async def journeys() -> dict[str, Journey]:
     """Watch a step of ten hosts in virtual time; return its journeys by name."""
     simulator = Simulator(at_once=True)
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=10, outcomes=(HANGS,)),)))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=10, outcomes=(HANGS,)),)))
     recorder, found = Recorder(), dict[str, Journey]()
     async with bkjob.connect(
         "http://simulator/api/bk-job/prod",

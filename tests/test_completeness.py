@@ -21,21 +21,21 @@ from attrs import evolve, frozen
 from hypothesis import find
 
 import bkjob_async as bkjob
-from bkjob_async.cli.configuration.options import DIALECTS as CLI_DIALECTS
-from bkjob_async.cli.report.reading.event_forms import EventForm
+from bkjob_async.configuration.gathering import DIALECTS as CLI_DIALECTS
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
 from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.errors import NotSupported
 from bkjob_async.model import events
 from bkjob_async.model import operations as package
-from bkjob_async.model.events_json import KINDS, event_from_json, event_to_json
+from bkjob_async.model.json_values import KINDS, event_from_json, event_to_json
 from bkjob_async.model.operations import base
 from bkjob_async.observe import observer, to_logging
 from bkjob_async.pytest_plugin import URLS
+from bkjob_async.report.reading.event_forms import EventForm
 from bkjob_async.simulator.handlers.routes import ROUTES
 from tests.client.test_round_trip import ALL as ROUND_TRIPS
-from tests.model.test_events_json import whole
+from tests.model.test_json_of_events import whole
 from tests.public_names import PUBLIC
 
 PACKAGE = Path(bkjob.__file__).parent
@@ -136,7 +136,7 @@ def dialect_lacks(name: str, wiring: Wiring) -> list[str]:
         "its name in the guide": f"`{name}`" not in wiring.guide,
         "its name in the docstring of connect()": f"`{name}`" not in (bkjob.connect.__doc__ or ""),
         "a URL in the pytest plugin": name not in wiring.plugin_urls,
-        "a place in DIALECTS of cli/configuration/options.py": name not in wiring.cli_dialects,
+        "a place in DIALECTS of configuration/gathering.py": name not in wiring.cli_dialects,
         "a job status that a watch can poll": getattr(
             calls.get(bkjob.operations.GetJobInstanceStatus), "read_poll", None
         )
@@ -253,7 +253,7 @@ def test_an_operation_wired_nowhere_lacks_everything() -> None:
         (Wiring(routes={name: routes for name, routes in ROUTES.items() if name != "esb-job"}), "simulated"),
         (Wiring(guide=GUIDE.replace("`esb-job`", "")), "guide"),
         (Wiring(plugin_urls={}), "URL"),
-        (Wiring(cli_dialects=()), "options.py"),
+        (Wiring(cli_dialects=()), "gathering.py"),
         (Wiring(dialects={**DIALECTS, "esb-job": WITHOUT_SCRIPTS}), "run a script"),
     ],
 )

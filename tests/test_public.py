@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 import bkjob_async
+from bkjob_async import testing
 from tests.public_names import MODULES, OF_PACKAGE, PUBLIC
 
 PINNED = Path(__file__).with_name("public.txt")
 ROOT = Path(bkjob_async.__file__).read_text()
+GUIDE = Path(bkjob_async.__file__).parent / "docs"
 
 
 def test_the_public_names_are_these() -> None:
@@ -28,6 +31,19 @@ def test_no_name_is_public_twice() -> None:
     names = Counter([*bkjob_async.__all__, *(name for module in MODULES.values() for name in module.__all__)])
 
     assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_no_name_has_another_meaning_in_testing() -> None:
+    """Programs and their tests import both."""
+    assert {*testing.__all__} & PUBLIC.keys() == set()
+
+
+def test_every_name_is_on_a_page_of_the_guide() -> None:
+    """A name of the package itself that no page has is for nobody; its API page does not count."""
+    pages = [page for page in GUIDE.glob("*.md") if page.name not in {"changelog.md", "architecture.md"}]
+    words = {word for page in pages for word in re.findall(r"\w+", page.read_text(encoding="utf-8"))}
+
+    assert sorted({*bkjob_async.__all__} - words - {"__version__"}) == []
 
 
 def test_every_public_name_is_documented() -> None:

@@ -10,7 +10,7 @@ import pytest
 from bkjob_async import JobClient
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 
 
 @pytest.mark.looptime
@@ -30,7 +30,7 @@ async def test_the_clock_is_in_the_tests_hand(
     bkjob_simulator: Simulator, bkjob_clock: WorldClock, bkjob_client: JobClient
 ) -> None:
     """Nothing happens before it is told to."""
-    job = bkjob_simulator.add(JobPlan(steps=(StepPlan(hosts=2),)))
+    job = bkjob_simulator.add(SimulatedJob(steps=(StepPlan(hosts=2),)))
     bkjob_clock.pause()
     async with bkjob_client as client:
         before = await client.get_job_instance_status(job)

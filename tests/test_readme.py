@@ -19,7 +19,7 @@ from bkjob_async.errors import (
     InvalidResponse,
     NotAuthenticated,
 )
-from bkjob_async.model.events_json import KINDS
+from bkjob_async.model.json_values import KINDS
 from bkjob_async.simulator.faults.faults import FAULTS, ActiveFault, Fault, error_response, html_page
 from bkjob_async.simulator.simulator import Simulator
 from tests.journal.redis_server import free_port

@@ -22,7 +22,7 @@ from benchmarks.compare.processes import print_figures
 from benchmarks.scale import scaled
 from bkjob_async.cli.watching.consumers import OpenWatch
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
 BIZ = bkjob.Scope.biz(2)
@@ -41,7 +41,7 @@ def serve_small_jobs(jobs: int, hosts: int, seconds: float) -> None:
         bad = HostOutcome(status=FAILS.status, exit_code=1, duration=ends, weight=1 / FAIL_EVERY)
         for number in range(jobs):
             step = StepPlan(name="restart", hosts=hosts, outcomes=(good, bad))
-            simulator.add(JobPlan(name=f"deploy app-{number % 40} zone {number // 40}", steps=(step,)))
+            simulator.add(SimulatedJob(name=f"deploy app-{number % 40} zone {number // 40}", steps=(step,)))
         async with simulator.serve() as server:
             print(server.url, flush=True)
             await asyncio.to_thread(sys.stdin.read)

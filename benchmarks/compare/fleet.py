@@ -9,17 +9,21 @@ import sys
 
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.http import SimulatorServer
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 
 SMALL, LARGE = StepPlan(hosts=1, outcomes=(HANGS,)), StepPlan(hosts=10, outcomes=(HANGS,))
 
 
-def plan(number: int) -> JobPlan:
+def plan(number: int) -> SimulatedJob:
     """Return the plan of the job with this number."""
     if number % 100 == 0:
-        return JobPlan(name="many hosts", steps=(LARGE,))
-    return JobPlan(name="five steps", steps=(SMALL,) * 5) if number % 10 == 0 else JobPlan(steps=(SMALL,))
+        return SimulatedJob(name="many hosts", steps=(LARGE,))
+    return (
+        SimulatedJob(name="five steps", steps=(SMALL,) * 5)
+        if number % 10 == 0
+        else SimulatedJob(steps=(SMALL,))
+    )
 
 
 async def serve(jobs: int) -> None:

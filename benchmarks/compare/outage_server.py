@@ -13,11 +13,11 @@ from aiohttp import web
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
-from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 
 HOSTS = 3
-LONG = JobPlan(steps=(StepPlan(hosts=HOSTS, outcomes=(HANGS,)),))
+LONG = SimulatedJob(steps=(StepPlan(hosts=HOSTS, outcomes=(HANGS,)),))
 # HTTP status and body of each kind of refusal.
 REFUSALS = {
     "503": (503, b"<html><title>503 Service Temporarily Unavailable</title></html>"),
@@ -84,7 +84,7 @@ class OutageServer:
 async def serve(jobs: int, ending: int, seconds: float, latency: float) -> None:
     """Serve *jobs* endless jobs and *ending* that end within *seconds*; each line of stdin is a state to enter."""
     world = World(1)
-    plan = JobPlan(
+    plan = SimulatedJob(
         steps=(StepPlan(hosts=HOSTS, outcomes=(HostOutcome(duration=DurationRange(1.0, seconds)),)),)
     )
     refs = [world.add(LONG) for _ in range(jobs)] + [world.add(plan) for _ in range(ending)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import which
 from typing import TextIO
 
+from bkjob_async.model.text.escapes import json_escaped
 from bkjob_async.model.text.printing import printable
 
 # What a terminal that does not know these characters is shown instead.
@@ -40,22 +41,6 @@ def json_text(value: object) -> str:
     Control characters are written as JSON's own escapes, so that the value is the same and safe on a terminal.
     """
     return json_escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def json_escaped(text: str) -> str:
-    """Return JSON with its own escapes in place of what is not printable, but for the ends of lines."""
-    # JSON has no other control character of ASCII than this one.
-    if text.isprintable() or (text.isascii() and "\x7f" not in text):
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else json_escape(c) for c in text)
-
-
-def json_escape(character: str) -> str:
-    """Return the escape of a character: two of them, as JSON has it, beyond the first 65 536."""
-    code = ord(character)
-    if code < 0x10000:
-        return f"\\u{code:04x}"
-    return json.dumps(character)[1:-1]
 
 
 def encodable(line: str, stream: TextIO) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from bkjob_async.client import shortcuts, statistics, watching
+from bkjob_async.client import looking, shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
 from bkjob_async.client.operations import (
     base,
@@ -39,6 +39,7 @@ class JobClient(Caller):
     send_file = shortcuts.send_file
     retry_failed = shortcuts.retry_failed
     logs = shortcuts.logs
+    status = looking.status
     watch = watching.watch
     wait = watching.wait
     nudge = watching.nudge

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
+from importlib import import_module
 from math import inf
 from typing import Any, Literal
 
@@ -34,9 +35,10 @@ from bkjob_async.wire.transport import Transport
 
 
 def connect(
-    url: str,
-    credentials: CredentialsSource,
+    url: str | None = None,
+    credentials: CredentialsSource | None = None,
     *,
+    profile: str | None = None,
     dialect: str | Dialect = "gateway-v3",
     scope: Scope | None = None,
     request_timeout: float = 30.0,
@@ -65,6 +67,12 @@ def connect(
     >>> bkjob.connect("https://bkapi.example.com/api/bk-job/prod", credentials, scope=bkjob.Scope.biz(2))
     <JobClient new: gateway-v3 at https://bkapi.example.com/api/bk-job/prod>
 
+    Without *url* or *credentials*, or with the name of a *profile*, what is not given is read from where the command line
+    reads it: from the environment (`BKJOB_URL`, `BKJOB_APP_CODE`, `BKJOB_APP_SECRET` and so on), then from that
+    profile or the default one. So are dialect, scope, tenant, CA file, proxy, *request_timeout* and the limit of requests;
+    an option that differs from its default wins. A profile's program or keyring is asked for a secret at the first call.
+    With both, and without a *profile*, nothing is read.
+
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
     (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a
     dialect of your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that
@@ -92,6 +100,17 @@ def connect(
     """
     if session is not None and transport is not None:
         raise UsageError("give a session or a transport, not both")
+    if url is None or credentials is None or profile is not None:
+        # Profiles take a while to import; most programs have none.
+        read = import_module("bkjob_async.configuration.connecting").from_settings
+        credentials, found = read(url, credentials, profile)
+        url = found["url"]
+        dialect = found["dialect"] if dialect == "gateway-v3" else dialect
+        scope, tenant, http = scope or found["scope"], tenant or found["tenant"], http or found["http"]
+        request_timeout = found["request_timeout"] if request_timeout == 30.0 else request_timeout
+        requests_per_second = requests_per_second or found["requests_per_second"]
+    assert url is not None  # noqa: S101 - settings without one raise
+    assert credentials is not None  # noqa: S101
     check_types(url, scope)
     check_positive(
         request_timeout=request_timeout,

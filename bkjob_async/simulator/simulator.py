@@ -18,7 +18,7 @@ from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.servers.thread import ServerInThread
 from bkjob_async.simulator.world.history import History
 from bkjob_async.simulator.world.launch_outcomes import LaunchOutcomes
-from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, JobPlan, PlatformDelays
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, PlatformDelays, SimulatedJob
 from bkjob_async.simulator.world.records import Job, Step
 from bkjob_async.simulator.world.scenarios import Scenario, scenario_by_name
 from bkjob_async.simulator.world.world import EPOCH_MS, World
@@ -125,7 +125,7 @@ class Simulator:
         """The refs of all jobs."""
         return self.world.refs()
 
-    def add(self, plan: JobPlan) -> JobRef:
+    def add(self, plan: SimulatedJob) -> JobRef:
         """Create a job, and return its ref."""
         return self.world.add(plan)
 

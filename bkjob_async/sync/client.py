@@ -46,6 +46,7 @@ from bkjob_async.model.operations.stored_items import (
     ScriptVersion,
     StoredAccount,
 )
+from bkjob_async.model.operations.target_status import TargetStatus
 from bkjob_async.model.operations.targets import HostLike, TargetsLike
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import JobRef, Scope, StepRef
@@ -424,6 +425,27 @@ class JobClient:
         0:10.0.0.2 no such file
         """
         return self._thread.run(self._client.logs(ref, hosts=hosts))
+
+    def status(
+        self, refs: Iterable[RefLike] | RefLike, *, deadline: Deadline = 30.0, with_earlier_runs: bool = False
+    ) -> tuple[TargetStatus, ...]:
+        """Look once at jobs and steps: how each stands, its failed hosts by cause, what it waits for.
+
+        *refs* is one or many of what `job` and `step` take. Each is read in full once; at the *deadline*, in seconds or a
+        timedelta, what was not read has no status. With *with_earlier_runs*, the platform's lists are read for how long earlier
+        runs of the same names took, so that running jobs have `ends_in`. The result has one `TargetStatus` for each, in their
+        order, those that cannot be read included. Raises the error of wrong credentials, and `BkJobError` where the platform
+        gave no response at all.
+
+        >>> (found,) = client.status(job)
+        >>> print(found)
+        2:20000000001 FAIL: 1 FAILED, 2 SUCCESS; it is over
+        >>> print(*found.causes)
+        1 host SCRIPT_NOT_ZERO_EXIT_CODE, exit code 1: 0:10.0.0.2 (in 2:20000000001)
+        """
+        return self._thread.run(
+            self._client.status(refs, deadline=deadline, with_earlier_runs=with_earlier_runs)
+        )
 
     @hide_call_arguments
     def watch(

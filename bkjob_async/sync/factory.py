@@ -19,9 +19,10 @@ from bkjob_async.wire.transport import Transport
 
 
 def connect(
-    url: str,
-    credentials: CredentialsSource,
+    url: str | None = None,
+    credentials: CredentialsSource | None = None,
     *,
+    profile: str | None = None,
     dialect: str | Dialect = "gateway-v3",
     scope: Scope | None = None,
     request_timeout: float = 30.0,
@@ -48,6 +49,12 @@ def connect(
     >>> credentials = bkjob.AppCredentials(bk_app_code="ops", bk_app_secret="...", bk_username="admin")
     >>> bkjob_async.sync.connect("https://bkapi.example.com/api/bk-job/prod", credentials, scope=bkjob.Scope.biz(2))
     <synchronous JobClient new: gateway-v3 at https://bkapi.example.com/api/bk-job/prod>
+
+    Without *url* or *credentials*, or with the name of a *profile*, what is not given is read from where the command line
+    reads it: from the environment (`BKJOB_URL`, `BKJOB_APP_CODE`, `BKJOB_APP_SECRET` and so on), then from that
+    profile or the default one. So are dialect, scope, tenant, CA file, proxy, *request_timeout* and the limit of requests;
+    an option that differs from its default wins. A profile's program or keyring is asked for a secret at the first call.
+    With both, and without a *profile*, nothing is read.
 
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
     (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a
@@ -78,6 +85,7 @@ def connect(
         factory.connect(
             url,
             credentials,
+            profile=profile,
             dialect=dialect,
             scope=scope,
             request_timeout=request_timeout,

@@ -4,7 +4,14 @@ from bkjob_async.simulator.faults.faults import Fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.catalog import Account, Catalog, Cron, Script, ScriptVersion, Template
+from bkjob_async.simulator.world.catalog import (
+    Catalog,
+    Cron,
+    SimulatedAccount,
+    SimulatedScript,
+    SimulatedScriptVersion,
+    Template,
+)
 from bkjob_async.simulator.world.hosts import Host, container, host, hosts
 from bkjob_async.simulator.world.plans import (
     FAILS,
@@ -16,13 +23,13 @@ from bkjob_async.simulator.world.plans import (
     Arrivals,
     DurationRange,
     HostOutcome,
-    JobPlan,
     PlatformDelays,
     Rolling,
+    SimulatedJob,
+    SimulatedVariable,
     SourceInputs,
     StepInputs,
     StepPlan,
-    Variable,
     exactly,
 )
 from bkjob_async.simulator.world.scenarios import Scenario
@@ -37,7 +44,6 @@ __all__ = [
     "INVALID_HOST",
     "NO_AGENT",
     "SUCCEEDS",
-    "Account",
     "Arrivals",
     "Catalog",
     "Cron",
@@ -45,13 +51,15 @@ __all__ = [
     "Fault",
     "Host",
     "HostOutcome",
-    "JobPlan",
     "PlatformDelays",
     "RateLimit",
     "Rolling",
     "Scenario",
-    "Script",
-    "ScriptVersion",
+    "SimulatedAccount",
+    "SimulatedJob",
+    "SimulatedScript",
+    "SimulatedScriptVersion",
+    "SimulatedVariable",
     "Simulator",
     "SiteConfig",
     "SourceInputs",
@@ -59,7 +67,6 @@ __all__ = [
     "StepPlan",
     "Template",
     "Truth",
-    "Variable",
     "broken_promises",
     "container",
     "exactly",

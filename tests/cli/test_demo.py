@@ -19,7 +19,7 @@ from bkjob_async.cli.demo import jobs as demo_jobs
 from bkjob_async.cli.demo.check import Seen, disagreements, is_sampled
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.history import History
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from tests.cli import shell
 
 pytestmark = pytest.mark.slow
@@ -90,7 +90,7 @@ def test_the_whole_evening_is_seeded() -> None:
 def happened() -> History:
     """Let one job on one host happen."""
     simulator = Simulator(at_once=True)
-    simulator.add(JobPlan(steps=(StepPlan(hosts=1),)))
+    simulator.add(SimulatedJob(steps=(StepPlan(hosts=1),)))
     simulator.world.advance_to_end()
     return simulator.history()
 

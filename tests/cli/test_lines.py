@@ -26,7 +26,7 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import set_output_encoding, write_out
 from bkjob_async.cli.watching.consumers import json_line, plain_line
 from bkjob_async.cli.watching.outcome import Outcome
-from bkjob_async.model.events_json import event_from_json
+from bkjob_async.model.json_values import event_from_json
 from bkjob_async.model.text.printing import printable
 
 JOB = JobRef(Scope.biz(2), 100)

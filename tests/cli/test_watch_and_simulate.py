@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bkjob_async import Batch, Event, Finished, HostChanged, JobRef, JobResult, Ref, StepRef, parse_ref
-from bkjob_async.model.events_json import event_from_json
+from bkjob_async.model.json_values import event_from_json
 from bkjob_async.model.status import host_status
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.testing import Truth, broken_promises, truth_of

@@ -9,7 +9,7 @@ from typing import Any
 import bkjob_async as bkjob
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan, Variable
+from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, SimulatedVariable, StepPlan
 
 URLS = {
     "esb-job": "http://sim",
@@ -21,10 +21,10 @@ DIALECTS = tuple(URLS)
 SCOPE = bkjob.Scope.biz(2)
 SECRET = "s3cr3t-not-to-be-seen"
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret=SECRET, bk_username="admin")
-FAILING = JobPlan(
+FAILING = SimulatedJob(
     name="tale",
     steps=(StepPlan(hosts=3, pinned={1: FAILS}),),
-    variables=(Variable(id=1, name="version", value="1.0"),),
+    variables=(SimulatedVariable(id=1, name="version", value="1.0"),),
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import JobPlan
+from bkjob_async.simulator.world.plans import SimulatedJob
 from tests.client.clients import SCOPE, client_of
 
 pytestmark = pytest.mark.looptime
@@ -80,7 +80,7 @@ async def test_a_url_that_is_given_wins(dialect: str) -> None:
 async def test_a_watch_may_have_a_callback_receiver_of_its_own() -> None:
     """Then callbacks to the client receiver do not nudge it."""
     simulator = Simulator()
-    job = simulator.add(JobPlan())
+    job = simulator.add(SimulatedJob())
     own = bkjob.CallbackReceiver()
     async with (
         client_with_callbacks(simulator, "gateway-v3", interval=500.0) as (client, _),

@@ -10,7 +10,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import JobPlan
+from bkjob_async.simulator.world.plans import SimulatedJob
 from tests.client.clients import DIALECTS, FAILING, SCOPE, client_of
 
 pytestmark = pytest.mark.looptime
@@ -121,7 +121,7 @@ DAY = timedelta(days=1)
 async def test_a_list_pages_itself(dialect: str, length: int, pages: int) -> None:
     """Every job once, newest first, and no page more than it takes."""
     simulator = Simulator()
-    jobs = [simulator.add(JobPlan(created=float(n))) for n in range(250)]
+    jobs = [simulator.add(SimulatedJob(created=float(n))) for n in range(250)]
     simulator.advance(600)
     today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
     async with client_of(simulator, dialect) as (client, transport):
@@ -137,7 +137,7 @@ async def test_a_list_pages_itself(dialect: str, length: int, pages: int) -> Non
 async def test_a_list_continues_after_the_last_page_of_the_platform() -> None:
     """Version 3 has no page after the thousandth job; an earlier end of the time span reaches further."""
     simulator = Simulator()
-    jobs = [simulator.add(JobPlan(created=n / 7)) for n in range(2500)]
+    jobs = [simulator.add(SimulatedJob(created=n / 7)) for n in range(2500)]
     simulator.advance(4000)
     today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
     async with client_of(simulator) as (client, _):
@@ -150,7 +150,7 @@ async def test_a_list_may_be_left_and_failed_pages_requested_again() -> None:
     """It holds nothing open."""
     simulator = Simulator()
     for n in range(5):
-        simulator.add(JobPlan(created=float(n)))
+        simulator.add(SimulatedJob(created=float(n)))
     simulator.advance(600)
     today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
     async with client_of(simulator, retries=bkjob.Retries(attempts=1)) as (client, _):

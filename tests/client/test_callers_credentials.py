@@ -12,7 +12,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from tests.client.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -52,7 +52,7 @@ class NamingTransport(SimulatedTransport):
 def simulator() -> Simulator:
     """Return a platform with one job."""
     simulator = Simulator()
-    simulator.add(JobPlan(steps=(StepPlan(hosts=2),)))
+    simulator.add(SimulatedJob(steps=(StepPlan(hosts=2),)))
     return simulator
 
 

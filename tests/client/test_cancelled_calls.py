@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from looptime import new_event_loop
 
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from tests.client.clients import client_of
 from tests.examples import examples
 
@@ -28,7 +28,7 @@ def test_calls_cancelled_at_any_await_while_a_limit_holds_stop_nothing(
 
     async def run() -> None:
         simulator = Simulator()
-        job = simulator.add(JobPlan(steps=(StepPlan(hosts=2),)))
+        job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=2),)))
         async with client_of(simulator) as (client, _):
             tasks = []
             with simulator.fault("gateway-rate-limit"):

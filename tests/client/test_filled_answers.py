@@ -15,11 +15,11 @@ from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import (
     HostOutcome,
-    JobPlan,
+    SimulatedJob,
+    SimulatedVariable,
     SourceInputs,
     StepInputs,
     StepPlan,
-    Variable,
     exactly,
 )
 from tests.client.clients import client_of
@@ -41,13 +41,13 @@ STEPS = (
     StepPlan(name="send", hosts=(OWN,), kind=FILE, content="/a", inputs=FILE_INPUTS),
     StepPlan(name="ask", hosts=0, kind=CONFIRM),
 )
-STORY = JobPlan(
+STORY = SimulatedJob(
     name="release",
     steps=STEPS,
     plan_id=1000,
     kind=0,
     operator="lisi",
-    variables=(Variable(id=1, name="version", value="1.0"),),
+    variables=(SimulatedVariable(id=1, name="version", value="1.0"),),
 )
 CONTAINER = {"container_id", "container_name"}
 OPEN_END = {"raw", "missing"}

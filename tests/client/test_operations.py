@@ -15,9 +15,9 @@ from bkjob_async.simulator.world.plans import (
     IGNORES_STOP,
     DurationRange,
     HostOutcome,
-    JobPlan,
     PlatformDelays,
     Rolling,
+    SimulatedJob,
     StepPlan,
 )
 from tests.client.clients import client_of
@@ -66,7 +66,7 @@ async def test_a_wait_after_an_operation_returns_the_new_end(name: str, dialect:
     """The platform still shows the old status for seconds; it is not the response."""
     story = STEP_STORIES[name]
     simulator = Simulator(delays=LATE)
-    job = simulator.add(JobPlan(steps=story.steps))
+    job = simulator.add(SimulatedJob(steps=story.steps))
     step = simulator.steps(job)[0]
     simulator.advance(120)
 
@@ -97,8 +97,8 @@ async def test_a_wait_after_a_job_operation_returns_the_new_end(
 ) -> None:
     """Terminate, and start what was pending."""
     simulator = Simulator(delays=LATE)
-    hangs = JobPlan(steps=(StepPlan(outcomes=(HANGS,)),))
-    job = simulator.add(hangs if operation == 1 else JobPlan(start_task=False))
+    hangs = SimulatedJob(steps=(StepPlan(outcomes=(HANGS,)),))
+    job = simulator.add(hangs if operation == 1 else SimulatedJob(start_task=False))
     simulator.advance(60)
 
     async with client_of(simulator, dialect) as (client, _):
@@ -111,7 +111,7 @@ async def test_a_wait_after_a_job_operation_returns_the_new_end(
 async def test_an_operation_without_a_response_is_not_sent_twice_and_its_job_is_polled() -> None:
     """It may have been carried out, so the client polls the job, and does not repeat the operation."""
     simulator = Simulator(delays=LATE)
-    job = simulator.add(JobPlan(steps=(ONE_FAILS,)))
+    job = simulator.add(SimulatedJob(steps=(ONE_FAILS,)))
     step = simulator.steps(job)[0]
     simulator.advance(120)
 
@@ -161,7 +161,7 @@ async def test_a_launch_that_met_trouble_behind_the_gateway_may_have_been_execut
 async def test_an_operation_by_a_raw_call_counts_as_well() -> None:
     """The engine is informed of it as of any other operation."""
     simulator = Simulator(delays=LATE)
-    job = simulator.add(JobPlan(steps=(CONFIRM, SECOND)))
+    job = simulator.add(SimulatedJob(steps=(CONFIRM, SECOND)))
     step = simulator.steps(job)[0]
     simulator.advance(60)
 
@@ -186,9 +186,9 @@ async def test_an_operation_while_reads_fail_is_not_forgotten(
 ) -> None:
     """A watch of two jobs does not end with the result from before a retry whose effect nobody could read."""
     simulator = Simulator()
-    first = simulator.add(JobPlan(steps=(ONE_FAILS,)))
+    first = simulator.add(SimulatedJob(steps=(ONE_FAILS,)))
     slow = HostOutcome(duration=DurationRange(200.0, 200.0))
-    second = simulator.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(slow,)),)))
+    second = simulator.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(slow,)),)))
     simulator.advance(30)
     reads = ["get_job_instance_status", "get_step_instance_status"]
 
@@ -212,7 +212,7 @@ async def test_an_operation_while_reads_fail_is_not_forgotten(
 async def test_a_step_is_settled_again_when_an_operation_changed_nothing(dialect: str) -> None:
     """Beside a step that runs on, nothing else than the response that ends the doubt tells the watch."""
     simulator = Simulator()
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=1), StepPlan(kind=3, hosts=0))))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=1), StepPlan(kind=3, hosts=0))))
     ended, waiting = simulator.steps(job)
 
     async with (
@@ -231,7 +231,7 @@ async def test_a_step_is_settled_again_when_an_operation_changed_nothing(dialect
 async def test_an_operation_may_stand_in_second_place(dialect: str) -> None:
     """Behind what names the step; a plain number there is the id of a step, and two operations are none."""
     simulator = Simulator()
-    job = simulator.add(JobPlan(steps=(ONE_FAILS,)))
+    job = simulator.add(SimulatedJob(steps=(ONE_FAILS,)))
     step = simulator.steps(job)[0]
     simulator.advance(60)
 

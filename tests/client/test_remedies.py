@@ -11,7 +11,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, StepPlan
 from tests.client.clients import CREDENTIALS, URLS
 
 
@@ -51,7 +51,7 @@ async def test_a_wait_for_an_id_without_a_scope_says_where_to_give_it() -> None:
     ("given", "remedy"),
     [
         ({"scope": 2}, r"scope must be a Scope, not 2: scope=Scope\.biz\(2\)"),
-        ({"url": None}, "the URL must be a text, not NoneType"),
+        ({"url": 5}, "the URL must be a text, not int"),
         ({"interval": "1"}, "interval must be a number, not '1'"),
         ({"interval": -1}, "interval must be positive, not -1"),
         ({"interval": float("nan")}, "interval must be positive, not nan"),
@@ -104,7 +104,7 @@ async def test_another_thread_is_told_where_a_client_is_used() -> None:
 async def test_a_missing_async_is_named() -> None:
     """For a client, a watch, a reader and a list; each names the client that needs none."""
     simulator = Simulator()
-    job = simulator.add(JobPlan())
+    job = simulator.add(SimulatedJob())
     async with bkjob.connect(
         URLS["gateway-v3"], CREDENTIALS, scope=bkjob.Scope.biz(2), transport=simulator.transport()
     ) as client:
@@ -131,7 +131,7 @@ async def test_a_missing_async_is_named() -> None:
 async def test_a_watch_says_what_it_was_given_in_place_of_a_choice() -> None:
     """A phase that is a word is one; a wrong word was a reader without events."""
     simulator = Simulator()
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=3, pinned={1: FAILS}),)))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=3, pinned={1: FAILS}),)))
     async with bkjob.connect(URLS["gateway-v3"], CREDENTIALS, transport=simulator.transport()) as client:
         wrong: list[tuple[Callable[[], Any], str]] = [
             (lambda: client.watch(job, detail_level="END_ONLY"), "such as DetailLevel.END_ONLY"),  # type: ignore[arg-type]

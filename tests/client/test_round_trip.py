@@ -13,12 +13,12 @@ from bkjob_async.dialects.registry import DIALECTS as TABLES
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, StepPlan
 from tests.client.clients import DIALECTS, FAILING, client_of
 
 pytestmark = pytest.mark.looptime
 
-SENDS_FILES = JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),))
+SENDS_FILES = SimulatedJob(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),))
 HOSTS = ["0:10.0.0.1", "0:10.0.0.2"]
 # Scripts that the simulated platform stores.
 SCRIPT, PUBLIC_SCRIPT = "c0ffee00000000000000000000000001", "c0ffee00000000000000000000000002"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.model.events_json import event_to_json
+from bkjob_async.model.json_values import event_to_json
 from tests.client.clients import DIALECTS
 
 SECRETS = (

@@ -11,7 +11,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from tests.client.clients import DIALECTS, FAILING, client_of
 
 pytestmark = pytest.mark.looptime
@@ -79,7 +79,7 @@ async def test_a_deadline_covers_launch_and_wait() -> None:
 async def test_logs_come_by_step_in_every_dialect(dialect: str) -> None:
     """Of a whole job, of one step, of some hosts."""
     simulator = Simulator()
-    two = JobPlan(steps=(StepPlan(hosts=3), StepPlan(hosts=2)))
+    two = SimulatedJob(steps=(StepPlan(hosts=3), StepPlan(hosts=2)))
     job = simulator.add(two)
     first, second = simulator.steps(job)
     simulator.advance(600)
@@ -104,7 +104,7 @@ MANY = 1200
 async def test_many_logs_come_in_parts_a_few_at_a_time(dialect: str, parts: int) -> None:
     """As large as the platform takes: 500, in version 4 50."""
     simulator = Simulator()
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=MANY),)))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=MANY),)))
     step = simulator.steps(job)[0]
     hosts = [row.bk_host_id for row in simulator.step(step).hosts]
     simulator.advance(600)
@@ -122,7 +122,7 @@ async def test_many_logs_come_in_parts_a_few_at_a_time(dialect: str, parts: int)
 async def test_a_bad_part_does_not_lose_the_rest() -> None:
     """A timeout of one part names its hosts as missing, with the error."""
     simulator = Simulator()
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=MANY),)))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=MANY),)))
     step = simulator.steps(job)[0]
     hosts = [row.bk_host_id for row in simulator.step(step).hosts]
     simulator.advance(600)
@@ -141,7 +141,7 @@ async def test_a_bad_part_does_not_lose_the_rest() -> None:
 async def test_one_host_that_breaks_its_part_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The part is divided until the others are there."""
     simulator = Simulator()
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=300),)))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=300),)))
     step = simulator.steps(job)[0]
     hosts = [row.bk_host_id for row in simulator.step(step).hosts]
     bad = hosts[170]
@@ -239,7 +239,7 @@ async def test_a_condition_is_about_all_hosts_of_a_job_that_runs_already(dialect
     """The hosts of the step that ended are read before those of the step that runs."""
     simulator = Simulator()
     steps = (StepPlan(hosts=4), StepPlan(hosts=6, outcomes=(HostOutcome(duration=exactly(60.0)),)))
-    job = simulator.add(JobPlan(steps=steps))
+    job = simulator.add(SimulatedJob(steps=steps))
     simulator.advance(30)
 
     async with client_of(simulator, dialect) as (client, _):

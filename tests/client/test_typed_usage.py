@@ -12,7 +12,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, StepPlan
 from tests.client import typed_usage
 from tests.client.clients import FAILING, client_of
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.looptime
 async def test_typical_code_runs() -> None:
     """Every line of it, against the simulated platform."""
     simulator = Simulator()
-    job, pending = simulator.add(FAILING), simulator.add(JobPlan(start_task=False))
+    job, pending = simulator.add(FAILING), simulator.add(SimulatedJob(start_task=False))
     simulator.advance(600)
     (step,) = simulator.steps(job)
     today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
@@ -42,9 +42,9 @@ async def test_typical_code_runs() -> None:
         await typed_usage.connect("http://x", transport)
     async with client_of(simulator, system=True) as (client, _):
         await typed_usage.use_system_paths(client, step, bkjob.HostKey.parse("0:10.0.0.1"))
-    files = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={1: FAILS}),))))[
-        0
-    ]
+    files = simulator.steps(
+        simulator.add(SimulatedJob(steps=(StepPlan(hosts=2, kind=FILE, pinned={1: FAILS}),)))
+    )[0]
     simulator.advance(600)
     async with client_of(simulator, "gateway-v4") as (client, _):
         await typed_usage.ask_for_contexts(client, step, files)

@@ -19,6 +19,7 @@ async def ask(client: bkjob.JobClient, job: bkjob.JobRef, step: bkjob.StepRef) -
         await client.get_job_instance_global_var_value(job), tuple[bkjob.responses.StepVariables, ...]
     )
     assert_type(await client.logs(job), tuple[bkjob.responses.GatheredLogs, ...])
+    assert_type(await client.status([job], deadline=60), tuple[bkjob.TargetStatus, ...])
 
 
 async def ask_the_old_component(client: bkjob.JobClient, job: bkjob.JobRef) -> None:

@@ -35,7 +35,7 @@ from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan, Variable
+from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, SimulatedVariable, StepPlan
 from tests.dialects.sample_operations import DIALECTS, OPERATIONS, decoded
 
 R = TypeVar("R")
@@ -74,10 +74,15 @@ class Caller:
         self.dialect: Dialect = dialect_by_name(name, **options)
         self.simulator = Simulator(site=site)
         fails = StepPlan(hosts=3, pinned={1: FAILS})
-        steps, version = (fails, StepPlan(hosts=2, kind=FILE)), Variable(id=1, name="version", value="1.0")
-        self.job = self.simulator.add(JobPlan(name="tale", steps=steps, variables=(version,)))
+        steps, version = (
+            (fails, StepPlan(hosts=2, kind=FILE)),
+            SimulatedVariable(id=1, name="version", value="1.0"),
+        )
+        self.job = self.simulator.add(SimulatedJob(name="tale", steps=steps, variables=(version,)))
         self.step = self.simulator.steps(self.job)[0]
-        self.files = self.simulator.add(JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),)))
+        self.files = self.simulator.add(
+            SimulatedJob(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),))
+        )
 
     def signed(self, operation: Operation[Any]) -> HttpRequest:
         """Return the request of an operation."""

@@ -19,7 +19,7 @@ import prometheus_client
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan, Variable
+from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, SimulatedVariable, StepPlan
 from tests.client.clients import CREDENTIALS, SCOPE, URLS
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -84,10 +84,10 @@ def simulated(scenario: str | None = None) -> dict[str, Any]:
     simulator = Simulator(scenario)
     if scenario is None:
         simulator.add(
-            JobPlan(
+            SimulatedJob(
                 name="restart nginx",
                 steps=(StepPlan(name="restart", hosts=3, pinned={1: FAILS}),),
-                variables=(Variable(id=1, name="version", value="1.0"),),
+                variables=(SimulatedVariable(id=1, name="version", value="1.0"),),
             )
         )
         simulator.world.advance_to_end()

@@ -14,7 +14,7 @@ from bkjob_async.docs.site import PAGES
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.servers.thread import ServerInThread
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, SimulatedJob, StepPlan
 from tests.client.clients import client_of
 from tests.docs.examples import component_new, component_old, gateway_new, gateway_old, loop_new
 
@@ -25,7 +25,7 @@ def world() -> Simulator:
     """Return a platform on which every launched host fails but the first, with two jobs."""
     simulator = Simulator(site=SiteConfig(outcomes=(FAILS,)), at_once=True)
     for _ in range(2):
-        simulator.add(JobPlan(steps=(StepPlan(hosts=3, pinned={1: FAILS}, outcomes=(SUCCEEDS,)),)))
+        simulator.add(SimulatedJob(steps=(StepPlan(hosts=3, pinned={1: FAILS}, outcomes=(SUCCEEDS,)),)))
     return simulator
 
 

@@ -12,7 +12,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.engine.tracking.job_views import target_result, target_snapshot
 from bkjob_async.model.events import Event, Finished, HostChanged
-from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.json_values import event_from_json, event_to_json
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot

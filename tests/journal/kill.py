@@ -27,9 +27,9 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
-from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.json_values import event_from_json, event_to_json
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, DurationRange, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, DurationRange, SimulatedJob, StepPlan
 from bkjob_async.testing import broken_promises, truth_of
 from tests.journal.redis_server import running
 
@@ -82,12 +82,12 @@ class Follower:
                 await asyncio.sleep(0.05)
 
 
-def plan(dice: random.Random) -> JobPlan:
+def plan(dice: random.Random) -> SimulatedJob:
     """Return a job of one or two steps on some hosts."""
     steps = [
         StepPlan(hosts=dice.choice((1, 3, 20)), outcomes=OUTCOMES) for _ in range(dice.choice((1, 1, 2)))
     ]
-    return JobPlan(name="killed", steps=tuple(steps))
+    return SimulatedJob(name="killed", steps=tuple(steps))
 
 
 async def kill(journal_url: str, times: int, seed: int, folder: Path, pause: float = 0.0) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.testing import DurationRange, HostOutcome, JobPlan, Simulator, StepPlan
+from bkjob_async.testing import DurationRange, HostOutcome, SimulatedJob, Simulator, StepPlan
 from tests.client.clients import client_of
 from tests.journal.redis_server import RedisServer
 from tests.journal.stores import sqlite_url
@@ -21,7 +21,7 @@ resource = pytest.importorskip("resource", reason="limits of processes are POSIX
 pytestmark = pytest.mark.slow
 
 # Hosts end all the time, far beyond the deadline.
-BUSY = JobPlan(steps=(StepPlan(hosts=200, outcomes=(HostOutcome(duration=DurationRange(0.1, 60.0)),)),))
+BUSY = SimulatedJob(steps=(StepPlan(hosts=200, outcomes=(HostOutcome(duration=DurationRange(0.1, 60.0)),)),))
 AWAY_AFTER, DEADLINE, PATIENCE = 1.0, 3.0, 30.0
 
 Break = Callable[[], None]

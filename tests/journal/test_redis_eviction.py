@@ -12,7 +12,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.redis.store import keys_of
 from bkjob_async.model.journal_errors import StoreBehind
-from bkjob_async.testing import HANGS, JobPlan, Simulator, StepPlan
+from bkjob_async.testing import HANGS, SimulatedJob, Simulator, StepPlan
 from tests.journal.recording import Recorder
 from tests.journal.redis_server import RedisServer
 from tests.journal.stores import Place, opened
@@ -78,7 +78,7 @@ async def test_a_watch_stores_all_anew_and_readers_miss_nothing(
 ) -> None:
     """Whichever of the two is gone; who had read less is given the newest of each host, marked."""
     simulator = Simulator(at_once=True, speed=20.0)
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=10, outcomes=(HANGS,)),)))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=10, outcomes=(HANGS,)),)))
     step = simulator.steps(job)[0]
     journal = Journal(place.open())
 

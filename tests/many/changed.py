@@ -20,7 +20,7 @@ from attrs import define, evolve, field
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import SUCCEEDS, DurationRange, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SUCCEEDS, DurationRange, SimulatedJob, StepPlan
 from tests.cli import shell
 from tests.journal.redis_server import running
 
@@ -127,10 +127,10 @@ async def run(folder: Path, out: IO[str] = sys.stdout) -> Changed:
     return seen
 
 
-def plan(number: int) -> JobPlan:
+def plan(number: int) -> SimulatedJob:
     """Return a job that ends within a minute."""
     outcomes = (evolve(SUCCEEDS, duration=DurationRange(5.0, 50.0)),)
-    return JobPlan(
+    return SimulatedJob(
         name="changed", steps=(StepPlan(hosts=HOSTS, outcomes=outcomes),), scope=bkjob.Scope.biz(2 + number)
     )
 

@@ -26,7 +26,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import SUCCEEDS, DurationRange, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SUCCEEDS, DurationRange, SimulatedJob, StepPlan
 from tests.cli import shell
 from tests.journal.redis_sentinel import running_sentinel
 from tests.journal.redis_server import RedisServer, running
@@ -157,10 +157,10 @@ def transport_of(platform: Platform, clock: WorldClock) -> SimulatedTransport:
     return transport
 
 
-def plan(number: int) -> JobPlan:
+def plan(number: int) -> SimulatedJob:
     """Return a job of which hosts end all the time."""
     outcomes = (evolve(SUCCEEDS, duration=DurationRange(1.0, 60.0)),)
-    return JobPlan(
+    return SimulatedJob(
         name="ill", steps=(StepPlan(hosts=HOSTS, outcomes=outcomes),), scope=bkjob.Scope.biz(2 + number)
     )
 

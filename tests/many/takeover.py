@@ -25,7 +25,7 @@ from attrs import define, evolve, field
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, DurationRange, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, DurationRange, SimulatedJob, StepPlan
 from bkjob_async.testing import broken_promises
 from tests.journal.kill import wrong_ends
 from tests.journal.redis_server import RedisServer, running
@@ -110,7 +110,7 @@ class Site:
             launcher.wait()
 
 
-def plan(kind: str, number: int) -> JobPlan:
+def plan(kind: str, number: int) -> SimulatedJob:
     """Return a job of two steps, some hosts of which fail."""
     longest = LONGEST.get(kind, 20.0) / 2
     outcomes = (
@@ -118,7 +118,7 @@ def plan(kind: str, number: int) -> JobPlan:
         evolve(FAILS, duration=DurationRange(1.0, longest), weight=0.05),
     )
     steps = tuple(StepPlan(hosts=HOSTS, outcomes=outcomes) for _ in range(2))
-    return JobPlan(name="taken over", steps=steps, scope=bkjob.Scope.biz(2 + number % 12))
+    return SimulatedJob(name="taken over", steps=steps, scope=bkjob.Scope.biz(2 + number % 12))
 
 
 async def run(kind: str, seed: int, folder: Path) -> tuple[list[str], list[float]]:

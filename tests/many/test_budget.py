@@ -15,14 +15,14 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.placement import Placement
-from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.many.fleets import Site, site_of
 from tests.watch.clients import client_of
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 
-ENDLESS = JobPlan(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
+ENDLESS = SimulatedJob(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
 PARTS = (1400, 200, 200, 200)
 RATE = 100.0
 
@@ -159,7 +159,7 @@ async def test_targets_that_move_to_another_shard_take_their_share_with_them() -
 async def test_jobs_of_one_scope_are_listed_as_by_one_client() -> None:
     """400 jobs of which only the end matters: sixteen shards send hardly more requests than one client."""
     ending = HostOutcome(duration=DurationRange(60.0, 600.0))
-    plan = JobPlan(name="ending", steps=(StepPlan(hosts=2, outcomes=(ending,)),))
+    plan = SimulatedJob(name="ending", steps=(StepPlan(hosts=2, outcomes=(ending,)),))
 
     alone = World(3)
     jobs = [alone.add(plan) for _ in range(400)]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.cli.actions.check import State
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
+from bkjob_async.client.checks import State
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.metrics import GAUGES, fleet_metrics
 from bkjob_async.many.runner.shard import run_shard

@@ -14,14 +14,14 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.store import Checkpoint
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import HERE, Place, records
 from tests.many.fleets import OWN_CREDENTIALS, Site, site_of
 from tests.many.test_shard import SHORT, SLOW, finished, jobs_of
 from tests.watch.clients import URLS
 
-BRIEF = JobPlan(
+BRIEF = SimulatedJob(
     name="brief",
     steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=DurationRange(1, 6)),)),),
 )

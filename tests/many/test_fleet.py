@@ -13,14 +13,14 @@ from attrs import evolve
 import bkjob_async as bkjob
 from bkjob_async.many.runner.shard import run_shard
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import SUCCEEDS, DurationRange, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SUCCEEDS, DurationRange, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import Place
 from tests.many.fleets import OWN_CREDENTIALS, site_of
 from tests.watch.clients import URLS
 
 SETTINGS: dict[str, Any] = {"url": URLS["gateway-v3"], "credentials": OWN_CREDENTIALS}
-QUICK = JobPlan(
+QUICK = SimulatedJob(
     name="quick", steps=(StepPlan(hosts=3, outcomes=(evolve(SUCCEEDS, duration=DurationRange(1.0, 20.0)),)),)
 )
 

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from tests.journal.redis_server import RedisServer, running
 from tests.many.dask_cluster import ROOT, DaskCluster, require_dask, running_dask
 from tests.many.fleets import OWN_CREDENTIALS
@@ -25,7 +25,7 @@ from tests.watch.clients import CREDENTIALS
 pytestmark = pytest.mark.deep
 
 SHARDS = 4
-ENDLESS = JobPlan(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
+ENDLESS = SimulatedJob(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
 PASSWORD = "open-sesame"
 EXAMPLE = Path(__file__).parent / "examples" / "keep_on_dask.py"
 
@@ -46,7 +46,7 @@ class Place:
                 await asyncio.sleep(0.2)
         return status
 
-    async def add_jobs(self, plan: JobPlan, count: int) -> list[bkjob.JobRef]:
+    async def add_jobs(self, plan: SimulatedJob, count: int) -> list[bkjob.JobRef]:
         """Add so many jobs of several scopes."""
         jobs = [
             self.simulator.add(evolve(plan, scope=bkjob.Scope.biz(2 + number % 7))) for number in range(count)

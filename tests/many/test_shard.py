@@ -24,7 +24,7 @@ from bkjob_async.simulator.world.plans import (
     SUCCEEDS,
     DurationRange,
     HostOutcome,
-    JobPlan,
+    SimulatedJob,
     StepPlan,
 )
 from bkjob_async.simulator.world.world import World
@@ -32,19 +32,19 @@ from tests.many.fleets import OWN_CREDENTIALS, site_of
 
 pytestmark = pytest.mark.looptime
 
-SHORT = JobPlan(name="short", steps=(StepPlan(hosts=3), StepPlan(hosts=2, outcomes=(SUCCEEDS, FAILS))))
-ENDLESS = JobPlan(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
-SLOW = JobPlan(
+SHORT = SimulatedJob(name="short", steps=(StepPlan(hosts=3), StepPlan(hosts=2, outcomes=(SUCCEEDS, FAILS))))
+ENDLESS = SimulatedJob(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
+SLOW = SimulatedJob(
     name="slow", steps=(StepPlan(hosts=4, outcomes=(HostOutcome(duration=DurationRange(20, 60)),)),)
 )
 
-SOON = JobPlan(
+SOON = SimulatedJob(
     name="soon",
     steps=(StepPlan(hosts=4, outcomes=(HostOutcome(duration=DurationRange(8, 14)),)),),
 )
 
 
-def jobs_of(world: World, plan: JobPlan, count: int, scopes: int = 5) -> list[bkjob.JobRef]:
+def jobs_of(world: World, plan: SimulatedJob, count: int, scopes: int = 5) -> list[bkjob.JobRef]:
     """Add so many jobs in several scopes."""
     return [world.add(evolve(plan, scope=bkjob.Scope.biz(2 + number % scopes))) for number in range(count)]
 

@@ -19,7 +19,7 @@ from bkjob_async.journal.shards import shard_name
 from bkjob_async.journal.store import StoredRecord
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd, run_shard
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.watch.journaling import record_queue
 from bkjob_async.watch.polling.list_pollers import Polled
@@ -221,7 +221,7 @@ async def test_a_shard_that_always_fails_leaves_the_others_alone(
 @pytest.mark.looptime
 async def test_one_forbidden_scope_of_five_hundred() -> None:
     """Its targets have trouble that names the permission; the others are watched as if it were not there."""
-    plan = JobPlan(name="short", steps=(StepPlan(hosts=2),))
+    plan = SimulatedJob(name="short", steps=(StepPlan(hosts=2),))
     world = World(1)
     jobs = [world.add(evolve(plan, scope=bkjob.Scope.biz(2 + number))) for number in range(500)]
     forbidden = jobs[17]

@@ -17,7 +17,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.many.settings import SettingChanges
-from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import Place
 from tests.many import changed
@@ -29,8 +29,8 @@ from tests.watch.clients import URLS
 
 in_virtual_time = pytest.mark.looptime
 
-ENDLESS = JobPlan(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
-WIDE = JobPlan(
+ENDLESS = SimulatedJob(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
+WIDE = SimulatedJob(
     name="wide",
     steps=tuple(
         StepPlan(hosts=400, outcomes=(HostOutcome(duration=DurationRange(5, 60)),)) for _ in range(2)

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
 
-PLAN = JobPlan(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=exactly(500.0)),)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=exactly(500.0)),)),))
 
 Prepare = Callable[[bkjob.JobClient], object]
 

@@ -13,14 +13,14 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import OBSERVATIONS
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of, watched
 from tests.watch.inside import limit_log
 
 pytestmark = pytest.mark.looptime
 
-PLAN = JobPlan(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
 HTML = HttpResponse(status=502, headers={"content-type": "text/html"}, body=b"<html>502 Bad Gateway</html>")
 
 

@@ -8,13 +8,13 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of, watched
 
 pytestmark = pytest.mark.looptime
 
-PLAN = JobPlan(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(40.0)),)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(40.0)),)),))
 REFUSED = HttpResponse(status=200, body=b'{"result": false, "code": 1244999, "message": "no"}')
 HTML = HttpResponse(status=502, headers={"content-type": "text/html"}, body=b"<html>502 Bad Gateway</html>")
 
@@ -45,7 +45,7 @@ async def test_another_trouble_and_a_later_one_are_warnings_of_their_own(
 ) -> None:
     """Another error, or the same after a minute."""
     world = World(1)
-    slow = JobPlan(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(300.0)),)),))
+    slow = SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(300.0)),)),))
     jobs = [world.add(slow) for _ in range(4)]
     with caplog.at_level(logging.WARNING, logger="bkjob_async"):
         async with client_of(world) as (client, door):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import CREDENTIALS, client_of
 
@@ -25,7 +25,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 pytestmark = pytest.mark.looptime
 
-PLAN = JobPlan(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
 HTML = HttpResponse(status=502, headers={"content-type": "text/html"}, body=b"<html>502 Bad Gateway</html>")
 
 

@@ -20,7 +20,7 @@ from bkjob_async.many.metrics import GAUGES
 from bkjob_async.observe import to_prometheus
 from bkjob_async.observe.client_stats import ClientStats
 from bkjob_async.observe.counters import MOST_JOURNALS, OPERATIONS, OTHER, Counters
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.watch.polling import polling_load
 from tests.watch.clients import CREDENTIALS, client_of
@@ -28,7 +28,7 @@ from tests.watch.clients import CREDENTIALS, client_of
 prometheus = pytest.importorskip("prometheus_client", reason="install the extra `prometheus`")
 
 FOLDER = Path(to_prometheus.__file__).parent
-PLAN = JobPlan(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=DurationRange(20.0, 40.0)),)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=DurationRange(20.0, 40.0)),)),))
 HTML = HttpResponse(status=502, headers={"content-type": "text/html"}, body=b"<html>502 Bad Gateway</html>")
 EXPOSED = {f"{name}_total" for name in to_prometheus.COUNTERS} | {
     *to_prometheus.GAUGES,

@@ -11,8 +11,8 @@ from bkjob_async.testing import (
     HANGS,
     DurationRange,
     HostOutcome,
-    JobPlan,
     Rolling,
+    SimulatedJob,
     Simulator,
     StepPlan,
 )
@@ -45,13 +45,15 @@ def platform() -> Simulator:
         StepPlan(name="fetch", hosts=names, outcomes=(_quick, _slow)),
         StepPlan(name="unpack", hosts=4, outcomes=(_slow,)),
     )
-    simulator.add(JobPlan(name="deploy", steps=plans))
+    simulator.add(SimulatedJob(name="deploy", steps=plans))
     failing = StepPlan(name="check", hosts=3, outcomes=(_fails, _quick, _slow), retry_outcomes=(_quick,))
-    simulator.add(JobPlan(name="verify", steps=(failing,)))
+    simulator.add(SimulatedJob(name="verify", steps=(failing,)))
     rolling = StepPlan(name="restart", hosts=6, outcomes=(_quick,), rolling=Rolling(sizes=(2, 2, 2)))
-    simulator.add(JobPlan(name="restart in batches", steps=(rolling,)))
-    simulator.add(JobPlan(name="long", steps=(StepPlan(name="copy", hosts=3, outcomes=(_quick, _long)),)))
-    simulator.add(JobPlan(name="hangs", steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    simulator.add(SimulatedJob(name="restart in batches", steps=(rolling,)))
+    simulator.add(
+        SimulatedJob(name="long", steps=(StepPlan(name="copy", hosts=3, outcomes=(_quick, _long)),))
+    )
+    simulator.add(SimulatedJob(name="hangs", steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     return simulator
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bkjob_async.simulator.servers.thread import ServerInThread
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, StepPlan
 
 apigateway = pytest.importorskip("bkapi_client_core.apigateway", reason="install the extra `sdk`")
 esb = pytest.importorskip("bkapi_client_core.esb", reason="install the extra `sdk`")
@@ -58,7 +58,7 @@ V2 = (
 def simulator() -> Simulator:
     """Return a world with one job that has failed."""
     simulator = Simulator()
-    simulator.add(JobPlan(steps=(StepPlan(hosts=3, pinned={1: FAILS}),)))
+    simulator.add(SimulatedJob(steps=(StepPlan(hosts=3, pinned={1: FAILS}),)))
     simulator.world.advance_to_end()
     return simulator
 

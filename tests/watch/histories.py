@@ -15,8 +15,8 @@ from bkjob_async.simulator.world.plans import (
     NO_AGENT,
     DurationRange,
     HostOutcome,
-    JobPlan,
     Rolling,
+    SimulatedJob,
     StepPlan,
 )
 from tests.watch.clients import ALL_DIALECTS
@@ -75,7 +75,7 @@ script_steps = st.builds(
 confirm_steps = st.just(StepPlan(kind=CONFIRM, hosts=0))
 steps = st.lists(st.one_of(script_steps, script_steps, script_steps, confirm_steps), min_size=1, max_size=3)
 jobs = st.builds(
-    JobPlan,
+    SimulatedJob,
     steps=steps.map(tuple),
     created=st.just(0.0),
     start_task=st.sampled_from([True, True, True, False]),
@@ -178,7 +178,7 @@ class History:
 
     seed: int
     dialect: str
-    plans: tuple[JobPlan, ...]
+    plans: tuple[SimulatedJob, ...]
     watches: tuple[WatchPlan, ...] = (WatchPlan(),)
     actions: tuple[tuple[float, str, int, int], ...] = ()
     faults: tuple[FaultWindow, ...] = ()

@@ -13,7 +13,7 @@ from yarl import URL
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.histories import History
 
@@ -51,7 +51,7 @@ STEP_WITH_EVEN_ID = re.compile(r"30000000\d\d[02468]\b")
 FORBIDDEN_BY_CODE = HttpResponse(
     status=200, body=b'{"result": false, "code": 9900403, "message": "apply for it"}'
 )
-STRANGER = JobPlan(
+STRANGER = SimulatedJob(
     job_instance_id=999_999,
     first_step_id=888_001,
     steps=(

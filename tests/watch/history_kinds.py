@@ -15,8 +15,8 @@ from bkjob_async.simulator.world.plans import (
     HANGS,
     IGNORES_STOP,
     DurationRange,
-    JobPlan,
     Rolling,
+    SimulatedJob,
     StepPlan,
 )
 from tests.watch.clients import ALL_DIALECTS
@@ -37,7 +37,9 @@ from tests.watch.histories import (
 CAN_OPERATE = tuple(dialect for dialect in ALL_DIALECTS if dialect != "gateway-v4")
 
 
-def of(*plans: JobPlan, dialects: tuple[str, ...] = ALL_DIALECTS, **options: Any) -> SearchStrategy[History]:
+def of(
+    *plans: SimulatedJob, dialects: tuple[str, ...] = ALL_DIALECTS, **options: Any
+) -> SearchStrategy[History]:
     """Return histories of these jobs; *options* are strategies."""
     kind = partial(st.builds, History, seed=st.integers(0, 10_000), dialect=st.sampled_from(dialects))
     return kind(**{"plans": st.just(plans), **options})
@@ -55,22 +57,24 @@ def at(low: float, high: float, *actions: tuple[float, str, int, int]) -> Search
     )
 
 
-failing = JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,)),))
-failing_first = JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,)), StepPlan(hosts=2, outcomes=(LONG,))))
-hanging_last = JobPlan(
+failing = SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(FAILS,)),))
+failing_first = SimulatedJob(
+    steps=(StepPlan(hosts=3, outcomes=(FAILS,)), StepPlan(hosts=2, outcomes=(LONG,)))
+)
+hanging_last = SimulatedJob(
     steps=(StepPlan(hosts=3, outcomes=(QUICK, FAILS)), StepPlan(hosts=2, outcomes=(HANGS,)))
 )
 FOR_EVER = WatchPlan(linger=None)
 
 retried = of(failing, dialects=CAN_OPERATE, actions=at(20, 90, (0, "operate", 0, 0)))
 skipped = of(
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(IGNORES_STOP,)), StepPlan(hosts=1))),
+    SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(IGNORES_STOP,)), StepPlan(hosts=1))),
     dialects=CAN_OPERATE,
     actions=at(5, 60, (0, "stop", 0, 0), (4, "operate", 10, 0)),
 )
 # All hosts have failed between two batches, and the step shows that its error is ignored.
 rolled = of(
-    JobPlan(
+    SimulatedJob(
         steps=(
             StepPlan(kind=FILE, hosts=2, outcomes=(FAILS,), rolling=Rolling(sizes=(2, 2, 2), mode=2, kind=2)),
         )
@@ -112,7 +116,7 @@ cut_apart = of(
 # Longer than an operation is in doubt; the other job lasts until all is quiet again.
 retried_unread = of(
     failing,
-    JobPlan(steps=(StepPlan(hosts=1, outcomes=(evolve(LONG, duration=DurationRange(180.0, 185.0)),)),)),
+    SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(evolve(LONG, duration=DurationRange(180.0, 185.0)),)),)),
     dialects=CAN_OPERATE,
     watches=watched(WatchPlan(picks=((0, "job"), (1, "job")), linger=0.0)),
     actions=st.floats(14, 20).map(lambda moment: ((moment, "operate", 0, 0),)),
@@ -127,7 +131,7 @@ retried_step = of(
     actions=at(20, 60, (0, "operate", 0, 0)),
 )
 joined_late = of(
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(LONG, TAGGED)),)),
+    SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(LONG, TAGGED)),)),
     watches=st.floats(40, 60).map(lambda n: (FOR_EVER, WatchPlan(opens=n, linger=0.0))),
     actions=at(20, 38, (0, "operate elsewhere", 0, 0), (20, "wait", 0, 0)),
 )
@@ -147,7 +151,7 @@ never_begun = of(
     watches=st.sampled_from(["both", "last"]).map(lambda part: (WatchPlan(picks=((0, part),), linger=0.0),)),
 )
 two_batches = of(
-    JobPlan(
+    SimulatedJob(
         steps=(
             StepPlan(hosts=2, outcomes=(FAILS, TAGGED, QUICK), rolling=Rolling(sizes=(1, 1), mode=2, kind=2)),
         )
@@ -164,9 +168,9 @@ added_job = of(
     actions=at(1, 40, (0, "add", 4, 1)),
 )
 overflowing = of(
-    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG), retry_outcomes=(LONG,)),) * 2),
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(QUICK, FAILS)),)),
-    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
+    SimulatedJob(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG), retry_outcomes=(LONG,)),) * 2),
+    SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(QUICK, FAILS)),)),
+    SimulatedJob(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
     watches=watched(
         WatchPlan(picks=((0, "job"), (1, "job"), (2, "job"))),
         WatchPlan(picks=((0, "job"), (2, "job")), slow=7.0),
@@ -180,14 +184,14 @@ joined_in_trouble = of(
     watches=st.floats(12, 25).map(lambda n: (FOR_EVER, WatchPlan(opens=n, linger=None))),
 )
 lost_for_the_slow = of(
-    JobPlan(steps=(StepPlan(hosts=7, outcomes=(LONG,)),)),
-    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
+    SimulatedJob(steps=(StepPlan(hosts=7, outcomes=(LONG,)),)),
+    SimulatedJob(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
     faults=st.floats(0, 5).map(lambda n: (FaultWindow(kind="forbidden", start=n, length=90.0, share=1.0),)),
     watches=watched(WatchPlan(picks=((0, "job"), (1, "job")), slow=7.0)),
     log_limit=st.sampled_from([8, 16, 25]),
 )
 dropped_and_added = of(
-    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG), retry_outcomes=(LONG,)),) * 2),
+    SimulatedJob(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG), retry_outcomes=(LONG,)),) * 2),
     watches=st.sampled_from([0.0, 0.5, 7.0]).map(
         lambda slow: (FOR_EVER, WatchPlan(picks=((0, "both"),), linger=None, slow=slow))
     ),
@@ -198,7 +202,7 @@ dropped_and_added = of(
 )
 # The first step is over while its hosts still stop, one by one: longer than they are waited for.
 added_in_slow_stop = of(
-    JobPlan(
+    SimulatedJob(
         steps=(
             StepPlan(hosts=7, outcomes=(IGNORES_STOP,), skip_duration=90.0),
             StepPlan(hosts=2, outcomes=(HANGS, LONG)),
@@ -225,8 +229,8 @@ added_in_slow_stop = of(
     ),
 )
 dropped_when_lost = of(
-    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(QUICK, LONG)),)),
+    SimulatedJob(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
+    SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(QUICK, LONG)),)),
     faults=st.floats(2, 30).map(lambda n: (FaultWindow(kind="forbidden", start=n, length=30.0, share=1.0),)),
     watches=st.sampled_from([0.0, 7.0]).map(
         lambda slow: (WatchPlan(picks=((0, "job"), (0, "first"), (1, "job")), linger=None, slow=slow),)
@@ -251,25 +255,27 @@ all_fails = of(
     interval=st.none() | st.floats(0.5, 8.0),
 )
 followed_on = of(
-    JobPlan(steps=(StepPlan(hosts=5, outcomes=(FAILS, LONG), retry_outcomes=(LONG,)),) * 2),
+    SimulatedJob(steps=(StepPlan(hosts=5, outcomes=(FAILS, LONG), retry_outcomes=(LONG,)),) * 2),
     watches=watched(FOR_EVER, WatchPlan(picks=((0, "job"), (0, "first")), linger=0.0)),
     log_limit=st.just(8),
     actions=at(20, 90, (0, "operate", 0, 0)),
 )
 retried_as_linger_ends = of(
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
+    SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
     watches=st.sampled_from([5.0, 20.0]).map(lambda n: (WatchPlan(linger=n),)),
     actions=at(3, 50, (0, "operate elsewhere", 0, 0)),
 )
 reopened_in_linger = of(
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
+    SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
     watches=watched(WatchPlan(linger=20.0)),
     actions=at(12, 25, (0, "operate elsewhere", 0, 0)),
 )
 
 # A lagging replica, callbacks, conditions.
 lagging = of(
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(LONG, FAILS)), StepPlan(hosts=2))),
+    SimulatedJob(
+        steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(LONG, FAILS)), StepPlan(hosts=2))
+    ),
     dialects=CAN_OPERATE,
     watches=watched(WatchPlan(picks=((0, "both"),), linger=None)),
     faults=st.floats(25, 45).map(
@@ -283,7 +289,7 @@ retried_later = st.builds(
     outcomes=st.sampled_from([(FAILS,), (FAILS, QUICK), (LONG, FAILS)]),
     retry_outcomes=st.sampled_from([(HANGS,), (LONG,), (FAILS,), (HANGS, QUICK)]),
     ignore_error=st.booleans(),
-).map(lambda step: JobPlan(steps=(step, step), created=0.0))
+).map(lambda step: SimulatedJob(steps=(step, step), created=0.0))
 restored = of(
     plans=st.lists(jobs | retried_later, min_size=1, max_size=2).map(tuple),
     watches=st.lists(watch_plans, min_size=1, max_size=2).map(tuple),
@@ -315,7 +321,7 @@ restored = of(
     restored=st.tuples(st.floats(0, 40), st.floats(20, 90)).map(lambda moments: tuple(sorted(moments))),
 )
 called_back = of(
-    JobPlan(steps=(StepPlan(hosts=3, outcomes=(IGNORES_STOP, QUICK)), StepPlan(hosts=1))),
+    SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(IGNORES_STOP, QUICK)), StepPlan(hosts=1))),
     dialects=CAN_OPERATE,
     callbacks=st.sampled_from([0.0, 0.7]),
     actions=at(
@@ -323,14 +329,14 @@ called_back = of(
     ),
 )
 waited_for = of(
-    JobPlan(steps=(StepPlan(hosts=5, outcomes=(LONG, FAILS, QUICK)),)),
+    SimulatedJob(steps=(StepPlan(hosts=5, outcomes=(LONG, FAILS, QUICK)),)),
     actions=st.integers(0, 2).flatmap(lambda n: at(0, 20, (0, "wait until", 0, n), (3, "wait until", 2, n))),
 )
 
 # As the platform's own classes speak: steps without any rows, rows of all batches at once, trouble behind a launch.
 VERY_LONG = evolve(LONG, duration=DurationRange(150.0, 185.0))
 ends_without_rows = of(
-    JobPlan(steps=(StepPlan(kind=CONFIRM, hosts=0), StepPlan(hosts=2, outcomes=(VERY_LONG, FAILS)))),
+    SimulatedJob(steps=(StepPlan(kind=CONFIRM, hosts=0), StepPlan(hosts=2, outcomes=(VERY_LONG, FAILS)))),
     watches=st.sampled_from(["first", "steps", "both"]).map(
         lambda part: (WatchPlan(linger=0.0, picks=((0, part),)), WatchPlan(linger=0.0, picks=((0, "first"),)))
     ),
@@ -349,7 +355,7 @@ sent_in_batches = of(
         rolling=st.builds(
             Rolling, sizes=st.sampled_from([(1, 1), (1, 1, 1)]), mode=st.integers(1, 3), kind=st.just(2)
         ),
-    ).map(lambda step: (JobPlan(steps=(step,)),)),
+    ).map(lambda step: (SimulatedJob(steps=(step,)),)),
     watches=st.lists(watch_plans, min_size=1, max_size=2).map(tuple),
     actions=st.lists(
         st.tuples(
@@ -366,7 +372,7 @@ sent_in_batches = of(
     group_polling=st.sampled_from(["small", "counts", "guess"]),
 )
 launched_in_trouble = of(
-    JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)),
+    SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)),
     watches=st.sampled_from([0.0, 20.0]).map(lambda linger: (WatchPlan(linger=linger),)),
     faults=st.tuples(
         st.builds(

@@ -16,7 +16,7 @@ from attrs import define, evolve, field
 import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.operations import OperationNotAllowed
-from bkjob_async.simulator.world.plans import JobPlan
+from bkjob_async.simulator.world.plans import SimulatedJob
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
@@ -76,7 +76,7 @@ async def _run(history: History) -> list[str]:
     return orphans + broken(history, world.history(), stage.past)
 
 
-def plan_in(history: History, plan: JobPlan) -> JobPlan:
+def plan_in(history: History, plan: SimulatedJob) -> SimulatedJob:
     """Return a job's plan with a callback where somebody expects it."""
     return plan if history.callbacks is None else evolve(plan, callback_url=HERE)
 

@@ -6,7 +6,7 @@ from attrs import field, frozen
 from hypothesis import strategies as st
 
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import (
     QUICK,
@@ -66,7 +66,7 @@ class Resumption:
 
     seed: int
     dialect: str
-    plans: tuple[JobPlan, ...]
+    plans: tuple[SimulatedJob, ...]
     lives: tuple[Life, ...]
     parts: tuple[str, ...] = ("job",)
     actions: tuple[tuple[float, str, int], ...] = ()
@@ -97,7 +97,7 @@ lives = st.lists(
     max_size=11,
 ).map(tuple)
 
-large = JobPlan(steps=(StepPlan(hosts=120, outcomes=(QUICK, TAGGED)), StepPlan(hosts=3)))
+large = SimulatedJob(steps=(StepPlan(hosts=120, outcomes=(QUICK, TAGGED)), StepPlan(hosts=3)))
 mixed_hosts = st.builds(
     StepPlan,
     hosts=st.just(
@@ -116,7 +116,7 @@ plans = st.one_of(
     jobs,
     jobs,
     st.just(large),
-    mixed_hosts.map(lambda step: JobPlan(steps=(step,), created=0.0)),
+    mixed_hosts.map(lambda step: SimulatedJob(steps=(step,), created=0.0)),
 )
 actions = st.lists(
     st.tuples(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 from hypothesis import strategies as st
 
-from bkjob_async.simulator.world.plans import JobPlan
+from bkjob_async.simulator.world.plans import SimulatedJob
 from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import FaultWindow, jobs, windows
 
@@ -40,7 +40,7 @@ class Rivalry:
 
     seed: int
     dialect: str
-    plans: tuple[JobPlan, ...]
+    plans: tuple[SimulatedJob, ...]
     openings: tuple[Opening, ...]
     parts: tuple[str, ...] = ("job",)
     actions: tuple[tuple[float, str, int], ...] = ()

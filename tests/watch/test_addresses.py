@@ -5,7 +5,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 
@@ -24,7 +24,7 @@ async def test_hosts_without_an_ipv4_address_are_named_by_the_other(
         Host(bk_host_id=31, bk_cloud_id=0, ip="10.0.0.31"),
         Host(bk_host_id=32, bk_cloud_id=0, ip=None, ipv6="fe80::32"),
     )
-    job = world.add(JobPlan(steps=(StepPlan(hosts=hosts, outcomes=(FAILS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=hosts, outcomes=(FAILS,)),)))
     if is_over:
         world.advance(600.0)
     async with (
@@ -50,7 +50,7 @@ async def test_hosts_without_any_address_are_seen_where_their_step_cannot_be_rea
 
     world = World(1)
     hosts = (Host(bk_host_id=32, bk_cloud_id=0, ip=None, ipv6="fe80::32"),)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=hosts, outcomes=(FAILS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=hosts, outcomes=(FAILS,)),)))
     async with client_of(world, "gateway-v3") as (client, transport):
         transport.spoil = refuse
         async with client.watch(job, deadline=400) as watch:

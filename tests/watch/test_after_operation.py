@@ -6,7 +6,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
-from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import DIALECTS, client_of
 from tests.watch.inside import note_operation, noted_operations, polled_by
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.looptime
 async def test_an_operation_is_forgotten_after_the_settle_bound() -> None:
     """From then on a poll that shows nothing new is as cheap as before; that it was operated on is remembered."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, _), client.watch(job):
         await asyncio.sleep(20.0)
         (state,) = polled_by(client)
@@ -33,7 +33,7 @@ async def test_an_operation_is_forgotten_after_the_settle_bound() -> None:
 async def test_a_job_watched_after_an_operation_is_known_as_operated_on() -> None:
     """The client remembers operations on jobs that nobody watched then."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, _):
         note_operation(client, job)
         async with client.watch(job):
@@ -46,7 +46,7 @@ async def test_a_job_watched_after_an_operation_is_known_as_operated_on() -> Non
 async def test_a_job_that_is_watched_again_is_known_as_operated_on() -> None:
     """What its last watch knew of an operation, the client remembers for the next one."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, _):
         async with client.watch(job):
             await asyncio.sleep(1.0)
@@ -63,7 +63,7 @@ async def test_a_retry_has_a_start_of_its_own(dialect: str) -> None:
     """The platform keeps the start of the first execution; the result tells how long the last one ran, and since when."""
     world = World(1)
     again = HostOutcome(duration=exactly(20.0))
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(again,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(again,)),)))
     step = world.jobs[job.job_instance_id].steps[0]
     async with client_of(world, dialect, interval=1.0) as (client, _):
         first = (await client.wait(job, deadline=100.0)).steps[0]
@@ -87,7 +87,7 @@ async def test_a_retry_has_a_start_of_its_own(dialect: str) -> None:
 async def test_operations_of_long_ago_are_not_remembered() -> None:
     """A client that operates for weeks remembers those of the last seconds only."""
     world = World(1)
-    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))) for _ in range(4)]
+    jobs = [world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))) for _ in range(4)]
     async with client_of(world) as (client, _):
         for job in jobs:
             note_operation(client, job)

@@ -13,7 +13,7 @@ from aiohttp import web
 import bkjob_async as bkjob
 from bkjob_async import add_callback_receiver
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPlan, exactly
 from tests.client.clients import client_of
 
 TOKEN = "an-unguessable-token-0123"
@@ -221,7 +221,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     assert asyncio.get_running_loop().time() - start == pytest.approx(10.0)
 
 
-SLOW = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(400.0)),)),))
+SLOW = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(400.0)),)),))
 
 
 @pytest.mark.looptime
@@ -262,7 +262,7 @@ async def test_a_callback_ends_a_wait_sooner() -> None:
         async def post(url: str, body: bytes, kind: str, receiver: bkjob.CallbackReceiver = receiver) -> int:
             return await post_callback(receiver, body, path=url.removeprefix("http://me"), kind=kind)
 
-        job = simulator.add(JobPlan(steps=SLOW.steps, callback_url=receiver.url("http://me/cb")))
+        job = simulator.add(SimulatedJob(steps=SLOW.steps, callback_url=receiver.url("http://me/cb")))
         sender = simulator.callbacks(post=post)
         start = asyncio.get_running_loop().time()
         async with client_of(simulator, interval=700.0) as (client, _):

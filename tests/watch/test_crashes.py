@@ -11,13 +11,13 @@ from msgspec.structs import replace
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.observe.observer import Observation, PollCompleted
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 
-PLAN = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
 
 
 def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
@@ -105,7 +105,9 @@ async def test_an_observer_that_cancels_is_one_that_raises() -> None:
 async def test_poll_observations_carry_the_seconds_they_took(detail_level: bkjob.DetailLevel) -> None:
     """Whatever came of them: changes, none, a failure; the same holds for lists in place of polls."""
     world = World(1)
-    plan = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=DurationRange(20.0, 300.0)),)),))
+    plan = SimulatedJob(
+        steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=DurationRange(20.0, 300.0)),)),)
+    )
     jobs: list[bkjob.Ref] = [world.add(plan) for _ in range(60)]
     jobs += [world.jobs[world.add(plan).job_instance_id].steps[0].ref for _ in range(10)]
     polls: list[Observation] = []

@@ -6,14 +6,14 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of, keeps_its_promise, watched
 from tests.watch.inside import limit_log
 
 pytestmark = pytest.mark.looptime
-PLAN = JobPlan(
+PLAN = SimulatedJob(
     steps=(
         StepPlan(hosts=4, outcomes=(HostOutcome(duration=exactly(6.0)), HostOutcome(duration=exactly(20.0)))),
     )
@@ -82,7 +82,7 @@ async def test_a_reader_that_is_late_for_a_fleet_catches_up_in_portions(
     """Others have their turn in between, and who leaves it half-way begins again where it began."""
     monkeypatch.setattr("bkjob_async.watch.stream.stream.PORTION_SIZE", 20)
     world = World(4)
-    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))) for _ in range(30)]
+    jobs = [world.add(SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))) for _ in range(30)]
     late: list[bkjob.Batch] = []
     async with client_of(world) as (client, _):
         watch = client.watch(jobs, linger=None)

@@ -7,7 +7,15 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import (
+    FAILS,
+    HANGS,
+    SUCCEEDS,
+    HostOutcome,
+    SimulatedJob,
+    StepPlan,
+    exactly,
+)
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, watched
 from tests.watch.test_joining import of_type, retry
@@ -15,7 +23,7 @@ from tests.watch.test_joining import of_type, retry
 pytestmark = pytest.mark.looptime
 
 LONG = HostOutcome(duration=exactly(40.0))
-FAILS_FIRST = JobPlan(
+FAILS_FIRST = SimulatedJob(
     steps=(
         StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(LONG,)),
         StepPlan(hosts=2, outcomes=(SUCCEEDS,)),
@@ -69,7 +77,7 @@ async def test_a_watch_ends_though_another_goes_on_with_the_same_job() -> None:
     """Its only target has finished; what else is watched of the job is not its business."""
     world = World(3)
     job = world.add(
-        JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)), StepPlan(hosts=2, outcomes=(HANGS,))))
+        SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)), StepPlan(hosts=2, outcomes=(HANGS,))))
     )
     first, second = steps_of(world, job)
     for other in (job, second):
@@ -145,7 +153,7 @@ async def test_a_lingering_watch_polls_what_is_over_again_and_again(
 ) -> None:
     """Every ten seconds, however many polls showed nothing new: somebody else may retry it."""
     world = World(6)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(outcome,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(outcome,)),)))
     target = job if with_job else steps_of(world, job)[0]
     async with client_of(world) as (client, transport), client.watch(target, linger=100.0) as watch:
         async for event in watch:
@@ -181,7 +189,9 @@ async def test_what_runs_again_just_before_the_end_of_linger_is_seen(
 async def test_what_is_dropped_during_the_last_polls_is_not_waited_for() -> None:
     """One target cannot be read any more; when it is dropped, the watch has nothing to wait for."""
     world = World(8)
-    first, second = (world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),))) for _ in range(2))
+    first, second = (
+        world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),))) for _ in range(2)
+    )
     loop = asyncio.get_running_loop()
     over_at: list[float] = []
     async with client_of(world) as (client, door), client.watch([first, second], linger=30.0) as watch:
@@ -201,7 +211,7 @@ async def test_what_is_dropped_during_the_last_polls_is_not_waited_for() -> None
 async def test_the_last_poll_is_one_of_each_target_that_can_be_read() -> None:
     """It costs a request for each job, in the moment when the watch would have ended; what is lost is not polled."""
     world = World(8)
-    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),))) for _ in range(3)]
+    jobs = [world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),))) for _ in range(3)]
     lost = bkjob.JobRef(jobs[0].scope, 7)
     over_at: list[float] = []
     loop = asyncio.get_running_loop()
@@ -218,7 +228,7 @@ async def test_the_last_poll_is_one_of_each_target_that_can_be_read() -> None:
 async def test_a_last_poll_that_fails_holds_the_end_up_for_a_moment_only() -> None:
     """A platform that is away is no reason to stay open for ever."""
     world = World(9)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),)))
     loop = asyncio.get_running_loop()
     async with client_of(world) as (client, door), client.watch(job, linger=30.0) as watch:
         async for event in watch:
@@ -235,7 +245,7 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
     """The looks at what is over do not stop because something else is asked about."""
     world = World(6)
     job = world.add(
-        JobPlan(
+        SimulatedJob(
             steps=(
                 StepPlan(hosts=2, outcomes=(FAILS,), ignore_error=True, retry_outcomes=(SUCCEEDS,)),
                 StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),

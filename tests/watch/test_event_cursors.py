@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of
@@ -37,7 +37,7 @@ T = TypeVar("T")
 Act = Callable[[bkjob.JobClient, World, list[bkjob.JobRef]], Awaitable[None]]
 
 
-def in_virtual_time(plans: Sequence[JobPlan], act: Act) -> None:
+def in_virtual_time(plans: Sequence[SimulatedJob], act: Act) -> None:
     """Run *act* with a client of a world of these *plans*."""
 
     async def main() -> None:
@@ -89,7 +89,7 @@ def same(some: Sequence[object], others: Sequence[object]) -> bool:
 @a_few
 @given(plans, operations)
 def test_every_reader_goes_on_behind_the_event_that_it_is_given(
-    plans: tuple[JobPlan, ...], operations: list[tuple[float, int, int]]
+    plans: tuple[SimulatedJob, ...], operations: list[tuple[float, int, int]]
 ) -> None:
     """Cut anywhere, each way of reading and each filter yields exactly what comes behind."""
 
@@ -124,7 +124,7 @@ def test_every_reader_goes_on_behind_the_event_that_it_is_given(
 @a_few
 @given(plans, operations, st.integers(0, 60))
 def test_another_watch_goes_on_behind_it_too(
-    plans: tuple[JobPlan, ...], operations: list[tuple[float, int, int]], seed: int
+    plans: tuple[SimulatedJob, ...], operations: list[tuple[float, int, int]], seed: int
 ) -> None:
     """What both are given comes neither twice nor never, whatever else one of them is given."""
 
@@ -150,7 +150,7 @@ def test_another_watch_goes_on_behind_it_too(
 @a_few
 @given(plans, operations, st.data())
 def test_behind_an_event_that_was_compacted_away_comes_the_newest_of_each_host(
-    plans: tuple[JobPlan, ...], operations: list[tuple[float, int, int]], data: st.DataObject
+    plans: tuple[SimulatedJob, ...], operations: list[tuple[float, int, int]], data: st.DataObject
 ) -> None:
     """Both pieces together are a stream that keeps its promise."""
 
@@ -225,14 +225,14 @@ def test_inside_the_present_a_cursor_is_the_one_from_before_it() -> None:
                 assert present[-1].cursor not in ("", had[-1].cursor)
 
     with mock.patch("bkjob_async.watch.stream.stream.PORTION_SIZE", 20):
-        in_virtual_time([JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))] * 30, act)
+        in_virtual_time([SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))] * 30, act)
 
 
 @pytest.mark.looptime
 async def test_a_later_watch_delivers_what_was_behind_the_event() -> None:
     """Where the first was cut within a batch, the next begins with the present, all of it marked as skipped."""
     world = World(3)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=4),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=4),)))
     async with client_of(world) as (client, _):
         async with client.watch(job) as watch:
             reader = watch.events()
@@ -250,7 +250,7 @@ async def test_a_later_watch_delivers_what_was_behind_the_event() -> None:
 async def test_the_newest_cursor_is_from_before_a_later_watch() -> None:
     """Nothing was looked at in between: still the present is what was missed."""
     world = World(3)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, _), client.watch(job) as watch:
         reader = watch.batches()
         last = await anext(reader)
@@ -277,7 +277,7 @@ async def test_the_newest_cursor_is_from_before_a_later_watch() -> None:
 async def test_a_place_in_a_batch_that_is_none_is_refused(ending: str, words: str) -> None:
     """Nonsense, or an event that its batch never had."""
     world = World(3)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=4),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=4),)))
     async with client_of(world) as (client, _), client.watch(job) as watch:
         batch = await anext(watch.batches())
         with pytest.raises(bkjob.UsageError, match=words):
@@ -309,7 +309,7 @@ def test_inside_the_batch_of_a_join_that_was_compacted_away() -> None:
         assert not any(isinstance(event, bkjob.InSync) for event in in_sync)
 
     long = (outcome(3.0), outcome(40.0), outcome(50.0), outcome(70.0), HANGS)
-    in_virtual_time([JobPlan(steps=(StepPlan(hosts=5, pinned=dict(enumerate(long))),))], act)
+    in_virtual_time([SimulatedJob(steps=(StepPlan(hosts=5, pinned=dict(enumerate(long))),))], act)
 
 
 def outcome(seconds: float) -> HostOutcome:

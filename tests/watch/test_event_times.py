@@ -12,16 +12,23 @@ from unittest import mock
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import NO_AGENT, DurationRange, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import (
+    NO_AGENT,
+    DurationRange,
+    HostOutcome,
+    SimulatedJob,
+    StepPlan,
+    exactly,
+)
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import sqlite_url
 from tests.watch.clients import ALL_DIALECTS, client_of
 
 EPOCH = datetime(2026, 11, 24, tzinfo=UTC)
-PLAN = JobPlan(steps=(StepPlan(hosts=5, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=5, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
 FAILS = HostOutcome(status=104, exit_code=1, duration=exactly(12.3), tag="red")
 ENDS = HostOutcome(start_delay=DurationRange(0.0, 9.0), duration=DurationRange(0.2, 30.0))
-MIXED = JobPlan(steps=(StepPlan(hosts=30, outcomes=(ENDS, FAILS, NO_AGENT), retry_outcomes=(ENDS,)),))
+MIXED = SimulatedJob(steps=(StepPlan(hosts=30, outcomes=(ENDS, FAILS, NO_AGENT), retry_outcomes=(ENDS,)),))
 Times = tuple[datetime | None, datetime | None]
 
 pytestmark = pytest.mark.looptime

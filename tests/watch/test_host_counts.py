@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.plans import (
+    FAILS,
+    HANGS,
+    HostOutcome,
+    Rolling,
+    SimulatedJob,
+    StepPlan,
+    exactly,
+)
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 from tests.watch.gauge import Gauge, has_read_all
@@ -42,7 +50,7 @@ async def follow(gauge: Gauge, watch: bkjob.Watch, after: str | None = None, unt
 async def test_a_retry_takes_the_hosts_of_the_execution_before_out_of_their_phases(operation: int) -> None:
     """Of failed hosts only, or of all: each host counts once."""
     world = World(1)
-    job = world.add(JobPlan(steps=(TWO_RED,)))
+    job = world.add(SimulatedJob(steps=(TWO_RED,)))
     gauge = Gauge()
     async with client_of(world) as (client, _), client.watch(job, linger=None) as watch:
         await follow_for(40, gauge, watch)
@@ -64,7 +72,7 @@ async def follow_for(seconds: float, gauge: Gauge, watch: bkjob.Watch) -> str:
 async def test_all_targets_are_counted_once_wherever_they_overlap() -> None:
     """A job and its step are the same hosts; what is dropped counts no more, what is lost as it was last seen."""
     world = World(1)
-    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),) * 2)) for _ in range(3)]
+    jobs = [world.add(SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),) * 2)) for _ in range(3)]
     step = world.jobs[jobs[0].job_instance_id].steps[0].ref
     async with client_of(world) as (client, _), client.watch([*jobs, step], linger=None) as watch:
         await asyncio.sleep(20)
@@ -88,7 +96,7 @@ async def test_all_targets_are_counted_once_wherever_they_overlap() -> None:
     st.just(0.0) | st.floats(0.1, 60.0),
 )
 def test_the_gauge_agrees_with_the_watch(
-    plans: tuple[JobPlan, ...],
+    plans: tuple[SimulatedJob, ...],
     operations: list[tuple[float, int, int]],
     log_limit: int,
     pause: float,
@@ -124,7 +132,7 @@ async def test_the_gauge_agrees_through_rolling_batches() -> None:
     step = StepPlan(
         hosts=6, outcomes=(FAILS, SLOW), retry_outcomes=(SLOW,), rolling=Rolling(sizes=(2, 2, 2), mode=1)
     )
-    job = world.add(JobPlan(steps=(step,)))
+    job = world.add(SimulatedJob(steps=(step,)))
     gauge = Gauge()
     async with client_of(world) as (client, _), client.watch(job, linger=None, deadline=300.0) as watch:
         ref = world.jobs[job.job_instance_id].steps[0].ref

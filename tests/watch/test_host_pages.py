@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.watch.watch import Watch
 from tests.watch.clients import ALL_DIALECTS, client_of, watched
@@ -41,7 +41,7 @@ async def test_pages_have_every_host_once_those_that_failed_first(dialect: str, 
     """With tag and exit code of those that failed; small steps and large ones alike."""
     world = World()
     plan = StepPlan(hosts=hosts, outcomes=(SOON,), pinned={1: FAILS_SOON, 4: FAILS_SOON, 5: HANGS})
-    job = world.add(JobPlan(steps=(plan,)))
+    job = world.add(SimulatedJob(steps=(plan,)))
     async with client_of(world, dialect) as (client, _), client.watch(job) as watch:
         assert watch.hosts_of(job) == bkjob.HostPage(hosts=(), total=0)
         await anyio.sleep(15.0)
@@ -64,7 +64,7 @@ async def test_a_page_is_read_behind_the_last_one_whatever_happened_in_between()
     """A place in the order stays: no host is repeated or left out but those that moved."""
     world = World()
     plan = StepPlan(hosts=6, outcomes=(LATER,), pinned={1: FAILS_SOON, 2: FAILS_LATER, 3: FAILS_SOON})
-    job = world.add(JobPlan(steps=(plan,)))
+    job = world.add(SimulatedJob(steps=(plan,)))
     async with client_of(world) as (client, _), client.watch(job) as watch:
         await anyio.sleep(15.0)
         first = watch.hosts_of(job, limit=4)
@@ -81,7 +81,7 @@ async def test_pages_are_of_a_step_a_job_or_some_phases() -> None:
     world = World()
     good = StepPlan(hosts=3, outcomes=(SOON,), ignore_error=True, pinned={2: FAILS_SOON})
     bad = StepPlan(hosts=3, outcomes=(HANGS,), pinned={0: FAILS_SOON})
-    job = world.add(JobPlan(steps=(good, bad)))
+    job = world.add(SimulatedJob(steps=(good, bad)))
     async with client_of(world) as (client, _), client.watch(job) as watch:
         await anyio.sleep(30.0)
         progress = watch.progress(job)
@@ -111,7 +111,7 @@ async def test_pages_are_of_a_step_a_job_or_some_phases() -> None:
 async def test_a_place_that_no_page_ends_at_is_refused(after: str) -> None:
     """As is a page without hosts."""
     world = World()
-    job = world.add(JobPlan())
+    job = world.add(SimulatedJob())
     async with client_of(world) as (client, _), client.watch(job) as watch:
         await anyio.sleep(3.0)
         with pytest.raises(bkjob.UsageError, match="no page of hosts"):
@@ -123,7 +123,7 @@ async def test_a_place_that_no_page_ends_at_is_refused(after: str) -> None:
 async def test_a_batch_names_its_job() -> None:
     """Whether its hosts are read or not."""
     world = World()
-    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=200),))) for _ in range(2)]
+    jobs = [world.add(SimulatedJob(steps=(StepPlan(hosts=200),))) for _ in range(2)]
     found = set()
     async with client_of(world) as (client, _), client.watch(jobs) as watch:
         async for batch in watch.batches():
@@ -153,7 +153,7 @@ async def test_hosts_that_run_have_not_failed() -> None:
     """`progress` tells them apart, and so does the result of a step that was stopped."""
     world = World()
     plan = StepPlan(hosts=4, outcomes=(HANGS,), pinned={2: FAILS})
-    job = world.add(JobPlan(steps=(plan,)))
+    job = world.add(SimulatedJob(steps=(plan,)))
     async with client_of(world) as (client, _), client.watch(job) as watch:
         await anyio.sleep(20.0)
         progress = watch.progress(job)
@@ -167,7 +167,7 @@ async def test_a_result_written_before_there_were_unfinished_hosts_is_read_as_on
     """Its `failed` had both."""
     world = World()
     job = world.add(
-        JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,), pinned={0: FAILS}, abnormal_after=20.0),))
+        SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,), pinned={0: FAILS}, abnormal_after=20.0),))
     )
     async with client_of(world) as (client, _):
         batches = await watched(client, job)
@@ -180,7 +180,7 @@ async def test_a_result_written_before_there_were_unfinished_hosts_is_read_as_on
     assert bkjob.event_from_json(line) == ended
 
 
-FORTY = JobPlan(
+FORTY = SimulatedJob(
     name="deploy", steps=(StepPlan(name="copy", hosts=1, outcomes=(HostOutcome(duration=exactly(40.0)),)),)
 )
 

@@ -16,7 +16,7 @@ from bkjob_async.simulator.world.plans import (
     IGNORES_STOP,
     SUCCEEDS,
     HostOutcome,
-    JobPlan,
+    SimulatedJob,
     StepPlan,
     exactly,
 )
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.looptime
 E = TypeVar("E")
 
 LONG = HostOutcome(duration=exactly(40.0))
-RETRIED = JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(LONG,)),))
+RETRIED = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(LONG,)),))
 REFUSED = HttpResponse(status=200, body=b'{"result": false, "code": 1238001, "message": "no permission"}')
 HTML = HttpResponse(status=500, body=b"<html>oops</html>")
 
@@ -125,7 +125,9 @@ async def test_an_answer_that_was_asked_for_before_the_join_does_not_count() -> 
 async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -> None:
     """A wait asks anew; the older watch has reported the loss of the target, and reports no more of it."""
     world = World(4)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),)))
+    job = world.add(
+        SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),))
+    )
     async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
         transport.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
         await first_end(old)
@@ -148,7 +150,7 @@ async def test_no_host_of_a_step_that_was_skipped_is_reported_as_it_was_before(
     """Its hosts stop one by one, longer than they are waited for: each is read again, large as the step is."""
     world = World(5)
     skipped = StepPlan(hosts=110, outcomes=(IGNORES_STOP,), skip_duration=90.0)
-    job = world.add(JobPlan(steps=(skipped, StepPlan(hosts=1, outcomes=(HANGS,)))))
+    job = world.add(SimulatedJob(steps=(skipped, StepPlan(hosts=1, outcomes=(HANGS,)))))
     loop = asyncio.get_running_loop()
     async with (
         client_of(world, dialect) as (client, _),
@@ -191,7 +193,7 @@ def skip(world: World, job: bkjob.JobRef) -> None:
 async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
     """It is asked about again, and reported to the new watch only."""
     world = World(4)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
         transport.spoil = lambda _request, now: REFUSED if now > 5.0 else None
         await first_end(old)
@@ -211,7 +213,7 @@ async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
 async def test_a_job_and_its_step_are_delivered_once(order: str, dialect: str) -> None:
     """To whoever watches both, whether they were followed before or not."""
     world = World(5)
-    plan = JobPlan(
+    plan = SimulatedJob(
         steps=(StepPlan(hosts=3, outcomes=(SUCCEEDS, LONG)), StepPlan(hosts=3, outcomes=(SUCCEEDS,)))
     )
     job = world.add(plan)
@@ -241,7 +243,7 @@ async def test_a_step_added_to_a_watch_of_its_job_after_its_end() -> None:
     """Its changes were reported with the job's; what is new is how it ended."""
     world = World(6)
     job = world.add(
-        JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)), StepPlan(hosts=2, outcomes=(LONG,))))
+        SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)), StepPlan(hosts=2, outcomes=(LONG,))))
     )
     step = world.jobs[job.job_instance_id].steps[0].ref
     async with client_of(world) as (client, _), client.watch(job) as watch:
@@ -259,8 +261,8 @@ async def test_a_step_added_to_a_watch_of_its_job_after_its_end() -> None:
 async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
     """They moved before this watch joined, and the log no longer holds what was reported then."""
     world = World(7)
-    quick = JobPlan(steps=(StepPlan(hosts=6, outcomes=(HostOutcome(duration=exactly(2.0)),)),))
-    other, many = world.add(JobPlan(steps=(StepPlan(hosts=5, outcomes=(LONG,)),))), world.add(quick)
+    quick = SimulatedJob(steps=(StepPlan(hosts=6, outcomes=(HostOutcome(duration=exactly(2.0)),)),))
+    other, many = world.add(SimulatedJob(steps=(StepPlan(hosts=5, outcomes=(LONG,)),))), world.add(quick)
     async with client_of(world) as (client, _), client.watch(many, linger=None):
         await asyncio.sleep(20)
         watch = client.watch(other)
@@ -281,7 +283,7 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
 async def test_a_late_reader_of_what_is_lost_is_given_nothing_that_another_watch_saw() -> None:
     """The watch has joined after the last answer; what was true before that is no change for it."""
     world = World(4)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
         transport.spoil = lambda _request, now: REFUSED if now > 5.0 else None
         async for event in old:
@@ -302,7 +304,7 @@ async def test_a_reader_that_fell_behind_receives_a_loss_once() -> None:
     """It was reported before, and lies in what was compacted away for others only."""
     world = World(8)
     outcomes = {n: HostOutcome(duration=exactly(20.0 + 10.0 * n)) for n in range(6)}
-    job = world.add(JobPlan(steps=(StepPlan(hosts=6, pinned=outcomes),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=6, pinned=outcomes),)))
     nobody = bkjob.JobRef(job.scope, 404)
     async with client_of(world) as (client, _):
         watch = client.watch([job, nobody])
@@ -322,7 +324,7 @@ async def test_a_reader_that_fell_behind_receives_a_loss_once() -> None:
 async def test_a_watch_that_joins_during_trouble_receives_it_first(target: str) -> None:
     """And then that it recovered."""
     world = World(9)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
     step = world.jobs[job.job_instance_id].steps[0].ref
     ref = job if target == "job" else step
     async with client_of(world) as (client, transport), client.watch(job):
@@ -338,7 +340,7 @@ async def test_a_watch_that_joins_during_trouble_receives_it_first(target: str) 
 async def test_a_watch_that_joins_after_trouble_receives_none() -> None:
     """The first answer after the join is a good one."""
     world = World(9)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
     async with client_of(world) as (client, transport), client.watch(job) as old:
         transport.spoil = lambda _request, now: HTML if 5.0 < now < 15.0 else None
         async for event in old:
@@ -400,7 +402,7 @@ async def test_a_target_dropped_and_added_again_begins_anew() -> None:
 async def test_a_step_that_joins_its_job_as_trouble_ends_receives_none() -> None:
     """The answer that shows that it is over is the first one for the step in this watch."""
     world = World(12)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
     step = world.jobs[job.job_instance_id].steps[0].ref
     async with client_of(world) as (client, transport), client.watch(job) as watch, client.watch(step):
         transport.spoil = lambda _request, now: HTML if now > 5.0 else None
@@ -416,7 +418,7 @@ async def test_a_step_that_joins_its_job_as_trouble_ends_receives_none() -> None
 async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
     """Its step shows no hosts, so that no round of questions may end with asking for them again."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(kind=3, hosts=0),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(kind=3, hosts=0),)))
     async with client_of(world) as (client, transport), client.watch(job, linger=None):
         await asyncio.sleep(30.0)
         async with client.watch(job, linger=None, deadline=10.0) as late:
@@ -436,7 +438,7 @@ async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
 async def test_a_step_that_takes_the_place_of_its_job_is_reported_once(seconds: float, number: int) -> None:
     """Its state was given with the job; who follows the step alone is given its end, too."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2), StepPlan(hosts=2, outcomes=(LONG,)))))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2), StepPlan(hosts=2, outcomes=(LONG,)))))
     step = world.jobs[job.job_instance_id].steps[number].ref
     async with (
         client_of(world) as (client, _),

@@ -22,7 +22,7 @@ from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Checkpoint
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from bkjob_async.watch.cooperative import CooperativeLoop
@@ -33,7 +33,7 @@ from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of
 
 pytestmark = pytest.mark.looptime
 
-SLOW = JobPlan(
+SLOW = SimulatedJob(
     steps=(
         StepPlan(
             hosts=4,
@@ -847,7 +847,7 @@ async def read_batches(watch: bkjob.Watch, batches: list[bkjob.Batch], after: st
 async def test_what_was_learnt_is_used_by_the_next_process() -> None:
     """Unless that was given something else."""
     world, store = World(1), FailingStore()
-    job = world.add(JobPlan(name="deploy", steps=SLOW.steps))
+    job = world.add(SimulatedJob(name="deploy", steps=SLOW.steps))
     async with fleet(world, store, job) as watch:
         await watch.results()
     async with client_of(Platform(world)) as (client, _):
@@ -897,10 +897,12 @@ class HangingStore(FailingStore):
 
 @pytest.mark.parametrize("kind", [FailingStore, HangingStore])
 @pytest.mark.parametrize("since", [0.0, 4.0, 9.9])
-@pytest.mark.parametrize("plan", [SLOW, JobPlan(steps=(StepPlan(hosts=2),))], ids=["goes on", "over before"])
+@pytest.mark.parametrize(
+    "plan", [SLOW, SimulatedJob(steps=(StepPlan(hosts=2),))], ids=["goes on", "over before"]
+)
 @pytest.mark.parametrize("linger", [0.0, None])
 async def test_a_deadline_ends_a_watch_whatever_its_store_does(
-    kind: type[FailingStore], since: float, plan: JobPlan, linger: float | None
+    kind: type[FailingStore], since: float, plan: SimulatedJob, linger: float | None
 ) -> None:
     """Within a second, and the error says what was not stored; the next watch reports it."""
     world, store = World(1), kind()

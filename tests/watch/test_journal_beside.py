@@ -18,8 +18,8 @@ from bkjob_async.simulator.world.plans import (
     HANGS,
     DurationRange,
     HostOutcome,
-    JobPlan,
     Rolling,
+    SimulatedJob,
     StepPlan,
 )
 from bkjob_async.simulator.world.world import World
@@ -30,7 +30,7 @@ from tests.watch.test_journal import reading
 pytestmark = pytest.mark.looptime
 
 # A step whose hosts are left running when it is abnormal, and one that never begins.
-STUCK = JobPlan(
+STUCK = SimulatedJob(
     steps=(
         StepPlan(hosts=2, outcomes=(HANGS,), abnormal_after=5.0),
         StepPlan(hosts=2, outcomes=(HostOutcome(duration=DurationRange(1.0, 2.0)),)),
@@ -82,7 +82,7 @@ async def test_an_end_is_reported_once(targets: str, beside: str) -> None:
 async def test_what_has_ended_is_not_lost_later() -> None:
     """The other watch reads the job anew, and gets an error; the fleet has the result from before."""
     world, store = World(1), MemoryStore()
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2),)))
     async with client_of(Platform(world)) as (client, _):
         watch = client.watch(job, journal=Journal(store), name="night", linger=None)
         async with watch, reading(watch) as first:
@@ -107,7 +107,7 @@ async def test_the_status_before_is_what_was_reported(seconds: float) -> None:
     """Batches run on the same hosts; where none is listed when the other watch reads the step, it has no host."""
     world, store = World(1), MemoryStore()
     batches = StepPlan(hosts=1, rolling=Rolling(sizes=(1, 1, 1), mode=2, kind=2))
-    job = world.add(JobPlan(steps=(StepPlan(hosts=1), batches)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=1), batches)))
     async with client_of(Platform(world)) as (client, _):
         watch = client.watch(job, journal=Journal(store), name="night", linger=None)
         async with watch, reading(watch) as first:
@@ -129,7 +129,7 @@ async def test_a_checkpoint_knows_when_the_fleet_was_given_a_host() -> None:
     world, store = World(1), MemoryStore(Keep(bytes=1))
     late = HostOutcome(duration=DurationRange(40.0, 100.0))
     job = world.add(
-        JobPlan(steps=(StepPlan(hosts=2), StepPlan(hosts=12, outcomes=(late,), pinned={0: HANGS})))
+        SimulatedJob(steps=(StepPlan(hosts=2), StepPlan(hosts=12, outcomes=(late,), pinned={0: HANGS})))
     )
     with mock.patch("bkjob_async.watch.journaling.checkpoints.SMALLEST_WEIGHT", 0):
         async with client_of(Platform(world)) as (client, _):

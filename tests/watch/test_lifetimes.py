@@ -11,7 +11,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import CREDENTIALS, SCOPE, URLS, client_of
 
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.looptime
 def hanging_world(jobs: int = 1) -> tuple[World, list[bkjob.JobRef]]:
     """Return a world whose jobs never end by themselves."""
     world = World(1)
-    return world, [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))) for _ in range(jobs)]
+    return world, [
+        world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))) for _ in range(jobs)
+    ]
 
 
 def others() -> set[asyncio.Task[object]]:
@@ -141,7 +143,7 @@ async def test_a_slow_reader_misses_no_host(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("bkjob_async.engine.stream.event_log.EventLog.__init__.__defaults__", (20,))
     world = World(7)
     job = world.add(
-        JobPlan(
+        SimulatedJob(
             steps=(
                 StepPlan(
                     hosts=30,

@@ -11,13 +11,13 @@ import bkjob_async as bkjob
 from bkjob_async import RequestLimit
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
 
-RUNNING = JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
+RUNNING = SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
 
 
 async def limits(

@@ -15,7 +15,7 @@ import bkjob_async as bkjob
 from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of, keeps_its_promise, watched
 from tests.watch.inside import polled_by
@@ -45,9 +45,9 @@ async def seen(
 ) -> Seen:
     """Watch *jobs* to their end, behind *others* that nobody watches, with *limit* requests a second."""
     world = World(7)
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(RUNS,)),))) for _ in range(jobs)]
+    refs = [world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(RUNS,)),))) for _ in range(jobs)]
     for _ in range(others):
-        world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(status=None),)),)))
+        world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(status=None),)),)))
     dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
     reported: dict[bkjob.Ref, float] = {}
@@ -163,7 +163,7 @@ async def test_a_list_that_does_not_pay_is_given_up_for_longer_each_time(options
 async def test_observers_receive_polls_of_lists_too(spoil: Any, error: str | None) -> None:
     """A list, answered or refused, is seen by whoever watches the watcher, and how long it took."""
     world = World()
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(JOBS)]
+    refs = [world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(JOBS)]
     seen: list[bkjob.observations.Observation] = []
     async with client_of(world, observers=[seen.append]) as (client, transport):
         transport.spoil = spoil
@@ -181,7 +181,7 @@ async def test_observers_receive_polls_of_lists_too(spoil: Any, error: str | Non
 async def test_few_jobs_are_not_worth_a_list() -> None:
     """A page costs as much as several looks."""
     world = World()
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(5)]
+    refs = [world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(5)]
     async with client_of(world) as (client, transport):
         await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
 
@@ -191,7 +191,7 @@ async def test_few_jobs_are_not_worth_a_list() -> None:
 async def test_a_poll_that_a_list_delays_is_not_late() -> None:
     """Its new time is the one that was planned; polls that come late raise the cost of all others."""
     world = World(7)
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(RUNS,)),))) for _ in range(JOBS)]
+    refs = [world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(RUNS,)),))) for _ in range(JOBS)]
     async with client_of(world) as (client, transport):
         async with client.watch(refs, detail_level=bkjob.DetailLevel.END_ONLY):
             for _ in range(30):

@@ -15,7 +15,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Holder
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import HANGS, SUCCEEDS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, SUCCEEDS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from bkjob_async.watch.journaling import fleet_journal, opening
@@ -259,7 +259,7 @@ async def test_a_cursor_of_a_checkpoint_that_replaces_what_others_wrote_is_good(
 
 async def test_a_step_that_is_watched_in_place_of_its_job_keeps_what_was_reported() -> None:
     """The store lost that change of targets, of a job that the client polls for another watch, too."""
-    plan = JobPlan(steps=(StepPlan(hosts=4, outcomes=(SUCCEEDS, HANGS)),))
+    plan = SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(SUCCEEDS, HANGS)),))
     world, store = World(1), FailingStore()
     job = world.add(plan)
     async with (

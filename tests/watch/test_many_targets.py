@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of, keeps_its_promise
 
@@ -21,7 +21,7 @@ BUSY = HostOutcome(duration=DurationRange(5.0, 30.0))
 def fleet(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
     """Return a world of so many small jobs."""
     world = World(1)
-    return world, [world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(BUSY,)),))) for _ in range(jobs)]
+    return world, [world.add(SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(BUSY,)),))) for _ in range(jobs)]
 
 
 @pytest.mark.looptime
@@ -155,12 +155,12 @@ LEAVING_EARLY = """
     import asyncio, warnings
     import bkjob_async as bkjob
     from bkjob_async.simulator.simulator import Simulator
-    from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+    from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 
     async def main():
         asyncio.get_running_loop().slow_callback_duration = 60  # how long things take is not the question
         simulator = Simulator()
-        jobs = [simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))) for _ in range(2000)]
+        jobs = [simulator.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))) for _ in range(2000)]
         credentials = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="secret", bk_username="admin")
         async with simulator.serve() as server:
             options = dict(max_in_flight=24, interval=0.5)

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
-PLAN = JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))
 
 
 async def test_a_thousand_nudges_within_a_second_are_two_polls() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import FIRST_JOB_ID, FIRST_STEP_ID, World
 from bkjob_async.testing import broken_promises
 from tests.watch.clients import client_of
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.looptime
 HOSTS = 150
 RUNS = HostOutcome(duration=DurationRange(20.0, 40.0))
 FIRST = bkjob.JobRef(bkjob.Scope.biz(2), FIRST_JOB_ID)
-JOB = JobPlan(steps=(StepPlan(hosts=HOSTS, outcomes=(RUNS,)),) * 3)
+JOB = SimulatedJob(steps=(StepPlan(hosts=HOSTS, outcomes=(RUNS,)),) * 3)
 BAD = str(FIRST_STEP_ID + 1)
 REFUSALS = {"internal": 1240002, "parameters": 1240003, "not found": 1244006, "forbidden": 9900403}
 
@@ -54,7 +54,9 @@ async def test_a_watch_that_joins_is_given_the_other_steps(*, is_watched: bool) 
 async def test_a_watch_that_joins_the_job_is_given_what_is_known(code: int) -> None:
     """After one trouble, which names the step, though that goes on and is never shown."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=HOSTS, outcomes=(RUNS,)), StepPlan(outcomes=(HANGS,)))))
+    job = world.add(
+        SimulatedJob(steps=(StepPlan(hosts=HOSTS, outcomes=(RUNS,)), StepPlan(outcomes=(HANGS,))))
+    )
     batches: list[bkjob.Batch] = []
     async with client_of(world, interval=2.0) as (client, transport):
         transport.spoil = lambda request, now: refuse(request, now, code)

@@ -15,13 +15,13 @@ from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import CREDENTIALS, SCOPE, URLS
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 
-LONG = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))
+LONG = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))
 DOWN, LATER = 30.0, 330.0
 
 Answer = HttpResponse | bkjob.BkJobError

@@ -9,13 +9,13 @@ import anyio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import DIALECTS, RecordingTransport, client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 FORTY = StepPlan(name="copy", hosts=1, outcomes=(HostOutcome(duration=exactly(40.0)),))
-DEPLOY = JobPlan(name="deploy", steps=(FORTY,))
+DEPLOY = SimulatedJob(name="deploy", steps=(FORTY,))
 
 
 async def looks_at_one(
@@ -103,7 +103,7 @@ async def test_a_second_execution_teaches_nothing() -> None:
     """Neither the step's, whose failed hosts alone ran again, nor the job's, which waited for somebody."""
     world = World()
     fails = HostOutcome(status=104, exit_code=1, duration=exactly(5.0))
-    ref = world.add(JobPlan(name="deploy", steps=(StepPlan(name="copy", hosts=1, outcomes=(fails,)),)))
+    ref = world.add(SimulatedJob(name="deploy", steps=(StepPlan(name="copy", hosts=1, outcomes=(fails,)),)))
     async with client_of(world) as (client, _):
         result = await client.wait(ref)
         before = [d.runs for d in client.durations()]
@@ -117,7 +117,9 @@ async def test_a_watch_polls_once_more_before_its_deadline() -> None:
     """So that the last snapshot is fresh, however long the steps have become."""
     world = World()
     ref = world.add(
-        JobPlan(name="backup", steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(5000.0)),)),))
+        SimulatedJob(
+            name="backup", steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(5000.0)),)),)
+        )
     )
     async with client_of(world) as (client, transport):
         with pytest.raises(bkjob.DeadlineExceeded):
@@ -196,8 +198,8 @@ async def test_the_age_of_a_job_counts_from_its_start_on_the_platform(dialect: s
 async def test_a_short_linger_does_not_make_finished_targets_be_polled_often() -> None:
     """While another target runs, those that are over are polled every ten seconds, however soon the watch would end."""
     world = World()
-    over = world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(5.0)),)),)))
-    running = world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),)))
+    over = world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(5.0)),)),)))
+    running = world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),)))
     async with (
         client_of(world, interval=10.0) as (client, transport),
         client.watch((over, running), linger=0.5),

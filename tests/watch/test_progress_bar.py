@@ -8,13 +8,13 @@ import io
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
 
-PLAN = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(25.0), status=11),)),))
+PLAN = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(25.0), status=11),)),))
 
 
 class Terminal(io.StringIO):

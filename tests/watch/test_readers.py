@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import SUCCEEDS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SUCCEEDS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 
@@ -37,7 +37,7 @@ async def read_with_others(reader: AsyncIterator[Any], until: int) -> tuple[list
 async def test_a_reader_of_many_events_lets_other_tasks_run() -> None:
     """In the middle of a large batch; a few events are read at once."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=MANY, outcomes=(SUCCEEDS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=MANY, outcomes=(SUCCEEDS,)),)))
     async with client_of(world) as (client, _), client.watch(job) as watch:
         await watch.results()
         many, of_many = await read_with_others(aiter(watch.hosts()), MANY)
@@ -51,7 +51,7 @@ async def test_a_reader_of_many_events_lets_other_tasks_run() -> None:
 async def test_a_reader_that_is_cancelled_in_a_large_batch_loses_nothing() -> None:
     """It continues where it was."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=MANY, outcomes=(SUCCEEDS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=MANY, outcomes=(SUCCEEDS,)),)))
     async with client_of(world) as (client, _), client.watch(job) as watch:
         await watch.results()
         whole = [event async for event in watch]

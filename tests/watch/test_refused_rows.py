@@ -6,14 +6,14 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import FAILS, DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import ALL_DIALECTS, client_of
 
 pytestmark = pytest.mark.looptime
 
 RUNS = HostOutcome(duration=DurationRange(10.0, 30.0))
-JOB = JobPlan(steps=(StepPlan(hosts=4, outcomes=(RUNS,), pinned={1: FAILS}),))
+JOB = SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(RUNS,), pinned={1: FAILS}),))
 
 
 def is_about_rows(request: HttpRequest) -> bool:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import ALL_DIALECTS, client_of, moves_of
 
@@ -49,7 +49,7 @@ async def test_a_host_with_another_id_counts_once(
 ) -> None:
     """The counts are the platform's, each host changes from where it stood, and every one of them ends."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=hosts, outcomes=(SPREAD,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=hosts, outcomes=(SPREAD,)),)))
     async with client_of(world, dialect, interval=2.0) as (client, transport):
         transport.tear = change
         async with client.watch(job, deadline=400) as watch:

@@ -8,7 +8,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.journal.journal import open_journal
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises
 from tests.watch.clients import ALL_DIALECTS, client_of
@@ -16,7 +16,7 @@ from tests.watch.histories import FAILS
 
 pytestmark = pytest.mark.looptime
 
-JOB = JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS,)),))
+JOB = SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS,)),))
 
 
 def old_platform() -> Platform:

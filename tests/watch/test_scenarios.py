@@ -10,8 +10,8 @@ from bkjob_async.simulator.world.plans import (
     FAILS,
     SUCCEEDS,
     HostOutcome,
-    JobPlan,
     Rolling,
+    SimulatedJob,
     StepPlan,
     exactly,
 )
@@ -25,11 +25,11 @@ SLOW = HostOutcome(duration=exactly(45.0))
 FAILS_SLOWLY = HostOutcome(status=104, exit_code=3, duration=exactly(5.0))
 
 
-def two_steps(**changes: object) -> JobPlan:
+def two_steps(**changes: object) -> SimulatedJob:
     """Return a job of two steps, some of whose hosts are slow and one of which fails."""
     first = StepPlan(name="fetch", hosts=4, outcomes=(FAST,), pinned={1: SLOW})
     second = StepPlan(name="install", hosts=5, outcomes=(FAST,), pinned={2: FAILS_SLOWLY})
-    return JobPlan(name="deploy", steps=(first, second))
+    return SimulatedJob(name="deploy", steps=(first, second))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -97,7 +97,7 @@ async def test_jobs_and_single_steps_are_watched_together(dialect: str) -> None:
 async def test_a_second_round_starts_over(dialect: str) -> None:
     """A retry of failed hosts during a watch reopens the step; its hosts run again in their own execution."""
     world = World(3)
-    plan = JobPlan(
+    plan = SimulatedJob(
         steps=(StepPlan(hosts=3, outcomes=(SUCCEEDS,), pinned={0: FAILS}, retry_outcomes=(SUCCEEDS,)),)
     )
     job = world.add(plan)
@@ -127,7 +127,7 @@ async def test_a_second_round_starts_over(dialect: str) -> None:
 async def test_a_wait_after_an_operation_never_returns_the_old_result(dialect: str) -> None:
     """The platform still shows the failed run for a moment after a retry was taken on."""
     world = World(4)
-    plan = JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(SUCCEEDS,)),))
+    plan = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(SUCCEEDS,)),))
     job = world.add(plan)
     async with client_of(world, dialect) as (client, _):
         failed = await client.wait(job)
@@ -143,7 +143,7 @@ async def test_a_confirmation_waits_and_goes_on(dialect: str) -> None:
     """A step that shows no hosts holds nothing up but itself."""
     world = World(5)
     job = world.add(
-        JobPlan(
+        SimulatedJob(
             steps=(
                 StepPlan(hosts=2, outcomes=(FAST,)),
                 StepPlan(kind=CONFIRM, hosts=(), confirmers=("admin",)),
@@ -168,7 +168,7 @@ async def test_a_confirmation_waits_and_goes_on(dialect: str) -> None:
 async def test_a_thousand_hosts_are_asked_for_with_their_job_only_until_they_were_read() -> None:
     """A large step is read by itself from then on; a job's answer with all rows is for small ones."""
     world = World(6)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=1000, outcomes=(FAST, SLOW)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=1000, outcomes=(FAST, SLOW)),)))
     async with client_of(world) as (client, transport):
         batches = await watched(client, job)
 
@@ -184,7 +184,7 @@ async def test_hosts_that_stand_once_per_batch_hold_nothing_up(dialect: str) -> 
     """A step that rolls over its source files is over when its rows are, not when a bound has passed."""
     world = World(8)
     rolling = Rolling(sizes=(1, 1), kind=2)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAST,), rolling=rolling),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(FAST,), rolling=rolling),)))
     async with client_of(world, dialect, interval=1.0) as (client, _):
         batches = await watched(client, job)
         reported_at = asyncio.get_running_loop().time()
@@ -199,7 +199,7 @@ async def test_a_failure_in_one_batch_of_files_is_told_while_the_next_one_runs(d
     world = World(8)
     rolling = Rolling(sizes=(2, 2), kind=2, mode=2)
     plan = StepPlan(kind=2, hosts=2, outcomes=(SLOW,), rolling=rolling)
-    job = world.add(JobPlan(steps=(plan,)))
+    job = world.add(SimulatedJob(steps=(plan,)))
     async with client_of(world, dialect, interval=1.0) as (client, _), client.watch(job) as watch:
         await asyncio.sleep(10)
         world.advance(10)
@@ -227,7 +227,7 @@ async def test_batches_that_never_start_hold_nothing_up_for_long(dialect: str, k
     """Their hosts wait for ever in a step that failed before; the end is told after the usual settling."""
     world = World(8)
     plan = StepPlan(hosts=4, outcomes=(FAILS_SLOWLY,), rolling=Rolling(sizes=(2, 2), kind=kind))
-    job = world.add(JobPlan(steps=(plan,)))
+    job = world.add(SimulatedJob(steps=(plan,)))
     async with client_of(world, dialect, interval=1.0) as (client, _):
         batches = await watched(client, job)
         reported_at = asyncio.get_running_loop().time()

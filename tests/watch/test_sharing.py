@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import FAILS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import FAILS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, observed_codes, truth_of
 from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 from tests.watch.inside import limit_log
 
 pytestmark = pytest.mark.looptime
-PLAN = JobPlan(
+PLAN = SimulatedJob(
     steps=(
         StepPlan(hosts=4, outcomes=(HostOutcome(duration=exactly(6.0)), HostOutcome(duration=exactly(20.0)))),
     )
@@ -123,7 +123,7 @@ async def test_results_come_as_jobs_end(dialect: str) -> None:
     world = World(3)
     lengths = (30.0, 5.0, 15.0)
     jobs = [
-        world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(t)),)),)))
+        world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(t)),)),)))
         for t in lengths
     ]
     async with client_of(world, dialect) as (client, _), client.watch(jobs) as watch:
@@ -138,7 +138,7 @@ async def test_waiting_for_less_than_the_end() -> None:
     """A share of the hosts, or the first failure; and an error at once when it can no longer come."""
     world = World(4)
     slow = HostOutcome(duration=exactly(60.0))
-    plan = JobPlan(
+    plan = SimulatedJob(
         steps=(
             StepPlan(hosts=4, outcomes=(slow,), pinned={0: FAILS, 1: HostOutcome(duration=exactly(10.0))}),
         )
@@ -177,7 +177,7 @@ async def test_cancelling_a_waiter_hurts_nobody() -> None:
 async def test_lingering_sees_a_second_round_started_by_somebody_else() -> None:
     """For a while after the end the job is looked at again, though seldom."""
     world = World(6)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(FAILS,)),)))
     async with client_of(world) as (client, _), client.watch(job, linger=60.0) as watch:
         batches = []
         async for batch in watch.batches():
@@ -195,7 +195,7 @@ async def test_lingering_sees_a_second_round_started_by_somebody_else() -> None:
 async def test_a_reader_reads_what_it_asked_for() -> None:
     """By target, by scope, by phase; trouble of everything concerns every reader."""
     world = World(7)
-    first, second = world.add(PLAN), world.add(JobPlan(steps=PLAN.steps, scope=bkjob.Scope.biz(3)))
+    first, second = world.add(PLAN), world.add(SimulatedJob(steps=PLAN.steps, scope=bkjob.Scope.biz(3)))
     async with client_of(world) as (client, _), client.watch([first, second]) as watch:
         one = [event async for event in watch.events(ref=first)]
         other = [event async for event in watch.events(scope=bkjob.Scope.biz(3))]
@@ -222,7 +222,7 @@ async def test_waits_and_results_need_no_reader() -> None:
 async def test_a_watch_receives_events_of_its_own_targets_only() -> None:
     """Two watches of two steps of one job share its state, and each is given its part."""
     world = World(9)
-    job = world.add(JobPlan(steps=PLAN.steps * 2))
+    job = world.add(SimulatedJob(steps=PLAN.steps * 2))
     steps = [step.ref for step in world.jobs[job.job_instance_id].steps]
     async with client_of(world) as (client, _):
         first, second, both = await asyncio.gather(
@@ -240,7 +240,7 @@ async def test_a_watch_receives_events_of_its_own_targets_only() -> None:
 async def test_results_list_the_steps_as_the_platform_does() -> None:
     """In whatever order they became targets."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=1),) * 3))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=1),) * 3))
     world.advance(0.5)
     steps = [step.ref for step in world.jobs[job.job_instance_id].steps]
     async with client_of(world) as (client, _), client.watch([steps[2], steps[1], job]) as watch:
@@ -257,7 +257,7 @@ async def test_the_closest_of_two_watches_decides_how_hosts_are_followed(dialect
     """Whichever was opened first, and also when the other one has left."""
     world = World(3)
     slow = HostOutcome(duration=exactly(40.0), start_delay=exactly(20.0))
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(slow,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(slow,)),)))
     async with client_of(world, dialect) as (client, _):
         end_only = client.watch(job, linger=None, detail_level=bkjob.DetailLevel.END_ONLY)
         every_change = client.watch(job, detail_level=bkjob.DetailLevel.EVERY_CHANGE)
@@ -278,7 +278,7 @@ async def test_hosts_are_followed_as_closely_as_somebody_wants() -> None:
     async def reads_of_hosts(*levels: bkjob.DetailLevel) -> int:
         world = World(3)
         plan = StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(300.0)),))
-        job = world.add(JobPlan(steps=(plan,)))
+        job = world.add(SimulatedJob(steps=(plan,)))
         async with client_of(world, interval=2.0) as (client, transport):
             async with client.watch(job, linger=None, detail_level=bkjob.DetailLevel.END_ONLY):
                 for level in levels:

@@ -10,7 +10,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.watch.polling import error_reporting
 from bkjob_async.watch.polling.error_reporting import STALL_CHECK_INTERVAL, STALL_CHECK_SIZE, StallTimer
@@ -22,7 +22,7 @@ from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
 
-LONG = JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
+LONG = SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
 REFUSED = HttpResponse(
     status=429, headers={"x-bkapi-ratelimit-reset": "3000"}, body=b'{"code": 1642902, "result": false}'
 )

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import ALL_DIALECTS, client_of
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.looptime
 async def test_a_confirmation_that_ended_is_told_at_once(dialect: str, operation: int, code: int) -> None:
     """It has no hosts, and version 4 has no list of them."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(kind=CONFIRM, hosts=0),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(kind=CONFIRM, hosts=0),)))
     async with client_of(world, dialect, interval=1.0) as (client, transport):
         transport.clock.now()
         await asyncio.sleep(3.0)

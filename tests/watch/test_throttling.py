@@ -12,13 +12,13 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import RecordingTransport, client_of
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 
-LONG = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(5000.0)),)),))
+LONG = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(5000.0)),)),))
 
 
 class Counted(RateLimit):
@@ -119,7 +119,7 @@ async def test_many_targets_of_one_scope_leave_another_its_share() -> None:
     platform = Platform(world, rate_limit=RateLimit(10))
     other = bkjob.Scope.biz(9)
     large = [world.add(LONG) for _ in range(1000)]
-    small = [world.add(JobPlan(steps=LONG.steps, scope=other)) for _ in range(10)]
+    small = [world.add(SimulatedJob(steps=LONG.steps, scope=other)) for _ in range(10)]
     asked: Counter[int] = Counter()
     async with (
         client_of(platform, latency=0.05, interval=0.5) as (client, transport),

@@ -11,7 +11,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
-from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched
 from tests.watch.inside import limit_log
@@ -48,7 +48,7 @@ RUNS = HostOutcome(duration=exactly(40.0))
 def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
     """Return a world of jobs that take most of a minute."""
     world = World(1)
-    return world, [world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(RUNS,)),))) for _ in range(jobs)]
+    return world, [world.add(SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(RUNS,)),))) for _ in range(jobs)]
 
 
 def is_about(request: HttpRequest, job: bkjob.JobRef) -> bool:
@@ -83,7 +83,7 @@ async def test_one_bad_target_is_a_fact_in_the_stream(kind: str, dialect: str) -
 async def test_answers_about_another_job_are_not_believed(dialect: str) -> None:
     """For a while each answer about one job is that about another, which is over: trouble, and no word of its end."""
     world, jobs = world_of(2)
-    over = world.add(JobPlan(steps=(StepPlan(hosts=1),)))
+    over = world.add(SimulatedJob(steps=(StepPlan(hosts=1),)))
     async with client_of(world, dialect) as (client, transport):
 
         def spoil(request: HttpRequest, now: float) -> HttpResponse | None:
@@ -196,7 +196,7 @@ async def test_a_lost_target_stays_lost_for_a_late_reader() -> None:
 async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
     """Ten minutes without the platform: said once for all, probed rarely, and no burst afterwards."""
     world = World(1)
-    slow = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(1500.0)),)),))
+    slow = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(1500.0)),)),))
     jobs = [world.add(slow) for _ in range(100)]  # more than fit into a slice
     down, up = 300.0, 900.0
     async with client_of(world) as (client, transport):
@@ -309,7 +309,7 @@ async def test_a_passed_deadline_is_raised_to_later_readers() -> None:
 async def test_after_its_deadline_a_watch_explains_what_it_saw() -> None:
     """What it watched was seen, and nobody watches it any more; what it never watched was never seen."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     async with client_of(world, interval=2.0) as (client, _), client.watch(job, deadline=11) as watch:
         with pytest.raises(bkjob.DeadlineExceeded):
             await watch.results()

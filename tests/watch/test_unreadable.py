@@ -11,7 +11,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 from tests.watch.test_trouble import RUNS, is_about
@@ -64,7 +64,7 @@ async def wait(client: bkjob.JobClient, jobs: list[bkjob.JobRef]) -> None:
 def world_of(jobs: int) -> tuple[Platform, list[bkjob.JobRef]]:
     """Return a platform with running jobs."""
     world = World(1)
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(RUNS,)),))) for _ in range(jobs)]
+    refs = [world.add(SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(RUNS,)),))) for _ in range(jobs)]
     return Platform(world), refs
 
 

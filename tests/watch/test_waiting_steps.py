@@ -12,7 +12,7 @@ import bkjob_async as bkjob
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, Rolling, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import ALL_DIALECTS, client_of, keeps_its_promise
 
@@ -58,7 +58,7 @@ async def test_a_program_that_confirms_each_wait_gets_through_batches_shorter_th
 ) -> None:
     """Each wait is an event, after the hosts of its batch, although the step shows the same status."""
     world = World(1)
-    job = world.add(JobPlan(steps=(ROLLING,)))
+    job = world.add(SimulatedJob(steps=(ROLLING,)))
 
     waits, batches = await confirm_each(world, job, dialect)
 
@@ -72,7 +72,7 @@ async def test_waits_of_a_large_step_are_seen_in_its_counts() -> None:
     """More than a hundred hosts are read group by group, and not all of them in each poll."""
     world = World(1)
     large = StepPlan(hosts=600, outcomes=(QUICK,), rolling=Rolling(sizes=(150,) * 4, mode=3))
-    job = world.add(JobPlan(steps=(large,)))
+    job = world.add(SimulatedJob(steps=(large,)))
 
     waits, batches = await confirm_each(world, job)
 
@@ -89,7 +89,7 @@ async def test_an_accepted_confirmation_proves_the_wait_that_is_seen_long_after_
     sent = StepPlan(
         kind=FILE, hosts=2, outcomes=(QUICK,), rolling=Rolling(sizes=(1, 1, 1, 1), mode=3, kind=2)
     )
-    job = world.add(JobPlan(steps=(sent,)))
+    job = world.add(SimulatedJob(steps=(sent,)))
 
     waits, batches = await confirm_each(world, job, level=level)
 
@@ -100,7 +100,7 @@ async def test_an_accepted_confirmation_proves_the_wait_that_is_seen_long_after_
 async def test_a_wait_is_reported_once_however_often_it_is_seen() -> None:
     """A step that waits for hours is one event, be it polled a thousand times, or a host's row come late."""
     world = World(1)
-    job = world.add(JobPlan(steps=(StepPlan(kind=CONFIRM, hosts=0),)))
+    job = world.add(SimulatedJob(steps=(StepPlan(kind=CONFIRM, hosts=0),)))
     async with (
         client_of(world, interval=1.0) as (client, _),
         client.watch(job, deadline=1000, linger=None) as watch,
@@ -118,7 +118,7 @@ async def test_a_wait_is_reported_once_however_often_it_is_seen() -> None:
 async def test_a_watch_that_joins_late_is_given_the_wait_that_lasts() -> None:
     """Under its number, as part of the present state; and none that was confirmed."""
     world = World(1)
-    job = world.add(JobPlan(steps=(ROLLING,)))
+    job = world.add(SimulatedJob(steps=(ROLLING,)))
     async with client_of(world, interval=INTERVAL) as (client, _), client.watch(job, linger=None) as first:
         waits = 0
         async for event in first.events():
@@ -145,7 +145,7 @@ async def up_to_sync(watch: bkjob.Watch) -> AsyncIterator[bkjob.Event]:
 async def test_a_wait_until_a_step_waits_ends_at_each_wait() -> None:
     """A program may wait, confirm and wait again: each wait is one that was not confirmed yet."""
     world = World(1)
-    job = world.add(JobPlan(steps=(ROLLING,)))
+    job = world.add(SimulatedJob(steps=(ROLLING,)))
     ended = []
     async with client_of(world, interval=INTERVAL) as (client, _):
         while True:
@@ -162,7 +162,7 @@ async def test_a_wait_until_a_step_waits_ends_at_each_wait() -> None:
 async def test_a_confirmation_that_another_wait_overtook_proves_nothing() -> None:
     """Its response may come after the poll that showed the next wait: that one is not over by it."""
     world = World(1)
-    job = world.add(JobPlan(steps=(ROLLING,)))
+    job = world.add(SimulatedJob(steps=(ROLLING,)))
     async with client_of(world, interval=1.0) as (client, _), client.watch(job, linger=None) as watch:
         waits = [event async for event in taken(watch, 1)]
         known = client._poller.waits_of(waits[0].ref)
@@ -202,7 +202,7 @@ async def test_a_watch_that_is_continued_is_given_each_wait_once(*, confirmed: b
     Nor does it matter that another watch has *shared* the job already.
     """
     world = World(1)
-    job = world.add(JobPlan(steps=(ROLLING,)))
+    job = world.add(SimulatedJob(steps=(ROLLING,)))
     journal = Journal(MemoryStore())
     numbers = []
     async with (

@@ -19,7 +19,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
-from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of, keeps_its_promise
 
@@ -62,8 +62,8 @@ class Scene:
     had: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.job = self.world.add(JobPlan(steps=(self.plan,)))
-        self.company = self.world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),)))
+        self.job = self.world.add(SimulatedJob(steps=(self.plan,)))
+        self.company = self.world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),)))
 
     def spoil(self, request: HttpRequest, now: float) -> HttpResponse | None:
         """Return what is said in place of the platform's response."""

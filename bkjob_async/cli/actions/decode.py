@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from enum import Enum
 from typing import Any
 
-import attrs
 import msgspec
 
 import bkjob_async as bkjob
@@ -15,7 +11,6 @@ from bkjob_async.cli.configuration.targets import read_text
 from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_out
-from bkjob_async.model.status import status_to_json
 
 CALLBACK = "callback"
 # The keys by which the answers to the usual operations are recognized, the most specific first.
@@ -49,7 +44,7 @@ async def decode_file(
     except bkjob.CallFailed as error:
         report_error(error)
         return ExitCode.SOMETHING_FAILED
-    write_out(json_text(plain(found)))
+    write_out(json_text(json_of(found)))
     return ExitCode.ALL_SUCCEEDED
 
 
@@ -78,27 +73,8 @@ def guess_operation(text: str, *, data_only: bool = False) -> str:
     raise bkjob.UsageError("what was called? give --operation")
 
 
-def plain(value: Any) -> Any:
-    """Return a value of the model as JSON values: refs and hosts as texts, statuses with their phase."""
-    for kinds, convert in PLAIN:
-        if isinstance(value, kinds):
-            return convert(value)
-    if attrs.has(type(value)):
-        # The body that a snapshot keeps is what was read.
-        names = (each.name for each in attrs.fields(type(value)) if each.name != "response")
-        return {name: plain(getattr(value, name)) for name in names}
-    return repr(value)
-
-
-# From the most special kind on: a status is an attrs class, an enumeration may be a text, a text is a sequence.
-PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    ((bkjob.JobRef, bkjob.StepRef, bkjob.Scope), str),
-    (bkjob.HostKey, lambda host: host.label),
-    ((bkjob.RunStatus, bkjob.HostStatus), status_to_json),
-    (datetime, datetime.isoformat),
-    (Enum, lambda member: member.value),
-    ((str, int, float, bool, type(None)), lambda value: value),
-    (Mapping, lambda mapping: {str(plain(key)): plain(value) for key, value in mapping.items()}),
-    (bytes, repr),
-    (Sequence, lambda items: [plain(item) for item in items]),
-)
+def json_of(found: Any) -> Any:
+    """Return what was read as JSON values; some operations return a list of values, or plain ones."""
+    if isinstance(found, tuple | list):
+        return [json_of(each) for each in found]
+    return found if isinstance(found, str | int | float | dict | None) else bkjob.to_json(found)

@@ -6,15 +6,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bkjob_async import UsageError
+from bkjob_async import UsageError, to_json
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import write_table
-from bkjob_async.cli.times import seconds_text
-from bkjob_async.model.status import status_to_json
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import counted
+from bkjob_async.report.times import seconds_text
 from bkjob_async.responses import JobInstance
 
 HEADER = ("JOB", "STATUS", "CREATED", "TIME", "BY", "NAME")
@@ -106,14 +105,12 @@ def seconds_of(job: JobInstance, now: datetime) -> float | None:
 
 
 def job_json(job: JobInstance, now: datetime) -> dict[str, Any]:
-    """Return one job as JSON values."""
-    times = job.times
+    """Return one job as JSON values: all of it, and for how long it has been running."""
+    written = to_json(job)
+    times: dict[str, Any] = written["times"]
     return {
-        "ref": str(job.ref),
-        "name": job.name,
-        "status": status_to_json(job.status),
-        "operator": job.operator,
-        "create_time": times.create_time.isoformat() if times.create_time else None,
-        "start_time": times.start_time.isoformat() if times.start_time else None,
+        **written,
+        "create_time": times.get("create_time"),
+        "start_time": times.get("start_time"),
         "seconds": seconds_of(job, now),
     }

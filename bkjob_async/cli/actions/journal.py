@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bkjob_async import FleetEntry, Journal, open_journal
+from bkjob_async import FleetEntry, Journal, open_journal, to_json
 from bkjob_async.cli.configuration.journals import journal_url
-from bkjob_async.cli.configuration.options import gather
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import write_note, write_out
+from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.watching.consumers import json_line, plain_line
+from bkjob_async.configuration.gathering import gather
 from bkjob_async.model.text.printing import counted
 
 
@@ -63,18 +62,7 @@ def fleet_lines(fleets: Sequence[FleetEntry], now: float) -> list[str]:
 
 
 def fleet_json(fleet: FleetEntry) -> str:
-    """Return a fleet as one JSON object."""
-    return json.dumps(
-        {
-            "name": fleet.name,
-            "targets": fleet.targets,
-            "term": fleet.term,
-            "head": fleet.head,
-            "host": fleet.holder.host,
-            "pid": fleet.holder.pid,
-            "is_held": fleet.is_held,
-            "last_seen": datetime.fromtimestamp(fleet.last_seen, UTC).isoformat(timespec="milliseconds"),
-            "size": fleet.size,
-            "refused": fleet.refused,
-        }
-    )
+    """Return a fleet as one JSON object: all of it, its holder also by host and process, its time as text."""
+    last_seen = datetime.fromtimestamp(fleet.last_seen, UTC).isoformat(timespec="milliseconds")
+    holder = {"host": fleet.holder.host, "pid": fleet.holder.pid}
+    return json_text({**to_json(fleet), **holder, "last_seen": last_seen})

@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any
 
-from bkjob_async import FileSource, JobClient, OutcomeUnknown, ScriptLanguage, Targets, UsageError
+from bkjob_async import FileSource, JobClient, OutcomeUnknown, ScriptLanguage, Targets, UsageError, to_json
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import hosts_from, read_text
 from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
@@ -18,6 +17,7 @@ from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.recording import follow_begun, journal_of_begun
 from bkjob_async.cli.watching.resuming import next_command, scope_options
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.responses import JobLaunch
 
 Send = Callable[[JobClient], Awaitable[JobLaunch]]
@@ -157,10 +157,7 @@ async def launch(
 
 def as_line(launched: JobLaunch, *, as_json: bool) -> str:
     """Return what was launched as its ref, or as JSON."""
-    if not as_json:
-        return str(launched.ref)
-    step = None if launched.step is None else str(launched.step)
-    return json_text({"ref": str(launched.ref), "name": launched.name, "step": step})
+    return json_text(to_json(launched)) if as_json else str(launched.ref)
 
 
 # What stands on the command line --------------------------------------------------------------------------------------

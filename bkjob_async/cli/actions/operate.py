@@ -7,18 +7,17 @@ from collections.abc import Sequence
 
 import bkjob_async as bkjob
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.options import scope_of
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import OPERATIONS, target_from, targets_from, word_of
 from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.terminal import confirm
-from bkjob_async.cli.watching.failures import has_failed
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.recording import follow_begun, journal_of_begun
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.client.shortcuts import RETRYABLE
+from bkjob_async.configuration.settings import Settings
+from bkjob_async.model.causes import has_failed
 from bkjob_async.model.text.printing import counted, first_of, tally
 
 
@@ -34,7 +33,7 @@ async def retry(
 ) -> ExitCode:
     """Retry the failed steps of the targets, and watch these."""
     recorded = await journal_of_begun(settings, name, detach=detach)
-    refs = targets_from(targets, scope_of(settings))
+    refs = targets_from(targets, settings.scope)
     operation = bkjob.StepOperation.RETRY_ALL_HOSTS if all_hosts else bkjob.StepOperation.RETRY_FAILED_HOSTS
     async with client_of(settings, interval=flags.interval) as client:
         # A job and one of its steps name that step twice.
@@ -66,7 +65,7 @@ async def steps_to_retry(client: bkjob.JobClient, ref: bkjob.Ref) -> list[bkjob.
 
 async def operate(settings: Settings, *, target: str, operation: str, yes: bool) -> ExitCode:
     """Show a step or job, ask, and send one operation."""
-    ref, code = target_from(target, scope_of(settings)), OPERATIONS[operation]
+    ref, code = target_from(target, settings.scope), OPERATIONS[operation]
     if isinstance(code, bkjob.JobOperation) and isinstance(ref, bkjob.StepRef):
         raise bkjob.UsageError(f"{operation} is for jobs: name the job, {ref.job}")
     async with client_of(settings) as client:

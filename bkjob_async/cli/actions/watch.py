@@ -10,8 +10,6 @@ from attrs import define, field
 import bkjob_async as bkjob
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.journals import Recorded, recorded_in
-from bkjob_async.cli.configuration.options import scope_of
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
@@ -19,6 +17,7 @@ from bkjob_async.cli.watching.follow import follow
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import WatchRequest, next_command
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import counted, first_of
 
 
@@ -34,7 +33,7 @@ async def watch(
             raise bkjob.UsageError("which jobs? give targets, or --name for those of a journal")
         await check_fleet(recorded)
     request = WatchRequest(
-        refs=targets_from(targets, scope_of(settings)),
+        refs=targets_from(targets, settings.scope),
         words=tuple(targets),
         journal=None if recorded is None else recorded.journal,
         name=name,
@@ -75,7 +74,7 @@ async def wait(
 ) -> ExitCode:
     """Wait until the targets have ended or fulfil a condition; write one line."""
     condition = parse_condition(until)
-    refs = targets_from(targets, scope_of(settings))
+    refs = targets_from(targets, settings.scope)
     waiting = WaitProgress(refs, condition)
     async with (
         client_of(settings, interval=interval) as client,

@@ -9,8 +9,8 @@ from attrs import define, field
 
 from bkjob_async import Batch, HostChanged, Ref, StreamState
 from bkjob_async.cli.board.target_row import ATTENTION, RUNNING, TargetRow
-from bkjob_async.cli.phases import OPEN, UNSUCCESSFUL
 from bkjob_async.model.status import Phase
+from bkjob_async.report.phases import OPEN, UNSUCCESSFUL
 
 NOTHING = (False, False, False, False)
 # So many failures are remembered.

@@ -14,11 +14,11 @@ from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.head import HeadFigures
-from bkjob_async.cli.phases import UNSUCCESSFUL
 from bkjob_async.cli.watching.failures import bare_text
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.model.status import HOST_CODES, host_status
 from bkjob_async.model.text.printing import counted, printable
+from bkjob_async.report.phases import UNSUCCESSFUL
 
 FIGURE_SECONDS, BUDGET_SECONDS, RATE_SECONDS = 1.0, 3.0, 3.0
 # How long a row was running, and when it is expected to end, is asked for again after so many seconds, for so many rows

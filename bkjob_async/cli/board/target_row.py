@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from attrs import define, field
 
 import bkjob_async as bkjob
-from bkjob_async.cli.phases import OPEN, UNSUCCESSFUL
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
+from bkjob_async.report.phases import OPEN, UNSUCCESSFUL
 
 ATTENTION, RUNNING, PENDING, OVER = range(4)
 NO_COUNTS: Mapping[Phase, int] = {}

@@ -9,11 +9,11 @@ import click
 from click.shell_completion import get_completion_class
 
 from bkjob_async.cli.configuration.options import connection_options
-from bkjob_async.cli.configuration.profiles import EXAMPLE, config_path
-from bkjob_async.cli.configuration.settings import SETTINGS, Found, Settings
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
+from bkjob_async.configuration.profiles import EXAMPLE, config_path
+from bkjob_async.configuration.settings import SETTINGS, Found, Settings
 from bkjob_async.model.text.printing import printable
 
 HELP = """\b

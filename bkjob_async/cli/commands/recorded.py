@@ -7,14 +7,10 @@ from typing import Any
 
 import click
 
-from bkjob_async.cli.configuration.options import (
-    DEFAULT_DIALECT,
-    DIALECTS,
-    biz_option,
-    biz_set_option,
-)
+from bkjob_async.cli.configuration.options import biz_option, biz_set_option
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.configuration.gathering import DEFAULT_DIALECT, DIALECTS
 
 ACTIONS = "bkjob_async.cli.actions.journal"
 HELP = """\b
@@ -99,7 +95,7 @@ def report_command(*, form: str | None, output: str, **options: Any) -> ExitCode
     A page needs no network and no script.
     """
     form = form or SUFFIXES.get(Path(output).suffix.lower(), "html")
-    return run_action("bkjob_async.cli.report.make:report", form=form, output=output, **options)
+    return run_action("bkjob_async.cli.actions.report:report", form=form, output=output, **options)
 
 
 @click.command(name="decode")

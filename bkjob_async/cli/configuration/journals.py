@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from bkjob_async.cli.configuration.settings import OPTION, SETTINGS, VARIABLE, Settings
+from bkjob_async.configuration.settings import OPTION, SETTINGS, VARIABLE, Settings
 from bkjob_async.errors import UsageError
 from bkjob_async.journal.urls import RedisPlace, check_fleet_name, parse_journal_url
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
-from bkjob_async.cli.configuration.profiles import config_path, load_profile
-from bkjob_async.cli.configuration.settings import OPTIONS, Settings, resolve
-from bkjob_async.model.base_error import UsageError
-from bkjob_async.model.refs import Scope
+from bkjob_async.configuration.gathering import DEFAULT_DIALECT, DIALECTS, gather
+from bkjob_async.configuration.settings import OPTIONS
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# The names of `dialects/registry.py`, which takes longer to import; a test compares them.
-DIALECTS = ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
-DEFAULT_DIALECT = "gateway-v3"
 
 positive = click.FloatRange(min=0, min_open=True)
 
@@ -75,20 +68,3 @@ def connection_options(command: F) -> F:
         return command(settings=gather(options, profile), **given)
 
     return with_options(command, with_settings, CONNECTION)
-
-
-def gather(options: Mapping[str, Any], profile: str | None) -> Settings:
-    """Return the settings of this process: *options*, its environment, and the *profile* or the default one."""
-    name = profile if profile is not None else os.environ.get("BKJOB_PROFILE") or None
-    loaded = load_profile(config_path(os.environ), name)
-    settings = resolve(options, os.environ, loaded)
-    if settings.get("dialect", DEFAULT_DIALECT) not in DIALECTS:
-        raise UsageError(f"{settings.found['dialect'].source}: the dialects are {', '.join(DIALECTS)}")
-    return settings
-
-
-def scope_of(settings: Settings) -> Scope | None:
-    """Return the scope that bare ids are in, None for none."""
-    if "biz" in settings.found:
-        return Scope.biz(settings.get("biz"))
-    return Scope.biz_set(settings.get("biz_set")) if "biz_set" in settings.found else None

@@ -12,7 +12,7 @@ from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.tracking.run_state import RUNNING
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.hosts import hosts
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 
 # Hosts of later jobs wait longer, as they do on a busy platform.
@@ -49,7 +49,7 @@ SERVICES = (
 )
 
 
-def make_plans(jobs: int, hosts_each: int, seed: int) -> list[JobPlan]:
+def make_plans(jobs: int, hosts_each: int, seed: int) -> list[SimulatedJob]:
     """Return the plans of all jobs; the first one fails and is retried.
 
     The second has a slow host, the third an error that is ignored; of the others, every sixth fails.
@@ -58,7 +58,7 @@ def make_plans(jobs: int, hosts_each: int, seed: int) -> list[JobPlan]:
     return [job(number, jobs, hosts_each, random) for number in range(jobs)]
 
 
-def job(number: int, jobs: int, hosts_each: int, random: Random) -> JobPlan:
+def job(number: int, jobs: int, hosts_each: int, random: Random) -> SimulatedJob:
     """Return one job: send a package, then restart a service."""
     targets = hosts(hosts_each, first=1 + number * hosts_each)
     wait = QUEUE * number / jobs
@@ -74,7 +74,7 @@ def job(number: int, jobs: int, hosts_each: int, random: Random) -> JobPlan:
     elif number % 6 == 5:
         restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, random), BROKEN))
     name = f"deploy {SERVICES[number % len(SERVICES)]}-{number // len(SERVICES) + 1}"
-    return JobPlan(name=name, steps=(send, restart))
+    return SimulatedJob(name=name, steps=(send, restart))
 
 
 def some(hosts_each: int, random: Random) -> list[int]:
@@ -82,7 +82,7 @@ def some(hosts_each: int, random: Random) -> list[int]:
     return random.sample(range(hosts_each), max(1, min(hosts_each, hosts_each // 8)))
 
 
-def earlier_durations(plans: Sequence[JobPlan]) -> Mapping[str, Any]:
+def earlier_durations(plans: Sequence[SimulatedJob]) -> Mapping[str, Any]:
     """Return how long three earlier runs of *plans* took, as a client would have learnt it."""
     durations = DurationTable()
     for seed in range(EARLIER_RUNS):

@@ -9,13 +9,13 @@ from contextlib import suppress
 
 from bkjob_async import UsageError
 from bkjob_async.cli.board.source import BoardSource
-from bkjob_async.cli.configuration.proxies import is_this_machine
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.live_page.access import Access, hosts_of, load_key, names_of
 from bkjob_async.cli.live_page.feed import PageFeed
 from bkjob_async.cli.live_page.page_state import PageState
 from bkjob_async.cli.live_page.server import LiveServer, listening_on
 from bkjob_async.cli.watching.consumers import OpenWatch
+from bkjob_async.configuration.proxies import is_this_machine
 
 FLUSH_SECONDS = 0.25
 # How long readers have for the last message.

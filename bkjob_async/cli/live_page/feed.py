@@ -14,8 +14,8 @@ from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.cli.board.views.rows import step_text
 from bkjob_async.cli.board.views.views import host_name
 from bkjob_async.cli.live_page.page_state import PageState
-from bkjob_async.cli.phases import counts_json
 from bkjob_async.model.text.printing import printable
+from bkjob_async.report.phases import counts_json
 
 # Figures of the head change without a batch; rows get other times: so many of them are looked at for each message.
 HEAD_SECONDS = 5.0

@@ -20,7 +20,7 @@ from attrs import define, field
 
 from bkjob_async.cli.live_page.access import COOKIE_SECONDS, Access
 from bkjob_async.cli.live_page.page_state import PageState
-from bkjob_async.cli.palette import palette, read_file
+from bkjob_async.report.palette import palette, read_file
 
 # The watch needs files of its own: connections that send no request must not use them all.
 MAX_CONNECTIONS = 128

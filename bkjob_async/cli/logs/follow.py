@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from bkjob_async import BkJobError, HostChanged, HostKey, JobClient, JobRef, Lost, Ref, StepRef, Watch
-from bkjob_async.cli.actions.read_targets import NothingSeen
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.options import scope_of
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import hosts_from, targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
@@ -21,6 +18,7 @@ from bkjob_async.cli.logs.show import WHOLE_JOB_LOGS, say_absent
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.client.operations.batch_logs import is_same
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.status import Phase
 
 
@@ -77,7 +75,7 @@ async def follow_logs(
     interval: float,
 ) -> ExitCode:
     """Write the logs of the targets until these are over; of what a host has logged before, the last lines, *tail*."""
-    refs = targets_from(targets, scope_of(settings))
+    refs = targets_from(targets, settings.scope)
     followed = FollowedHosts(HostFilter(hosts_from(hosts), failed))
     is_one_step = len(refs) == 1 and not isinstance(refs[0], JobRef)
     reader = LogFollower(
@@ -98,6 +96,10 @@ async def follow_logs(
         write_note(f"the jobs go on; follow their logs again: {again}")
         raise
     return ExitCode.COULD_NOT_WATCH if absent or reader.outcome.lost else ExitCode.ALL_SUCCEEDED
+
+
+class NothingSeen(BkJobError):
+    """The platform could not be read."""
 
 
 @define(eq=False)

@@ -9,8 +9,8 @@ from attrs import define, field, frozen
 
 import bkjob_async as bkjob
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.watching.failures import has_failed
 from bkjob_async.client.operations.batch_logs import is_same
+from bkjob_async.model.causes import has_failed
 
 # Ten thousand hosts may have logged a gigabyte: so many are read and written before the next.
 PORTION = 500

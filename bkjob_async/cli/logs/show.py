@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from bkjob_async import HostKey, JobClient, Ref
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.options import scope_of
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import hosts_from, targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.logs.hosts import HostFilter, KnownHosts, absent_hosts, read_logs, select_hosts
 from bkjob_async.cli.logs.lines import LogWriter, last, lines_of, text_of
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import counted, first_of
 
 WHOLE_JOB_LOGS = "esb-job"
@@ -28,7 +27,7 @@ async def show_logs(
     as_json: bool,
 ) -> ExitCode:
     """Write the logs of the targets, a portion of the hosts at a time; of each host the last lines, *tail*."""
-    refs = targets_from(targets, scope_of(settings))
+    refs = targets_from(targets, settings.scope)
     wanted = HostFilter(hosts_from(hosts), failed)
     with_log = KnownHosts()
     async with client_of(settings) as client:

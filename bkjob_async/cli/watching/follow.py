@@ -10,10 +10,8 @@ from importlib import import_module
 from attrs import frozen
 
 from bkjob_async import DeadlineExceeded, FirstFailure, JobClient, JobResult, Ref, UsageError, Watch
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.phases import BAD
 from bkjob_async.cli.terminal import can_ask, can_redraw, is_terminal
 from bkjob_async.cli.watching.consumers import (
     LineWriter,
@@ -25,6 +23,8 @@ from bkjob_async.cli.watching.failures import report_failures
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import WatchRequest, next_command, resume_command
+from bkjob_async.configuration.settings import Settings
+from bkjob_async.report.phases import BAD
 
 
 def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from attrs import define, field
 
 import bkjob_async as bkjob
+from bkjob_async.cli.configuration.targets import word_of
 from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.client.looking import CONTINUING
 from bkjob_async.model.text.printing import first_of
 
 SIGHT = bkjob.StepChanged | bkjob.JobChanged | bkjob.Finished
-# The statuses that wait for a person, and the operation that lets the step go on.
-CONTINUING = {7: "confirm-continue", 15: "rolling-continue"}
 REFUSALS = ("NotAuthenticated", "ApplicationNotAllowed")
 
 
@@ -71,7 +71,9 @@ class Outcome:
         """Each step that waits for a person, with the operation that lets it go on."""
         waiting = self.state.waiting
         return {
-            step: CONTINUING[status.code] for step, status in waiting.items() if status.code in CONTINUING
+            step: word_of(CONTINUING[status.code])
+            for step, status in waiting.items()
+            if status.code in CONTINUING
         }
 
     def _is_hopeless(self, event: bkjob.Event) -> bool:

@@ -11,12 +11,12 @@ from attrs import evolve
 
 import bkjob_async as bkjob
 from bkjob_async.cli.configuration.journals import Recorded, recorded_in
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.follow import follow
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.resuming import WatchRequest, next_command
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.journal.store import ALIVE_SECONDS
 from bkjob_async.journal.urls import Place, SqlitePlace, parse_journal_url
 

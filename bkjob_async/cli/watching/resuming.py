@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from bkjob_async.cli.configuration.settings import OPTION, OPTIONS, SETTINGS, Settings
 from bkjob_async.cli.lines import program_name
+from bkjob_async.configuration.settings import OPTION, OPTIONS, SETTINGS, Settings
 from bkjob_async.model.refs import Ref
 
 MAX_SHOWN = 5

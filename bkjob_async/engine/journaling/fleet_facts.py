@@ -12,7 +12,7 @@ from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import CursorPosition, PollStamp, parse_cursor
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Event, Recovered, Trouble
-from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.json_values import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref
 
 # So many numbers behind each record are left for batches that are not stored: trouble with the store, and its end.

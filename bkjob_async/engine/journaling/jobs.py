@@ -34,7 +34,7 @@ from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, wi
 from bkjob_async.engine.tracking.run_state import RUNNING, WAITING, announced_state
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_WAITS, WAIT_DUE, StepState, StepWaits
 from bkjob_async.model.events import Event, Lost, Trouble
-from bkjob_async.model.events_json import event_to_json
+from bkjob_async.model.json_values import event_to_json
 from bkjob_async.model.refs import JobRef, Ref
 
 # A part of a checkpoint ends after so many hosts, and a job counts as some: it is made in a few milliseconds.

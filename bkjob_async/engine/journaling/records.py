@@ -37,7 +37,7 @@ from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, StepWaiting
-from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.json_values import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref, StepRef
 
 _encoder = msgspec.msgpack.Encoder()

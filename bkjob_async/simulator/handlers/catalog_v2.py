@@ -13,11 +13,11 @@ from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.inputs import host_names, server
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.protocol.times import SHANGHAI, UTC_OFFSET, second_text
-from bkjob_async.simulator.world.catalog import SYSTEM_ACCOUNT, Script, ScriptVersion
+from bkjob_async.simulator.world.catalog import SYSTEM_ACCOUNT, SimulatedScript, SimulatedScriptVersion
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.launch_outcomes import hosts_of
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan, Variable
+from bkjob_async.simulator.world.plans import SimulatedJob, SimulatedVariable, StepPlan
 
 DEFAULT_CRONS = 10
 
@@ -95,7 +95,7 @@ def step_fields(number: int, order: int, step: StepPlan, context: RequestContext
     }
 
 
-def variable_fields(variable: Variable, plan: JobPlan) -> dict[str, Any]:
+def variable_fields(variable: SimulatedVariable, plan: SimulatedJob) -> dict[str, Any]:
     """Return one global variable; one of hosts has addresses in place of a value."""
     is_hosts = variable.kind == 3
     return {
@@ -162,8 +162,8 @@ def script_list(
 
 
 def script_fields(
-    script: Script,
-    version: ScriptVersion,
+    script: SimulatedScript,
+    version: SimulatedScriptVersion,
     scope: Scope | None,
     context: RequestContext,
     *,

@@ -23,7 +23,7 @@ from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world import launch_outcomes
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, JobPlan, StepPlan, Variable
+from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, SimulatedJob, SimulatedVariable, StepPlan
 from bkjob_async.simulator.world.script_outcome import UnsupportedScriptError, script_outcome
 
 ACCOUNTS = ("account_id", "account_alias", "account", "db_account_id")
@@ -62,7 +62,7 @@ def launch(context: RequestContext, request: ParsedRequest, *, kind: int, title:
         content=content,
         inputs=inputs,
     )
-    plan = JobPlan(
+    plan = SimulatedJob(
         name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common_fields(context, request)
     )
     return create_job(context, request, plan, language=language)
@@ -93,7 +93,7 @@ def execute_plan(context: RequestContext, request: ParsedRequest) -> dict[str, A
 
 
 def create_job(
-    context: RequestContext, request: ParsedRequest, plan: JobPlan, *, language: int | None
+    context: RequestContext, request: ParsedRequest, plan: SimulatedJob, *, language: int | None
 ) -> dict[str, Any]:
     """Create the job with the outcomes of its hosts, and return its ids in the dialect's names."""
     outcomes = launch_outcomes.pick(context.site.launch_outcomes, plan.name)
@@ -157,7 +157,7 @@ def variables_of(request: ParsedRequest) -> list[dict[str, Any]]:
     return [entry for entry in given if isinstance(entry, dict)] if isinstance(given, list) else []
 
 
-def with_value(variable: Variable, request: ParsedRequest) -> Variable:
+def with_value(variable: SimulatedVariable, request: ParsedRequest) -> SimulatedVariable:
     """Return a variable with its value in a launch, by id or by name."""
     for entry in variables_of(request):
         if entry.get("id") == variable.id or entry.get("name") == variable.name:

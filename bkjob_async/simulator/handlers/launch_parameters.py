@@ -10,7 +10,7 @@ from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.handlers.targets import V2, V3, hosts_in
 from bkjob_async.simulator.protocol.api_errors import api_error, bad_request, missing_parameter, violation
 from bkjob_async.simulator.protocol.requests import ParsedRequest
-from bkjob_async.simulator.world.catalog import ScriptVersion
+from bkjob_async.simulator.world.catalog import SimulatedScriptVersion
 from bkjob_async.simulator.world.codes import SQL
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import (
@@ -31,7 +31,7 @@ WAITS = {"Fixed": "fixed", "RandomMin": "random_min", "RandomMax": "random_max"}
 
 def script_of(
     context: RequestContext, request: ParsedRequest, kind: int
-) -> tuple[str, int, ScriptVersion | None]:
+) -> tuple[str, int, SimulatedScriptVersion | None]:
     """Return a script's text, its language and its version; raise `ApiError` for none or no base64."""
     version = known_version(context, request)
     if version is not None:
@@ -49,7 +49,7 @@ def script_of(
     )
 
 
-def known_version(context: RequestContext, request: ParsedRequest) -> ScriptVersion | None:
+def known_version(context: RequestContext, request: ParsedRequest) -> SimulatedScriptVersion | None:
     """Return the script version that a launch names, by its own id or as its script's online one."""
     catalog = context.site.catalog
     number, script = request.integer("script_version_id"), request.text("script_id")

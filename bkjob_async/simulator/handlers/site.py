@@ -8,20 +8,20 @@ from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.world.catalog import DEFAULT_CATALOG, Catalog
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.launch_outcomes import LaunchOutcomes
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, Variable
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, SimulatedVariable, StepPlan
 
-HOSTS_VARIABLE = Variable(id=11, name="hosts", kind=3, description="where it runs")
+HOSTS_VARIABLE = SimulatedVariable(id=11, name="hosts", kind=3, description="where it runs")
 
 # The plans of a site by default.
-DEFAULT_PLANS: dict[int, JobPlan] = {
-    1000: JobPlan(name="plan 1000", variables=(HOSTS_VARIABLE,)),
-    1001: JobPlan(
+DEFAULT_PLANS: dict[int, SimulatedJob] = {
+    1000: SimulatedJob(name="plan 1000", variables=(HOSTS_VARIABLE,)),
+    1001: SimulatedJob(
         name="release",
         steps=(
             StepPlan(name="send", kind=FILE, content="/data/app.tar.gz"),
             StepPlan(name="unpack", content="echo unpacked"),
         ),
-        variables=(HOSTS_VARIABLE, Variable(id=12, name="version", value="1.0.0", is_required=True)),
+        variables=(HOSTS_VARIABLE, SimulatedVariable(id=12, name="version", value="1.0.0", is_required=True)),
     ),
 }
 
@@ -52,7 +52,7 @@ class SiteConfig:
     group_read_seconds: float = 0.002
     outcomes: tuple[HostOutcome, ...] | None = None
     launch_outcomes: list[LaunchOutcomes] = field(factory=list)
-    plans: dict[int, JobPlan] = field(factory=lambda: dict(DEFAULT_PLANS))
+    plans: dict[int, SimulatedJob] = field(factory=lambda: dict(DEFAULT_PLANS))
     catalog: Catalog = DEFAULT_CATALOG
     allowed_callbacks: tuple[str, ...] | None = None
     web_url: str = "http://job.example.com"

@@ -7,22 +7,22 @@ from typing import Any
 from bkjob_async.simulator.protocol.inputs import base64_text, host_names, server, step_inputs
 from bkjob_async.simulator.world.catalog import (
     SYSTEM_ACCOUNT,
-    Account,
     Cron,
     FileSource,
-    Script,
-    ScriptVersion,
+    SimulatedAccount,
+    SimulatedScript,
+    SimulatedScriptVersion,
     Template,
 )
 from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.launch_outcomes import hosts_of
-from bkjob_async.simulator.world.plans import JobPlan, Variable
+from bkjob_async.simulator.world.plans import SimulatedJob, SimulatedVariable
 
 HOST_VARIABLE, CIPHER_VARIABLE = 3, 4
 
 
-def plan_entry(number: int, plan: JobPlan, template: Template | None) -> dict[str, Any]:
+def plan_entry(number: int, plan: SimulatedJob, template: Template | None) -> dict[str, Any]:
     """Return one row of the list of plans."""
     return {
         "id": number,
@@ -32,7 +32,7 @@ def plan_entry(number: int, plan: JobPlan, template: Template | None) -> dict[st
     }
 
 
-def plan_detail(number: int, plan: JobPlan, template: Template | None) -> dict[str, Any]:
+def plan_detail(number: int, plan: SimulatedJob, template: Template | None) -> dict[str, Any]:
     """Return a plan with its steps and variables."""
     steps = [
         step_inputs(
@@ -47,7 +47,7 @@ def plan_detail(number: int, plan: JobPlan, template: Template | None) -> dict[s
     }
 
 
-def variables_of_plan(plan: JobPlan | None) -> list[dict[str, Any]]:
+def variables_of_plan(plan: SimulatedJob | None) -> list[dict[str, Any]]:
     """Return the variables of a plan, none of none; hosts are those of its first step that has some."""
     if plan is None:
         return []
@@ -55,7 +55,7 @@ def variables_of_plan(plan: JobPlan | None) -> list[dict[str, Any]]:
     return [variable_fields(variable, hosts) for variable in plan.variables]
 
 
-def variable_fields(variable: Variable, hosts: tuple[Host, ...]) -> dict[str, Any]:
+def variable_fields(variable: SimulatedVariable, hosts: tuple[Host, ...]) -> dict[str, Any]:
     """Return one global variable; the value of a cipher is hidden."""
     is_hosts = variable.kind == HOST_VARIABLE
     hidden = variable.kind == CIPHER_VARIABLE
@@ -75,7 +75,7 @@ def template_entry(template: Template) -> dict[str, Any]:
     return {"id": template.id, "name": template.name, "description": None}
 
 
-def account_entry(account: Account) -> dict[str, Any]:
+def account_entry(account: SimulatedAccount) -> dict[str, Any]:
     """Return one row of the list of accounts."""
     system = account.category == SYSTEM_ACCOUNT
     return {
@@ -90,7 +90,7 @@ def account_entry(account: Account) -> dict[str, Any]:
     }
 
 
-def script_entry(script: Script) -> dict[str, Any]:
+def script_entry(script: SimulatedScript) -> dict[str, Any]:
     """Return one row of the list of scripts."""
     return {
         "id": script.id,
@@ -101,7 +101,7 @@ def script_entry(script: Script) -> dict[str, Any]:
     }
 
 
-def version_entry(script: Script, version: ScriptVersion) -> dict[str, Any]:
+def version_entry(script: SimulatedScript, version: SimulatedScriptVersion) -> dict[str, Any]:
     """Return one version of a script; its content is plain text."""
     return {
         "id": version.id,
@@ -129,7 +129,7 @@ def cron_entry(cron: Cron) -> dict[str, Any]:
     }
 
 
-def cron_detail(cron: Cron, plan: JobPlan | None) -> dict[str, Any]:
+def cron_detail(cron: Cron, plan: SimulatedJob | None) -> dict[str, Any]:
     """Return a cron with its variables, which have the values of the cron where it has some."""
     variables = variables_of_plan(plan)
     for variable in variables:
@@ -153,7 +153,7 @@ def file_source(source: FileSource) -> dict[str, Any]:
     }
 
 
-def template_detail(template: Template, number: int, plan: JobPlan) -> dict[str, Any]:
+def template_detail(template: Template, number: int, plan: SimulatedJob) -> dict[str, Any]:
     """Return a template as version 4 shows it, with the steps and variables of its plan *number*."""
     detail = plan_detail(number, plan, template)
     variables = [

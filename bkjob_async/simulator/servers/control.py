@@ -22,7 +22,7 @@ from bkjob_async.simulator.servers.control_json import (
     launch_outcomes_json,
     outcome_from,
 )
-from bkjob_async.simulator.world.plans import FAILS, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.records import Step
 from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 
@@ -113,7 +113,7 @@ def add_job(request: ControlRequest) -> list[dict[str, Any]]:
             for step in parameters.get("steps") or [{}]
         )
         scope = Scope.biz(int(parameters.get("biz", 2)))
-        plan = JobPlan(
+        plan = SimulatedJob(
             name=str(parameters.get("name", "job")),
             steps=steps,
             scope=scope,

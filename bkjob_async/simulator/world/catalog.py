@@ -21,7 +21,7 @@ class Template:
 
 
 @frozen(kw_only=True)
-class Account:
+class SimulatedAccount:
     """An account on hosts: *category* 1 of the system, 2 of a database; *kind* 1 Linux, 2 Windows, 9 MySQL (`type`)."""
 
     id: int
@@ -33,7 +33,7 @@ class Account:
 
 
 @frozen(kw_only=True)
-class ScriptVersion:
+class SimulatedScriptVersion:
     """One version of a script; *status* 1 is the one that is online."""
 
     id: int
@@ -45,12 +45,12 @@ class ScriptVersion:
 
 
 @frozen(kw_only=True)
-class Script:
+class SimulatedScript:
     """A script with its versions, newest first."""
 
     id: str
     name: str
-    versions: tuple[ScriptVersion, ...]
+    versions: tuple[SimulatedScriptVersion, ...]
     is_public: bool = False
     description: str = ""
 
@@ -60,7 +60,7 @@ class Script:
         return self.versions[0].language
 
     @property
-    def online(self) -> ScriptVersion | None:
+    def online(self) -> SimulatedScriptVersion | None:
         """The version that runs when only the script is named."""
         return next((version for version in self.versions if version.status == ONLINE), None)
 
@@ -95,8 +95,8 @@ class Catalog:
     """All that a site stores besides its job plans; every scope of the site has the same."""
 
     templates: tuple[Template, ...] = ()
-    accounts: tuple[Account, ...] = ()
-    scripts: tuple[Script, ...] = ()
+    accounts: tuple[SimulatedAccount, ...] = ()
+    scripts: tuple[SimulatedScript, ...] = ()
     crons: tuple[Cron, ...] = ()
     file_sources: tuple[FileSource, ...] = ()
     creator: str = "admin"
@@ -113,16 +113,16 @@ class Catalog:
         """Return a cron by its number."""
         return next((cron for cron in self.crons if cron.id == number), None)
 
-    def script(self, script_id: str, *, public: bool | None = None) -> Script | None:
+    def script(self, script_id: str, *, public: bool | None = None) -> SimulatedScript | None:
         """Return a script by its id; *public* says which ones are searched, None for all."""
         found = (script for script in self.scripts if public in (None, script.is_public))
         return next((script for script in found if script.id == script_id), None)
 
-    def version(self, number: int) -> ScriptVersion | None:
+    def version(self, number: int) -> SimulatedScriptVersion | None:
         """Return a script version by its id."""
         return next((v for script in self.scripts for v in script.versions if v.id == number), None)
 
-    def online_version(self, script_id: str) -> ScriptVersion | None:
+    def online_version(self, script_id: str) -> SimulatedScriptVersion | None:
         """Return the version of a script that is online."""
         script = self.script(script_id)
         return None if script is None else script.online
@@ -131,23 +131,25 @@ class Catalog:
 DEFAULT_CATALOG = Catalog(
     templates=(Template(id=100, name="usual jobs", plans=(1000, 1001), description="made up"),),
     accounts=(
-        Account(id=1, name="root", alias="root"),
-        Account(id=2, name="system", alias="system", kind=2),
-        Account(id=6, name="dba", alias="dba", category=DATABASE_ACCOUNT, kind=9, system_account_id=1),
+        SimulatedAccount(id=1, name="root", alias="root"),
+        SimulatedAccount(id=2, name="system", alias="system", kind=2),
+        SimulatedAccount(
+            id=6, name="dba", alias="dba", category=DATABASE_ACCOUNT, kind=9, system_account_id=1
+        ),
     ),
     scripts=(
-        Script(
+        SimulatedScript(
             id="c0ffee00000000000000000000000001",
             name="show the load",
             versions=(
-                ScriptVersion(id=501, version="2.0", content="uptime", status=ONLINE),
-                ScriptVersion(id=500, version="1.0", content="date; uptime"),
+                SimulatedScriptVersion(id=501, version="2.0", content="uptime", status=ONLINE),
+                SimulatedScriptVersion(id=500, version="1.0", content="date; uptime"),
             ),
         ),
-        Script(
+        SimulatedScript(
             id="c0ffee00000000000000000000000002",
             name="clean up",
-            versions=(ScriptVersion(id=510, version="1.0", content="echo cleaned", status=ONLINE),),
+            versions=(SimulatedScriptVersion(id=510, version="1.0", content="echo cleaned", status=ONLINE),),
             is_public=True,
         ),
     ),

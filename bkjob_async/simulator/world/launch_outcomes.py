@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.hosts import hosts as first_hosts
-from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, SimulatedJob, StepPlan
 
 
 @define(kw_only=True)
@@ -40,7 +40,7 @@ def use_up(waiting: list[LaunchOutcomes], outcomes: LaunchOutcomes) -> None:
             waiting.remove(outcomes)
 
 
-def with_launch_outcomes(job: JobPlan, outcomes: LaunchOutcomes) -> JobPlan:
+def with_launch_outcomes(job: SimulatedJob, outcomes: LaunchOutcomes) -> SimulatedJob:
     """Return *job* with the outcomes of its hosts; KeyError for a host that it does not have."""
     labels = {host.label for step in job.steps for host in hosts_of(step)}
     for label in outcomes.hosts:

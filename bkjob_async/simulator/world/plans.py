@@ -116,7 +116,7 @@ class StepInputs:
 
 
 @frozen(kw_only=True)
-class Variable:
+class SimulatedVariable:
     """A global variable of a job plan: *kind* 1 text, 3 hosts, 4 cipher (`type`)."""
 
     id: int
@@ -165,7 +165,7 @@ class StepPlan:
 
 
 @frozen(kw_only=True)
-class JobPlan:
+class SimulatedJob:
     """One job: its steps, its scope, when it is created and by whom.
 
     *start_task* False leaves it unstarted. *archived_after* seconds after its end it is not found any more.
@@ -185,7 +185,7 @@ class JobPlan:
     kind: int = 1
     job_instance_id: int | None = None
     first_step_id: int | None = None
-    variables: tuple[Variable, ...] = ()
+    variables: tuple[SimulatedVariable, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -206,7 +206,7 @@ class PlatformDelays:
 class Arrivals:
     """Jobs that are started repeatedly: one of *plans* (with weights) *every* so many seconds, *count* in all."""
 
-    plans: tuple[tuple[float, JobPlan], ...]
+    plans: tuple[tuple[float, SimulatedJob], ...]
     every: DurationRange
     first: float = 0.0
     count: int | None = None

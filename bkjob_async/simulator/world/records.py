@@ -12,7 +12,7 @@ from attrs import define, field
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.world.codes import BLANK, HOST_RUNNING, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPlan
 
 Group = tuple[int, str | None]
 
@@ -229,7 +229,7 @@ class Job:
 
     id: int
     ref: JobRef
-    plan: JobPlan
+    plan: SimulatedJob
     created: float
     status: int = BLANK
     started: float | None = None

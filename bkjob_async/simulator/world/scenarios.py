@@ -14,9 +14,9 @@ from bkjob_async.simulator.world.plans import (
     Arrivals,
     DurationRange,
     HostOutcome,
-    JobPlan,
     PlatformDelays,
     Rolling,
+    SimulatedJob,
     StepPlan,
     exactly,
 )
@@ -50,7 +50,7 @@ class Scenario:
 
     name: str
     summary: str
-    jobs: tuple[JobPlan, ...] = field(default=(), repr=False)
+    jobs: tuple[SimulatedJob, ...] = field(default=(), repr=False)
     arrivals: tuple[Arrivals, ...] = field(default=(), repr=False)
     delays: PlatformDelays = field(factory=PlatformDelays, repr=False)
     faults: tuple[str, ...] = ()
@@ -69,25 +69,25 @@ class Scenario:
             world.add_arrivals(arrivals)
 
 
-def single_job(name: str, *steps: StepPlan) -> tuple[JobPlan, ...]:
+def single_job(name: str, *steps: StepPlan) -> tuple[SimulatedJob, ...]:
     """Return a single job."""
-    return (JobPlan(name=name, steps=steps),)
+    return (SimulatedJob(name=name, steps=steps),)
 
 
 ROLLING_JOBS = tuple(
-    JobPlan(
+    SimulatedJob(
         name=f"rolling mode {mode}",
         steps=(StepPlan(hosts=9, rolling=Rolling(sizes=(1, 3, 5), mode=mode), pinned=pinned),),
     )
     for mode, pinned in ((1, {}), (2, {2: FAILS}), (3, {}))
 )
 SMALL_JOBS = tuple(
-    JobPlan(name=f"small {n}", steps=(StepPlan(hosts=5, outcomes=FAILS_SOMETIMES),), created=n * 0.06)
+    SimulatedJob(name=f"small {n}", steps=(StepPlan(hosts=5, outcomes=FAILS_SOMETIMES),), created=n * 0.06)
     for n in range(1000)
 )
 # Jobs of all kinds, by their weights.
 MIXED_PLANS = tuple(
-    (weight, JobPlan(name=name, steps=steps, archived_after=1800.0))
+    (weight, SimulatedJob(name=name, steps=steps, archived_after=1800.0))
     for weight, name, steps in (
         (10.0, "small", (StepPlan(hosts=3, outcomes=FAILS_SOMETIMES),)),
         (4.0, "files", (StepPlan(kind=FILE, hosts=20), StepPlan(hosts=20))),
@@ -109,7 +109,7 @@ ANYTHING = (
     evolve(HANGS, weight=0.02),
 )
 CHAOTIC_JOBS = tuple(
-    JobPlan(
+    SimulatedJob(
         name=f"chaos {n}",
         steps=(
             StepPlan(hosts=5 + n, outcomes=ANYTHING),

@@ -16,7 +16,7 @@ from bkjob_async.simulator.world.history import History, history_of
 from bkjob_async.simulator.world.hosts import hosts
 from bkjob_async.simulator.world.lifecycle import Lifecycle, sample
 from bkjob_async.simulator.world.operations import operate_job, operate_step
-from bkjob_async.simulator.world.plans import Arrivals, HostOutcome, JobPlan, PlatformDelays, StepPlan
+from bkjob_async.simulator.world.plans import Arrivals, HostOutcome, PlatformDelays, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.records import Job, Step
 
 FIRST_JOB_ID = 20_000_000_001
@@ -94,7 +94,7 @@ class World:
 
     # Making jobs --------------------------------------------------------------------------------------------
 
-    def add(self, plan: JobPlan) -> JobRef:
+    def add(self, plan: SimulatedJob) -> JobRef:
         """Create a job at its time, or now when that is past; return its name."""
         job_id = plan.job_instance_id or next(self._job_ids)
         if job_id in self.jobs:

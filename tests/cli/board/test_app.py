@@ -20,7 +20,15 @@ from bkjob_async.cli.board.drawing.lines_widget import LinesWidget
 from bkjob_async.cli.board.drawing.signs import UNICODE
 from bkjob_async.cli.watching.consumers import OpenWatch
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import (
+    FAILS,
+    HANGS,
+    SUCCEEDS,
+    HostOutcome,
+    SimulatedJob,
+    StepPlan,
+    exactly,
+)
 from tests.cli.board.samples import text_of
 
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="no", bk_username="admin")
@@ -60,10 +68,10 @@ async def eventually(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-def plans() -> list[JobPlan]:
+def plans() -> list[SimulatedJob]:
     """Return one job that fails at once, one that hangs with a failure, and one that succeeds."""
     return [
-        JobPlan(
+        SimulatedJob(
             name="deploy login",
             steps=(
                 StepPlan(
@@ -75,11 +83,11 @@ def plans() -> list[JobPlan]:
                 ),
             ),
         ),
-        JobPlan(
+        SimulatedJob(
             name="deploy chat",
             steps=(StepPlan(name="restart", hosts=4, pinned={0: FAILS}, outcomes=(HANGS,)),),
         ),
-        JobPlan(
+        SimulatedJob(
             name="deploy mail",
             steps=(StepPlan(name="copy", hosts=5, outcomes=(HostOutcome(duration=SOON),)),),
         ),
@@ -92,7 +100,7 @@ async def board(
     size: tuple[int, int] = (100, 30),
     linger: float | None = None,
     deadline: float | None = None,
-    jobs: list[JobPlan] | None = None,
+    jobs: list[SimulatedJob] | None = None,
     **options: Any,
 ) -> AsyncIterator[Shown]:
     """Show a board of the jobs of `plans` in a terminal that does not exist; it is left at the end."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from bkjob_async import Phase
 from bkjob_async.cli.board.drawing.signs import ASCII, UNICODE, bar, cells
 from bkjob_async.cli.board.drawing.spans import cells_of, fitted, fitted_line, width_of
-from bkjob_async.cli.phases import BAR_ORDER, OPEN
+from bkjob_async.report.phases import BAR_ORDER, OPEN
 
 COUNTS = st.lists(st.one_of(st.just(0), st.integers(0, 20), st.integers(0, 100_000)), min_size=1, max_size=11)
 HOSTS = st.dictionaries(st.sampled_from(Phase), st.integers(0, 100_000))

@@ -30,7 +30,7 @@ from bkjob_async.cli.board.views.jobs_view import JobsView
 from bkjob_async.cli.board.views.log_view import LAST_BYTES, LogView, visible_lines
 from bkjob_async.cli.board.views.rows import columns_for
 from bkjob_async.cli.board.views.views import TextView, View, help_lines
-from bkjob_async.cli.times import short_clock
+from bkjob_async.report.times import short_clock
 from tests.cli.board.samples import applied, changed, failure, finished, job_ref, sample_model, text_of
 
 HERE = Path(__file__).parent

@@ -22,7 +22,7 @@ from bkjob_async import (
     TransportFailed,
     UsageError,
 )
-from bkjob_async.cli.actions.check import (
+from bkjob_async.client.checks import (
     State,
     certificate_finding,
     clock_finding,
@@ -30,8 +30,8 @@ from bkjob_async.cli.actions.check import (
     plain_finding,
     proxy_finding,
 )
-from bkjob_async.cli.actions.probes import ProxyRefused, reach
-from bkjob_async.cli.configuration.proxies import proxy_for
+from bkjob_async.client.probes import ProxyRefused, reach
+from bkjob_async.configuration.proxies import proxy_for
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from tests.cli import shell

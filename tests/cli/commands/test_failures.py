@@ -16,8 +16,9 @@ from bkjob_async import (
     StepRef,
     StepResult,
 )
-from bkjob_async.cli.watching.failures import Cause, last_lines, results_in
+from bkjob_async.cli.watching.failures import last_lines
 from bkjob_async.cli.watching.outcome import Outcome
+from bkjob_async.model.causes import HostsByCause, hosts_by_cause
 from bkjob_async.model.events import StepChanged
 
 JOB = JobRef(Scope.biz(2), 100)
@@ -43,42 +44,42 @@ def result(step: StepRef, hosts: Sequence[HostSnapshot]) -> JobResult:
 def test_hosts_with_the_same_status_tag_and_exit_code_are_one_group() -> None:
     """The largest first; hosts that merely run are none."""
     other = JobRef(Scope.biz(2), 101).step(201)
-    failures = results_in(
+    failures = hosts_by_cause(
         [
             result(STEP, [host(1, 104, "disk", 28), host(2, 7), host(3, 18), host(4, 104, "", 1)]),
             result(other, [host(5, 104, "disk", 28)]),
         ]
     )
 
-    assert [(str(group.cause), group.count) for group in failures.largest] == [
+    assert [(group.cause, group.count) for group in failures] == [
         ("SCRIPT_NOT_ZERO_EXIT_CODE, exit code 28, tag 'disk'", 2),
         ("AGENT_NOT_INSTALLED", 1),
         ("SCRIPT_NOT_ZERO_EXIT_CODE, exit code 1", 1),
     ]
-    assert str(failures.largest[0]).endswith("'disk': 0:10.0.0.1, 0:10.0.0.5 (in 2:100, 2:101)")
+    assert str(failures[0]).endswith("'disk': 0:10.0.0.1, 0:10.0.0.5 (in 2:100, 2:101)")
 
 
 def test_a_step_that_is_in_two_results_counts_once() -> None:
     """A job and a step of it may both be targets."""
-    failures = results_in([result(STEP, [host(1, 104)]), result(STEP, [host(1, 104)])])
+    failures = hosts_by_cause([result(STEP, [host(1, 104)]), result(STEP, [host(1, 104)])])
 
-    assert [group.count for group in failures.largest] == [1]
+    assert [group.count for group in failures] == [1]
 
 
-def test_many_causes_are_cut_and_counted() -> None:
-    """Eight are enough to begin with; three hosts of each are named."""
-    failures = results_in([result(STEP, [host(n, 104, f"tag {n}") for n in range(1, 12)])])
-    many = results_in([result(STEP, [host(n, 18) for n in range(1, 201)])])
+def test_many_hosts_are_counted() -> None:
+    """Three hosts of each cause are named."""
+    failures = hosts_by_cause([result(STEP, [host(n, 104, f"tag {n}") for n in range(1, 12)])])
+    many = hosts_by_cause([result(STEP, [host(n, 18) for n in range(1, 201)])])
 
-    assert (len(failures.largest), failures.not_shown) == (8, 3)
-    assert str(many.largest[0]) == (
+    assert len(failures) == 11
+    assert str(many[0]) == (
         "200 hosts AGENT_NOT_INSTALLED: 0:10.0.0.1, 0:10.0.0.2, 0:10.0.0.3 and 197 more (in 2:100)"
     )
 
 
 def test_what_the_platform_says_cannot_steer_a_terminal() -> None:
     """Tags and logs are written by users."""
-    assert str(Cause(HostStatus(104), "a\x1b[31m\nb", None)) == (
+    assert HostsByCause(status=HostStatus(104), tag="a\x1b[31m\nb", step=STEP).cause == (
         "SCRIPT_NOT_ZERO_EXIT_CODE, tag 'a\\x1b[31m\\nb'"
     )
     assert last_lines("one\n\x1b]0;title\x07two\n\n\n", 5) == ["one", "\\x1b]0;title\\x07two"]

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bkjob_async import UsageError
-from bkjob_async.cli.actions.earlier_runs import earlier_runs, time_left
 from bkjob_async.cli.actions.jobs import parse_since
 from bkjob_async.cli.tables import table_lines
-from bkjob_async.cli.times import seconds_text
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.client.earlier_runs import earlier_runs, time_left
+from bkjob_async.report.times import seconds_text
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.cli import shell
 from tests.watch.clients import client_of
@@ -156,8 +156,8 @@ def test_nothing_is_looked_at_without_credentials_that_are_accepted(env: dict[st
 async def test_an_end_is_expected_from_the_runs_that_the_platform_lists() -> None:
     """Of the same name but for dates, that succeeded; three at least."""
     world = World(1)
-    plan = JobPlan(name="deploy 2026-01-01", steps=(StepPlan(hosts=1),))
-    other = JobPlan(name="deploy all", steps=(StepPlan(hosts=1),))
+    plan = SimulatedJob(name="deploy 2026-01-01", steps=(StepPlan(hosts=1),))
+    other = SimulatedJob(name="deploy all", steps=(StepPlan(hosts=1),))
     refs = [world.add(each) for each in (plan, plan, plan, other)]
     async with client_of(world) as (client, _):
         for ref in refs:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bkjob_async import JobRef, Scope
-from bkjob_async.cli.configuration.settings import Profile, Settings, resolve
 from bkjob_async.cli.watching.resuming import WatchRequest, next_command, resume_command
+from bkjob_async.configuration.settings import Profile, Settings, resolve
 
 JOBS = tuple(JobRef(Scope.biz(2), number) for number in range(1, 10))
 

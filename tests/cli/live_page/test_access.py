@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.cli.configuration.proxies import is_this_machine
 from bkjob_async.cli.live_page.access import COOKIE_SECONDS, Access, hosts_of, names_of
+from bkjob_async.configuration.proxies import is_this_machine
 
 PORT = 8642
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a name, nothing is bound

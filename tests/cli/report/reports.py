@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC
 
-from bkjob_async.cli.report.figures import Figures, figures_of
-from bkjob_async.cli.report.make import written
-from bkjob_async.cli.report.reading.run_model import RunModel
+from bkjob_async.report.figures import Figures, figures_of
+from bkjob_async.report.reading.run_model import RunModel
+from bkjob_async.report.run_report import pieces_of
 
 BEGAN = 1_795_282_200.0
 JOB, STEP = "2:100", "2:100/200"
@@ -66,4 +66,4 @@ def figures(run: RunModel, *, title: str = "night") -> Figures:
 
 def report(run: RunModel, form: str, *, title: str = "night") -> str:
     """Return a report in a format."""
-    return "".join(written(figures(run, title=title), form))
+    return "".join(pieces_of(figures(run, title=title), form))

@@ -18,14 +18,14 @@ from hypothesis import given
 import bkjob_async as bkjob
 from benchmarks.compare.runs import SCOPE, Timed, run_of, write_journal, write_lines
 from bkjob_async.cli.commands.group import bkjob as group
-from bkjob_async.cli.report.figures import by_phase
-from bkjob_async.cli.report.make import FORMATS
-from bkjob_async.cli.report.reading.read_journal import read_journal
-from bkjob_async.cli.report.reading.run_model import RunModel
-from bkjob_async.cli.report.writing import write_report
+from bkjob_async.cli.writing import write_report
 from bkjob_async.journal.keep import Keep
 from bkjob_async.model.status import Phase
-from bkjob_async.simulator.world.plans import JobPlan
+from bkjob_async.report.figures import by_phase
+from bkjob_async.report.reading.read_journal import read_journal
+from bkjob_async.report.reading.run_model import RunModel
+from bkjob_async.report.run_report import FORMATS
+from bkjob_async.simulator.world.plans import SimulatedJob
 from bkjob_async.simulator.world.world import World
 from tests.cli.report.reports import figures
 from tests.journal.recording import Recorder
@@ -109,7 +109,7 @@ def test_hosts_of_all_kinds_have_the_same_names_in_both(tmp_path: Path) -> None:
 @a_few
 @given(plans, operations)
 def test_counts_are_those_of_the_journal(
-    plans: tuple[JobPlan, ...], operations: list[tuple[float, int, int]]
+    plans: tuple[SimulatedJob, ...], operations: list[tuple[float, int, int]]
 ) -> None:
     """Of each step, as its snapshot says: hosts, and those that failed."""
 

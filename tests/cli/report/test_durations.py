@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.cli.report.durations import MAX_BINS, durations_of
-from bkjob_async.cli.report.formats.page import MAX_TICKS, ticks
-from bkjob_async.cli.times import clock
+from bkjob_async.report.durations import MAX_BINS, durations_of
+from bkjob_async.report.formats.page import MAX_TICKS, ticks
+from bkjob_async.report.times import clock
 
 
 @given(st.lists(st.floats(0, 1e7), min_size=1, max_size=300))

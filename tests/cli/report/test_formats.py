@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.cli.report.formats.markdown import MAX_BYTES, code
-from bkjob_async.cli.report.reading.run_model import RunModel
+from bkjob_async.report.formats.markdown import MAX_BYTES, code
+from bkjob_async.report.reading.run_model import RunModel
 from tests.cli.report.reports import FAILED, JOB, RUNNING, STEP, SUCCESS, figures, finished_run, host, report
 from tests.cli.report.test_page import ATTACKS, hostile_run, names
 

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Page
 
-from bkjob_async.cli.report.reading.run_model import RunModel
+from bkjob_async.report.reading.run_model import RunModel
 from tests.cli.browser import browser, needs_browser, new_page, uri, width_beyond
 from tests.cli.report.reports import BEGAN, FAILED, PENDING, RUNNING, SUCCESS, finished_run, host, report
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.cli.report.formats.page import MAX_ROWS, stylesheet
-from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.model.status import Phase
+from bkjob_async.report.formats.page import MAX_ROWS, stylesheet
+from bkjob_async.report.reading.run_model import RunModel
 from tests.cli.report.contrast import contrast
 from tests.cli.report.parsed import foreign, local, parsed, text_of
 from tests.cli.report.reports import (

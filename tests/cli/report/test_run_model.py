@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.cli.report.figures import by_phase
-from bkjob_async.cli.report.reading.read_checkpoint import apply_events
-from bkjob_async.cli.report.reading.read_lines import LineReader
-from bkjob_async.cli.report.reading.read_records import apply_record
-from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.model.status import Phase
-from bkjob_async.simulator.world.plans import JobPlan
+from bkjob_async.report.figures import by_phase
+from bkjob_async.report.reading.read_checkpoint import apply_events
+from bkjob_async.report.reading.read_lines import LineReader
+from bkjob_async.report.reading.read_records import apply_record
+from bkjob_async.report.reading.run_model import RunModel
+from bkjob_async.simulator.world.plans import SimulatedJob
 from bkjob_async.simulator.world.world import World
 from tests.cli.report.reports import (
     BEGAN,
@@ -56,7 +56,7 @@ async def read(run: RunModel, watch: bkjob.Watch, until: float, cursor: str = ""
 @a_few
 @given(plans, operations, st.sampled_from([12, 100_000]), st.floats(0.1, 100.0))
 def test_counts_are_those_of_the_watch(
-    plans: tuple[JobPlan, ...], operations: list[tuple[float, int, int]], log_limit: int, pause: float
+    plans: tuple[SimulatedJob, ...], operations: list[tuple[float, int, int]], log_limit: int, pause: float
 ) -> None:
     """Through retries, rolling, ignored errors, late readers; each step's own counts add up to them."""
 

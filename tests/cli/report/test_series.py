@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bkjob_async.cli.report.reading.rows import Series
+from bkjob_async.report.reading.rows import Series
 
 LIMIT = 16
 changes = st.lists(st.tuples(st.floats(0, 1e5), st.integers(0, 100)), max_size=200)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bkjob_async import Scope, UsageError
-from bkjob_async.cli.configuration.options import DIALECTS, gather, scope_of
-from bkjob_async.cli.configuration.profiles import choose_profile, load_profile
-from bkjob_async.cli.configuration.settings import OPTIONS, SECRETS, SETTINGS, Profile, resolve
+from bkjob_async.configuration.gathering import DIALECTS, gather
+from bkjob_async.configuration.profiles import choose_profile, load_profile
+from bkjob_async.configuration.settings import OPTIONS, SECRETS, SETTINGS, Profile, resolve
 from bkjob_async.dialects import registry
 
 SECRET = "not-to-be-seen"
@@ -42,8 +42,8 @@ def test_business_and_business_set_exclude_each_other_at_one_place_only() -> Non
     """The stronger place decides which of them counts."""
     mixed = resolve({"biz": 2}, {"BKJOB_BIZ_SET": "9"}, profile(biz_set=8))
 
-    assert scope_of(mixed) == Scope.biz(2)
-    assert scope_of(resolve({}, {"BKJOB_BIZ_SET": "9"}, profile(biz=1))) == Scope.biz_set(9)
+    assert mixed.scope == Scope.biz(2)
+    assert resolve({}, {"BKJOB_BIZ_SET": "9"}, profile(biz=1)).scope == Scope.biz_set(9)
     with pytest.raises(UsageError, match="give --biz or --biz-set, not both"):
         resolve({}, {"BKJOB_BIZ": "1", "BKJOB_BIZ_SET": "9"}, None)
 

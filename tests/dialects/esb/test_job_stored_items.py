@@ -19,8 +19,8 @@ from bkjob_async.model.operations.stored_queries import (
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.catalog import DATABASE_ACCOUNT, Account, Catalog
-from bkjob_async.simulator.world.plans import JobPlan
+from bkjob_async.simulator.world.catalog import DATABASE_ACCOUNT, Catalog, SimulatedAccount
+from bkjob_async.simulator.world.plans import SimulatedJob
 from tests.client.clients import client_of
 from tests.dialects.sample_operations import (
     DIALECTS,
@@ -168,8 +168,8 @@ def test_a_later_page_of_accounts_is_cut_out_of_all() -> None:
 @pytest.mark.looptime
 async def test_long_lists_are_read_page_by_page() -> None:
     """Every item once, though nobody counts them."""
-    plans = {number: JobPlan(name=f"plan {number}") for number in range(1, 46)}
-    accounts = tuple(Account(id=n, name=f"db{n}", category=DATABASE_ACCOUNT) for n in range(1, 30))
+    plans = {number: SimulatedJob(name=f"plan {number}") for number in range(1, 46)}
+    accounts = tuple(SimulatedAccount(id=n, name=f"db{n}", category=DATABASE_ACCOUNT) for n in range(1, 30))
     site = SiteConfig(plans=plans, catalog=Catalog(accounts=accounts))
 
     async with client_of(Simulator(site=site), ESB) as (client, transport):

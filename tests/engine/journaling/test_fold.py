@@ -19,7 +19,7 @@ from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, StepChanged, Trouble
-from bkjob_async.model.events_json import event_to_json
+from bkjob_async.model.json_values import event_to_json
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from tests.engine.journaling.folding import fold

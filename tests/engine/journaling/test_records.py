@@ -27,12 +27,12 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.errors import JournalDamaged, JournalTooNew
 from bkjob_async.model.events import Batch, Event, HostChanged, HostCounts, InSync, StepWaiting
-from bkjob_async.model.events_json import KINDS, event_to_json
+from bkjob_async.model.json_values import KINDS, event_to_json
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import HostStatus
 from tests.engine.poll_views import JOB, at, batch_of, host, job, step
 from tests.examples import examples
-from tests.model.test_events_json import whole
+from tests.model.test_json_of_events import whole
 
 CURSOR = "17-0a1b2c3d"
 

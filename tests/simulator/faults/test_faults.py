@@ -14,7 +14,7 @@ from bkjob_async.errors import RequestTimedOut, TransportFailed
 from bkjob_async.simulator.faults.faults import FAULTS, Fault, parse_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan, exactly
 from tests.simulator.http_calls import AUTHORIZATION, body, of, request
 
 Seen = tuple[int, dict[str, str], bytes]
@@ -25,7 +25,7 @@ Get = Callable[..., Awaitable[Seen]]
 def simulator() -> Simulator:
     """Return a world with one finished job, whose time is paused."""
     simulator = Simulator()
-    simulator.add(JobPlan(steps=(StepPlan(hosts=4),)))
+    simulator.add(SimulatedJob(steps=(StepPlan(hosts=4),)))
     simulator.world.advance_to_end()
     return simulator
 
@@ -227,7 +227,7 @@ def test_a_share_of_requests_is_the_same_share_every_time() -> None:
 
     def struck() -> list[int]:
         simulator = Simulator(seed=3)
-        ref = simulator.add(JobPlan())
+        ref = simulator.add(SimulatedJob())
         question = request("gateway-v3", "get_job_instance_status", of(ref))
         with simulator.fault("bad-gateway", share=0.3):
             return [simulator.platform.deliver(question, 1.0).response.status for _ in range(200)]

@@ -13,7 +13,7 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from tests.simulator.http_calls import AUTHORIZATION, PREFIXES, body, of, request
 
 STATUS = "get_job_instance_status"
@@ -24,7 +24,7 @@ CREDENTIALS = {"bk_app_code": "tests", "bk_app_secret": "made-up"}
 def simulator() -> Simulator:
     """Return a world with one finished job."""
     simulator = Simulator(site=SiteConfig(plans={}))
-    simulator.add(JobPlan(steps=(StepPlan(hosts=2),)))
+    simulator.add(SimulatedJob(steps=(StepPlan(hosts=2),)))
     simulator.world.advance_to_end()
     return simulator
 
@@ -195,7 +195,7 @@ def test_a_business_id_names_a_scope_except_where_it_does_not(simulator: Simulat
     ref = simulator.refs[0]
     step = simulator.steps(ref)[0]
     old = {"bk_biz_id": 2, "job_instance_id": ref.job_instance_id}
-    in_set = simulator.add(JobPlan(scope=Scope.biz_set(8_000_001)))
+    in_set = simulator.add(SimulatedJob(scope=Scope.biz_set(8_000_001)))
 
     assert request_counts(simulator, request(V3, STATUS, old)) == (200, 0)
     set_id = {"bk_biz_id": 8_000_001, "job_instance_id": in_set.job_instance_id}

@@ -9,8 +9,8 @@ import pytest
 
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.catalog import Account, Catalog
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan, Variable
+from bkjob_async.simulator.world.catalog import Catalog, SimulatedAccount
+from bkjob_async.simulator.world.plans import SimulatedJob, SimulatedVariable, StepPlan
 from tests.simulator.http_calls import ask, body, data
 
 V3, ESB, ESB3 = "gateway-v3", "esb-job", "esb-jobv3"
@@ -60,7 +60,7 @@ def test_pages_out_of_bounds_are_corrected(operation: str) -> None:
 
 def test_pages_cover_a_long_list() -> None:
     """Every plan once, newest first."""
-    site = SiteConfig(plans={number: JobPlan(name=f"plan {number}") for number in range(1, 46)})
+    site = SiteConfig(plans={number: SimulatedJob(name=f"plan {number}") for number in range(1, 46)})
 
     pages = [response_data("get_job_plan_list", site=site, start=start, length=20) for start in (0, 20, 40)]
 
@@ -119,7 +119,7 @@ def test_a_plan_is_shown_with_its_steps_and_variables(dialect: str) -> None:
 
 def test_the_value_of_a_cipher_is_hidden() -> None:
     """Only its name is shown."""
-    plan = JobPlan(variables=(Variable(id=1, name="key", kind=4, value="p4ss"),))
+    plan = SimulatedJob(variables=(SimulatedVariable(id=1, name="key", kind=4, value="p4ss"),))
 
     detail = response_data("get_job_plan_detail", site=SiteConfig(plans={5: plan}), job_plan_id=5)
 
@@ -131,7 +131,7 @@ def test_accounts_are_filtered_by_what_they_are_for() -> None:
     assert [entry["alias"] for entry in response_data("get_account_list", category=2)["data"]] == ["dba"]
     assert [entry["os"] for entry in response_data("get_account_list", alias="system")["data"]] == ["Windows"]
     assert response_data("get_account_list", account="roo")["total"] == 0
-    own = SiteConfig(catalog=Catalog(accounts=(Account(id=4, name="app"),)))
+    own = SiteConfig(catalog=Catalog(accounts=(SimulatedAccount(id=4, name="app"),)))
     assert response_data("get_account_list", site=own)["data"][0]["alias"] == "app"
 
 
@@ -208,7 +208,7 @@ def test_version_4_has_no_lists() -> None:
 
 def old_data(operation: str, **given: Any) -> Any:
     """Return the data of a response of version 2."""
-    site = SiteConfig(plans={9: JobPlan(name="old", steps=(StepPlan(content="true"),))})
+    site = SiteConfig(plans={9: SimulatedJob(name="old", steps=(StepPlan(content="true"),))})
     return data(ask(Simulator(site=site), operation, {"bk_biz_id": 2, **given}, dialect=ESB, method="POST"))
 
 

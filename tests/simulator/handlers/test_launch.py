@@ -13,7 +13,7 @@ from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.hosts import container, host, host_by_address, host_by_id
 from bkjob_async.simulator.world.plans import (
     HostOutcome,
-    JobPlan,
+    SimulatedJob,
     StepPlan,
     exactly,
     rolling_sizes,
@@ -111,7 +111,7 @@ def test_files_are_sent() -> None:
 
 def test_a_plan_of_the_site_is_launched_on_the_hosts_of_its_variables() -> None:
     """An unknown one is 1244012."""
-    plan = JobPlan(name="release", steps=(StepPlan(hosts=2), StepPlan(hosts=2, kind=2)))
+    plan = SimulatedJob(name="release", steps=(StepPlan(hosts=2), StepPlan(hosts=2, kind=2)))
     simulator = Simulator(site=SiteConfig(plans={7: plan}))
     hosts = [{"name": "hosts", "server": {"host_id_list": [41, 42, 43]}}]
 
@@ -176,7 +176,7 @@ def test_a_log_grows_while_its_host_runs() -> None:
     """Nothing, a part, everything."""
     simulator = Simulator(at_once=True)
     plan = StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(10.0), log="0123456789"),))
-    step = simulator.steps(simulator.add(JobPlan(steps=(plan,))))[0]
+    step = simulator.steps(simulator.add(SimulatedJob(steps=(plan,))))[0]
     logs = []
     for moment in (0.4, 5.8, 20.0):
         parameters = {**of(step), "bk_host_id": 1}
@@ -188,7 +188,7 @@ def test_a_log_grows_while_its_host_runs() -> None:
 def test_logs_come_in_batches_of_limited_size() -> None:
     """500 hosts in version 3, 50 objects in version 4."""
     simulator = Simulator()
-    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(hosts=3),))))[0]
+    step = simulator.steps(simulator.add(SimulatedJob(steps=(StepPlan(hosts=3),))))[0]
     simulator.world.advance_to_end()
     v3, v4 = "batch_get_job_instance_ip_log", "batch_get_job_instance_execute_object_log"
 
@@ -208,7 +208,7 @@ def test_logs_come_in_batches_of_limited_size() -> None:
 def test_a_containers_log_is_requested_by_its_id() -> None:
     """Version 4 only."""
     simulator = Simulator()
-    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(hosts=(container(1),)),))))[0]
+    step = simulator.steps(simulator.add(SimulatedJob(steps=(StepPlan(hosts=(container(1),)),))))[0]
     simulator.world.advance_to_end()
 
     given = {**of(step), "container_id_list": [container(1).container_id]}
@@ -221,7 +221,7 @@ def sent_files() -> tuple[Simulator, StepRef]:
     """Return a step that has sent a file from host 1 to the hosts 1 and 2."""
     simulator = Simulator()
     plan = StepPlan(kind=2, hosts=2, content="/data/a")
-    step = simulator.steps(simulator.add(JobPlan(steps=(plan,))))[0]
+    step = simulator.steps(simulator.add(SimulatedJob(steps=(plan,))))[0]
     simulator.world.advance_to_end()
     return simulator, step
 
@@ -318,7 +318,7 @@ def test_version_2_tells_all_logs_of_a_job_at_once() -> None:
     simulator = Simulator()
     outcome = HostOutcome(log="a < b\n")
     plan = StepPlan(hosts=2, outcomes=(outcome,), pinned={0: HostOutcome(status=18, log="")})
-    ref = simulator.add(JobPlan(steps=(plan,)))
+    ref = simulator.add(SimulatedJob(steps=(plan,)))
     simulator.world.advance_to_end()
 
     (step,) = data(ask(simulator, "get_job_instance_log", of(ref, "esb-job"), dialect="esb-job"))

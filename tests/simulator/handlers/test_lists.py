@@ -9,14 +9,14 @@ import pytest
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan, Variable
+from bkjob_async.simulator.world.plans import SimulatedJob, SimulatedVariable, StepPlan
 from tests.simulator.http_calls import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
 VARIABLES = (
-    Variable(id=1, name="hosts", kind=3),
-    Variable(id=2, name="version", value="1.0"),
-    Variable(id=3, name="key", kind=4, value="secret"),
+    SimulatedVariable(id=1, name="hosts", kind=3),
+    SimulatedVariable(id=2, name="version", value="1.0"),
+    SimulatedVariable(id=3, name="key", kind=4, value="secret"),
 )
 
 
@@ -29,7 +29,9 @@ def span(simulator: Simulator, days: int = 1) -> dict[str, int]:
 def test_lists_are_filtered_and_paged_newest_first() -> None:
     """With a total in version 3, without in version 4."""
     simulator = Simulator()
-    refs = [simulator.add(JobPlan(name=f"job {n}", operator="lisi" if n % 2 else "admin")) for n in range(6)]
+    refs = [
+        simulator.add(SimulatedJob(name=f"job {n}", operator="lisi" if n % 2 else "admin")) for n in range(6)
+    ]
     given = {**BIZ, **span(simulator)}
 
     page = data(ask(simulator, "get_job_instance_list", {**given, "operator": "lisi", "length": 2}))
@@ -73,7 +75,7 @@ def test_lists_of_version_3_have_bounds(change: dict[str, Any], code: int, diale
 def test_lists_need_both_times(dialect: str, code: int) -> None:
     """A query without one is refused by the server's framework, a body by the operation."""
     simulator = Simulator()
-    job = simulator.add(JobPlan()).job_instance_id
+    job = simulator.add(SimulatedJob()).job_instance_id
     given = {**BIZ, **span(simulator), "job_instance_id": job}
     del given["create_time_end"]
 
@@ -83,7 +85,7 @@ def test_lists_need_both_times(dialect: str, code: int) -> None:
 def test_lists_of_version_4_have_no_longest_range() -> None:
     """The platform's own command-line client asks for 31 days."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan())
+    ref = simulator.add(SimulatedJob())
     given = {**BIZ, **span(simulator, days=31)}
 
     (job,) = data(ask(simulator, "get_job_instance_list", given, dialect="gateway-v4"))["job_instance_list"]
@@ -102,7 +104,7 @@ def test_text_variables_of_a_job_are_reported_for_its_script_steps() -> None:
     """In each dialect's names; variables of other types, and steps that send files or ask, are left out."""
     simulator = Simulator()
     steps = (StepPlan(kind=FILE, content="/a"), StepPlan(), StepPlan(kind=CONFIRM, hosts=0), StepPlan())
-    ref = simulator.add(JobPlan(steps=steps, variables=VARIABLES))
+    ref = simulator.add(SimulatedJob(steps=steps, variables=VARIABLES))
     scripts = [simulator.steps(ref)[place].step_instance_id for place in (1, 3)]
 
     assert variables_in(simulator, ref, "gateway-v3") == [
@@ -136,11 +138,11 @@ def test_a_launched_plan_reports_the_values_of_its_launch() -> None:
     ids=["no variables", "no text among them"],
 )
 def test_jobs_without_text_variables_report_none(
-    variables: tuple[Variable, ...], v3: list[Any], v2: list[Any] | None
+    variables: tuple[SimulatedVariable, ...], v3: list[Any], v2: list[Any] | None
 ) -> None:
     """Version 3 has empty lists; version 2 has null."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(variables=variables))
+    ref = simulator.add(SimulatedJob(variables=variables))
     old = variables_in(simulator, ref, "esb-job")
 
     assert [step["global_var_list"] for step in variables_in(simulator, ref, "gateway-v3")] == v3

@@ -17,8 +17,8 @@ from bkjob_async.simulator.world.plans import (
     SUCCEEDS,
     DurationRange,
     HostOutcome,
-    JobPlan,
     Rolling,
+    SimulatedJob,
     StepPlan,
     exactly,
 )
@@ -32,7 +32,7 @@ def simulate(
 ) -> tuple[Simulator, StepRef]:
     """Run one job to its end or *until* a time; return its first step."""
     simulator = Simulator(site=site)
-    ref = simulator.add(JobPlan(steps=steps))
+    ref = simulator.add(SimulatedJob(steps=steps))
     if until is None:
         simulator.world.advance_to_end()
     else:

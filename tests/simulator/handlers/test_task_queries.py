@@ -11,7 +11,7 @@ from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.hosts import container, host
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, Rolling, StepInputs, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, Rolling, SimulatedJob, StepInputs, StepPlan
 from tests.simulator.http_calls import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
@@ -21,7 +21,7 @@ PLUGIN = "system/bkci_plugin_"
 def finished(*steps: StepPlan) -> tuple[Simulator, list[StepRef]]:
     """Let one job live to its end; return its steps."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(steps=steps))
+    ref = simulator.add(SimulatedJob(steps=steps))
     simulator.world.advance_to_end(600)
     return simulator, list(simulator.steps(ref))
 

@@ -10,7 +10,7 @@ import pytest
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SQL
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.plans import JobPlan, StepInputs, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, StepInputs, StepPlan
 from tests.simulator.http_calls import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
@@ -59,7 +59,9 @@ def test_a_launched_script_is_shown_in_plain_text() -> None:
 def test_sensitive_parameters_are_hidden() -> None:
     """Six stars in their place."""
     simulator = Simulator()
-    simulator.add(JobPlan(steps=(StepPlan(inputs=StepInputs(parameters="p4ss", is_param_sensitive=True)),)))
+    simulator.add(
+        SimulatedJob(steps=(StepPlan(inputs=StepInputs(parameters="p4ss", is_param_sensitive=True)),))
+    )
 
     script = detail(simulator)["script_info"]
 
@@ -102,7 +104,7 @@ def test_sent_files_are_shown_with_where_they_come_from_and_go_to() -> None:
 def test_steps_that_were_only_named_have_inputs_too(kind: int, reported: int, filled: str) -> None:
     """No member is empty."""
     simulator = Simulator()
-    simulator.add(JobPlan(steps=(StepPlan(kind=kind, content="/data/a"),)))
+    simulator.add(SimulatedJob(steps=(StepPlan(kind=kind, content="/data/a"),)))
 
     found = detail(simulator)
 
@@ -113,7 +115,7 @@ def test_steps_that_were_only_named_have_inputs_too(kind: int, reported: int, fi
 def test_a_confirmation_tells_what_is_asked() -> None:
     """Its status cannot be requested; its inputs can."""
     simulator = Simulator()
-    simulator.add(JobPlan(steps=(StepPlan(kind=CONFIRM, inputs=StepInputs(confirm_message="Sure?")),)))
+    simulator.add(SimulatedJob(steps=(StepPlan(kind=CONFIRM, inputs=StepInputs(confirm_message="Sure?")),)))
 
     found = detail(simulator)
 
@@ -125,7 +127,7 @@ def test_a_log_by_address_tells_the_id_of_its_host(kind: int, number: int | None
     """As soon as a script has a log, and never for files; the address is needed in full."""
     simulator = Simulator()
     own = Host(bk_host_id=77, bk_cloud_id=3, ip="192.168.0.7")
-    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(kind=kind, hosts=(own,)),))))[0]
+    step = simulator.steps(simulator.add(SimulatedJob(steps=(StepPlan(kind=kind, hosts=(own,)),))))[0]
     by_address = {**of(step), "bk_cloud_id": 3, "ip": "192.168.0.7"}
 
     early = data(ask(simulator, "get_job_instance_ip_log", by_address))

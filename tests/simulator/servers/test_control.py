@@ -15,7 +15,7 @@ from aiohttp import web
 from bkjob_async.simulator.servers.callbacks import CallbackSender, is_local_url
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FINAL_RUN
-from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from tests.simulator.http_calls import AUTHORIZATION, ask, of, request
 
 Say = Callable[..., Awaitable[Any]]
@@ -26,7 +26,7 @@ Received = list[tuple[str, dict[str, Any]]]
 def simulator() -> Simulator:
     """Return a world with one job whose hosts do nothing by themselves."""
     simulator = Simulator()
-    simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    simulator.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     return simulator
 
 
@@ -201,7 +201,7 @@ async def called_back(url: str, received: Received, *, count: int, fault: str | 
     """Let a job end, and wait until so many callbacks came."""
     simulator = Simulator(speed=20.0)
     outcomes = (HostOutcome(duration=exactly(2.0)),)
-    simulator.add(JobPlan(steps=(StepPlan(outcomes=outcomes),), callback_url=url))
+    simulator.add(SimulatedJob(steps=(StepPlan(outcomes=outcomes),), callback_url=url))
     with ExitStack() as stack:
         if fault:
             stack.enter_context(simulator.fault(fault))
@@ -294,7 +294,7 @@ async def test_callbacks_go_elsewhere_only_when_asked_to(
 ) -> None:
     """Without it, a warning says that one was kept back, and keeps the URL to itself."""
     simulator = Simulator()
-    simulator.add(JobPlan(callback_url="http://elsewhere.example.com/?token=secret-token"))
+    simulator.add(SimulatedJob(callback_url="http://elsewhere.example.com/?token=secret-token"))
     went_out: list[str] = []
 
     async def post(_self: CallbackSender, url: str, _content: bytes, _kind: str) -> int:
@@ -327,7 +327,9 @@ async def test_in_process_callbacks_go_where_they_are_carried() -> None:
     """Virtual time, no socket; again after a retry."""
     simulator = Simulator()
     url = "http://nowhere/heard"
-    ref = simulator.add(JobPlan(steps=(StepPlan(pinned={0: HostOutcome(status=104)}),), callback_url=url))
+    ref = simulator.add(
+        SimulatedJob(steps=(StepPlan(pinned={0: HostOutcome(status=104)}),), callback_url=url)
+    )
     on_page: list[int] = []
 
     async def post(_url: str, content: bytes, _kind: str) -> int:
@@ -348,7 +350,7 @@ async def test_in_process_callbacks_go_where_they_are_carried() -> None:
 
 async def test_a_callback_url_stays_out_of_sight(simulator: Simulator, say: Say) -> None:
     """It may hold a token."""
-    simulator.add(JobPlan(callback_url="http://nowhere/?token=secret-token"))
+    simulator.add(SimulatedJob(callback_url="http://nowhere/?token=secret-token"))
 
     reported = f"{await say('GET', 'jobs')} {await say('GET', 'history')} {simulator.world.jobs!r}"
 

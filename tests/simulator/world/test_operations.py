@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, Rolling, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, Rolling, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.records import Step
 from tests.simulator.http_calls import ask, body, of
 
@@ -32,7 +32,7 @@ AT_ONCE = {2, 3, 6, 8, 11, 13}
 def stand(kind: str, status: int) -> tuple[Simulator, Step]:
     """Return a step of a kind, put into a state."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(steps=(STEPS[kind],)))
+    ref = simulator.add(SimulatedJob(steps=(STEPS[kind],)))
     simulator.world.advance(5.0)
     step = simulator.step(simulator.steps(ref)[0])
     step.set_status(status, 5.0)
@@ -84,7 +84,7 @@ def test_jobs_are_terminated_and_started_where_that_is_documented(operation: int
 def test_only_a_named_person_may_confirm() -> None:
     """Others get 1244016."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(steps=(StepPlan(kind=3, hosts=0, confirmers=("lisi",)),)))
+    ref = simulator.add(SimulatedJob(steps=(StepPlan(kind=3, hosts=0, confirmers=("lisi",)),)))
     simulator.world.advance(5.0)
     parameters = {**of(simulator.steps(ref)[0]), "operation_code": 6}
 

@@ -19,8 +19,8 @@ from bkjob_async.simulator.world.plans import (
     SUCCEEDS,
     DurationRange,
     HostOutcome,
-    JobPlan,
     Rolling,
+    SimulatedJob,
     StepPlan,
     exactly,
 )
@@ -152,7 +152,7 @@ def test_whatever_happens_every_story_comes_to_an_end(
 ) -> None:
     """Jobs end after their steps, steps after their hosts; times never run backwards."""
     world = World(seed)
-    ref = world.add(JobPlan(steps=tuple(plans)))
+    ref = world.add(SimulatedJob(steps=tuple(plans)))
     job = world.jobs[ref.job_instance_id]
     for wait, operation in operations:
         world.advance(world.now + wait)

@@ -16,8 +16,8 @@ from bkjob_async.simulator.world.plans import (
     NO_AGENT,
     SUCCEEDS,
     HostOutcome,
-    JobPlan,
     Rolling,
+    SimulatedJob,
     StepPlan,
     exactly,
 )
@@ -42,7 +42,7 @@ def codes_by_step(simulator: Simulator) -> tuple[list[list[int]], list[int]]:
 def lived(*steps: StepPlan) -> tuple[Simulator, list[StepRef]]:
     """Run a job of these steps until no event is left; return its steps."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(steps=steps))
+    ref = simulator.add(SimulatedJob(steps=steps))
     simulator.world.advance_to_end()
     return simulator, list(simulator.steps(ref))
 
@@ -50,7 +50,7 @@ def lived(*steps: StepPlan) -> tuple[Simulator, list[StepRef]]:
 def until_batch(number: int, *steps: StepPlan) -> tuple[Simulator, Step]:
     """Run a job until its first step has so many batches running."""
     simulator = Simulator()
-    step = simulator.step(simulator.steps(simulator.add(JobPlan(steps=steps)))[0])
+    step = simulator.step(simulator.steps(simulator.add(SimulatedJob(steps=steps)))[0])
     while not (step.batch == number and step.status == 2):
         moment = simulator.world.next_at
         assert moment is not None
@@ -352,7 +352,7 @@ def test_a_host_of_a_batch_that_has_not_started_cannot_be_ended() -> None:
 def test_a_job_that_is_not_to_start_waits_to_be_started() -> None:
     """1 for ever, until operation 2."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(start_task=False))
+    ref = simulator.add(SimulatedJob(start_task=False))
     simulator.world.advance(1000.0)
     assert simulator.job(ref).status == 1
 
@@ -365,7 +365,7 @@ def test_a_job_that_is_not_to_start_waits_to_be_started() -> None:
 def test_an_archived_job_is_gone() -> None:
     """Some time after its end it is not found any more."""
     world = World()
-    ref = world.add(JobPlan(archived_after=60.0))
+    ref = world.add(SimulatedJob(archived_after=60.0))
 
     world.advance_to_end()
 
@@ -378,9 +378,9 @@ def test_the_same_seed_gives_the_same_history() -> None:
     def story(seed: int, pause: float, others: int) -> dict[str, Moves]:
         simulator = Simulator(seed=seed)
         outcomes = (SUCCEEDS, evolve(FAILS, weight=0.5))
-        ref = simulator.add(JobPlan(steps=(StepPlan(hosts=30, outcomes=outcomes),)))
+        ref = simulator.add(SimulatedJob(steps=(StepPlan(hosts=30, outcomes=outcomes),)))
         for _ in range(others):
-            simulator.add(JobPlan())
+            simulator.add(SimulatedJob())
         moment = 0.0
         while moment < 60:
             simulator.world.advance(moment)
@@ -394,7 +394,7 @@ def test_the_same_seed_gives_the_same_history() -> None:
 def test_a_host_can_be_ended_by_hand() -> None:
     """Fail one, finish another, and the step ends with them."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    ref = simulator.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     simulator.world.advance(10.0)
     step = simulator.step(simulator.steps(ref)[0])
 

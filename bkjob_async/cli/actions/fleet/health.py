@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bkjob_async as bkjob
-from bkjob_async.cli.actions.check import Finding, State
+from bkjob_async.client.checks import Finding, State
 from bkjob_async.model.text.printing import counted
 
 # The file `alive` is written again after so many seconds.

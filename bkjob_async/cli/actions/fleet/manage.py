@@ -13,23 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import bkjob_async as bkjob
-from bkjob_async.cli.actions.check import State, finding_lines
+from bkjob_async.cli.actions.check import finding_lines
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.cli.configuration.journals import journal_url
-from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, gather, scope_of
-from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.consumers import json_line, plain_line
+from bkjob_async.client.checks import State
+from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
+from bkjob_async.configuration.settings import Settings
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.logs import log_to_stderr
 from bkjob_async.many.metrics import fleet_metrics
 from bkjob_async.many.upkeep import WORKS_SECONDS, pause_before
-from bkjob_async.model.events_json import event_converter
+from bkjob_async.model.json_values import converter
 from bkjob_async.model.text.printing import counted
 
 # What takes a setting away.
@@ -150,7 +151,7 @@ def own_credentials(settings: Settings) -> str:
 async def put(name: str, *, targets: Sequence[str], is_added: bool, **where: Any) -> ExitCode:
     """Add targets, or drop them."""
     async with opened(name, **where) as (fleet, settings):
-        refs = targets_from(targets, scope_of(settings))
+        refs = targets_from(targets, settings.scope)
         await (fleet.add(*refs) if is_added else fleet.drop(*refs))
     write_note(f"{counted(len(refs), 'target')} {'added' if is_added else 'dropped'}")
     return ExitCode.ALL_SUCCEEDED
@@ -186,7 +187,7 @@ async def run(
         with nullcontext() if files is None else files.kept():
             if claim is not None:
                 # What takes long to import or to make is there before a shard is free.
-                _, _ = bkjob.run_shard, event_converter()
+                _, _ = bkjob.run_shard, converter()
                 claims = Claims(fleet, partial(run_claimed, fleet, own=own, files=files))
                 await (claims.stand_by(claim) if standby else claims.keep(claim))
                 return ExitCode.ALL_SUCCEEDED

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from bkjob_async.cli.board.drawing.spans import Span
-from bkjob_async.cli.phases import BAR_ORDER, SIGNS
 from bkjob_async.model.status import Phase
+from bkjob_async.report.phases import BAR_ORDER, SIGNS
 
 WORDS = {phase: phase.lower() for phase in Phase} | {Phase.WAITING: "waits for a person"}
 

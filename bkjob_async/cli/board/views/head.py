@@ -8,9 +8,9 @@ from attrs import frozen
 
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line, joined, with_right
-from bkjob_async.cli.phases import BAR_ORDER
-from bkjob_async.cli.times import short_clock
 from bkjob_async.model.status import Phase
+from bkjob_async.report.phases import BAR_ORDER
+from bkjob_async.report.times import short_clock
 
 LATE = 30.0
 WIDE = 100

@@ -11,8 +11,8 @@ from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, jo
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.rows import state_role, state_text
 from bkjob_async.cli.board.views.views import STEPS, Selection, host_name, key_line, page, rule_line
-from bkjob_async.cli.phases import BAR_ORDER
 from bkjob_async.model.text.printing import printable
+from bkjob_async.report.phases import BAR_ORDER
 
 PAGE_SIZE = 200
 WIDEST_BAR = 80

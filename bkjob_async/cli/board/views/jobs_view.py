@@ -23,9 +23,9 @@ from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
 from bkjob_async.cli.board.views.head import HeadFigures, head_lines
 from bkjob_async.cli.board.views.rows import columns_for, heading_line, row_line
 from bkjob_async.cli.board.views.views import STEPS, Selection, host_name, key_line, page
-from bkjob_async.cli.times import short_clock
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
+from bkjob_async.report.times import short_clock
 
 GENERAL: Mapping[str, commands.Command] = {
     "q": commands.Leave(),

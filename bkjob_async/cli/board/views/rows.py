@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs, bar
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
 from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
-from bkjob_async.cli.times import short_clock
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
+from bkjob_async.report.times import short_clock
 
 NARROWEST_NAME, WIDEST_NAME = 10, 40
 NARROWEST_BAR, WIDEST_BAR = 8, 40

@@ -1,0 +1,169 @@
+"""One look at jobs and steps: how they stand, why, and what they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from attrs import define, field
+
+from bkjob_async.client.caller import Caller, surrounded
+from bkjob_async.client.earlier_runs import earlier_runs, time_left
+from bkjob_async.client.watching import Deadline, raise_if_hopeless, watch
+from bkjob_async.engine.folding.stream_state import StreamState
+from bkjob_async.engine.scheduling.duration_stats import DurationTable
+from bkjob_async.errors import BkJobError, DeadlineExceeded
+from bkjob_async.model.causes import HostsByCause, hosts_by_cause
+from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.events import Finished, HostChanged, JobChanged, Lost, Stalled, StepChanged, Trouble
+from bkjob_async.model.operations.base import StepOperation
+from bkjob_async.model.operations.target_status import StepStatus, TargetStatus
+from bkjob_async.model.ref_input import RefLike, as_refs
+from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.status import Phase
+from bkjob_async.watch.watch import Watch
+
+# The statuses that wait for a person, and the operation that lets the step go on.
+CONTINUING = {7: StepOperation.CONFIRM_CONTINUE, 15: StepOperation.ROLLING_CONTINUE}
+# Clocks that differ by more show no duration.
+PLAUSIBLE = timedelta(days=30)
+BAD = frozenset({Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL})
+SIGHT = HostChanged | StepChanged | JobChanged | Finished
+
+
+@surrounded
+async def status(
+    client: Caller,
+    refs: Iterable[RefLike] | RefLike,
+    *,
+    deadline: Deadline = 30.0,
+    with_earlier_runs: bool = False,
+) -> tuple[TargetStatus, ...]:
+    """Look once at jobs and steps: how each stands, its failed hosts by cause, what it waits for.
+
+    *refs* is one or many of what `job` and `step` take. Each is read in full once; at the *deadline*, in seconds or a
+    timedelta, what was not read has no status. With *with_earlier_runs*, the platform's lists are read for how long earlier
+    runs of the same names took, so that running jobs have `ends_in`. The result has one `TargetStatus` for each, in their
+    order, those that cannot be read included. Raises the error of wrong credentials, and `BkJobError` where the platform
+    gave no response at all.
+
+    >>> (found,) = await client.status(job)
+    >>> print(found)
+    2:20000000001 FAIL: 1 FAILED, 2 SUCCESS; it is over
+    >>> print(*found.causes)
+    1 host SCRIPT_NOT_ZERO_EXIT_CODE, exit code 1: 0:10.0.0.2 (in 2:20000000001)
+    """
+    targets = tuple(dict.fromkeys(as_refs(refs, client.scope)))
+    # It stays open after all targets are over, so that they can be looked at.
+    level = DetailLevel.COALESCED
+    async with watch(client, targets, deadline=deadline, linger=None, detail_level=level) as opened:
+        look = Look(opened)
+        with suppress(DeadlineExceeded):
+            await look.read(client)
+        if with_earlier_runs:
+            running = [seen for ref in targets if (seen := look.running_job(ref)) is not None]
+            look.earlier = await earlier_runs(client, running, datetime.now(UTC))
+        return tuple(map(look.status_of, targets))
+
+
+@define(eq=False)
+class Look:
+    """An open watch that is read until every target was seen, and what is said of each."""
+
+    _watch: Watch
+    earlier: DurationTable = field(factory=DurationTable)
+    _state: StreamState = field(factory=lambda: StreamState(jobs=False), init=False)
+
+    async def read(self, client: Caller) -> None:
+        """Read events until every target was read; raise the error that keeps all from being read."""
+        is_anything_seen = False
+        async for batch in self._watch.batches():
+            self._state.apply(batch)
+            is_anything_seen = is_anything_seen or any(isinstance(event, SIGHT) for event in batch.events)
+            for event in batch.events:
+                if not is_anything_seen and isinstance(event, Trouble | Stalled):
+                    raise_if_hopeless(client)
+                    if isinstance(event, Stalled):
+                        raise BkJobError(str(event))
+            if self._state.is_in_sync:
+                return
+
+    def running_job(self, ref: Ref) -> JobSnapshot | None:
+        """Return a job that is not over."""
+        seen = self._watch.snapshot(ref)
+        return seen if isinstance(seen, JobSnapshot) and not seen.is_finished else None
+
+    def status_of(self, ref: Ref) -> TargetStatus:
+        """Return how one target stands."""
+        seen = self._watch.snapshot(ref)
+        if seen is None:
+            end, trouble = self._state.ends.get(ref), self._state.trouble.get(ref)
+            if isinstance(end, Lost):
+                return TargetStatus(ref=ref, status=None, lost=end.reason, message=end.message)
+            return TargetStatus(ref=ref, status=None, message="" if trouble is None else trouble.message)
+        steps = seen.steps if isinstance(seen, JobSnapshot) else ()
+        seconds = elapsed(self._watch, seen)
+        return TargetStatus(
+            ref=ref,
+            name=seen.name,
+            status=seen.status,
+            is_finished=seen.is_finished,
+            hosts=without_zeros(self._watch.counts(ref)),
+            start_time=seen.times.start_time,
+            seconds=seconds,
+            steps=tuple(map(self._step, steps)),
+            because=self._watch.explain(ref).because,
+            ends_in=self._expected_end(ref, seconds),
+            waiting=waiting_steps(seen),
+            causes=self._causes(ref),
+        )
+
+    def _step(self, step: StepSnapshot) -> StepStatus:
+        hosts = without_zeros(self._watch.counts(step.ref))
+        return StepStatus(
+            ref=step.ref,
+            name=step.name,
+            status=step.status,
+            execute_count=step.execute_count,
+            hosts=hosts,
+        )
+
+    def _expected_end(self, ref: Ref, seconds: float | None) -> tuple[float, float] | None:
+        """Return in how many seconds half and 90 % of such runs are over: as the client learned, else by earlier runs."""
+        job = self.running_job(ref)
+        if job is None:
+            return None
+        return self._watch.explain(ref).ends_in or time_left(self.earlier, job, seconds or 0.0)
+
+    def _causes(self, ref: Ref) -> tuple[HostsByCause, ...]:
+        if not BAD & without_zeros(self._watch.counts(ref)).keys():
+            return ()
+        result = self._watch.progress(ref)
+        return () if result is None else hosts_by_cause(result)
+
+
+def without_zeros(counts: Mapping[Phase, int]) -> dict[Phase, int]:
+    """Return the counts of phases that have any."""
+    return {phase: count for phase, count in counts.items() if count}
+
+
+def waiting_steps(seen: JobSnapshot | StepSnapshot) -> dict[StepRef, StepOperation]:
+    """Return the steps of a target that wait for a person, with what lets them go on."""
+    steps = seen.steps if isinstance(seen, JobSnapshot) else (seen,)
+    return {step.ref: CONTINUING[step.status.code] for step in steps if step.status.code in CONTINUING}
+
+
+def elapsed(watch: Watch, seen: JobSnapshot | StepSnapshot, now: datetime | None = None) -> float | None:
+    """Return for how many seconds it has been running, or ran.
+
+    Where the platform's clock is another one, it is the time since it was first seen running.
+    """
+    if seen.is_finished:
+        return seen.times.total_time
+    if seen.times.start_time is not None:
+        since = (now or datetime.now(UTC)) - seen.times.start_time
+        if timedelta(0) <= since <= PLAUSIBLE:
+            return since.total_seconds()
+    return watch.explain(seen.ref).running_for

@@ -1,0 +1,1 @@
+"""Settings of a client outside of the program: the environment, profiles, secrets, proxies."""

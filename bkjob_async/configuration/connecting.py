@@ -1,0 +1,92 @@
+"""What `connect` is given by the settings of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any
+
+from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
+from bkjob_async.configuration.proxies import proxy_for
+from bkjob_async.configuration.secret_lookup import SecretLookup
+from bkjob_async.configuration.settings import SECRETS, Settings
+from bkjob_async.model.base_error import UsageError
+from bkjob_async.model.credentials import Credentials
+from bkjob_async.wire.aiohttp_transport import HttpOptions
+from bkjob_async.wire.credentials import CredentialsProvider, CredentialsSource
+
+
+def from_settings(
+    url: str | None, credentials: CredentialsSource | None, profile: str | None
+) -> tuple[CredentialsSource, dict[str, Any]]:
+    """Return the credentials and the options of `connect`; *url* and *credentials* are those of the call, if any.
+
+    Raises `UsageError` for what is missing or wrong.
+    """
+    settings = gather({"url": url}, profile)
+    if "url" not in settings.found:
+        raise UsageError("which platform: give its url, set BKJOB_URL, or name it in a profile")
+    options = connect_options(settings)
+    return credentials_from(settings) if credentials is None else credentials, options
+
+
+def connect_options(settings: Settings) -> dict[str, Any]:
+    """Return the options of `connect` that *settings* have; raise `UsageError` for what is missing or wrong."""
+    return {
+        "url": settings.url,
+        "dialect": settings.get("dialect", DEFAULT_DIALECT),
+        "scope": settings.scope,
+        "tenant": settings.get("tenant"),
+        "request_timeout": settings.get("request_timeout", 30.0),
+        "requests_per_second": settings.get("rate"),
+        "http": http_options(settings),
+    }
+
+
+def credentials_from(settings: Settings) -> CredentialsSource:
+    """Return the credentials themselves where all are texts, else what looks them up; raise `UsageError`.
+
+    A program or a keyring may take a while: it is asked at the first call, in a thread, and again when the platform
+    rejects what it gave.
+    """
+    if not any(isinstance(settings.get(name), tuple) for name in SECRETS):
+        return SecretLookup().credentials(settings)
+
+    async def provide() -> Credentials:
+        return await asyncio.to_thread(SecretLookup().credentials, settings)
+
+    return provide
+
+
+def renewing(first: Credentials, settings: Settings) -> CredentialsSource:
+    """Return *first*, or where a program gave it a provider that asks again when it was rejected."""
+    sources = (settings.get(name) for name in SECRETS)
+    if not any(source.kind == "command" for found in sources if isinstance(found, tuple) for source in found):
+        return first
+    fresh: list[Credentials] = [first]
+
+    async def provide() -> Credentials:
+        if fresh:
+            return fresh.pop()
+        return await asyncio.to_thread(SecretLookup().credentials, settings)
+
+    provider: CredentialsProvider = provide
+    return provider
+
+
+def http_options(settings: Settings) -> HttpOptions | None:
+    """Return how to reach the platform, None for the usual way."""
+    ca_file, proxy = settings.get("ca_file"), proxy_for(settings.get("url", ""))
+    if ca_file is None and proxy is None:
+        return None
+    return HttpOptions(
+        ssl=True if ca_file is None else trusting(ca_file), proxy=None if proxy is None else proxy.url
+    )
+
+
+def trusting(ca_file: str) -> ssl.SSLContext:
+    """Return how certificates are verified by the authorities in a file; raise `UsageError`."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"--ca-file {ca_file}: {getattr(error, 'strerror', None) or error}") from None

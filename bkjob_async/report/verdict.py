@@ -1,0 +1,70 @@
+"""The verdict on a run: one sign and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import counted
+from bkjob_async.report.phases import BAD, OPEN, SIGNS
+
+
+@frozen
+class Verdict:
+    """A *phase*, which has a sign and a colour, a *sentence*, and what else is to be known (or "")."""
+
+    phase: Phase
+    sentence: str
+    detail: str = ""
+
+    @property
+    def sign(self) -> str:
+        """The sign of its phase."""
+        return SIGNS[self.phase]
+
+
+def verdict_of(hosts: Mapping[Phase, int], jobs: Mapping[Phase, int], failed: int, lost: int) -> Verdict:
+    """Return the verdict on counts of hosts and jobs by phase, hosts that *failed* and targets that were *lost*."""
+    total, unfinished = sum(jobs.values()), sum(jobs.get(phase, 0) for phase in OPEN)
+    bad = sum(jobs.get(phase, 0) for phase in BAD)
+    details = []
+    if unfinished:
+        details.append(f"{total - unfinished:,} of {counted_large(total, 'job')} over")
+    if failed and not bad and not unfinished:
+        details.append("all jobs succeeded: their errors were ignored")
+    if waiting := jobs.get(Phase.WAITING, 0):
+        details.append(f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} for a person")
+    if lost:
+        details.append(f"{counted(lost, 'target')} lost, their end is unknown")
+    phase, sentence = main_sentence(hosts, jobs, failed, bad, unfinished)
+    if not failed and not bad and lost and not unfinished:
+        phase = Phase.UNKNOWN
+    return Verdict(phase, sentence, "; ".join(details))
+
+
+def main_sentence(
+    hosts: Mapping[Phase, int], jobs: Mapping[Phase, int], failed: int, bad: int, unfinished: int
+) -> tuple[Phase, str]:
+    """Return the phase and the sentence that matter most: the first that holds."""
+    host_count, job_count = sum(hosts.values()), sum(jobs.values())
+    rest = host_count - hosts.get(Phase.SUCCESS, 0)
+    sentences = (
+        (failed, Phase.FAILED, f"{failed:,} of {counted_large(host_count, 'host')} failed"),
+        (bad, Phase.FAILED, f"{bad:,} of {counted_large(job_count, 'job')} failed"),
+        (not job_count, Phase.UNKNOWN, "No job was seen"),
+        (jobs.get(Phase.WAITING), Phase.WAITING, "A person must act before all jobs can go on"),
+        (unfinished, Phase.RUNNING, f"{counted_large(unfinished, 'job')} not over, none has failed"),
+        (rest, Phase.UNKNOWN, f"{counted_large(rest, 'host')} of {host_count:,} did not end"),
+        (host_count > 1, Phase.SUCCESS, f"All {counted_large(host_count, 'host')} succeeded"),
+        (host_count, Phase.SUCCESS, "1 host succeeded"),
+        (job_count > 1, Phase.SUCCESS, f"All {counted_large(job_count, 'job')} succeeded"),
+        (True, Phase.SUCCESS, "The job succeeded"),
+    )
+    return next((phase, sentence) for holds, phase, sentence in sentences if holds)
+
+
+def counted_large(count: int, noun: str) -> str:
+    """Return a number, with separators of thousands, and its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

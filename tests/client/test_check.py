@@ -1,0 +1,33 @@
+"""The way to the platform is checked from Python as by the command line."""
+
+from __future__ import annotations
+
+import socket
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.simulator import Simulator
+from tests.client.clients import CREDENTIALS, SCOPE
+
+OK, FAILED, WARNING = bkjob.FindingState.OK, bkjob.FindingState.FAILED, bkjob.FindingState.WARNING
+
+
+async def test_each_step_is_found() -> None:
+    """Down to the limits; without a scope nothing is called."""
+    with Simulator().serve_in_thread() as platform:
+        found = {each.step: each for each in await bkjob.check(platform.url, CREDENTIALS, scope=SCOPE)}
+        without = await bkjob.check(platform.url, CREDENTIALS)
+
+    assert [*found] == ["settings", "DNS", "TLS", "clock", "credentials", "scope", "limits"]
+    assert (found["credentials"].state, found["credentials"].text) == (OK, "accepted")
+    assert (without[-1].step, without[-1].state) == ("scope", WARNING)
+    assert bkjob.from_json(bkjob.to_json(without[-1]), bkjob.Finding) == without[-1]
+
+
+async def test_the_first_step_that_fails_is_the_last() -> None:
+    """It says who must act."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    *_, last = await bkjob.check(f"http://127.0.0.1:{port}", CREDENTIALS, scope=SCOPE)
+
+    assert (last.step, last.state) == ("connection", FAILED)
+    assert "network" in last.act

@@ -1,0 +1,98 @@
+"""`connect` without arguments reads the environment and the profile, as the command line does."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async import sync
+from bkjob_async.configuration.connecting import credentials_from
+from bkjob_async.configuration.gathering import gather
+from bkjob_async.configuration.settings import SETTINGS
+from tests.client.clients import CREDENTIALS, URLS
+
+PROFILE = """\
+default = "prod"
+[profiles.prod]
+url = "https://prod.example.com"
+dialect = "esb-job"
+biz = 2
+app_code = "ops"
+app_secret = "env:OPS_SECRET"
+[profiles.other]
+url = "https://other.example.com"
+biz_set = 9
+access_token = %r
+"""
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Begin with two profiles and nothing in the environment."""
+    for setting in SETTINGS.values():
+        monkeypatch.delenv(setting.envvar, raising=False)
+    monkeypatch.delenv("BKJOB_PROFILE", raising=False)
+    program = f'command:["{sys.executable}", "-c", "print(\'token\')"]'
+    path = tmp_path / "config.toml"
+    path.write_text(PROFILE.replace("%r", f"'''{program}'''"))
+    path.chmod(0o600)
+    monkeypatch.setenv("BKJOB_CONFIG", str(path))
+    monkeypatch.setenv("OPS_SECRET", "hush")
+
+
+def test_the_default_profile_has_all_that_is_not_given() -> None:
+    """URL, dialect, scope; the twin reads them as well."""
+    client = bkjob.connect()
+
+    assert repr(client) == "<JobClient new: esb-job at https://prod.example.com>"
+    assert client.scope == bkjob.Scope.biz(2)
+    assert repr(sync.connect()) == "<synchronous JobClient new: esb-job at https://prod.example.com>"
+
+
+def test_the_environment_and_arguments_are_stronger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each setting the strongest source counts."""
+    monkeypatch.setenv("BKJOB_URL", "https://variable.example.com")
+    monkeypatch.setenv("BKJOB_BIZ", "7")
+
+    assert bkjob.connect().scope == bkjob.Scope.biz(7)
+    assert bkjob.connect(scope=bkjob.Scope.biz(5)).scope == bkjob.Scope.biz(5)
+    assert "gateway-v4 at https://variable" in repr(bkjob.connect(dialect="gateway-v4"))
+    assert "esb-job at https://given" in repr(bkjob.connect("https://given.example.com"))
+
+
+def test_a_profile_is_chosen_by_name() -> None:
+    """Also beside credentials; one that is not there is named."""
+    assert bkjob.connect(profile="other").scope == bkjob.Scope.biz_set(9)
+    assert bkjob.connect(None, CREDENTIALS, profile="other").scope == bkjob.Scope.biz_set(9)
+    with pytest.raises(bkjob.UsageError, match="no profile 'third'; it has: other, prod"):
+        bkjob.connect(profile="third")
+
+
+def test_url_and_credentials_need_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read where both are given."""
+    monkeypatch.setenv("BKJOB_BIZ", "nonsense")
+
+    assert bkjob.connect(URLS["gateway-v3"], CREDENTIALS).scope is None
+    with pytest.raises(bkjob.UsageError, match="BKJOB_BIZ is a whole number"):
+        bkjob.connect()
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By all places where it can be given."""
+    monkeypatch.setenv("BKJOB_CONFIG", str(tmp_path / "none.toml"))
+
+    with pytest.raises(
+        bkjob.UsageError, match="which platform: give its url, set BKJOB_URL, or name it in a profile"
+    ):
+        bkjob.connect()
+    with pytest.raises(bkjob.UsageError, match="set BKJOB_APP_CODE and BKJOB_APP_SECRET in the environment"):
+        bkjob.connect("https://given.example.com")
+
+
+async def test_a_program_is_asked_when_it_is_needed() -> None:
+    """Its secret is no part of the client before."""
+    provide = credentials_from(gather({}, "other"))
+
+    assert callable(provide)
+    assert await provide() == bkjob.AccessToken(access_token="token")
