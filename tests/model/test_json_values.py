@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_type_hints
 
 import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import Struct, structs
+from msgspec import NODEFAULT, Struct, structs
 
 import bkjob_async as bkjob
 from bkjob_async import responses
@@ -36,7 +36,20 @@ GIVEN: dict[Any, st.SearchStrategy[Any]] = {
 def drawn(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Draw values of a class with every field filled, but for the response that a snapshot keeps."""
     if issubclass(kind, Struct):
-        return st.from_type(kind)
+        hints, made = (
+            get_type_hints(kind),
+            [field for field in structs.fields(kind) if field.default_factory is not NODEFAULT],
+        )
+        wanted = {field.name for field in made} | {name for name, hint in hints.items() if hint in GIVEN}
+        if not wanted:
+            return st.from_type(kind)
+        return st.builds(
+            kind,
+            **{
+                name: GIVEN.get(hints[name], st.from_type(hints[name])) if name in wanted else ...
+                for name in kind.__struct_fields__
+            },
+        )
     attrs.resolve_types(kind)
     known = {
         field.alias: KEPT if field.name == "response" else GIVEN[field.type]
@@ -60,7 +73,9 @@ RECEIVED = [
     *(
         value
         for name in responses.__all__
-        if isinstance(value := getattr(responses, name), type) and attrs.has(value) and name not in OTHERS
+        if isinstance(value := getattr(responses, name), type)
+        and (attrs.has(value) or issubclass(value, Struct))
+        and name not in OTHERS
     ),
     *(bkjob.HostSnapshot, bkjob.HostGroup, bkjob.HostPage, bkjob.StepSnapshot, bkjob.JobSnapshot),
     *(bkjob.StepResult, bkjob.JobResult, bkjob.ErrorDetails, bkjob.Callback, bkjob.Batch, bkjob.Times),

@@ -120,7 +120,7 @@ def number_or_none(text: str) -> Any:
 @tenant_option
 @click.option("--shards", type=int, metavar="N", help="Cannot be changed: see bkjob fleet copy.")
 def set_command(**options: Any) -> ExitCode:
-    """Change settings of a fleet while it lives; what is not given stays as it is.
+    """Change settings of a fleet while it lives; others stay.
 
     Runners follow within about two seconds, without losing or repeating events. Environment and profile only say where the
     journal is.
@@ -133,9 +133,10 @@ def set_command(**options: Any) -> ExitCode:
 @click.option("--shards", type=click.IntRange(1, 1024), required=True, metavar="N", help="In so many shards.")
 @wide_option
 def copy_command(**options: Any) -> ExitCode:
-    """Create the fleet NEW, in other shards, with the targets of NAME and what was reported of them.
+    """Create the fleet NEW with the targets of NAME, in other shards.
 
-    NAME may be run meanwhile, and goes on; what is added to it from then on is not in NEW.
+    What was reported of the targets is known there. NAME may be run meanwhile, and goes on; what is added to it from then on
+    is not in NEW.
     """
     return run_action(f"{ACTIONS}:copy", **options)
 

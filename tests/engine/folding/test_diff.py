@@ -92,7 +92,7 @@ def test_the_difference_makes_the_state_of_what_was_reported(
     stream.apply(Batch(batches[-1].sequence + 1 if batches else 1, events, "9-test"))
 
     if batches:
-        assert told(stream._jobs[JOB]) == told(state)
+        assert told(stream._jobs.get(JOB, JobState(JOB))) == told(state)
 
 
 def told(state: JobState) -> list[str]:
