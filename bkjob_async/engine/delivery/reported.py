@@ -47,7 +47,7 @@ class Own(Struct, eq=False, gc=False):
     """An own state: empty, or *restored* from a journal, until what was requested *after* a time shows the target.
 
     *after* is 0 once it did. *has_trouble*: trouble with the target was reported, and not its end. *lacks_end*: all was
-    reported with its job, which is no target any more, but for its end.
+    reported with its job, which is no target any more or was restored, but for its end.
     """
 
     after: int
@@ -57,7 +57,7 @@ class Own(Struct, eq=False, gc=False):
 
     def has_ended(self, ref: Ref) -> bool:
         """Return True if the end of *ref* was reported."""
-        return self.restored is not None and self.restored.has_finished(ref)
+        return self.restored is not None and not self.lacks_end and self.restored.has_finished(ref)
 
 
 @frozen

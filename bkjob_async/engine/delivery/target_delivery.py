@@ -49,9 +49,16 @@ class TargetDelivery:
         return self._reported.get(ref, SHARED)
 
     def join(self, ref: Ref, after: int, restored: JobState | None = None) -> None:
-        """Wait until *ref* was read by requests that are sent *after* a time; *restored* is what was reported before."""
+        """Wait until *ref* was read by requests that are sent *after* a time; *restored* is what was reported before.
+
+        Of a step whose job is restored all but its end was reported with the job.
+        """
         has_trouble = restored is not None and ref in restored.poll_failures.troubled
-        self._reported[ref] = Own(after, restored, has_trouble)
+        of_job = self.reported(ref.job) if restored is None and ref != ref.job else None
+        if isinstance(of_job, Own) and of_job.restored is not None:
+            self._reported[ref] = Own(after, of_job.restored, lacks_end=True)
+        else:
+            self._reported[ref] = Own(after, restored, has_trouble)
 
     def restore_lost(self, ref: Ref, restored: JobState) -> None:
         """Restore that a target is lost for this watch, as its journal has it."""
@@ -75,7 +82,7 @@ class TargetDelivery:
         for step in job.steps:
             own = self.reported(step.ref)
             if isinstance(own, Own) and job.has_finished(step.ref):
-                own.lacks_end = True
+                own.lacks_end |= own.restored is None
             elif isinstance(own, Own):
                 self._reported[step.ref] = reported
 
@@ -211,7 +218,14 @@ class TargetDelivery:
             ended = (ref for ref in restored if ref not in job.poll_failures.troubled)
             own += [Recovered(ref=ref) for ref in ended if joined[ref].has_trouble]
             continue_waits(before, job)
-            own += diff(before, job, restored, followed)
+            differences = [*diff(before, job, restored, followed)]
+            finished.update(event.ref for event in differences if isinstance(event, Finished))
+            own += differences
+            own += [
+                finished_event(job, ref)
+                for ref in restored
+                if joined[ref].lacks_end and job.has_finished(ref) and ref not in finished
+            ]
             self._unseen.keep(before, job, restored)
             followed.update(restored)
         # If a target of the job is lost here, the watch may know a part of the others' state.
