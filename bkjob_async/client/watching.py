@@ -27,7 +27,7 @@ from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.plan import Recording, WatchPlan
-from bkjob_async.watch.watch import Watch, are_all_counted, notices
+from bkjob_async.watch.watch import Watch, are_all_counted, counts_of_begun, notices
 from bkjob_async.wire.tracebacks import hide_call_arguments
 
 Deadline = float | timedelta | None
@@ -217,7 +217,7 @@ def reached(watch: Watch, ref: Ref, until: Condition | None, ended: list[JobResu
         return ended[-1] if ended else None
     if not ended and not are_all_counted(watch, ref):
         return None  # of a part of the hosts it may hold, and not of all; another event comes
-    holds = until.holds(watch.counts(ref), over=bool(ended))
+    holds = until.holds(counts_of_begun(watch, ref), over=bool(ended))
     if holds is None and ended:
         raise ConditionUnreachable(ended[-1], repr(until))
     return watch.progress(ref) if holds else None

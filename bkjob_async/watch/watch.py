@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -476,3 +477,13 @@ def are_all_counted(watch: Watch, ref: Ref) -> bool:
     """Return True if *ref* was read as a whole, and every host of it that was shown is counted."""
     state = watch._subscription.states.state_of(ref)  # noqa: SLF001 - its own module's
     return watch.is_in_sync and state is not None and job_views.are_all_counted(state, ref)
+
+
+def counts_of_begun(watch: Watch, ref: Ref) -> Mapping[Phase, int]:
+    """Return the host counts of a target by phase; those of a job without the hosts of steps that have not begun."""
+    counts, state = watch.counts(ref), watch._subscription.states.state_of(ref)  # noqa: SLF001 - its own module's
+    return (
+        counts
+        if state is None or ref != state.ref
+        else Counter(counts) - job_views.count_waiting_hosts(state)
+    )

@@ -427,18 +427,19 @@ class Checks:
         """Check that a wait for a user that lasts for long was reported, and ended where it was confirmed."""
         if seen.ended is None or self.disturbed(seen.ended - QUIET, seen.ended):
             return
-        times = {
+        times: dict[bkjob.Ref, float] = {
             event.ref: time
             for time, batch in zip(seen.times, seen.batches, strict=True)
             for event in batch.events
-            if isinstance(event, bkjob.StepWaiting | bkjob.Lost)
+            if isinstance(event, bkjob.StepWaiting)
         }
+        lost = {e.ref for batch in seen.batches for e in batch.events if isinstance(e, bkjob.Lost)}
         by_others = {job for _, job, own in self.past.operations if not own}
         for step, joins in seen.followed.joins.items():
             began = self.waits_since(step, seen.ended)
             if began is None or max(began, joins[-1]) > seen.ended - QUIET or step.job in by_others:
                 continue  # somebody else may have confirmed between two polls
-            if {step, step.job}.isdisjoint(seen.followed.targets) or step.job in times:
+            if {step, step.job}.isdisjoint(seen.followed.targets) or not lost.isdisjoint({step, step.job}):
                 continue
             if times.get(step, -SLACK) < began - SLACK:
                 yield f"{step} waits since {began:.0f} s, and that was not reported"

@@ -87,6 +87,15 @@ def count_hosts(job: JobState, ref: Ref) -> dict[Phase, int]:
     return dict(total)
 
 
+def count_waiting_hosts(job: JobState) -> Counter[Phase]:
+    """Count the hosts of steps that have not begun, by phase: the platform lists them where such a step is read by itself."""
+    total: Counter[Phase] = Counter()
+    for step in job.steps:
+        if not step.started:
+            total.update(step.hosts.statuses.counts())
+    return total
+
+
 def are_all_counted(job: JobState, ref: Ref) -> bool:
     """Return True if every host that the job, or one step, has shown is counted; rows that are not trusted yet are not."""
     steps = job.steps if ref == job.ref else [step for step in job.steps if step.ref == ref]
