@@ -97,7 +97,7 @@ async def test_a_watch_stores_all_anew_and_readers_miss_nothing(
         running, failed = watch.hosts(phase=bkjob.Phase.RUNNING), watch.hosts(phase=bkjob.Phase.FAILED)
         for _ in range(10):
             await anext(running)
-        for number, key in enumerate([RECORDS, CHECKPOINT, RECORDS]):
+        for number, key in enumerate([RECORDS, CHECKPOINT]):
             first, second = (f"0:10.0.0.{2 * number + each}" for each in (1, 2))
             simulator.fail_host(step, first)
             read_to = (await anext(failed)).cursor

@@ -126,7 +126,7 @@ async def test_a_process_that_cannot_begin_does_not_make_a_shard_fail_that_has_a
             assert (shard.term, shard.failure) == (1, None)
 
 
-@pytest.mark.parametrize("kind", ["full", "denied"])
+@pytest.mark.parametrize("kind", ["full", pytest.param("denied", marks=pytest.mark.deep)])
 async def test_a_shard_that_stores_nothing_says_why(kind: str, redis_server: RedisServer) -> None:
     """Through a server that is full, and one that refuses appends alone; the runner waits, and goes on."""
     redis_server.flush()

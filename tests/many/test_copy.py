@@ -156,8 +156,9 @@ async def test_settings_and_what_waits_are_copied(place: Place) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", ["sqlite", "redis", "redis-cluster"], indirect=True)
 async def test_a_fleet_that_lives_is_changed_and_copied(place: Place) -> None:
-    """In real time, over each store: its runners begin their next terms, and those of the copy go on behind them."""
+    """In real time, over stores of each kind: its runners begin their next terms, and those of the copy go on behind them."""
     world = World(1)
     jobs = jobs_of(world, BRIEF, 4)
     async with site_of(world, shards=2, journal=Journal(place.open()), interval=2.0) as site:

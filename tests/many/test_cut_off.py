@@ -61,7 +61,7 @@ async def test_a_runner_ends_when_its_journal_has_not_answered_for_so_long(secon
         assert await site.is_as_it_was()
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 async def test_a_runner_behind_a_network_that_drops_everything_ends(
     proxy: DroppingProxy, redis_server: RedisServer
 ) -> None:

@@ -217,6 +217,7 @@ async def test_a_shard_that_is_forgotten_ends_the_reader(journal: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", ["sqlite", "redis", "redis-cluster"], indirect=True)
 async def test_a_fleet_over_each_store(place: Place) -> None:
     """Two runners, a reader, and somebody who adds: each with connections of its own."""
     simulator = Simulator(seed=1, speed=20.0, at_once=True)
