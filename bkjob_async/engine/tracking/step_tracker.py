@@ -151,8 +151,10 @@ def note_wait(
     else:
         is_read = True
         has_more = rows is not None and known is not None and rows[0] > known[0]
-        is_over = has_more or (waits.is_confirmed and not is_doubtful)
-        waits = replace(waits, is_due=waits.is_due or is_over, rows=rows or known)
+        is_proved = waits.is_confirmed and not is_doubtful
+        # Without rows those of the wait before are no measure for the rows that come next.
+        kept = rows or (None if is_proved else known)
+        waits = replace(waits, is_due=waits.is_due or has_more or is_proved, rows=kept)
     poller = step.progress.group_poller
     if poller is not None and poller.needs_another_request:
         is_read = False
