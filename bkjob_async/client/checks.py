@@ -53,9 +53,6 @@ class FindingState(StrEnum):
     SKIPPED = "skipped"
 
 
-State = FindingState
-
-
 @frozen
 class Finding:
     """One step of the way to the platform, as `check` found it.
@@ -122,7 +119,7 @@ async def findings(way: Way) -> AsyncIterator[Finding]:
     """Yield what each step of the way amounts to; end after the first that failed."""
     async for finding in on_the_network(way):
         yield finding
-        if finding.state is State.FAILED:
+        if finding.state is FindingState.FAILED:
             return
     async for finding in at_the_platform(way):
         yield finding
@@ -136,20 +133,20 @@ async def on_the_network(way: Way) -> AsyncIterator[Finding]:
     port = parts.port or (443 if is_tls else 80)
     if parts.scheme not in ("http", "https") or not host:
         raise UsageError("the URL must be absolute: http:// or https://, with a host")
-    yield Finding("settings", State.OK, f"{url} by {way.dialect}")
+    yield Finding("settings", FindingState.OK, f"{url} by {way.dialect}")
     proxy = None if way.http is None or way.http.proxy is None else proxy_at(str(way.http.proxy), "the proxy")
     near = (host, port) if proxy is None else (proxy.host, proxy.port)
     if proxy is not None:
-        yield Finding("proxy", State.OK, f"through {proxy.shown}")
+        yield Finding("proxy", FindingState.OK, f"through {proxy.shown}")
     try:
         addresses = await resolve(*near)
     except (OSError, TimeoutError) as error:
         why = getattr(error, "strerror", None) or "no answer"
         what = "the URL (--url)" if proxy is None else "the proxy"
         act = f"you: correct {what}; else whoever runs the DNS of this machine"
-        yield Finding("DNS", State.FAILED, f"{near[0]}: {why}", act)
+        yield Finding("DNS", FindingState.FAILED, f"{near[0]}: {why}", act)
         return
-    yield Finding("DNS", State.OK, f"{near[0]} is {', '.join(addresses[:3])}")
+    yield Finding("DNS", FindingState.OK, f"{near[0]} is {', '.join(addresses[:3])}")
     try:
         reached = await reach(host, port, parts.path or "/", tls_context(way) if is_tls else None, proxy)
     except ProxyRefused as error:
@@ -157,16 +154,16 @@ async def on_the_network(way: Way) -> AsyncIterator[Finding]:
         return
     except ssl.SSLCertVerificationError as error:
         act = "you: give the platform's own authority with --ca-file; else the platform's operators: correct the certificate"
-        yield Finding("TLS", State.FAILED, error.verify_message or str(error), act)
+        yield Finding("TLS", FindingState.FAILED, error.verify_message or str(error), act)
         return
     except ssl.SSLError as error:
         act = "you: correct --url; this port does not speak TLS as it must"
-        yield Finding("TLS", State.FAILED, error.reason or "it fails", act)
+        yield Finding("TLS", FindingState.FAILED, error.reason or "it fails", act)
         return
     except (OSError, TimeoutError) as error:
         why = getattr(error, "strerror", None) or "no answer within 10 s"
         act = "whoever runs the network and its firewalls between here and the platform, or the platform"
-        yield Finding("connection", State.FAILED, f"{near[0]}:{near[1]}: {why}", act)
+        yield Finding("connection", FindingState.FAILED, f"{near[0]}:{near[1]}: {why}", act)
         return
     now = datetime.now(UTC)
     if is_tls:
@@ -191,7 +188,7 @@ async def at_the_platform(way: Way) -> AsyncIterator[Finding]:
     scope = way.scope
     if scope is None:
         act = "you: give --biz or --biz-set, or a default in the profile"
-        yield Finding("scope", State.WARNING, "none was given; nothing was called", act)
+        yield Finding("scope", FindingState.WARNING, "none was given; nothing was called", act)
         return
     try:
         async with way.client() as client:
@@ -199,13 +196,13 @@ async def at_the_platform(way: Way) -> AsyncIterator[Finding]:
             envelope = await first_call(client, scope, way)
             took = monotonic() - began
     except UsageError as error:
-        yield Finding("credentials", State.FAILED, str(error), "you: set them")
+        yield Finding("credentials", FindingState.FAILED, str(error), "you: set them")
         return
     except BkJobError as error:
         yield finding_of(error)
         return
-    yield Finding("credentials", State.OK, "accepted")
-    yield Finding("scope", State.OK, f"{scope} can be read, in {took * 1000:.0f} ms")
+    yield Finding("credentials", FindingState.OK, "accepted")
+    yield Finding("scope", FindingState.OK, f"{scope} can be read, in {took * 1000:.0f} ms")
     yield limits_finding(envelope, way.rate)
 
 
@@ -232,7 +229,7 @@ def limits_finding(envelope: Envelope | None, rate: float | None) -> Finding:
     else:
         of = "" if announced.limit is None else f" of {announced.limit}"
         text = f"{announced.remaining}{of} requests are left for {announced.reset:.0f} s{own}"
-    return Finding("limits", State.OK, text)
+    return Finding("limits", FindingState.OK, text)
 
 
 # What is found --------------------------------------------------------------------------------------------------------
@@ -265,42 +262,42 @@ MEANINGS: tuple[tuple[type[BkJobError], str, str], ...] = (
 def finding_of(error: BkJobError) -> Finding:
     """Return what the error of a first call means, and who must act."""
     step, act = next((step, act) for kind, step, act in MEANINGS if isinstance(error, kind))
-    return Finding(step, State.FAILED, str(error), act)
+    return Finding(step, FindingState.FAILED, str(error), act)
 
 
 def clock_finding(date: datetime | None, now: datetime, took: float) -> Finding:
     """Compare the server's clock, in whole seconds, with ours."""
     if date is None:
-        return Finding("clock", State.SKIPPED, "the server does not send its time")
+        return Finding("clock", FindingState.SKIPPED, "the server does not send its time")
     # The second that was reported may have begun up to a second before, and the answer was under way.
     ahead = (now - date).total_seconds() - 0.5
     off = max(0.0, abs(ahead) - 0.5 - took)
     text = f"the server's clock and this one differ by {off:.0f} s at least"
     if off <= CLOCK_TOLERANCE:
-        return Finding("clock", State.OK, "the server's clock agrees with this one")
+        return Finding("clock", FindingState.OK, "the server's clock agrees with this one")
     return Finding(
-        "clock", State.WARNING, text, "whoever runs this machine or the server: set the clock by NTP"
+        "clock", FindingState.WARNING, text, "whoever runs this machine or the server: set the clock by NTP"
     )
 
 
 def certificate_finding(version: str, ends: datetime | None, now: datetime) -> Finding:
     """Say which TLS is spoken, and until when the certificate is valid."""
     if ends is None:
-        return Finding("TLS", State.OK, version)
+        return Finding("TLS", FindingState.OK, version)
     days = (ends - now).days
     text = f"{version}, the certificate is valid for {days} days"
     if days >= CERTIFICATE_DAYS:
-        return Finding("TLS", State.OK, text)
-    return Finding("TLS", State.WARNING, text, "the platform's operators: renew the certificate")
+        return Finding("TLS", FindingState.OK, text)
+    return Finding("TLS", FindingState.WARNING, text, "the platform's operators: renew the certificate")
 
 
 def plain_finding(host: str, *, is_loopback: bool) -> Finding:
     """Say that nothing is encrypted, which matters unless the platform is on this machine."""
     if is_loopback:
-        return Finding("TLS", State.SKIPPED, "not encrypted, on this machine")
+        return Finding("TLS", FindingState.SKIPPED, "not encrypted, on this machine")
     return Finding(
         "TLS",
-        State.WARNING,
+        FindingState.WARNING,
         f"http: everybody between here and {host} can read the credentials",
         "you: use https://, or the platform's operators: offer it",
     )
@@ -312,4 +309,4 @@ def proxy_finding(status: int | None) -> Finding:
     if status == 407:
         act = "you: give user and password, as HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
     text = "the proxy gives no answer" if status is None else f"the proxy refuses: HTTP {status}"
-    return Finding("proxy", State.FAILED, text, act)
+    return Finding("proxy", FindingState.FAILED, text, act)

@@ -39,9 +39,9 @@ def connect(
     credentials: CredentialsSource | None = None,
     *,
     profile: str | None = None,
-    dialect: str | Dialect = "gateway-v3",
+    dialect: str | Dialect | None = None,
     scope: Scope | None = None,
-    request_timeout: float = 30.0,
+    request_timeout: float | None = None,
     max_in_flight: int = 32,
     requests_per_second: float | None = None,
     interval: float | None = None,
@@ -70,15 +70,15 @@ def connect(
     Without *url* or *credentials*, or with the name of a *profile*, what is not given is read from where the command line
     reads it: from the environment (`BKJOB_URL`, `BKJOB_APP_CODE`, `BKJOB_APP_SECRET` and so on), then from that
     profile or the default one. So are dialect, scope, tenant, CA file, proxy, *request_timeout* and the limit of requests;
-    an option that differs from its default wins. A profile's program or keyring is asked for a secret at the first call.
+    what is given wins. A profile's program or keyring is asked for a secret at the first call.
     With both, and without a *profile*, nothing is read.
 
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
-    (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a
+    (`https://paas.example.com`); *dialect* one of `gateway-v3` (the usual one), `gateway-v4`, `esb-jobv3`, `esb-job`, or a
     dialect of your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that
     returns them: it is called once for all calls, at first use, in the context of this call, and again when the
     platform rejects its credentials. Those of the caller of each call are an option of `with_options`. *scope* is
-    the default where a bare job id is given. *request_timeout* is seconds for one attempt, once it is sent.
+    the default where a bare job id is given. *request_timeout* is seconds for one attempt, once it is sent; 30 unless given.
     *max_in_flight* and *requests_per_second* limit all requests of this client together; where a response
     takes L seconds, at most *max_in_flight* / L requests a second are possible. *retries* says how reads are
     retried.
@@ -104,11 +104,14 @@ def connect(
         # Profiles take a while to import; most programs have none.
         read = import_module("bkjob_async.configuration.connecting").from_settings
         credentials, found = read(url, credentials, profile)
-        url = found["url"]
-        dialect = found["dialect"] if dialect == "gateway-v3" else dialect
-        scope, tenant, http = scope or found["scope"], tenant or found["tenant"], http or found["http"]
-        request_timeout = found["request_timeout"] if request_timeout == 30.0 else request_timeout
-        requests_per_second = requests_per_second or found["requests_per_second"]
+        url, scope, tenant = found["url"], scope or found["scope"], tenant or found["tenant"]
+        dialect, http = dialect or found["dialect"], http or found["http"]
+        if request_timeout is None:
+            request_timeout = found["request_timeout"]
+        if requests_per_second is None:
+            requests_per_second = found["requests_per_second"]
+    dialect = dialect or "gateway-v3"
+    request_timeout = 30.0 if request_timeout is None else request_timeout
     assert url is not None  # noqa: S101 - settings without one raise
     assert credentials is not None  # noqa: S101
     check_types(url, scope)

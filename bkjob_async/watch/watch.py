@@ -485,5 +485,5 @@ def counts_of_begun(watch: Watch, ref: Ref) -> Mapping[Phase, int]:
     return (
         counts
         if state is None or ref != state.ref
-        else Counter(counts) - job_views.count_waiting_hosts(state)
+        else Counter(counts) - job_views.count_hosts_not_begun(state)
     )

@@ -61,6 +61,11 @@ def test_the_environment_and_arguments_are_stronger(monkeypatch: pytest.MonkeyPa
     assert "esb-job at https://given" in repr(bkjob.connect("https://given.example.com"))
 
 
+def test_an_argument_that_is_given_wins_also_where_it_is_the_usual_one() -> None:
+    """The profile has another dialect."""
+    assert "gateway-v3 at" in repr(bkjob.connect(dialect="gateway-v3"))
+
+
 def test_a_profile_is_chosen_by_name() -> None:
     """Also beside credentials; one that is not there is named."""
     assert bkjob.connect(profile="other").scope == bkjob.Scope.biz_set(9)

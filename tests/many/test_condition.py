@@ -12,7 +12,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
-from bkjob_async.client.checks import State
+from bkjob_async.client.checks import FindingState
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.metrics import GAUGES, fleet_metrics
 from bkjob_async.many.runner.shard import run_shard
@@ -188,11 +188,11 @@ def test_a_finding_names_each_cause_once_with_its_shards() -> None:
     found = [*findings(status_of(WELL, TROUBLED, ENDED, *[bkjob.ShardStatus(shard=3, store_trouble="full")]))]
 
     assert [(each.step, each.state) for each in found] == [
-        ("fleet", State.OK),
-        ("runners", State.FAILED),
-        ("failures", State.FAILED),
-        ("store", State.FAILED),
-        ("platform", State.FAILED),
+        ("fleet", FindingState.OK),
+        ("runners", FindingState.FAILED),
+        ("failures", FindingState.FAILED),
+        ("store", FindingState.FAILED),
+        ("platform", FindingState.FAILED),
     ]
     assert all(each.act for each in found[1:])
     assert "shard 1, 3: full" in found[3].text
@@ -200,8 +200,8 @@ def test_a_finding_names_each_cause_once_with_its_shards() -> None:
 
 def test_nothing_is_wrong_with_a_fleet_that_is_well_or_was_stopped() -> None:
     """A stopped one says how it is started."""
-    assert {each.state for each in findings(status_of(WELL))} == {State.OK}
-    assert [each.state for each in findings(status_of(ENDED, is_stopped=True))] == [State.WARNING]
+    assert {each.state for each in findings(status_of(WELL))} == {FindingState.OK}
+    assert [each.state for each in findings(status_of(ENDED, is_stopped=True))] == [FindingState.WARNING]
     assert status_of(ENDED, is_stopped=True).ill == ()
 
 

@@ -292,8 +292,8 @@ class Checks:
         )
         # What became of an operation is read once more, as soon as polls work.
         is_in_doubt = operated + SETTLED > since and self.disturbed(since, seen.ended)
-        # That it stays over is read after the bound, and once more as the linger ends.
-        late = SETTLED + 2.0 * self.history.latency
+        # That it stays over is read after the bound, and once more as the linger ends: each time the job, then a step of it.
+        late = SETTLED + 4.0 * self.history.latency
         if seen.ended > since + linger + late and not is_in_doubt:
             yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
 

@@ -45,6 +45,8 @@ def state_in(batches: Iterable[bkjob.Batch]) -> dict[Any, Any]:
             known[1][event.host.label] = event.after.code
         elif isinstance(event, bkjob.StepChanged | bkjob.JobChanged):
             runs[event.ref] = event.after.code, event.is_finished
+        elif isinstance(event, bkjob.Reopened) and event.ref in runs:
+            runs[event.ref] = runs[event.ref][0], False  # it may go on in the same status
     each = {(ref, label): code for ref, (_, codes) in hosts.items() for label, code in codes.items()}
     return each | runs
 

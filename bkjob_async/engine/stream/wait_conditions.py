@@ -19,7 +19,7 @@ class Condition(Protocol):
     def holds(self, hosts: Mapping[Phase, int], *, over: bool) -> bool | None:
         """Return whether the condition holds; None when it never will.
 
-        *hosts* are the numbers of hosts seen so far in the current execution of each step, by phase.
+        *hosts* are the numbers of hosts seen so far in the current execution of each step that has begun, by phase.
         *over*: the target has ended.
         """
         ...

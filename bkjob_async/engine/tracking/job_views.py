@@ -87,7 +87,7 @@ def count_hosts(job: JobState, ref: Ref) -> dict[Phase, int]:
     return dict(total)
 
 
-def count_waiting_hosts(job: JobState) -> Counter[Phase]:
+def count_hosts_not_begun(job: JobState) -> Counter[Phase]:
     """Count the hosts of steps that have not begun, by phase: the platform lists them where such a step is read by itself."""
     total: Counter[Phase] = Counter()
     for step in job.steps:

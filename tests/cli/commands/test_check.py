@@ -23,7 +23,7 @@ from bkjob_async import (
     UsageError,
 )
 from bkjob_async.client.checks import (
-    State,
+    FindingState,
     certificate_finding,
     clock_finding,
     finding_of,
@@ -56,7 +56,7 @@ def test_each_error_says_which_step_failed_and_who_must_act(
     """The first class that fits decides."""
     found = finding_of(error(ErrorDetails(message="no")))
 
-    assert (found.step, found.state) == (step, State.FAILED)
+    assert (found.step, found.state) == (step, FindingState.FAILED)
     assert found.act.startswith(actor)
 
 
@@ -70,9 +70,15 @@ def test_the_permission_to_apply_for_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "state"),
-    [(0, State.OK), (-5, State.OK), (5, State.OK), (60, State.WARNING), (-60, State.WARNING)],
+    [
+        (0, FindingState.OK),
+        (-5, FindingState.OK),
+        (5, FindingState.OK),
+        (60, FindingState.WARNING),
+        (-60, FindingState.WARNING),
+    ],
 )
-def test_a_clock_is_compared_in_whole_seconds(seconds: int, state: State) -> None:
+def test_a_clock_is_compared_in_whole_seconds(seconds: int, state: FindingState) -> None:
     """A few seconds do not matter."""
     date = (NOW + timedelta(seconds=seconds)).replace(microsecond=0)
 
@@ -81,14 +87,14 @@ def test_a_clock_is_compared_in_whole_seconds(seconds: int, state: State) -> Non
 
 def test_a_certificate_that_ends_soon_is_a_warning() -> None:
     """Two weeks before."""
-    assert certificate_finding("TLSv1.3", NOW + timedelta(days=90), NOW).state is State.OK
-    assert certificate_finding("TLSv1.3", NOW + timedelta(days=3), NOW).state is State.WARNING
+    assert certificate_finding("TLSv1.3", NOW + timedelta(days=90), NOW).state is FindingState.OK
+    assert certificate_finding("TLSv1.3", NOW + timedelta(days=3), NOW).state is FindingState.WARNING
 
 
 def test_http_is_a_warning_unless_on_this_machine() -> None:
     """Everybody in between can read the credentials."""
-    assert plain_finding("example.com", is_loopback=False).state is State.WARNING
-    assert plain_finding("127.0.0.1", is_loopback=True).state is State.SKIPPED
+    assert plain_finding("example.com", is_loopback=False).state is FindingState.WARNING
+    assert plain_finding("127.0.0.1", is_loopback=True).state is FindingState.SKIPPED
 
 
 async def test_a_certificate_of_another_authority_is_found() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bkjob_async as bkjob
-from bkjob_async.client.checks import Finding, State
+from bkjob_async.client.checks import Finding, FindingState
 from bkjob_async.model.text.printing import counted
 
 # The file `alive` is written again after so many seconds.
@@ -21,11 +21,16 @@ def findings(found: bkjob.FleetStatus) -> Iterator[Finding]:
     """Yield what there is to say of a fleet: whether it has runners, and whether these see and store anything."""
     if found.is_stopped:
         yield Finding(
-            "fleet", State.WARNING, "it was stopped", "you: create it with the same values to start it again"
+            "fleet",
+            FindingState.WARNING,
+            "it was stopped",
+            "you: create it with the same values to start it again",
         )
         return
     shards = found.shards
-    yield Finding("fleet", State.OK, f"{counted(len(shards), 'shard')}, {counted(found.targets, 'target')}")
+    yield Finding(
+        "fleet", FindingState.OK, f"{counted(len(shards), 'shard')}, {counted(found.targets, 'target')}"
+    )
     yield from causes(
         "runners",
         shards,
@@ -61,9 +66,9 @@ def causes(
         if cause := cause_of(shard):
             by_cause.setdefault(cause, []).append(shard)
     for cause, some in [*by_cause.items()][:CAUSES]:
-        yield Finding(step, State.FAILED, f"{numbered(some)}: {cause}", act)
+        yield Finding(step, FindingState.FAILED, f"{numbered(some)}: {cause}", act)
     if not by_cause:
-        yield Finding(step, State.OK, "")
+        yield Finding(step, FindingState.OK, "")
 
 
 def numbered(shards: Sequence[bkjob.ShardStatus]) -> str:

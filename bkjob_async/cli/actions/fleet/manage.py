@@ -23,7 +23,7 @@ from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.consumers import json_line, plain_line
-from bkjob_async.client.checks import State
+from bkjob_async.client.checks import FindingState
 from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
@@ -265,7 +265,7 @@ async def check(name: str, *, as_json: bool, **where: Any) -> ExitCode:
     code = ExitCode.ALL_SUCCEEDED
     async with opened(name, **where) as (fleet, _):
         for finding in findings(await fleet.status()):
-            if finding.state is State.FAILED:
+            if finding.state is FindingState.FAILED:
                 code = ExitCode.COULD_NOT_WATCH
             for line in finding_lines(finding, as_json=as_json):
                 write_out(line)
