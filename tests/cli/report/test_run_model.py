@@ -68,8 +68,9 @@ def test_counts_are_those_of_the_watch(
             acting = asyncio.create_task(operate(client, world, refs, operations))
             cursor = await read(run, watch, loop.time() + 10.0)
             await asyncio.sleep(pause)
-            await read(run, watch, loop.time() + 60.0, cursor)
-            await acting
+            cursor = await read(run, watch, loop.time() + 60.0, cursor)
+            await acting  # the last operations may be later than that
+            await read(run, watch, loop.time() + 0.1, cursor)
         for row in run.steps.values():
             ref = bkjob.StepRef.parse(row.key)
             assert by_phase(row.counts) == watch.counts(ref)
