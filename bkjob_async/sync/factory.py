@@ -25,7 +25,7 @@ def connect(
     profile: str | None = None,
     dialect: str | Dialect | None = None,
     scope: Scope | None = None,
-    request_timeout: float | None = None,
+    request_timeout: float = 30.0,
     max_in_flight: int = 32,
     requests_per_second: float | None = None,
     interval: float | None = None,
@@ -53,7 +53,7 @@ def connect(
     Without *url* or *credentials*, or with the name of a *profile*, what is not given is read from where the command line
     reads it: from the environment (`BKJOB_URL`, `BKJOB_APP_CODE`, `BKJOB_APP_SECRET` and so on), then from that
     profile or the default one. So are dialect, scope, tenant, CA file, proxy, *request_timeout* and the limit of requests;
-    what is given wins. A profile's program or keyring is asked for a secret at the first call.
+    what is given wins, a *request_timeout* of 30 excepted. A profile's program or keyring is asked for a secret at the first call.
     With both, and without a *profile*, nothing is read.
 
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
@@ -61,7 +61,7 @@ def connect(
     dialect of your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that
     returns them: it is called once for all calls, at first use, in the context of this call, and again when the
     platform rejects its credentials. Those of the caller of each call are an option of `with_options`. *scope* is
-    the default where a bare job id is given. *request_timeout* is seconds for one attempt, once it is sent; 30 unless given.
+    the default where a bare job id is given. *request_timeout* is seconds for one attempt, once it is sent.
     *max_in_flight* and *requests_per_second* limit all requests of this client together; where a response
     takes L seconds, at most *max_in_flight* / L requests a second are possible. *retries* says how reads are
     retried.
