@@ -179,7 +179,7 @@ class AiohttpTransport:
         # Trace configurations, which instrumentation adds to every session, have to see the requests.
         needs_session = self._proxy is not None or options.trust_env or self._session.trace_configs
         if options.fast and not needs_session and url.scheme in ("http", "https"):
-            pool = ConnectionPool(url.origin(), options.ssl, limit, self._budget)
+            pool = ConnectionPool(url.origin(), options.ssl, self._budget)
             self._fast = FastHttpClient(pool, self._full_headers)
         return self._session
 

@@ -50,8 +50,6 @@ from bkjob_async.wire.transport import Transport
 R = TypeVar("R")
 T = TypeVar("T")
 
-NO_RETRIES = Retries(attempts=1)
-
 # The gateway's error codes for the quota of one resource, and for too many requests at the same time.
 RESOURCE_QUOTA_CODE, CONCURRENCY_CODE = 1642903, 1642904
 
@@ -148,19 +146,12 @@ class Session:
 
         Rows that are *known* need not be decoded.
         """
-        timeout = self.request_timeout
         sign = partial(self._prepared.get, operation)
         decode: Callable[[HttpResponse], PollView] = partial(self.dialect.decode_poll, operation, known=known)
+        timeout, held = self.request_timeout, self.credentials
         try:
-            return await self._send(
-                operation,
-                sign,
-                decode,
-                NO_RETRIES,
-                timeout,
-                held=self.credentials,
-                urgent=False,
-                is_poll=True,
+            return await self._attempt(
+                operation, sign, decode, timeout, held=held, urgent=False, is_poll=True, number=1
             )
         except BaseException as error:  # noqa: BLE001 - as in `_without_frames`, without one more frame for each poll
             stripped = strip_traceback(error, self.credentials.secrets)
@@ -208,60 +199,26 @@ class Session:
         urgent: bool,
         is_poll: bool,
     ) -> T:
-        """Send, with the credentials that are *held*, until there is a result, or another attempt makes no sense."""
-        attempt, has_new_credentials = 1, False
+        """Send until there is a result, or another attempt makes no sense."""
+        number = 1
         while True:
-            credentials: Credentials | None = None
-            permit: Permit | None = None
             try:
-                credentials = held.current or await held.fetch()
-                prepared = sign(credentials)
-                permit = self.limiter.try_acquire(
-                    prepared.scope, operation.name, urgent=urgent
-                ) or await self.limiter.acquire(
-                    prepared.scope, operation.name, urgent=urgent, patience=timeout if urgent else None
-                )
-                permit.request = prepared.request
-                result = await self._send_once(permit, prepared.request, decode, timeout=timeout)
-            except CallFailed as error:
-                failure = complete_error(
-                    error,
+                return await self._attempt(
                     operation,
-                    self.dialect.name,
-                    attempts=attempt,
-                    secrets=self._secrets(held),
+                    sign,
+                    decode,
+                    timeout,
+                    held=held,
+                    urgent=urgent,
+                    is_poll=is_poll,
+                    number=number,
                 )
-                self._report(permit, operation, attempt, failure, held, is_poll=is_poll)
-            except (Exception, asyncio.CancelledError) as error:
-                self._report(permit, operation, attempt, error, held, is_poll=is_poll)
-                note_cancelled(error, operation, was_sent=permit is not None)
-                raise
-            else:
-                self._retry_budget.on_success()
-                observe = self.observe
-                size = 0 if permit.response is None else len(permit.response.body)
-                wants_compressed = MIN_COMPRESSED <= size <= MAX_COMPRESSED
-                if is_poll and wants_compressed is not prepared.request.accept_compressed:
-                    prepared.accept_compressed(wants_compressed)
-                if (counters := observe.counters) is not None:
-                    counters.add_success(
-                        operation.name, permit.asked_at, permit.sent_at, permit.received_at, size
-                    )
-                if observe.wants_polled_requests if is_poll else observe.wants_requests:
-                    self._report(permit, operation, attempt, None, held, is_poll=is_poll)
-                return result
-            if (
-                not has_new_credentials
-                and credentials is not None
-                and may_send_again(failure, operation)
-                and held.invalidate(credentials)
-            ):
-                has_new_credentials = True
-                attempt += 1
-                continue
+            except CallFailed as error:
+                failure = error
+            number = failure.details.attempts
             wait = retries.next_wait(
                 failure,
-                attempt=attempt,
+                attempt=number,
                 repeatable=operation.repeatable,
                 jitter=self._random.random(),
                 longest_retry_after=timeout if urgent else LONGEST_RETRY_AFTER,
@@ -270,52 +227,114 @@ class Session:
             if wait is None or not self._retry_budget.try_spend(failure, now):
                 raise failure
             await anyio.sleep(self.health.retry_wait(wait, now))
-            attempt += 1
+            number += 1
 
-    async def _send_once(
+    async def _attempt(
         self,
-        permit: Permit,
-        request: HttpRequest,
+        operation: Operation[Any],
+        sign: Callable[[Credentials], PreparedRequest],
         decode: Callable[[HttpResponse], T],
+        timeout: float,  # noqa: ASYNC109 - per attempt, not per task
         *,
-        timeout: float,  # noqa: ASYNC109 - per call, not per task
+        held: CredentialsCache,
+        urgent: bool,
+        is_poll: bool,
+        number: int,
     ) -> T:
-        """Send with a permit, decode, and let the limiter learn from the outcome."""
-        limiter = self.limiter
-        # The permit is released last: when the response forbids further requests, the next waiter must not go.
-        succeeded: Permit | None = None
-        rate_limit: RateLimitHeaders | None = None
-        try:
-            permit.response = response = await self.transport.send(request, timeout=timeout)
-            rate_limit = parse_rate_limit_headers(response.headers)
-            size = len(response.body)
-            limiter.on_response(permit, size, rate_limit)
-            result = decode(response) if size < LARGE_BODY else await self._decode_large(decode, response)
-        except InvalidResponse:
-            if permit.response is not None and permit.response.connection is not None:
-                # A connection that carries the response to another request would do so again.
-                permit.response.connection.close()
-            raise
-        except Throttled as error:
-            announced = rate_limit is not None and rate_limit.per_resource
-            pause = limiter.on_throttled(
-                permit,
-                retry_after=error.retry_after,
-                per_resource=announced or error.code == RESOURCE_QUOTA_CODE,
-                too_concurrent=error.code == CONCURRENCY_CODE,
-            )
-            report_rate_limit(self.observe, permit.resource, pause, refused=True)
-            raise
-        except RequestTimedOut:
-            limiter.on_timeout(permit)
-            raise
-        else:
-            succeeded = permit
-            if rate_limit is not None and rate_limit.remaining <= 0:
-                report_rate_limit(self.observe, permit.resource, rate_limit.reset, refused=False)
-            return result
-        finally:
-            limiter.release(succeeded)
+        """Send with a permit and decode, as attempt *number*; raise a `CallFailed`, complete.
+
+        The limiter and the observers learn from the outcome. Where the credentials that are *held* were refused and there
+        are new ones, it is sent once more.
+        """
+        limiter, refused = self.limiter, False
+        while True:
+            credentials: Credentials | None = None
+            permit: Permit | None = None
+            succeeded: Permit | None = None
+            rate_limit: RateLimitHeaders | None = None
+            try:
+                credentials = held.current or await held.fetch()
+                prepared = sign(credentials)
+                permit = limiter.try_acquire(
+                    prepared.scope, operation.name, urgent=urgent
+                ) or await limiter.acquire(
+                    prepared.scope, operation.name, urgent=urgent, patience=timeout if urgent else None
+                )
+                # It is released last: when the response forbids further requests, the next waiter must not go.
+                try:
+                    permit.request = prepared.request
+                    permit.response = response = await self.transport.send(prepared.request, timeout=timeout)
+                    rate_limit = parse_rate_limit_headers(response.headers)
+                    size = len(response.body)
+                    limiter.on_response(permit, size, rate_limit)
+                    result = (
+                        decode(response) if size < LARGE_BODY else await self._decode_large(decode, response)
+                    )
+                    succeeded = permit
+                except CallFailed as error:
+                    self._learn(permit, error, rate_limit)
+                    raise
+                finally:
+                    limiter.release(succeeded)
+            except CallFailed as error:
+                failure = complete_error(
+                    error, operation, self.dialect.name, attempts=number, secrets=self._secrets(held)
+                )
+                self._report(permit, operation, number, failure, held, is_poll=is_poll)
+            except (Exception, asyncio.CancelledError) as error:
+                self._report(permit, operation, number, error, held, is_poll=is_poll)
+                note_cancelled(error, operation, was_sent=permit is not None)
+                raise
+            else:
+                self._on_success(operation, prepared, permit, rate_limit, size, is_poll=is_poll)
+                if self.observe.wants_polled_requests if is_poll else self.observe.wants_requests:
+                    self._report(permit, operation, number, None, held, is_poll=is_poll)
+                return result
+            if refused or credentials is None or not may_send_again(failure, operation):
+                raise failure
+            if not held.invalidate(credentials):
+                raise failure
+            refused = True
+            number += 1
+
+    def _learn(self, permit: Permit, error: CallFailed, rate_limit: RateLimitHeaders | None) -> None:
+        """Let the limiter, or the connection, bear the consequences of an *error*."""
+        match error:
+            case InvalidResponse():
+                if permit.response is not None and permit.response.connection is not None:
+                    # A connection that carries the response to another request would do so again.
+                    permit.response.connection.close()
+            case Throttled():
+                announced = rate_limit is not None and rate_limit.per_resource
+                pause = self.limiter.on_throttled(
+                    permit,
+                    retry_after=error.retry_after,
+                    per_resource=announced or error.code == RESOURCE_QUOTA_CODE,
+                    too_concurrent=error.code == CONCURRENCY_CODE,
+                )
+                report_rate_limit(self.observe, permit.resource, pause, refused=True)
+            case RequestTimedOut():
+                self.limiter.on_timeout(permit)
+
+    def _on_success(
+        self,
+        operation: Operation[Any],
+        prepared: PreparedRequest,
+        permit: Permit,
+        rate_limit: RateLimitHeaders | None,
+        size: int,
+        *,
+        is_poll: bool,
+    ) -> None:
+        """Count a response of *size* bytes that was read; ask for the next ones compressed where that is worth it."""
+        if rate_limit is not None and rate_limit.remaining <= 0:
+            report_rate_limit(self.observe, permit.resource, rate_limit.reset, refused=False)
+        self._retry_budget.on_success()
+        wants_compressed = MIN_COMPRESSED <= size <= MAX_COMPRESSED
+        if is_poll and wants_compressed is not prepared.request.accept_compressed:
+            prepared.accept_compressed(wants_compressed)
+        if (counters := self.observe.counters) is not None:
+            counters.add_success(operation.name, permit.asked_at, permit.sent_at, permit.received_at, size)
 
     def _report(
         self,

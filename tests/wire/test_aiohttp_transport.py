@@ -411,8 +411,8 @@ async def test_headers_are_shared_over_one_connection() -> None:
     url = URL(f"http://127.0.0.1:{runner.addresses[0][1]}/")
     transport = AiohttpTransport(HttpOptions(connections=4))
     requests = [HttpRequest(method="GET", url=url, headers=headers) for headers in ({"X": "1"}, {"X": "2"})]
-    for _ in range(3):
-        await asyncio.gather(*(transport.send(request, timeout=5) for request in requests * 20))
+    for _ in range(30):
+        await asyncio.gather(*(transport.send(request, timeout=5) for request in requests * 2))
     await transport.aclose()
     await runner.cleanup()
 

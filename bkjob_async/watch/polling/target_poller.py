@@ -171,7 +171,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
         """Apply a response, deliver the events, and schedule the next poll."""
         received = self.session.limiter.received_at
-        self._count_response(started)
+        self._count_response(received, started)
         at = self._stamp()
         observe, report = self.session.observe, None
         if observe.wants_polls:
@@ -327,7 +327,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             abandon_round(target)
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE:
-            self._count_response(begun)
+            self._count_response(self._now(), begun)
         at = self._stamp()
         if action is ErrorAction.USE_OTHER_REQUEST:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
@@ -368,10 +368,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if is_about_step and times is not None and not target.pending:
             times.complete(now, failed)
 
-    def _count_response(self, sent: float) -> None:
-        """Count a response to a poll *sent* then; resume all polls if it ends an outage, or a silence with late ones."""
+    def _count_response(self, now: float, sent: float) -> None:
+        """Count a response *now* to a poll *sent* then; resume all polls if it ends an outage, or a silence with late ones."""
         targets = len(self.registry.targets)
-        before = self.health.on_response(self._now(), sent=sent, targets=targets)
+        before = self.health.on_response(now, sent=sent, targets=targets)
         if before is PlatformState.CLOSED:
             self.errors.on_reachable(targets)
         if before is PlatformState.CLOSED or (before is not None and self.workers.overdue):

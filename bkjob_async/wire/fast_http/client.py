@@ -69,25 +69,21 @@ class FastHttpClient:
             return None
         pool, request_bytes = self.pool, f"GET {target}".encode() + template.after_target
         is_retry = False
-        await pool.slots.acquire()  # half as expensive as `async with`
-        try:
-            while True:
-                connection = (None if is_retry else pool.take_idle()) or await pool.connect()
-                try:
-                    response = await connection.send(request_bytes)
-                except ConnectionResetError:
-                    connection.close()
-                    if is_retry:
-                        raise
-                    is_retry = True
-                except BaseException:
-                    connection.close()  # its response must not answer the next request
+        while True:
+            connection = (None if is_retry else pool.take_idle()) or await pool.connect()
+            try:
+                response = await connection.send(request_bytes)
+            except ConnectionResetError:
+                connection.close()
+                if is_retry:
                     raise
-                else:
-                    pool.release(connection)
-                    return response, connection
-        finally:
-            pool.slots.release()
+                is_retry = True
+            except BaseException:
+                connection.close()  # its response must not answer the next request
+                raise
+            else:
+                pool.release(connection)
+                return response, connection
 
     def _template_for(self, request: HttpRequest) -> SharedHead | None:
         """Return the template of *request*, None where it needs the ordinary path.

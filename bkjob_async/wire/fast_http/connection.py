@@ -26,7 +26,8 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        *("__weakref__", "_descriptor", "_parser", "_read_buffer", "_reservation", "_transport", "_waiter"),
+        *("__weakref__", "_descriptor", "_loop", "_parser", "_read_buffer", "_reservation", "_transport"),
+        "_waiter",
         "is_partial",
     )
 
@@ -36,7 +37,9 @@ class Connection(asyncio.BufferedProtocol):
         self._reservation = budget.reservation()
         self._parser = ResponseParser(budget)
         self._transport: asyncio.Transport | None = None
+        # Of the request under way; it holds the response, so it is let go of as soon as that has come.
         self._waiter: asyncio.Future[RawResponse] | None = None
+        self._loop = asyncio.get_running_loop()
         self._descriptor = -1
         self.is_partial = False
 
@@ -54,24 +57,22 @@ class Connection(asyncio.BufferedProtocol):
             return False
         return self._descriptor < 0 or not is_readable(self._descriptor)
 
-    async def send(self, request_bytes: bytes) -> RawResponse:
-        """Send a request and return its response.
+    def send(self, request_bytes: bytes) -> asyncio.Future[RawResponse]:
+        """Send a request; its response is the result of the future that is returned.
 
         Raises `ConnectionResetError` where none came, `TransportFailed` or `InvalidResponse` for a bad one. However this
         ends but by a response, the connection has to be closed.
         """
         if self._transport is None:
             raise ConnectionResetError("the server closed the connection")
-        waiter: asyncio.Future[RawResponse] = asyncio.get_running_loop().create_future()
-        self._waiter = waiter
+        waiter = self._waiter = self._loop.create_future()
         self._transport.write(request_bytes)
-        try:
-            return await waiter
-        finally:
-            self._waiter = None  # it holds the response
+        return waiter
 
     def close(self) -> None:
         """Close the connection at once; harmless when repeated."""
+        if self._waiter is not None and self._waiter.done():
+            self._waiter = None
         self._reservation.release()
         self._parser.close()
         # A transport with TLS that is closed twice drops its connection, and all but closing fails.
@@ -108,6 +109,7 @@ class Connection(asyncio.BufferedProtocol):
             self.is_partial = True
             self._reserve_next_read()
             return
+        self._waiter = None
         waiter.set_result(response)
         if is_last:
             self.close()
@@ -132,7 +134,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the end complete the response, or `send` fail; let go of the transport, which holds this object."""
-        waiter, self._transport = self._waiter, None
+        waiter, self._waiter, self._transport = self._waiter, None, None
         if waiter is not None and not waiter.done():
             try:
                 waiter.set_result(self._parser.end(exc))

@@ -34,14 +34,13 @@ class ConnectFailed(Exception):
 
 
 class ConnectionPool:
-    """At most *limit* connections to *origin*; of the idle ones, the one used last is used next.
+    """Connections to *origin*; of the idle ones, the one used last is used next.
 
-    *budget* bounds the bodies of all. A request takes one of the `slots` first.
+    There are as many as requests under way, which the session's limiter bounds. *budget* bounds the bodies of all.
     """
 
-    def __init__(self, origin: URL, tls: ssl.SSLContext | bool, limit: int, budget: BodyBudget) -> None:  # noqa: FBT001 - as in HttpOptions
+    def __init__(self, origin: URL, tls: ssl.SSLContext | bool, budget: BodyBudget) -> None:  # noqa: FBT001 - as in HttpOptions
         """Open nothing yet."""
-        self.slots = asyncio.Semaphore(limit)
         self.origin = origin
         self._tls = None if origin.scheme == "http" else tls_context(tls) if isinstance(tls, bool) else tls
         self._budget = budget

@@ -74,8 +74,17 @@ class ResponseParser:
     """
 
     __slots__ = (
-        *("_body", "_budget", "_buffer", "_chunks_count", "_fields", "_fields_count", "_interim_count"),
-        *("_is_chunked", "_is_complete", "_length", "_llhttp", "_overhead", "_status", "is_last", "size"),
+        *(
+            "_body",
+            "_budget",
+            "_buffer",
+            "_chunks_count",
+            "_fields",
+            "_interim_count",
+            "_is_complete",
+            "_length",
+        ),
+        *("_lines", "_lines_before", "_llhttp", "_overhead", "_status", "is_last", "size"),
     )
 
     def __init__(self, budget: BodyBudget) -> None:
@@ -90,8 +99,11 @@ class ResponseParser:
 
     def _start(self) -> None:
         self._status = self._overhead = self.size = 0
-        self._fields_count = self._chunks_count = self._interim_count = 0
-        self._is_chunked = self._is_complete = self.is_last = False
+        self._lines_before = self._chunks_count = self._interim_count = 0
+        self._is_complete = self.is_last = False
+        # All header lines that have come, and the fields of the head itself: behind those of interim responses, before a
+        # trailer's.
+        self._lines: list[tuple[bytes, bytes]] = []
         self._fields: dict[bytes, bytes] = {}
         self._length: int | None = None
         self._body = b""
@@ -136,7 +148,7 @@ class ResponseParser:
         why = "" if reason is None else f": {reason}"
         if not self._status:
             raise ConnectionResetError(f"the server closed the connection{why}")
-        if reason is None and self._length is None and not self._is_chunked:
+        if reason is None and self._length is None and not self._is_chunked():
             return self.take()
         expected = "an unknown number of" if self._length is None else self._length
         raise self._refused(f"the response was cut off: {self.size} of {expected} bytes came{why}")
@@ -152,6 +164,12 @@ class ResponseParser:
         """Free what was parsed."""
         self._start()
 
+    def _is_chunked(self) -> bool:
+        """Return whether the chunks end the body; of several such headers the last one counts."""
+        head = self._lines[: self._lines_before]
+        encodings = [value for name, value in head if name.lower() == b"transfer-encoding"]
+        return bool(encodings) and encodings[-1].lower().rstrip(b" \t").endswith(b"chunked")
+
     def _refused(self, message: str) -> TransportFailed:
         return TransportFailed(ErrorDetails(message=message, http_status=self._status or None))
 
@@ -163,21 +181,24 @@ class ResponseParser:
             raise self._refused("more came than one response")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a field of the head; those of a trailer are counted only."""
-        self._fields_count += 1
-        if self._fields_count > MAX_FIELDS:
+        """Keep a line."""
+        lines = self._lines
+        lines.append((name, value))
+        if len(lines) > MAX_FIELDS:
             raise self._refused("there are too many headers")
-        if b"\0" in value:  # llhttp lets it pass, as it is lenient; aiohttp refuses it
+
+    def _read_lines(self) -> dict[bytes, bytes]:
+        """Return the fields of the lines that have come since this was called before."""
+        fields = {name.lower(): value for name, value in reversed(self._lines[self._lines_before :])}
+        if b"\0" in b"".join([value for _, value in self._lines[self._lines_before :]]):
+            # llhttp lets it pass, as it is lenient; aiohttp refuses it.
             raise self._refused("invalid HTTP: a header has a null byte")
-        if self._status:
-            return
-        name = name.lower()
-        self._fields.setdefault(name, value)
-        if name == b"transfer-encoding":  # the last one counts
-            self._is_chunked = value.lower().rstrip(b" \t").endswith(b"chunked")
+        self._lines_before = len(self._lines)
+        return fields
 
     def on_headers_complete(self) -> None:
         """Read how the body ends."""
+        fields = self._read_lines()
         status = self._llhttp.get_status_code()
         if status < 200:
             self._interim_count += 1
@@ -186,11 +207,11 @@ class ResponseParser:
             if status < 100 or status == 101 or self._interim_count > MAX_INTERIM_RESPONSES:
                 raise self._refused(f"invalid HTTP: status {status}, or too many interim responses")
             return
-        self._status = status
+        self._status, self._fields = status, fields
         # A server may send a body where there must be none, and nobody can tell it from a response.
         is_bodiless = status in STATUSES_WITHOUT_BODY
         self.is_last = is_bodiless or not self._llhttp.should_keep_alive()
-        length = None if is_bodiless else self._fields.get(b"content-length")
+        length = None if is_bodiless else fields.get(b"content-length")
         if length is not None:
             self._length = int(length)
             if self._length > self._budget.max_body_size:
@@ -218,8 +239,8 @@ class ResponseParser:
         self._buffer.write(data)
 
     def on_message_complete(self) -> None:
-        """Note the end of the response, or begin anew behind an interim one."""
+        """Note the end of the response, if it was not an interim one."""
+        if self._lines_before < len(self._lines):
+            self._read_lines()  # those of a trailer mean nothing, but must be valid
         if self._status:
             self._is_complete = True
-        else:
-            self._fields = {}
