@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -176,6 +177,9 @@ def main() -> int:
         "--only", default="", metavar="TEXT", help="the steps with this in their name: histories"
     )
     options = parser.parse_args()
+    # A shell has what it starts in the background ignore these, and so would the commands that tests send them to.
+    for number in (signal.SIGINT, signal.SIGQUIT) if os.name == "posix" else ():
+        signal.signal(number, signal.SIG_DFL)
     os.environ.setdefault(
         "BKJOB_SEED", str(seed_of_commit() if options.size == "usual" else randbelow(SEEDS))
     )

@@ -163,3 +163,19 @@ async def test_a_list_may_be_left_and_failed_pages_requested_again() -> None:
 
     assert first.ref.scope == SCOPE
     assert len(rest) == 3
+
+
+async def test_all_of_a_list_loses_nothing_to_an_error() -> None:
+    """What was read before it is returned by the next attempt."""
+    simulator = Simulator()
+    jobs = [simulator.add(SimulatedJob(created=float(n))) for n in range(5)]
+    simulator.advance(600)
+    today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
+    async with client_of(simulator, retries=bkjob.Retries(attempts=1)) as (client, _):
+        listing = client.get_job_instance_list(today - DAY, today + DAY, length=2)
+        found = [await anext(listing)]
+        with simulator.fault("reset"), pytest.raises(bkjob.TransportFailed):
+            await listing.all()
+        found += await listing.all()
+
+    assert [instance.ref for instance in found] == jobs[::-1]

@@ -74,8 +74,12 @@ class PagedList(Generic[T]):
         self._query = self._next_query(query, page)
 
     async def all(self) -> tuple[T, ...]:
-        """Return all items that are left."""
-        return tuple([item async for item in self])
+        """Return all items that are left; after an error those that were read are kept, and it may be called again."""
+        while self._query is not None:
+            await self._fetch(self._query)
+        items = tuple(self._ready)
+        self._ready.clear()
+        return items
 
 
 def get_job_instance_list(
