@@ -29,7 +29,7 @@ class OfflineSession:
     observe = ObserverDispatch()
     health = PlatformHealth()
 
-    async def poll(self, _request: object, _known: object = None) -> Any:
+    async def poll(self, _request: object, _permit: object, _known: object = None) -> Any:
         """Return the response, or wait until cancelled."""
         if self.response is None:
             await asyncio.get_running_loop().create_future()
@@ -39,4 +39,4 @@ class OfflineSession:
 def poller_without_platform(response: StepPollView | None = None) -> Poller:
     """Return a poller that gets *response* to every request, or none; it polls each target once an hour."""
     session = cast("Session", OfflineSession(response))
-    return Poller(session, poll_planner=PollPlanner(PollIntervals(interval=3600.0)), workers=4)
+    return Poller(session, poll_planner=PollPlanner(PollIntervals(interval=3600.0)))

@@ -26,9 +26,11 @@ from benchmarks.compare.heartbeat import Heartbeat
 from benchmarks.compare.processes import interleaved, print_figures
 from benchmarks.scale import scaled
 from benchmarks.table import show
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.polling.worker_pool import WorkerPool
+from bkjob_async.wire.limits.request_limiter import Permit, RequestLimiter
 
 TARGETS, PER_SECOND, WORKERS = *scaled((100_000, 5_000), (1_000, 50)), 32
 PERIOD = TARGETS / PER_SECOND
@@ -83,7 +85,7 @@ async def ours() -> dict[str, float]:
     lateness = Lateness(begin + 1.0)
     due = [begin + number / PER_SECOND for number in range(TARGETS)]
 
-    async def poll(target: PollTarget) -> None:
+    async def poll(target: PollTarget, _permit: Permit) -> None:
         number = target.ref.job_instance_id - 1
         lateness.record(loop.time(), due[number])
         await asyncio.sleep(0)
@@ -93,7 +95,8 @@ async def ours() -> dict[str, float]:
     def on_crash(error: BaseException) -> None:
         raise error
 
-    worker_pool = WorkerPool[PollTarget](on_crash=on_crash, workers=WORKERS)
+    limiter = RequestLimiter(RateLimiter(max_in_flight=WORKERS))
+    worker_pool = WorkerPool[PollTarget](on_crash=on_crash, limiter=limiter)
     worker_pool.poll = poll
     for ref, at in zip(refs(TARGETS), due, strict=True):
         worker_pool.schedule(PollTarget(ref), at)

@@ -152,7 +152,7 @@ def connect(
     )
     durations = DurationTable.imported(duration_stats) if duration_stats is not None else DurationTable()
     poll_planner = PollPlanner(PollIntervals(interval=interval, target_lag=target_lag), durations)
-    poller = Poller(own_session, poll_planner=poll_planner, workers=at_once)
+    poller = Poller(own_session, poll_planner=poll_planner)
     return JobClient(own_session, poller, scope=scope, callbacks=callbacks)
 
 

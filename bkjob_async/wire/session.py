@@ -110,18 +110,16 @@ class Session:
         request_timeout: float | None = None,
         retries: Retries | None = None,
         urgent: bool = True,
-        is_poll: bool = False,
         credentials: CredentialsCache | None = None,
     ) -> R:
         """Send *operation* and return its typed response; raise a `CallFailed`.
 
-        *is_poll* marks a request that polling sends by itself. *credentials* are used in place of the session's.
+        *credentials* are used in place of the session's.
         """
         decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
         held = credentials or self.credentials
         return await self._without_frames(
-            self._call(operation, decode, request_timeout, retries, held, urgent=urgent, is_poll=is_poll),
-            held,
+            self._call(operation, decode, request_timeout, retries, held, urgent=urgent), held
         )
 
     async def call_raw(
@@ -137,12 +135,13 @@ class Session:
         decode = partial(self.dialect.decode_raw, operation)
         held = credentials or self.credentials
         return await self._without_frames(
-            self._call(operation, decode, request_timeout, retries, held, urgent=urgent, is_poll=False),
-            held,
+            self._call(operation, decode, request_timeout, retries, held, urgent=urgent), held
         )
 
-    async def poll(self, operation: PollOperation, known: KnownRows | None = None) -> PollView:
-        """Send *operation* without retries and decode only what the engine needs; raise a `CallFailed`.
+    async def poll(
+        self, operation: PollOperation, permit: Permit, known: KnownRows | None = None
+    ) -> PollView:
+        """Send *operation* with a *permit*, once, and decode only what the engine needs; raise a `CallFailed`.
 
         Rows that are *known* need not be decoded.
         """
@@ -151,7 +150,7 @@ class Session:
         timeout, held = self.request_timeout, self.credentials
         try:
             return await self._attempt(
-                operation, sign, decode, timeout, held=held, urgent=False, is_poll=True, number=1
+                operation, sign, decode, timeout, held=held, urgent=False, permit=permit
             )
         except BaseException as error:  # noqa: BLE001 - as in `_without_frames`, without one more frame for each poll
             stripped = strip_traceback(error, self.credentials.secrets)
@@ -159,6 +158,19 @@ class Session:
             raise stripped
         finally:
             del stripped
+
+    async def poll_list(self, operation: Operation[R], permit: Permit) -> R:
+        """Send *operation* with a *permit*, once, and return its typed response; raise a `CallFailed`."""
+        request, scope, held = self.prepare(operation), scope_of(operation), self.credentials
+
+        def sign(credentials: Credentials) -> PreparedRequest:
+            return PreparedRequest(operation, scope, self.dialect.sign(request, credentials))
+
+        decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
+        attempt = self._attempt(
+            operation, sign, decode, self.request_timeout, held=held, urgent=False, permit=permit
+        )
+        return await self._without_frames(attempt, held)
 
     # From an operation to its response ------------------------------------------------------------------------------
 
@@ -171,10 +183,9 @@ class Session:
         held: CredentialsCache,
         *,
         urgent: bool,
-        is_poll: bool,
     ) -> T:
         request, scope = self.prepare(operation), scope_of(operation)
-        added = {} if is_poll else self.observe.headers()
+        added = self.observe.headers()
         if added:
             request = replace(request, headers={**request.headers, **added})
 
@@ -183,9 +194,7 @@ class Session:
 
         timeout = self.request_timeout if request_timeout is None else request_timeout
         retries = retries or self.retries
-        return await self._send(
-            operation, sign, decode, retries, timeout, held=held, urgent=urgent, is_poll=is_poll
-        )
+        return await self._send(operation, sign, decode, retries, timeout, held=held, urgent=urgent)
 
     async def _send(
         self,
@@ -197,21 +206,13 @@ class Session:
         *,
         held: CredentialsCache,
         urgent: bool,
-        is_poll: bool,
     ) -> T:
         """Send until there is a result, or another attempt makes no sense."""
         number = 1
         while True:
             try:
                 return await self._attempt(
-                    operation,
-                    sign,
-                    decode,
-                    timeout,
-                    held=held,
-                    urgent=urgent,
-                    is_poll=is_poll,
-                    number=number,
+                    operation, sign, decode, timeout, held=held, urgent=urgent, number=number
                 )
             except CallFailed as error:
                 failure = error
@@ -238,26 +239,27 @@ class Session:
         *,
         held: CredentialsCache,
         urgent: bool,
-        is_poll: bool,
-        number: int,
+        number: int = 1,
+        permit: Permit | None = None,
     ) -> T:
         """Send with a permit and decode, as attempt *number*; raise a `CallFailed`, complete.
 
-        The limiter and the observers learn from the outcome. Where the credentials that are *held* were refused and there
-        are new ones, it is sent once more.
+        A poll is lent a *permit*, which whoever lends it releases while it is held. The limiter and the observers learn from the outcome. Where the credentials that are *held*
+        were refused and there are new ones, it is sent once more.
         """
-        limiter, refused = self.limiter, False
+        limiter, lent, refused = self.limiter, permit, False
+        is_poll = lent is not None
         while True:
             credentials: Credentials | None = None
-            permit: Permit | None = None
-            succeeded: Permit | None = None
             rate_limit: RateLimitHeaders | None = None
             try:
-                credentials = held.current or await held.fetch()
+                credentials = held.current
+                if permit is not None and (credentials is None or not limiter.fits(permit, operation.name)):
+                    limiter.return_unused(permit)
+                    permit = lent = None
+                credentials = credentials or await held.fetch()
                 prepared = sign(credentials)
-                permit = limiter.try_acquire(
-                    prepared.scope, operation.name, urgent=urgent
-                ) or await limiter.acquire(
+                permit = permit or await limiter.acquire(
                     prepared.scope, operation.name, urgent=urgent, patience=timeout if urgent else None
                 )
                 # It is released last: when the response forbids further requests, the next waiter must not go.
@@ -270,12 +272,13 @@ class Session:
                     result = (
                         decode(response) if size < LARGE_BODY else await self._decode_large(decode, response)
                     )
-                    succeeded = permit
+                    limiter.on_success(permit)
                 except CallFailed as error:
                     self._learn(permit, error, rate_limit)
                     raise
                 finally:
-                    limiter.release(succeeded)
+                    if permit is not lent:
+                        limiter.release()
             except CallFailed as error:
                 failure = complete_error(
                     error, operation, self.dialect.name, attempts=number, secrets=self._secrets(held)
@@ -290,11 +293,10 @@ class Session:
                 if self.observe.wants_polled_requests if is_poll else self.observe.wants_requests:
                     self._report(permit, operation, number, None, held, is_poll=is_poll)
                 return result
-            if refused or credentials is None or not may_send_again(failure, operation):
+            may_again = not refused and may_send_again(failure, operation)
+            if not (may_again and credentials is not None and held.invalidate(credentials)):
                 raise failure
-            if not held.invalidate(credentials):
-                raise failure
-            refused = True
+            refused, permit = True, lent
             number += 1
 
     def _learn(self, permit: Permit, error: CallFailed, rate_limit: RateLimitHeaders | None) -> None:

@@ -25,6 +25,7 @@ from bkjob_async.watch.journaling import record_queue
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
+from bkjob_async.wire.limits.request_limiter import Permit
 from tests.journal.redis_server import RedisServer
 from tests.journal.stores import HERE
 from tests.many.fleets import OWN_CREDENTIALS, site_of
@@ -167,10 +168,10 @@ def poisoned(patch: pytest.MonkeyPatch, poison: bkjob.Ref) -> None:
     """Let every poll of a target fail as a defect does."""
     poll = TargetPoller.poll
 
-    async def fail(self: TargetPoller, target: Polled) -> None:
+    async def fail(self: TargetPoller, target: Polled, permit: Permit) -> None:
         if isinstance(target, PollTarget) and target.ref == poison:
             raise ZeroDivisionError("poisoned")
-        await poll(self, target)
+        await poll(self, target, permit)
 
     patch.setattr(TargetPoller, "poll", fail)
 

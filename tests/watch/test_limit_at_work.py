@@ -43,14 +43,13 @@ async def test_where_every_poll_starts_when_it_is_due_no_limit_is_at_work() -> N
     assert (limit, {each for each, _ in said}) == (None, {None})
 
 
-async def test_nothing_holds_up_what_was_not_sent_yet() -> None:
-    """Just after opening workers have yet to start; more targets than requests in flight are held up only then."""
-    opening, about_one = await limits(jobs=40, seconds=0.0)
-    full, about_forty = await limits(jobs=40, seconds=0.25)
+async def test_what_has_no_permit_yet_is_held_up_from_the_start() -> None:
+    """More targets than requests in flight wait for each other as soon as they are due."""
+    for seconds in (0.0, 0.25):
+        full, about_forty = await limits(jobs=40, seconds=seconds)
 
-    assert (opening, about_one) == (None, {(None, "it was not seen yet")})
-    assert full == RequestLimit.MAX_IN_FLIGHT
-    assert (RequestLimit.MAX_IN_FLIGHT, "it is due and held up by max_in_flight") in about_forty
+        assert full == RequestLimit.MAX_IN_FLIGHT
+        assert (RequestLimit.MAX_IN_FLIGHT, "it is due and held up by max_in_flight") in about_forty
 
 
 async def test_the_options_of_the_client_are_named() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.engine.flow_control.health import PlatformHealth
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
@@ -18,6 +19,7 @@ from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poller import group_of
 from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.polling.worker_pool import WorkerPool
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -106,7 +108,9 @@ class Targets(list[PollTarget]):
 def timer_of(size: int) -> tuple[StallTimer, Targets]:
     """Return a timer, and the targets that it checks."""
     targets = Targets(PollTarget(bkjob.JobRef(bkjob.Scope.biz(2), n)) for n in range(1, size + 1))
-    pool: WorkerPool[Polled] = WorkerPool(on_crash=lambda _: None, workers=1, group=group_of)
+    pool: WorkerPool[Polled] = WorkerPool(
+        on_crash=lambda _: None, limiter=RequestLimiter(RateLimiter()), group=group_of
+    )
     timer = StallTimer(
         targets=targets, workers=pool, health=PlatformHealth(), limit=60.0, report=lambda *_: None
     )

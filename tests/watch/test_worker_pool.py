@@ -7,7 +7,9 @@ import warnings
 
 import pytest
 
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.watch.polling.worker_pool import COALESCE_SECONDS, WorkerPool
+from bkjob_async.wire.limits.request_limiter import Permit, RequestLimiter
 
 Polls = list[tuple[float, str]]
 
@@ -22,14 +24,15 @@ class Key(str):  # noqa: SLOT000 - its due time is set on it
 def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> WorkerPool[Key]:
     """Return a pool that records what it polls; the group of a key is its first letter."""
 
-    async def poll(key: Key) -> None:
+    async def poll(key: Key, _permit: Permit) -> None:
         polls.append((asyncio.get_running_loop().time(), key))
         await asyncio.sleep(takes)
 
     def on_crash(error: BaseException) -> None:
         raise error
 
-    pool = WorkerPool[Key](on_crash=on_crash, workers=workers, group=lambda key: key[0])
+    limiter = RequestLimiter(RateLimiter(max_in_flight=workers))
+    pool = WorkerPool[Key](on_crash=on_crash, limiter=limiter, group=lambda key: key[0])
     pool.poll = poll
     return pool
 
@@ -106,11 +109,12 @@ def test_a_loop_may_end_at_any_moment() -> None:
     async def leave_early(dice: random.Random, *, close: bool) -> None:
         loop = asyncio.get_running_loop()
 
-        async def poll(key: Key) -> None:
+        async def poll(key: Key, _permit: Permit) -> None:
             await asyncio.sleep(0)
             worker_pool.schedule(key, loop.time() + 0.01 * dice.random())
 
-        worker_pool = WorkerPool[Key](on_crash=complaints.append, workers=8)
+        limiter = RequestLimiter(RateLimiter(max_in_flight=8))
+        worker_pool = WorkerPool[Key](on_crash=complaints.append, limiter=limiter)
         worker_pool.poll = poll
         for key in [Key(number) for number in range(50)]:
             worker_pool.schedule(key, loop.time() + 0.01 * dice.random())

@@ -16,6 +16,7 @@ from bkjob_async.wire import aiohttp_transport
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.session import Session
 from tests.wire.raw_server import answer, serving
+from tests.wire.test_session import polled
 
 JOB = bkjob.JobRef(bkjob.Scope.biz(2), 100)
 OTHER = bkjob.JobRef(bkjob.Scope.biz(2), 999)
@@ -40,7 +41,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def look(session: Session, _operation: Operation[Any]) -> object:
     """Ask as a watch does."""
-    return await session.poll(READ)
+    return await polled(session, READ)
 
 
 async def call(session: Session, operation: Operation[Any]) -> object:
@@ -110,7 +111,7 @@ async def test_reads_ask_for_no_kept_answer() -> None:
         )
         try:
             for _ in range(3):
-                await session.poll(READ)
+                await polled(session, READ)
             await session.call(READ)
             await session.call(STOP)
         finally:

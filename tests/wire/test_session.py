@@ -14,6 +14,8 @@ import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.model.poll_view import PollView
+from bkjob_async.wire.prepared_requests import PollOperation
 from bkjob_async.wire.session import Session
 
 pytestmark = pytest.mark.looptime
@@ -65,6 +67,16 @@ def session_of(transport: FakeTransport, **options: Any) -> Session:
     options.setdefault("credentials", CREDENTIALS)
     name = options.pop("name", "gateway-v3")
     return Session("http://x", transport=transport, dialect=dialect_by_name(name), **options)
+
+
+async def polled(session: Session, operation: PollOperation) -> PollView:
+    """Poll once, with a permit."""
+    permit = await session.limiter.acquire()
+    try:
+        return await session.poll(operation, permit)
+    finally:
+        if permit.is_held:
+            session.limiter.release()
 
 
 class FakeProvider:
@@ -276,7 +288,7 @@ async def test_a_poll_is_prepared_once() -> None:
     session = session_of(transport)
     other = bkjob.operations.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), 2))
     for question in (READ, READ, other):
-        await session.poll(question)
+        await polled(session, question)
     first, second, third = transport.sent
 
     assert (second.url, second.method, second.body) == (first.url, first.method, first.body)
@@ -290,7 +302,7 @@ async def test_prepared_requests_are_dropped_with_their_credentials() -> None:
     transport = FakeTransport(OK, error_response(1640001, status=400), OK)
     session = session_of(transport, credentials=provider)
     for _ in range(3):
-        await session.poll(READ)
+        await polled(session, READ)
 
     assert ["new" in request.headers["X-Bkapi-Authorization"] for request in transport.sent] == [
         *(False, False),
@@ -306,7 +318,7 @@ async def test_a_poll_that_stays_refused_is_an_error_without_secrets() -> None:
     )
 
     with pytest.raises(bkjob.NotAuthenticated) as refused:
-        await session_of(transport, credentials=provider).poll(READ)
+        await polled(session_of(transport, credentials=provider), READ)
     assert (provider.calls, len(transport.sent), refused.value.details.attempts) == (2, 2, 2)
     assert "s3cr3tstuff" not in "".join(traceback.format_exception(refused.value))
 
@@ -321,7 +333,7 @@ async def test_compressed_responses_are_requested_where_that_is_cheaper() -> Non
     transport = FakeTransport(*(padded(size) for size in sizes))
     session = session_of(transport)
     for _ in sizes:
-        await session.poll(READ)
+        await polled(session, READ)
 
     assert [request.accept_compressed for request in transport.sent] == [
         True,

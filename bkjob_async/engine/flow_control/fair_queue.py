@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 G = TypeVar("G", bound=Hashable)
 T = TypeVar("T")
 
-# One of so many turns goes to the background, however many urgent items wait.
+# One of so many turns goes to the next priority, however many items of the first one wait.
 URGENT_TURNS = 8
 
 
@@ -105,44 +105,47 @@ class _Flow(Generic[T]):
 
 
 class PriorityFairQueue(Generic[G, T]):
-    """Two fair queues: urgent items go first, but one turn in eight is the background's."""
+    """Fair queues of several priorities: items of the first, 0, go before all others, but one turn in eight is the others'."""
 
-    __slots__ = ("_background", "_urgent", "_urgent_in_a_row")
+    __slots__ = ("_in_a_row", "_queues")
 
-    def __init__(self, *, is_live: Callable[[T], bool] = lambda _item: True) -> None:
-        self._urgent: FairQueue[G, T] = FairQueue(is_live=is_live)
-        self._background: FairQueue[G, T] = FairQueue(is_live=is_live)
-        self._urgent_in_a_row = 0
+    def __init__(self, priorities: int, *, is_live: Callable[[T], bool] = lambda _item: True) -> None:
+        self._queues: list[FairQueue[G, T]] = [FairQueue(is_live=is_live) for _ in range(priorities)]
+        # How many turns each priority had since those behind it had one.
+        self._in_a_row = [0] * priorities
 
     def __bool__(self) -> bool:
-        return bool(self._urgent) or bool(self._background)
+        return any(self._queues)
 
-    def push(self, group: G, item: T, *, urgent: bool) -> None:
+    def push(self, group: G, item: T, *, priority: int) -> None:
         """Append *item* to its *group* in the queue of its priority."""
-        (self._urgent if urgent else self._background).push(group, item)
+        self._queues[priority].push(group, item)
 
-    def pop(self, *, background: bool = True) -> T | None:
-        """Remove and return the item that has the next turn; with *background* False urgent ones only."""
-        if not background:
-            return self._urgent.pop()
-        if self._urgent_in_a_row < URGENT_TURNS - 1:
-            item = self._urgent.pop()
+    def pop(self, *, last: int | None = None) -> T | None:
+        """Remove and return the item that has the next turn, of those up to priority *last*; None where there is none."""
+        return self._pop(0, len(self._queues) - 1 if last is None else last)
+
+    def _pop(self, priority: int, last: int) -> T | None:
+        queue = self._queues[priority]
+        if priority == last:
+            return queue.pop()
+        if self._in_a_row[priority] < URGENT_TURNS - 1:
+            item = queue.pop()
             if item is not None:
-                self._urgent_in_a_row += 1
+                self._in_a_row[priority] += 1
                 return item
-        self._urgent_in_a_row = 0
-        item = self._background.pop()
-        return self._urgent.pop() if item is None else item
+        self._in_a_row[priority] = 0
+        item = self._pop(priority + 1, last)
+        return queue.pop() if item is None else item
 
-    def add_cost(self, group: G, cost: float, *, urgent: bool) -> None:
+    def add_cost(self, group: G, cost: float, *, priority: int) -> None:
         """Charge *group* for *cost* more turns."""
-        (self._urgent if urgent else self._background).add_cost(group, cost)
+        self._queues[priority].add_cost(group, cost)
 
-    @property
-    def has_urgent(self) -> bool:
-        """Whether any urgent item may wait."""
-        return bool(self._urgent)
+    def has(self, priority: int) -> bool:
+        """Return whether any item of this priority may wait."""
+        return bool(self._queues[priority])
 
     def clear(self) -> list[T]:
         """Remove all items; return those that were live."""
-        return [*self._urgent.clear(), *self._background.clear()]
+        return [item for queue in self._queues for item in queue.clear()]

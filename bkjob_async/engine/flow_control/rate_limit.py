@@ -50,6 +50,13 @@ class RateLimiter:
             self._used_until = max(self._used_until, now) + 1.0 / self.rate
             self.next_allowed_at = self._used_until - (self.burst - 1) / self.rate
 
+    def return_unused(self) -> None:
+        """Uncount a request that did not go out."""
+        self.in_flight -= 1
+        if self.rate is not None:
+            self._used_until -= 1.0 / self.rate
+            self.next_allowed_at -= 1.0 / self.rate
+
     def set_rate(self, rate: float | None, now: float) -> None:
         """Change the rate; what was sent before *now* holds up the next request no longer than the new rate would."""
         self.rate = rate

@@ -250,7 +250,7 @@ class StallTimer:
     health: PlatformHealth
     limit: float
     report: Callable[[PollTarget, float], None]
-    # When targets that were never polled were first seen here, in this check and in the one before; few wait for long.
+    # Since when targets wait that no response has shown, in this check and in the one before; few wait for long.
     _first_seen: dict[PollTarget, float] = field(factory=dict, init=False)
     _seen_before: dict[PollTarget, float] = field(factory=dict, init=False)
     # What the present check has still to look at, None between two checks.
@@ -263,8 +263,8 @@ class StallTimer:
             self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._on_timer)
 
     def unseen_since(self, target: PollTarget) -> float | None:
-        """Return when a target that was never polled was first seen here, None if it was not."""
-        return self._first_seen.get(target, self._seen_before.get(target))
+        """Return since when a target that no response has shown is known to wait, None where that is not known."""
+        return self._first_seen.get(target, self._seen_before.get(target, target.first_polled_at))
 
     def stop(self) -> None:
         """Stop the timer; harmless when repeated."""
@@ -296,9 +296,11 @@ class StallTimer:
             self._check(target, loop.time())
 
     def _check(self, target: PollTarget, now: float) -> None:
-        since = target.seen_at if target.seen_at is not None else target.first_polled_at
+        since = target.seen_at
         if since is None:
-            since = self._first_seen[target] = self._seen_before.get(target, now)
+            # Also before its first poll, which may wait for a permit.
+            first = now if target.first_polled_at is None else target.first_polled_at
+            since = self._first_seen[target] = self._seen_before.get(target, first)
         if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
             return
         if not target.all_settled() and self._is_overdue(target, now):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from attrs import define, field
 
 from bkjob_async.engine.flow_control.health import PlatformHealth
-from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller, is_list_pollable
 from bkjob_async.engine.scheduling.poll_planner import BEFORE_END, PollPlanner
 from bkjob_async.engine.tracking.next_request import JOB_ITSELF
@@ -16,9 +15,9 @@ from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import Scope
 from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
+from bkjob_async.wire.limits.request_limiter import Permit
 from bkjob_async.wire.session import Session
 
-ONCE = Retries(attempts=1)
 Polled = PollTarget | ListPoller[PollTarget]
 
 
@@ -66,13 +65,13 @@ class ListPollers:
             return None  # the next poll of one of its jobs starts the list again
         return request
 
-    async def poll(self, poller: ListPoller[PollTarget], request: GetJobInstanceList) -> None:
+    async def poll(self, poller: ListPoller[PollTarget], request: GetJobInstanceList, permit: Permit) -> None:
         """Poll a page of running jobs: delay the polls of those it lists, poll those that it lists no more.
 
         Raises the error of a failed request.
         """
         try:
-            page = await self.session.call(request, retries=ONCE, urgent=False, is_poll=True)
+            page = await self.session.poll_list(request, permit)
         except BkJobError:
             poller.failed(self.now())
             raise

@@ -15,9 +15,12 @@ from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import confirm_wait, expect_change, waits_of
+from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.errors import ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.watch.polling.error_reporting import (
@@ -47,7 +50,7 @@ class Poller:
     Workers run only while there are targets.
     """
 
-    def __init__(self, session: Session, *, poll_planner: PollPlanner, workers: int) -> None:
+    def __init__(self, session: Session, *, poll_planner: PollPlanner) -> None:
         """Prepare to poll through *session*; nothing runs before the first target."""
         self.planner = poll_planner
         self.cursors = CursorSequence(secrets.token_hex(4))
@@ -61,7 +64,7 @@ class Poller:
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
         self._workers: WorkerPool[Polled] = WorkerPool(
-            on_crash=self._registry.crash, workers=workers, group=group_of
+            on_crash=self._registry.crash, limiter=session.limiter, group=group_of, resource=resource_of
         )
         self._list_pollers = ListPollers(
             session=session,
@@ -273,12 +276,8 @@ class Poller:
 
     def limit_at_work(self) -> RequestLimit | None:
         """Return the limit that holds up polls at the moment, None where every poll starts when it is due."""
-        limiter, are_late = self._session.limiter, self._workers.has_backlog
-        if not (limiter.waiting or are_late):
-            return None
-        # There are as many workers as requests in flight are allowed; just after opening they have yet to start.
-        is_bound = are_late and self._workers.is_full
-        return limiter.limit_at_work() or (limiter.limit.bound_by if is_bound else None)
+        limiter = self._session.limiter
+        return limiter.limit_at_work() if limiter.waiting or self._workers.has_backlog else None
 
     async def stop_if_idle(self) -> None:
         """Stop the workers when no target is left."""
@@ -309,6 +308,16 @@ class Poller:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def resource_of(polled: Polled) -> str:
+    """Return the name of the operation that a poll most likely sends."""
+    if isinstance(polled, ListPoller):
+        return GetJobInstanceList.name
+    if polled.pending:
+        return (GetJobInstanceStatus if polled.pending[0] == JOB_ITSELF else GetStepInstanceStatus).name
+    is_by_step = polled.polled_via_step or not polled.is_target
+    return (GetStepInstanceStatus if is_by_step else GetJobInstanceStatus).name
 
 
 def group_of(polled: Polled) -> Scope | ListPoller[PollTarget]:

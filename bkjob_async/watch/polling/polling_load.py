@@ -43,7 +43,7 @@ def polling_load(
 ) -> PollingLoad:
     """Return the load that all jobs are, or those of some *groups* of subscribers.
 
-    *unseen_since* is the time since when a job that was never polled is known to wait.
+    *unseen_since* is the time since when a job that no response has shown is known to wait.
     """
     busy = workers.busy
     due = in_trouble = 0
@@ -56,9 +56,7 @@ def polling_load(
             due += 1
         elif at is None and target not in busy:
             continue  # it is over
-        since = target.seen_at if target.seen_at is not None else target.first_polled_at
-        if since is None:
-            since = unseen_since(target)
+        since = target.seen_at if target.seen_at is not None else unseen_since(target)
         if since is not None and since < oldest:
             oldest = since
         in_trouble += bool(target.poll_failures.troubled)

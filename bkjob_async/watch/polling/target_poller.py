@@ -51,6 +51,7 @@ from bkjob_async.watch.polling.poll_reports import PollReports, active_times
 from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
+from bkjob_async.wire.limits.request_limiter import Permit
 from bkjob_async.wire.session import Session
 
 # These errors say nothing of the other steps of a job.
@@ -80,29 +81,31 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     outage_recovery: OutageRecovery
     longest_block: float = 0.0
 
-    async def poll(self, target: Polled) -> None:
-        """Poll one target, or a list of jobs."""
+    async def poll(self, target: Polled, permit: Permit) -> None:
+        """Poll one target, or a list of jobs, with a *permit*."""
+        limiter = self.session.limiter
         if isinstance(target, ListPoller):
-            await self._poll_list(target)
+            await self._poll_list(target, permit)
             return
         if target.group == NO_SUBSCRIBERS:
+            limiter.return_unused(permit)
             return
         started = self._now()
         if self.health.is_closed or self.registry.has_journals:
             delayed_until = self._delayed_until(target, started)
             if delayed_until is not None:
+                limiter.return_unused(permit)
                 self.workers.schedule(target, delayed_until)
                 return
-        limiter = self.session.limiter
         if target.poll_state is not None:
-            rate = limiter.requests_per_second
-            self.planner.on_request(target, started, queue=limiter.waiting / rate if rate else 0.0)
+            self.planner.on_request(target, started)
         if not target.pending:
             self._begin_round(target, started)
-        scarce = limiter.waiting > 0
-        request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=scarce)
+        request = next_request(
+            target, self.session.dialect.capabilities, requests_are_scarce=limiter.is_scarce
+        )
         try:
-            view = await self._send(target, request, started)
+            view = await self._send(target, request, permit, started)
         except BkJobError as error:
             self._on_failure(target, request, error, started)
             return
@@ -119,16 +122,18 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             await asyncio.sleep(0)
         return names
 
-    def _send(self, target: PollTarget, request: PollRequest, now: float) -> Awaitable[PollView]:
+    def _send(
+        self, target: PollTarget, request: PollRequest, permit: Permit, now: float
+    ) -> Awaitable[PollView]:
         """Count a poll and begin it."""
         if target.first_polled_at is None and target.seen_at is None:
             target.first_polled_at = now
         self.registry.polls[target.group] += 1
         if isinstance(request, GetJobInstanceStatus):
             self.session.observe.polls.jobs += 1
-            return self.session.poll(request)
+            return self.session.poll(request, permit)
         self.session.observe.polls.steps += 1
-        return self.session.poll(request, known_rows(target, request))
+        return self.session.poll(request, permit, known_rows(target, request))
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
@@ -240,14 +245,15 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         )
         self._schedule_next(target, at.now, begun, may_settle=may_settle)
 
-    async def _poll_list(self, poller: ListPoller[PollTarget]) -> None:
+    async def _poll_list(self, poller: ListPoller[PollTarget], permit: Permit) -> None:
         started = self._now()
         request = self.list_pollers.next_request(poller, started)
         if request is None:
+            self.session.limiter.return_unused(permit)
             return
         self.session.observe.polls.lists += 1
         try:
-            await self.list_pollers.poll(poller, request)
+            await self.list_pollers.poll(poller, request, permit)
         except BkJobError as error:
             self.reports.on_failure(None, request, self._now() - started, type(error).__name__)
         else:

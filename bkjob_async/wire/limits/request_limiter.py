@@ -1,10 +1,11 @@
-"""The limiter of requests: each waits here for a permit, before the connection pool."""
+"""The limiter of requests: each call, and each poll that is due, waits here for a permit."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
 from math import inf
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -20,27 +21,32 @@ from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
 BYTES_PER_TURN = 65_536
 
 
+# The priorities of those that wait: urgent calls, polls of what is known to have changed, and all others.
+URGENT_CALL, URGENT_POLL, DUE = range(3)
+
+
 class Permit(Struct, eq=False, gc=False):
     """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock.
 
-    `request` is what was sent with it, `response` what came back.
+    `request` is what was sent with it, `response` what came back. `is_held` is False for one that was given back unused.
     """
 
     scope: Hashable
     resource: str
-    urgent: bool
+    priority: int
     asked_at: float
     sent_at: float
     received_at: float
     request: HttpRequest | None = None
     response: HttpResponse | None = None
+    is_held: bool = True
 
 
 class RequestLimiter:
     """One queue in front of all bounds: the client's own `RateLimiter`, and the quotas that the gateway announces.
 
-    Scopes take turns. Urgent requests go first, except for one turn in eight; within a scope the first to come is the
-    first to go. The quota of a single resource holds up only the requests for that resource. Time spent waiting here does
+    Scopes take turns. Urgent calls go first, then urgent polls, except for one turn in eight; within a scope the first to
+    come is the first to go. The quota of a single resource holds up only the requests for that resource. Time spent waiting here does
     not count towards a request's own timeout.
     """
 
@@ -48,8 +54,9 @@ class RequestLimiter:
         """Guard *limit*, which nothing else may use."""
         self.limit = limit
         self.quota = ServerQuota()
-        # All that neither have a permit nor gave up: each leaves once, however it ends.
-        self._waiters: set[Waiter] = set()
+        # All calls that neither have a permit nor gave up: each leaves once, however it ends. Polls are counted only.
+        self._calls: set[WaitingCall] = set()
+        self.waiting = 0
         # When the last response came: its decoding began then, without any other task in between.
         self.received_at = 0.0
         self._shared_queue = RequestQueue(None)
@@ -62,15 +69,18 @@ class RequestLimiter:
         self._closed = False
 
     @property
-    def waiting(self) -> int:
-        """How many requests wait for a permit."""
-        return len(self._waiters)
-
-    @property
     def requests_per_second(self) -> float | None:
         """The rate at which requests may go out as far as is known, None while there is no bound."""
         known = [rate for rate in (self.limit.rate, self.quota.estimated_rate) if rate is not None]
         return min(known) if known else None
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether requests wait because fewer are allowed than could be under way."""
+        concurrency = self.limit.concurrency
+        return self.waiting > 0 and (
+            concurrency.allowed < concurrency.maximum or self.requests_per_second is not None
+        )
 
     def limit_at_work(self) -> RequestLimit | None:
         """Return the limit that keeps the next request from going out at once, None where none does."""
@@ -80,7 +90,7 @@ class RequestLimiter:
         ):
             return RequestLimit.GATEWAY_QUOTA
         # What waits although nothing else holds it up waits for the quota of its resource.
-        return limit.limit_at_work(now) or (RequestLimit.GATEWAY_QUOTA if self._waiters else None)
+        return limit.limit_at_work(now) or (RequestLimit.GATEWAY_QUOTA if self.waiting else None)
 
     def set_rate(self, rate: float | None) -> None:
         """Change how many requests may go out in a second; those that wait go by the new rate from now on."""
@@ -94,20 +104,23 @@ class RequestLimiter:
 
     def try_acquire(self, scope: Hashable, resource: str, *, urgent: bool) -> Permit | None:
         """Return a permit if no request waits and no bound is reached, as is usual; else None."""
-        now = asyncio.get_running_loop().time()
         limit, quota = self.limit, self.quota
         if (
-            self._waiters
+            self.waiting
+            or limit.in_flight >= limit.concurrency.allowed
             or self._resource_queues
             or self._closed
-            or limit.in_flight >= limit.concurrency.allowed
-            or limit.next_allowed_at > now
+        ):
+            return None
+        now = asyncio.get_running_loop().time()
+        if (
+            limit.next_allowed_at > now
             or (quota.next_allowed_urgent_at if urgent else quota.next_allowed_at) > now
         ):
             return None
         limit.acquire(now)
         quota.acquire(now)
-        return Permit(scope, resource, urgent, now, now, now)
+        return Permit(scope, resource, URGENT_CALL if urgent else DUE, now, now, now)
 
     async def acquire(
         self,
@@ -128,38 +141,75 @@ class RequestLimiter:
         if self._closed:
             raise client_closed()
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        permit = Permit(scope, resource, urgent, now, now, now)
-        queue = self._resource_queues.get(resource, self._shared_queue)
-        waiter = Waiter(permit, queue, loop.create_future())
-        queue.waiters.push(scope, waiter, urgent=urgent)
-        self._waiters.add(waiter)
-        self._grant_permits()
+        priority = URGENT_CALL if urgent else DUE
+        waiter = WaitingCall(scope, resource, priority, loop.time(), loop.create_future())
+        self._calls.add(waiter)
+        self._queue(waiter)
         if patience is not None and not waiter.has_permit:
             waiter.timer = loop.call_later(patience, self._on_impatience, waiter, patience)
         try:
-            await waiter.granted
+            return await waiter.granted
         except asyncio.CancelledError:
             if waiter.has_permit:
                 self.release()  # granted just before the cancellation
             raise
         finally:
-            self._waiters.discard(waiter)
+            if not waiter.has_permit:
+                self._leave(waiter)
             if waiter.timer is not None:
                 waiter.timer.cancel()
-        return permit
 
-    def _on_impatience(self, waiter: Waiter, patience: float) -> None:
+    def queue_poll(self, poll: Waiting) -> None:
+        """Give a permit to *poll* as soon as a request may go out; each poll that gives up needs one `withdraw_poll`."""
+        self._queue(poll)
+
+    def withdraw_poll(self) -> None:
+        """Count one poll less that waits: it was given a permit, or gave up."""
+        self.waiting -= 1
+
+    def return_unused(self, permit: Permit) -> None:
+        """Take back a *permit* with which no request was sent."""
+        permit.is_held = False
+        self.limit.return_unused()
+        if self.waiting:
+            self._grant_permits()
+
+    def fits(self, permit: Permit, resource: str) -> bool:
+        """Return whether a *permit* lets a request for *resource* out, too; if so, it counts towards that from now on."""
+        if permit.resource != resource:
+            if resource in self._resource_queues:
+                return False
+            permit.resource = resource
+        return True
+
+    def _queue(self, waiter: Waiting) -> None:
+        self.waiting += 1
+        queue = self._queue_of(waiter.resource) if self._resource_queues else self._shared_queue
+        queue.waiters.push(waiter.scope, waiter, priority=waiter.priority)
+        self._grant_permits()
+
+    def _leave(self, waiter: WaitingCall) -> None:
+        """Count one call less that waits."""
+        if waiter in self._calls:
+            self._calls.discard(waiter)
+            self.waiting -= 1
+
+    def _queue_of(self, resource: str) -> RequestQueue:
+        """Return the queue of a resource: its own if its quota is known, else that of all."""
+        return self._resource_queues.get(resource, self._shared_queue)
+
+    def _on_impatience(self, waiter: WaitingCall, patience: float) -> None:
         """Raise `Throttled` in *waiter*, or wait on while others of its kind succeed."""
         if waiter.granted.done():
             return
         loop = asyncio.get_running_loop()
-        quota = waiter.queue.quota or self.quota
+        queue = self._queue_of(waiter.resource)
+        quota = queue.quota or self.quota
         remaining = quota.last_success_at + patience - loop.time()
         if remaining > CLOCK_RESOLUTION:
             waiter.timer = loop.call_later(remaining, self._on_impatience, waiter, patience)
             return
-        wait = self._next_allowed_at(waiter.queue, urgent=waiter.permit.urgent) - loop.time()
+        wait = self._next_allowed_at(queue, urgent=waiter.priority == URGENT_CALL) - loop.time()
         waiter.granted.set_exception(not_sent(patience, wait if wait > CLOCK_RESOLUTION else None))
 
     # After a request ------------------------------------------------------------------------------------------------
@@ -178,9 +228,9 @@ class RequestLimiter:
                 sent=permit.sent_at,
                 in_flight=limit.in_flight - 1,
             )
-        if size > BYTES_PER_TURN and self._waiters:
-            waiters = (self._resource_queues.get(permit.resource) or self._shared_queue).waiters
-            waiters.add_cost(permit.scope, size / BYTES_PER_TURN, urgent=permit.urgent)
+        if size > BYTES_PER_TURN and self.waiting:
+            waiters = self._queue_of(permit.resource).waiters
+            waiters.add_cost(permit.scope, size / BYTES_PER_TURN, priority=permit.priority)
 
     def on_throttled(
         self, permit: Permit, *, retry_after: float | None, per_resource: bool, too_concurrent: bool
@@ -202,14 +252,18 @@ class RequestLimiter:
 
     def release(self, succeeded: Permit | None = None) -> None:
         """Give back the permit of a request that is over, and let the next go; learn from one that *succeeded*."""
-        if succeeded is not None:  # it was not throttled
-            self.quota.on_success(succeeded.received_at, sent=succeeded.sent_at)
-            queue = self._resource_queues.get(succeeded.resource) if self._resource_queues else None
-            if queue is not None and queue.quota is not None:
-                queue.quota.on_success(succeeded.received_at, sent=succeeded.sent_at)
+        if succeeded is not None:
+            self.on_success(succeeded)
         self.limit.in_flight -= 1
-        if self._waiters:
+        if self.waiting:
             self._grant_permits()
+
+    def on_success(self, permit: Permit) -> None:
+        """Learn from a request that was not throttled."""
+        self.quota.on_success(permit.received_at, sent=permit.sent_at)
+        queue = self._resource_queues.get(permit.resource) if self._resource_queues else None
+        if queue is not None and queue.quota is not None:
+            queue.quota.on_success(permit.received_at, sent=permit.sent_at)
 
     def _quota_of(self, resource: str, *, per_resource: bool) -> ServerQuota:
         """Return the quota of one resource, or that of the whole gateway."""
@@ -228,53 +282,52 @@ class RequestLimiter:
         """Grant as many permits as the bounds allow; set a timer for the next one if only time is missing."""
         loop = asyncio.get_running_loop()
         due_at = self._timer_at
-        while self._waiters and not self.limit.is_full:
+        while self.waiting and not self.limit.is_full:
             now = loop.time()
-            waiter, next_at = self._next_waiter(now)
-            if waiter is None:
-                if next_at is not None:
-                    self._set_timer(next_at)
+            found = self._next_waiter(now)
+            if found is None or isinstance(found, float):
+                if found is not None:
+                    self._set_timer(found)
                 return
-            queue = self._resource_queues.get(waiter.permit.resource)
-            if queue is not None and queue is not waiter.queue:
+            waiter, served = found
+            if self._resource_queues and (queue := self._queue_of(waiter.resource)) is not served:
                 # It came before its resource was known to have a quota of its own.
-                waiter.queue = queue
-                queue.waiters.push(waiter.permit.scope, waiter, urgent=waiter.permit.urgent)
+                queue.waiters.push(waiter.scope, waiter, priority=waiter.priority)
                 continue
-            self._grant(waiter, now, due_at)
+            self._grant(waiter, served, now, due_at)
 
-    def _grant(self, waiter: Waiter, now: float, due_at: float) -> None:
+    def _grant(self, waiter: Waiting, queue: RequestQueue, now: float, due_at: float) -> None:
         self.limit.acquire(min(now, max(due_at, now - LATENESS)))
         self.quota.acquire(now)
-        if waiter.queue.quota is not None:
-            waiter.queue.quota.acquire(now)
-        self._waiters.discard(waiter)
-        waiter.permit.sent_at = waiter.permit.received_at = now
-        waiter.has_permit = True
-        waiter.granted.set_result(None)
+        if queue.quota is not None:
+            queue.quota.acquire(now)
+        if isinstance(waiter, WaitingCall):
+            self._leave(waiter)
+        resource = waiter.resource if self._resource_queues else ""
+        waiter.on_permit(Permit(waiter.scope, resource, waiter.priority, waiter.asked_at, now, now))
 
-    def _next_waiter(self, now: float) -> tuple[Waiter | None, float | None]:
-        """Return the waiter that may go now, or None and when the next may, if that is known."""
+    def _next_waiter(self, now: float) -> tuple[Waiting, RequestQueue] | float | None:
+        """Return who may go now and from which queue, else when the next may, None where that is not known."""
         earliest: float | None = None
         for index, queue in enumerate(self._queues):
             if not queue.waiters:
                 continue
             next_at = self._next_allowed_at(queue, urgent=False)
             next_urgent_at = (
-                self._next_allowed_at(queue, urgent=True) if queue.waiters.has_urgent else next_at
+                self._next_allowed_at(queue, urgent=True) if queue.waiters.has(URGENT_CALL) else next_at
             )
-            waiter = None
+            waiter: Waiting | None = None
             if next_at <= now + CLOCK_RESOLUTION:
                 waiter = queue.waiters.pop()
             elif next_urgent_at <= now + CLOCK_RESOLUTION:
-                waiter = queue.waiters.pop(background=False)
+                waiter = queue.waiters.pop(last=URGENT_CALL)
             if waiter is not None:
                 self._queues.append(self._queues.pop(index))
-                return waiter, None
+                return waiter, queue
             if queue.waiters:
                 at = next_urgent_at if next_urgent_at > now + CLOCK_RESOLUTION else next_at
                 earliest = at if earliest is None else min(earliest, at)
-        return None, earliest
+        return earliest
 
     def _next_allowed_at(self, queue: RequestQueue, *, urgent: bool) -> float:
         """Return when the next request of *queue* may go, as far as it depends on time."""
@@ -305,19 +358,54 @@ class RequestLimiter:
             self._timer.cancel()
             self._timer, self._timer_at = None, inf
         for queue in self._queues:
-            for waiter in queue.waiters.clear():
+            queue.waiters.clear()
+        for waiter in tuple(self._calls):
+            self._leave(waiter)
+            if waiter.is_waiting():
                 waiter.granted.set_exception(client_closed())
-        self._waiters.clear()
 
 
-class Waiter(Struct, eq=False):
-    """One request that waits for its permit; *granted* is done when it may go out, or never will."""
+class Waiting(Protocol):
+    """What waits for a permit: for a request to *resource* that counts towards *scope*, since *asked_at*."""
 
-    permit: Permit
-    queue: RequestQueue
-    granted: asyncio.Future[None]
+    scope: Hashable
+    priority: int
+    asked_at: float
+
+    @property
+    def resource(self) -> str:
+        """The name at the gateway of what is requested."""
+        ...
+
+    def is_waiting(self) -> bool:
+        """Return whether it still wants a permit; it is asked when there is one."""
+        ...
+
+    def on_permit(self, permit: Permit) -> None:
+        """Take the *permit*, for which `release` is called later."""
+        ...
+
+
+class WaitingCall(Struct, eq=False):
+    """A call that waits for its permit; *granted* is done when it may go out, or never will."""
+
+    scope: Hashable
+    resource: str
+    priority: int
+    asked_at: float
+    granted: asyncio.Future[Permit]
     has_permit: bool = False
     timer: asyncio.TimerHandle | None = None
+
+    def is_waiting(self) -> bool:
+        """Return whether it was neither granted a permit nor cancelled."""
+        return not self.granted.done()
+
+    def on_permit(self, permit: Permit) -> None:
+        """Let the caller go on."""
+        self.has_permit = True
+        permit.resource = self.resource
+        self.granted.set_result(permit)
 
 
 class RequestQueue:
@@ -327,12 +415,12 @@ class RequestQueue:
 
     def __init__(self, quota: ServerQuota | None) -> None:
         self.quota = quota
-        self.waiters: PriorityFairQueue[Hashable, Waiter] = PriorityFairQueue(is_live=still_waits)
+        self.waiters: PriorityFairQueue[Hashable, Waiting] = PriorityFairQueue(3, is_live=still_waits)
 
 
-def still_waits(waiter: Waiter) -> bool:
-    """Return whether *waiter* was neither granted a permit nor cancelled."""
-    return not waiter.granted.done()
+def still_waits(waiter: Waiting) -> bool:
+    """Return whether *waiter* still wants a permit."""
+    return waiter.is_waiting()
 
 
 def not_sent(waited: float, retry_after: float | None) -> Throttled:

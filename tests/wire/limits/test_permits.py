@@ -20,7 +20,7 @@ from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.errors import Throttled
 from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget
-from bkjob_async.wire.limits.request_limiter import Permit, RequestLimiter
+from bkjob_async.wire.limits.request_limiter import DUE, Permit, RequestLimiter
 from tests.examples import examples
 
 PLACES = 2
@@ -76,7 +76,7 @@ class LimiterGate:
         """Learn of a refusal."""
         now = asyncio.get_running_loop().time()
         self.limiter.on_throttled(
-            Permit(0, "", False, now, now, now), retry_after=seconds, per_resource=False, too_concurrent=False
+            Permit(0, "", DUE, now, now, now), retry_after=seconds, per_resource=False, too_concurrent=False
         )
 
     async def aclose(self) -> None:
@@ -138,14 +138,15 @@ class PoolGate:
     """The workers of a watch: to be polled is to hold a permit."""
 
     def __init__(self) -> None:
+        self.limiter = RequestLimiter(RateLimiter(max_in_flight=PLACES))
         self.pool: WorkerPool[Key] = WorkerPool(
-            on_crash=lambda _error: None, workers=PLACES, group=lambda key: key.scope
+            on_crash=lambda _error: None, limiter=self.limiter, group=lambda key: key.scope
         )
         self.pool.poll = self.poll
         self.asked: set[Key] = set()
 
-    async def poll(self, key: Key) -> None:
-        """Hold a worker until the key may leave."""
+    async def poll(self, key: Key, _permit: Permit) -> None:
+        """Hold the permit until the key may leave."""
         self.asked.discard(key)
         key.polled.set()
         try:
@@ -172,10 +173,12 @@ class PoolGate:
 
     def holders(self) -> int:
         """Return how many are being polled."""
+        assert len(self.pool.busy) == self.limiter.limit.in_flight
         return len(self.pool.busy)
 
     def waiters(self) -> int:
-        """Return how many are due and wait for a worker."""
+        """Return how many are due and wait for a permit."""
+        assert self.limiter.waiting == self.pool.overdue
         return len(self.asked)
 
     def refuse(self, seconds: float) -> None:

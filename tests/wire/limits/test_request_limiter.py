@@ -9,7 +9,7 @@ import pytest
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.errors import ClientClosed, Throttled
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
-from bkjob_async.wire.limits.request_limiter import BYTES_PER_TURN, RequestLimiter
+from bkjob_async.wire.limits.request_limiter import BYTES_PER_TURN, URGENT_CALL, RequestLimiter
 
 pytestmark = pytest.mark.looptime
 
@@ -272,7 +272,7 @@ async def test_whoever_waits_behind_others_that_succeed_waits_on() -> None:
     assert not waiting.done()
 
     limiter.release()
-    assert (await waiting).urgent
+    assert (await waiting).priority == URGENT_CALL
 
 
 async def test_after_the_end_nobody_gets_a_permit() -> None:
