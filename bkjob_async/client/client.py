@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from bkjob_async.client import looking, shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
-from bkjob_async.client.operations import (
-    base,
-    batch_logs,
-    extra_operations,
-    launches,
-    management,
-    operate_step,
-    paged_list,
-    queries,
-    stored_queries,
-)
+from bkjob_async.client.operations import base, batch_logs, launches, operate_step, paged_list, queries
+from bkjob_async.client.operations.imported import ImportedMethod
 from bkjob_async.errors import UsageError
+
+if TYPE_CHECKING:
+    from bkjob_async.client.operations import extra_operations, management, stored_queries
 
 
 class JobClient(Caller):
@@ -64,38 +58,70 @@ class JobClient(Caller):
     fast_execute_sql = launches.fast_execute_sql
     fast_transfer_file = launches.fast_transfer_file
     push_config_file = launches.push_config_file
-    get_job_template_list = stored_queries.get_job_template_list
-    get_job_plan_list = stored_queries.get_job_plan_list
-    get_job_plan_detail = stored_queries.get_job_plan_detail
-    get_account_list = stored_queries.get_account_list
-    get_public_script_list = stored_queries.get_public_script_list
-    get_script_list = stored_queries.get_script_list
-    get_public_script_version_list = stored_queries.get_public_script_version_list
-    get_script_version_list = stored_queries.get_script_version_list
-    get_public_script_version_detail = stored_queries.get_public_script_version_detail
-    get_script_version_detail = stored_queries.get_script_version_detail
-    get_cron_list = stored_queries.get_cron_list
-    get_cron_detail = stored_queries.get_cron_detail
-    save_cron = management.save_cron
-    update_cron_status = management.update_cron_status
-    delete_cron = management.delete_cron
-    check_script = management.check_script
-    query_agent_info = management.query_agent_info
-    get_file_source_detail = management.get_file_source_detail
-    create_job_plan = management.create_job_plan
-    get_job_template_detail = management.get_job_template_detail
-    get_user_authorized_scopes = management.get_user_authorized_scopes
-    query_gse_task = extra_operations.query_gse_task
-    query_job_instance = extra_operations.query_job_instance
-    generate_local_file_upload_url = extra_operations.generate_local_file_upload_url
-    get_script_task_context = extra_operations.get_script_task_context
-    get_file_task_context = extra_operations.get_file_task_context
-    bkci_plugin_fast_execute_script = extra_operations.bkci_plugin_fast_execute_script
-    bkci_plugin_fast_transfer_file = extra_operations.bkci_plugin_fast_transfer_file
-    bkci_plugin_get_job_instance_status = extra_operations.bkci_plugin_get_job_instance_status
-    bkci_plugin_batch_get_job_instance_execute_object_log = (
-        extra_operations.bkci_plugin_batch_get_job_instance_execute_object_log
-    )
+    if TYPE_CHECKING:
+        get_job_template_list = stored_queries.get_job_template_list
+        get_job_plan_list = stored_queries.get_job_plan_list
+        get_job_plan_detail = stored_queries.get_job_plan_detail
+        get_account_list = stored_queries.get_account_list
+        get_public_script_list = stored_queries.get_public_script_list
+        get_script_list = stored_queries.get_script_list
+        get_public_script_version_list = stored_queries.get_public_script_version_list
+        get_script_version_list = stored_queries.get_script_version_list
+        get_public_script_version_detail = stored_queries.get_public_script_version_detail
+        get_script_version_detail = stored_queries.get_script_version_detail
+        get_cron_list = stored_queries.get_cron_list
+        get_cron_detail = stored_queries.get_cron_detail
+        save_cron = management.save_cron
+        update_cron_status = management.update_cron_status
+        delete_cron = management.delete_cron
+        check_script = management.check_script
+        query_agent_info = management.query_agent_info
+        get_file_source_detail = management.get_file_source_detail
+        create_job_plan = management.create_job_plan
+        get_job_template_detail = management.get_job_template_detail
+        get_user_authorized_scopes = management.get_user_authorized_scopes
+        query_gse_task = extra_operations.query_gse_task
+        query_job_instance = extra_operations.query_job_instance
+        generate_local_file_upload_url = extra_operations.generate_local_file_upload_url
+        get_script_task_context = extra_operations.get_script_task_context
+        get_file_task_context = extra_operations.get_file_task_context
+        bkci_plugin_fast_execute_script = extra_operations.bkci_plugin_fast_execute_script
+        bkci_plugin_fast_transfer_file = extra_operations.bkci_plugin_fast_transfer_file
+        bkci_plugin_get_job_instance_status = extra_operations.bkci_plugin_get_job_instance_status
+        bkci_plugin_batch_get_job_instance_execute_object_log = (
+            extra_operations.bkci_plugin_batch_get_job_instance_execute_object_log
+        )
+    else:  # each is imported when it is first used
+        get_job_template_list = ImportedMethod("stored_queries")
+        get_job_plan_list = ImportedMethod("stored_queries")
+        get_job_plan_detail = ImportedMethod("stored_queries")
+        get_account_list = ImportedMethod("stored_queries")
+        get_public_script_list = ImportedMethod("stored_queries")
+        get_script_list = ImportedMethod("stored_queries")
+        get_public_script_version_list = ImportedMethod("stored_queries")
+        get_script_version_list = ImportedMethod("stored_queries")
+        get_public_script_version_detail = ImportedMethod("stored_queries")
+        get_script_version_detail = ImportedMethod("stored_queries")
+        get_cron_list = ImportedMethod("stored_queries")
+        get_cron_detail = ImportedMethod("stored_queries")
+        save_cron = ImportedMethod("management")
+        update_cron_status = ImportedMethod("management")
+        delete_cron = ImportedMethod("management")
+        check_script = ImportedMethod("management")
+        query_agent_info = ImportedMethod("management")
+        get_file_source_detail = ImportedMethod("management")
+        create_job_plan = ImportedMethod("management")
+        get_job_template_detail = ImportedMethod("management")
+        get_user_authorized_scopes = ImportedMethod("management")
+        query_gse_task = ImportedMethod("extra_operations")
+        query_job_instance = ImportedMethod("extra_operations")
+        generate_local_file_upload_url = ImportedMethod("extra_operations")
+        get_script_task_context = ImportedMethod("extra_operations")
+        get_file_task_context = ImportedMethod("extra_operations")
+        bkci_plugin_fast_execute_script = ImportedMethod("extra_operations")
+        bkci_plugin_fast_transfer_file = ImportedMethod("extra_operations")
+        bkci_plugin_get_job_instance_status = ImportedMethod("extra_operations")
+        bkci_plugin_batch_get_job_instance_execute_object_log = ImportedMethod("extra_operations")
     # end
 
     # Lifetime

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from operator import attrgetter
 from typing import Any, Literal, TypeVar, overload
@@ -130,8 +130,11 @@ class Dialect:
     or for the user of the credentials; the gateway grants them to applications one by one. *credentials_in*
     is `header`, or `body` for an ESB that reads no header; every read is then a POST, so that no secret
     stands in a URL. *tenant* and *language* (`en`, `zh-cn`) go into the headers that the platform has for
-    them. *zone* is that of times without one. *supported_by* names the dialects that have an operation, for
-    the error of one that lacks it; *instead* says what this dialect has in place of one.
+    them. *zone* is that of times without one.
+
+    *rare_calls* returns further lines of the table, of operations that few programs send: their modules are
+    imported when one of them is looked for. *supported_by* returns the dialects that have a class of operations,
+    for the error of one that lacks it; *instead* says what this dialect has in place of one, by its name.
     """
 
     name: str
@@ -139,6 +142,7 @@ class Dialect:
     path_prefix: str
     path_suffix: str = ""
     calls: Calls = field(repr=False)
+    rare_calls: Callable[[], Calls] = field(default=dict, repr=False)
     scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(repr=False)
     options: frozenset[str] = field(repr=False)
     zone: tzinfo = DEFAULT_ZONE
@@ -149,8 +153,10 @@ class Dialect:
     credentials_in: Literal["header", "body"] = field(
         default="header", validator=validators.in_(("header", "body"))
     )
-    supported_by: Mapping[type[Operation[Any]], tuple[str, ...]] = field(factory=dict, repr=False, eq=False)
-    instead: Mapping[type[Operation[Any]], str] = field(factory=dict, repr=False)
+    supported_by: Callable[[type[Operation[Any]]], Sequence[str]] = field(
+        default=lambda _: (), repr=False, eq=False
+    )
+    instead: Mapping[str, str] = field(factory=dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Raise `UsageError` for an acting user where the platform would ignore it."""
@@ -159,16 +165,24 @@ class Dialect:
 
     def call_for(self, operation: Operation[Any]) -> Call:
         """Return the line of the table for *operation*; raise `NotSupported`."""
-        call = self.calls.get(type(operation))
-        if call is None:
-            if isinstance(operation, RawCall):
-                return Call(operation.method, attrgetter("parameters"), read_raw)
-            others = self.supported_by.get(type(operation), ())
-            has = f"; {', '.join(others)} can" if others else ""
-            other = self.instead.get(type(operation))
-            hint = f"; {other}" if other else ""
-            raise NotSupported(f"{self.name} has no {operation.name}{has}{hint}")
-        return call
+        kind = type(operation)
+        call = self.calls.get(kind)
+        if call is not None:
+            return call
+        if isinstance(operation, RawCall):
+            return Call(operation.method, attrgetter("parameters"), read_raw)
+        call = self.rare_calls().get(kind)
+        if call is not None:
+            return call
+        others = self.supported_by(kind)
+        has = f"; {', '.join(others)} can" if others else ""
+        other = self.instead.get(operation.name)
+        hint = f"; {other}" if other else ""
+        raise NotSupported(f"{self.name} has no {operation.name}{has}{hint}")
+
+    def all_calls(self) -> Calls:
+        """Return the whole table, with the rare lines."""
+        return {**self.calls, **self.rare_calls()}
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:
         """Return *operation* as a relative, unsigned request; raise `NotSupported`, `UsageError` for what is no text."""
