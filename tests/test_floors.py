@@ -52,7 +52,7 @@ INNER_HOUSES = {
     "wire": [{"bodies", "limits"}, {"*"}, {"fast_http"}, {"aiohttp_transport"}, {"session"}],
     "model": [{"structures", "text"}, {"*"}, {"operations"}],
     "client": [
-        {"lifetime", "operation_reports", "probes"},
+        {"imported", "lifetime", "operation_reports", "probes"},
         {"caller"},
         {"statistics", "runner_access"},
         {"operations"},

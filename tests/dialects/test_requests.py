@@ -379,7 +379,7 @@ def test_requests_are_relative(name: str) -> None:
     assert isinstance(url, URL)
 
 
-@pytest.mark.parametrize("dialect", sorted(NAMES))
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
 def test_text_that_is_none_is_refused_and_not_kept(dialect: str) -> None:
     """Half of a surrogate pair comes from names of files, and cannot be sent; a script stays out of the error."""
     script = f"echo {SECRET} \ud800"

@@ -14,6 +14,7 @@ from bkjob_async.client.operations.batch_logs import GatheredLogs
 from bkjob_async.client.operations.paged_list import PagedList
 from bkjob_async.model.operations import (
     base,
+    details,
     extra_operations,
     launches,
     management,
@@ -31,7 +32,7 @@ MODEL = (base, queries, launches, stored_queries, management, extra_operations)
 # Their methods are imported when they are first used.
 RARE = (stored_queries, management, extra_operations)
 ON_PAGE = (stored_queries, management)
-ANSWERS = (responses, stored_items, management)
+ANSWERS = (responses, details, stored_items, management)
 OTHER_ANSWERS: tuple[type[Any], ...] = (base.OperationAccepted, GatheredLogs, PagedList)
 DOCS = {
     "operations": "The operations of the platform, a frozen class each: what `JobClient.call` takes.",
@@ -110,14 +111,18 @@ def files() -> dict[Path, str]:
 
 def attributes() -> list[str]:
     """Return the lines that make functions the methods of the client."""
-    usual, typed, imported = list[str](), ["if TYPE_CHECKING:"], ["else:  # each is imported when it is first used"]
+    usual, typed, imported = (
+        list[str](),
+        ["if TYPE_CHECKING:"],
+        ["else:  # each is imported when it is first used"],
+    )
     for module in MODEL:
         name = module.__name__.rpartition(".")[2]
         for kind in written(module):
             line = f"{kind.name} = {name}.{kind.name}"
             if module in RARE:
                 typed.append(f"    {line}")
-                imported.append(f'    {kind.name} = ImportedMethod("{name}")')
+                imported.append(f'    {kind.name} = ImportedMethod("operations.{name}")')
             else:
                 usual.append(line)
     return [*usual, *typed, *imported]

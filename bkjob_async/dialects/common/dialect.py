@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 from attrs import evolve, field, frozen, validators
+from msgspec import Struct
 from yarl import URL
 
 from bkjob_async.dialects.common.auth import sign_body, sign_header
@@ -38,8 +39,7 @@ ESB_OPTIONS = frozenset(("credentials_in",))
 COMMON_OPTIONS = frozenset(("tenant", "language"))
 
 
-@frozen
-class Call:
+class Call(Struct, frozen=True):
     """One line of a dialect's table: how an operation is sent and its response is read.
 
     *parameters* returns the platform's parameters of an operation, without those of its scope; None is not sent. A
@@ -54,14 +54,12 @@ class Call:
     method: str
     parameters: Callable[[Any], Mapping[str, Any]]
     read: Callable[[Any, JsonObject], Any]
-    platform_name: str | None = field(default=None, kw_only=True)
-    choose_name: Callable[[Any], str] | None = field(default=None, kw_only=True)
-    read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = field(default=None, kw_only=True)
-    read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = field(default=None, kw_only=True)
-    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = field(
-        default=None, kw_only=True
-    )
-    paths: Literal["system", "user"] | None = field(default=None, kw_only=True)
+    platform_name: str | None = None
+    choose_name: Callable[[Any], str] | None = None
+    read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = None
+    read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
+    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = None
+    paths: Literal["system", "user"] | None = None
 
     def name_of(self, operation: Operation[Any]) -> str:
         """Return the dialect's name of *operation*."""

@@ -9,12 +9,10 @@ from bkjob_async.dialects.gateway import v3
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.operations.queries import GetStepInstanceDetail
 
 # The same operations with the same parameters as in the gateway, but nothing about a single step
 # and nothing that needs `/system/`.
-LACKING = (GetStepInstanceStatus, GetStepInstanceDetail)
-CALLS: Calls = {kind: call for kind, call in v3.CALLS.items() if kind not in LACKING}
+CALLS: Calls = {kind: call for kind, call in v3.CALLS.items() if kind is not GetStepInstanceStatus}
 
 
 @cache

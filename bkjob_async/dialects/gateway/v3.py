@@ -15,7 +15,6 @@ from bkjob_async.dialects.common.responses import (
 )
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
-from bkjob_async.dialects.gateway.step_detail import read_step_detail
 from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job
 from bkjob_async.dialects.gateway.v3_responses import (
     read_job,
@@ -55,7 +54,6 @@ CALLS: Calls = {
         read_poll=read_step_poll,
         skip_rows=skip_known_step_rows,
     ),
-    queries.GetStepInstanceDetail: Call("GET", requests.parameters_of(), read_step_detail),
     queries.GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
     queries.BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),
     queries.GetJobInstanceList: Call("GET", requests.job_list_parameters, read_job_list),
@@ -81,6 +79,7 @@ def rare_calls() -> Calls:
 
     return {
         **stored_items.CALLS,
+        **extra_operations.GATEWAY_CALLS,
         **extra_operations.SYSTEM_CALLS,
         **management.CALLS,
         **management.GATEWAY_CALLS,
