@@ -10,7 +10,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async import sync
-from tests.generate import operations, twin
+from tests.generate import operations, twin, twin_alone
 from tests.generate.files import ROOT
 
 RENAMED = {"aclose": "close"}
@@ -18,6 +18,7 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     (bkjob.JobClient, sync.JobClient),
     (bkjob.Watch, sync.Watch),
     (bkjob.Reader, sync.Reader),
+    (bkjob.RunReport, sync.RunReport),
     (bkjob.responses.PagedList, sync.PagedList),
 ]
 
@@ -32,7 +33,7 @@ def vars_of(owner: type[Any]) -> dict[str, Any]:
     return {name: value for each in reversed(owner.__mro__) for name, value in vars(each).items()}
 
 
-WRITTEN = {**operations.files(), **twin.files()}
+WRITTEN = {**operations.files(), **twin.files(), **twin_alone.files()}
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -50,7 +51,11 @@ def test_the_twin_has_the_same_members(asynchronous: type[Any], synchronous: typ
     assert public(synchronous).keys() - public(asynchronous).keys() <= {"scope", "cursor"}
 
 
-@pytest.mark.parametrize(("asynchronous", "synchronous"), PAIRS[:2], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    ("asynchronous", "synchronous"),
+    [*PAIRS[:2], (bkjob.RunReport, sync.RunReport)],
+    ids=lambda each: each.__name__,
+)
 def test_the_twin_has_the_same_parameters(asynchronous: type[Any], synchronous: type[Any]) -> None:
     """With the same types, defaults and results, which `help` shows."""
     for name, method in public(asynchronous).items():
@@ -76,7 +81,7 @@ def test_connect_takes_what_the_asynchronous_one_takes() -> None:
 
 def test_no_text_of_the_twin_is_about_coroutines() -> None:
     """Examples and prose say what a caller of the twin writes."""
-    for owner in (sync.JobClient, sync.Watch):
+    for owner in (sync.JobClient, sync.RunReport, sync.Watch):
         for name, member in public(owner).items():
             doc = inspect.getdoc(member) or ""
             for line in doc.splitlines():
