@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import frozen
 
 import bkjob_async as bkjob
 from bkjob_async import sync
-from tests.generate import operations, twin, twin_alone
-from tests.generate.files import ROOT
+from bkjob_async.model.operations.base import Operation
+from tests.generate import methods, operations, twin, twin_alone
+from tests.generate.files import ROOT, Imports
 
 RENAMED = {"aclose": "close"}
 PAIRS: list[tuple[type[Any], type[Any]]] = [
@@ -92,3 +94,20 @@ def test_no_text_of_the_twin_is_about_coroutines() -> None:
                     name,
                     line,
                 )
+
+
+def test_a_default_that_is_text_is_written_as_text() -> None:
+    """In the function that is made of a class, as any other default."""
+
+    @frozen(kw_only=True)
+    class SayHello(Operation[None]):
+        """Say hello."""
+
+        name = "say_hello"
+
+        kind: str = "loud"
+        times: int = 1
+
+    signature = methods.signature(SayHello, Imports(__name__))
+
+    assert "kind: str = 'loud', times: int = 1" in signature
