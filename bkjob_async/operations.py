@@ -15,6 +15,7 @@ from bkjob_async.model.operations.extra_operations import (
     GenerateLocalFileUploadUrl,
     GetFileTaskContext,
     GetScriptTaskContext,
+    GetStepInstanceDetail,
     QueryGseTask,
     QueryJobInstance,
 )
@@ -42,7 +43,6 @@ from bkjob_async.model.operations.queries import (
     GetJobInstanceIpLog,
     GetJobInstanceList,
     GetJobInstanceLog,
-    GetStepInstanceDetail,
     RawCall,
 )
 from bkjob_async.model.operations.stored_queries import (

@@ -3,6 +3,16 @@
 from bkjob_async.client.operations.batch_logs import GatheredLogs
 from bkjob_async.client.operations.paged_list import PagedList
 from bkjob_async.model.operations.base import OperationAccepted
+from bkjob_async.model.operations.details import (
+    Account,
+    FileDetail,
+    FileSourceDetail,
+    GseTask,
+    LocalFileUpload,
+    ScriptDetail,
+    StepDetail,
+    TaskContextField,
+)
 from bkjob_async.model.operations.management import (
     AgentInfo,
     AuthorizedScope,
@@ -10,22 +20,14 @@ from bkjob_async.model.operations.management import (
     StoredFileSource,
 )
 from bkjob_async.model.operations.responses import (
-    Account,
     Envelope,
-    FileDetail,
     FileLog,
-    FileSourceDetail,
-    GseTask,
     HostLog,
     JobInstance,
     JobLaunch,
-    LocalFileUpload,
     Page,
-    ScriptDetail,
-    StepDetail,
     StepLogs,
     StepVariables,
-    TaskContextField,
     Variable,
 )
 from bkjob_async.model.operations.stored_items import (

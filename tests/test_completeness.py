@@ -23,7 +23,7 @@ from hypothesis import find
 import bkjob_async as bkjob
 from bkjob_async.configuration.gathering import DIALECTS as CLI_DIALECTS
 from bkjob_async.dialects.common.dialect import Dialect
-from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
+from bkjob_async.dialects.registry import NAMES, dialect_by_name, dialect_named, dialects_with
 from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.errors import NotSupported
 from bkjob_async.model import events
@@ -76,6 +76,9 @@ def matched(function: Callable[..., Any]) -> set[str]:
     return {ast.unparse(each).rpartition(".")[2] for each in classes}
 
 
+DIALECTS = {name: dialect_named(name) for name in NAMES}
+
+
 @frozen(kw_only=True)
 class Wiring:
     """Where additions are wired: everything that the checks look at."""
@@ -99,7 +102,7 @@ class Wiring:
 
 def operation_lacks(kind: type[base.Operation[Any]], wiring: Wiring) -> list[str]:
     """Return what an operation lacks."""
-    able = [name for name, dialect in wiring.dialects.items() if kind in dialect.calls]
+    able = [name for name, dialect in wiring.dialects.items() if kind in dialect.all_calls()]
     lacks = {
         f"a public name {kind.__name__}": kind.__name__ not in wiring.public,
         f"a method JobClient.{kind.name}": kind.name not in wiring.methods,
@@ -108,7 +111,7 @@ def operation_lacks(kind: type[base.Operation[Any]], wiring: Wiring) -> list[str
         "a docstring that names its document": kind.name not in (kind.__doc__ or ""),
     }
     for name, dialect in wiring.dialects.items():
-        call = dialect.calls.get(kind)
+        call = dialect.all_calls().get(kind)
         if call is None:
             lacks[f"an error in {name} that names a dialect with it"] = not refuses(dialect, kind, able)
         else:
@@ -122,7 +125,7 @@ def operation_lacks(kind: type[base.Operation[Any]], wiring: Wiring) -> list[str
 def refuses(dialect: Dialect, kind: type[base.Operation[Any]], able: list[str]) -> bool:
     """Whether a dialect without an operation says so, and who has it."""
     try:
-        evolve(dialect, supported_by=OPERATIONS).call_for(object.__new__(kind))
+        evolve(dialect, supported_by=dialects_with).call_for(object.__new__(kind))
     except NotSupported as error:
         return all(name in str(error) for name in able)
     return False

@@ -138,6 +138,20 @@ def test_a_client_brings_no_server_and_no_terminal() -> None:
     assert not {"aiohttp.web", "bkjob_async.simulator", *optional} & loaded
 
 
+def test_a_client_brings_no_classes_of_rare_operations() -> None:
+    """Nor other dialects, nor the converters of JSON: all are imported when they are first used."""
+    connected = (
+        "connect('http://sim', AppCredentials(bk_app_code='', bk_app_secret=''), dialect='gateway-v3')"
+    )
+    loaded = modules_after(f"from bkjob_async import AppCredentials, connect; {connected}")
+
+    rare = ("details", "extra_operations", "management", "stored_items", "stored_queries")
+    assert {f"bkjob_async.{name}" for name in ("client.factory", "dialects.gateway.v3")} <= loaded
+    assert not {f"bkjob_async.model.operations.{name}" for name in rare} & loaded
+    assert not {name for name in loaded if name.startswith("bkjob_async.dialects.esb.")} & loaded
+    assert not {"bkjob_async.dialects.gateway.v4", "bkjob_async.client.looking", "cattrs"} & loaded
+
+
 def test_the_version_is_printed_without_http() -> None:
     """`bkjob --version` is as quick as its answer is short."""
     code = "from bkjob_async.cli.entry import main\nimport sys\nsys.argv = ['bkjob', '--version']\nmain()"

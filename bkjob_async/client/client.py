@@ -5,20 +5,15 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from bkjob_async.client import looking, shortcuts, statistics, watching
+from bkjob_async.client import shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
-from bkjob_async.client.operations import (
-    base,
-    batch_logs,
-    extra_operations,
-    launches,
-    management,
-    operate_step,
-    paged_list,
-    queries,
-    stored_queries,
-)
+from bkjob_async.client.imported import ImportedMethod
+from bkjob_async.client.operations import base, batch_logs, launches, operate_step, paged_list, queries
 from bkjob_async.errors import UsageError
+
+if TYPE_CHECKING:
+    from bkjob_async.client import looking
+    from bkjob_async.client.operations import extra_operations, management, stored_queries
 
 
 class JobClient(Caller):
@@ -39,13 +34,16 @@ class JobClient(Caller):
     send_file = shortcuts.send_file
     retry_failed = shortcuts.retry_failed
     logs = shortcuts.logs
-    status = looking.status
     watch = watching.watch
     wait = watching.wait
     nudge = watching.nudge
     durations = watching.durations
     export_durations = watching.export_durations
     stats = statistics.stats
+    if TYPE_CHECKING:
+        status = looking.status
+    else:
+        status = ImportedMethod("looking")
 
     # Operations of the platform
     operate_step_instance = operate_step.operate_step_instance
@@ -55,7 +53,6 @@ class JobClient(Caller):
     get_job_instance_status = base.get_job_instance_status
     get_step_instance_status = base.get_step_instance_status
     operate_job_instance = base.operate_job_instance
-    get_step_instance_detail = queries.get_step_instance_detail
     get_job_instance_log = queries.get_job_instance_log
     get_job_instance_ip_log = queries.get_job_instance_ip_log
     get_job_instance_global_var_value = queries.get_job_instance_global_var_value
@@ -64,38 +61,72 @@ class JobClient(Caller):
     fast_execute_sql = launches.fast_execute_sql
     fast_transfer_file = launches.fast_transfer_file
     push_config_file = launches.push_config_file
-    get_job_template_list = stored_queries.get_job_template_list
-    get_job_plan_list = stored_queries.get_job_plan_list
-    get_job_plan_detail = stored_queries.get_job_plan_detail
-    get_account_list = stored_queries.get_account_list
-    get_public_script_list = stored_queries.get_public_script_list
-    get_script_list = stored_queries.get_script_list
-    get_public_script_version_list = stored_queries.get_public_script_version_list
-    get_script_version_list = stored_queries.get_script_version_list
-    get_public_script_version_detail = stored_queries.get_public_script_version_detail
-    get_script_version_detail = stored_queries.get_script_version_detail
-    get_cron_list = stored_queries.get_cron_list
-    get_cron_detail = stored_queries.get_cron_detail
-    save_cron = management.save_cron
-    update_cron_status = management.update_cron_status
-    delete_cron = management.delete_cron
-    check_script = management.check_script
-    query_agent_info = management.query_agent_info
-    get_file_source_detail = management.get_file_source_detail
-    create_job_plan = management.create_job_plan
-    get_job_template_detail = management.get_job_template_detail
-    get_user_authorized_scopes = management.get_user_authorized_scopes
-    query_gse_task = extra_operations.query_gse_task
-    query_job_instance = extra_operations.query_job_instance
-    generate_local_file_upload_url = extra_operations.generate_local_file_upload_url
-    get_script_task_context = extra_operations.get_script_task_context
-    get_file_task_context = extra_operations.get_file_task_context
-    bkci_plugin_fast_execute_script = extra_operations.bkci_plugin_fast_execute_script
-    bkci_plugin_fast_transfer_file = extra_operations.bkci_plugin_fast_transfer_file
-    bkci_plugin_get_job_instance_status = extra_operations.bkci_plugin_get_job_instance_status
-    bkci_plugin_batch_get_job_instance_execute_object_log = (
-        extra_operations.bkci_plugin_batch_get_job_instance_execute_object_log
-    )
+    if TYPE_CHECKING:
+        get_job_template_list = stored_queries.get_job_template_list
+        get_job_plan_list = stored_queries.get_job_plan_list
+        get_job_plan_detail = stored_queries.get_job_plan_detail
+        get_account_list = stored_queries.get_account_list
+        get_public_script_list = stored_queries.get_public_script_list
+        get_script_list = stored_queries.get_script_list
+        get_public_script_version_list = stored_queries.get_public_script_version_list
+        get_script_version_list = stored_queries.get_script_version_list
+        get_public_script_version_detail = stored_queries.get_public_script_version_detail
+        get_script_version_detail = stored_queries.get_script_version_detail
+        get_cron_list = stored_queries.get_cron_list
+        get_cron_detail = stored_queries.get_cron_detail
+        save_cron = management.save_cron
+        update_cron_status = management.update_cron_status
+        delete_cron = management.delete_cron
+        check_script = management.check_script
+        query_agent_info = management.query_agent_info
+        get_file_source_detail = management.get_file_source_detail
+        create_job_plan = management.create_job_plan
+        get_job_template_detail = management.get_job_template_detail
+        get_user_authorized_scopes = management.get_user_authorized_scopes
+        get_step_instance_detail = extra_operations.get_step_instance_detail
+        query_gse_task = extra_operations.query_gse_task
+        query_job_instance = extra_operations.query_job_instance
+        generate_local_file_upload_url = extra_operations.generate_local_file_upload_url
+        get_script_task_context = extra_operations.get_script_task_context
+        get_file_task_context = extra_operations.get_file_task_context
+        bkci_plugin_fast_execute_script = extra_operations.bkci_plugin_fast_execute_script
+        bkci_plugin_fast_transfer_file = extra_operations.bkci_plugin_fast_transfer_file
+        bkci_plugin_get_job_instance_status = extra_operations.bkci_plugin_get_job_instance_status
+        bkci_plugin_batch_get_job_instance_execute_object_log = (
+            extra_operations.bkci_plugin_batch_get_job_instance_execute_object_log
+        )
+    else:  # each is imported when it is first used
+        get_job_template_list = ImportedMethod("operations.stored_queries")
+        get_job_plan_list = ImportedMethod("operations.stored_queries")
+        get_job_plan_detail = ImportedMethod("operations.stored_queries")
+        get_account_list = ImportedMethod("operations.stored_queries")
+        get_public_script_list = ImportedMethod("operations.stored_queries")
+        get_script_list = ImportedMethod("operations.stored_queries")
+        get_public_script_version_list = ImportedMethod("operations.stored_queries")
+        get_script_version_list = ImportedMethod("operations.stored_queries")
+        get_public_script_version_detail = ImportedMethod("operations.stored_queries")
+        get_script_version_detail = ImportedMethod("operations.stored_queries")
+        get_cron_list = ImportedMethod("operations.stored_queries")
+        get_cron_detail = ImportedMethod("operations.stored_queries")
+        save_cron = ImportedMethod("operations.management")
+        update_cron_status = ImportedMethod("operations.management")
+        delete_cron = ImportedMethod("operations.management")
+        check_script = ImportedMethod("operations.management")
+        query_agent_info = ImportedMethod("operations.management")
+        get_file_source_detail = ImportedMethod("operations.management")
+        create_job_plan = ImportedMethod("operations.management")
+        get_job_template_detail = ImportedMethod("operations.management")
+        get_user_authorized_scopes = ImportedMethod("operations.management")
+        get_step_instance_detail = ImportedMethod("operations.extra_operations")
+        query_gse_task = ImportedMethod("operations.extra_operations")
+        query_job_instance = ImportedMethod("operations.extra_operations")
+        generate_local_file_upload_url = ImportedMethod("operations.extra_operations")
+        get_script_task_context = ImportedMethod("operations.extra_operations")
+        get_file_task_context = ImportedMethod("operations.extra_operations")
+        bkci_plugin_fast_execute_script = ImportedMethod("operations.extra_operations")
+        bkci_plugin_fast_transfer_file = ImportedMethod("operations.extra_operations")
+        bkci_plugin_get_job_instance_status = ImportedMethod("operations.extra_operations")
+        bkci_plugin_batch_get_job_instance_execute_object_log = ImportedMethod("operations.extra_operations")
     # end
 
     # Lifetime

@@ -8,33 +8,11 @@ from typing import Any
 
 from bkjob_async.errors import CallFailed, OutcomeUnknown
 from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, Operation
-from bkjob_async.model.operations.extra_operations import (
-    BkciPluginFastExecuteScript,
-    BkciPluginFastTransferFile,
-)
-from bkjob_async.model.operations.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    PushConfigFile,
-)
+from bkjob_async.model.operations.names import LAUNCHES
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import OperationSent
 
-LAUNCHES = frozenset(
-    kind.name
-    for kind in (
-        ExecuteJobPlan,
-        FastExecuteScript,
-        FastExecuteSql,
-        FastTransferFile,
-        PushConfigFile,
-        BkciPluginFastExecuteScript,
-        BkciPluginFastTransferFile,
-    )
-)
 OPERATIONS = frozenset({OperateStepInstance.name, OperateJobInstance.name})
 
 

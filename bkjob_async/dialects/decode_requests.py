@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
 from attrs import NOTHING, fields
@@ -11,7 +12,7 @@ from attrs import NOTHING, fields
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
 from bkjob_async.dialects.common.responses import read_scope
-from bkjob_async.dialects.registry import OPERATIONS
+from bkjob_async.dialects.registry import operations
 from bkjob_async.errors import CallFailed, UsageError
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.queries import RawCall
@@ -33,8 +34,6 @@ FIELD_DEFAULTS: Mapping[str, Callable[[StepRef], Any]] = {
     **dict.fromkeys(("hosts", "targets", "sources", "file_names"), lambda _: ()),
     **dict.fromkeys(("file_target_path", "script_id", "gse_task_id"), lambda _: ""),
 }
-OPERATION_BY_NAME: Mapping[str, type[Operation[Any]]] = {kind.name: kind for kind in OPERATIONS}
-
 # Names that single dialects have for the same operations.
 ALIASES: Mapping[str, str] = {
     "batch_get_job_instance_execute_object_log": "batch_get_job_instance_ip_log",
@@ -47,13 +46,19 @@ def operation_for(
     name: str, envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None
 ) -> Operation[Any]:
     """Return an operation of this *name* that the response fits; raise `UsageError`."""
-    kind = OPERATION_BY_NAME.get(ALIASES.get(name, name))
+    kind = operations_by_name().get(ALIASES.get(name, name))
     if kind is not None:
         return operation_about(kind, subject_of(envelope, ref=ref, scope=scope))
     try:
         return RawCall(name=name)
     except ValueError as error:
         raise UsageError(f"no operation is called {name!r}") from error
+
+
+@cache
+def operations_by_name() -> Mapping[str, type[Operation[Any]]]:
+    """Return the class of each operation that a dialect has."""
+    return {kind.name: kind for kind in operations()}
 
 
 def operation_about(kind: type[Operation[Any]], it: StepRef) -> Operation[Any]:

@@ -1,29 +1,55 @@
 """The dialects by name."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import tzinfo
+from functools import cache
 from typing import Any
 
 from attrs import evolve
 
 from bkjob_async.dialects.common.dialect import COMMON_OPTIONS, Dialect
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE
-from bkjob_async.dialects.esb.job import ESB_JOB
-from bkjob_async.dialects.esb.jobv3 import ESB_JOBV3
-from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
-from bkjob_async.dialects.gateway.v4 import GATEWAY_V4
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import Operation
 
-DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (ESB_JOB, ESB_JOBV3, GATEWAY_V3, GATEWAY_V4)
-}
+NAMES = ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
 
-# Each operation with the names of the dialects that have it.
-OPERATIONS: Mapping[type[Operation[Any]], tuple[str, ...]] = {
-    operation: tuple(dialect.name for dialect in DIALECTS.values() if operation in dialect.calls)
-    for operation in {operation: None for dialect in DIALECTS.values() for operation in dialect.calls}
-}
+
+def dialect_named(name: str) -> Dialect:
+    """Return the dialect of this *name* without options; raise `UsageError`."""
+    # Imported when one is chosen: most programs speak one.
+    if name == "esb-job":
+        from bkjob_async.dialects.esb.job import ESB_JOB  # noqa: PLC0415 - see above
+
+        return ESB_JOB
+    if name == "esb-jobv3":
+        from bkjob_async.dialects.esb.jobv3 import ESB_JOBV3  # noqa: PLC0415
+
+        return ESB_JOBV3
+    if name == "gateway-v3":
+        from bkjob_async.dialects.gateway.v3 import GATEWAY_V3  # noqa: PLC0415
+
+        return GATEWAY_V3
+    if name == "gateway-v4":
+        from bkjob_async.dialects.gateway.v4 import GATEWAY_V4  # noqa: PLC0415
+
+        return GATEWAY_V4
+    raise UsageError(f"no dialect {name!r}; there are {', '.join(NAMES)}")
+
+
+@cache
+def operations() -> Mapping[type[Operation[Any]], tuple[str, ...]]:
+    """Return each operation with the names of the dialects that have it; imports them all."""
+    tables = {name: dialect_named(name).all_calls() for name in NAMES}
+    kinds = {kind: None for table in tables.values() for kind in table}
+    return {kind: tuple(name for name, table in tables.items() if kind in table) for kind in kinds}
+
+
+def dialects_with(kind: type[Operation[Any]]) -> tuple[str, ...]:
+    """Return the names of the dialects that have this *kind* of operation."""
+    return operations().get(kind, ())
 
 
 def dialect_by_name(name: str, *, timezone: tzinfo = DEFAULT_ZONE, **options: Any) -> Dialect:
@@ -32,13 +58,11 @@ def dialect_by_name(name: str, *, timezone: tzinfo = DEFAULT_ZONE, **options: An
     *timezone* is that of times which carry none. All take *tenant* and *language*; the gateways take *system*
     and *acting_user*, the ESB's components *credentials_in*.
     """
-    if name not in DIALECTS:
-        raise UsageError(f"no dialect {name!r}; there are {', '.join(DIALECTS)}")
-    dialect = DIALECTS[name]
+    dialect = dialect_named(name)
     refused = options.keys() - dialect.options - COMMON_OPTIONS
     try:
         if not refused:
-            return evolve(dialect, zone=timezone, supported_by=OPERATIONS, **options)
+            return evolve(dialect, zone=timezone, supported_by=dialects_with, **options)
     except ValueError as error:
         raise UsageError(f"{name} does not take these options: {', '.join(sorted(options))}") from error
     raise UsageError(f"{name} does not take these options: {', '.join(sorted(refused))}")

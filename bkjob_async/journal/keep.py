@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from attrs import define, evolve, field, frozen
+import msgspec
+from attrs import evolve, field, frozen
 
 from bkjob_async.errors import UsageError
 
@@ -38,12 +39,11 @@ class Keep:
 KEEP = Keep()
 
 
-@define
-class Keeps:
+class Keeps(msgspec.Struct):
     """How much a store keeps of each fleet that this process writes: *of_others*, unless it was set by name."""
 
     of_others: Keep
-    _own: dict[str, Keep] = field(init=False, factory=dict)
+    _own: dict[str, Keep] = msgspec.field(default_factory=dict)
 
     def of(self, name: str) -> Keep:
         """Return how much is kept of the fleet *name*."""

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from math import isfinite
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin, get_type_hints, overload
 
 import attrs
 import msgspec
-from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from msgspec import Struct
 
 from bkjob_async.model.base_error import BkJobError, WrongType, WrongValue
@@ -22,6 +20,9 @@ from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef, parse_r
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import HostStatus, RunStatus, host_status, run_status, status_to_json
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 S = TypeVar("S", bound=Struct)
 T = TypeVar("T")
@@ -110,6 +111,8 @@ def _why(error: Exception) -> str:
 @cache
 def converter() -> Converter:
     """Return the converter of all values, made when it is first wanted: that takes as long as many imports."""
+    from cattrs import Converter  # noqa: PLC0415 - a client that writes no JSON need not wait for it
+
     made = Converter(unstruct_collection_overrides={Sequence: list, tuple: list})
     _register_atoms(made)
     _register_structs(made)
@@ -167,6 +170,12 @@ def _register_structs(made: Converter) -> None:
 
 def _register_results(made: Converter) -> None:
     """Register results and snapshots, which are written with more or less than their fields."""
+    from cattrs.gen import (  # noqa: PLC0415 - as above
+        make_dict_structure_fn,
+        make_dict_unstructure_fn,
+        override,
+    )
+
     write, read = made.register_unstructure_hook, made.register_structure_hook
     step = make_dict_structure_fn(StepResult, made)
     read(StepResult, lambda data, kind: step(_with_unfinished(data), kind))

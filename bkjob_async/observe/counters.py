@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from bkjob_async.model.operations import base, extra_operations, launches, queries, stored_queries
+from bkjob_async.model.operations.names import OPERATIONS
 from bkjob_async.model.refs import Ref, StepRef
 
 # Upper bounds of all histograms but the last, which has none, in seconds.
@@ -15,17 +15,6 @@ LAG_BOUNDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 # The label in place of names of unknown operations, and of journals beyond the first few: their number has no limit.
 OTHER = "other"
 MOST_JOURNALS = 64
-
-
-def names_in(modules: Iterable[object]) -> frozenset[str]:
-    """Return the names of all operations that *modules* define."""
-    values = (value for module in modules for value in vars(module).values())
-    operations = (value for value in values if isinstance(value, type) and issubclass(value, base.Operation))
-    names = (vars(operation).get("name") for operation in operations)
-    return frozenset(name for name in names if isinstance(name, str))
-
-
-OPERATIONS = names_in((base, launches, queries, stored_queries, extra_operations))
 
 
 class Histogram:

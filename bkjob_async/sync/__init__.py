@@ -1,11 +1,13 @@
 """A client for code without an event loop: the methods of `bkjob_async`, without `await`.
 
-`client.py`, `factory.py` and `watch.py` are written by `python -m tests.generate`.
+`checks.py`, `client.py`, `factory.py`, `run_report.py` and `watch.py` are written by `python -m tests.generate`.
 """
 
+from bkjob_async.sync.checks import check
 from bkjob_async.sync.client import JobClient
 from bkjob_async.sync.factory import connect
 from bkjob_async.sync.iterators import PagedList, Reader
+from bkjob_async.sync.run_report import RunReport
 from bkjob_async.sync.watch import Watch
 
-__all__ = ["JobClient", "PagedList", "Reader", "Watch", "connect"]
+__all__ = ["JobClient", "PagedList", "Reader", "RunReport", "Watch", "check", "connect"]

@@ -19,6 +19,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import Operation, OperationAccepted, R, StepOperation
 from bkjob_async.model.operations.codes import ScriptLanguage
+from bkjob_async.model.operations.details import GseTask, LocalFileUpload, StepDetail, TaskContextField
 from bkjob_async.model.operations.launches import FileSource, GlobalVarsLike, RollingConfig
 from bkjob_async.model.operations.management import (
     AgentInfo,
@@ -28,15 +29,11 @@ from bkjob_async.model.operations.management import (
 )
 from bkjob_async.model.operations.responses import (
     Envelope,
-    GseTask,
     HostLog,
     JobInstance,
     JobLaunch,
-    LocalFileUpload,
-    StepDetail,
     StepLogs,
     StepVariables,
-    TaskContextField,
 )
 from bkjob_async.model.operations.stored_items import (
     CronJob,
@@ -426,27 +423,6 @@ class JobClient:
         """
         return self._thread.run(self._client.logs(ref, hosts=hosts))
 
-    def status(
-        self, refs: Iterable[RefLike] | RefLike, *, deadline: Deadline = 30.0, with_earlier_runs: bool = False
-    ) -> tuple[TargetStatus, ...]:
-        """Look once at jobs and steps: how each stands, its failed hosts by cause, what it waits for.
-
-        *refs* is one or many of what `job` and `step` take. Each is read in full once; at the *deadline*, in seconds or a
-        timedelta, what was not read has no status. With *with_earlier_runs*, the platform's lists are read for how long earlier
-        runs of the same names took, so that running jobs have `ends_in`. The result has one `TargetStatus` for each, in their
-        order, those that cannot be read included. Raises the error of wrong credentials, and `BkJobError` where the platform
-        gave no response at all.
-
-        >>> (found,) = client.status(job)
-        >>> print(found)
-        2:20000000001 FAIL: 1 FAILED, 2 SUCCESS; it is over
-        >>> print(*found.causes)
-        1 host SCRIPT_NOT_ZERO_EXIT_CODE, exit code 1: 0:10.0.0.2 (in 2:20000000001)
-        """
-        return self._thread.run(
-            self._client.status(refs, deadline=deadline, with_earlier_runs=with_earlier_runs)
-        )
-
     @hide_call_arguments
     def watch(
         self,
@@ -551,6 +527,27 @@ class JobClient:
         ('gateway-v3', 32, False)
         """
         return self._client.stats(count=count)
+
+    def status(
+        self, refs: Iterable[RefLike] | RefLike, *, deadline: Deadline = 30.0, with_earlier_runs: bool = False
+    ) -> tuple[TargetStatus, ...]:
+        """Look once at jobs and steps: how each stands, its failed hosts by cause, what it waits for.
+
+        *refs* is one or many of what `job` and `step` take. Each is read in full once; at the *deadline*, in seconds or a
+        timedelta, what was not read has no status. With *with_earlier_runs*, the platform's lists are read for how long earlier
+        runs of the same names took, so that running jobs have `ends_in`. The result has one `TargetStatus` for each, in their
+        order, those that cannot be read included. Raises the error of wrong credentials, and `BkJobError` where the platform
+        gave no response at all.
+
+        >>> (found,) = client.status(job)
+        >>> print(found)
+        2:20000000001 FAIL: 1 FAILED, 2 SUCCESS; it is over
+        >>> print(*found.causes)
+        1 host SCRIPT_NOT_ZERO_EXIT_CODE, exit code 1: 0:10.0.0.2 (in 2:20000000001)
+        """
+        return self._thread.run(
+            self._client.status(refs, deadline=deadline, with_earlier_runs=with_earlier_runs)
+        )
 
     def operate_step_instance(
         self,
@@ -753,29 +750,6 @@ class JobClient:
         return self._thread.run(
             self._client.operate_job_instance(
                 job_instance_id, operation_code, scope=scope, request_timeout=request_timeout
-            )
-        )
-
-    def get_step_instance_detail(
-        self,
-        job_instance_id: RefLike,
-        step_instance_id: int | None = None,
-        *,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> StepDetail:
-        """Return what a step does: script or files, account, hosts, timeout in seconds.
-
-        *job_instance_id* names the step, or its job beside a *step_instance_id*. In `gateway-v3`. Raises a
-        `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
-
-        >>> detail = client.get_step_instance_detail(step)
-        >>> detail.name, detail.script.timeout
-        ('restart', 7200.0)
-        """
-        return self._thread.run(
-            self._client.get_step_instance_detail(
-                job_instance_id, step_instance_id, scope=scope, request_timeout=request_timeout
             )
         )
 
@@ -1628,6 +1602,29 @@ class JobClient:
         return PagedList(
             self._thread,
             self._client.get_user_authorized_scopes(length=length, request_timeout=request_timeout),
+        )
+
+    def get_step_instance_detail(
+        self,
+        job_instance_id: RefLike,
+        step_instance_id: int | None = None,
+        *,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> StepDetail:
+        """Return what a step does: script or files, account, hosts, timeout in seconds.
+
+        *job_instance_id* names the step, or its job beside a *step_instance_id*. In `gateway-v3`. Raises a
+        `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
+
+        >>> detail = client.get_step_instance_detail(step)
+        >>> detail.name, detail.script.timeout
+        ('restart', 7200.0)
+        """
+        return self._thread.run(
+            self._client.get_step_instance_detail(
+                job_instance_id, step_instance_id, scope=scope, request_timeout=request_timeout
+            )
         )
 
     def query_gse_task(

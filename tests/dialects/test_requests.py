@@ -8,7 +8,6 @@ from attrs import evolve
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect, scope_of
-from bkjob_async.dialects.registry import DIALECTS as NAMES
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials
@@ -134,7 +133,7 @@ def test_every_operation_is_sent_or_names_the_dialects_that_have_it(
 ) -> None:
     """What a dialect lacks is rejected before anything is sent; the error names the dialects that have it."""
     codec = DIALECTS[dialect_name]
-    can = [name for name, table in NAMES.items() if type(operation) in table.calls]
+    can = [name for name, table in DIALECTS.items() if type(operation) in table.all_calls()]
 
     if dialect_name in can:
         paths = codec.call_for(operation).paths
@@ -188,7 +187,7 @@ def test_a_business_set_is_named_in_every_dialect() -> None:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_the_esb_gets_a_business_by_both_of_its_names(operation: Operation[Any]) -> None:
     """Its oldest document knows `bk_biz_id` only, newer servers the kind and the id."""
-    if type(operation) not in DIALECTS["esb-jobv3"].calls or scope_of(operation) is None:
+    if type(operation) not in DIALECTS["esb-jobv3"].all_calls() or scope_of(operation) is None:
         return
     carried = sent("esb-jobv3", operation)
 
@@ -380,7 +379,7 @@ def test_requests_are_relative(name: str) -> None:
     assert isinstance(url, URL)
 
 
-@pytest.mark.parametrize("dialect", sorted(NAMES))
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
 def test_text_that_is_none_is_refused_and_not_kept(dialect: str) -> None:
     """Half of a surrogate pair comes from names of files, and cannot be sent; a script stays out of the error."""
     script = f"echo {SECRET} \ud800"

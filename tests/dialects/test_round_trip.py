@@ -112,7 +112,7 @@ class Caller:
 def is_offered(way: tuple[str, dict[str, Any]], operation: Operation[Any]) -> bool:
     """Return True if a dialect with its options has an operation."""
     name, options = way
-    call = DIALECTS[name].calls.get(type(operation))
+    call = DIALECTS[name].all_calls().get(type(operation))
     return call is not None and (call.paths is None or (call.paths == "system") is ("system" in options))
 
 

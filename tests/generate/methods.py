@@ -159,7 +159,7 @@ def parameter(kind: Kind, field: Field, imports: Imports, *, is_bare: bool = Fal
     named = f"{name_of(kind, field.name)}: {written}"
     if is_bare or is_needed(field):
         return named
-    default = str(field.default)
+    default = repr(field.default)
     if field.name == "length":
         default = "USUAL_PAGE"
         imports.add("bkjob_async.client.operations.paged_list", default)

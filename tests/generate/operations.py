@@ -14,6 +14,7 @@ from bkjob_async.client.operations.batch_logs import GatheredLogs
 from bkjob_async.client.operations.paged_list import PagedList
 from bkjob_async.model.operations import (
     base,
+    details,
     extra_operations,
     launches,
     management,
@@ -24,12 +25,14 @@ from bkjob_async.model.operations import (
 )
 from bkjob_async.model.operations.base import Operation
 from tests.generate.files import ROOT, Imports, formatted, with_blocks
-from tests.generate.methods import BY_HAND, Kind, functions_file
+from tests.generate.methods import BY_HAND, Kind, functions_file, result_of
 
 PACKAGE = ROOT / "bkjob_async"
 MODEL = (base, queries, launches, stored_queries, management, extra_operations)
+# Their methods are imported when they are first used.
+RARE = (stored_queries, management, extra_operations)
 ON_PAGE = (stored_queries, management)
-ANSWERS = (responses, stored_items, management)
+ANSWERS = (responses, details, stored_items, management)
 OTHER_ANSWERS: tuple[type[Any], ...] = (base.OperationAccepted, GatheredLogs, PagedList)
 DOCS = {
     "operations": "The operations of the platform, a frozen class each: what `JobClient.call` takes.",
@@ -86,7 +89,6 @@ def files() -> dict[Path, str]:
     """Return the text of each file that is written, whole or in part."""
     methods = PACKAGE / "client" / "client.py"
     kinds = {module.__name__.rpartition(".")[2]: written(module) for module in MODEL}
-    attributes = [f"{kind.name} = {name}.{kind.name}" for name, some in kinds.items() for kind in some]
     functions = {
         PACKAGE / "client" / "operations" / f"{name}.py": functions_file(name, some)
         for name, some in kinds.items()
@@ -99,11 +101,44 @@ def files() -> dict[Path, str]:
     names = others | {name: [each.__name__ for each in classes] for name, classes in of_modules.items()}
     dotted = [f"{module}.{name}" for module, some in names.items() for name in some]
     return {
-        methods: formatted(with_blocks(methods.read_text(encoding="utf-8"), attributes), methods),
+        methods: formatted(with_blocks(methods.read_text(encoding="utf-8"), attributes()), methods),
+        PACKAGE / "model" / "operations" / "names.py": names_file(),
         **{path: formatted(text, path) for path, text in (functions | modules).items()},
         ROOT / "tests" / "public.txt": "\n".join(sorted([*bkjob_async.__all__, *dotted])) + "\n",
         PACKAGE / "docs" / "api" / "management.md": management_page(),
     }
+
+
+def attributes() -> list[str]:
+    """Return the lines that make functions the methods of the client."""
+    usual, typed, imported = (
+        list[str](),
+        ["if TYPE_CHECKING:"],
+        ["else:  # each is imported when it is first used"],
+    )
+    for module in MODEL:
+        name = module.__name__.rpartition(".")[2]
+        for kind in written(module):
+            line = f"{kind.name} = {name}.{kind.name}"
+            if module in RARE:
+                typed.append(f"    {line}")
+                imported.append(f'    {kind.name} = ImportedMethod("operations.{name}")')
+            else:
+                usual.append(line)
+    return [*usual, *typed, *imported]
+
+
+def names_file() -> str:
+    """Return the module with the names of all operations, for those who need not import their classes."""
+    kinds = {each.name: each for module in MODEL for each in public_classes(module) if has_name(each)}
+    launching = sorted(name for name, kind in kinds.items() if result_of(kind) == "JobLaunch")
+    path = PACKAGE / "model" / "operations" / "names.py"
+    doc = "The names of all operations; written by `python -m tests.generate`: change their classes."
+    return formatted(
+        f'"""{doc}"""\n\nOPERATIONS = frozenset({sorted(kinds)})\n'
+        f"# Those that start a job.\nLAUNCHES = frozenset({launching})\n",
+        path,
+    )
 
 
 def management_page() -> str:

@@ -82,7 +82,7 @@ def methods_of_client() -> Iterator[Source]:
     yield from (
         each for each in functions_in(class_body(caller, "Caller"), caller) if each.node.name[0] != "_"
     )
-    for statement in class_body(client, "JobClient"):
+    for statement in shown_to_checkers(class_body(client, "JobClient")):
         if isinstance(statement, ast.Assign):
             function = getattr(client.JobClient, ast.unparse(statement.targets[0]))
             module = sys.modules[function.__module__]
@@ -91,6 +91,15 @@ def methods_of_client() -> Iterator[Source]:
                 for each in functions_in(tree_of(module).body, module)
                 if each.node.name == function.__name__
             )
+
+
+def shown_to_checkers(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a class, and those that only type checkers read."""
+    for statement in body:
+        if isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING":
+            yield from statement.body
+        else:
+            yield statement
 
 
 def methods_of_watch() -> Iterator[Source]:

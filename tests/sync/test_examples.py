@@ -20,7 +20,7 @@ from tests.sync.clients import connected
 def examples() -> dict[str, str]:
     """Return every docstring of the twin that has examples, by its place."""
     found = {"connect": inspect.getdoc(sync.connect) or ""}
-    for owner in (sync.JobClient, sync.Watch):
+    for owner in (sync.JobClient, sync.RunReport, sync.Watch):
         found[owner.__name__] = inspect.getdoc(owner) or ""
         for name in dir(owner):
             if name[0] != "_":

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import frozen
 
 import bkjob_async as bkjob
 from bkjob_async import sync
-from tests.generate import operations, twin
-from tests.generate.files import ROOT
+from bkjob_async.model.operations.base import Operation
+from tests.generate import methods, operations, twin, twin_alone
+from tests.generate.files import ROOT, Imports
 
 RENAMED = {"aclose": "close"}
 PAIRS: list[tuple[type[Any], type[Any]]] = [
     (bkjob.JobClient, sync.JobClient),
     (bkjob.Watch, sync.Watch),
     (bkjob.Reader, sync.Reader),
+    (bkjob.RunReport, sync.RunReport),
     (bkjob.responses.PagedList, sync.PagedList),
 ]
 
@@ -32,7 +35,7 @@ def vars_of(owner: type[Any]) -> dict[str, Any]:
     return {name: value for each in reversed(owner.__mro__) for name, value in vars(each).items()}
 
 
-WRITTEN = {**operations.files(), **twin.files()}
+WRITTEN = {**operations.files(), **twin.files(), **twin_alone.files()}
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -50,7 +53,11 @@ def test_the_twin_has_the_same_members(asynchronous: type[Any], synchronous: typ
     assert public(synchronous).keys() - public(asynchronous).keys() <= {"scope", "cursor"}
 
 
-@pytest.mark.parametrize(("asynchronous", "synchronous"), PAIRS[:2], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    ("asynchronous", "synchronous"),
+    [*PAIRS[:2], (bkjob.RunReport, sync.RunReport)],
+    ids=lambda each: each.__name__,
+)
 def test_the_twin_has_the_same_parameters(asynchronous: type[Any], synchronous: type[Any]) -> None:
     """With the same types, defaults and results, which `help` shows."""
     for name, method in public(asynchronous).items():
@@ -76,7 +83,7 @@ def test_connect_takes_what_the_asynchronous_one_takes() -> None:
 
 def test_no_text_of_the_twin_is_about_coroutines() -> None:
     """Examples and prose say what a caller of the twin writes."""
-    for owner in (sync.JobClient, sync.Watch):
+    for owner in (sync.JobClient, sync.RunReport, sync.Watch):
         for name, member in public(owner).items():
             doc = inspect.getdoc(member) or ""
             for line in doc.splitlines():
@@ -87,3 +94,20 @@ def test_no_text_of_the_twin_is_about_coroutines() -> None:
                     name,
                     line,
                 )
+
+
+def test_a_default_that_is_text_is_written_as_text() -> None:
+    """In the function that is made of a class, as any other default."""
+
+    @frozen(kw_only=True)
+    class SayHello(Operation[None]):
+        """Say hello."""
+
+        name = "say_hello"
+
+        kind: str = "loud"
+        times: int = 1
+
+    signature = methods.signature(SayHello, Imports(__name__))
+
+    assert "kind: str = 'loud', times: int = 1" in signature

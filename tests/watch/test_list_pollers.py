@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve, frozen
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
@@ -49,7 +50,7 @@ async def seen(
     for _ in range(others):
         world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(status=None),)),)))
     dialect = GATEWAY_V3
-    spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
+    spoken = evolve(dialect, capabilities=replace(dialect.capabilities, job_list=lists))
     reported: dict[bkjob.Ref, float] = {}
     async with client_of(world, spoken, requests_per_second=limit) as (client, transport):
         for name, value in doors.items():

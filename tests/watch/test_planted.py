@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from attrs import evolve
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
@@ -337,7 +336,7 @@ def lose_twice(patch: Patch) -> None:
 
     def forgetful(self: TargetDelivery, *args: Any, **options: Any) -> Any:
         lost = {ref: each for ref, each in self._reported.items() if isinstance(each, Frozen)}
-        self._reported.update({ref: evolve(each, since=10**9) for ref, each in lost.items()})
+        self._reported.update({ref: replace(each, since=10**9) for ref, each in lost.items()})
         return present(self, *args, **options)
 
     patch.setattr(TargetDelivery, "present", forgetful)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bkjob_async.client.caller import Caller, build
+from bkjob_async.model.operations.details import GseTask, LocalFileUpload, StepDetail, TaskContextField
 from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
     BkciPluginFastExecuteScript,
@@ -13,22 +14,40 @@ from bkjob_async.model.operations.extra_operations import (
     GenerateLocalFileUploadUrl,
     GetFileTaskContext,
     GetScriptTaskContext,
+    GetStepInstanceDetail,
     QueryGseTask,
     QueryJobInstance,
 )
 from bkjob_async.model.operations.launches import FileSource, RollingConfig
-from bkjob_async.model.operations.responses import (
-    GseTask,
-    JobLaunch,
-    LocalFileUpload,
-    StepLogs,
-    TaskContextField,
-)
+from bkjob_async.model.operations.responses import JobLaunch, StepLogs
 from bkjob_async.model.operations.targets import HostLike, TargetsLike
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import Scope, StepRef
 from bkjob_async.model.snapshot import JobSnapshot
 from bkjob_async.wire.tracebacks import hide_arguments
+
+
+async def get_step_instance_detail(
+    client: Caller,
+    job_instance_id: RefLike,
+    step_instance_id: int | None = None,
+    *,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> StepDetail:
+    """Return what a step does: script or files, account, hosts, timeout in seconds.
+
+    *job_instance_id* names the step, or its job beside a *step_instance_id*. In `gateway-v3`. Raises a
+    `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
+
+    >>> detail = await client.get_step_instance_detail(step)
+    >>> detail.name, detail.script.timeout
+    ('restart', 7200.0)
+    """
+    return await client._call(
+        build(GetStepInstanceDetail, ref=client.step(job_instance_id, step_instance_id, scope=scope)),
+        request_timeout,
+    )
 
 
 async def query_gse_task(

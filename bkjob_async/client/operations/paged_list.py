@@ -13,7 +13,6 @@ from attrs import define, evolve, field
 from bkjob_async.client.caller import Caller, build
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import Operation
-from bkjob_async.model.operations.management import AuthorizedScope
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import JobInstance, Page
 from bkjob_async.model.refs import Scope
@@ -136,8 +135,8 @@ def list_items(client: Caller, query: Operation[Page[T]], request_timeout: float
 
 
 def identity_of(item: Any) -> Hashable:
-    """Return what an item is known by: its id, or the scope that it is about."""
-    known: Hashable = item.scope if isinstance(item, AuthorizedScope) else item.id
+    """Return what an item is known by: its id, or without one the scope that it is about."""
+    known: Hashable = item.id if hasattr(item, "id") else item.scope
     return known
 
 

@@ -7,35 +7,11 @@ from bkjob_async.model.operations.queries import (
     GetJobInstanceGlobalVarValue,
     GetJobInstanceIpLog,
     GetJobInstanceLog,
-    GetStepInstanceDetail,
 )
-from bkjob_async.model.operations.responses import HostLog, StepDetail, StepLogs, StepVariables
+from bkjob_async.model.operations.responses import HostLog, StepLogs, StepVariables
 from bkjob_async.model.operations.targets import HostLike
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import Scope
-
-
-async def get_step_instance_detail(
-    client: Caller,
-    job_instance_id: RefLike,
-    step_instance_id: int | None = None,
-    *,
-    scope: Scope | None = None,
-    request_timeout: float | None = None,
-) -> StepDetail:
-    """Return what a step does: script or files, account, hosts, timeout in seconds.
-
-    *job_instance_id* names the step, or its job beside a *step_instance_id*. In `gateway-v3`. Raises a
-    `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
-
-    >>> detail = await client.get_step_instance_detail(step)
-    >>> detail.name, detail.script.timeout
-    ('restart', 7200.0)
-    """
-    return await client._call(
-        build(GetStepInstanceDetail, ref=client.step(job_instance_id, step_instance_id, scope=scope)),
-        request_timeout,
-    )
 
 
 async def get_job_instance_log(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from operator import attrgetter
 from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 from attrs import evolve, field, frozen, validators
+from msgspec import Struct
 from yarl import URL
 
 from bkjob_async.dialects.common.auth import sign_body, sign_header
@@ -38,8 +39,7 @@ ESB_OPTIONS = frozenset(("credentials_in",))
 COMMON_OPTIONS = frozenset(("tenant", "language"))
 
 
-@frozen
-class Call:
+class Call(Struct, frozen=True):
     """One line of a dialect's table: how an operation is sent and its response is read.
 
     *parameters* returns the platform's parameters of an operation, without those of its scope; None is not sent. A
@@ -54,14 +54,12 @@ class Call:
     method: str
     parameters: Callable[[Any], Mapping[str, Any]]
     read: Callable[[Any, JsonObject], Any]
-    platform_name: str | None = field(default=None, kw_only=True)
-    choose_name: Callable[[Any], str] | None = field(default=None, kw_only=True)
-    read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = field(default=None, kw_only=True)
-    read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = field(default=None, kw_only=True)
-    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = field(
-        default=None, kw_only=True
-    )
-    paths: Literal["system", "user"] | None = field(default=None, kw_only=True)
+    platform_name: str | None = None
+    choose_name: Callable[[Any], str] | None = None
+    read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = None
+    read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
+    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = None
+    paths: Literal["system", "user"] | None = None
 
     def name_of(self, operation: Operation[Any]) -> str:
         """Return the dialect's name of *operation*."""
@@ -130,8 +128,11 @@ class Dialect:
     or for the user of the credentials; the gateway grants them to applications one by one. *credentials_in*
     is `header`, or `body` for an ESB that reads no header; every read is then a POST, so that no secret
     stands in a URL. *tenant* and *language* (`en`, `zh-cn`) go into the headers that the platform has for
-    them. *zone* is that of times without one. *supported_by* names the dialects that have an operation, for
-    the error of one that lacks it; *instead* says what this dialect has in place of one.
+    them. *zone* is that of times without one.
+
+    *rare_calls* returns further lines of the table, of operations that few programs send: their modules are
+    imported when one of them is looked for. *supported_by* returns the dialects that have a class of operations,
+    for the error of one that lacks it; *instead* says what this dialect has in place of one, by its name.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Dialect:
     path_prefix: str
     path_suffix: str = ""
     calls: Calls = field(repr=False)
+    rare_calls: Callable[[], Calls] = field(default=dict, repr=False)
     scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(repr=False)
     options: frozenset[str] = field(repr=False)
     zone: tzinfo = DEFAULT_ZONE
@@ -149,8 +151,10 @@ class Dialect:
     credentials_in: Literal["header", "body"] = field(
         default="header", validator=validators.in_(("header", "body"))
     )
-    supported_by: Mapping[type[Operation[Any]], tuple[str, ...]] = field(factory=dict, repr=False, eq=False)
-    instead: Mapping[type[Operation[Any]], str] = field(factory=dict, repr=False)
+    supported_by: Callable[[type[Operation[Any]]], Sequence[str]] = field(
+        default=lambda _: (), repr=False, eq=False
+    )
+    instead: Mapping[str, str] = field(factory=dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Raise `UsageError` for an acting user where the platform would ignore it."""
@@ -159,16 +163,24 @@ class Dialect:
 
     def call_for(self, operation: Operation[Any]) -> Call:
         """Return the line of the table for *operation*; raise `NotSupported`."""
-        call = self.calls.get(type(operation))
-        if call is None:
-            if isinstance(operation, RawCall):
-                return Call(operation.method, attrgetter("parameters"), read_raw)
-            others = self.supported_by.get(type(operation), ())
-            has = f"; {', '.join(others)} can" if others else ""
-            other = self.instead.get(type(operation))
-            hint = f"; {other}" if other else ""
-            raise NotSupported(f"{self.name} has no {operation.name}{has}{hint}")
-        return call
+        kind = type(operation)
+        call = self.calls.get(kind)
+        if call is not None:
+            return call
+        if isinstance(operation, RawCall):
+            return Call(operation.method, attrgetter("parameters"), read_raw)
+        call = self.rare_calls().get(kind)
+        if call is not None:
+            return call
+        others = self.supported_by(kind)
+        has = f"; {', '.join(others)} can" if others else ""
+        other = self.instead.get(operation.name)
+        hint = f"; {other}" if other else ""
+        raise NotSupported(f"{self.name} has no {operation.name}{has}{hint}")
+
+    def all_calls(self) -> Calls:
+        """Return the whole table, with the rare lines."""
+        return {**self.calls, **self.rare_calls()}
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:
         """Return *operation* as a relative, unsigned request; raise `NotSupported`, `UsageError` for what is no text."""

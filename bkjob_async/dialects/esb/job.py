@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
 
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect, job_status_call
 from bkjob_async.dialects.common.responses import (
@@ -19,7 +19,6 @@ from bkjob_async.dialects.esb.job_responses import (
     read_step_poll,
     read_step_status,
 )
-from bkjob_async.dialects.esb.job_stored_items import CALLS as STORED_ITEM_CALLS
 from bkjob_async.dialects.gateway.v3_requests import parameters_of
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import (
@@ -27,16 +26,9 @@ from bkjob_async.model.operations.base import (
     GetStepInstanceStatus,
     OperateJobInstance,
     OperateStepInstance,
-    Operation,
 )
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
-from bkjob_async.model.operations.stored_queries import (
-    GetCronDetail,
-    GetJobTemplateList,
-    GetPublicScriptVersionList,
-    GetScriptVersionList,
-)
 
 CALLS: Calls = {
     GetJobInstanceStatus: job_status_call("GET", parameters_of(), read_job, read_job_strictly),
@@ -56,15 +48,23 @@ CALLS: Calls = {
         "POST", requests.fast_push_file_parameters, read_job_launch, platform_name="fast_push_file"
     ),
     launches.PushConfigFile: Call("POST", requests.push_config_file_parameters, read_job_launch),
-    **STORED_ITEM_CALLS,
 }
 
+
+@cache
+def rare_calls() -> Calls:
+    """Return the lines of stored items."""
+    from bkjob_async.dialects.esb.job_stored_items import CALLS  # noqa: PLC0415 - as in gateway/v3.py
+
+    return CALLS
+
+
 # Where this dialect says the same in another way, or less of it.
-INSTEAD: Mapping[type[Operation[Any]], str] = {
-    GetJobTemplateList: "here get_job_plan_detail names the template of a plan",
-    GetScriptVersionList: "here get_script_list lists the version of each script that is online",
-    GetPublicScriptVersionList: "here get_public_script_list lists the version of each script that is online",
-    GetCronDetail: "here get_cron_list(id=...) returns all of it but its variables",
+INSTEAD: Mapping[str, str] = {
+    "get_job_template_list": "here get_job_plan_detail names the template of a plan",
+    "get_script_version_list": "here get_script_list lists the version of each script that is online",
+    "get_public_script_version_list": "here get_public_script_list lists the version of each script that is online",
+    "get_cron_detail": "here get_cron_list(id=...) returns all of it but its variables",
 }
 
 # Both the old backend and the one that replaced it serve this component.
@@ -77,6 +77,7 @@ ESB_JOB = Dialect(
     path_prefix="api/c/compapi/v2/job/",
     path_suffix="/",
     calls=CALLS,
+    rare_calls=rare_calls,
     scope_parameters=requests.scope_parameters,
     options=ESB_OPTIONS,
     instead=INSTEAD,

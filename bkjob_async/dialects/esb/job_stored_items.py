@@ -15,7 +15,8 @@ from bkjob_async.dialects.gateway.stored_items import check_requested_scope, ite
 from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.codes import StepType, VariableType
-from bkjob_async.model.operations.responses import Account, FileDetail, FileSourceDetail, Page, ScriptDetail
+from bkjob_async.model.operations.details import Account, FileDetail, FileSourceDetail, ScriptDetail
+from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey
 

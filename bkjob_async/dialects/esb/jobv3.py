@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Calls, Dialect
-from bkjob_async.dialects.gateway import management
+from bkjob_async.dialects.gateway import v3
 from bkjob_async.dialects.gateway import v3_requests as requests
-from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS, UPLOADS
-from bkjob_async.dialects.gateway.v3 import CALLS as GATEWAY_CALLS
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.operations.queries import GetStepInstanceDetail
 
 # The same operations with the same parameters as in the gateway, but nothing about a single step
 # and nothing that needs `/system/`.
-LACKING = (
-    GetStepInstanceStatus,
-    GetStepInstanceDetail,
-    *SYSTEM_CALLS,
-    *management.GATEWAY_CALLS,
-    *management.SYSTEM_CALLS,
-)
-SHARED: Calls = {kind: call for kind, call in GATEWAY_CALLS.items() if kind not in LACKING}
-CALLS: Calls = {**SHARED, **UPLOADS}
+CALLS: Calls = {kind: call for kind, call in v3.CALLS.items() if kind is not GetStepInstanceStatus}
+
+
+@cache
+def rare_calls() -> Calls:
+    """Return the lines of stored items, of what manages them, and of uploads."""
+    from bkjob_async.dialects.gateway import (  # noqa: PLC0415 - as in gateway/v3.py
+        extra_operations,
+        management,
+        stored_items,
+    )
+
+    return {**stored_items.CALLS, **management.CALLS, **extra_operations.UPLOADS}
+
 
 ESB_JOBV3 = Dialect(
     name="esb-jobv3",
@@ -36,6 +40,7 @@ ESB_JOBV3 = Dialect(
     path_prefix="api/c/compapi/v2/jobv3/",
     path_suffix="/",
     calls=CALLS,
+    rare_calls=rare_calls,
     scope_parameters=requests.scope_parameters_esb,
     options=ESB_OPTIONS,
 )

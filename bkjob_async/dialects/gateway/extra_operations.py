@@ -1,4 +1,4 @@
-"""Encode and read operations that only some dialects have: agent tasks, uploads, task contexts, pipelines."""
+"""Encode and read operations that only some dialects have: details of a step, agent tasks, uploads, task contexts, pipelines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
 from bkjob_async.dialects.gateway.fields import field_values, read_fields
+from bkjob_async.dialects.gateway.step_detail import read_step_detail
 from bkjob_async.dialects.gateway.v3_launch_requests import (
     common_script_parameters,
     common_transfer_parameters,
@@ -23,7 +24,7 @@ from bkjob_async.dialects.gateway.v3_requests import (
 from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations import extra_operations as operations
-from bkjob_async.model.operations.responses import GseTask, LocalFileUpload, TaskContextField
+from bkjob_async.model.operations.details import GseTask, LocalFileUpload, TaskContextField
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey, JobRef
 
@@ -144,6 +145,10 @@ def pipeline_log_parameters(
     return {**ref_parameters(operation.ref), "execute_object_list": objects}
 
 
+# What the ESB has not.
+GATEWAY_CALLS: Calls = {
+    operations.GetStepInstanceDetail: Call("GET", parameters_of(), read_step_detail),
+}
 UPLOADS: Calls = {
     operations.GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls)
 }

@@ -8,14 +8,14 @@ from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.dialects.gateway.fields import Names, read_fields
-from bkjob_async.model.operations.queries import GetStepInstanceDetail
-from bkjob_async.model.operations.responses import (
+from bkjob_async.model.operations.details import (
     Account,
     FileDetail,
     FileSourceDetail,
     ScriptDetail,
     StepDetail,
 )
+from bkjob_async.model.operations.extra_operations import GetStepInstanceDetail
 from bkjob_async.model.refs import HostKey
 
 

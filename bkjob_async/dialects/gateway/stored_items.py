@@ -19,7 +19,8 @@ from bkjob_async.dialects.gateway.step_detail import read_actions
 from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.base import Operation
-from bkjob_async.model.operations.responses import Page, ScriptDetail
+from bkjob_async.model.operations.details import ScriptDetail
+from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey
 

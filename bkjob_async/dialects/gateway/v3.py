@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, job_status_call
 from bkjob_async.dialects.common.responses import (
     read_host_log,
@@ -11,12 +13,8 @@ from bkjob_async.dialects.common.responses import (
     read_operation_accepted,
     read_variables,
 )
-from bkjob_async.dialects.gateway import management
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
-from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS
-from bkjob_async.dialects.gateway.step_detail import read_step_detail
-from bkjob_async.dialects.gateway.stored_items import CALLS as STORED_CALLS
 from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job
 from bkjob_async.dialects.gateway.v3_responses import (
     read_job,
@@ -56,7 +54,6 @@ CALLS: Calls = {
         read_poll=read_step_poll,
         skip_rows=skip_known_step_rows,
     ),
-    queries.GetStepInstanceDetail: Call("GET", requests.parameters_of(), read_step_detail),
     queries.GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
     queries.BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),
     queries.GetJobInstanceList: Call("GET", requests.job_list_parameters, read_job_list),
@@ -68,12 +65,27 @@ CALLS: Calls = {
     launches.FastExecuteSql: Call("POST", launch_requests.fast_execute_sql_parameters, read_job_launch),
     launches.FastTransferFile: Call("POST", launch_requests.fast_transfer_file_parameters, read_job_launch),
     launches.PushConfigFile: Call("POST", launch_requests.push_config_file_parameters, read_job_launch),
-    **STORED_CALLS,
-    **SYSTEM_CALLS,
-    **management.CALLS,
-    **management.GATEWAY_CALLS,
-    **management.SYSTEM_CALLS,
 }
+
+
+@cache
+def rare_calls() -> Calls:
+    """Return the lines of stored items, of what manages them, and of what only `/system/` has."""
+    from bkjob_async.dialects.gateway import (  # noqa: PLC0415 - with all classes they take as long as the rest
+        extra_operations,
+        management,
+        stored_items,
+    )
+
+    return {
+        **stored_items.CALLS,
+        **extra_operations.GATEWAY_CALLS,
+        **extra_operations.SYSTEM_CALLS,
+        **management.CALLS,
+        **management.GATEWAY_CALLS,
+        **management.SYSTEM_CALLS,
+    }
+
 
 GATEWAY_V3 = Dialect(
     name="gateway-v3",
@@ -87,6 +99,7 @@ GATEWAY_V3 = Dialect(
     ),
     path_prefix="api/v3/",
     calls=CALLS,
+    rare_calls=rare_calls,
     scope_parameters=requests.scope_parameters,
     options=GATEWAY_OPTIONS,
 )

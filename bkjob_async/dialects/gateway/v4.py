@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, job_status_call
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
-from bkjob_async.dialects.gateway import management
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
-from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS
 from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
@@ -31,9 +31,16 @@ CALLS: Calls = {
     ),
     GetJobInstanceList: Call("GET", requests.job_list_v4_parameters, read_job_list),
     FastExecuteScript: Call("POST", launch_requests.fast_execute_script_v4_parameters, read_job_launch),
-    **CONTEXT_CALLS,
-    **management.V4_CALLS,
 }
+
+
+@cache
+def rare_calls() -> Calls:
+    """Return the lines of task contexts, and of what manages plans and templates."""
+    from bkjob_async.dialects.gateway import extra_operations, management  # noqa: PLC0415 - as in v3.py
+
+    return {**extra_operations.CONTEXT_CALLS, **management.V4_CALLS}
+
 
 # No step status, but containers.
 GATEWAY_V4 = Dialect(
@@ -49,6 +56,7 @@ GATEWAY_V4 = Dialect(
     ),
     path_prefix="api/v4/",
     calls=CALLS,
+    rare_calls=rare_calls,
     scope_parameters=requests.scope_parameters,
     options=GATEWAY_OPTIONS,
 )

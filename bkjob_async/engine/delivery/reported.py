@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
 from msgspec import Struct
 
 from bkjob_async.engine.tracking.job_state import JobState
@@ -60,8 +59,7 @@ class Own(Struct, eq=False, gc=False):
         return self.restored is not None and not self.lacks_end and self.restored.has_finished(ref)
 
 
-@frozen
-class Frozen:
+class Frozen(Struct, frozen=True):
     """The state in which a target was *lost*, in batch number *since*, with the counts of its hosts by step.
 
     *before* is what was reported then, None if no state was. *ended* has the restored end of a target that cannot be read.

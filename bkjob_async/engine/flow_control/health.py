@@ -22,7 +22,7 @@ from collections.abc import Hashable, Mapping
 from enum import Enum
 from math import inf
 
-from attrs import define, field, setters
+from msgspec import Struct, field
 
 
 class PlatformState(Enum):
@@ -79,8 +79,7 @@ NEWEST_WEIGHT, SAMPLE_SECONDS = 0.2, 1.0
 SLOWEST_RATE = 1.0
 
 
-@define(kw_only=True, on_setattr=setters.NO_OP)  # called for every response
-class PlatformHealth:
+class PlatformHealth(Struct, kw_only=True):
     """The state of the platform; times are the caller's clock, in seconds.
 
     *threshold* errors in a row of *distinct_targets* targets close it (of all targets, where there are fewer). Single
@@ -97,21 +96,21 @@ class PlatformHealth:
     first_wait: float = 0.5
     longest_wait: float = 1.5
     longest_wait_refused: float = 5.0
-    state: PlatformState = field(default=PlatformState.OPEN, init=False)
-    probe_at: float = field(default=0.0, init=False)
-    rate: float = field(default=inf, init=False)
-    until: float = field(default=-inf, init=False)
-    errors: int = field(default=0, init=False)
-    usual_rate: float | None = field(default=None, init=False)
-    silence_ended_at: float = field(default=-inf, init=False)
-    _failed_targets: set[Hashable] = field(factory=set, init=False)
-    _closed_at: float = field(default=-inf, init=False)
-    _wait: float = field(default=0.0, init=False)
-    _wait_bound: float = field(default=0.0, init=False)
-    _usual_seconds: float = field(default=0.0, init=False)
-    _last_response_at: float | None = field(default=None, init=False)
-    _sample_began_at: float = field(default=0.0, init=False)
-    _sample_count: int = field(default=0, init=False)
+    state: PlatformState = PlatformState.OPEN
+    probe_at: float = 0.0
+    rate: float = inf
+    until: float = -inf
+    errors: int = 0
+    usual_rate: float | None = None
+    silence_ended_at: float = -inf
+    _failed_targets: set[Hashable] = field(default_factory=set)
+    _closed_at: float = -inf
+    _wait: float = 0.0
+    _wait_bound: float = 0.0
+    _usual_seconds: float = 0.0
+    _last_response_at: float | None = None
+    _sample_began_at: float = 0.0
+    _sample_count: int = 0
 
     @property
     def is_closed(self) -> bool:

@@ -1,6 +1,7 @@
 """Decide whether to retry a failed call, and after how many seconds."""
 
-from attrs import define, field, frozen, validators
+from attrs import field, frozen, validators
+from msgspec import Struct
 
 from bkjob_async.errors import BkJobError, PlatformTrouble, Throttled, TransportFailed
 
@@ -54,8 +55,7 @@ class Retries:
         return wait * (0.5 + 0.5 * jitter)
 
 
-@define(kw_only=True)
-class RetryBudget:
+class RetryBudget(Struct, kw_only=True):
     """Retries that all calls of a client share, so that an outage does not cause a retry storm.
 
     The budget holds *size* retries at most. Each retry takes one. Each successful call adds
@@ -65,10 +65,10 @@ class RetryBudget:
     size: float = 32.0
     earned_per_success: float = 0.1
     refilled_per_second: float = 0.1
-    _left: float = field(init=False)
-    _refilled_at: float | None = field(default=None, init=False)
+    _left: float = 0
+    _refilled_at: float | None = None
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         """Start with a full budget."""
         self._left = self.size
 

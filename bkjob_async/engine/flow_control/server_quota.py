@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import inf
 
-from attrs import define, field
+from msgspec import Struct
 
 LONGEST_WINDOW = 3600.0
 # The pause after each refusal, where no longer waiting time comes with it: requests flow within a second and the time of
@@ -36,36 +36,35 @@ LATENESS = 0.1
 LATE_SHARE = 0.3
 
 
-@define(kw_only=True)
-class ServerQuota:
+class ServerQuota(Struct, kw_only=True):
     """The quota that a gateway gives one group of calls; times are the caller's clock.
 
     `next_allowed_at` is when the next background request may go, `next_allowed_urgent_at` when an urgent one may.
     `last_success_at` is when the last request was let through. At first nothing is known and every request may go.
     """
 
-    next_allowed_at: float = field(default=0.0, init=False)
-    next_allowed_urgent_at: float = field(default=0.0, init=False)
-    learned_rate: float | None = field(default=None, init=False)
-    limit: int | None = field(default=None, init=False)
-    remaining: float = field(default=0.0, init=False)
-    window_ends_at: float = field(default=0.0, init=False)
-    _window_seconds: float = field(default=1.0, init=False)
-    last_success_at: float = field(default=-inf, init=False)
-    _sent_at: float = field(default=0.0, init=False)
-    _headers_at: float = field(default=0.0, init=False)
-    _paused_until: float = field(default=0.0, init=False)
-    _spread_until: float = field(default=0.0, init=False)
-    _throttled_at: float = field(default=-inf, init=False)
-    _headers_valid_until: float = field(default=0.0, init=False)
-    _throttled_in_a_row: int = field(default=0, init=False)
-    _throttled_rate: float = field(default=0.0, init=False)
+    next_allowed_at: float = 0.0
+    next_allowed_urgent_at: float = 0.0
+    learned_rate: float | None = None
+    limit: int | None = None
+    remaining: float = 0.0
+    window_ends_at: float = 0.0
+    _window_seconds: float = 1.0
+    last_success_at: float = -inf
+    _sent_at: float = 0.0
+    _headers_at: float = 0.0
+    _paused_until: float = 0.0
+    _spread_until: float = 0.0
+    _throttled_at: float = -inf
+    _headers_valid_until: float = 0.0
+    _throttled_in_a_row: int = 0
+    _throttled_rate: float = 0.0
     # The rate before the refusal that taught the present one, 0 after further refusals.
-    _rate_before: float = field(default=0.0, init=False)
-    _grown_at: float = field(default=0.0, init=False)
-    _second: int = field(default=0, init=False)
-    _accepted_this_second: int = field(default=0, init=False)
-    _accepted_last_second: int = field(default=0, init=False)
+    _rate_before: float = 0.0
+    _grown_at: float = 0.0
+    _second: int = 0
+    _accepted_this_second: int = 0
+    _accepted_last_second: int = 0
 
     @property
     def estimated_rate(self) -> float | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from attrs import evolve, frozen
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
 from bkjob_async.engine.host_table.identity import NO_LATER_IDS
@@ -14,8 +15,7 @@ NO_CODES: Mapping[tuple[int, bool], int] = MappingProxyType({})
 NO_COUNTS: Mapping[int, int] = MappingProxyType({})
 
 
-@frozen(eq=False)
-class IrregularHosts:
+class IrregularHosts(Struct, frozen=True, eq=False):
     """Facts about single hosts, by place.
 
     *codes* are status codes that no byte is left for: (place, False) the current one, (place, True) the one before.
@@ -41,7 +41,7 @@ class IrregularHosts:
                 codes.pop((place, is_before), None)
                 if code is not None and small_code(code) == UNENCODABLE:
                     codes[place, is_before] = code
-        return evolve(self, codes=codes).or_shared()
+        return replace(self, codes=codes).or_shared()
 
 
 NO_IRREGULAR_HOSTS = IrregularHosts()

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, compress
 from typing import cast
 
-from attrs import evolve
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.byte_columns import (
     ByteColumn,
@@ -184,7 +184,7 @@ class HostTable(Struct, eq=False, gc=False):
             complete=complete,
         )
         if repeated or self._irregular.repeated:
-            self._irregular = evolve(self._irregular, repeated=repeated).or_shared()
+            self._irregular = replace(self._irregular, repeated=repeated).or_shared()
         counts = [place >= 0 for place in chosen]
         codes = list(compress(codes, counts))
         changes = self._set(
@@ -228,7 +228,7 @@ class HostTable(Struct, eq=False, gc=False):
         if index.changed:
             self._add_hosts(index.keys)
             if index.later_ids is not irregular.later_ids:
-                self._irregular = evolve(irregular, later_ids=index.later_ids).or_shared()
+                self._irregular = replace(irregular, later_ids=index.later_ids).or_shared()
         return places
 
     def _add_hosts(self, keys: Sequence[HostKey]) -> None:
@@ -250,7 +250,7 @@ class HostTable(Struct, eq=False, gc=False):
         """Forget all statuses and keep the hosts: another execution begins, announced in batch *sequence*."""
         none = bytes(self.size)
         self._set_cells(none, none, [sequence] * self.size)
-        self._irregular = evolve(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
+        self._irregular = replace(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
 
     def set_codes(
         self, keys: Sequence[HostKey], codes: Sequence[int], sequence: int, lookup: IdLookup | None = None

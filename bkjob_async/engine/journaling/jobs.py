@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
-from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.failure_details import FailureDetails
@@ -232,10 +231,10 @@ def note_trouble(job: JobState, ref: Ref, trouble: Trouble | None) -> None:
     troubled = without(job.poll_failures.troubled, ref)
     if trouble is not None:
         troubled = {**troubled, ref: trouble}
-    job.poll_failures = evolve(job.poll_failures, troubled=troubled).or_none()
+    job.poll_failures = replace(job.poll_failures, troubled=troubled).or_none()
 
 
 def note_loss(job: JobState, loss: Lost) -> None:
     """Keep that a target is lost."""
     lost = {**without(job.poll_failures.lost, loss.ref), loss.ref: loss}
-    job.poll_failures = evolve(job.poll_failures, lost=lost)
+    job.poll_failures = replace(job.poll_failures, lost=lost)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
@@ -45,8 +45,7 @@ PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 S = TypeVar("S", bound=JobState)
 
 
-@frozen
-class ListHints(Generic[S]):
+class ListHints(Struct, Generic[S], frozen=True):
     """What a page shows: the jobs in *still_running*, and those that may be over."""
 
     still_running: Sequence[S] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
@@ -89,7 +89,7 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState, 
         return ErrorAction.NOT_FOUND if is_absent(job, request.ref, now) else ErrorAction.TARGET_TROUBLE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
         refusals = job.poll_failures.refusals + 1
-        job.poll_failures = evolve(job.poll_failures, refusals=refusals)
+        job.poll_failures = replace(job.poll_failures, refusals=refusals)
         is_lost = is_absent(job, request.ref, now) and refusals >= FORBIDDEN_AFTER
         return ErrorAction.FORBIDDEN if is_lost else ErrorAction.TARGET_TROUBLE
     if is_gateway_made(error):
@@ -139,7 +139,7 @@ def action_on_refusal(
 def refuse_job_rows(job: JobState, now: float) -> None:
     """Count a refusal to list hosts with the job."""
     refused = job.poll_failures.job_rows_refused + 1
-    job.poll_failures = evolve(job.poll_failures, job_rows_refused=refused, rows_refused_at=now)
+    job.poll_failures = replace(job.poll_failures, job_rows_refused=refused, rows_refused_at=now)
 
 
 def may_be_too_large(error: BkJobError) -> bool:
@@ -151,7 +151,7 @@ def may_be_too_large(error: BkJobError) -> bool:
 
 def count_refusal(job: JobState, step: StepState, now: float) -> ErrorAction:
     """Count a refusal to list the hosts of a step; one that repeats while a final status settles is not taken as permanent."""
-    job.poll_failures = evolve(job.poll_failures, rows_refused_at=now)
+    job.poll_failures = replace(job.poll_failures, rows_refused_at=now)
     step.host_refusals = min(step.host_refusals + 1, REFUSALS - 1 if step.may_show_hosts(now) else REFUSALS)
     return ErrorAction.RETRY_ONCE if step.hosts_visible else ErrorAction.USE_OTHER_REQUEST
 
@@ -169,7 +169,7 @@ def note_absence(job: JobState, ref: Ref, now: float) -> float:
     since = absent.get(ref)
     if since is None:
         since = now
-        job.poll_failures = evolve(job.poll_failures, absent_since={**absent, ref: now})
+        job.poll_failures = replace(job.poll_failures, absent_since={**absent, ref: now})
     return since
 
 
@@ -182,7 +182,7 @@ def is_absent(job: JobState, ref: Ref, now: float) -> bool:
 def count_not_found(job: JobState, ref: Ref) -> int:
     """Count one more response that *ref* does not exist; return how many there were in a row."""
     count = job.poll_failures.not_found.get(ref, 0) + 1
-    job.poll_failures = evolve(job.poll_failures, not_found={**job.poll_failures.not_found, ref: count})
+    job.poll_failures = replace(job.poll_failures, not_found={**job.poll_failures.not_found, ref: count})
     return count
 
 
@@ -195,5 +195,5 @@ def lose_target(job: JobState, ref: Ref, reason: LostReason, message: str) -> li
     refs = [target for target in job.targets if ref in (job.ref, target) and target not in job.lost]
     events = {target: Lost(ref=target, reason=reason, message=message) for target in sorted(refs, key=str)}
     lost = {target: event for target, event in events.items() if not job.has_finished(target)}
-    job.poll_failures = evolve(job.poll_failures, lost={**job.lost, **lost})
+    job.poll_failures = replace(job.poll_failures, lost={**job.lost, **lost})
     return list(events.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, PollState, without
 from bkjob_async.engine.tracking.run_state import RUNNING, RunState, Stage, stage_of
@@ -78,7 +78,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
         """Poll a target again that was lost; refusals from before are forgotten."""
         failures = self.poll_failures
         if ref in failures.lost:
-            self.poll_failures = evolve(
+            self.poll_failures = replace(
                 failures,
                 lost=without(failures.lost, ref),
                 not_found=without(failures.not_found, ref),

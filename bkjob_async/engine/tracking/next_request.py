@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.group_polling.group_poller import (
     COUNTS_ONLY,
@@ -154,7 +154,7 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
             job.pending = (JOB_ITSELF,)
     elif request.return_ip_result:
         if job.poll_failures.job_rows_refused:
-            job.poll_failures = evolve(job.poll_failures, job_rows_refused=0, rows_refused_at=None).or_none()
+            job.poll_failures = replace(job.poll_failures, job_rows_refused=0, rows_refused_at=None).or_none()
     elif job.detail_level is DetailLevel.END_ONLY and wants_rows_with_job(job, capabilities):
         job.pending = (JOB_ITSELF,)  # with the hosts of what is over by now
     elif capabilities.step_status:

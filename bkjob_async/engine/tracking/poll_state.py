@@ -7,8 +7,8 @@ from math import inf
 from types import MappingProxyType
 from typing import TypeVar
 
-from attrs import evolve, frozen
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.model.events import Lost, Trouble
 from bkjob_async.model.refs import Ref
@@ -65,8 +65,7 @@ class PollState(Struct, eq=False, gc=False):
         self.counted_at = now
 
 
-@frozen(kw_only=True)
-class PollFailures:
+class PollFailures(Struct, frozen=True, kw_only=True):
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
@@ -96,7 +95,7 @@ class PollFailures:
         if absent:
             # Of a part that still does not exist, a response about another part says nothing.
             absent = {ref: since for ref, since in absent.items() if ref in self.not_found}
-        return evolve(self, failures=0, refusals=0, absent_since=absent, stalled=False).or_none()
+        return replace(self, failures=0, refusals=0, absent_since=absent, stalled=False).or_none()
 
     def or_none(self) -> PollFailures:
         """Return these failures, the shared `NO_FAILURES` if there are none."""
@@ -104,7 +103,7 @@ class PollFailures:
 
     def found(self, ref: Ref) -> PollFailures:
         """Return what remains after a response that shows *ref*."""
-        return evolve(self, not_found=without(self.not_found, ref)) if ref in self.not_found else self
+        return replace(self, not_found=without(self.not_found, ref)) if ref in self.not_found else self
 
 
 NO_FAILURES = PollFailures()

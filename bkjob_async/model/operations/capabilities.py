@@ -1,10 +1,9 @@
 """The capabilities of a dialect, as a value for decisions."""
 
-from attrs import frozen
+from msgspec import Struct
 
 
-@frozen(kw_only=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True, kw_only=True):
     """What the responses of a dialect have, and how large its requests may be.
 
     *step_status*: a single step can be requested, with all its hosts. *job_rows_on_request*: host rows of a

@@ -1,18 +1,13 @@
-"""Operations that only some dialects have: agent tasks, uploads, task contexts, and those for pipelines."""
+"""Operations that only some dialects have: details of a step, agent tasks, uploads, task contexts, and those for pipelines."""
 
 from __future__ import annotations
 
 from attrs import field, frozen, validators
 
 from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.details import GseTask, LocalFileUpload, StepDetail, TaskContextField
 from bkjob_async.model.operations.launches import ScriptFields, TransferFields
-from bkjob_async.model.operations.responses import (
-    GseTask,
-    JobLaunch,
-    LocalFileUpload,
-    StepLogs,
-    TaskContextField,
-)
+from bkjob_async.model.operations.responses import JobLaunch, StepLogs
 from bkjob_async.model.operations.targets import host_key, host_keys, texts
 from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
 from bkjob_async.model.snapshot import JobSnapshot
@@ -21,6 +16,23 @@ from bkjob_async.model.snapshot import JobSnapshot
 def step_id(given: StepRef | int) -> int:
     """Return the number of a step."""
     return given.step_instance_id if isinstance(given, StepRef) else given
+
+
+@frozen(kw_only=True)
+class GetStepInstanceDetail(Operation[StepDetail]):
+    """Return what a step does: script or files, account, hosts, timeout in seconds.
+
+    *ref* names the step. In `gateway-v3`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
+    `get_step_instance_detail`.
+
+    >>> detail = await client.get_step_instance_detail(step)
+    >>> detail.name, detail.script.timeout
+    ('restart', 7200.0)
+    """
+
+    name = "get_step_instance_detail"
+
+    ref: StepRef
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Operations that read logs, lists, variables and details, and calls without a class of their own."""
+"""Operations that read logs, lists and variables, and calls without a class of their own."""
 
 from __future__ import annotations
 
@@ -13,29 +13,11 @@ from bkjob_async.model.operations.responses import (
     HostLog,
     JobInstance,
     Page,
-    StepDetail,
     StepLogs,
     StepVariables,
 )
 from bkjob_async.model.operations.targets import HostLike, host_key, host_keys
 from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
-
-
-@frozen(kw_only=True)
-class GetStepInstanceDetail(Operation[StepDetail]):
-    """Return what a step does: script or files, account, hosts, timeout in seconds.
-
-    *ref* names the step. In `gateway-v3`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
-    `get_step_instance_detail`.
-
-    >>> detail = await client.get_step_instance_detail(step)
-    >>> detail.name, detail.script.timeout
-    ('restart', 7200.0)
-    """
-
-    name = "get_step_instance_detail"
-
-    ref: StepRef
 
 
 @frozen(kw_only=True)

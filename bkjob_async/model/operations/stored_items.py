@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bkjob_async.model.operations.responses import FileDetail, ScriptDetail
+from bkjob_async.model.operations.details import FileDetail, ScriptDetail
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import Scope
 

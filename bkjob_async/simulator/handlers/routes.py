@@ -8,8 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
-from bkjob_async.simulator.handlers import catalog, catalog_v2, lists, logs, status, task_queries
 from bkjob_async.simulator.handlers import launch as launches
+from bkjob_async.simulator.handlers import lists, logs, status, task_queries
+from bkjob_async.simulator.handlers.catalog import changes, listing, version_2
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.catalog import DATABASE_ACCOUNT, SYSTEM_ACCOUNT
@@ -48,18 +49,18 @@ V3_READS: dict[str, Handler] = {
     "get_job_instance_global_var_value": partial(
         lists.variables, steps="step_instance_var_list", values="global_var_list", kind="type", nothing=[]
     ),
-    "get_job_plan_list": catalog.plan_list,
-    "get_job_plan_detail": catalog.plan_detail,
-    "get_job_template_list": catalog.template_list,
-    "get_account_list": catalog.account_list,
-    "get_script_list": partial(catalog.script_list, public=False),
-    "get_script_version_list": partial(catalog.version_list, public=False),
-    "get_script_version_detail": partial(catalog.version_detail, public=False),
-    "get_public_script_list": partial(catalog.script_list, public=True),
-    "get_public_script_version_list": partial(catalog.version_list, public=True),
-    "get_public_script_version_detail": partial(catalog.version_detail, public=True),
-    "get_cron_list": catalog.cron_list,
-    "get_cron_detail": catalog.cron_detail,
+    "get_job_plan_list": listing.plan_list,
+    "get_job_plan_detail": listing.plan_detail,
+    "get_job_template_list": listing.template_list,
+    "get_account_list": listing.account_list,
+    "get_script_list": partial(listing.script_list, public=False),
+    "get_script_version_list": partial(listing.version_list, public=False),
+    "get_script_version_detail": partial(listing.version_detail, public=False),
+    "get_public_script_list": partial(listing.script_list, public=True),
+    "get_public_script_version_list": partial(listing.version_list, public=True),
+    "get_public_script_version_detail": partial(listing.version_detail, public=True),
+    "get_cron_list": listing.cron_list,
+    "get_cron_detail": listing.cron_detail,
 }
 V3_WRITES: dict[str, Handler] = {
     "batch_get_job_instance_ip_log": logs.many_logs,
@@ -70,15 +71,18 @@ V3_WRITES: dict[str, Handler] = {
     "fast_execute_sql": run_sql,
     "fast_transfer_file": send_file,
     "push_config_file": push_text,
-    "save_cron": catalog.save_cron,
-    "update_cron_status": catalog.update_cron_status,
-    "delete_cron": catalog.delete_cron,
-    "check_script": catalog.check_script,
+    "save_cron": changes.save_cron,
+    "update_cron_status": changes.update_cron_status,
+    "delete_cron": changes.delete_cron,
+    "check_script": listing.check_script,
+    "create_account": changes.create_account,
+    "create_credential": changes.create_credential,
+    "create_file_source": changes.create_file_source,
 }
 V3_GATEWAY_READS: dict[str, Handler] = {
     "get_step_instance_status": status.v3_step_status,
     "get_step_instance_detail": status.step_detail,
-    "get_file_source_detail": catalog.file_source_detail,
+    "get_file_source_detail": listing.file_source_detail,
 }
 V3_SYSTEM_READS: dict[str, Handler] = {
     "query_gse_task": task_queries.query_gse_task,
@@ -90,7 +94,7 @@ V3_SYSTEM_WRITES: dict[str, Handler] = {
     "bkci_plugin_get_job_instance_status": status.plugin_job_status,
     "bkci_plugin_batch_get_job_instance_execute_object_log": logs.plugin_logs,
     "generate_local_file_upload_url": task_queries.upload_urls,
-    "query_agent_info": catalog.agent_info,
+    "query_agent_info": listing.agent_info,
 }
 V2: dict[str, Handler] = {
     "get_job_instance_status": status.v2_job_status,
@@ -103,14 +107,14 @@ V2: dict[str, Handler] = {
         kind="category",
         nothing=None,
     ),
-    "get_job_list": catalog_v2.job_list,
-    "get_job_detail": catalog_v2.job_detail,
-    "get_script_list": catalog_v2.script_list,
-    "get_public_script_list": partial(catalog_v2.script_list, public=True),
-    "get_script_detail": catalog_v2.script_detail,
-    "get_os_account": partial(catalog_v2.account_list, category=SYSTEM_ACCOUNT),
-    "get_own_db_account_list": partial(catalog_v2.account_list, category=DATABASE_ACCOUNT),
-    "get_cron_list": catalog_v2.cron_list,
+    "get_job_list": version_2.job_list,
+    "get_job_detail": version_2.job_detail,
+    "get_script_list": version_2.script_list,
+    "get_public_script_list": partial(version_2.script_list, public=True),
+    "get_script_detail": version_2.script_detail,
+    "get_os_account": partial(version_2.account_list, category=SYSTEM_ACCOUNT),
+    "get_own_db_account_list": partial(version_2.account_list, category=DATABASE_ACCOUNT),
+    "get_cron_list": version_2.cron_list,
     "operate_step_instance": status.operate_step,
     "operate_job_instance": status.operate_job,
     "execute_job": launches.execute_plan,
@@ -128,11 +132,11 @@ V4_WRITES: dict[str, Handler] = {
     "fast_execute_script": run_script,
 }
 V4_USER_READS: dict[str, Handler] = {
-    "get_job_template_detail": catalog.template_detail,
-    "get_user_authorized_scopes": catalog.authorized_scopes,
+    "get_job_template_detail": listing.template_detail,
+    "get_user_authorized_scopes": listing.authorized_scopes,
 }
 V4_USER_WRITES: dict[str, Handler] = {
-    "create_job_plan": catalog.create_plan,
+    "create_job_plan": changes.create_plan,
     "get_script_task_context": task_queries.script_context,
     "get_file_task_context": task_queries.file_context,
 }

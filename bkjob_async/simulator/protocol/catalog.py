@@ -86,7 +86,7 @@ def account_entry(account: SimulatedAccount) -> dict[str, Any]:
         "type": account.kind,
         "db_system_account_id": account.system_account_id,
         "os": ("Windows" if account.kind == 2 else "Linux") if system else None,
-        "description": None,
+        "description": account.description,
     }
 
 

@@ -1,4 +1,4 @@
-"""The stored items of a site besides its job plans: templates, accounts, scripts, crons."""
+"""The stored items of a site besides its job plans: templates, accounts, scripts, crons, file sources."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class SimulatedAccount:
     category: int = SYSTEM_ACCOUNT
     kind: int = 1
     system_account_id: int | None = None
+    description: str | None = None
 
 
 @frozen(kw_only=True)
@@ -79,6 +80,15 @@ class Cron:
 
 
 @frozen(kw_only=True)
+class SimulatedCredential:
+    """Credentials that file sources use; *kind* is their type (`type`). What is secret is not kept."""
+
+    id: str
+    name: str
+    kind: str
+
+
+@frozen(kw_only=True)
 class FileSource:
     """A file source, named by its *code*."""
 
@@ -98,6 +108,7 @@ class Catalog:
     accounts: tuple[SimulatedAccount, ...] = ()
     scripts: tuple[SimulatedScript, ...] = ()
     crons: tuple[Cron, ...] = ()
+    credentials: tuple[SimulatedCredential, ...] = ()
     file_sources: tuple[FileSource, ...] = ()
     creator: str = "admin"
 
@@ -157,5 +168,6 @@ DEFAULT_CATALOG = Catalog(
         Cron(id=300, name="every night", plan_id=1000),
         Cron(id=301, name="on demand", plan_id=1001, is_on=False),
     ),
+    credentials=(SimulatedCredential(id="c4ed", name="artifacts", kind="USERNAME_PASSWORD"),),
     file_sources=(FileSource(id=20, code="releases", alias="releases", credential_id="c4ed"),),
 )

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from math import inf
 
-from attrs import define, evolve, field
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bkjob_async.engine.flow_control.health import (
     CLOSED_DELAY,
@@ -51,8 +52,7 @@ PLATFORM_EVENTS = {
 }
 
 
-@define(eq=False, kw_only=True)
-class ErrorReporting:
+class ErrorReporting(Struct, eq=False, kw_only=True):
     """Turns failed polls into events and observations.
 
     A target that fails alone gets `Trouble` of its own. Where the platform as a whole is closed, by *health*, one event for
@@ -62,11 +62,11 @@ class ErrorReporting:
     publish_to_all: Callable[[Trouble | Recovered], None]
     observe: ObserverDispatch
     health: PlatformHealth
-    outage: Trouble | None = field(default=None, init=False)
-    client_error: BkJobError | None = field(default=None, init=False)
-    _invalid_response: BkJobError | None = field(default=None, init=False)
-    _invalid_at: float = field(default=-inf, init=False)
-    _next_probe: PollTarget | None = field(default=None, init=False)
+    outage: Trouble | None = None
+    client_error: BkJobError | None = None
+    _invalid_response: BkJobError | None = None
+    _invalid_at: float = -inf
+    _next_probe: PollTarget | None = None
 
     # The platform as a whole ----------------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class ErrorReporting:
         }
         if troubled and not known:
             self._report_failure(request.ref, request.name, error)
-        target.poll_failures = evolve(target.poll_failures, troubled={**known, **troubled})
+        target.poll_failures = replace(target.poll_failures, troubled={**known, **troubled})
         return list(troubled.values())
 
     def _suspect_outage(
@@ -172,7 +172,7 @@ class ErrorReporting:
         troubled = failures.troubled
         if not troubled or target.pending or failures.failed_in_round:
             return []
-        target.poll_failures = evolve(failures, troubled=NO_TROUBLE).or_none()
+        target.poll_failures = replace(failures, troubled=NO_TROUBLE).or_none()
         self._report_recovery(target.ref)
         return [Recovered(ref=ref) for ref in troubled if ref in target.targets and ref not in target.lost]
 
@@ -203,15 +203,14 @@ class ErrorReporting:
             self.observe(BreakerChanged(client=self.observe.client, is_open=is_open))
 
 
-@define(eq=False, kw_only=True)
-class OutageRecovery:
+class OutageRecovery(Struct, eq=False, kw_only=True):
     """Polls all targets again after an outage, at the usual rate."""
 
     registry: TargetRegistry
     workers: WorkerPool[Polled]
     intervals: PollIntervals
     health: PlatformHealth
-    _resumption: CooperativeIterator = field(factory=CooperativeIterator, init=False)
+    _resumption: CooperativeIterator = field(default_factory=CooperativeIterator)
 
     def resume_all(self) -> None:
         """Schedule every target that may have missed a poll, in slices."""
@@ -237,8 +236,7 @@ class OutageRecovery:
             yield
 
 
-@define(eq=False, kw_only=True)
-class StallTimer:
+class StallTimer(Struct, eq=False, kw_only=True):
     """Calls *report* once for each target that is stalled, with the seconds; one timer serves all *targets*.
 
     A target is stalled when there was no response for *limit* seconds although a poll is late, under way, failed, or not
@@ -251,11 +249,11 @@ class StallTimer:
     limit: float
     report: Callable[[PollTarget, float], None]
     # Since when targets wait that no response has shown, in this check and in the one before; few wait for long.
-    _first_seen: dict[PollTarget, float] = field(factory=dict, init=False)
-    _seen_before: dict[PollTarget, float] = field(factory=dict, init=False)
+    _first_seen: dict[PollTarget, float] = field(default_factory=dict)
+    _seen_before: dict[PollTarget, float] = field(default_factory=dict)
     # What the present check has still to look at, None between two checks.
-    _unchecked: Iterator[PollTarget] | None = field(default=None, init=False)
-    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    _unchecked: Iterator[PollTarget] | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Start the timer unless it runs; it stops by itself when there is no target."""
@@ -336,6 +334,6 @@ def lose_missing_steps(target: JobState) -> list[Event]:
 
 def mark_stalled(target: JobState, silence: float) -> list[Event]:
     """Return the events, published once, that the targets of a job were not seen for *silence* seconds."""
-    target.poll_failures = evolve(target.poll_failures, stalled=True)
+    target.poll_failures = replace(target.poll_failures, stalled=True)
     refs = sorted((ref for ref in target.targets if ref not in target.lost), key=str)
     return [Stalled(ref=ref, seconds=silence) for ref in refs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, field
+from msgspec import Struct, field
 
 from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller, is_list_pollable
@@ -21,8 +21,7 @@ from bkjob_async.wire.session import Session
 Polled = PollTarget | ListPoller[PollTarget]
 
 
-@define(eq=False, kw_only=True)
-class ListPollers:
+class ListPollers(Struct, eq=False, kw_only=True):
     """The list pollers of one client, one for each scope.
 
     There are none, and `page_size` is 0, when the dialect has no list, or when the user has set the intervals.
@@ -34,10 +33,10 @@ class ListPollers:
     workers: WorkerPool[Polled]
     health: PlatformHealth
     now: Callable[[], float]
-    page_size: int = field(init=False)
-    _by_scope: dict[Scope, ListPoller[PollTarget]] = field(factory=dict, init=False)
+    page_size: int = 0
+    _by_scope: dict[Scope, ListPoller[PollTarget]] = field(default_factory=dict)
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         capabilities, intervals = self.session.dialect.capabilities, self.planner.intervals
         has_own_rhythm = intervals.interval is not None or intervals.target_lag is not None
         self.page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0

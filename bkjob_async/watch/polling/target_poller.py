@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Sequence
 
-from attrs import evolve
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.engine.flow_control.health import PlatformEvent, PlatformHealth, PlatformState
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
@@ -145,7 +145,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         """Begin a round of requests with the whole job where single steps do not show all that is wanted."""
         failures = target.poll_failures
         if failures.failed_in_round:
-            target.poll_failures = evolve(failures, failed_in_round=()).or_none()
+            target.poll_failures = replace(failures, failed_in_round=()).or_none()
         target.reads_all = target.seen_at is None
         times = self.registry.joined.get(target)
         if times is not None:
@@ -369,7 +369,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         """Count a failed poll, which may have been the last one of its round."""
         known = target.poll_failures
         failed = (*known.failed_in_round, request.ref)
-        target.poll_failures = evolve(known, failures=known.failures + 1, failed_in_round=failed)
+        target.poll_failures = replace(known, failures=known.failures + 1, failed_in_round=failed)
         times = self.registry.joined.get(target)
         if is_about_step and times is not None and not target.pending:
             times.complete(now, failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from attrs import define, field
+from msgspec import Struct, field
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.tracking.job_state import JobState
@@ -19,8 +19,7 @@ from bkjob_async.watch.stream.readers import MissedJob
 from bkjob_async.watch.stream.targets import TargetSet
 
 
-@define(eq=False)
-class TargetStates:
+class TargetStates(Struct, eq=False):
     """Snapshots, results and counts of the *targets* of one watch, and what readers are given that fell behind.
 
     Readers were served by *delivery*; *polled* returns the state of a job.
@@ -32,10 +31,10 @@ class TargetStates:
     targets: TargetSet
     delivery: TargetDelivery
     polled: Callable[[JobRef], JobState | None]
-    _totals: PhaseTotals | None = field(default=None, init=False)
-    _changed: set[JobRef] = field(factory=set, init=False)
+    _totals: PhaseTotals | None = None
+    _changed: set[JobRef] = field(default_factory=set)
     # The state of each job when the watch ended, for readers that come later.
-    _final: dict[JobRef, JobState] = field(factory=dict, init=False)
+    _final: dict[JobRef, JobState] = field(default_factory=dict)
 
     def keep(self, job: JobRef, state: JobState) -> None:
         """Show this state of a job from now on."""

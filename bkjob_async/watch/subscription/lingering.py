@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 
-from attrs import define, field
+from msgspec import Struct, field
 
 from bkjob_async.engine.delivery.read_times import ReadTimes
 from bkjob_async.model.refs import JobRef, Ref
@@ -17,8 +17,7 @@ REVISIT_INTERVAL = 10.0
 MAX_SECONDS = 10.0
 
 
-@define(eq=False)
-class Lingering:
+class Lingering(Struct, eq=False):
     """Ends a watch when all its targets have been over for so many *seconds* and are still over in one poll more.
 
     It lingers without end for None. *read_again* has one of the *jobs* read in requests that are sent after the time
@@ -26,14 +25,14 @@ class Lingering:
     """
 
     seconds: float | None
-    jobs: Callable[[], Iterable[JobRef]] = field(kw_only=True)
-    read_again: Callable[[JobRef], int | None] = field(kw_only=True)
-    end: Callable[[], None] = field(kw_only=True)
-    awaited: dict[JobRef, int] = field(factory=dict, init=False)
+    jobs: Callable[[], Iterable[JobRef]]
+    read_again: Callable[[JobRef], int | None]
+    end: Callable[[], None]
+    awaited: dict[JobRef, int] = field(default_factory=dict)
     # Until the last polls, and then until they have taken too long.
-    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
-    _requesting: CooperativeIterator = field(factory=CooperativeIterator, init=False)
-    _all_requested: bool = field(default=False, init=False)
+    _timer: asyncio.TimerHandle | None = None
+    _requesting: CooperativeIterator = field(default_factory=CooperativeIterator)
+    _all_requested: bool = False
 
     def update(self, *, all_over: bool) -> None:
         """Begin to linger if all targets are over, end the watch if it has lingered; stop if one of them is not over."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
-from attrs import define, field
+from msgspec import Struct
 
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.stream.targets import TargetSet
 
 
-@define(eq=False)
-class WatchReports:
+class WatchReports(Struct, eq=False):
     """Reports the opening and the end of the watch with a *number*."""
 
     observe: ObserverDispatch
     number: int
-    _opened_at: float = field(default=0.0, init=False)
+    _opened_at: float = 0.0
 
     def opened(self, targets: int) -> None:
         """Report that the watch was opened with so many targets."""

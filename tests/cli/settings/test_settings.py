@@ -104,7 +104,7 @@ def test_no_secret_has_an_option() -> None:
 
 def test_the_dialects_are_those_of_the_library() -> None:
     """Their names are copied, because the help imports no dialect."""
-    assert sorted(registry.DIALECTS) == list(DIALECTS)
+    assert sorted(registry.NAMES) == list(DIALECTS)
 
 
 def test_a_file_may_have_a_default_profile(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Which request is sent next."""
 
-from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.error_policy import classify_poll_error
@@ -248,7 +247,7 @@ def test_hosts_that_nothing_can_be_asked_about_are_not_waited_for() -> None:
     jobv3 = Capabilities(step_status=False, job_rows_on_request=True, groups=False)
     state = job_state(JOB)
     assert next_request(state, jobv3) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
-    state.poll_failures = evolve(state.poll_failures, job_rows_refused=3, rows_refused_at=0.0)
+    state.poll_failures = replace(state.poll_failures, job_rows_refused=3, rows_refused_at=0.0)
     asked = []
     for now, code in ((0.5, 2), (1, 3), (2, 3), (16.5, 3), (17, 3)):
         apply_job(state, job(code, step(code)), at(now))
@@ -256,7 +255,7 @@ def test_hosts_that_nothing_can_be_asked_about_are_not_waited_for() -> None:
         request = next_request(state, jobv3)
         asked.append(isinstance(request, GetJobInstanceStatus) and request.return_ip_result)
         if asked[-1]:
-            state.poll_failures = evolve(state.poll_failures, rows_refused_at=now + 0.1)
+            state.poll_failures = replace(state.poll_failures, rows_refused_at=now + 0.1)
 
     assert asked == [False, True, True, False, False]
     assert state.is_over(JOB)

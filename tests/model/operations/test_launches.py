@@ -2,6 +2,7 @@
 
 import pytest
 
+from bkjob_async.model.operations.details import ScriptDetail
 from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -12,7 +13,7 @@ from bkjob_async.model.operations.launches import (
     PushConfigFile,
 )
 from bkjob_async.model.operations.queries import RawCall
-from bkjob_async.model.operations.responses import HostLog, ScriptDetail, Variable
+from bkjob_async.model.operations.responses import HostLog, Variable
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey, Scope
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.handlers.catalog import authorship
+from bkjob_async.simulator.handlers.catalog.listing import authorship
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.api_errors import api_error
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields

@@ -1,14 +1,11 @@
-"""Handle requests for lists and details of plans, templates, accounts, scripts and crons, and changes of them."""
+"""Handle requests for lists and details of plans, templates, accounts, scripts and crons."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64decode
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
-
-from attrs import evolve
 
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.context import RequestContext
@@ -195,71 +192,6 @@ def known_cron(context: RequestContext, number: int) -> Cron:
     return cron
 
 
-# Changes ------------------------------------------------------------------------------------------------------------
-
-
-def save_cron(context: RequestContext, request: ParsedRequest) -> Entry:
-    """Handle `save_cron`: what is absent of a cron that exists stays as it is, and a cron that was saved is off.
-
-    Source: bk-job's EsbCronJobV3ResourceImpl, EsbSaveCronV3Request.
-    """
-    scope, catalog = context.scope(request), context.site.catalog
-    number, plan_id = request.integer("id"), request.integer("job_plan_id")
-    if number is not None and number < 1:
-        raise violation("InvalidCronId")
-    if plan_id is None and number is None:
-        raise violation("InvalidCronJobPlanId")
-    if number is None and not request.text("name"):
-        raise violation("InvalidCronJobName_empty")
-    if plan_id is not None and plan_id not in context.site.plans:
-        raise api_error(1243009)
-    known = max((cron.id for cron in catalog.crons), default=300)
-    cron = (
-        Cron(id=known + 1, name=request.text("name") or "", plan_id=plan_id or 0, expression=None)
-        if number is None
-        else known_cron(context, number)
-    )
-    values = {each.get("name"): each.get("value") for each in request.parameters.get("global_var_list") or ()}
-    cron = evolve(
-        cron,
-        name=request.text("name") or cron.name,
-        plan_id=plan_id or cron.plan_id,
-        expression=request.text("expression") or cron.expression,
-        time_zone=request.text("execute_time_zone") or cron.time_zone,
-        values={
-            **cron.values,
-            **{name: value for name, value in values.items() if name and value is not None},
-        },
-        is_on=False,
-    )
-    set_crons(context, [each for each in catalog.crons if each.id != cron.id] + [cron])
-    detail = render.cron_detail(cron, context.site.plans.get(cron.plan_id))
-    return whole_entry(context, scope, detail, per_second=1)
-
-
-def update_cron_status(context: RequestContext, request: ParsedRequest) -> Entry:
-    """Handle `update_cron_status`: the server returns a cron that has nothing but its id."""
-    context.scope(request)
-    cron, status = known_cron(context, request.id("id", code=1241002)), request.integer("status")
-    if status is None or status < 0:
-        raise api_error(1241010, "status", "status must >= 0")
-    crons = context.site.catalog.crons
-    set_crons(context, [evolve(each, is_on=status == 1) if each is cron else each for each in crons])
-    return {**dict.fromkeys(render.cron_entry(cron)), "id": cron.id}
-
-
-def delete_cron(context: RequestContext, request: ParsedRequest) -> None:
-    """Handle `delete_cron`: without data."""
-    context.scope(request)
-    cron = known_cron(context, request.id("id", code=1241002))
-    set_crons(context, [each for each in context.site.catalog.crons if each is not cron])
-
-
-def set_crons(context: RequestContext, crons: Sequence[Cron]) -> None:
-    """Give the site these crons."""
-    context.site.catalog = evolve(context.site.catalog, crons=tuple(crons))
-
-
 def check_script(_context: RequestContext, request: ParsedRequest) -> list[Entry]:
     """Handle `check_script`: one rule, against the removal of everything."""
     if request.integer("script_language") not in range(1, 7):
@@ -316,42 +248,6 @@ def template_detail(context: RequestContext, request: ParsedRequest) -> Entry:
     template, number = template_of(context, "id", request)
     detail = render.template_detail(template, number, context.site.plans[number])
     return whole_entry(context, scope, detail)
-
-
-def create_plan(context: RequestContext, request: ParsedRequest) -> Entry:
-    """Handle `create_job_plan`: a plan with the template's steps, some or all of them.
-
-    Source: bk-job's OpenApiJobPlanV4ResourceImpl.
-    """
-    scope, plans = context.scope(request, legacy=False), context.site.plans
-    template, source = template_of(context, "job_template_id", request)
-    name = (request.text("name") or "").strip()
-    if not name:
-        raise violation("InvalidJobPlanName_empty")
-    steps = dict(zip(count(source * 100 + 1), plans[source].steps, strict=False))
-    chosen = request.parameters.get("enable_steps")
-    for step in chosen or ():
-        if step not in steps:
-            raise api_error(1241010, "enable_steps", f"step id {step} is not in template {template.id}")
-    values = {each["name"]: each.get("value") for each in request.parameters.get("variables") or ()}
-    for unknown in values.keys() - {each.name for each in plans[source].variables}:
-        raise api_error(1241010, "variables", f"variable name '{unknown}' not exist in template")
-    if any(plans[each].name == name for each in template.plans if each in plans):
-        raise api_error(1243042)
-    number = max(plans) + 1
-    plans[number] = evolve(
-        plans[source],
-        name=name,
-        steps=tuple(plan for step, plan in steps.items() if chosen is None or step in chosen),
-        variables=tuple(
-            evolve(each, value=values.get(each.name) or each.value) for each in plans[source].variables
-        ),
-    )
-    grown = evolve(template, plans=(*template.plans, number))
-    templates = tuple(grown if each is template else each for each in context.site.catalog.templates)
-    context.site.catalog = evolve(context.site.catalog, templates=templates)
-    whole = whole_entry(context, scope, {"job_plan_id": number, "job_plan_name": name})
-    return {**whole, "job_template_id": template.id, "need_update": False}
 
 
 def authorized_scopes(context: RequestContext, request: ParsedRequest) -> Entry:

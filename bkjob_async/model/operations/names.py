@@ -1,0 +1,63 @@
+"""The names of all operations; written by `python -m tests.generate`: change their classes."""
+
+OPERATIONS = frozenset(
+    [
+        "batch_get_job_instance_ip_log",
+        "bkci_plugin_batch_get_job_instance_execute_object_log",
+        "bkci_plugin_fast_execute_script",
+        "bkci_plugin_fast_transfer_file",
+        "bkci_plugin_get_job_instance_status",
+        "check_script",
+        "create_job_plan",
+        "delete_cron",
+        "execute_job_plan",
+        "fast_execute_script",
+        "fast_execute_sql",
+        "fast_transfer_file",
+        "generate_local_file_upload_url",
+        "get_account_list",
+        "get_cron_detail",
+        "get_cron_list",
+        "get_file_source_detail",
+        "get_file_task_context",
+        "get_job_instance_global_var_value",
+        "get_job_instance_ip_log",
+        "get_job_instance_list",
+        "get_job_instance_log",
+        "get_job_instance_status",
+        "get_job_plan_detail",
+        "get_job_plan_list",
+        "get_job_template_detail",
+        "get_job_template_list",
+        "get_public_script_list",
+        "get_public_script_version_detail",
+        "get_public_script_version_list",
+        "get_script_list",
+        "get_script_task_context",
+        "get_script_version_detail",
+        "get_script_version_list",
+        "get_step_instance_detail",
+        "get_step_instance_status",
+        "get_user_authorized_scopes",
+        "operate_job_instance",
+        "operate_step_instance",
+        "push_config_file",
+        "query_agent_info",
+        "query_gse_task",
+        "query_job_instance",
+        "save_cron",
+        "update_cron_status",
+    ]
+)
+# Those that start a job.
+LAUNCHES = frozenset(
+    [
+        "bkci_plugin_fast_execute_script",
+        "bkci_plugin_fast_transfer_file",
+        "execute_job_plan",
+        "fast_execute_script",
+        "fast_execute_sql",
+        "fast_transfer_file",
+        "push_config_file",
+    ]
+)

@@ -1,0 +1,1 @@
+"""Plans, templates, accounts, scripts, crons, file sources and credentials: what reads them, and what changes them."""
