@@ -54,7 +54,7 @@ INNER_HOUSES = {
     "client": [
         {"imported", "lifetime", "operation_reports", "probes"},
         {"caller"},
-        {"statistics", "runner_access"},
+        {"limits", "statistics"},
         {"operations"},
         {"watching", "earlier_runs"},
         {"shortcuts", "looking"},

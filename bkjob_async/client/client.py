@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from bkjob_async.client import shortcuts, statistics, watching
+from bkjob_async.client import limits, shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
 from bkjob_async.client.imported import ImportedMethod
 from bkjob_async.client.operations import base, batch_logs, launches, operate_step, paged_list, queries
@@ -39,6 +39,9 @@ class JobClient(Caller):
     nudge = watching.nudge
     durations = watching.durations
     export_durations = watching.export_durations
+    import_durations = watching.import_durations
+    outage = watching.outage
+    set_requests_per_second = limits.set_requests_per_second
     stats = statistics.stats
     if TYPE_CHECKING:
         status = looking.status

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from importlib import import_module
-from math import inf
 from typing import Any, Literal
 
 import aiohttp
@@ -13,6 +12,7 @@ from attrs import evolve
 from yarl import URL
 
 from bkjob_async.client.client import JobClient
+from bkjob_async.client.limits import check_positive
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
@@ -21,7 +21,7 @@ from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.errors import UsageError
-from bkjob_async.model.base_error import WrongType, WrongValue
+from bkjob_async.model.base_error import WrongType
 from bkjob_async.model.refs import Scope, check_scope
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.observe.dispatch import ObserverDispatch
@@ -162,21 +162,6 @@ def check_types(url: object, scope: object) -> None:
         raise WrongType(f"the URL must be a text, not {type(url).__name__}")
     if scope is not None:
         check_scope(scope, "scope=Scope.biz(2)")
-
-
-def check_positive(**numbers: object) -> None:
-    """Raise `UsageError` for an option that is given and no positive number."""
-    for name, number in numbers.items():
-        if number is None and name in ("request_timeout", "max_in_flight"):
-            raise WrongType(f"{name} must be a positive number, not None")
-        if number is None:
-            continue
-        kinds = (int,) if name == "max_in_flight" else (int, float)
-        if isinstance(number, bool) or not isinstance(number, kinds):
-            what = "a whole number" if kinds == (int,) else "a number"
-            raise WrongType(f"{name} must be {what}, not {number!r:.60}")
-        if not 0 < number < inf:
-            raise WrongValue(f"{name} must be positive, not {number}")
 
 
 def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSession | None) -> int:

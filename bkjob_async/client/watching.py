@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -169,6 +169,27 @@ def export_durations(client: Caller) -> dict[str, Any]:
     >>> later = bkjob.connect("https://bkapi.example.com/api/bk-job/prod", credentials, duration_stats=json.loads(stored))
     """
     return client._poller.planner.durations.exported()
+
+
+def import_durations(client: Caller, exported: Mapping[str, Any]) -> int:
+    """Take over what another client exported, of names of which it saw more runs; return of how many.
+
+    Raises `UsageError` for other data.
+
+    >>> stored = client.export_durations()
+    >>> client.import_durations(stored)
+    0
+    """
+    return client._poller.planner.take_durations(exported)
+
+
+def outage(client: Caller) -> Trouble | None:
+    """Return why no target of this client can be polled, None while the platform responds.
+
+    >>> print(client.outage())
+    None
+    """
+    return client._poller.errors.outage
 
 
 def raise_if_hopeless(client: Caller) -> None:

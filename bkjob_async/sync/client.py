@@ -17,6 +17,7 @@ from bkjob_async.engine.scheduling.duration_stats import DurationStats
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.journal.journal import Journal
 from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.events import Trouble
 from bkjob_async.model.operations.base import Operation, OperationAccepted, R, StepOperation
 from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.details import GseTask, LocalFileUpload, StepDetail, TaskContextField
@@ -515,6 +516,38 @@ class JobClient:
         >>> later = bkjob.connect("https://bkapi.example.com/api/bk-job/prod", credentials, duration_stats=json.loads(stored))
         """
         return self._thread.call(self._client.export_durations)
+
+    def import_durations(self, exported: Mapping[str, Any]) -> int:
+        """Take over what another client exported, of names of which it saw more runs; return of how many.
+
+        Raises `UsageError` for other data.
+
+        >>> stored = client.export_durations()
+        >>> client.import_durations(stored)
+        0
+        """
+        return self._thread.call(self._client.import_durations, exported)
+
+    def outage(self) -> Trouble | None:
+        """Return why no target of this client can be polled, None while the platform responds.
+
+        >>> print(client.outage())
+        None
+        """
+        return self._thread.call(self._client.outage)
+
+    def set_requests_per_second(self, rate: float | None) -> None:
+        """Change how many requests the client sends in a second; None is no limit.
+
+        It holds at once, also for requests that wait, and for all views of the client. Raises `UsageError` unless *rate* is
+        positive.
+
+        >>> client.set_requests_per_second(20)
+        >>> client.stats().requests_per_second
+        20
+        >>> client.set_requests_per_second(None)
+        """
+        self._thread.call(self._client.set_requests_per_second, rate)
 
     def stats(self, *, count: bool = False) -> ClientStats:
         """Return the client in figures: polls, requests, limits and, if *count* was ever given, what it has counted.

@@ -56,7 +56,14 @@ async def test_durations_can_be_read_and_exported(dialect: str) -> None:
     async with client_of(world, dialect, duration_stats=learnt) as (client, transport):
         again, _ = await looks_at_one(client, transport, world)
 
+    world = World()
+    async with client_of(world, dialect) as (client, transport):
+        taken = client.import_durations(learnt), client.import_durations(learnt)
+        imported, _ = await looks_at_one(client, transport, world)
+
     assert set(shown) == {("deploy", None), ("deploy", "copy")}
+    assert taken == (2, 0)
+    assert imported == pytest.approx(first, abs=2)
     assert all(d.runs == 10 and 39.0 < d.median < 44.0 and d.spread < 0.1 for d in shown.values())
     assert again == pytest.approx(first, abs=2)
 

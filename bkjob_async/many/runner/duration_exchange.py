@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from bkjob_async.client.client import JobClient
-from bkjob_async.client.runner_access import take_durations
 from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalError, JournalUnavailable, UsageError
 from bkjob_async.many.fleet import Fleet
 
@@ -56,7 +55,7 @@ class DurationExchange:
             try:
                 found = await self._fleet.journal.shards.durations(self._fleet.name, other)
                 if found is not None:
-                    take_durations(self._client, decoded(found))
+                    self._client.import_durations(decoded(found))
             except (JournalUnavailable, JournalDamaged, FleetNotFound, UsageError) as error:
                 logger.debug(
                     "the durations of shard %d of %s were not read: %s", other, self._fleet.name, error

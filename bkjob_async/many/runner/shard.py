@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from bkjob_async.client.client import JobClient
 from bkjob_async.client.factory import connect
-from bkjob_async.client.runner_access import outage_of, set_requests_per_second
 from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
@@ -282,7 +281,7 @@ class ShardRunner:
             logger.debug("the condition of shard %s was not stored: %s", self._name, error)
 
     def _condition(self) -> ShardCondition:
-        journal, outage = self._subscription.journal, outage_of(self._client)
+        journal, outage = self._subscription.journal, self._client.outage()
         if journal is None:
             return ShardCondition()
         trouble, unstored = journal.trouble or self._unheard, journal.records.waiting_events
@@ -334,7 +333,7 @@ class ShardRunner:
             before = share.rate
             self._share.on_answer(reply.granted, own=active, everyone=reply.active)
             if self._share.rate != before:
-                set_requests_per_second(self._client, self._share.rate)
+                self._client.set_requests_per_second(self._share.rate)
 
     def _follow_settings(self, settings: FleetSettings) -> None:
         """Follow another rate, and what is to be kept; note that other settings ask for another client or watch."""
