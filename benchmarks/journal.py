@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attrs import evolve
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from benchmarks.compare.bodies import STEP
@@ -60,7 +61,7 @@ async def watch_polls(
     server: str, in_flight: int, seconds: float, journal: str | None
 ) -> tuple[float, float]:
     """Return the CPU microseconds per poll, and the bytes of the newest record (0 without a journal)."""
-    full_reads = evolve(GATEWAY_V3, capabilities=evolve(GATEWAY_V3.capabilities, groups=False))
+    full_reads = evolve(GATEWAY_V3, capabilities=replace(GATEWAY_V3.capabilities, groups=False))
     client = bkjob.connect(
         server, CREDENTIALS, dialect=full_reads, interval=1e-6, max_in_flight=in_flight, request_timeout=30
     )

@@ -21,6 +21,7 @@ from typing import Any
 
 import aiohttp
 from attrs import evolve
+from msgspec.structs import replace
 from yarl import URL
 
 import bkjob_async as bkjob
@@ -103,7 +104,7 @@ async def naive(server: str, in_flight: int, seconds: float) -> float:
 async def ours(server: str, in_flight: int, seconds: float) -> float:
     """Poll with the public API."""
     dialect = GATEWAY_V3
-    full_reads = evolve(dialect, capabilities=evolve(dialect.capabilities, groups=False))
+    full_reads = evolve(dialect, capabilities=replace(dialect.capabilities, groups=False))
     client = bkjob.connect(
         server, CREDENTIALS, dialect=full_reads, interval=1e-6, max_in_flight=in_flight, request_timeout=30
     )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import anyio
 import looptime
 from attrs import evolve
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from benchmarks.many_clients import MEDIAN, SPREAD_OF_ALL, Lags
@@ -126,7 +127,7 @@ async def lags_of_ends(jobs: int, lists: bool) -> Lags:  # noqa: FBT001 - `ends_
     ]
     transport = SimulatedTransport(Platform(world), latency=0.05)
     dialect = GATEWAY_V3
-    changed = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
+    changed = evolve(dialect, capabilities=replace(dialect.capabilities, job_list=lists))
     lags: list[float] = []
     async with (
         connect(transport, dialect=changed) as client,

@@ -202,8 +202,9 @@ async def follow(client: bkjob.JobClient, job: bkjob.JobRef, callbacks: bkjob.Ca
         client.nudge(job)
         assert_type(client.durations(), tuple[bkjob.DurationStats, ...])
         assert_type(client.export_durations(), dict[str, Any])
-        assert_type(client.import_durations({}), int)
+        assert_type(client.import_durations(client.export_durations()), int)
         assert_type(client.outage(), bkjob.Trouble | None)
+        client.set_requests_per_second(None)
 
 
 async def connect(url: str, transport: bkjob.Transport) -> None:

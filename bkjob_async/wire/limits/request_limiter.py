@@ -285,7 +285,7 @@ class RequestLimiter:
         while self.waiting and not self.limit.is_full:
             now = loop.time()
             found = self._next_waiter(now)
-            if found is None or isinstance(found, float):
+            if not isinstance(found, tuple):
                 if found is not None:
                     self._set_timer(found)
                 return
