@@ -291,10 +291,10 @@ async def test_readers_that_fell_behind_are_counted() -> None:
     world, jobs = world_of(20)
     async with client_of(world) as (client, _):
         async with client.watch(jobs, linger=None) as watch:
-            limit_log(watch, 10)
             slow, late = watch.batches(), watch.batches()
             for _ in range(3):
                 await anext(slow)
+            limit_log(watch, 10)
             await asyncio.sleep(40.0)
             for reader in (slow, late):
                 await anext(reader)
