@@ -128,6 +128,8 @@ def _register_atoms(made: Converter) -> None:
     write(bytes, lambda body: b64encode(body).decode())
     read(bytes, lambda text, _: b64decode(text))
     read(float, lambda value, _: _finite(value))
+    read(int, lambda value, _: _integer(value))
+    read(bool, lambda value, _: _flag(value))
     for status, known in ((RunStatus, run_status), (HostStatus, host_status)):
         write(status, status_to_json)
         read(status, partial(_status, known))
@@ -324,6 +326,20 @@ def _whole(value: Any) -> int:
     """Return the code of a status; other values would fail later, where nobody expects it."""
     if type(value) is not int:
         raise ValueError(f"not the code of a status: {value!r:.40}")
+    return value
+
+
+def _integer(value: object) -> int:
+    """Return a whole number, which is text where it is the key of an object; another value is never rounded to one."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"not a whole number: {value!r:.60}")
+    return int(value)
+
+
+def _flag(value: object) -> bool:
+    """Return True or False as it is."""
+    if not isinstance(value, bool):
+        raise TypeError(f"neither true nor false: {value!r:.60}")
     return value
 
 
