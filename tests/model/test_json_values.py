@@ -211,10 +211,3 @@ def test_a_number_is_never_rounded_to_the_id_of_another_host(wrong: object) -> N
     """Nor is anything but a whole number taken for one."""
     with pytest.raises(bkjob.UsageError):
         bkjob.from_json({"bk_host_id": wrong}, bkjob.HostKey)
-
-
-def test_what_is_neither_true_nor_false_is_refused() -> None:
-    """A text that says no would be true."""
-    data = bkjob.to_json(bkjob.Stalled(ref=bkjob.JobRef(bkjob.Scope.biz(2), 1), seconds=60.0))
-    with pytest.raises(bkjob.UsageError):
-        bkjob.from_json({**data, "skipped": "no"}, bkjob.Stalled)
