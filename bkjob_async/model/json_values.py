@@ -129,6 +129,7 @@ def _register_atoms(made: Converter) -> None:
     read(bytes, lambda text, _: b64decode(text))
     read(float, lambda value, _: _finite(value))
     read(int, lambda value, _: _integer(value))
+    read(bool, lambda value, _: _flag(value))  # else it would be read as the int that it is, too
     for status, known in ((RunStatus, run_status), (HostStatus, host_status)):
         write(status, status_to_json)
         read(status, partial(_status, known))
@@ -333,6 +334,13 @@ def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError(f"not a whole number: {value!r:.60}")
     return int(value)
+
+
+def _flag(value: object) -> bool:
+    """Return True or False as it is."""
+    if not isinstance(value, bool):
+        raise TypeError(f"neither true nor false: {value!r:.60}")
+    return value
 
 
 def _finite(value: Any) -> float:
