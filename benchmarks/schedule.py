@@ -30,7 +30,8 @@ from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.polling.worker_pool import WorkerPool
-from bkjob_async.wire.limits.request_limiter import Permit, RequestLimiter
+from bkjob_async.wire.limits.permits import Permit
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
 TARGETS, PER_SECOND, WORKERS = *scaled((100_000, 5_000), (1_000, 50)), 32
 PERIOD = TARGETS / PER_SECOND

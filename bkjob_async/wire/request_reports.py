@@ -12,7 +12,7 @@ from bkjob_async.model.operations.base import Operation
 from bkjob_async.observe.counters import OTHER
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import RateLimitHit, RequestSent
-from bkjob_async.wire.limits.request_limiter import Permit
+from bkjob_async.wire.limits.permits import Permit
 
 
 def report_request(

@@ -34,8 +34,9 @@ from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
+from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
-from bkjob_async.wire.limits.request_limiter import Permit, RequestLimiter
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from bkjob_async.wire.prepared_requests import (
     MAX_COMPRESSED,
     MIN_COMPRESSED,
@@ -161,16 +162,12 @@ class Session:
 
     async def poll_list(self, operation: Operation[R], permit: Permit) -> R:
         """Send *operation* with a *permit*, once, and return its typed response; raise a `CallFailed`."""
-        request, scope, held = self.prepare(operation), scope_of(operation), self.credentials
-
-        def sign(credentials: Credentials) -> PreparedRequest:
-            return PreparedRequest(operation, scope, self.dialect.sign(request, credentials))
-
+        sign = self._signing(operation, self.prepare(operation))
         decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
-        attempt = self._attempt(
-            operation, sign, decode, self.request_timeout, held=held, urgent=False, permit=permit
+        timeout, held = self.request_timeout, self.credentials
+        return await self._without_frames(
+            self._attempt(operation, sign, decode, timeout, held=held, urgent=False, permit=permit), held
         )
-        return await self._without_frames(attempt, held)
 
     # From an operation to its response ------------------------------------------------------------------------------
 
@@ -184,17 +181,21 @@ class Session:
         *,
         urgent: bool,
     ) -> T:
-        request, scope = self.prepare(operation), scope_of(operation)
+        request = self.prepare(operation)
         added = self.observe.headers()
         if added:
             request = replace(request, headers={**request.headers, **added})
-
-        def sign(credentials: Credentials) -> PreparedRequest:
-            return PreparedRequest(operation, scope, self.dialect.sign(request, credentials))
-
+        sign = self._signing(operation, request)
         timeout = self.request_timeout if request_timeout is None else request_timeout
         retries = retries or self.retries
         return await self._send(operation, sign, decode, retries, timeout, held=held, urgent=urgent)
+
+    def _signing(
+        self, operation: Operation[Any], request: HttpRequest
+    ) -> Callable[[Credentials], PreparedRequest]:
+        """Return a function that signs the *request* of an operation."""
+        scope = scope_of(operation)
+        return lambda credentials: PreparedRequest(operation, scope, self.dialect.sign(request, credentials))
 
     async def _send(
         self,
@@ -244,20 +245,18 @@ class Session:
     ) -> T:
         """Send with a permit and decode, as attempt *number*; raise a `CallFailed`, complete.
 
-        A poll is lent a *permit*, which whoever lends it releases while it is held. The limiter and the observers learn from the outcome. Where the credentials that are *held*
-        were refused and there are new ones, it is sent once more.
+        A poll has its *permit*, which it may keep: the worker releases it. The limiter and the observers learn from the
+        outcome. Where the credentials that are *held* were refused and there are new ones, it is sent once more, with another
+        permit.
         """
-        limiter, lent, refused = self.limiter, permit, False
-        is_poll = lent is not None
+        limiter, kept, refused = self.limiter, permit, False
+        is_poll = permit is not None
         while True:
             credentials: Credentials | None = None
             rate_limit: RateLimitHeaders | None = None
             try:
-                credentials = held.current
-                if permit is not None and (credentials is None or not limiter.fits(permit, operation.name)):
-                    limiter.return_unused(permit)
-                    permit = lent = None
-                credentials = credentials or await held.fetch()
+                permit = self._usable(permit, operation, held)
+                credentials = held.current or await held.fetch()
                 prepared = sign(credentials)
                 permit = permit or await limiter.acquire(
                     prepared.scope, operation.name, urgent=urgent, patience=timeout if urgent else None
@@ -277,8 +276,8 @@ class Session:
                     self._learn(permit, error, rate_limit)
                     raise
                 finally:
-                    if permit is not lent:
-                        limiter.release()
+                    if permit is not kept:
+                        limiter.release(permit)
             except CallFailed as error:
                 failure = complete_error(
                     error, operation, self.dialect.name, attempts=number, secrets=self._secrets(held)
@@ -296,8 +295,22 @@ class Session:
             may_again = not refused and may_send_again(failure, operation)
             if not (may_again and credentials is not None and held.invalidate(credentials)):
                 raise failure
-            refused, permit = True, lent
+            refused = True
             number += 1
+
+    def _usable(
+        self, permit: Permit | None, operation: Operation[Any], held: CredentialsCache
+    ) -> Permit | None:
+        """Return *permit* if the request of *operation* can go out with it now; else give it back, and return None."""
+        if permit is None:
+            return None
+        if permit.request is not None:
+            self.limiter.release(permit)  # another request needs another permit
+            return None
+        if held.current is None or not self.limiter.fits(permit, operation.name):
+            self.limiter.return_unused(permit)
+            return None
+        return permit
 
     def _learn(self, permit: Permit, error: CallFailed, rate_limit: RateLimitHeaders | None) -> None:
         """Let the limiter, or the connection, bear the consequences of an *error*."""

@@ -25,7 +25,7 @@ from bkjob_async.watch.journaling import record_queue
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
-from bkjob_async.wire.limits.request_limiter import Permit
+from bkjob_async.wire.limits.permits import Permit
 from tests.journal.redis_server import RedisServer
 from tests.journal.stores import HERE
 from tests.many.fleets import OWN_CREDENTIALS, site_of

@@ -9,7 +9,8 @@ import pytest
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.watch.polling.worker_pool import COALESCE_SECONDS, WorkerPool
-from bkjob_async.wire.limits.request_limiter import Permit, RequestLimiter
+from bkjob_async.wire.limits.permits import Permit
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
 Polls = list[tuple[float, str]]
 

@@ -75,8 +75,7 @@ async def polled(session: Session, operation: PollOperation) -> PollView:
     try:
         return await session.poll(operation, permit)
     finally:
-        if permit.is_held:
-            session.limiter.release()
+        session.limiter.release(permit)
 
 
 class FakeProvider:

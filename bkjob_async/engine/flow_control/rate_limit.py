@@ -50,9 +50,8 @@ class RateLimiter:
             self._used_until = max(self._used_until, now) + 1.0 / self.rate
             self.next_allowed_at = self._used_until - (self.burst - 1) / self.rate
 
-    def return_unused(self) -> None:
-        """Uncount a request that did not go out."""
-        self.in_flight -= 1
+    def uncount(self) -> None:
+        """Let the next request go as if the one that was acquired last had not: it did not go out, but is in flight still."""
         if self.rate is not None:
             self._used_until -= 1.0 / self.rate
             self.next_allowed_at -= 1.0 / self.rate

@@ -101,8 +101,8 @@ class PollPlanner:
         if job.poll_state is not None:
             self._weigh(job.poll_state, 0.0)
 
-    def on_request(self, job: JobState, now: float, queue: float = 0.0) -> None:
-        """Record that a request will be sent *queue* seconds from *now*: the first of a round, or a further one."""
+    def on_request(self, job: JobState, now: float) -> None:
+        """Record that a request is sent *now*: the first of a round, or a further one."""
         poll_state = job.poll_state
         if poll_state is None:
             return
@@ -111,7 +111,7 @@ class PollPlanner:
             poll_state.cost += job.pending[0] != JOB_ITSELF
         else:
             poll_state.cost = 1
-            self.request_cost.on_late_poll(poll_state.take_lateness(now) + queue, poll_state.step)
+            self.request_cost.on_late_poll(poll_state.take_lateness(now), poll_state.step)
 
     def on_postponed(self, job: JobState, until: float) -> None:
         """Record that a job needs no poll of its own before *until*."""

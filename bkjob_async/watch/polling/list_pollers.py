@@ -15,7 +15,7 @@ from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import Scope
 from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
-from bkjob_async.wire.limits.request_limiter import Permit
+from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.session import Session
 
 Polled = PollTarget | ListPoller[PollTarget]

@@ -51,7 +51,7 @@ from bkjob_async.watch.polling.poll_reports import PollReports, active_times
 from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
-from bkjob_async.wire.limits.request_limiter import Permit
+from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.session import Session
 
 # These errors say nothing of the other steps of a job.

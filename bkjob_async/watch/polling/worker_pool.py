@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from bkjob_async.engine.scheduling.timer_wheel import Scheduled, TimerWheel
 from bkjob_async.watch.cooperative import wait_uncancellable
-from bkjob_async.wire.limits.request_limiter import DUE, URGENT_POLL, Permit, RequestLimiter
+from bkjob_async.wire.limits.permits import DUE, URGENT_POLL, Permit
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
 
 class Pollable(Scheduled, Protocol):
@@ -263,11 +264,11 @@ class WorkerPool(Generic[K]):
                 self._cancel_timer()
 
     def _give_back(self, workers: _Workers[K]) -> None:
-        """Release the permits of keys that nobody will poll."""
+        """Give back the permits of keys that nobody will poll."""
         while workers.ready:
-            key, _ = workers.ready.popleft()
+            key, permit = workers.ready.popleft()
             workers.busy.pop(key, None)
-            self._limiter.release()
+            self._limiter.return_unused(permit)
 
     async def _work(self, workers: _Workers[K]) -> None:
         workers.coming -= 1
@@ -290,8 +291,7 @@ class WorkerPool(Generic[K]):
                     if again < self._timer_at and not workers.is_ending:
                         self._set_timer(again)
                 workers.coming += 1  # the permit may go to what this worker polls next
-                if permit.is_held:
-                    self._limiter.release()
+                self._limiter.release(permit)
             workers.coming -= 1
 
     async def aclose(self) -> None:

@@ -5,49 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from math import inf
-from typing import Protocol
-
-from msgspec import Struct
 
 from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
 from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLimiter
 from bkjob_async.engine.flow_control.server_quota import LATENESS, ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
-from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.request_limit import RequestLimit
+from bkjob_async.wire.limits.permits import DUE, URGENT_CALL, Permit, Waiting, WaitingCall
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
 
 # While others wait, a scope pays one more turn for each so many bytes of a response.
 BYTES_PER_TURN = 65_536
 
 
-# The priorities of those that wait: urgent calls, polls of what is known to have changed, and all others.
-URGENT_CALL, URGENT_POLL, DUE = range(3)
-
-
-class Permit(Struct, eq=False, gc=False):
-    """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock.
-
-    `request` is what was sent with it, `response` what came back. `is_held` is False for one that was given back unused.
-    """
-
-    scope: Hashable
-    resource: str
-    priority: int
-    asked_at: float
-    sent_at: float
-    received_at: float
-    request: HttpRequest | None = None
-    response: HttpResponse | None = None
-    is_held: bool = True
-
-
 class RequestLimiter:
     """One queue in front of all bounds: the client's own `RateLimiter`, and the quotas that the gateway announces.
 
     Scopes take turns. Urgent calls go first, then urgent polls, except for one turn in eight; within a scope the first to
-    come is the first to go. The quota of a single resource holds up only the requests for that resource. Time spent waiting here does
-    not count towards a request's own timeout.
+    come is the first to go. The quota of a single resource holds up only the requests for that resource. Time spent waiting
+    here does not count towards a request's own timeout.
     """
 
     def __init__(self, limit: RateLimiter) -> None:
@@ -145,17 +121,16 @@ class RequestLimiter:
         waiter = WaitingCall(scope, resource, priority, loop.time(), loop.create_future())
         self._calls.add(waiter)
         self._queue(waiter)
-        if patience is not None and not waiter.has_permit:
+        if patience is not None and waiter.permit is None:
             waiter.timer = loop.call_later(patience, self._on_impatience, waiter, patience)
         try:
             return await waiter.granted
         except asyncio.CancelledError:
-            if waiter.has_permit:
-                self.release()  # granted just before the cancellation
+            if waiter.permit is not None:
+                self.return_unused(waiter.permit)  # granted just before the cancellation
             raise
         finally:
-            if not waiter.has_permit:
-                self._leave(waiter)
+            self._leave(waiter)
             if waiter.timer is not None:
                 waiter.timer.cancel()
 
@@ -168,11 +143,10 @@ class RequestLimiter:
         self.waiting -= 1
 
     def return_unused(self, permit: Permit) -> None:
-        """Take back a *permit* with which no request was sent."""
-        permit.is_held = False
-        self.limit.return_unused()
-        if self.waiting:
-            self._grant_permits()
+        """Take back a *permit* with which no request was sent, as if it had not been granted; harmless once it is released."""
+        if permit.is_held:
+            self.limit.uncount()
+            self.release(permit)
 
     def fits(self, permit: Permit, resource: str) -> bool:
         """Return whether a *permit* lets a request for *resource* out, too; if so, it counts towards that from now on."""
@@ -250,13 +224,13 @@ class RequestLimiter:
         """Learn that no response came in time."""
         self.limit.concurrency.on_timeout(asyncio.get_running_loop().time(), sent=permit.sent_at)
 
-    def release(self, succeeded: Permit | None = None) -> None:
-        """Give back the permit of a request that is over, and let the next go; learn from one that *succeeded*."""
-        if succeeded is not None:
-            self.on_success(succeeded)
-        self.limit.in_flight -= 1
-        if self.waiting:
-            self._grant_permits()
+    def release(self, permit: Permit) -> None:
+        """Take back the *permit* of a request that is over, and let the next go; harmless when repeated."""
+        if permit.is_held:
+            permit.is_held = False
+            self.limit.in_flight -= 1
+            if self.waiting:
+                self._grant_permits()
 
     def on_success(self, permit: Permit) -> None:
         """Learn from a request that was not throttled."""
@@ -363,49 +337,6 @@ class RequestLimiter:
             self._leave(waiter)
             if waiter.is_waiting():
                 waiter.granted.set_exception(client_closed())
-
-
-class Waiting(Protocol):
-    """What waits for a permit: for a request to *resource* that counts towards *scope*, since *asked_at*."""
-
-    scope: Hashable
-    priority: int
-    asked_at: float
-
-    @property
-    def resource(self) -> str:
-        """The name at the gateway of what is requested."""
-        ...
-
-    def is_waiting(self) -> bool:
-        """Return whether it still wants a permit; it is asked when there is one."""
-        ...
-
-    def on_permit(self, permit: Permit) -> None:
-        """Take the *permit*, for which `release` is called later."""
-        ...
-
-
-class WaitingCall(Struct, eq=False):
-    """A call that waits for its permit; *granted* is done when it may go out, or never will."""
-
-    scope: Hashable
-    resource: str
-    priority: int
-    asked_at: float
-    granted: asyncio.Future[Permit]
-    has_permit: bool = False
-    timer: asyncio.TimerHandle | None = None
-
-    def is_waiting(self) -> bool:
-        """Return whether it was neither granted a permit nor cancelled."""
-        return not self.granted.done()
-
-    def on_permit(self, permit: Permit) -> None:
-        """Let the caller go on."""
-        self.has_permit = True
-        permit.resource = self.resource
-        self.granted.set_result(permit)
 
 
 class RequestQueue:

@@ -20,7 +20,8 @@ from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.errors import Throttled
 from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget
-from bkjob_async.wire.limits.request_limiter import DUE, Permit, RequestLimiter
+from bkjob_async.wire.limits.permits import DUE, Permit
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from tests.examples import examples
 
 PLACES = 2
@@ -62,7 +63,9 @@ class LimiterGate:
         try:
             await leave.wait()
         finally:
-            self.limiter.release(permit if scope else None)
+            if scope:
+                self.limiter.on_success(permit)
+            self.limiter.release(permit)
 
     def holders(self) -> int:
         """Return what is in flight."""

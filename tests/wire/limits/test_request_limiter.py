@@ -8,8 +8,9 @@ import pytest
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.errors import ClientClosed, Throttled
+from bkjob_async.wire.limits.permits import URGENT_CALL
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
-from bkjob_async.wire.limits.request_limiter import BYTES_PER_TURN, URGENT_CALL, RequestLimiter
+from bkjob_async.wire.limits.request_limiter import BYTES_PER_TURN, RequestLimiter
 
 pytestmark = pytest.mark.looptime
 
@@ -24,10 +25,10 @@ async def pass_through(
     urgent: bool = False,
 ) -> None:
     """Acquire a permit, hold it for a second, release it."""
-    await limiter.acquire(scope, resource, urgent=urgent)
+    permit = await limiter.acquire(scope, resource, urgent=urgent)
     await asyncio.sleep(1)
     done.append(name)
-    limiter.release()
+    limiter.release(permit)
 
 
 async def test_first_come_first_served_and_urgent_before_both() -> None:
@@ -50,9 +51,9 @@ async def test_a_rate_spreads_requests_over_time() -> None:
     limiter = RequestLimiter(RateLimiter(rate=5.0, max_in_flight=100))
     times = []
     for _ in range(11):
-        await limiter.acquire()
+        permit = await limiter.acquire()
         times.append(asyncio.get_running_loop().time())
-        limiter.release()
+        limiter.release(permit)
 
     assert times[-1] - times[0] == pytest.approx(2.0)
 
@@ -74,10 +75,10 @@ async def times_with_late_timers(
     times: list[float] = []
 
     async def ask() -> None:
-        await limiter.acquire()
+        permit = await limiter.acquire()
         times.append(loop.time())
         await asyncio.sleep(held)
-        limiter.release()
+        limiter.release(permit)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
@@ -113,7 +114,7 @@ async def test_a_throttled_request_holds_up_all_others_for_a_while() -> None:
     limiter = RequestLimiter(RateLimiter())
     refused = await limiter.acquire()
     limiter.on_throttled(refused, retry_after=30.0, per_resource=False, too_concurrent=False)
-    limiter.release()
+    limiter.release(refused)
     start = asyncio.get_running_loop().time()
     await limiter.acquire(urgent=True)
 
@@ -128,7 +129,7 @@ async def test_a_throttled_resource_holds_up_no_other() -> None:
     waiting = [asyncio.create_task(pass_through(limiter, done, "early", resource="steps"))]
     await asyncio.sleep(0)
     limiter.on_throttled(permit, retry_after=30.0, per_resource=True, too_concurrent=False)
-    limiter.release()
+    limiter.release(permit)
     waiting += [
         asyncio.create_task(pass_through(limiter, done, name, resource=name)) for name in ("steps", "jobs")
     ]
@@ -177,7 +178,7 @@ async def test_large_responses_cost_their_scope_turns() -> None:
         await asyncio.sleep(1)
         done.append(scope)
         limiter.on_response(permit, size, None)
-        limiter.release()
+        limiter.release(permit)
 
     tasks = [asyncio.create_task(ask("long", 10 * BYTES_PER_TURN)) for _ in range(50)]
     tasks += [asyncio.create_task(ask("short", 1000)) for _ in range(50)]
@@ -195,13 +196,13 @@ async def test_the_announced_rest_is_spread_over_the_window() -> None:
     permit = await limiter.acquire()
     rate_limit = RateLimitHeaders(limit=100, remaining=10, reset=10.0, per_resource=False)
     limiter.on_response(permit, 0, rate_limit)
-    limiter.release()
+    limiter.release(permit)
     start = asyncio.get_running_loop().time()
     times: list[float] = []
     for urgent in (False, False, True, False):
-        await limiter.acquire(urgent=urgent)
+        permit = await limiter.acquire(urgent=urgent)
         times.append(asyncio.get_running_loop().time() - start)
-        limiter.release()
+        limiter.release(permit)
 
     assert times[2] == times[1]
     assert times[0] == pytest.approx(0.9, abs=0.15)
@@ -212,11 +213,11 @@ async def test_the_announced_rest_is_spread_over_the_window() -> None:
 async def test_a_cancelled_waiter_leaves_no_gap() -> None:
     """A cancelled waiter neither keeps a permit nor blocks those behind it."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))
-    await limiter.acquire()
+    permit = await limiter.acquire()
     waiters = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
     await asyncio.sleep(0)
     waiters[0].cancel()
-    limiter.release()
+    limiter.release(permit)
     waiters[1].cancel()  # its turn came just now
     await asyncio.wait(waiters)
 
@@ -238,10 +239,10 @@ async def test_the_known_rate_is_the_lower_one() -> None:
 async def test_a_permit_for_a_cancelled_request_goes_to_the_next() -> None:
     """It was granted at the time of the cancellation."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))
-    await limiter.acquire()
+    permit = await limiter.acquire()
     first, second = (asyncio.ensure_future(limiter.acquire()) for _ in range(2))
     await asyncio.sleep(0)
-    limiter.release()
+    limiter.release(permit)
     first.cancel()
     await second
 
@@ -271,7 +272,7 @@ async def test_whoever_waits_behind_others_that_succeed_waits_on() -> None:
         limiter.quota.on_success(permit.received_at, sent=permit.sent_at)
     assert not waiting.done()
 
-    limiter.release()
+    limiter.release(permit)
     assert (await waiting).priority == URGENT_CALL
 
 
@@ -303,3 +304,23 @@ async def test_a_higher_rate_counts_for_those_that_wait() -> None:
     limiter.set_rate(None)
     await limiter.acquire()
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.1)
+
+
+async def test_a_permit_that_sends_nothing_costs_nothing() -> None:
+    """Neither a place nor a turn of the rate; it is given back once, however often that is said."""
+    limiter = RequestLimiter(RateLimiter(rate=0.1, max_in_flight=1))
+    start = asyncio.get_running_loop().time()
+    unused = await limiter.acquire()
+    waiting = asyncio.ensure_future(limiter.acquire())
+    await asyncio.sleep(1)
+    for _ in range(2):
+        limiter.return_unused(unused)
+    limiter.release(unused)
+    permit = await waiting
+    taken = asyncio.get_running_loop().time()
+    limiter.release(permit)
+    await limiter.acquire()
+
+    assert taken - start == pytest.approx(1.0)
+    assert asyncio.get_running_loop().time() - taken == pytest.approx(10.0)
+    assert limiter.limit.in_flight == 1
