@@ -37,7 +37,7 @@ def poll_view(response: HttpResponse, every: int = 0) -> None:
     if every:
         rows = [row for group in seen.groups or () for row in group.rows or ()]
         for row in seen.named(rows[::every]):
-            seen.details(row)
+            row.details()
 
 
 def ways(body: bytes) -> dict[str, Callable[[], object]]:

@@ -209,7 +209,7 @@ class Fleet:
         planner.on_request(run, now)
         times = Times(total_time=min(now, end) - start)
         status = RUNNING if end > now else SUCCESS
-        view = JobPollView(status=status, name=f"plan {plan}", when=lambda: times)
+        view = JobPollView(status=status, name=f"plan {plan}", times=times)
         apply_job(run, view, PollStamp(now, 1, ""))
         calls_back = self._callbacks > 0.0
         if end > now:

@@ -22,7 +22,7 @@ from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_tracker import apply_job
-from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
@@ -105,11 +105,6 @@ def plain_dicts(hosts: int) -> object:
     }
 
 
-def details(row: HostRow) -> HostSnapshot:
-    """Return a row's details; nothing of them is kept for running hosts."""
-    return HostSnapshot(host=HostKey(bk_host_id=row.bk_host_id), status=host_status(row.status))
-
-
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -121,10 +116,9 @@ def step_view(number: int, status: int, hosts: int) -> StepPollView:
         step_instance_id=number,
         status=status,
         name=f"step of plan {number % 100}",
-        when=lambda: begun if status != 1 else Times(create_time=START),
+        times=begun if status != 1 else Times(create_time=START),
         groups=(GroupPollView(status=9 if status == 3 else 7, size=len(rows), rows=rows),),
         complete=True,
-        details=details,
     )
 
 
@@ -150,7 +144,7 @@ def watched_jobs(steps: int, steps_of_a_job: int, hosts: int) -> Callable[[], ob
             for now in (number, number + 1):
                 apply_job(
                     target,
-                    JobPollView(status=2, name=f"plan {number % 100}", when=views[0].when, steps=views),
+                    JobPollView(status=2, name=f"plan {number % 100}", times=views[0].times, steps=views),
                     PollStamp(float(now), number, ""),
                 )
                 target.ended = ()  # durations were learnt from it
@@ -164,7 +158,7 @@ def watch_cost(steps: int) -> float:
     """Return bytes per target of a whole watch: single steps, polled once, with an empty event log."""
     scope = Scope.biz(2)
     refs = [JobRef(scope, number).step(1) for number in range(1, steps + 1)]
-    view = StepPollView(step_instance_id=1, status=2, groups=(), complete=True, details=details)
+    view = StepPollView(step_instance_id=1, status=2, groups=(), complete=True)
 
     async def watch() -> int:
         poller = poller_without_platform(view)

@@ -1,23 +1,24 @@
 """What one response says of a job or step, decoded as far as a poll needs it.
 
-The engine reads views; users read snapshots of the same bytes. Rows are the objects that the dialect decoded;
-their details become model values only for hosts that changed. Each poll makes a view, so views are Structs:
-they are created ten times as fast as attrs' frozen classes.
+A view is the one plain reading of a response: the engine reads views, users read the snapshots that are made of them. Rows
+are the objects that the dialect decoded; their details become model values only for hosts that changed. Each poll makes a
+view, so views are Structs: they are created ten times as fast as attrs' frozen classes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import Struct
 
 from bkjob_async.model.snapshot import HostSnapshot, Times
+from bkjob_async.model.structures.unix_time import from_unix_time
 
 
 class HostRow(Protocol):
     """One host in a response: its names, its status code, and the other members of an event.
 
-    A row with a host id may have its other names in `StepPollView.named` only.
+    A row with a host id may have its other names, and its details, in `StepPollView.named` only.
     """
 
     @property
@@ -71,9 +72,30 @@ class HostRow(Protocol):
         ...
 
 
+class NamedRow(HostRow, Protocol):
+    """A host's row with all members that the response has."""
+
+    def details(self) -> HostSnapshot:
+        """Return the host's snapshot."""
+        ...
+
+
+class UnreadRows(Protocol):
+    """The rows of a response that were read in part; a view holds it, a row does not."""
+
+    def in_full(self, rows: Sequence[HostRow]) -> Sequence[NamedRow]:
+        """Return *rows* with all members that the response has."""
+        ...
+
+
 def with_all_names(rows: Sequence[HostRow]) -> Sequence[HostRow]:
     """Return *rows*, which have all their names."""
     return rows
+
+
+# Times of which few are wanted stay the Unix milliseconds that came: created, started, ended, and the total time.
+UnixTimes = tuple[int | None, int | None, int | None, float | None]
+NO_TIMES = Times()
 
 
 class KnownRows(Struct, frozen=True, gc=False):
@@ -105,15 +127,15 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     """One step in a response.
 
     *finished* is the server's flag, None where the dialect has none. *groups* is None where the response has
-    no hosts. *complete* says that the rows are all rows of the latest execution, in all batches; it is False
-    when lists were cut, counts disagree with rows, or a row names no host. A host may be listed twice; one
-    response does not show what that means. Rows may have no more than id and code: *named* returns some of them with
-    all their members, without a reference to the response. *details* returns the snapshot of a named row.
-    *when* reads the times, which few polls need. *tells_tags* is False where responses have no tags: a host
-    without one may have one.
+    no hosts; *grouped* says that the platform itself grouped them by status and tag. *complete* says that the rows are all
+    rows of the latest execution, in all batches; it is False when lists were cut, counts disagree with rows, or a row names
+    no host, and in what is read for a snapshot. A host may be listed twice; one response does not show what that means.
+    *tells_tags* is False where responses have no tags: a host without one may have one. *operator* is read for snapshots.
+
+    *unread* has the rest of rows that have no more than id and code, None where rows have all their members.
 
     *digest* is a hash of all that the response says of the step but its total time, 0 where none was made.
-    *has_known_rows* says that it is that of the `KnownRows`: there are no *groups* then.
+    *has_known_rows* says that it is that of the `KnownRows`: there are neither *groups* nor *times* then.
     """
 
     step_instance_id: int
@@ -122,28 +144,54 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     name: str = ""
     type: int | None = None
     execute_count: int = 0
-    when: Callable[[], Times] = Times
+    times: Times | UnixTimes = NO_TIMES
+    operator: str | None = None
     groups: Sequence[GroupPollView] | None = None
+    grouped: bool = False
     complete: bool = False
-    named: Callable[[Sequence[HostRow]], Sequence[HostRow]] = with_all_names
-    details: Callable[[HostRow], HostSnapshot]
+    unread: UnreadRows | None = None
     tells_tags: bool = True
     digest: int = 0
     has_known_rows: bool = False
 
+    def named(self, rows: Sequence[HostRow]) -> Sequence[NamedRow]:
+        """Return some of the view's rows with all their members, without a reference to the response."""
+        return cast("Sequence[NamedRow]", rows) if self.unread is None else self.unread.in_full(rows)
+
 
 class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
-    """A whole job in a response: its status and its steps in their order; *when* reads the times.
+    """A whole job in a response: its status and its steps in their order.
 
     *lacks_addresses* is True where rows of hosts have no address: a response about the step itself may have the IPv6 one.
+    *operator* and *launch_mode* are read for snapshots.
     """
 
     status: int
     finished: bool | None = None
     name: str = ""
-    when: Callable[[], Times] = Times
+    times: Times | UnixTimes = NO_TIMES
+    operator: str | None = None
+    launch_mode: int | None = None
     steps: Sequence[StepPollView] = ()
     lacks_addresses: bool = False
 
 
 PollView = JobPollView | StepPollView
+
+
+def times_of(view: PollView) -> Times:
+    """Return the times in a view."""
+    times = view.times
+    return times if isinstance(times, Times) else unix_times(*times)
+
+
+def unix_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:
+    """Return times from Unix milliseconds and a duration in milliseconds."""
+    if create is start is end is total is None:
+        return NO_TIMES
+    return Times(
+        create_time=from_unix_time(create),
+        start_time=from_unix_time(start),
+        end_time=from_unix_time(end),
+        total_time=None if total is None else total / 1000,
+    )

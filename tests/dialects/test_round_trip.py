@@ -31,6 +31,7 @@ from bkjob_async.model.operations.queries import (
     GetJobInstanceLog,
     RawCall,
 )
+from bkjob_async.model.poll_view import times_of
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
@@ -224,8 +225,8 @@ def test_a_view_agrees_with_a_snapshot(caller: Caller) -> None:
 
     assert (view.status, view.finished) == (snapshot.status.code, snapshot.is_finished)
     for seen, step in zip(view.steps, snapshot.steps, strict=True):
-        rows = [seen.details(row) for group in seen.groups or () for row in seen.named(group.rows or ())]
-        assert (seen.status, seen.execute_count, seen.when()) == (
+        rows = [row.details() for group in seen.groups or () for row in seen.named(group.rows or ())]
+        assert (seen.status, seen.execute_count, times_of(seen)) == (
             step.status.code,
             step.execute_count,
             step.times,

@@ -205,7 +205,7 @@ def test_a_row_has_the_status_of_its_group() -> None:
 
     view = read_step(body)
 
-    row, details = view.groups[1].rows[0], view.details(view.named(view.groups[1].rows[:1])[0])
+    row, details = view.groups[1].rows[0], view.named(view.groups[1].rows[:1])[0].details()
     assert (view.groups[1].status, view.named([row])[0].status) == (9, 9)
     assert (details.status.code, details.tag) == (9, "blue")
 
@@ -327,5 +327,5 @@ def test_no_tag_and_an_unknown_tag_differ(dialect: str, tag: str | None) -> None
     first = (snapshot.steps[0].hosts or ())[0]
     seen = view.steps[0]
     row = ((seen.groups or ())[0].rows or ())[0]
-    assert (first.tag, seen.details(seen.named([row])[0]).tag, seen.tells_tags) == (tag, tag, tag is not None)
+    assert (first.tag, seen.named([row])[0].details().tag, seen.tells_tags) == (tag, tag, tag is not None)
     assert rows

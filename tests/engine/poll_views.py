@@ -12,7 +12,7 @@ from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_step
 from bkjob_async.model.events import Batch, Event
-from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
@@ -35,16 +35,16 @@ class Row:
     start_time: datetime | None = None
     end_time: datetime | None = None
 
+    def details(self) -> HostSnapshot:
+        """Return the model's reading of the row."""
+        key = HostKey(bk_host_id=self.bk_host_id, bk_cloud_id=self.bk_cloud_id, ip=self.ip)
+        status = host_status(self.status)
+        return HostSnapshot(host=key, status=status, tag=self.tag or "", exit_code=self.exit_code)
+
 
 def host(number: int, status: int) -> Row:
     """Return the row of host *number*, named by id and address."""
     return Row(status=status, bk_host_id=number, ip=f"10.0.0.{number}", exit_code=status % 7)
-
-
-def details(row: HostRow) -> HostSnapshot:
-    """Return the model's reading of a row."""
-    key = HostKey(bk_host_id=row.bk_host_id, bk_cloud_id=row.bk_cloud_id, ip=row.ip)
-    return HostSnapshot(host=key, status=host_status(row.status), tag=row.tag or "", exit_code=row.exit_code)
 
 
 def step(
@@ -57,7 +57,6 @@ def step(
         execute_count=run,
         groups=None if rows is None else (GroupPollView(size=len(rows), rows=rows),),
         complete=rows is not None and complete,
-        details=details,
     )
 
 

@@ -30,7 +30,7 @@ class Way:
 
 def with_an_end(view: StepPollView) -> StepPollView:
     """Return a view that carries the end of an earlier batch."""
-    return replace(view, when=lambda: Times(end_time=datetime(2026, 1, 1, tzinfo=UTC), total_time=3.0))
+    return replace(view, times=Times(end_time=datetime(2026, 1, 1, tzinfo=UTC), total_time=3.0))
 
 
 WAYS: dict[str, Way] = {

@@ -140,7 +140,7 @@ def test_the_times_of_a_step_are_those_of_its_response(
     create, start, end = data.draw(moments), data.draw(moments), data.draw(moments)
     times = Times(create_time=create, start_time=start, end_time=end, total_time=total)
     state = job_state(STEP)
-    apply_step(state, replace(step(3, [host(1, 9)]), when=lambda: times), at(1))
+    apply_step(state, replace(step(3, [host(1, 9)]), times=times), at(1))
 
     snapshot = target_snapshot(state, STEP)
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.client import watching
-from bkjob_async.dialects.common import parsed
+from bkjob_async.dialects.common import status_views
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.delivery import target_delivery
@@ -227,7 +227,7 @@ def changes_before_the_present(patch: Patch) -> None:
 
 def believe_answers_about_others(patch: Patch) -> None:
     """Take whatever comes back for the answer to what was asked."""
-    for answers in (parsed, v3_answers, esb_job_answers):
+    for answers in (status_views, v3_answers, esb_job_answers):
         patch.setattr(answers, "check_ref", lambda *_: None)
 
 

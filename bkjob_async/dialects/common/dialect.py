@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 import msgspec
 from attrs import evolve, field, frozen, validators
@@ -15,8 +15,8 @@ from yarl import URL
 from bkjob_async.dialects.common.auth import sign_body, sign_header
 from bkjob_async.dialects.common.envelopes import open_envelope, read_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
-from bkjob_async.dialects.common.parsed import ParsedJob, job_poll_view, job_snapshot, with_empty_lists
 from bkjob_async.dialects.common.ref_checks import check_raw
+from bkjob_async.dialects.common.status_views import snapshot, with_empty_lists
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import Credentials
@@ -24,8 +24,8 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView
-from bkjob_async.model.refs import JobRef, Ref, Scope
+from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
+from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.snapshot import JobSnapshot, LazyResponseData, StepSnapshot
 
 R = TypeVar("R")
@@ -68,43 +68,72 @@ class Call(Struct, frozen=True):
         return self.platform_name or operation.name
 
 
-def job_status_call(
+class ReadStrictly(Protocol):
+    """How a dialect reads a status response that is exactly as documented."""
+
+    def __call__(
+        self, operation: Any, response: HttpResponse, zone: tzinfo, /, *, for_poll: bool
+    ) -> PollView | None:
+        """Return the view of a *response*, as lightly as possible *for_poll*; None where it is not as documented."""
+        ...
+
+
+class ReadLeniently(Protocol):
+    """How a dialect reads any status response that can be understood."""
+
+    def __call__(self, operation: Any, envelope: JsonObject, /, *, for_poll: bool) -> PollView:
+        """Return the same view of the *envelope* of a response."""
+        ...
+
+
+def status_call(
     method: str,
     parameters: Callable[[Any], Mapping[str, Any]],
-    read: Callable[[JobRef, JsonObject], ParsedJob],
-    read_strictly: Callable[[JobRef, HttpResponse, tzinfo], ParsedJob | None],
+    read_leniently: ReadLeniently,
+    read_strictly: ReadStrictly | None = None,
     *,
-    poll: Callable[[JobRef, HttpResponse], JobPollView | None] | None = None,
+    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = None,
     omits_empty_lists: bool = False,
     paths: Literal["system", "user"] | None = None,
 ) -> Call:
-    """Return a line of a dialect's table for an operation whose *ref* is a job.
+    """Return a line of a dialect's table for the status of the job or step that is an operation's *ref*.
 
-    *read* reads any response that can be understood, *read_strictly* one that is exactly as documented. *poll* makes
-    a poll view without reading every row in full; it is tried first. Both return None for any other response.
-    *omits_empty_lists*: a step without a list of hosts has none, where hosts were requested.
+    A poll and a snapshot are made of the same views. *omits_empty_lists*: a step without a list of hosts has none, where
+    hosts were requested.
     """
 
-    def listed(operation: Any, job: ParsedJob) -> ParsedJob:
-        return with_empty_lists(job) if omits_empty_lists and operation.return_ip_result else job
+    def listed(operation: Any, view: PollView) -> PollView:
+        if omits_empty_lists and operation.return_ip_result and isinstance(view, JobPollView):
+            return with_empty_lists(view)
+        return view
 
-    def snapshot(operation: Any, envelope: JsonObject) -> JobSnapshot:
-        return job_snapshot(listed(operation, read(operation.ref, envelope)), operation.ref)
+    def read(operation: Any, envelope: JsonObject) -> JobSnapshot | StepSnapshot:
+        return snapshot(listed(operation, read_leniently(operation, envelope, for_poll=False)), operation.ref)
 
-    def strict_snapshot(operation: Any, response: HttpResponse, zone: tzinfo) -> JobSnapshot | None:
-        job = read_strictly(operation.ref, response, zone)
-        return None if job is None else job_snapshot(listed(operation, job), operation.ref)
+    def read_strict(
+        operation: Any, response: HttpResponse, zone: tzinfo
+    ) -> JobSnapshot | StepSnapshot | None:
+        if read_strictly is None:
+            return None
+        view = read_strictly(operation, response, zone, for_poll=False)
+        return None if view is None else snapshot(listed(operation, view), operation.ref)
 
-    def poll_view(operation: Any, response: HttpResponse, zone: tzinfo) -> JobPollView:
-        ref = operation.ref
-        view = None if poll is None else poll(ref, response)
-        if view is not None:
-            return view
-        job = read_strictly(ref, response, zone)
-        job = job or read(ref, JsonObject(open_envelope(response), zone=zone))
-        return job_poll_view(listed(operation, job))
+    def read_poll(operation: Any, response: HttpResponse, zone: tzinfo) -> PollView:
+        view = None if read_strictly is None else read_strictly(operation, response, zone, for_poll=True)
+        if view is None:
+            envelope = JsonObject(open_envelope(response), zone=zone)
+            view = read_leniently(operation, envelope, for_poll=True)
+        return listed(operation, view) if omits_empty_lists else view
 
-    return Call(method, parameters, snapshot, read_strict=strict_snapshot, read_poll=poll_view, paths=paths)
+    return Call(
+        method,
+        parameters,
+        read,
+        read_strict=read_strict,
+        read_poll=read_poll,
+        skip_rows=skip_rows,
+        paths=paths,
+    )
 
 
 Calls = Mapping[type[Operation[Any]], Call]

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
-from msgspec.structs import replace
 
 from bkjob_async.dialects.common.hosts import read_execute_object
 from bkjob_async.dialects.common.json_fields import (
     INT64,
-    MILLISECONDS,
     JsonObject,
     as_integer,
     as_time,
-    from_unix_time,
 )
-from bkjob_async.model.poll_view import HostRow
+from bkjob_async.errors import InvalidResponse
+from bkjob_async.model.poll_view import HostRow, unix_times
 from bkjob_async.model.refs import HostKey
-from bkjob_async.model.snapshot import HostSnapshot, Times
+from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
-from bkjob_async.model.structures.unix_time import milliseconds_of
+from bkjob_async.model.structures.unix_time import from_unix_time, milliseconds_of
 
 Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
 Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
 Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
-
-NO_TIMES = Times()
 
 # Rows without a code of their own stand in a group that has one.
 NO_CODE = -1
@@ -51,6 +48,8 @@ class FullHostRow(Struct, gc=False):
     # A host is no container. What has no type is no member of the row.
     container_id = None
     container_name = None
+    # What a row without a tag says of it: that there is none.
+    no_tag = ""
 
     @property
     def start_time(self) -> datetime | None:
@@ -61,6 +60,31 @@ class FullHostRow(Struct, gc=False):
     def end_time(self) -> datetime | None:
         """When the host ended, None for unknown."""
         return from_unix_time(self.raw_end_time)
+
+    def details(self) -> HostSnapshot:
+        """Return the host's snapshot."""
+        host = HostKey(
+            bk_host_id=self.bk_host_id,
+            bk_cloud_id=self.bk_cloud_id,
+            ip=self.ip or None,
+            ipv6=self.ipv6 or None,
+            container_id=self.container_id,
+            container_name=self.container_name,
+        )
+        return HostSnapshot(
+            host=host,
+            status=host_status(self.status),
+            tag=self.tag or self.no_tag,
+            exit_code=self.exit_code,
+            error_code=self.error_code,
+            times=unix_times(None, self.raw_start_time, self.raw_end_time, self.total_time),
+        )
+
+
+class UntaggedRow(FullHostRow, gc=False):
+    """A host's row in a response without tags, which says nothing of them."""
+
+    no_tag = None  # type: ignore[assignment]  # nothing is known
 
 
 class PartialHostRow(Struct, gc=False):
@@ -137,21 +161,49 @@ class ContainerRow(FullHostRow, gc=False):
         return self.object_name
 
 
-def read_rows(parent: JsonObject, *names: str, group_status: int | None = None) -> list[FullHostRow] | None:
-    """Read a list of host rows, None where there is none."""
-    rows = parent.children(*names)
-    return None if rows is None else [read_row(row, group_status) for row in rows]
+def read_rows(
+    parent: JsonObject,
+    *names: str,
+    group_status: int | None = None,
+    read: Callable[[JsonObject, int | None], FullHostRow] | None = None,
+) -> list[FullHostRow] | None:
+    """Read a list of host rows, each by *read*, None where there is none."""
+    rows, read = parent.children(*names), read or read_row
+    return None if rows is None else [read(row, group_status) for row in rows]
 
 
-def read_row(row: JsonObject, group_status: int | None = None) -> FullHostRow:
+def read_row(
+    row: JsonObject, group_status: int | None = None, kind: type[FullHostRow] = FullHostRow
+) -> FullHostRow:
     """Read a host's row; its code may be missing only where its group has one."""
-    return FullHostRow(
+    return kind(
         status=read_code(row, group_status),
         bk_host_id=row.maybe_identity("bk_host_id"),
         bk_cloud_id=row.maybe_integer("bk_cloud_id"),
         ip=row.maybe_text("ip"),
         ipv6=row.maybe_text("ipv6"),
         **read_details(row),
+    )
+
+
+def read_row_in_part(row: JsonObject, group_status: int | None) -> FullHostRow:
+    """Read a host's row; of one that cannot be understood what can be: its id and code, its exit code and times.
+
+    A poll does not fail for members that it does not need.
+    """
+    try:
+        return read_row(row, group_status)
+    except InvalidResponse:
+        host_id = row.maybe_identity("bk_host_id")
+        if host_id is None:
+            raise
+    start, end = row.time("start_time"), row.time("end_time")
+    return FullHostRow(
+        status=read_code(row, None) if group_status is None else group_status,
+        bk_host_id=host_id,
+        exit_code=as_integer(row.get("exit_code")),
+        raw_start_time=None if start is None else milliseconds_of(start),
+        raw_end_time=None if end is None else milliseconds_of(end),
     )
 
 
@@ -208,45 +260,6 @@ def plain_time(found: object) -> datetime | None:
     return None if time is None else from_unix_time(milliseconds_of(time))
 
 
-def names_host(row: FullHostRow) -> bool:
+def names_host(row: HostRow) -> bool:
     """Return True if a row has any name of its host."""
     return row.bk_host_id is not None or bool(row.ip or row.ipv6) or row.container_id is not None
-
-
-def host_snapshot(row: HostRow) -> HostSnapshot:
-    """Return a host's snapshot from its full row."""
-    assert isinstance(row, FullHostRow)  # noqa: S101 - `StepPollView.named` returns no other rows
-    host = HostKey(
-        bk_host_id=row.bk_host_id,
-        bk_cloud_id=row.bk_cloud_id,
-        ip=row.ip or None,
-        ipv6=row.ipv6 or None,
-        container_id=row.container_id,
-        container_name=row.container_name,
-    )
-    return HostSnapshot(
-        host=host,
-        status=host_status(row.status),
-        tag=row.tag or "",
-        exit_code=row.exit_code,
-        error_code=row.error_code,
-        times=millisecond_times(None, row.raw_start_time, row.raw_end_time, row.total_time),
-    )
-
-
-def untagged_snapshot(row: HostRow) -> HostSnapshot:
-    """Return a host's snapshot from a response without tags: a row without a tag says nothing of it."""
-    snapshot = host_snapshot(row)
-    return snapshot if snapshot.tag else replace(snapshot, tag=None)
-
-
-def millisecond_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:
-    """Return times from Unix milliseconds and a duration in milliseconds."""
-    if create is start is end is total is None:
-        return NO_TIMES
-    return Times(
-        create_time=from_unix_time(create),
-        start_time=from_unix_time(start),
-        end_time=from_unix_time(end),
-        total_time=None if total is None else total / MILLISECONDS,
-    )

@@ -8,13 +8,11 @@ from typing import Any
 
 from bkjob_async.errors import ErrorDetails, InvalidResponse
 from bkjob_async.model.snapshot import Times
-from bkjob_async.model.structures.unix_time import time_from
+from bkjob_async.model.structures.unix_time import from_unix_time
 
 # The zone of the platform's servers, for times without one; it has had no summer time since 1991.
 DEFAULT_ZONE: tzinfo = timezone(timedelta(hours=8), "Asia/Shanghai")
 
-# A number below this cannot be the milliseconds of anything since 1973; it is seconds then.
-LEAST_MILLISECONDS = 100_000_000_000
 INT64 = 2**63
 
 # Units of durations: `esb-job` has seconds, all newer dialects milliseconds.
@@ -88,16 +86,6 @@ def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
     except ValueError:
         return None
     return read if read.tzinfo else read.replace(tzinfo=zone)
-
-
-def from_unix_time(number: int | None) -> datetime | None:
-    """Return a Unix time (milliseconds or seconds) as a datetime; None unless a calendar has it."""
-    if number is None or number <= 0:
-        return None
-    try:
-        return time_from(number if number >= LEAST_MILLISECONDS else number * 1000)
-    except OverflowError:
-        return None
 
 
 class JsonObject:

@@ -13,11 +13,12 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from bkjob_async.dialects.common.host_rows import Code, Identity, Number, millisecond_times
+from bkjob_async.dialects.common.host_rows import Code, Identity, Number
 from bkjob_async.dialects.common.json_fields import INT64
-from bkjob_async.dialects.common.parsed import ParsedGroup, ParsedJob, ParsedStep
 from bkjob_async.dialects.common.ref_checks import matches_job
+from bkjob_async.dialects.common.status_views import list_all
 from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView, UnreadRows
 from bkjob_async.model.refs import JobRef
 from bkjob_async.model.snapshot import Times
 
@@ -37,7 +38,7 @@ STRICT_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class JobStruct(Struct, Generic[T], gc=False, kw_only=True):
-    """A job; what a poll does not need may be anything, and `parse_job` checks it."""
+    """A job; what a poll does not need may be anything, and `job_view` checks it."""
 
     status: Code
     name: str | None = None
@@ -52,10 +53,6 @@ class JobStruct(Struct, Generic[T], gc=False, kw_only=True):
     bk_scope_type: str | None = None
     bk_scope_id: str | None = None
     bk_biz_id: Identity | None = None
-
-    def times(self: JobStruct[int]) -> Times:
-        """Return the times, which are Unix milliseconds."""
-        return millisecond_times(self.create_time, self.start_time, self.end_time, self.total_time)
 
 
 class StepStruct(Struct, Generic[T], gc=False, kw_only=True):
@@ -72,10 +69,6 @@ class StepStruct(Struct, Generic[T], gc=False, kw_only=True):
     start_time: T | None = None
     end_time: T | None = None
     total_time: Number | None = None
-
-    def times(self: StepStruct[int]) -> Times:
-        """Return the times, which are Unix milliseconds."""
-        return millisecond_times(self.create_time, self.start_time, self.end_time, self.total_time)
 
 
 class JobDataStruct(Struct, Generic[S], gc=False):
@@ -116,60 +109,93 @@ def is_code(value: object) -> bool:
     return value is None or (type(value) is int and -INT64 <= value < INT64)
 
 
-def parse_job_data(
-    data: JobDataStruct[S], ref: JobRef, read_groups: Callable[[S], Sequence[ParsedGroup] | None]
-) -> ParsedJob:
-    """Return the job in *data*, *read_groups* reading a step's hosts; raise `UndocumentedResponse`."""
-    job = data.job_instance
-    if job.start_way is not UNSET or data.is_finished is not UNSET:
-        raise UndocumentedResponse
-    steps = tuple(parse_step(step, step.times(), read_groups(step)) for step in data.step_instance_list or ())
-    return parse_job(job, ref, job.times(), steps, finished=data.finished, launch_mode=job.launch_mode)
-
-
-def parse_job(
-    job: JobStruct[Any],
+def read_job_data(
+    data: JobDataStruct[S],
     ref: JobRef,
-    times: Times,
-    steps: Sequence[ParsedStep],
+    read_groups: Callable[[S], Sequence[GroupPollView] | None],
     *,
-    finished: bool | None,
-    launch_mode: Any,
-) -> ParsedJob:
-    """Return *job* with its *steps*; raise `UndocumentedResponse`, for another job than *ref* too."""
-    if not (matches_job(job, ref) and is_text(job.operator) and is_code(launch_mode)):
+    for_poll: bool,
+    unread: UnreadRows | None = None,
+    lacks_addresses: bool = False,
+) -> JobPollView:
+    """Return the view of the job in *data*, *read_groups* reading a step's hosts; raise `UndocumentedResponse`.
+
+    Of rows that were read in part the rest is *unread*; what such a poll does not need is not checked.
+    """
+    job, in_full = data.job_instance, unread is None
+    if data.is_finished is not UNSET or (in_full and job.start_way is not UNSET):
         raise UndocumentedResponse
-    return ParsedJob(
-        status=job.status,
-        finished=finished,
-        name=job.name or "",
-        operator=job.operator,
-        launch_mode=launch_mode,
-        times=times,
-        steps=steps,
+    steps = [
+        step_view(step, read_groups(step), for_poll=for_poll, unread=unread)
+        for step in data.step_instance_list or ()
+    ]
+    return job_view(
+        job,
+        ref,
+        steps,
+        finished=data.finished,
+        launch_mode=job.launch_mode,
+        in_full=in_full,
+        lacks_addresses=lacks_addresses,
     )
 
 
-def parse_step(
-    step: StepStruct[Any],
-    times: Times,
-    groups: Sequence[ParsedGroup] | None,
+def job_view(
+    job: JobStruct[Any],
+    ref: JobRef,
+    steps: Sequence[StepPollView],
     *,
+    finished: bool | None,
+    launch_mode: Any,
+    times: Times | None = None,
+    in_full: bool = True,
+    lacks_addresses: bool = False,
+) -> JobPollView:
+    """Return the view of *job* with its *steps*; raise `UndocumentedResponse`, for another job than *ref* too."""
+    if not matches_job(job, ref) or (in_full and not (is_text(job.operator) and is_code(launch_mode))):
+        raise UndocumentedResponse
+    return JobPollView(
+        status=job.status,
+        finished=finished,
+        name=job.name or "",
+        operator=job.operator if in_full else None,
+        launch_mode=launch_mode if in_full else None,
+        times=times or (job.create_time, job.start_time, job.end_time, job.total_time),
+        steps=tuple(steps),
+        lacks_addresses=lacks_addresses,
+    )
+
+
+def step_view(
+    step: StepStruct[Any],
+    groups: Sequence[GroupPollView] | None,
+    *,
+    for_poll: bool,
+    times: Times | None = None,
+    unread: UnreadRows | None = None,
     grouped: bool = False,
     tells_tags: bool = True,
-) -> ParsedStep:
-    """Return *step* with its hosts in *groups*; raise `UndocumentedResponse`."""
-    if step.retry_count is not UNSET or not is_text(step.operator):
+    digest: int = 0,
+) -> StepPollView:
+    """Return the view of *step* with its hosts in *groups*; raise `UndocumentedResponse`.
+
+    *for_poll*: it is a poll that asked for all hosts, which are complete if they are all listed; the others are as in the view.
+    """
+    in_full = unread is None
+    if step.retry_count is not UNSET or (in_full and not is_text(step.operator)):
         raise UndocumentedResponse
-    return ParsedStep(
+    return StepPollView(
         step_instance_id=step.step_instance_id,
         status=step.status,
         name=step.name or "",
         type=step.type,
         execute_count=step.execute_count or 0,
-        times=times,
-        operator=step.operator,
+        times=times or (step.create_time, step.start_time, step.end_time, step.total_time),
+        operator=step.operator if in_full else None,
         groups=groups,
         grouped=grouped,
+        complete=for_poll and groups is not None and list_all(groups, are_named=not in_full),
+        unread=unread,
         tells_tags=tells_tags,
+        digest=digest,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect, job_status_call
+from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect, status_call
 from bkjob_async.dialects.common.responses import (
     read_job_launch,
     read_job_logs,
@@ -13,12 +13,7 @@ from bkjob_async.dialects.common.responses import (
     read_variables,
 )
 from bkjob_async.dialects.esb import job_requests as requests
-from bkjob_async.dialects.esb.job_responses import (
-    read_job,
-    read_job_strictly,
-    read_step_poll,
-    read_step_status,
-)
+from bkjob_async.dialects.esb.job_responses import read_job, read_job_strictly, read_step
 from bkjob_async.dialects.gateway.v3_requests import parameters_of
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import (
@@ -31,10 +26,8 @@ from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
 
 CALLS: Calls = {
-    GetJobInstanceStatus: job_status_call("GET", parameters_of(), read_job, read_job_strictly),
-    GetStepInstanceStatus: Call(
-        "POST", requests.step_status_parameters, read_step_status, read_poll=read_step_poll
-    ),
+    GetJobInstanceStatus: status_call("GET", parameters_of(), read_job, read_job_strictly),
+    GetStepInstanceStatus: status_call("POST", requests.step_status_parameters, read_step),
     GetJobInstanceLog: Call("GET", parameters_of(), read_job_logs),
     GetJobInstanceGlobalVarValue: Call("GET", parameters_of(), read_variables),
     OperateStepInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),

@@ -8,20 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from bkjob_async.dialects.common.envelopes import open_envelope
-from bkjob_async.dialects.common.host_rows import FullHostRow, read_rows
+from bkjob_async.dialects.common.host_rows import FullHostRow, UntaggedRow, read_row, read_rows
 from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, as_time
-from bkjob_async.dialects.common.parsed import (
-    ParsedGroup,
-    ParsedJob,
-    ParsedStep,
-    group_rows,
-    read_job_members,
-    read_step_members,
-    step_poll_view,
-    step_snapshot,
-    ungrouped_rows,
-)
 from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.dialects.common.status_structs import (
     STRICT_ERRORS,
@@ -31,20 +19,25 @@ from bkjob_async.dialects.common.status_structs import (
     UndocumentedResponse,
     is_code,
     is_success,
-    parse_job,
-    parse_step,
+    job_view,
+    step_view,
+)
+from bkjob_async.dialects.common.status_views import (
+    flat_rows,
+    group_rows,
+    read_job_members,
+    read_step_members,
 )
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations.base import GetStepInstanceStatus
-from bkjob_async.model.poll_view import StepPollView
-from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.snapshot import StepSnapshot, Times
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
+from bkjob_async.model.snapshot import Times
 
 
 class TextStepStruct(StepStruct[str], gc=False, kw_only=True):
     """A step with its host rows; the newer backend counts executions by `retry_count`."""
 
-    step_ip_status: list[FullHostRow] | None = None
+    step_ip_status: list[UntaggedRow] | None = None
 
 
 class BlockStruct(Struct, gc=False):
@@ -65,21 +58,13 @@ class BlocksDataStruct(Struct, gc=False):
 _JOB = msgspec.json.Decoder(EnvelopeStruct[BlocksDataStruct])
 
 
-def read_step_status(operation: GetStepInstanceStatus, envelope: JsonObject) -> StepSnapshot:
-    """Read a step with the hosts of the groups that the server filled."""
-    return step_snapshot(read_step(operation.ref, envelope), operation.ref)
-
-
-def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
-    """Return the poll view of a step."""
-    return step_poll_view(read_step(operation.ref, JsonObject(open_envelope(response), zone=zone)))
-
-
 # Strictly, as documented --------------------------------------------------------------------------
 
 
-def read_job_strictly(ref: JobRef, response: HttpResponse, zone: tzinfo) -> ParsedJob | None:
-    """Return the job *ref* from a response exactly as documented, None for any other response."""
+def read_job_strictly(
+    operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo, *, for_poll: bool
+) -> JobPollView | None:
+    """Return a job from a response exactly as documented, None for any other response."""
     try:
         envelope = _JOB.decode(response.body)
         if not is_success(response, envelope):
@@ -87,27 +72,31 @@ def read_job_strictly(ref: JobRef, response: HttpResponse, zone: tzinfo) -> Pars
         job, blocks = envelope.data.job_instance, envelope.data.blocks or ()
         if envelope.data.finished is not UNSET or job.launch_mode is not None:
             return None
-        steps = [parse_text_step(step, zone) for block in blocks for step in block.step_instances or ()]
-        return parse_job(
+        return job_view(
             job,
-            ref,
-            text_times(job, zone),
-            tuple(steps),
+            operation.ref,
+            [
+                text_step_view(step, zone, for_poll=for_poll)
+                for block in blocks
+                for step in block.step_instances or ()
+            ],
             finished=envelope.data.is_finished,
             launch_mode=None if job.start_way is UNSET else job.start_way,
+            times=text_times(job, zone),
         )
     except STRICT_ERRORS:
         return None
 
 
-def parse_text_step(step: TextStepStruct, zone: tzinfo) -> ParsedStep:
-    """Return a step whose times are text; raise `UndocumentedResponse`."""
+def text_step_view(step: TextStepStruct, zone: tzinfo, *, for_poll: bool) -> StepPollView:
+    """Return the view of a step whose times are text; raise `UndocumentedResponse`."""
     if step.retry_count is not UNSET:
         if not is_code(step.retry_count):
             raise UndocumentedResponse
         count = step.retry_count if step.execute_count is None else step.execute_count
         step.execute_count, step.retry_count = count, UNSET
-    return parse_step(step, text_times(step, zone), ungrouped_rows(step.step_ip_status), tells_tags=False)
+    groups = flat_rows(step.step_ip_status)
+    return step_view(step, groups, for_poll=for_poll, times=text_times(step, zone), tells_tags=False)
 
 
 def text_times(struct: JobStruct[str] | StepStruct[str], zone: tzinfo) -> Times:
@@ -123,41 +112,52 @@ def text_times(struct: JobStruct[str] | StepStruct[str], zone: tzinfo) -> Times:
 # Leniently ----------------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
-    """Read a response about the job *ref*: its steps are in blocks, its hosts always listed."""
+def read_job(operation: GetJobInstanceStatus, envelope: JsonObject, *, for_poll: bool) -> JobPollView:  # noqa: ARG001 - one of several readers
+    """Read a response about a job: its steps are in blocks, its hosts always listed."""
     data = envelope.child("data")
     steps = (
         read_step_members(
-            step, ungrouped_rows(read_rows(step, "step_ip_status")), unit=SECONDS, tells_tags=False
+            step,
+            flat_rows(read_rows(step, "step_ip_status", read=read_untagged_row)),
+            unit=SECONDS,
+            tells_tags=False,
         )
         for block in data.children("blocks") or ()
         for step in block.children("step_instances") or ()
     )
-    return read_job_members(data, ref, steps, unit=SECONDS)
+    return read_job_members(data, operation.ref, steps, unit=SECONDS)
 
 
-def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
-    """Read a response about the step *ref*; its flag stands beside it, its hosts in groups.
+def read_step(operation: GetStepInstanceStatus, envelope: JsonObject, *, for_poll: bool) -> StepPollView:  # noqa: ARG001 - as above
+    """Read a response about a step; its flag stands beside it, its hosts in groups.
 
     The counters (`running_ip_num`, `fail_ip_num`, ...) contradict the groups in the platform's own documents,
     and are null on current servers, so they are not read.
     """
     data = envelope.child("data")
     step = data.child("step_instance_detail")
-    check_ref(step, ref)
+    check_ref(step, operation.ref)
     groups = data.children("step_instance_analyse_result")
     return read_step_members(
         step,
-        None if groups is None else tuple(read_group(group) for group in groups),
+        None if groups is None else tuple(map(read_group, groups)),
         unit=SECONDS,
         finished=data.flag("is_finished", "finished"),
+        # Current servers fill the first group only, and count 0 in the others.
+        complete=all(
+            None not in (group.maybe_integer("count"), group.get("ip_list")) for group in groups or ()
+        ),
         tells_tags=False,
     )
 
 
-def read_group(group: JsonObject) -> ParsedGroup:
-    """Read a group; current servers fill the first one only, and count 0 in the others."""
+def read_group(group: JsonObject) -> GroupPollView:
+    """Read a group of hosts."""
     status = group.integer("result_type")
-    rows = read_rows(group, "ip_list", group_status=status)
-    count = group.maybe_integer("count")
-    return group_rows(status, group.maybe_text("tag"), count, rows, rows_listed=rows is not None)
+    rows = read_rows(group, "ip_list", group_status=status, read=read_untagged_row)
+    return group_rows(status, group.maybe_text("tag"), group.maybe_integer("count"), rows)
+
+
+def read_untagged_row(row: JsonObject, group_status: int | None) -> FullHostRow:
+    """Read the row of a host; there are no tags."""
+    return read_row(row, group_status, UntaggedRow)

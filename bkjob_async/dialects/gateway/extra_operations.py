@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.dialects.common.dialect import Call, Calls, job_status_call
+from bkjob_async.dialects.common.dialect import Call, Calls, status_call
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
@@ -165,7 +165,7 @@ SYSTEM_CALLS: Calls = {
     operations.BkciPluginFastTransferFile: Call(
         "POST", pipeline_file_parameters, read_job_launch, paths="system"
     ),
-    operations.BkciPluginGetJobInstanceStatus: job_status_call(
+    operations.BkciPluginGetJobInstanceStatus: status_call(
         "POST",
         parameters_of(include_execute_object_task_result="return_ip_result"),
         read_job,

@@ -5,23 +5,55 @@ A poll of ten thousand hosts of which a hundred changed reads a fifth of each ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from operator import is_
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct, field
 
 from bkjob_async.dialects.common.envelopes import parse_json
-from bkjob_async.dialects.common.host_rows import FlatHostRow, FullHostRow, GroupedHostRow, read_row
+from bkjob_async.dialects.common.host_rows import FlatHostRow, FullHostRow, GroupedHostRow, read_row_in_part
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.common.status_structs import STRICT_ERRORS
-from bkjob_async.errors import InvalidResponse
+from bkjob_async.dialects.common.status_structs import STRICT_ERRORS, EnvelopeStruct, JobDataStruct
+from bkjob_async.dialects.gateway.v3_structs import StepDataStruct
 from bkjob_async.model.poll_view import HostRow
 
 _ROW = msgspec.json.Decoder(FullHostRow)
 _ROWS = msgspec.json.Decoder(list[FullHostRow])
 _SPLIT_ROWS = msgspec.json.Decoder(list[Raw] | None)
+
+NOTHING = Raw(b"null")
+PolledData = StepDataStruct[Any] | JobDataStruct[Any]
+
+
+class GroupBytes(Struct, gc=False):
+    """The rows of a group, as bytes."""
+
+    host_result_list: Raw = NOTHING
+
+
+class StepBytes(Struct, gc=False):
+    """The rows of a step in a response about a job, as bytes."""
+
+    step_ip_result_list: Raw = NOTHING
+
+
+class GroupsBytes(Struct, gc=False):
+    """The groups of a step."""
+
+    step_result_group_list: list[GroupBytes]
+
+
+class StepsBytes(Struct, gc=False):
+    """The steps of a job."""
+
+    step_instance_list: list[StepBytes] | None = None
+
+
+_GROUPS = msgspec.json.Decoder(EnvelopeStruct[GroupsBytes])
+_STEPS = msgspec.json.Decoder(EnvelopeStruct[StepsBytes])
 
 # Where one in so many rows of a list is wanted, all are read at once.
 BULK_SHARE = 16
@@ -41,33 +73,48 @@ class RowList(Struct, frozen=True):
 class LazyHostRows(Struct, eq=False, gc=False):
     """The host rows of one response, each read in full when it is asked for.
 
-    *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the *body*. *full*
-    are the rows that were asked for, by the identity of the row that was read in part; *all_rows* are all of them, where all
-    were asked for.
+    *data* is what was decoded of the *body*. *full* are the rows that were asked for, by the identity of the row that was
+    read in part; *all_rows* are all of them, where all were asked for.
     """
 
     body: bytes
-    list_rows: Callable[[], Sequence[RowList]]
-    split: Callable[[bytes], Sequence[Raw]]
+    data: PolledData
     full: dict[int, FullHostRow] = field(default_factory=dict)
     all_rows: Sequence[FullHostRow] | None = None
 
-    def read_full(self, rows: Sequence[HostRow]) -> Sequence[FullHostRow]:
+    def in_full(self, rows: Sequence[HostRow]) -> Sequence[FullHostRow]:
         """Return *rows* with all members that the response has.
 
         Where these are invalid, a row has id and code only: a poll does not fail for members that it does not
         need.
         """
-        full, lists = self.full, self.list_rows()
+        full, lists = self.full, row_lists(self.data)
         if len(rows) > 1 and len(rows) == sum(len(each.rows) for each in lists):
-            self.all_rows = self.all_rows or all_in_full(rows, lists, self.split(self.body))
+            self.all_rows = self.all_rows or all_in_full(rows, lists, split_rows(self.data, self.body))
             if self.all_rows is not None:
                 return self.all_rows
         wanted = {id(row) for row in rows if not isinstance(row, FullHostRow)} - full.keys()
         if wanted:
-            for row_list, text in zip(lists, self.split(self.body), strict=True):
+            for row_list, text in zip(lists, split_rows(self.data, self.body), strict=True):
                 read_some(row_list, text, wanted, full)
         return [row if isinstance(row, FullHostRow) else full[id(row)] for row in rows]
+
+
+def row_lists(data: PolledData) -> list[RowList]:
+    """Return the rows of each group, or of each step of a job."""
+    if isinstance(data, JobDataStruct):
+        return [RowList(step.step_ip_result_list or ()) for step in data.step_instance_list or ()]
+    return [
+        RowList(group.host_result_list or (), group.result_type, group.tag)
+        for group in data.step_result_group_list
+    ]
+
+
+def split_rows(data: PolledData, body: bytes) -> list[Raw]:
+    """Return the bytes of the same lists."""
+    if isinstance(data, JobDataStruct):
+        return [step.step_ip_result_list for step in _STEPS.decode(body).data.step_instance_list or ()]
+    return [group.host_result_list for group in _GROUPS.decode(body).data.step_result_group_list]
 
 
 def all_in_full(
@@ -115,12 +162,10 @@ def read_row_bytes(text: Raw, row_list: RowList, partial_row: AnyRow) -> FullHos
         row = _ROW.decode(text)
     except STRICT_ERRORS:
         try:
-            row = read_row(JsonObject(parse_json(bytes(text))), row_list.status)
-        except (InvalidResponse, ValueError):
-            row = FullHostRow(
-                status=row_list.status if row_list.status is not None else partial_row.status,
-                bk_host_id=partial_row.bk_host_id,
-            )
+            row = read_row_in_part(JsonObject(parse_json(bytes(text))), row_list.status)
+        except ValueError:
+            code = partial_row.status if row_list.status is None else row_list.status
+            row = FullHostRow(status=code, bk_host_id=partial_row.bk_host_id)
     return with_group_state(row, row_list)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, job_status_call
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
 from bkjob_async.dialects.common.responses import (
     read_host_log,
     read_host_logs,
@@ -15,14 +15,12 @@ from bkjob_async.dialects.common.responses import (
 )
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
-from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job
 from bkjob_async.dialects.gateway.v3_responses import (
     read_job,
     read_job_strictly,
-    read_step_poll,
-    read_step_status,
-    read_step_status_strictly,
-    skip_known_step_rows,
+    read_step,
+    read_step_strictly,
+    skip_known_rows,
 )
 from bkjob_async.model.operations import launches, queries
 from bkjob_async.model.operations.base import (
@@ -43,16 +41,15 @@ STEP_STATUS_FIELDS = (
     "tag",
 )
 CALLS: Calls = {
-    GetJobInstanceStatus: job_status_call(
-        "GET", requests.parameters_of("return_ip_result"), read_job, read_job_strictly, poll=poll_job
+    GetJobInstanceStatus: status_call(
+        "GET", requests.parameters_of("return_ip_result"), read_job, read_job_strictly
     ),
-    GetStepInstanceStatus: Call(
+    GetStepInstanceStatus: status_call(
         "GET",
         requests.parameters_of(*STEP_STATUS_FIELDS),
-        read_step_status,
-        read_strict=read_step_status_strictly,
-        read_poll=read_step_poll,
-        skip_rows=skip_known_step_rows,
+        read_step,
+        read_step_strictly,
+        skip_rows=skip_known_rows,
     ),
     queries.GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
     queries.BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),

@@ -1,31 +1,27 @@
-"""Status responses of the v3 interfaces, of any shape that can be understood.
+"""Status responses of the v3 interfaces.
 
 `get_job_instance_status` is the same in the gateway's v3 and in the ESB's jobv3; `get_step_instance_status`
-is the gateway's. The strict readers are tried first: they return the same values as the lenient ones below,
-two to three times as fast.
+is the gateway's. The strict readers are tried first: they return the same values as the lenient ones below, several
+times as fast. For a poll they read little more than id and code of most rows, and the rest when it is wanted.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import tzinfo
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
-from bkjob_async.dialects.common.envelopes import open_envelope
-from bkjob_async.dialects.common.host_rows import FullHostRow, read_rows
-from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
-from bkjob_async.dialects.common.parsed import (
-    ParsedGroup,
-    ParsedJob,
-    ParsedStep,
-    group_rows,
-    read_job_members,
-    read_step_members,
-    step_poll_view,
-    step_snapshot,
-    ungrouped_rows,
+from bkjob_async.dialects.common.host_rows import (
+    FlatHostRow,
+    FullHostRow,
+    read_row,
+    read_row_in_part,
+    read_rows,
 )
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
 from bkjob_async.dialects.common.ref_checks import check_ref, matches_step
 from bkjob_async.dialects.common.status_structs import (
     STRICT_ERRORS,
@@ -33,58 +29,118 @@ from bkjob_async.dialects.common.status_structs import (
     JobDataStruct,
     UndocumentedResponse,
     is_success,
-    parse_job_data,
-    parse_step,
+    read_job_data,
+    step_view,
 )
-from bkjob_async.dialects.gateway.v3_poll_decoder import poll_step, skip_known_rows
-from bkjob_async.dialects.gateway.v3_structs import FlatStepStruct, GroupStruct, StepDataStruct
+from bkjob_async.dialects.common.status_views import (
+    flat_rows,
+    group_rows,
+    read_job_members,
+    read_step_members,
+)
+from bkjob_async.dialects.gateway.lazy_rows import LazyHostRows
+from bkjob_async.dialects.gateway.v3_structs import AnyKnownGroup, FlatStepStruct, GroupStruct, StepDataStruct
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations.base import GetStepInstanceStatus
-from bkjob_async.model.poll_view import KnownRows, StepPollView
-from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.snapshot import StepSnapshot
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, KnownRows, StepPollView
+
+D = TypeVar("D")
 
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
 NO_FILTERS = (None,) * 5
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
-FullStep = FlatStepStruct[FullHostRow]
-_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FullStep]])
+_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FullHostRow]]])
+_POLLED_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FlatHostRow]]])
 _STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[FullHostRow]]])
+_POLLED_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[AnyKnownGroup]])
+
+# How the platform writes the address of a host with and without one; null and an absent member are neither.
+ADDRESS, NO_ADDRESS = b'"ip":"', b'"ip":""'
+GROUPS_MEMBER = b'"step_result_group_list":'
+# What differs in every response, where nothing but a JSON number or text as usual can follow the name.
+TOTAL_TIME = re.compile(rb'"total_time":(?:0|[1-9][0-9]{0,15})(?=[,}])')
+REQUEST_ID = re.compile(rb'"job_request_id":"[0-9A-Za-z_.:-]{0,64}"')
+# A larger response is about a step that is read by groups next time, which needs no digest. (bytes)
+LARGEST_DIGESTED = 128 * 1024
 
 
-def read_step_status(operation: GetStepInstanceStatus, envelope: JsonObject) -> StepSnapshot:
-    """Read a step with its groups of hosts."""
-    return step_snapshot(read_step(operation.ref, envelope), operation.ref)
+# Strictly, as documented --------------------------------------------------------------------------
 
 
-def read_step_status_strictly(
-    operation: GetStepInstanceStatus, response: HttpResponse, _zone: tzinfo
-) -> StepSnapshot | None:
-    """Return the snapshot of a step from a response exactly as documented, None for any other."""
-    step = read_step_strictly(operation.ref, response)
-    return None if step is None else step_snapshot(step, operation.ref)
+def decode_data(decoder: msgspec.json.Decoder[EnvelopeStruct[D]], response: HttpResponse) -> D | None:
+    """Return the data of a success that *decoder* can read, None for any other response."""
+    try:
+        envelope = decoder.decode(response.body)
+    except STRICT_ERRORS:
+        return None
+    return envelope.data if is_success(response, envelope) else None
 
 
-# Polling ------------------------------------------------------------------------------------------
+def read_job_strictly(
+    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool
+) -> JobPollView | None:
+    """Return a job from a response exactly as documented, None for any other response."""
+    body, unread, lacks_addresses = response.body, None, False
+    data: JobDataStruct[Any] | None = decode_data(_POLLED_JOB, response) if for_poll else None
+    if data is not None:
+        unread = LazyHostRows(body, data)
+        rows = sum(len(step.step_ip_result_list or ()) for step in data.step_instance_list or ())
+        lacks_addresses = body.count(ADDRESS) - body.count(NO_ADDRESS) < rows
+    data = data or decode_data(_JOB, response)
+    if data is None:
+        return None
+    try:
+        return read_job_data(
+            data, operation.ref, read_hosts, for_poll=for_poll, unread=unread, lacks_addresses=lacks_addresses
+        )
+    except UndocumentedResponse:
+        return None
 
 
-def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
-    """Return the poll view of a step."""
-    ref, for_all = operation.ref, asks_for_all_hosts(operation)
-    view = poll_step(ref, response, asked_for_all=for_all)
-    if view is not None:
-        return view
-    step = read_step_strictly(ref, response) or read_step(ref, JsonObject(open_envelope(response), zone=zone))
-    return step_poll_view(step, asked_for_all=for_all)
+def read_hosts(step: FlatStepStruct[Any]) -> tuple[GroupPollView, ...] | None:
+    """Return the host rows of a step in a response about a job; raise `UndocumentedResponse`."""
+    if step.step_host_result_list is not UNSET:
+        raise UndocumentedResponse
+    return flat_rows(step.step_ip_result_list)
 
 
-def skip_known_step_rows(
-    operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows
+def read_step_strictly(
+    operation: GetStepInstanceStatus,
+    response: HttpResponse,
+    _zone: tzinfo | None = None,
+    *,
+    for_poll: bool,
+    content: int = 0,
 ) -> StepPollView | None:
-    """Return the poll view of a step without its rows where all is *known*, or with a digest; None for neither."""
-    return skip_known_rows(operation.ref, response, known, asked_for_all=asks_for_all_hosts(operation))
+    """Return a step from a response exactly as documented, None for any other response.
+
+    *content* is the hash of its bytes that its digest is made of, 0 for none.
+    """
+    step: StepDataStruct[Any] | None = decode_data(_POLLED_STEP, response) if for_poll else None
+    unread = None if step is None else LazyHostRows(response.body, step)
+    # For a poll, too: there may be an unknown code, or an older server, which names hosts by address only.
+    step = step or decode_data(_STEP, response)
+    if step is None or not (step.finished is step.is_finished is UNSET and matches_step(step, operation.ref)):
+        return None
+    groups = tuple(
+        [
+            group_rows(group.result_type, group.tag, group.host_size, group.host_result_list)
+            for group in step.step_result_group_list
+        ]
+    )
+    try:
+        return step_view(
+            step,
+            groups,
+            for_poll=for_poll and asks_for_all_hosts(operation),
+            unread=unread,
+            grouped=True,
+            digest=content and digest_of(content, step.status, step.execute_count or 0, step.name or ""),
+        )
+    except UndocumentedResponse:
+        return None
 
 
 def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
@@ -99,75 +155,76 @@ def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
     return operation.batch == 0 and filters == NO_FILTERS
 
 
-# Strictly, as documented --------------------------------------------------------------------------
+# Equal responses ----------------------------------------------------------------------------------
 
 
-def read_job_strictly(ref: JobRef, response: HttpResponse, _zone: tzinfo) -> ParsedJob | None:
-    """Return the job *ref* from a response exactly as documented, None for any other response."""
-    try:
-        envelope = _JOB.decode(response.body)
-        return parse_job_data(envelope.data, ref, read_hosts) if is_success(response, envelope) else None
-    except STRICT_ERRORS:
+def skip_known_rows(
+    operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows
+) -> StepPollView | None:
+    """Return the poll view of a step without rows where the response says nothing but what is *known*.
+
+    Otherwise with a digest; None for a response that is large or not as documented.
+
+    While a step runs, its total time differs in every response, and so does the id of the request. All other bytes are
+    hashed, with what was read of the step: equal digests are equal responses, and nothing is decoded.
+    """
+    body = response.body
+    begin, end = body.find(GROUPS_MEMBER), body.rfind(b"]")
+    if begin < 0 or len(body) > LARGEST_DIGESTED or not asks_for_all_hosts(operation):
         return None
-
-
-def read_hosts(step: FullStep) -> tuple[ParsedGroup, ...] | None:
-    """Return the host rows of a step in a response about a job; raise `UndocumentedResponse`."""
-    if step.step_host_result_list is not UNSET:
-        raise UndocumentedResponse
-    return ungrouped_rows(step.step_ip_result_list)
-
-
-def read_step_strictly(ref: StepRef, response: HttpResponse) -> ParsedStep | None:
-    """Return the step *ref* from a response exactly as documented, None for any other response."""
-    try:
-        envelope = _STEP.decode(response.body)
-        step = envelope.data
-        if not (step.finished is step.is_finished is UNSET and is_success(response, envelope)):
-            return None
-        if not matches_step(step, ref):
-            return None
-        groups = tuple(
-            group_rows(group.result_type, group.tag, group.host_size, group.host_result_list)
-            for group in step.step_result_group_list
+    rest = TOTAL_TIME.sub(b"", REQUEST_ID.sub(b"", b"%b%b" % (body[:begin], body[end:])))
+    content = hash((response.status, rest, body[begin:end]))
+    if known.digest == digest_of(content, known.status, known.execute_count, known.name):
+        return StepPollView(
+            step_instance_id=operation.ref.step_instance_id,
+            status=known.status,
+            name=known.name,
+            execute_count=known.execute_count,
+            digest=known.digest,
+            has_known_rows=True,
         )
-        return parse_step(step, step.times(), groups, grouped=True)
-    except STRICT_ERRORS:
-        return None
+    return read_step_strictly(operation, response, for_poll=True, content=content)
+
+
+def digest_of(content: int, status: int, execute_count: int, name: str) -> int:
+    """Return the digest of a response with this *content*, a hash of its bytes, about a step that was read like this."""
+    return hash((content, status, execute_count, name))
 
 
 # Leniently, any shape --------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
-    """Return the job *ref* from a response of any shape that can be understood."""
+def read_job(operation: GetJobInstanceStatus, envelope: JsonObject, *, for_poll: bool) -> JobPollView:  # noqa: ARG001 - one of several readers
+    """Return a job from a response of any shape that can be understood."""
     data = envelope.child("data")
     steps = (
-        read_step_members(step, ungrouped_rows(read_rows(step, *ROW_LISTS)), unit=MILLISECONDS)
+        read_step_members(step, flat_rows(read_rows(step, *ROW_LISTS)), unit=MILLISECONDS)
         for step in data.children("step_instance_list") or ()
     )
-    return read_job_members(data, ref, steps, unit=MILLISECONDS)
+    return read_job_members(data, operation.ref, steps, unit=MILLISECONDS)
 
 
-def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
-    """Return the step *ref* from a response of any shape that can be understood."""
+def read_step(operation: GetStepInstanceStatus, envelope: JsonObject, *, for_poll: bool) -> StepPollView:
+    """Return a step from a response of any shape that can be understood."""
     data = envelope.child("data")
-    check_ref(data, ref)
-    groups = data.children("step_result_group_list")
+    check_ref(data, operation.ref)
+    groups, complete = data.children("step_result_group_list"), asks_for_all_hosts(operation)
     flat = read_rows(data, *FLAT_LISTS) if groups is None else None
     if flat is not None:
-        return read_step_members(data, ungrouped_rows(flat), unit=MILLISECONDS)
+        return read_step_members(data, flat_rows(flat), unit=MILLISECONDS, complete=complete)
+    groups = groups or []
     return read_step_members(
         data,
-        tuple(read_group(group) for group in groups or ()),
+        tuple(read_group(group, for_poll=for_poll) for group in groups),
         unit=MILLISECONDS,
         finished=data.flag("finished", "is_finished"),
         grouped=True,
+        complete=complete and all(group.maybe_integer("host_size") is not None for group in groups),
     )
 
 
-def read_group(group: JsonObject) -> ParsedGroup:
+def read_group(group: JsonObject, *, for_poll: bool) -> GroupPollView:
     """Read a group: without a code of its own its rows have theirs."""
-    status = group.maybe_integer("result_type")
-    rows = read_rows(group, "host_result_list", group_status=status)
+    status, read = group.maybe_integer("result_type"), read_row_in_part if for_poll else read_row
+    rows = read_rows(group, "host_result_list", group_status=status, read=read)
     return group_rows(status, group.maybe_text("tag"), group.maybe_integer("host_size"), rows)

@@ -62,9 +62,15 @@ class KnownGroupStruct(Struct, gc=False):
         host_result_list: list[GroupedHostRow] | list[FullHostRow] | None = None
 
 
+# A host's row that has an id, as partial rows have.
+_NAMED_ROW: Any = msgspec.defstruct(
+    "NamedRow", [("bk_host_id", Identity)], bases=(FullHostRow,), kw_only=True, gc=False
+)
+
+
 def known_group_struct(code: int) -> Any:
     """Return the struct of a group of hosts with this *code*."""
-    rows = list[GroupedHostRow] if code in PARTIAL_CODES else list[FullHostRow]
+    rows = list[GroupedHostRow] if code in PARTIAL_CODES else list[_NAMED_ROW]
     return msgspec.defstruct(
         f"Group{code}",
         [("host_result_list", rows | None, None)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, job_status_call
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
@@ -15,7 +15,7 @@ from bkjob_async.model.operations.launches import FastExecuteScript
 from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, GetJobInstanceList
 
 CALLS: Calls = {
-    GetJobInstanceStatus: job_status_call(
+    GetJobInstanceStatus: status_call(
         "GET",
         requests.parameters_of(return_execute_object_result="return_ip_result"),
         read_job,

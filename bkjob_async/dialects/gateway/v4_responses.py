@@ -16,23 +16,18 @@ from bkjob_async.dialects.common.host_rows import (
     read_rows,
 )
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
-from bkjob_async.dialects.common.parsed import (
-    ParsedGroup,
-    ParsedJob,
-    read_job_members,
-    read_step_members,
-    ungrouped_rows,
-)
 from bkjob_async.dialects.common.status_structs import (
     STRICT_ERRORS,
     EnvelopeStruct,
     JobDataStruct,
     StepStruct,
     UndocumentedResponse,
-    parse_job_data,
+    read_job_data,
 )
+from bkjob_async.dialects.common.status_views import flat_rows, read_job_members, read_step_members
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.refs import JobRef
+from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.poll_view import GroupPollView, JobPollView
 
 # The first name is the present one, the others were used before 2025-10, the last with rows like those of
 # version 3.
@@ -84,24 +79,26 @@ _JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[ObjectStepStruct]])
 # Strictly, as documented --------------------------------------------------------------------------
 
 
-def read_job_strictly(ref: JobRef, response: HttpResponse, _zone: tzinfo) -> ParsedJob | None:
-    """Return the job *ref* from a response exactly as documented, with hosts only; None for any other."""
+def read_job_strictly(
+    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool
+) -> JobPollView | None:
+    """Return a job from a response exactly as documented, with hosts only; None for any other."""
     try:
         envelope = _JOB.decode(response.body)
         is_documented = envelope.error is envelope.result is envelope.code is UNSET
         if not (is_documented and 200 <= response.status < 300):
             return None
-        return parse_job_data(envelope.data, ref, read_hosts)
+        return read_job_data(envelope.data, operation.ref, read_hosts, for_poll=for_poll)
     except STRICT_ERRORS:
         return None
 
 
-def read_hosts(step: ObjectStepStruct) -> tuple[ParsedGroup, ...] | None:
+def read_hosts(step: ObjectStepStruct) -> tuple[GroupPollView, ...] | None:
     """Return the host rows of a step; raise `UndocumentedResponse`."""
     if not (step.execute_object_result_list is step.step_ip_result_list is UNSET):
         raise UndocumentedResponse
     rows = step.step_execute_object_result_list
-    return None if rows is None else ungrouped_rows([read_host_struct(row) for row in rows])
+    return None if rows is None else flat_rows([read_host_struct(row) for row in rows])
 
 
 def read_host_struct(row: ObjectRowStruct) -> FullHostRow:
@@ -127,19 +124,17 @@ def read_host_struct(row: ObjectRowStruct) -> FullHostRow:
 # Leniently ----------------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
-    """Return the job *ref* from a response of any shape that can be understood."""
+def read_job(operation: GetJobInstanceStatus, envelope: JsonObject, *, for_poll: bool) -> JobPollView:  # noqa: ARG001 - one of several readers
+    """Return a job from a response of any shape that can be understood."""
     data = envelope.child("data")
     steps = (
         read_step_members(step, read_groups(step), unit=MILLISECONDS)
         for step in data.children("step_instance_list") or ()
     )
-    return read_job_members(data, ref, steps, unit=MILLISECONDS)
+    return read_job_members(data, operation.ref, steps, unit=MILLISECONDS)
 
 
-def read_groups(step: JsonObject) -> tuple[ParsedGroup, ...] | None:
+def read_groups(step: JsonObject) -> tuple[GroupPollView, ...] | None:
     """Read the hosts and containers of a step as one group, None where they are not listed."""
     rows = step.children(*OBJECT_LISTS)
-    if rows is None:
-        return ungrouped_rows(read_rows(step, FLAT_LIST))
-    return ungrouped_rows([read_object_row(row) for row in rows])
+    return flat_rows(read_rows(step, FLAT_LIST) if rows is None else [read_object_row(row) for row in rows])

@@ -196,7 +196,7 @@ class StreamState:
         for place, change in zip(places, changes, strict=True):
             if is_failure(change.after.code):
                 failures = step.failures = step.failures or FailureDetails()
-                failures.set_inferred(place, failed_host(step.hosts.keys[place], change))
+                failures.keep(place, failed_host(step.hosts.keys[place], change))
 
     def _apply_result(self, result: JobResult) -> None:
         """Apply what no event before it has: times, and what was read late of hosts that failed."""
@@ -319,4 +319,4 @@ def note_failures(step: StepState, result: StepResult) -> None:
     failures = step.failures = step.failures or FailureDetails()
     for place, host in zip(step.hosts.find_hosts(keys), result.failed, strict=True):
         if place >= 0 and step.hosts.statuses.code(place) == host.status.code:
-            failures.set_inferred(place, host)
+            failures.keep(place, host)

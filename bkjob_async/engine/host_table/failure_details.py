@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from bkjob_async.model.poll_view import HostRow
+from bkjob_async.model.poll_view import NamedRow
 from bkjob_async.model.snapshot import HostSnapshot
-
-ReadDetails = Callable[[HostRow], HostSnapshot]
 
 
 class FailureDetails:
@@ -16,11 +14,10 @@ class FailureDetails:
     A host's row is kept and read when the details are asked for; a host that no response listed has a snapshot instead.
     """
 
-    __slots__ = ("_details", "_read_details")
+    __slots__ = ("_details",)
 
     def __init__(self) -> None:
-        self._details: dict[int, HostRow | HostSnapshot] = {}
-        self._read_details: ReadDetails | None = None
+        self._details: dict[int, NamedRow | HostSnapshot] = {}
 
     def __contains__(self, place: int) -> bool:
         return place in self._details
@@ -32,15 +29,8 @@ class FailureDetails:
         """Return the places of the hosts whose details are kept."""
         return sorted(self._details)
 
-    def set_row(self, place: int, row: HostRow, read_details: ReadDetails) -> None:
-        """Keep the *row* of the host at *place*, which has all its names; *read_details* returns the details of such a row."""
-        if read_details != self._read_details:
-            self._details = {place: self._read(each) for place, each in self._details.items()}
-            self._read_details = read_details
-        self._details[place] = row
-
-    def set_inferred(self, place: int, host: HostSnapshot) -> None:
-        """Keep what is known of a host that no response listed."""
+    def keep(self, place: int, host: NamedRow | HostSnapshot) -> None:
+        """Keep the row of the *host* at *place*, or what is known of one that no response listed."""
         self._details[place] = host
 
     def discard(self, places: Iterable[int]) -> None:
@@ -51,16 +41,10 @@ class FailureDetails:
     def copy(self) -> FailureDetails:
         """Return a copy, which stays as it is when further responses come."""
         other = FailureDetails()
-        other._details, other._read_details = self._details.copy(), self._read_details
+        other._details = self._details.copy()
         return other
 
     def get(self, place: int) -> HostSnapshot | None:
         """Return the details of the host at *place*, None where none are kept."""
         kept = self._details.get(place)
-        return None if kept is None else self._read(kept)
-
-    def _read(self, kept: HostRow | HostSnapshot) -> HostSnapshot:
-        if isinstance(kept, HostSnapshot):
-            return kept
-        assert self._read_details is not None  # noqa: S101 - every row is set together with its reader
-        return self._read_details(kept)
+        return kept if kept is None or isinstance(kept, HostSnapshot) else kept.details()

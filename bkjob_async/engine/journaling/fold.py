@@ -169,7 +169,7 @@ class Fold:
             failures = step.failures = step.failures or FailureDetails()
             keys = step.hosts.keys_at(places) if form.failures else ()
             for number, details in failures_from(form.failures, keys):
-                failures.set_inferred(places[number], details)
+                failures.keep(places[number], details)
 
     def _apply_event(self, form: EventForm, cursor: str) -> None:
         event = event_from(form, cursor, UNKNOWN_TIME)
@@ -253,7 +253,7 @@ def note_step_facts(step: StepState, facts: StepFacts) -> None:
         places = step.hosts.find_hosts(keys)
         failures = step.failures = FailureDetails()
         for number, details in failures_from(facts.failures, keys):
-            failures.set_inferred(places[number], details)
+            failures.keep(places[number], details)
 
 
 def with_damage(action: Callable[[], None]) -> None:

@@ -222,7 +222,7 @@ def table_from(form: TableForm, known: KnownKeys) -> tuple[HostTable, FailureDet
         return table, None
     failures = FailureDetails()
     for place, details in failures_from(form.failures, hosts):
-        failures.set_inferred(place, details)
+        failures.keep(place, details)
     return table, failures
 
 

@@ -42,7 +42,7 @@ from bkjob_async.engine.tracking.step_tracker import (
 )
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
-from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.poll_view import JobPollView, StepPollView, times_of
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import RUN_CODES, run_status
 
@@ -212,7 +212,7 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
         job.name = intern(view.name)
     finished = is_final(view)
     if finished or view.status != job.status_code:
-        job.raw_times = packed_times(view.when())
+        job.raw_times = packed_times(times_of(view))
     events += apply_status(job, view.status, stamp, finished=finished)
     last_started = last_started_index(step_views)
     read = sum(step.status_code is not None for step in job.steps)

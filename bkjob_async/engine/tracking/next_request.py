@@ -25,6 +25,7 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import KnownRows
 from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.status import RUN_CODES
 from bkjob_async.model.structures.bounded_cache import BoundedCache
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
@@ -120,7 +121,7 @@ def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceSta
 def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | None:
     """Return what is known of the rows that *request* asks for; None where they are to be decoded in any case.
 
-    That is where a step is read by groups, and at its end.
+    That is where a step is read by groups, and at its end; with an unknown status it ends with its job.
     """
     step = job.find_step(request.ref.step_instance_id)
     if step is None:
@@ -130,7 +131,7 @@ def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | Non
         return None
     if step.status_code is None:
         return NOTHING_KNOWN
-    if step.hosts is NO_HOSTS or step.announced.finished:
+    if step.hosts is NO_HOSTS or step.announced.finished or step.status_code not in RUN_CODES:
         return None
     return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
 

@@ -24,7 +24,7 @@ from bkjob_async.engine.tracking.step_state import (
     StepState,
 )
 from bkjob_async.model.events import Event, HostChanged, Reopened
-from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView
+from bkjob_async.model.poll_view import GroupPollView, HostRow, NamedRow, StepPollView
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES, host_status
 
@@ -186,10 +186,10 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
     )
 
 
-def with_names(view: StepPollView, rows: Sequence[HostRow | None]) -> Sequence[HostRow | None]:
+def with_names(view: StepPollView, rows: Sequence[HostRow | None]) -> Sequence[NamedRow | None]:
     """Return *rows* with all their names."""
     named = iter(view.named([row for row in rows if row is not None]))
-    return [row and next(named) for row in rows]
+    return [None if row is None else next(named) for row in rows]
 
 
 def keep_failures(step: StepState, moves: StatusChanges, view: StepPollView, tag: str) -> None:
@@ -205,10 +205,10 @@ def keep_failures(step: StepState, moves: StatusChanges, view: StepPollView, tag
     found = [n for n, code in enumerate(moves.afters) if code in failed]
     for n, row in zip(found, with_names(view, [moves.rows[n] for n in found]), strict=True):
         if row is not None:
-            failures.set_row(moves.places[n], row, view.details)
+            failures.keep(moves.places[n], row)
         else:  # no response listed it: this is what its group says
             host, status = step.hosts.keys[moves.places[n]], host_status(moves.afters[n])
-            failures.set_inferred(moves.places[n], HostSnapshot(host=host, status=status, tag=tag))
+            failures.keep(moves.places[n], HostSnapshot(host=host, status=status, tag=tag))
 
 
 def update_failures(
@@ -226,7 +226,7 @@ def update_failures(
         if group.status is None or is_failure(group.status) or not taken.each_once:
             known = [n for n, place in enumerate(places) if place in failures]
             for n, row in zip(known, view.named([rows[n] for n in known]), strict=True):
-                failures.set_row(places[n], row, view.details)
+                failures.keep(places[n], row)
 
 
 def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:

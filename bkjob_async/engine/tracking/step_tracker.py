@@ -29,7 +29,7 @@ from bkjob_async.engine.tracking.step_state import (
 )
 from bkjob_async.engine.tracking.step_views import host_counts, step_changed, step_waiting
 from bkjob_async.model.events import Event
-from bkjob_async.model.poll_view import StepPollView
+from bkjob_async.model.poll_view import StepPollView, times_of
 from bkjob_async.model.status import UNFINISHED_HOST_CODES
 
 # A rolling step that ignores errors shows code 6 between two batches, although 6 is a final code.
@@ -95,8 +95,8 @@ def note_activity(
 
 def apply_status(step: StepState, view: StepPollView, *, finished: bool) -> None:
     """Store the status of the step itself from a response."""
-    if finished or view.status != step.status_code:
-        step.raw_times = packed_times(view.when())
+    if not view.has_known_rows and (finished or view.status != step.status_code):
+        step.raw_times = packed_times(times_of(view))
     step.status_code = view.status
     step.execute_count = view.execute_count
     if view.name and view.name != step.name:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A number below this cannot be the milliseconds of anything since 1973; it is seconds then.
+LEAST_MILLISECONDS = 100_000_000_000
 _FRACTIONS = [timedelta(milliseconds=number) for number in range(1000)]
 
 
@@ -13,6 +15,16 @@ def time_from(milliseconds: int) -> datetime:
     """Return the time, in UTC; raise OverflowError for one that no calendar has."""
     # Adding to a second that was computed before takes a quarter of the time of `timedelta(milliseconds=...)`.
     return _second(milliseconds // 1000) + _FRACTIONS[milliseconds % 1000]
+
+
+def from_unix_time(number: int | None) -> datetime | None:
+    """Return a Unix time (milliseconds or seconds) as a datetime; None unless a calendar has it."""
+    if number is None or number <= 0:
+        return None
+    try:
+        return time_from(number if number >= LEAST_MILLISECONDS else number * 1000)
+    except OverflowError:
+        return None
 
 
 def milliseconds_of(time: datetime) -> int:

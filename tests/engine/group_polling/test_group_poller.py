@@ -26,7 +26,7 @@ from bkjob_async.model.events import HostChanged
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import GroupPollView, StepPollView
-from tests.engine.poll_views import JOB, Row, at, details, hosts_of
+from tests.engine.poll_views import JOB, Row, at, hosts_of
 from tests.examples import examples
 
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
@@ -62,9 +62,7 @@ def answer(question: PollRequest, states: States, *, run: int = 0, status: int =
         for (code, tag), numbers in sorted(groups.items())
     )
     whole = question.status is None and all(g.rows is not None and len(g.rows) == g.size for g in looks)
-    return StepPollView(
-        step_instance_id=200, status=status, execute_count=run, groups=looks, complete=whole, details=details
-    )
+    return StepPollView(step_instance_id=200, status=status, execute_count=run, groups=looks, complete=whole)
 
 
 class Follower:

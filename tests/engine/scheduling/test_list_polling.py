@@ -24,7 +24,7 @@ def running(number: int, created: datetime = START) -> JobState:
     state = JobState(JobRef(SCOPE, number))
     state.add_target(state.ref)
     state.detail_level = DetailLevel.END_ONLY
-    apply_job(state, replace(job(2, step(2)), when=lambda: Times(create_time=created)), at(0))
+    apply_job(state, replace(job(2, step(2)), times=Times(create_time=created)), at(0))
     return state
 
 
