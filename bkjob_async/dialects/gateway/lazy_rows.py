@@ -6,7 +6,7 @@ A poll of ten thousand hosts of which a hundred changed reads a fifth of each ro
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import chain
+from itertools import chain, compress
 from operator import is_
 from typing import Any
 
@@ -14,165 +14,99 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from bkjob_async.dialects.common.envelopes import parse_json
-from bkjob_async.dialects.common.host_rows import FlatHostRow, FullHostRow, GroupedHostRow, read_row_in_part
+from bkjob_async.dialects.common.host_rows import FullHostRow, read_row_in_part
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.status_structs import STRICT_ERRORS, EnvelopeStruct, JobDataStruct
-from bkjob_async.dialects.gateway.v3_structs import StepDataStruct
+from bkjob_async.dialects.common.status_views import group_rows
+from bkjob_async.dialects.gateway.v3_structs import (
+    JOB,
+    STEP,
+    FlatStepStruct,
+    GroupStruct,
+    StepDataStruct,
+)
 from bkjob_async.model.poll_view import HostRow
 
 _ROW = msgspec.json.Decoder(FullHostRow)
-_ROWS = msgspec.json.Decoder(list[FullHostRow])
-_SPLIT_ROWS = msgspec.json.Decoder(list[Raw] | None)
+_SPLIT_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[Raw]]])
+_SPLIT_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[Raw]]])
 
-NOTHING = Raw(b"null")
-PolledData = StepDataStruct[Any] | JobDataStruct[Any]
-
-
-class GroupBytes(Struct, gc=False):
-    """The rows of a group, as bytes."""
-
-    host_result_list: Raw = NOTHING
-
-
-class StepBytes(Struct, gc=False):
-    """The rows of a step in a response about a job, as bytes."""
-
-    step_ip_result_list: Raw = NOTHING
-
-
-class GroupsBytes(Struct, gc=False):
-    """The groups of a step."""
-
-    step_result_group_list: list[GroupBytes]
-
-
-class StepsBytes(Struct, gc=False):
-    """The steps of a job."""
-
-    step_instance_list: list[StepBytes] | None = None
-
-
-_GROUPS = msgspec.json.Decoder(EnvelopeStruct[GroupsBytes])
-_STEPS = msgspec.json.Decoder(EnvelopeStruct[StepsBytes])
-
-# Where one in so many rows of a list is wanted, all are read at once.
-BULK_SHARE = 16
-
-
-AnyRow = FlatHostRow | GroupedHostRow | FullHostRow
-
-
-class RowList(Struct, frozen=True):
-    """Rows of one list; *status* and *tag* are its group's, None where it has none."""
-
-    rows: Sequence[AnyRow]
-    status: int | None = None
-    tag: str | None = None
+# Where one in so many rows of a response is wanted, all are read at once.
+BULK_SHARE = 3
 
 
 class LazyHostRows(Struct, eq=False, gc=False):
     """The host rows of one response, each read in full when it is asked for.
 
     *data* is what was decoded of the *body*. *full* are the rows that were asked for, by the identity of the row that was
-    read in part; *all_rows* are all of them, where all were asked for.
+    read in part; *all_rows* are all of them, where many were asked for.
     """
 
     body: bytes
-    data: PolledData
+    data: StepDataStruct[Any] | JobDataStruct[Any]
     full: dict[int, FullHostRow] = field(default_factory=dict)
-    all_rows: Sequence[FullHostRow] | None = None
+    all_rows: list[FullHostRow] | None = None
 
     def in_full(self, rows: Sequence[HostRow]) -> Sequence[FullHostRow]:
         """Return *rows* with all members that the response has.
 
-        Where these are invalid, a row has id and code only: a poll does not fail for members that it does not
-        need.
+        Where these are invalid, a row has those that can be read: a poll does not fail for members that it does not need.
         """
-        full, lists = self.full, row_lists(self.data)
-        if len(rows) > 1 and len(rows) == sum(len(each.rows) for each in lists):
-            self.all_rows = self.all_rows or all_in_full(rows, lists, split_rows(self.data, self.body))
-            if self.all_rows is not None:
-                return self.all_rows
+        parts = [*chain.from_iterable(rows for rows, *_ in row_lists(self.data))]
+        if 0 < len(rows) == len(parts) and all(map(is_, rows, parts)) and self._read_all():
+            return self.all_rows or []
+        full = self.full
         wanted = {id(row) for row in rows if not isinstance(row, FullHostRow)} - full.keys()
         if wanted:
-            for row_list, text in zip(lists, split_rows(self.data, self.body), strict=True):
-                read_some(row_list, text, wanted, full)
+            if len(wanted) * BULK_SHARE >= len(parts) and self._read_all():
+                full.update(zip(map(id, parts), self.all_rows or (), strict=True))
+            else:
+                self._read_some(wanted)
         return [row if isinstance(row, FullHostRow) else full[id(row)] for row in rows]
 
+    def _read_all(self) -> bool:
+        """Read all rows, as for a snapshot; return False where one of them is not as documented."""
+        if self.all_rows is None:
+            decoder = JOB if isinstance(self.data, JobDataStruct) else STEP
+            try:
+                lists = row_lists(decoder.decode(self.body).data)
+            except STRICT_ERRORS:
+                return False
+            for rows, code, tag in lists:
+                group_rows(code, tag, 0, rows)
+            self.all_rows = [*chain.from_iterable(rows for rows, *_ in lists)]
+        return True
 
-def row_lists(data: PolledData) -> list[RowList]:
-    """Return the rows of each group, or of each step of a job."""
+    def _read_some(self, wanted: Collection[int]) -> None:
+        """Read the rows that are *wanted*."""
+        split = _SPLIT_JOB if isinstance(self.data, JobDataStruct) else _SPLIT_STEP
+        texts = row_lists(split.decode(self.body).data)
+        for (rows, code, tag), (row_texts, *_) in zip(row_lists(self.data), texts, strict=True):
+            pairs = compress(zip(rows, row_texts, strict=True), map(wanted.__contains__, map(id, rows)))
+            found = {id(row): read_row_text(text, row, code) for row, text in pairs}
+            if found:
+                group_rows(code, tag, 0, [*found.values()])
+                self.full.update(found)
+
+
+def row_lists(
+    data: StepDataStruct[Any] | JobDataStruct[Any],
+) -> list[tuple[Sequence[Any], int | None, str | None]]:
+    """Return the rows of each group, with its code and tag, or of each step of a job, with None."""
     if isinstance(data, JobDataStruct):
-        return [RowList(step.step_ip_result_list or ()) for step in data.step_instance_list or ()]
-    return [
-        RowList(group.host_result_list or (), group.result_type, group.tag)
-        for group in data.step_result_group_list
-    ]
+        return [(step.step_ip_result_list or (), None, None) for step in data.step_instance_list or ()]
+    groups = data.step_result_group_list
+    return [(group.host_result_list or (), group.result_type, group.tag) for group in groups]
 
 
-def split_rows(data: PolledData, body: bytes) -> list[Raw]:
-    """Return the bytes of the same lists."""
-    if isinstance(data, JobDataStruct):
-        return [step.step_ip_result_list for step in _STEPS.decode(body).data.step_instance_list or ()]
-    return [group.host_result_list for group in _GROUPS.decode(body).data.step_result_group_list]
-
-
-def all_in_full(
-    rows: Sequence[HostRow], lists: Sequence[RowList], list_bytes: Sequence[Raw]
-) -> list[FullHostRow] | None:
-    """Return the rows of all lists, which *rows* are in this order; None where they are not as documented."""
-    if not all(map(is_, rows, chain.from_iterable(each.rows for each in lists))):
-        return None
-    found = list[FullHostRow]()
-    for row_list, text in zip(lists, list_bytes, strict=True):
-        some = read_all(text) if row_list.rows else ()
-        if some is None:
-            return None
-        found += [with_group_state(row, row_list) for row in some]
-    return found
-
-
-def read_some(
-    row_list: RowList, list_bytes: Raw, wanted: Collection[int], full: dict[int, FullHostRow]
-) -> None:
-    """Add to *full* the rows of a list that are *wanted*."""
-    places = [place for place, row in enumerate(row_list.rows) if id(row) in wanted]
-    if not places:
-        return
-    rows = read_all(list_bytes) if len(places) * BULK_SHARE >= len(row_list.rows) else None
-    if rows is None:
-        row_bytes = _SPLIT_ROWS.decode(list_bytes) or ()
-        some = [read_row_bytes(row_bytes[place], row_list, row_list.rows[place]) for place in places]
-    else:
-        some = [with_group_state(rows[place], row_list) for place in places]
-    full.update(zip((id(row_list.rows[place]) for place in places), some, strict=True))
-
-
-def read_all(list_bytes: Raw) -> list[FullHostRow] | None:
-    """Return all rows of a list, None where one of them is not as documented."""
+def read_row_text(text: Raw, row: HostRow, group_code: int | None) -> FullHostRow:
+    """Read the text of a *row* of which its id is known, and its code, where its group has none."""
     try:
-        return _ROWS.decode(list_bytes)
-    except STRICT_ERRORS:
-        return None
-
-
-def read_row_bytes(text: Raw, row_list: RowList, partial_row: AnyRow) -> FullHostRow:
-    """Read one row of a list."""
-    try:
-        row = _ROW.decode(text)
+        return _ROW.decode(text)
     except STRICT_ERRORS:
         try:
-            row = read_row_in_part(JsonObject(parse_json(bytes(text))), row_list.status)
+            return read_row_in_part(JsonObject(parse_json(bytes(text))), group_code)
         except ValueError:
-            code = partial_row.status if row_list.status is None else row_list.status
-            row = FullHostRow(status=code, bk_host_id=partial_row.bk_host_id)
-    return with_group_state(row, row_list)
-
-
-def with_group_state(row: FullHostRow, row_list: RowList) -> FullHostRow:
-    """Return *row* with the status and tag of its group, which win over its own."""
-    if row_list.status is not None:
-        row.status = row_list.status
-    if row_list.tag is not None:
-        row.tag = row_list.tag
-    return row
+            return FullHostRow(
+                status=row.status if group_code is None else group_code, bk_host_id=row.bk_host_id
+            )

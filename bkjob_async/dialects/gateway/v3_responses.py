@@ -16,7 +16,6 @@ from msgspec import UNSET
 
 from bkjob_async.dialects.common.host_rows import (
     FlatHostRow,
-    FullHostRow,
     read_row,
     read_row_in_part,
     read_rows,
@@ -39,7 +38,7 @@ from bkjob_async.dialects.common.status_views import (
     read_step_members,
 )
 from bkjob_async.dialects.gateway.lazy_rows import LazyHostRows
-from bkjob_async.dialects.gateway.v3_structs import AnyKnownGroup, FlatStepStruct, GroupStruct, StepDataStruct
+from bkjob_async.dialects.gateway.v3_structs import JOB, STEP, AnyKnownGroup, FlatStepStruct, StepDataStruct
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, KnownRows, StepPollView
@@ -51,9 +50,7 @@ FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
 NO_FILTERS = (None,) * 5
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
-_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FullHostRow]]])
 _POLLED_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FlatHostRow]]])
-_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[FullHostRow]]])
 _POLLED_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[AnyKnownGroup]])
 
 # How the platform writes the address of a host with and without one; null and an absent member are neither.
@@ -88,7 +85,7 @@ def read_job_strictly(
         unread = LazyHostRows(body, data)
         rows = sum(len(step.step_ip_result_list or ()) for step in data.step_instance_list or ())
         lacks_addresses = body.count(ADDRESS) - body.count(NO_ADDRESS) < rows
-    data = data or decode_data(_JOB, response)
+    data = data or decode_data(JOB, response)
     if data is None:
         return None
     try:
@@ -121,7 +118,7 @@ def read_step_strictly(
     step: StepDataStruct[Any] | None = decode_data(_POLLED_STEP, response) if for_poll else None
     unread = None if step is None else LazyHostRows(response.body, step)
     # For a poll, too: there may be an unknown code, or an older server, which names hosts by address only.
-    step = step or decode_data(_STEP, response)
+    step = step or decode_data(STEP, response)
     if step is None or not (step.finished is step.is_finished is UNSET and matches_step(step, operation.ref)):
         return None
     groups = tuple(

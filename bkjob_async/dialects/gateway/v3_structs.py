@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from bkjob_async.dialects.common.host_rows import Code, FullHostRow, GroupedHostRow, Identity
-from bkjob_async.dialects.common.status_structs import StepStruct
+from bkjob_async.dialects.common.status_structs import EnvelopeStruct, JobDataStruct, StepStruct
 from bkjob_async.model.status import HOST_CODES, SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES
 
 R = TypeVar("R")
@@ -51,6 +51,11 @@ class GroupStruct(Struct, Generic[R], gc=False):
     host_result_list: list[R] | None = None
 
 
+# What is read for snapshots, with all members of each row.
+JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FullHostRow]]])
+STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[FullHostRow]]])
+
+
 class KnownGroupStruct(Struct, gc=False):
     """A group of hosts of a known code, which decides the struct of its rows."""
 
@@ -86,5 +91,3 @@ if TYPE_CHECKING:
     AnyKnownGroup = KnownGroupStruct
 else:
     AnyKnownGroup = Union[tuple(map(known_group_struct, HOST_CODES))]  # noqa: UP007 - one struct for each code
-
-PolledGroup = GroupStruct[GroupedHostRow] | KnownGroupStruct
