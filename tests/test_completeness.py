@@ -141,7 +141,7 @@ def dialect_lacks(name: str, wiring: Wiring) -> list[str]:
         "a URL in the pytest plugin": name not in wiring.plugin_urls,
         "a place in DIALECTS of configuration/gathering.py": name not in wiring.cli_dialects,
         "a job status that a watch can poll": getattr(
-            calls.get(bkjob.operations.GetJobInstanceStatus), "read_poll", None
+            calls.get(bkjob.operations.GetJobInstanceStatus), "read_view", None
         )
         is None,
         "a way to run a script": bkjob.operations.FastExecuteScript not in calls,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from operator import attrgetter
-from typing import Any, Literal, Protocol, TypeVar, overload
+from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 import msgspec
-from attrs import evolve, field, frozen, validators
+from attrs import field, frozen, validators
 from msgspec import Struct
 from yarl import URL
 
@@ -26,7 +26,7 @@ from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
 from bkjob_async.model.refs import Ref, Scope
-from bkjob_async.model.snapshot import JobSnapshot, LazyResponseData, StepSnapshot
+from bkjob_async.model.snapshot import LazyResponseData
 
 R = TypeVar("R")
 
@@ -39,33 +39,14 @@ ESB_OPTIONS = frozenset(("credentials_in",))
 COMMON_OPTIONS = frozenset(("tenant", "language"))
 
 
-class Call(Struct, frozen=True):
-    """One line of a dialect's table: how an operation is sent and its response is read.
+class ReadView(Protocol):
+    """How the status of a job or step is read from a response."""
 
-    *parameters* returns the platform's parameters of an operation, without those of its scope; None is not sent. A
-    GET carries them in the query, a POST as a JSON body. *read* returns the result from the envelope (an object with
-    `data`). *read_strict* returns the same result from a response that is exactly as documented, and None for any
-    other. It is several times as fast. *read_poll* returns the poll view of a response. *skip_rows* returns that of a
-    response with the rows that are known, or with another digest of its rows, None for any other. *platform_name* is
-    the dialect's own name of the operation, None where it is the operation's name; *choose_name* chooses among
-    several. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
-    """
-
-    method: str
-    parameters: Callable[[Any], Mapping[str, Any]]
-    read: Callable[[Any, JsonObject], Any]
-    platform_name: str | None = None
-    choose_name: Callable[[Any], str] | None = None
-    read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = None
-    read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
-    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = None
-    paths: Literal["system", "user"] | None = None
-
-    def name_of(self, operation: Operation[Any]) -> str:
-        """Return the dialect's name of *operation*."""
-        if self.choose_name is not None:
-            return self.choose_name(operation)
-        return self.platform_name or operation.name
+    def __call__(
+        self, operation: Any, response: HttpResponse, zone: tzinfo, /, *, for_poll: bool
+    ) -> PollView:
+        """Return the view of a *response*, as lightly as possible *for_poll*."""
+        ...
 
 
 class ReadStrictly(Protocol):
@@ -74,7 +55,7 @@ class ReadStrictly(Protocol):
     def __call__(
         self, operation: Any, response: HttpResponse, zone: tzinfo, /, *, for_poll: bool
     ) -> PollView | None:
-        """Return the view of a *response*, as lightly as possible *for_poll*; None where it is not as documented."""
+        """Return the view of a *response*, None where it is not as documented."""
         ...
 
 
@@ -84,6 +65,38 @@ class ReadLeniently(Protocol):
     def __call__(self, operation: Any, envelope: JsonObject, /, *, for_poll: bool) -> PollView:
         """Return the same view of the *envelope* of a response."""
         ...
+
+
+def read_raw(_call: RawCall, envelope: JsonObject) -> Any:
+    """Return the plain data of a response."""
+    return envelope.get("data")
+
+
+class Call(Struct, frozen=True):
+    """One line of a dialect's table: how an operation is sent and its response is read.
+
+    *parameters* returns the platform's parameters of an operation, without those of its scope; None is not sent. A
+    GET carries them in the query, a POST as a JSON body. *read* returns the result from the envelope (an object with
+    `data`). *read_view* returns the view of a status instead, of which the result is made. *skip_rows* returns that of a
+    response with the rows that are known, or with another digest of its rows, None for any other. *platform_name* is
+    the dialect's own name of the operation, None where it is the operation's name; *choose_name* chooses among
+    several. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
+    """
+
+    method: str
+    parameters: Callable[[Any], Mapping[str, Any]]
+    read: Callable[[Any, JsonObject], Any] = read_raw
+    platform_name: str | None = None
+    choose_name: Callable[[Any], str] | None = None
+    read_view: ReadView | None = None
+    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = None
+    paths: Literal["system", "user"] | None = None
+
+    def name_of(self, operation: Operation[Any]) -> str:
+        """Return the dialect's name of *operation*."""
+        if self.choose_name is not None:
+            return self.choose_name(operation)
+        return self.platform_name or operation.name
 
 
 def status_call(
@@ -102,46 +115,19 @@ def status_call(
     hosts were requested.
     """
 
-    def listed(operation: Any, view: PollView) -> PollView:
+    def read_view(operation: Any, response: HttpResponse, zone: tzinfo, *, for_poll: bool) -> PollView:
+        view = read_strictly(operation, response, zone, for_poll=for_poll) if read_strictly else None
+        if view is None:
+            envelope = JsonObject(open_envelope(response), zone=zone)
+            view = read_leniently(operation, envelope, for_poll=for_poll)
         if omits_empty_lists and operation.return_ip_result and isinstance(view, JobPollView):
             return with_empty_lists(view)
         return view
 
-    def read(operation: Any, envelope: JsonObject) -> JobSnapshot | StepSnapshot:
-        return snapshot(listed(operation, read_leniently(operation, envelope, for_poll=False)), operation.ref)
-
-    def read_strict(
-        operation: Any, response: HttpResponse, zone: tzinfo
-    ) -> JobSnapshot | StepSnapshot | None:
-        if read_strictly is None:
-            return None
-        view = read_strictly(operation, response, zone, for_poll=False)
-        return None if view is None else snapshot(listed(operation, view), operation.ref)
-
-    def read_poll(operation: Any, response: HttpResponse, zone: tzinfo) -> PollView:
-        view = None if read_strictly is None else read_strictly(operation, response, zone, for_poll=True)
-        if view is None:
-            envelope = JsonObject(open_envelope(response), zone=zone)
-            view = read_leniently(operation, envelope, for_poll=True)
-        return listed(operation, view) if omits_empty_lists else view
-
-    return Call(
-        method,
-        parameters,
-        read,
-        read_strict=read_strict,
-        read_poll=read_poll,
-        skip_rows=skip_rows,
-        paths=paths,
-    )
+    return Call(method, parameters, read_view=read_view, skip_rows=skip_rows, paths=paths)
 
 
 Calls = Mapping[type[Operation[Any]], Call]
-
-
-def read_raw(_call: RawCall, envelope: JsonObject) -> Any:
-    """Return the plain data of a response."""
-    return envelope.get("data")
 
 
 @frozen(kw_only=True)
@@ -197,7 +183,7 @@ class Dialect:
         if call is not None:
             return call
         if isinstance(operation, RawCall):
-            return Call(operation.method, attrgetter("parameters"), read_raw)
+            return Call(operation.method, attrgetter("parameters"))
         call = self.rare_calls().get(kind)
         if call is not None:
             return call
@@ -256,13 +242,19 @@ class Dialect:
     def decode(self, operation: Operation[R], response: HttpResponse) -> R:
         """Return the typed result of *operation*, or raise a `CallFailed`."""
         call = self.call_for(operation)
-        found = call.read_strict(operation, response, self.zone) if call.read_strict else None
-        if found is None:
-            found = call.read(operation, JsonObject(open_envelope(response), zone=self.zone))
+        result: Any
+        if call.read_view is not None:
+            view, about = (
+                call.read_view(operation, response, self.zone, for_poll=False),
+                cast("Any", operation),
+            )
+            result = snapshot(view, about.ref, LazyResponseData(response.body))
+        else:
+            result = call.read(operation, JsonObject(open_envelope(response), zone=self.zone))
         if isinstance(operation, RawCall):
-            self._check_raw(operation, found)
-        result: R = with_raw(found, response.body)
-        return result
+            self._check_raw(operation, result)
+        found: R = result
+        return found
 
     def decode_raw(self, operation: Operation[Any], response: HttpResponse) -> Envelope:
         """Return the response to *operation* as the platform wrote it, or raise a `CallFailed`."""
@@ -306,20 +298,12 @@ class Dialect:
         returned without them.
         """
         call = self.call_for(operation)
-        if call.read_poll is None:
+        if call.read_view is None:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
-        view: JobPollView | StepPollView | None = None
+        view: PollView | None = None
         if known is not None and call.skip_rows is not None:
             view = call.skip_rows(operation, response, known)
-        return call.read_poll(operation, response, self.zone) if view is None else view
-
-
-def with_raw(result: Any, body: bytes) -> Any:
-    """Return a snapshot that keeps the *body* that it was read from, any other result as it is."""
-    if isinstance(result, JobSnapshot):
-        raw = LazyResponseData(body)
-        return evolve(result, response=raw, steps=tuple(evolve(step, response=raw) for step in result.steps))
-    return evolve(result, response=LazyResponseData(body)) if isinstance(result, StepSnapshot) else result
+        return view or call.read_view(operation, response, self.zone, for_poll=True)
 
 
 def scope_of(operation: Operation[Any]) -> Scope | None:

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, names_host
+from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, GroupedHostRow, names_host
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, PollView, StepPollView, times_of
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot
+from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, LazyResponseData, StepSnapshot
 from bkjob_async.model.status import RUN_CODES, host_status, run_status
 from bkjob_async.model.structures.lazy_tuple import joined, lazy_tuple
 
@@ -43,7 +43,7 @@ def group_rows(
     The group's own status and tag replace the rows': groups are read one after the other while hosts change. Rows that
     were read in part have none.
     """
-    if rows and isinstance(rows[0], FullHostRow):
+    if rows and not isinstance(rows[0], GroupedHostRow):
         for row in cast("Sequence[FullHostRow]", rows):
             if status is not None and row.status != status:
                 row.status = status
@@ -115,30 +115,31 @@ def read_step_members(
 # Snapshots: what callers read ---------------------------------------------------------------------
 
 
-def snapshot(view: PollView, ref: Any) -> JobSnapshot | StepSnapshot:
-    """Return the snapshot of the job or step *ref*, whose rows have all their members."""
-    return step_snapshot(view, ref) if isinstance(view, StepPollView) else job_snapshot(view, ref)
-
-
-def job_snapshot(job: JobPollView, ref: JobRef) -> JobSnapshot:
-    """Return the snapshot of a job."""
-    status = run_status(job.status)
-    finished = status.is_finished(flag=job.finished)
+def snapshot(view: PollView, ref: Any, response: LazyResponseData) -> JobSnapshot | StepSnapshot:
+    """Return the snapshot of the job or step *ref*, whose rows have all their members, with its *response*."""
+    if isinstance(view, StepPollView):
+        return step_snapshot(view, ref, response)
+    status = run_status(view.status)
+    finished = status.is_finished(flag=view.finished)
     return JobSnapshot(
         ref=ref,
         status=status,
         is_finished=finished,
-        name=job.name,
-        times=times_of(job),
-        operator=job.operator,
-        launch_mode=job.launch_mode,
+        name=view.name,
+        times=times_of(view),
+        operator=view.operator,
+        launch_mode=view.launch_mode,
         steps=tuple(
-            step_snapshot(step, ref.step(step.step_instance_id), job_finished=finished) for step in job.steps
+            step_snapshot(step, ref.step(step.step_instance_id), response, job_finished=finished)
+            for step in view.steps
         ),
+        response=response,
     )
 
 
-def step_snapshot(step: StepPollView, ref: StepRef, *, job_finished: bool | None = None) -> StepSnapshot:
+def step_snapshot(
+    step: StepPollView, ref: StepRef, response: LazyResponseData, *, job_finished: bool | None = None
+) -> StepSnapshot:
     """Return the snapshot of a step; an unknown code follows the step's flag, else the job's."""
     flag = step.finished
     if flag is None and step.status not in RUN_CODES:
@@ -156,6 +157,7 @@ def step_snapshot(step: StepPollView, ref: StepRef, *, job_finished: bool | None
         operator=step.operator,
         groups=groups if step.grouped else None,
         hosts=joined(listings) if listings or groups == () else None,
+        response=response,
     )
 
 

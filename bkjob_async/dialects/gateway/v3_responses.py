@@ -47,7 +47,6 @@ D = TypeVar("D")
 
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
-NO_FILTERS = (None,) * 5
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
 _POLLED_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FlatHostRow]]])
@@ -142,14 +141,9 @@ def read_step_strictly(
 
 def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
     """Return True when a request leaves no host out: all batches, the latest execution, no filter."""
-    filters = (
-        operation.execute_count,
-        operation.keyword,
-        operation.search_ip,
-        operation.status,
-        operation.tag,
-    )
-    return operation.batch == 0 and filters == NO_FILTERS
+    it = operation
+    is_filtered = not (it.keyword is it.search_ip is it.tag is None and it.status is None)
+    return it.batch == 0 and it.execute_count is None and not is_filtered
 
 
 # Equal responses ----------------------------------------------------------------------------------
