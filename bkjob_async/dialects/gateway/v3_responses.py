@@ -15,7 +15,6 @@ import msgspec
 from msgspec import UNSET
 
 from bkjob_async.dialects.common.host_rows import (
-    FlatHostRow,
     read_row,
     read_row_in_part,
     read_rows,
@@ -38,7 +37,14 @@ from bkjob_async.dialects.common.status_views import (
     read_step_members,
 )
 from bkjob_async.dialects.gateway.lazy_rows import LazyHostRows
-from bkjob_async.dialects.gateway.v3_structs import JOB, STEP, AnyKnownGroup, FlatStepStruct, StepDataStruct
+from bkjob_async.dialects.gateway.v3_structs import (
+    JOB,
+    POLLED_JOB,
+    POLLED_STEP,
+    STEP,
+    FlatStepStruct,
+    StepDataStruct,
+)
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, KnownRows, StepPollView
@@ -49,8 +55,6 @@ D = TypeVar("D")
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
-_POLLED_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FlatHostRow]]])
-_POLLED_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[AnyKnownGroup]])
 
 # How the platform writes the address of a host with and without one; null and an absent member are neither.
 ADDRESS, NO_ADDRESS = b'"ip":"', b'"ip":""'
@@ -79,7 +83,7 @@ def read_job_strictly(
 ) -> JobPollView | None:
     """Return a job from a response exactly as documented, None for any other response."""
     body, unread, lacks_addresses = response.body, None, False
-    data: JobDataStruct[Any] | None = decode_data(_POLLED_JOB, response) if for_poll else None
+    data: JobDataStruct[Any] | None = decode_data(POLLED_JOB, response) if for_poll else None
     if data is not None:
         unread = LazyHostRows(body, data)
         rows = sum(len(step.step_ip_result_list or ()) for step in data.step_instance_list or ())
@@ -114,7 +118,7 @@ def read_step_strictly(
 
     *content* is the hash of its bytes that its digest is made of, 0 for none.
     """
-    step: StepDataStruct[Any] | None = decode_data(_POLLED_STEP, response) if for_poll else None
+    step: StepDataStruct[Any] | None = decode_data(POLLED_STEP, response) if for_poll else None
     unread = None if step is None else LazyHostRows(response.body, step)
     # For a poll, too: there may be an unknown code, or an older server, which names hosts by address only.
     step = step or decode_data(STEP, response)

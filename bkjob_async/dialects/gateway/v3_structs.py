@@ -5,12 +5,12 @@ The polls' structs and the snapshots' structs are the same; only the struct of a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
+from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from bkjob_async.dialects.common.host_rows import Code, FullHostRow, GroupedHostRow, Identity
+from bkjob_async.dialects.common.host_rows import Code, FlatHostRow, FullHostRow, GroupedHostRow, Identity
 from bkjob_async.dialects.common.status_structs import EnvelopeStruct, JobDataStruct, StepStruct
 from bkjob_async.model.status import HOST_CODES, SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES
 
@@ -56,30 +56,18 @@ JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FullHostR
 STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[FullHostRow]]])
 
 
-class KnownGroupStruct(Struct, gc=False):
-    """A group of hosts of a known code, which decides the struct of its rows."""
-
-    host_size: Code
-    tag: str | None = None
-
-    if TYPE_CHECKING:
-        result_type: int = 0
-        host_result_list: list[GroupedHostRow] | list[FullHostRow] | None = None
-
-
 # A host's row that has an id, as partial rows have.
 _NAMED_ROW: Any = msgspec.defstruct(
     "NamedRow", [("bk_host_id", Identity)], bases=(FullHostRow,), kw_only=True, gc=False
 )
 
 
-def known_group_struct(code: int) -> Any:
-    """Return the struct of a group of hosts with this *code*."""
+def polled_group_struct(code: int) -> Any:
+    """Return the struct of a group of hosts with this *code*, which decides the struct of its rows."""
     rows = list[GroupedHostRow] if code in PARTIAL_CODES else list[_NAMED_ROW]
     return msgspec.defstruct(
         f"Group{code}",
-        [("host_result_list", rows | None, None)],
-        bases=(KnownGroupStruct,),
+        [("host_size", Code), ("tag", str | None, None), ("host_result_list", rows | None, None)],
         namespace={"result_type": code},
         tag_field="result_type",
         tag=code,
@@ -87,7 +75,8 @@ def known_group_struct(code: int) -> Any:
     )
 
 
-if TYPE_CHECKING:
-    AnyKnownGroup = KnownGroupStruct
-else:
-    AnyKnownGroup = Union[tuple(map(known_group_struct, HOST_CODES))]  # noqa: UP007 - one struct for each code
+# What is read for polls. A group of a code that is not known here is left to `STEP`.
+POLLED_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[FlatHostRow]]])
+POLLED_STEP: msgspec.json.Decoder[EnvelopeStruct[StepDataStruct[Any]]] = msgspec.json.Decoder(
+    EnvelopeStruct[StepDataStruct[Union[tuple(map(polled_group_struct, HOST_CODES))]]]  # type: ignore[misc]  # noqa: UP007 - one struct for each code
+)
