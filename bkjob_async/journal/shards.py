@@ -29,6 +29,7 @@ from msgspec.structs import replace
 from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalUnavailable
 from bkjob_async.journal.store import InboxEntry, KeyChanges, Keys, Store
 
+_SHARD = re.compile(r"/\d+$")
 _FIGURES, _FAILURE = re.compile(r"shard:(\d{1,9})"), re.compile(r"failure:(\d{1,9})")
 # Figures are four whole numbers, of less than 64 bits.
 _NUMBERS = re.compile(rb"\d{1,18}( \d{1,18}){3}")
@@ -67,15 +68,13 @@ class ShardFigures(Struct, frozen=True):
 class ShardReply(Struct, frozen=True):
     """The answer to a sign of life: the *active* targets of all shards together, and what was *granted* of the claim.
 
-    *settings* are those of the fleet now. *head* is that of the shard's journal: a smaller one than the runner knows says
-    that the store has lost records.
+    *settings* are those of the fleet now.
     """
 
     active: int
     granted: int
     is_stopped: bool
     settings: bytes
-    head: int = 0
 
 
 class ShardStore:
@@ -210,7 +209,7 @@ class ShardStore:
         So much of the claim is granted that the claims of all shards together do not exceed *limit*. Raises
         `Superseded` or `StoreBehind` for another term than that of the shard, and `FleetNotFound`.
         """
-        name, newest, head = f"shard:{shard}", figures.term, 0
+        name, newest = f"shard:{shard}", figures.term
 
         def decide(keys: Keys) -> tuple[KeyChanges, ShardReply | int]:
             check_usable(keys, fleet)
@@ -225,11 +224,11 @@ class ShardStore:
                 "active": b"%d" % active,
                 "claimed": b"%d" % (others + granted),
             }
-            return changes, ShardReply(active, granted, is_stopped(keys), keys["settings"], head)
+            return changes, ShardReply(active, granted, is_stopped(keys), keys["settings"])
 
         names = ("settings", "removing", "stopped", "active", "claimed", name)
         while True:
-            head = await self._store.give_sign_of_life(shard_name(fleet, shard), term=figures.term)
+            await self._store.give_sign_of_life(shard_name(fleet, shard), term=figures.term)
             reply = await self._update(fleet, decide, names)
             if isinstance(reply, ShardReply):
                 return reply
@@ -343,6 +342,11 @@ def not_readable(fleet: str) -> JournalDamaged:
 def shard_name(fleet: str, shard: int) -> str:
     """Return the name under which a shard is a fleet in the journal."""
     return f"{fleet}/{shard}"
+
+
+def is_shard_name(name: str) -> bool:
+    """Return True for the name of a shard."""
+    return _SHARD.search(name) is not None
 
 
 def granted_of(claim: int, limit: int, others: int) -> int:

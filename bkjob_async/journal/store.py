@@ -19,6 +19,8 @@ written once above both: `ShardStore`.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -48,6 +50,11 @@ class Holder(Struct, frozen=True):
 
     host: str
     pid: int
+
+
+def own_holder() -> Holder:
+    """Return this process as the holder of a fleet."""
+    return Holder(socket.gethostname(), os.getpid())
 
 
 class StoredRecord(Struct, frozen=True, gc=False):

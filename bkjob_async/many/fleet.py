@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
+from bkjob_async.engine.journaling.inbox_entries import entries_of
 from bkjob_async.errors import UsageError
 from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.keep import Keep
@@ -15,12 +15,12 @@ from bkjob_async.journal.shards import (
     FleetRecord,
     ShardFigures,
     fleet_being_removed,
+    is_shard_name,
     no_such_fleet,
     shard_name,
 )
 from bkjob_async.journal.urls import MAX_NAME, check_fleet_name
 from bkjob_async.many.concurrently import run_concurrently
-from bkjob_async.many.inbox import entries_of
 from bkjob_async.many.management.copying import copy_fleet
 from bkjob_async.many.management.removal import remove_fleet
 from bkjob_async.many.placement import Placement
@@ -301,7 +301,7 @@ class Fleet:
 def checked_name(name: str) -> str:
     """Return *name* if a fleet in shards may be called so; raise `UsageError`."""
     check_fleet_name(name)
-    if len(name) > LONGEST_NAME or re.search(r"/\d+$", name):
+    if len(name) > LONGEST_NAME or is_shard_name(name):
         raise UsageError(
             f"{name!r} is no name of a fleet in shards: give at most {LONGEST_NAME} characters,"
             " and no slash before a number at the end"

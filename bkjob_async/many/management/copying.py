@@ -10,18 +10,17 @@ from attrs import evolve
 
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import Term
+from bkjob_async.engine.journaling.inbox_entries import entries_of, read_entry
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.errors import UsageError
 from bkjob_async.journal.loading import in_slices, load_fleet
 from bkjob_async.journal.shards import ShardFigures, ShardStore, no_such_fleet, shard_name
-from bkjob_async.journal.store import Checkpoint, Store, check_size
+from bkjob_async.journal.store import Checkpoint, Store, check_size, own_holder
 from bkjob_async.many.concurrently import run_concurrently
-from bkjob_async.many.inbox import entries_of, read_entry
 from bkjob_async.many.placement import Placement
 from bkjob_async.many.settings import FleetSettings
 from bkjob_async.model.events import Trouble
 from bkjob_async.model.refs import Ref
-from bkjob_async.watch.journaling.opening import own_holder
 
 
 async def copy_fleet(source: Store, fleet: str, target: Store, copy: str, placement: Placement) -> None:

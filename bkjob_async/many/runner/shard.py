@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from enum import Enum
 
 from attrs import evolve
@@ -16,9 +15,9 @@ from bkjob_async.client.client import JobClient
 from bkjob_async.client.factory import connect
 from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
+from bkjob_async.journal.store import own_holder
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet
-from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.ending import RunnerSocket
 from bkjob_async.many.runner.failures import failures_noted
@@ -29,14 +28,11 @@ from bkjob_async.many.status import ShardCondition, shortened
 from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
-from bkjob_async.watch.journaling.fleet_journal import FleetJournal
-from bkjob_async.watch.journaling.opening import own_holder
-from bkjob_async.watch.subscription.subscription import Subscription
-from bkjob_async.watch.watch import subscription_of
+from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.transport import Transport
 
-# Seconds between signs of life, and between looks into the inbox.
-LIFE_SECONDS, INBOX_SECONDS = 2.0, 1.0
+# Seconds between signs of life, and between looks whether something is due.
+LIFE_SECONDS, LOOK_SECONDS = 2.0, 1.0
 # The shortest time within which an answer may be asked for.
 SHORTEST_TIMEOUT = 3.0
 # Polling pauses when the store has not answered for so many seconds.
@@ -146,7 +142,7 @@ async def run_shard(
                     fleet,
                     shard,
                     client,
-                    subscription_of(watch),
+                    watch,
                     settings=settings,
                     share=share,
                     own_socket=own_socket,
@@ -169,14 +165,14 @@ async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> Requ
 
 
 class ShardRunner:
-    """Keeps the watch of one shard in touch with the store: signs of life, the inbox, the share of the budget."""
+    """Keeps the watch of one shard in touch with the store: signs of life, settings, the share of the budget."""
 
     def __init__(
         self,
         fleet: Fleet,
         shard: int,
         client: JobClient,
-        subscription: Subscription,
+        watch: Watch,
         *,
         settings: FleetSettings,
         share: RequestShare | None,
@@ -184,12 +180,12 @@ class ShardRunner:
         own_socket: RunnerSocket,
         on_condition: Callable[[ShardCondition], None] | None,
     ) -> None:
-        """Prepare; *subscription* is the inside of an open watch of *client*, opened with *settings*."""
+        """Prepare; *watch* is an open watch of *client*, opened with *settings*."""
         self._fleet = fleet
         self._name = shard_name(fleet.name, shard)
         self._shard = shard
         self._client = client
-        self._subscription = subscription
+        self._watch = watch
         self._settings = settings
         self._share = share
         self._journal_timeout = journal_timeout
@@ -200,7 +196,6 @@ class ShardRunner:
         self._reported: ShardCondition | None = None
         self._unheard: JournalUnavailable | None = None
         self._store = fleet.journal.shards
-        self._place: InboxPlace | None = None
         self._is_stopped = self._is_outdated = False
         self._has_restored = False
         self._pausing: asyncio.TimerHandle | None = None
@@ -234,7 +229,7 @@ class ShardRunner:
                 if begun >= life_at:
                     life_at = begun + LIFE_SECONDS
                     await self._give_sign_of_life()
-                    if self._subscription.is_open and self._has_restored:
+                    if self._watch.is_open and self._has_restored:
                         has_worked = begun >= works_at
                         works_at = begun + WORKS_SECONDS if has_worked else works_at
                         await self._report_condition(has_worked=has_worked)
@@ -245,13 +240,12 @@ class ShardRunner:
                     logger.info("the settings of shard %s were changed: its watch begins again", self._name)
                     await self._durations.store()
                     return None
-                if not self._subscription.is_open:
+                if not self._watch.is_open:
                     return self._end_of_watch()
-                await self._take_up()
                 if begun >= exchange_at:
                     exchange_at = begun + EXCHANGE_SECONDS
                     await self._durations.exchange()
-                await asyncio.sleep(max(0.0, begun + INBOX_SECONDS - loop.time()))
+                await asyncio.sleep(max(0.0, begun + LOOK_SECONDS - loop.time()))
         finally:
             if self._pausing is not None:
                 self._pausing.cancel()
@@ -281,19 +275,19 @@ class ShardRunner:
             logger.debug("the condition of shard %s was not stored: %s", self._name, error)
 
     def _condition(self) -> ShardCondition:
-        journal, outage = self._subscription.journal, self._client.outage()
-        if journal is None:
+        recording, outage = self._watch.recording, self._client.outage()
+        if recording is None:
             return ShardCondition()
-        trouble, unstored = journal.trouble or self._unheard, journal.records.waiting_events
+        trouble, unstored = recording.trouble or self._unheard, recording.unstored
         return ShardCondition(
-            journal.records.term,
+            recording.term,
             None if trouble is None else shortened(trouble),
             None if outage is None else shortened(outage.message),
             unstored if trouble is not None or unstored > USUALLY_UNSTORED else 0,
         )
 
     def _end_of_watch(self) -> ShardEnd:
-        error = self._subscription.end
+        error = self._watch.error
         if isinstance(error, Superseded):
             logger.info("shard %s is run elsewhere: %s", self._name, error)
             return ShardEnd.SUPERSEDED
@@ -303,17 +297,17 @@ class ShardRunner:
 
     async def _give_sign_of_life(self) -> None:
         """Tell the store what the shard has; learn whether the term is still our own, and what the others have."""
-        journal, targets = self._subscription.journal, self._subscription.targets
-        if journal is None or not self._subscription.is_open:
+        recording = self._watch.recording
+        if recording is None or not self._watch.is_open:
             return
-        self._socket.follow(journal.records.term)
-        self._has_restored = self._has_restored or not self._subscription.is_changing
+        self._socket.follow(recording.term)
+        self._has_restored = self._has_restored or not self._watch.is_changing
         if not self._has_restored:
             self._on_answer()  # the journal was read just now
             return
-        share, active = self._share, targets.size - targets.over
+        share, active = self._share, self._watch.active
         claim, limit = (0, 0) if share is None else (share.claim, share.limit)
-        figures, head = ShardFigures(journal.records.term, targets.size, active, claim), journal.head
+        figures = ShardFigures(recording.term, len(self._watch.targets), active, claim)
         try:
             reply = await self._store.report(self._fleet.name, self._shard, figures, limit=limit)
         except JournalUnavailable as error:
@@ -321,12 +315,8 @@ class ShardRunner:
             self._unheard = error
             return
         except (StoreBehind, Superseded):
-            # The append finds out what the store has: where it stores all anew, the later term is the runner's own.
-            journal.records.put_empty()
-            return
+            return  # the watch finds out what the store has: where it stores all anew, the later term is the runner's own
         self._on_answer()
-        if reply.head < head:
-            journal.records.put_empty()
         self._is_stopped = reply.is_stopped
         self._follow_settings(FleetSettings.decode(reply.settings))
         if self._share is not None and share is not None:
@@ -356,9 +346,9 @@ class ShardRunner:
         if self._journal_timeout is not None:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._journal_timeout)
         self._unheard = None
-        if self._subscription.is_paused:
+        if self._watch.is_paused:
             logger.info("the journal answers again: polling of shard %s goes on", self._name)
-            self._subscription.is_paused = False
+            self._watch.is_paused = False
         if self._pausing is not None:
             self._pausing.cancel()
         self._pausing = asyncio.get_running_loop().call_later(UNHEARD_SECONDS, self._pause)
@@ -367,39 +357,4 @@ class ShardRunner:
         logger.warning(
             "the journal has not answered for %g s: polling of shard %s pauses", UNHEARD_SECONDS, self._name
         )
-        self._subscription.is_paused = True
-
-    # Targets --------------------------------------------------------------------------------------------------------
-
-    async def _take_up(self) -> None:
-        """Add and drop what the inbox says; the append that records it removes it from there."""
-        journal = self._subscription.journal
-        if journal is None:
-            return
-        if self._place is None:
-            self._place = InboxPlace(journal.records.term)
-        elif self._place.begin(journal.records.term):
-            self._warn_of_loss(journal)
-        place = self._place
-        while self._subscription.is_open and not self._subscription.is_changing:
-            try:
-                entries = await self._store.inbox(self._fleet.name, self._shard, place.read_to)
-            except JournalUnavailable as error:
-                logger.debug("the inbox of shard %s cannot be read: %s", self._name, error)
-                return
-            if not entries:
-                return
-            changes = [read_entry(entry.data) for entry in place.unread(entries)]
-            self._subscription.take_up(changes, place.read_to, place.term)
-
-    def _warn_of_loss(self, journal: FleetJournal) -> None:
-        """Say that what was added may be lost: nobody but those who added it knows it."""
-        since = "the beginning"
-        if journal.went_back_to:
-            since = f"{datetime.fromtimestamp(journal.went_back_to, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        logger.warning(
-            "the journal has lost what was written since %s; what the shard %s had is stored again, but"
-            " targets that were added or dropped since then may be missing there: add them again",
-            since,
-            self._name,
-        )
+        self._watch.is_paused = True

@@ -91,7 +91,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             limiter.return_unused(permit)
             return
         started = self._now()
-        if self.health.is_closed or self.registry.has_journals:
+        if self.health.is_closed or self.registry.may_be_full:
             delayed_until = self._delayed_until(target, started)
             if delayed_until is not None:
                 limiter.return_unused(permit)
@@ -137,7 +137,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
-        if self.registry.has_journals and self.registry.is_full(target):
+        if self.registry.may_be_full and self.registry.is_full(target):
             return now + PAUSE_SECONDS
         return self.errors.delay_if_closed(target, now) if self.health.is_closed else None
 
