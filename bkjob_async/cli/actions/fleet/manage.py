@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
@@ -16,11 +15,11 @@ import bkjob_async as bkjob
 from bkjob_async.cli.actions.check import finding_lines
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
+from bkjob_async.cli.actions.fleet.lines import numbers_of, shard_json, shard_lines, summary
 from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
-from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.consumers import json_line, plain_line
 from bkjob_async.client.checks import FindingState
@@ -40,8 +39,6 @@ AGES: Mapping[str, int] = {"m": 60, "h": 3600, "d": 86_400}
 SIZES: Mapping[str, int] = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 # `stop` waits so many seconds for the runners to end, and asks so often.
 STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5
-# `status` says of so many shards at most how they failed.
-NAMED = 10
 
 
 @asynccontextmanager
@@ -313,93 +310,3 @@ async def follow(name: str, *, after: str | None, once: bool, as_json: bool, **w
         finally:
             write_note(f"cursor: {reader.cursor or 'none'}")
     return ExitCode.ALL_SUCCEEDED
-
-
-# What is shown --------------------------------------------------------------------------------------------------------
-
-
-def summary(found: bkjob.FleetStatus) -> Iterator[str]:
-    """Yield the fleet in a sentence, and what is wrong with its shards."""
-    stopped = ", stopped" if found.is_stopped else ""
-    text = (
-        f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over"
-    )
-    kept = f"at most {found.keep.bytes / (1 << 20):.6g} MiB and {found.keep.age / timedelta(days=1):.3g} days"
-    text += f", {found.size / (1 << 20):.1f} MiB of records ({kept}){stopped}"
-    if found.unplaced:
-        text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
-    yield text
-    for shard in found.ill[:NAMED]:
-        for said, error in (
-            ("failed", shard.failure),
-            ("stores nothing", shard.store_trouble),
-            ("sees nothing", shard.platform_trouble),
-        ):
-            if error:
-                yield f"shard {shard.shard} {said}: {error}"
-
-
-def numbers_of(shards: Sequence[bkjob.ShardStatus]) -> str:
-    """Return the numbers of shards as text."""
-    return ", ".join(str(each.shard) for each in shards)
-
-
-def shard_lines(found: bkjob.FleetStatus) -> list[str]:
-    """Return the shards as a table of text."""
-    rows = [
-        (
-            "SHARD",
-            "TARGETS",
-            "NOT OVER",
-            "INBOX",
-            "TERM",
-            "RUN BY",
-            "LAST SEEN",
-            "STORED",
-            "UNSTORED",
-            "REFUSED",
-        )
-    ]
-    rows += [
-        (
-            str(each.shard),
-            str(each.targets),
-            str(each.active),
-            str(each.waiting),
-            str(each.term),
-            f"{each.holder.host}:{each.holder.pid}" if each.holder is not None and each.is_held else "nobody",
-            f"{each.silence:.0f} s ago",
-            "-" if each.appended is None else f"{each.appended:.0f} s ago",
-            str(each.unstored),
-            str(each.refused),
-        )
-        for each in found.shards
-    ]
-    return table_lines(rows)
-
-
-def shard_json(shard: bkjob.ShardStatus) -> str:
-    """Return a shard as one JSON object."""
-    holder = shard.holder
-    return json.dumps(
-        {
-            "shard": shard.shard,
-            "targets": shard.targets,
-            "active": shard.active,
-            "waiting": shard.waiting,
-            "term": shard.term,
-            "host": None if holder is None else holder.host,
-            "pid": None if holder is None else holder.pid,
-            "is_held": shard.is_held,
-            "silence": round(shard.silence, 3),
-            "refused": shard.refused,
-            "is_unplaced": shard.is_unplaced,
-            "failure": shard.failure,
-            "appended": None if shard.appended is None else round(shard.appended, 3),
-            "unstored": shard.unstored,
-            "store_trouble": shard.store_trouble,
-            "platform_trouble": shard.platform_trouble,
-            "size": shard.size,
-            "is_ill": shard.is_ill,
-        }
-    )
