@@ -63,7 +63,7 @@ class Journal:
     async def snapshot(self, name: str, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
         """Return a target of the fleet *name* as it was last reported, None before anything was; raise `FleetNotFound`.
 
-        Of what is stored it decodes what names the job.
+        The store gives what names the job, of its last checkpoint and the records behind that; the rest stays there.
         """
         target = as_ref(ref)
         if await self.store.fleet(check_fleet_name(name)) is None:

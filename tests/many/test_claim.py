@@ -81,10 +81,10 @@ class SlowStore(MemoryStore):
 
     seconds = 20.0
 
-    async def checkpoint(self, name: str) -> Checkpoint | None:
+    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
         """Return it late."""
         await asyncio.sleep(self.seconds)
-        return await super().checkpoint(name)
+        return await super().checkpoint(name, text=text)
 
 
 @pytest.mark.looptime

@@ -140,13 +140,13 @@ class RedisStore:
 
     # Reading --------------------------------------------------------------------------------------------------------
 
-    async def checkpoint(self, name: str) -> Checkpoint | None:
+    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
         """Return the fleet's checkpoint, None where there is none or no such fleet."""
         sequence = b""
         parts: list[bytes] = []
         size = 0
         while True:
-            facts = await self._run(scripts.READ_PARTS, name, len(parts), PAGE_BYTES, sequence)
+            facts = await self._run(scripts.READ_PARTS, name, len(parts), PAGE_BYTES, sequence, text)
             with self._reading():
                 found = data_of(facts[0])
                 if not found:
@@ -156,16 +156,16 @@ class RedisStore:
                     parts, size = [], 0
                 else:
                     parts += more
-                    page = sum(map(len, more))
+                    page = max(whole_number(facts[2]), sum(map(len, more)))
                     size += page
                     check_size(name, size)
                     if page < PAGE_BYTES:
                         return Checkpoint(whole_number(found), parts)
             sequence = found
 
-    async def read(self, name: str, after: int, *, limit: int = MAX_RECORDS) -> Page:
+    async def read(self, name: str, after: int, *, limit: int = MAX_RECORDS, text: bytes = b"") -> Page:
         """Return the records behind number *after*, at most *limit* of them."""
-        facts = await self._run(scripts.READ, name, after + 1, min(limit, MAX_RECORDS), PAGE_BYTES)
+        facts = await self._run(scripts.READ, name, after + 1, min(limit, MAX_RECORDS), PAGE_BYTES, text)
         with self._reading():
             removed_to, rows = facts
             records = [
