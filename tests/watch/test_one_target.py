@@ -127,7 +127,7 @@ async def test_recording_tells_what_waits_and_why() -> None:
         store.append = append  # type: ignore[method-assign]
         await asyncio.sleep(5.0)
 
-        assert watch.recording == bkjob.RecordingState(name="night", term=1)
+        assert watch.recording == bkjob.RecordingState(name="night", term=1, targets=1)
 
 
 @pytest.mark.parametrize(("name", "taken_up"), [("night/3", 1), ("night", 0)])

@@ -307,7 +307,7 @@ class ShardRunner:
             return
         share, active = self._share, self._watch.active
         claim, limit = (0, 0) if share is None else (share.claim, share.limit)
-        figures = ShardFigures(recording.term, len(self._watch.targets), active, claim)
+        figures = ShardFigures(recording.term, recording.targets, active, claim)
         try:
             reply = await self._store.report(self._fleet.name, self._shard, figures, limit=limit)
         except JournalUnavailable as error:

@@ -107,6 +107,7 @@ class FleetJournal:
         return RecordingState(
             name=self._name,
             term=self.records.term,
+            targets=self.records.targets,
             unstored=self.records.waiting_events,
             trouble=self._trouble,
         )
