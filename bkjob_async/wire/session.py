@@ -156,7 +156,10 @@ class Session:
         credentials = self.credentials.current
         if self._callbacks is None or credentials is None or not self.limiter.fits(permit, operation.name):
             return False
-        prepared = self._prepared.get(operation, credentials)
+        try:
+            prepared = self._prepared.get(operation, credentials)
+        except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
+            return False
 
         def on_received(received: Received) -> None:
             permit.under_way = None

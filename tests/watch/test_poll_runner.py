@@ -6,8 +6,10 @@ import random
 import warnings
 
 import pytest
+from yarl import URL
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
+from bkjob_async.http_messages import HttpRequest
 from bkjob_async.watch.polling.poll_runner import COALESCE_SECONDS, PollRunner
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
@@ -102,6 +104,72 @@ async def test_a_key_that_becomes_urgent_during_its_poll_goes_before_late_ones()
     await poll_runner.aclose()
 
     assert [key for _, key in polls] == ["a", "a", "b", "c"]
+
+
+class Request:
+    """A request that is under way until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Note it."""
+        self.is_cancelled = True
+
+
+@pytest.mark.looptime
+async def test_the_end_cancels_what_is_under_way_and_begins_nothing() -> None:
+    """Whoever waits for a permit gets none, although all come back."""
+    under_way: list[Request] = []
+
+    def poll(_key: Key, permit: Permit) -> None:
+        permit.under_way = Request()
+        permit.request = HttpRequest(method="GET", url=URL("/"))
+        under_way.append(permit.under_way)
+
+    limiter = RequestLimiter(RateLimiter(max_in_flight=2))
+    poll_runner = PollRunner[Key](on_crash=print, limiter=limiter)
+    poll_runner.poll = poll
+    for number in range(6):
+        poll_runner.schedule(Key(number), 1.0)
+    await asyncio.sleep(2.0)
+    busy, late = len(poll_runner.busy), poll_runner.overdue
+    await poll_runner.aclose()
+    await asyncio.sleep(2.0)
+
+    assert (busy, late) == (2, 4)
+    assert [each.is_cancelled for each in under_way] == [True, True]
+    assert (limiter.limit.in_flight, limiter.waiting) == (0, 0)
+
+
+@pytest.mark.looptime
+async def test_a_poll_that_fails_in_a_callback_ends_all_others() -> None:
+    """And keys that are scheduled afterwards are polled again."""
+    crashes: list[BaseException] = []
+    under_way: dict[Key, Permit] = {}
+
+    def poll(key: Key, permit: Permit) -> None:
+        permit.under_way = Request()
+        under_way[key] = permit
+
+    limiter = RequestLimiter(RateLimiter(max_in_flight=8))
+    poll_runner = PollRunner[Key](on_crash=crashes.append, limiter=limiter)
+    poll_runner.poll = poll
+    keys = [Key(name) for name in "abc"]
+    for key in keys:
+        poll_runner.schedule(key, 1.0)
+    await asyncio.sleep(2.0)
+    first = dict(under_way)
+    poll_runner.fail(ZeroDivisionError("broken"))
+    await asyncio.sleep(0.1)
+    poll_runner.schedule(keys[0], 3.0)
+    await asyncio.sleep(2.0)
+
+    assert [str(each) for each in crashes] == ["broken"]
+    assert [permit.under_way for permit in first.values()] == [None] * 3
+    assert limiter.limit.in_flight == 1
+    assert poll_runner.busy == {keys[0]}
+    await poll_runner.aclose()
 
 
 def test_a_loop_may_end_at_any_moment() -> None:

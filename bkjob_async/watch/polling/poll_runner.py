@@ -223,9 +223,8 @@ class PollRunner(Generic[K]):
         task = asyncio.get_running_loop().create_task(self._await_rest(run, key, rest))
         run.tasks.add(task)
         task.add_done_callback(run.tasks.discard)
-        task.add_done_callback(
-            lambda _task: rest.close()
-        )  # one that was cancelled at once has not awaited it
+        # A task that was cancelled at once has not awaited it.
+        task.add_done_callback(lambda _task: rest.close())
 
     async def _await_rest(self, run: _Run[K], key: K, rest: Coroutine[Any, Any, None]) -> None:
         try:
@@ -299,18 +298,20 @@ class PollRunner(Generic[K]):
             self._give_up(run)
             for task in run.tasks:
                 task.cancel()
-            await wait_until_done(run.tasks)
-            if self._run is run:
-                self._run = None
-                self._cancel_timer()
+            try:
+                await wait_until_done(run.tasks)
+            finally:
+                if self._run is run:
+                    self._run = None
+                    self._cancel_timer()
         self._on_crash(error)
 
     def _give_up(self, run: _Run[K]) -> None:
         """Cancel what is under way in callbacks, and give back all permits; tasks are cancelled by themselves."""
         run.is_over = True
         run.ready.clear()
-        for busy in run.busy.values():
-            permit = busy.permit
+        while run.busy:
+            permit = run.busy.popitem()[1].permit
             if permit.under_way is not None:
                 permit.under_way.cancel()
                 permit.under_way = None
@@ -318,7 +319,6 @@ class PollRunner(Generic[K]):
                 self._limiter.return_unused(permit)
             else:
                 self._limiter.release(permit)
-        run.busy.clear()
 
     async def aclose(self) -> None:
         """End all polls and wait until each has ended; harmless when repeated."""
@@ -326,8 +326,8 @@ class PollRunner(Generic[K]):
         run, ending = self._run, set(self._ending)
         if run is not None and run.task is not None:
             run.task.cancel()
-            self._run = None
             self._give_up(run)
+            self._run = None
         await wait_until_done(ending)
 
 
