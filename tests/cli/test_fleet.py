@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from bkjob_async import event_from_json
+from bkjob_async import event_from_json, open_journal
 from bkjob_async.cli.commands.fleet import shard_numbers
 from tests.cli import shell
 from tests.journal.stores import sqlite_url
@@ -209,3 +210,22 @@ def test_a_fleet_is_removed_once_nobody_runs_it(platform: str, journal: dict[str
     assert f"process {runner.pid}" in busy.stderr
     assert (removed.returncode, removed.stderr) == (0, "the fleet night is removed\n")
     assert (again.returncode, "there is no fleet" in again.stderr) == (3, True)
+
+
+def test_a_removal_that_was_interrupted_is_repeated(platform: str, journal: dict[str, str]) -> None:
+    """As the error of everything else says; a copy that was interrupted is removed so, too."""
+    create(platform, journal)
+
+    async def interrupt() -> None:
+        async with open_journal(journal["BKJOB_JOURNAL"]) as opened:
+            await opened.shards.begin_removal("night")
+
+    asyncio.run(interrupt())
+    status = shell.run("fleet", "status", "night", env=journal)
+    unasked = shell.run("fleet", "forget", "night", env=journal)
+    removed = shell.run("fleet", "forget", "night", "--yes", env=journal)
+
+    assert (status.returncode, "forget it" in status.stderr) == (3, True)
+    assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
+    assert (removed.returncode, removed.stderr) == (0, "the fleet night is removed\n")
+    create(platform, journal)

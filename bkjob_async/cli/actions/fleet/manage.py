@@ -26,6 +26,7 @@ from bkjob_async.cli.watching.consumers import json_line, plain_line
 from bkjob_async.client.checks import FindingState
 from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.settings import Settings
+from bkjob_async.journal.shards import no_such_fleet
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.logs import log_to_stderr
 from bkjob_async.many.metrics import fleet_metrics
@@ -292,7 +293,10 @@ async def stop(name: str, **where: Any) -> ExitCode:
 async def forget(name: str, *, yes: bool, **where: Any) -> ExitCode:
     """Remove a fleet that nobody runs, with everything reported of it."""
     async with opened(name, **where) as (fleet, _):
-        await fleet.settings()
+        if (
+            await fleet.journal.shards.record(name) is None
+        ):  # one that is left half removed, or half copied, is there
+            raise no_such_fleet(name)
         confirm(f"remove the fleet {name} and everything reported of it?", yes=yes)
         await fleet.forget()
     write_note(f"the fleet {name} is removed")
