@@ -37,7 +37,7 @@ def connect_options(settings: Settings) -> dict[str, Any]:
         "dialect": settings.get("dialect", DEFAULT_DIALECT),
         "scope": settings.scope,
         "tenant": settings.get("tenant"),
-        "request_timeout": settings.get("request_timeout", 30.0),
+        "request_timeout": settings.get("request_timeout"),
         "requests_per_second": settings.get("rate"),
         "http": http_options(settings),
     }

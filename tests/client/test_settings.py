@@ -1,6 +1,7 @@
 """`connect` without arguments reads the environment and the profile, as the command line does."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,26 @@ def test_the_environment_and_arguments_are_stronger(monkeypatch: pytest.MonkeyPa
 def test_an_argument_that_is_given_wins_also_where_it_is_the_usual_one() -> None:
     """The profile has another dialect."""
     assert "gateway-v3 at" in repr(bkjob.connect(dialect="gateway-v3"))
+
+
+@pytest.mark.parametrize("connect", [bkjob.connect, sync.connect])
+def test_a_timeout_that_is_given_wins_also_where_it_is_the_usual_one(
+    connect: Callable[..., bkjob.JobClient | sync.JobClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the environment, which wins over nothing."""
+    unset = timeout_of(connect())
+    monkeypatch.setenv("BKJOB_REQUEST_TIMEOUT", "120")
+
+    assert unset == 30.0
+    assert timeout_of(connect()) == 120.0
+    assert timeout_of(connect(request_timeout=30)) == 30.0
+    assert timeout_of(connect(request_timeout=30.0)) == 30.0
+
+
+def timeout_of(client: bkjob.JobClient | sync.JobClient) -> float:
+    """Return the seconds that one attempt has."""
+    ours = client._client if isinstance(client, sync.JobClient) else client
+    return ours._session.request_timeout
 
 
 def test_a_profile_is_chosen_by_name() -> None:
