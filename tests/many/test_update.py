@@ -210,6 +210,7 @@ async def test_changes_are_stored_beside_what_stays(place: Place) -> None:
         ({"requests_per_second": 1e13}, "from 1e-09 to 1e+12"),
         ({"interval": 10**400}, "from 1e-09 to 1e+12"),
         ({"detail_level": "every-change"}, "EVERY_CHANGE, not 'every-change'"),
+        ({"tenant": 5}, "tenant goes into a header"),
         ({"url": "ftp://x"}, "begins with http"),
         ({"url": "http://x/\ud800"}, "as text"),
         ({"keep": 3}, "Keep(bytes=100"),
