@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
@@ -178,14 +178,18 @@ def converted(setting: Setting, given: object, where: str) -> str | int | float 
 
 
 def refuse_secrets_in_url(url: Found) -> None:
-    """Raise `UsageError` for a URL that may hold a secret: a user, a password, a query."""
+    """Raise `UsageError` for a URL that may hold a secret: a user, a password, a query, or a port that is none."""
     try:
-        parts = urlsplit(str(url.value))
+        parts: SplitResult | None = urlsplit(str(url.value))
+        _ = parts.port
     except ValueError:
-        return
-    if parts.username is not None or parts.password is not None or parts.query:
+        parts = None
+    # Raised here: the context of the other error has a part of a password where one is written wrongly.
+    if parts is None:
+        raise UsageError(f"{url.source}: the host or port of the URL cannot be read")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise UsageError(
-            f"{url.source}: a URL with a user, a password or a query may hold a secret, and is refused;"
+            f"{url.source}: a URL with a user, a password, a query or a fragment may hold a secret, and is refused;"
             " see bkjob config --help"
         )
 

@@ -11,7 +11,6 @@ from typing import Any, TypedDict
 
 import msgspec
 from attrs import evolve, field, fields, frozen
-from yarl import URL
 
 from bkjob_async.dialects.registry import NAMES, dialect_by_name
 from bkjob_async.errors import JournalDamaged, JournalTooNew, UsageError
@@ -20,6 +19,7 @@ from bkjob_async.many.placement import Placement
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.refs import Scope
+from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.credentials import CredentialsProvider
 
 # What this version reads, and what it writes: 2 added *keep*, and is written where that is given.
@@ -32,16 +32,7 @@ _CREDENTIALS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 def _checked_url(_instance: object, _attribute: object, value: Any) -> None:
     if not isinstance(value, str) or not value.isprintable():
         raise UsageError("url is the gateway's stage, or the ESB's root, as text")
-    try:
-        url = URL(value)
-    except ValueError:
-        raise UsageError("the URL of the platform cannot be read") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError("the URL of the platform begins with http:// or https:// and a host")
-    if url.user is not None or url.password is not None or url.query_string:
-        raise UsageError(
-            "the URL must contain no user, password or query; credentials= names a function that returns them"
-        )
+    checked_base_url(value)
 
 
 def _checked_dialect(_instance: object, _attribute: object, value: Any) -> None:

@@ -273,7 +273,7 @@ def test_invalid_options_are_refused() -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "", " ", "租户", "\udcff", 5])
 @pytest.mark.parametrize("option", ["tenant", "language", "acting_user"])
-def test_what_no_header_can_have_is_refused_at_once(option: str, value: object) -> None:
+def test_what_no_header_can_have_is_refused_at_once(option: str, value: Any) -> None:
     """Before a client, or a fleet, begins with it and every request fails."""
     with pytest.raises(UsageError, match=f"^{option} goes into a header, and must be plain ASCII text"):
         dialect_by_name("gateway-v3", system=True, **{option: value})
