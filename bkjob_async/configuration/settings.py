@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -179,11 +180,11 @@ def converted(setting: Setting, given: object, where: str) -> str | int | float 
 
 def refuse_secrets_in_url(url: Found) -> None:
     """Raise `UsageError` for a URL that may hold a secret: a user, a password, a query, or a port that is none."""
-    try:
-        parts: SplitResult | None = urlsplit(str(url.value))
-        _ = parts.port
-    except ValueError:
-        parts = None
+    parts: SplitResult | None = None
+    with suppress(ValueError):
+        found = urlsplit(str(url.value))
+        _ = found.port
+        parts = found
     # Raised here: the context of the other error has a part of a password where one is written wrongly.
     if parts is None:
         raise UsageError(f"{url.source}: the host or port of the URL cannot be read")
