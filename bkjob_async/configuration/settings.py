@@ -119,14 +119,15 @@ class Settings:
 def resolve(options: Mapping[str, Any], environ: Mapping[str, str], profile: Profile | None) -> Settings:
     """Return each setting from its strongest source; raise `UsageError` for what cannot be one.
 
-    Empty variables count as absent.
+    Empty variables count as absent, and white space around a value as nothing: a line break at the end of a file's only
+    line becomes part of a variable.
     """
     found: dict[str, Found] = {}
     for name, setting in SETTINGS.items():
         if options.get(name) is not None:
             found[name] = Found(value=options[name], source=setting.option, level=OPTION)
-        elif environ.get(setting.envvar):
-            value = converted(setting, environ[setting.envvar], setting.envvar)
+        elif variable := environ.get(setting.envvar, "").strip():
+            value = converted(setting, variable, setting.envvar)
             found[name] = Found(value=value, source=setting.envvar, level=VARIABLE)
         elif profile is not None and name in profile.values:
             value = converted(setting, profile.values[name], f"{name} of the profile {profile.name}")

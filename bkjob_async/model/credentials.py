@@ -13,7 +13,9 @@ def _text(owner: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, str) and (value is not None or attribute.default is not None):
         raise WrongType(f"{name} must be text (str), not {type(value).__name__}")
     if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise WrongValue(f"{name} has half of a surrogate pair, as bytes that are not UTF-8 become: it cannot be sent")
+        raise WrongValue(
+            f"{name} has half of a surrogate pair, as bytes that are not UTF-8 become: it cannot be sent"
+        )
 
 
 @frozen(kw_only=True)
