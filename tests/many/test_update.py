@@ -16,7 +16,8 @@ from bkjob_async.errors import FleetNotFound, UsageError
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.shards import ShardFigures
 from bkjob_async.many.fleet import Fleet
-from bkjob_async.many.runner.shard import ShardEnd, first_share
+from bkjob_async.many.runner.shard import ShardEnd
+from bkjob_async.many.runner.shares import first_share
 from bkjob_async.many.settings import SettingChanges
 from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
@@ -211,7 +212,7 @@ async def test_changes_are_stored_beside_what_stays(place: Place) -> None:
         ({"interval": 10**400}, "from 1e-09 to 1e+12"),
         ({"detail_level": "every-change"}, "EVERY_CHANGE, not 'every-change'"),
         ({"tenant": 5}, "tenant goes into a header"),
-        ({"url": "ftp://x"}, "begins with http"),
+        ({"url": "ftp://x"}, "must be absolute: http"),
         ({"url": "http://x/\ud800"}, "as text"),
         ({"keep": 3}, "Keep(bytes=100"),
         ({"dialect": "esb-job", "acting_user": "admin"}, "acting_user"),
