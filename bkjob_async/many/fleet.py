@@ -149,8 +149,9 @@ class Fleet:
         It has the same settings, *wide* where that is given, what waits in inboxes, and what was reported of each target:
         a reader of it is first given the present, and its runners tell what has changed since. Runners of this fleet may
         live meanwhile, and go on: what is added or dropped, or reported, from now on is in this fleet alone. Raises `UsageError`
-        where there is a fleet of that name, and `FleetNotFound`. Nobody can use the copy before this returns; when it was
-        interrupted, `forget` the copy and repeat it. It needs memory for all targets at once.
+        where there is a fleet of that name, and `FleetNotFound`, also where one of both is removed meanwhile. Nobody can use the
+        copy before this returns; what was made of it is removed again after an error, and where a process was killed, or the
+        store is away, `forget` removes it. It needs memory for all targets at once.
         """
         if other._shards is None:
             raise UsageError("in how many shards? fleet.copy(Fleet(name, journal=..., shards=32))")

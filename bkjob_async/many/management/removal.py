@@ -25,7 +25,7 @@ async def remove_fleet(store: Store, fleet: str) -> None:
     names = [shard_name(fleet, shard) for shard in range(shards)]
     if not record.is_being_removed:
         await check_nobody_runs(store, names, record.now)
-        await in_shards.begin_removal(fleet)
+    await in_shards.begin_removal(fleet)
     await run_concurrently(store.forget(name) for name in names)
     await in_shards.remove(fleet, shards)
 
