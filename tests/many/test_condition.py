@@ -268,3 +268,38 @@ async def test_an_operator_sees_within_seconds_that_the_fleet_is_ill_and_that_it
     # `check` names a remedy; Redis is back before it, where it was killed or another server takes over.
     assert "→" in seen.said or kind in ("killed", "failover")
     assert ill.PASSWORD not in seen.said
+
+
+@pytest.mark.looptime
+async def test_a_shard_lives_without_the_files_for_probes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their folder is made again; where it cannot be, that is said once."""
+    world, folder = World(1), tmp_path / "health"
+    async with site_of(world, shards=1) as site:
+        files = HealthFiles(folder, (0,))
+        with files.kept():
+            runner = site.run(0, on_condition=files.observer_of(0))
+            await asyncio.sleep(5)
+            shutil.rmtree(folder)
+            await asyncio.sleep(5)
+            is_there = [(folder / name).exists() for name in ("alive", "ready")]
+            shutil.rmtree(folder)
+            folder.write_text("in its place")
+            await asyncio.sleep(20)
+            is_running = not runner.done()
+            folder.unlink()
+            await asyncio.sleep(5)
+            is_there += [(folder / name).exists() for name in ("alive", "ready")]
+
+    assert is_running
+    assert is_there == [True] * 4
+    assert capsys.readouterr().err.count("the files for probes cannot be written") == 1
+
+
+def test_a_folder_for_probes_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
+    """With its name."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(bkjob.UsageError, match=r"--health .*health: Not a directory"):
+        HealthFiles(tmp_path / "file" / "health", (0,))
