@@ -122,3 +122,25 @@ async def test_a_program_is_asked_when_it_is_needed() -> None:
 
     assert callable(provide)
     assert await provide() == bkjob.AccessToken(access_token="token")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("env:NOWHERE", "set BKJOB_APP_SECRET in the environment: there is no app_secret; tried env:NOWHERE"),
+        ('command:["/nowhere", "word"]', "command:/nowhere cannot be run: No such file or directory"),
+    ],
+)
+async def test_what_a_profile_lacks_is_said_by_the_call_that_needs_it(
+    source: str, said: str, tmp_path: Path
+) -> None:
+    """The platform has nothing to do with it."""
+    config = f"""default = "p"\n[profiles.p]\nurl = "http://localhost:9"\napp_code = "app"\napp_secret = '{source}'"""
+    (tmp_path / "config.toml").write_text(config)
+
+    async with bkjob.connect() as client:
+        with pytest.raises(bkjob.NotAuthenticated) as refused:
+            await client.get_job_instance_status(bkjob.JobRef(bkjob.Scope.biz(2), 100))
+
+    assert said in str(refused.value)
+    assert "word" not in str(refused.value)

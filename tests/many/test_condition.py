@@ -13,6 +13,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.client.checks import FindingState
+from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.metrics import GAUGES, fleet_metrics
 from bkjob_async.many.runner.shard import run_shard
@@ -67,6 +68,23 @@ def test_an_error_is_shortened_for_the_store() -> None:
 
 
 # The status -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.looptime
+async def test_a_runner_whose_environment_lacks_credentials_says_which(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever set it up must act."""
+    for name in ("ACCESS_TOKEN", "APP_CODE", "APP_SECRET"):
+        monkeypatch.delenv(f"BKJOB_{name}", raising=False)
+    world = World(1)
+    async with site_of(world, shards=1, credentials=ENVIRONMENT_CREDENTIALS) as site:
+        site.run(0)
+        await site.fleet.add(*jobs_of(world, SLOW, 4))
+        shard = await shard_that(site, lambda shard: shard.platform_trouble)
+
+        said = "set BKJOB_APP_CODE and BKJOB_APP_SECRET in the environment of this runner"
+        assert said in str(shard.platform_trouble)
 
 
 @pytest.mark.looptime
