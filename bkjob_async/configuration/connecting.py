@@ -88,5 +88,5 @@ def trusting(ca_file: str) -> ssl.SSLContext:
     """Return how certificates are verified by the authorities in a file; raise `UsageError`."""
     try:
         return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ssl.SSLError, ValueError) as error:  # also a name that no file can have
         raise UsageError(f"--ca-file {ca_file}: {getattr(error, 'strerror', None) or error}") from None

@@ -168,15 +168,17 @@ def converted(setting: Setting, given: object, where: str) -> str | int | float 
         if isinstance(given, str):
             return given
         raise UsageError(f"{where} is text, in quotes")
-    try:
-        number = float(given) if isinstance(given, str | int | float) else 0.0
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf") or isinstance(given, bool) or (setting.kind == "id" and number % 1):
-        raise UsageError(
-            f"{where} is a {'whole' if setting.kind == 'id' else 'positive'} number, not {given!r:.40}"
-        )
-    return int(number) if setting.kind == "id" else number
+    is_id = setting.kind == "id"
+    number: int | float = 0
+    if isinstance(given, str | int | float) and not isinstance(given, bool):
+        with suppress(ValueError, OverflowError):
+            number = float(given)
+        if is_id and not isinstance(given, float):
+            with suppress(ValueError):  # as a float a long id would be that of another
+                number = int(given)
+    if not 0 < number < float("inf") or (is_id and number % 1):
+        raise UsageError(f"{where} is a {'whole' if is_id else 'positive'} number, not {given!r:.40}")
+    return int(number) if is_id else number
 
 
 def refuse_secrets_in_url(url: Found) -> None:

@@ -38,12 +38,18 @@ def verdict_of(hosts: Mapping[Phase, int], jobs: Mapping[Phase, int], failed: in
         details.append(f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} for a person")
     if lost:
         details.append(f"{counted(lost, 'target')} lost, their end is unknown")
-    phase, sentence = main_sentence(hosts, jobs, failed, bad, unfinished, lost)
+    phase, sentence = main_sentence(hosts, jobs, failed, bad, unfinished, lost=lost)
     return Verdict(phase, sentence, "; ".join(details))
 
 
 def main_sentence(
-    hosts: Mapping[Phase, int], jobs: Mapping[Phase, int], failed: int, bad: int, unfinished: int, lost: int
+    hosts: Mapping[Phase, int],
+    jobs: Mapping[Phase, int],
+    failed: int,
+    bad: int,
+    unfinished: int,
+    *,
+    lost: int,
 ) -> tuple[Phase, str]:
     """Return the phase and the sentence that matter most: the first that holds."""
     host_count, job_count = sum(hosts.values()), sum(jobs.values())
