@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.check import finding_lines
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
@@ -75,7 +77,7 @@ async def create(
             interval=interval,
             detail_level=level_of(detail_level),
             wide=wide_from(wide),
-            keep=None if keep is None else keep_from(keep),
+            keep=None if keep is None else bkjob.Keep(**keep_parts(keep)),
             tenant=settings.get("tenant"),
         )
     write_note(f"the fleet {name} has {counted(shards, 'shard')}")
@@ -93,11 +95,12 @@ async def set_settings(
     changes = {setting: None if value == NONE else value for setting, value in changes.items()}
     if detail_level is not None:
         changes["detail_level"] = level_of(detail_level)
-    if changes.get("keep") is not None:
-        changes["keep"] = keep_from(changes["keep"])
+    keep = None if changes.get("keep") is None else keep_parts(changes["keep"])
     if not changes:
         raise bkjob.UsageError("give what is to be changed: --rate, --interval, --url and so on")
     async with opened(name, journal=journal, profile=profile) as (fleet, _):
+        if keep is not None:  # an age alone leaves the size as it is
+            changes["keep"] = evolve((await fleet.settings()).keep or bkjob.Keep(), **keep)
         await fleet.update(**changes)
     write_note(f"the fleet {name} is changed; its runners follow within about two seconds")
     return ExitCode.ALL_SUCCEEDED
@@ -129,18 +132,19 @@ def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:
         raise bkjob.UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
 
 
-def keep_from(text: str) -> bkjob.Keep:
-    """Return how much `7d,1G`, `12h` or `512M` keeps; raise `UsageError`."""
-    keep: dict[str, Any] = {}
+def keep_parts(text: str) -> Mapping[str, Any]:
+    """Return what `7d,1G`, `12h` or `512M` says of a `Keep`; raise `UsageError`."""
+    parts: dict[str, Any] = {}
     for part in text.split(","):
         found = re.fullmatch(r"(\d{1,9})([mhdKMG])", part.strip())
-        if found is None:
+        kind = "bytes" if found is None or found[2] in SIZES else "age"
+        if found is None or kind in parts:
             raise bkjob.UsageError("--keep is an age, a size or both: 7d,1G, with m, h or d and K, M or G")
-        if found[2] in AGES:
-            keep["age"] = timedelta(seconds=int(found[1]) * AGES[found[2]])
-        else:
-            keep["bytes"] = int(found[1]) * SIZES[found[2]]
-    return bkjob.Keep(**keep)
+        number = int(found[1])
+        parts[kind] = (
+            timedelta(seconds=number * AGES[found[2]]) if kind == "age" else number * SIZES[found[2]]
+        )
+    return parts
 
 
 def own_credentials(settings: Settings) -> str:
