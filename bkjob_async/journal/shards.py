@@ -364,6 +364,16 @@ def granted_of(claim: int, limit: int, others: int) -> int:
     return max(0, min(claim, limit - others))
 
 
+async def no_such_log(store: Store, name: str) -> FleetNotFound:
+    """Return the error of a fleet that was never opened; one in shards has a log for each of them, and none itself."""
+    if "settings" in await store.keys(name, ("settings",)):
+        return FleetNotFound(
+            f"the fleet {name!r} is in shards: `bkjob fleet follow {name} --once --json` and Fleet.reader read all of them,"
+            f" and {shard_name(name, 0)!r} is the name of the first"
+        )
+    return FleetNotFound(f"there is no fleet {name!r}")
+
+
 def no_such_fleet(fleet: str) -> FleetNotFound:
     """Return the error of a fleet in shards that was never created."""
     return FleetNotFound(f"there is no fleet {fleet!r} in shards; create it first")
