@@ -243,3 +243,24 @@ def test_an_age_alone_leaves_the_size_of_what_is_kept(platform: str, journal: di
     kept = ["100 MiB and 0.5 days", "50 MiB and 0.5 days", "1024 MiB and 7 days"]
     assert [text.partition(")")[0] for text in said] == kept
     assert (twice.returncode, "an age, a size or both" in twice.stderr) == (2, True)
+
+
+def test_no_shard_of_a_fleet_that_was_stopped_is_ill(platform: str, journal: dict[str, str]) -> None:
+    """What a monitor reads agrees with the exit code, however long nobody has run it."""
+    create(platform, journal)
+
+    async def forget_the_time() -> None:
+        async with open_journal(journal["BKJOB_JOURNAL"]) as opened:
+            await opened.store.change_keys("night", {"created": b"1700000000.0"}, expected={})
+
+    asyncio.run(forget_the_time())
+    running = shell.run("fleet", "status", "night", "--json", env=journal)
+    shell.run("fleet", "stop", "night", env=journal)
+    stopped = shell.run("fleet", "status", "night", "--json", env=journal)
+
+    shards = [json.loads(done.stdout) for done in (running, stopped)]
+    assert [done.returncode for done in (running, stopped)] == [3, 0]
+    assert (
+        [shard["is_ill"] for shard in shards] == [shard["is_unplaced"] for shard in shards] == [True, False]
+    )
+    assert [shard["is_stopped"] for shard in shards] == [False, True]
