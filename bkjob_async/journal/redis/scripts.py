@@ -193,16 +193,18 @@ return {'ok'}
 """
 )
 
-# ARGV: term, the time from which on records are kept, and how many bytes of them. Returns 1 if there may be others.
+# ARGV: term, for how many seconds records are kept, and how many bytes of them. Returns 1 if there may be others.
 REMOVE_OLDEST = Script(
-    _CHECKED
+    _NOW
+    + _CHECKED
     + """
 local last = redis.call('HMGET', KEYS[1], 'checkpoint', 'size')
 if term ~= tonumber(ARGV[1]) or not last[1] then return {'ok', 0} end
+local kept_since = tonumber(now()) - tonumber(ARGV[2])
 local oldest = redis.call('XRANGE', KEYS[2], '-', last[1] .. '-0', 'COUNT', 200)
 local size, ids = tonumber(last[2]), {}
 for _, entry in ipairs(oldest) do
-  if tonumber(entry[2][2]) >= tonumber(ARGV[2]) and size <= tonumber(ARGV[3]) then break end
+  if tonumber(entry[2][2]) >= kept_since and size <= tonumber(ARGV[3]) then break end
   ids[#ids + 1] = entry[1]
   size = size - #entry[2][4]
 end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -131,9 +130,9 @@ class RedisStore:
     async def _remove_oldest(self, name: str, term: int) -> None:
         """Remove what is not kept any more, in portions between which others write."""
         keep = self.keeps.of(name)
-        kept_since = time.time() - keep.age.total_seconds()
         for _ in range(PORTIONS):
-            removed = await self._run(scripts.REMOVE_OLDEST, name, term, kept_since, keep.bytes)
+            # By the server's clock: that of this machine may be ahead, and would remove what others wrote.
+            removed = await self._run(scripts.REMOVE_OLDEST, name, term, keep.age.total_seconds(), keep.bytes)
             with self._reading():
                 if not whole_number(removed[0]):
                     return

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from enum import Enum
+from functools import partial
 
 from attrs import evolve
 from msgspec.structs import replace
@@ -22,7 +23,8 @@ from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.ending import RunnerSocket
 from bkjob_async.many.runner.failures import failures_noted
 from bkjob_async.many.runner.lent_transport import LentTransport
-from bkjob_async.many.runner.shares import RequestShare
+from bkjob_async.many.runner.shares import RequestShare, first_share
+from bkjob_async.many.runner.waiting import while_away
 from bkjob_async.many.settings import FleetSettings, agreed_function, check_platform, credentials_provider
 from bkjob_async.many.status import ShardCondition, shortened
 from bkjob_async.many.upkeep import WORKS_SECONDS
@@ -89,8 +91,8 @@ async def run_shard(
 
     *transport* and *observers* are those of `connect`. *on_condition* is called every two seconds with how the runner is,
     for health checks; it must return quickly. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
-    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away when it begins, or begins again with changed settings, and other
-    errors of `JournalError` where the journal cannot be used.
+    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store
+    is away when it begins, and other errors of `JournalError` where the journal cannot be used.
     """
     shards = (await fleet.settings()).placement.shards
     if not 0 <= shard < shards:
@@ -99,7 +101,7 @@ async def run_shard(
         raise UsageError(
             f"journal_timeout is at least {SHORTEST_TIMEOUT:g} seconds: the journal is asked every {LIFE_SECONDS:g}"
         )
-    observers = tuple(observers)
+    observers, name = tuple(observers), shard_name(fleet.name, shard)
     async with AsyncExitStack() as stack:
         if transport is not None:
             stack.push_async_callback(transport.aclose)
@@ -109,12 +111,14 @@ async def run_shard(
         created = 0.0 if record is None else record.created
         # Closed when the watch has given its term back, or with the process.
         own_socket = stack.enter_context(RunnerSocket(fleet.name, created, shard, own_holder()))
-        while True:
+
+        async def begin(term: AsyncExitStack, *, takeover: bool) -> ShardRunner | None:
+            """Return a runner with a client and a watch that are open in *term*; None where the fleet was stopped."""
             settings = await fleet.settings()
             check_platform(settings, url)
             provider = credentials_provider(agreed_function(settings, credentials))
             if await fleet.is_stopped():
-                return ShardEnd.STOPPED
+                return None
             share = await first_share(fleet, shard, settings)
             client = connect(
                 settings.url,
@@ -124,44 +128,52 @@ async def run_shard(
                 interval=settings.interval,
                 transport=transport,
                 observers=observers,
-                name=shard_name(fleet.name, shard),
+                name=name,
                 **settings.dialect_options,
             )
-            async with (
-                client,
-                client.watch(
-                    (),
-                    journal=fleet.journal,
-                    name=shard_name(fleet.name, shard),
-                    takeover=takeover,
-                    linger=None,
-                    detail_level=settings.detail_level,
-                ) as watch,
-            ):
-                runner = ShardRunner(
-                    fleet,
-                    shard,
-                    client,
-                    watch,
-                    settings=settings,
-                    share=share,
-                    own_socket=own_socket,
-                    journal_timeout=journal_timeout,
-                    on_condition=on_condition,
+            async with AsyncExitStack() as opening:
+                await opening.enter_async_context(client)
+                watch = await opening.enter_async_context(
+                    client.watch(
+                        (),
+                        journal=fleet.journal,
+                        name=name,
+                        takeover=takeover,
+                        linger=None,
+                        detail_level=settings.detail_level,
+                    )
                 )
-                end = await runner.run()
+                term.push_async_exit(opening.pop_all())
+            return ShardRunner(
+                fleet,
+                shard,
+                client,
+                watch,
+                settings=settings,
+                share=share,
+                own_socket=own_socket,
+                journal_timeout=journal_timeout,
+                on_condition=on_condition,
+            )
+
+        async def begin_again(term: AsyncExitStack) -> ShardRunner | None:
+            """Do the same in the next term; one that could not be given back is taken over, unless another has begun."""
+            entry = await fleet.journal.store.fleet(name)
+            is_own = entry is not None and entry.term == own_socket.term
+            return await begin(term, takeover=takeover or is_own)
+
+        has_begun = False
+        while True:
+            async with AsyncExitStack() as term:
+                runner = await (
+                    while_away(partial(begin_again, term), name, journal_timeout, on_condition)
+                    if has_begun
+                    else begin(term, takeover=takeover)
+                )
+                end = ShardEnd.STOPPED if runner is None else await runner.run()
             if end is not None:
                 return end
-
-
-async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
-    """Return the share of a new runner: what its shard had before; None where the fleet has no limit."""
-    if settings.requests_per_second is None:
-        return None
-    figures = await fleet.journal.shards.figures(fleet.name)
-    share = RequestShare(total_rate=settings.requests_per_second, shards=settings.placement.shards)
-    share.begin(figures.get(shard, ShardFigures()).claim)
-    return share
+            has_begun = True
 
 
 class ShardRunner:

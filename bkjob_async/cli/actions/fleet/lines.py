@@ -74,7 +74,12 @@ def shard_lines(found: bkjob.FleetStatus) -> list[str]:
     return table_lines(rows)
 
 
-def shard_json(shard: bkjob.ShardStatus) -> str:
+def shards_json(found: bkjob.FleetStatus) -> Iterator[str]:
+    """Yield each shard as one JSON object; of a fleet that was stopped nobody must look after any."""
+    return (shard_json(shard, is_stopped=found.is_stopped) for shard in found.shards)
+
+
+def shard_json(shard: bkjob.ShardStatus, *, is_stopped: bool) -> str:
     """Return a shard as one JSON object."""
     holder = shard.holder
     return json.dumps(
@@ -89,13 +94,14 @@ def shard_json(shard: bkjob.ShardStatus) -> str:
             "is_held": shard.is_held,
             "silence": round(shard.silence, 3),
             "refused": shard.refused,
-            "is_unplaced": shard.is_unplaced,
+            "is_unplaced": shard.is_unplaced and not is_stopped,
             "failure": shard.failure,
             "appended": None if shard.appended is None else round(shard.appended, 3),
             "unstored": shard.unstored,
             "store_trouble": shard.store_trouble,
             "platform_trouble": shard.platform_trouble,
             "size": shard.size,
-            "is_ill": shard.is_ill,
+            "is_ill": shard.is_ill and not is_stopped,
+            "is_stopped": is_stopped,
         }
     )

@@ -11,11 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.check import finding_lines
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
-from bkjob_async.cli.actions.fleet.lines import numbers_of, shard_json, shard_lines, summary
+from bkjob_async.cli.actions.fleet.lines import numbers_of, shard_lines, shards_json, summary
 from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
@@ -25,6 +27,7 @@ from bkjob_async.cli.watching.consumers import json_line, plain_line
 from bkjob_async.client.checks import FindingState
 from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.settings import Settings
+from bkjob_async.journal.shards import no_such_fleet
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.logs import log_to_stderr
 from bkjob_async.many.metrics import fleet_metrics
@@ -71,7 +74,7 @@ async def create(
             interval=interval,
             detail_level=level_of(detail_level),
             wide=wide_from(wide),
-            keep=None if keep is None else keep_from(keep),
+            keep=None if keep is None else bkjob.Keep(**keep_parts(keep)),
             tenant=settings.get("tenant"),
         )
     write_note(f"the fleet {name} has {counted(shards, 'shard')}")
@@ -89,11 +92,12 @@ async def set_settings(
     changes = {setting: None if value == NONE else value for setting, value in changes.items()}
     if detail_level is not None:
         changes["detail_level"] = level_of(detail_level)
-    if changes.get("keep") is not None:
-        changes["keep"] = keep_from(changes["keep"])
+    keep = None if changes.get("keep") is None else keep_parts(changes["keep"])
     if not changes:
         raise bkjob.UsageError("give what is to be changed: --rate, --interval, --url and so on")
     async with opened(name, journal=journal, profile=profile) as (fleet, _):
+        if keep is not None:  # an age alone leaves the size as it is
+            changes["keep"] = evolve((await fleet.settings()).keep or bkjob.Keep(), **keep)
         await fleet.update(**changes)
     write_note(f"the fleet {name} is changed; its runners follow within about two seconds")
     return ExitCode.ALL_SUCCEEDED
@@ -125,18 +129,19 @@ def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:
         raise bkjob.UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
 
 
-def keep_from(text: str) -> bkjob.Keep:
-    """Return how much `7d,1G`, `12h` or `512M` keeps; raise `UsageError`."""
-    keep: dict[str, Any] = {}
+def keep_parts(text: str) -> Mapping[str, Any]:
+    """Return what `7d,1G`, `12h` or `512M` says of a `Keep`; raise `UsageError`."""
+    parts: dict[str, Any] = {}
     for part in text.split(","):
         found = re.fullmatch(r"(\d{1,9})([mhdKMG])", part.strip())
-        if found is None:
+        kind = "bytes" if found is None or found[2] in SIZES else "age"
+        if found is None or kind in parts:
             raise bkjob.UsageError("--keep is an age, a size or both: 7d,1G, with m, h or d and K, M or G")
-        if found[2] in AGES:
-            keep["age"] = timedelta(seconds=int(found[1]) * AGES[found[2]])
-        else:
-            keep["bytes"] = int(found[1]) * SIZES[found[2]]
-    return bkjob.Keep(**keep)
+        number = int(found[1])
+        parts[kind] = (
+            timedelta(seconds=number * AGES[found[2]]) if kind == "age" else number * SIZES[found[2]]
+        )
+    return parts
 
 
 def own_credentials(settings: Settings) -> str:
@@ -250,7 +255,7 @@ async def status(name: str, *, as_json: bool, metrics: bool, **where: Any) -> Ex
     if metrics:
         write_out(fleet_metrics(found).rstrip("\n"))
         return ExitCode.ALL_SUCCEEDED
-    for line in map(shard_json, found.shards) if as_json else shard_lines(found):
+    for line in shards_json(found) if as_json else shard_lines(found):
         write_out(line)
     for line in summary(found):
         write_note(line)
@@ -289,7 +294,10 @@ async def stop(name: str, **where: Any) -> ExitCode:
 async def forget(name: str, *, yes: bool, **where: Any) -> ExitCode:
     """Remove a fleet that nobody runs, with everything reported of it."""
     async with opened(name, **where) as (fleet, _):
-        await fleet.settings()
+        if (
+            await fleet.journal.shards.record(name) is None
+        ):  # one that is left half removed, or half copied, is there
+            raise no_such_fleet(name)
         confirm(f"remove the fleet {name} and everything reported of it?", yes=yes)
         await fleet.forget()
     write_note(f"the fleet {name} is removed")
