@@ -1,6 +1,6 @@
 """Scheduling a hundred thousand targets, compared with a task per target.
 
-* *ours* is the library's `WorkerPool` with its `TimerWheel`: 32 workers, the targets of a watch.
+* *ours* is the library's `PollRunner` with its `TimerWheel`: 32 workers, the targets of a watch.
 * *tasks* is what people write: a task per target that sleeps until it is due.
 
 The first table is the steady state: every target every 20 s, so 5 000 polls a second; a poll is one iteration of the
@@ -28,8 +28,8 @@ from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.target_registry import PollTarget
-from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
@@ -91,18 +91,18 @@ async def ours() -> dict[str, float]:
         lateness.record(loop.time(), due[number])
         await asyncio.sleep(0)
         due[number] += PERIOD
-        worker_pool.schedule(target, due[number])
+        poll_runner.schedule(target, due[number])
 
     def on_crash(error: BaseException) -> None:
         raise error
 
     limiter = RequestLimiter(RateLimiter(max_in_flight=WORKERS))
-    worker_pool = WorkerPool[PollTarget](on_crash=on_crash, limiter=limiter)
-    worker_pool.poll = poll
+    poll_runner = PollRunner[PollTarget](on_crash=on_crash, limiter=limiter)
+    poll_runner.poll = poll
     for ref, at in zip(refs(TARGETS), due, strict=True):
-        worker_pool.schedule(PollTarget(ref), at)
+        poll_runner.schedule(PollTarget(ref), at)
     found = await lateness.figures()
-    await worker_pool.aclose()
+    await poll_runner.aclose()
     return found
 
 

@@ -33,6 +33,14 @@ class Closable(Protocol):
         ...
 
 
+class RequestUnderWay(Protocol):
+    """A request whose response is yet to come."""
+
+    def cancel(self) -> None:
+        """Let no response come; harmless when repeated."""
+        ...
+
+
 class HttpResponse(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """One whole response: status, headers with lower-case names, body.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl as ssl_module
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -26,8 +27,10 @@ from bkjob_async.wire.bodies.reading import (
 )
 from bkjob_async.wire.clean_connections import CleanConnector
 from bkjob_async.wire.fast_http.client import FastHttpClient
+from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.fast_http.pool import ConnectFailed, ConnectionPool
 from bkjob_async.wire.timeouts import TimeoutManager
+from bkjob_async.wire.transport import Received
 
 KEEPALIVE_TIMEOUT = 30.0
 DEFAULT_CONNECTIONS = 64
@@ -100,23 +103,52 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole response."""
+        return await self._response_to(request, timeout)
+
+    def begin(
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+    ) -> Exchange | None:
+        """Send *request* over an idle connection of the fast client, if there is one; see `CallbackTransport`."""
+        if self._fast is None:
+            return None
+        exchange = Exchange(self._timeouts, request, timeout, on_received, self._on_end)
+        return exchange if exchange.begin(self._fast) else None
+
+    def _on_end(self, ended: Exchange) -> None:
+        """Go on with the response of an exchange that has *ended*; what is not plain takes a task."""
+        outcome = ended.outcome
+        if isinstance(outcome, tuple):
+            status, headers, body = outcome
+            if not self._decompresses or headers.get(CONTENT_ENCODING) is None:
+                ended.on_received(
+                    HttpResponse(status=status, headers=headers, body=body, connection=ended.connection)
+                )
+                return
+        # The server may have closed an idle connection, so the request is sent once more.
+        begun = None if isinstance(outcome, ConnectionResetError) else ended
+        ended.on_received(partial(self._response_to, ended.request, ended.timeout, begun))
+
+    async def _response_to(
+        self,
+        request: HttpRequest,
+        timeout: float,  # noqa: ASYNC109 - per call, not per task
+        ended: Exchange | None = None,
+    ) -> HttpResponse:
+        """Return the response to *request*, sent now, or the one that an exchange has *ended* with."""
         fast = self._fast or self._fast_client(request.url)
-        running = self._timeouts.start(timeout)
         try:
-            sent = await fast.send(request) if fast is not None else None
-            (status, headers, body), connection = sent or await self._send_through_session(request)
-            encoding = headers.get(CONTENT_ENCODING)
-            if encoding is not None and self._decompresses:
-                body = await decompress_body(body, encoding, status, self._budget)
-            return HttpResponse(status=status, headers=headers, body=body, connection=connection)
-        except asyncio.CancelledError:
-            if not self._timeouts.cancel(running):
-                raise
-            failure: Exception = timeout_error(timeout)
+            async with asyncio.timeout(timeout):
+                if ended is not None:
+                    sent: tuple[RawResponse, Closable | None] | None = ended.response(), ended.connection
+                else:
+                    sent = await fast.send(request) if fast is not None else None
+                (status, headers, body), connection = sent or await self._send_through_session(request)
+                encoding = headers.get(CONTENT_ENCODING)
+                if encoding is not None and self._decompresses:
+                    body = await decompress_body(body, encoding, status, self._budget)
+                return HttpResponse(status=status, headers=headers, body=body, connection=connection)
         except Exception as error:  # noqa: BLE001 - raised below, away from the frames that hold headers
             failure = typed_error(error, timeout)
-        finally:
-            self._timeouts.cancel(running)
         try:
             raise failure
         finally:

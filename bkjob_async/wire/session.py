@@ -46,10 +46,12 @@ from bkjob_async.wire.prepared_requests import (
 )
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
 from bkjob_async.wire.tracebacks import strip_traceback
-from bkjob_async.wire.transport import Transport
+from bkjob_async.wire.transport import CallbackTransport, Received, Transport
 
 R = TypeVar("R")
 T = TypeVar("T")
+# What a response to a poll comes to: its view, or what is to be called and awaited for it.
+ViewOrRest = PollView | Callable[[], Awaitable[PollView]]
 
 # The gateway's error codes for the quota of one resource, and for too many requests at the same time.
 RESOURCE_QUOTA_CODE, CONCURRENCY_CODE = 1642903, 1642904
@@ -82,6 +84,7 @@ class Session:
         url = self.base_url = checked_base_url(base_url)
         self.dialect = dialect
         self.transport = transport
+        self._callbacks = transport if isinstance(transport, CallbackTransport) else None
         self.limiter = RequestLimiter(limit or RateLimiter())
         self.health = PlatformHealth()
         self.request_timeout = request_timeout
@@ -132,19 +135,66 @@ class Session:
             self._call(operation, decode, request_timeout, retries, held, urgent=urgent), held
         )
 
+    def begin_poll(
+        self,
+        operation: PollOperation,
+        permit: Permit,
+        known: KnownRows | None,
+        on_view: Callable[[ViewOrRest], None],
+    ) -> bool:
+        """Poll as `poll` does, but send now; return False, and do nothing, where that has to be awaited.
+
+        *on_view* gets the view later, or what remains to be awaited for it, unless `permit.under_way` is cancelled.
+        """
+        credentials = self.credentials.current
+        if self._callbacks is None or credentials is None or not self.limiter.fits(permit, operation.name):
+            return False
+        try:
+            prepared = self._prepared.get(operation, credentials)
+        except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
+            return False
+
+        def on_received(received: Received) -> None:
+            permit.under_way = None
+            if not isinstance(received, HttpResponse) or len(received.body) >= LARGE_BODY:
+                on_view(partial(self.poll, operation, permit, known, received))
+                return
+            now = asyncio.get_running_loop().time()
+            try:
+                view = self.dialect.decode_poll(operation, received, known=known)
+                rate_limit = parse_rate_limit_headers(received.headers)
+            except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
+                on_view(partial(self.poll, operation, permit, known, received))
+                return
+            permit.response = received
+            self.limiter.on_response(permit, len(received.body), rate_limit, now)
+            self.limiter.on_success(permit)
+            self._on_success(operation, prepared, permit, rate_limit, held=self.credentials, is_poll=True)
+            on_view(view)
+
+        permit.under_way = self._callbacks.begin(prepared.request, self.request_timeout, on_received)
+        if permit.under_way is None:
+            return False
+        permit.request = prepared.request
+        return True
+
     async def poll(
-        self, operation: PollOperation, permit: Permit, known: KnownRows | None = None
+        self,
+        operation: PollOperation,
+        permit: Permit,
+        known: KnownRows | None = None,
+        received: Received | None = None,
     ) -> PollView:
         """Send *operation* with a *permit*, once, and decode only what the engine needs; raise a `CallFailed`.
 
-        Rows that are *known* need not be decoded.
+        Rows that are *known* need not be decoded. What was *received* already is not requested again.
         """
         sign = partial(self._prepared.get, operation)
         decode: Callable[[HttpResponse], PollView] = partial(self.dialect.decode_poll, operation, known=known)
         timeout, held = self.request_timeout, self.credentials
         try:
             return await self._attempt(
-                operation, sign, decode, timeout, held=held, urgent=False, permit=permit
+                operation, sign, decode, timeout, held=held, urgent=False, permit=permit, received=received
             )
         except BaseException as error:  # noqa: BLE001 - as in `_without_frames`, without one more frame for each poll
             stripped = strip_traceback(error, self.credentials.secrets)
@@ -235,12 +285,13 @@ class Session:
         urgent: bool,
         number: int = 1,
         permit: Permit | None = None,
+        received: Received | None = None,
     ) -> T:
         """Send with a permit and decode, as attempt *number*; raise a `CallFailed`, complete.
 
-        A poll has its *permit*, which it may keep: the worker releases it. The limiter and the observers learn from the
-        outcome. Where the credentials that are *held* were refused and there are new ones, it is sent once more, with another
-        permit.
+        A poll has its *permit*, which it may keep: the poll runner releases it. The limiter and the observers learn from the
+        outcome. What was *received* with the permit is the response. Where the credentials that are *held* were refused and
+        there are new ones, it is sent once more, with another permit.
         """
         limiter, kept, refused = self.limiter, permit, False
         is_poll = permit is not None
@@ -248,7 +299,8 @@ class Session:
             credentials: Credentials | None = None
             rate_limit: RateLimitHeaders | None = None
             try:
-                permit = self._usable(permit, operation, held)
+                if received is None:
+                    permit = self._usable(permit, operation, held)
                 credentials = held.current or await held.fetch()
                 prepared = sign(credentials)
                 permit = permit or await limiter.acquire(
@@ -257,10 +309,14 @@ class Session:
                 # It is released last: when the response forbids further requests, the next waiter must not go.
                 try:
                     permit.request = prepared.request
-                    permit.response = response = await self.transport.send(prepared.request, timeout=timeout)
+                    if received is None:
+                        response = await self.transport.send(prepared.request, timeout=timeout)
+                    else:
+                        response = received if isinstance(received, HttpResponse) else await received()
+                    permit.response, received = response, None
                     rate_limit = parse_rate_limit_headers(response.headers)
                     size = len(response.body)
-                    limiter.on_response(permit, size, rate_limit)
+                    limiter.on_response(permit, size, rate_limit, asyncio.get_running_loop().time())
                     result = (
                         decode(response) if size < LARGE_BODY else await self._decode_large(decode, response)
                     )
@@ -281,9 +337,9 @@ class Session:
                 note_cancelled(error, operation, was_sent=permit is not None)
                 raise
             else:
-                self._on_success(operation, prepared, permit, rate_limit, size, is_poll=is_poll)
-                if self.observe.wants_polled_requests if is_poll else self.observe.wants_requests:
-                    self._report(permit, operation, number, None, held, is_poll=is_poll)
+                self._on_success(
+                    operation, prepared, permit, rate_limit, attempt=number, held=held, is_poll=is_poll
+                )
                 return result
             may_again = not refused and may_send_again(failure, operation)
             if not (may_again and credentials is not None and held.invalidate(credentials)):
@@ -330,11 +386,14 @@ class Session:
         prepared: PreparedRequest,
         permit: Permit,
         rate_limit: RateLimitHeaders | None,
-        size: int,
         *,
+        attempt: int = 1,
+        held: CredentialsCache,
         is_poll: bool,
     ) -> None:
-        """Count a response of *size* bytes that was read; ask for the next ones compressed where that is worth it."""
+        """Count and report a response that was read; ask for the next ones compressed where that is worth it."""
+        assert permit.response is not None  # noqa: S101 - it was read
+        size = len(permit.response.body)
         if rate_limit is not None and rate_limit.remaining <= 0:
             report_rate_limit(self.observe, permit.resource, rate_limit.reset, refused=False)
         self._retry_budget.on_success()
@@ -343,6 +402,8 @@ class Session:
             prepared.accept_compressed(wants_compressed)
         if (counters := self.observe.counters) is not None:
             counters.add_success(operation.name, permit.asked_at, permit.sent_at, permit.received_at, size)
+        if self.observe.wants_polled_requests if is_poll else self.observe.wants_requests:
+            self._report(permit, operation, attempt, None, held, is_poll=is_poll)
 
     def _report(
         self,

@@ -1,8 +1,9 @@
-"""The protocol of a transport: it sends a request to the platform and returns the response."""
+"""The protocols of a transport: it sends a request to the platform and returns the response."""
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, runtime_checkable
 
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest, HttpResponse, RequestUnderWay
 
 
 class Transport(Protocol):
@@ -19,4 +20,22 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Close all connections; harmless when repeated."""
+        ...
+
+
+# What a request comes to: its whole response, or what remains to be awaited for it, which may raise as `Transport.send` does.
+Received = HttpResponse | Callable[[], Awaitable[HttpResponse]]
+
+
+@runtime_checkable
+class CallbackTransport(Transport, Protocol):
+    """A transport that can send a request at once, and without a task: most polls are sent so, as it costs less."""
+
+    def begin(
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+    ) -> RequestUnderWay | None:
+        """Send *request*, and call *on_received* once, later, unless it is cancelled.
+
+        Return None, and send nothing, where `send` has to be awaited.
+        """
         ...

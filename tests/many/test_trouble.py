@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -172,10 +172,10 @@ def poisoned(patch: pytest.MonkeyPatch, poison: bkjob.Ref) -> None:
     """Let every poll of a target fail as a defect does."""
     poll = TargetPoller.poll
 
-    async def fail(self: TargetPoller, target: Polled, permit: Permit) -> None:
+    def fail(self: TargetPoller, target: Polled, permit: Permit) -> Coroutine[Any, Any, None] | None:
         if isinstance(target, PollTarget) and target.ref == poison:
             raise ZeroDivisionError("poisoned")
-        await poll(self, target, permit)
+        return poll(self, target, permit)
 
     patch.setattr(TargetPoller, "poll", fail)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import bkjob_async as bkjob
@@ -13,6 +15,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
+from bkjob_async.wire.transport import Received
 
 DIALECTS = ("gateway-v3", "esb-job")
 URLS = {
@@ -27,16 +30,47 @@ SCOPE = bkjob.Scope.biz(2)
 Spoil = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
 
 
+class SendingTask:
+    """A request that a task sends, which is cancelled by `cancel`."""
+
+    def __init__(
+        self, sending: Coroutine[Any, Any, HttpResponse], on_received: Callable[[Received], None]
+    ) -> None:
+        """Begin, and call *on_received* later."""
+        self._on_received = on_received
+        self._task = asyncio.get_running_loop().create_task(sending)
+        self._task.add_done_callback(self._end)
+        self._is_cancelled = False
+
+    def _end(self, task: asyncio.Task[HttpResponse]) -> None:
+        if self._is_cancelled or task.cancelled():
+            return
+        error = task.exception()
+        self._on_received(task.result() if error is None else partial(raising, error))
+
+    def cancel(self) -> None:
+        """Let nothing be received."""
+        self._is_cancelled = True
+        self._task.cancel()
+
+
+async def raising(error: BaseException) -> HttpResponse:
+    """Raise *error*."""
+    raise error
+
+
 class RecordingTransport(SimulatedTransport):
     """The simulator's transport that records the URLs and times of requests.
 
     *spoil* may return a response or an error in place of the platform's, by request and time; *outdate* may
-    return an older one in place of a response, and *tear* may change it.
+    return an older one in place of a response, and *tear* may change it. Every other poll goes the way of `begin`, as most
+    do over real connections.
     """
 
     def __init__(self, platform: Platform, *, latency: float = 0.0) -> None:
         """Send requests to *platform*."""
         super().__init__(platform, latency=latency)
+        self._begun = 0
         self.urls: list[str] = []
         self.times: list[float] = []
         self.spoilt: list[bool] = []
@@ -45,6 +79,13 @@ class RecordingTransport(SimulatedTransport):
             lambda _request, response, _now: response
         )
         self.tear: Callable[[HttpResponse, float], HttpResponse] = lambda response, _now: response
+
+    def begin(
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+    ) -> SendingTask | None:
+        """Send every other *request* without being awaited."""
+        self._begun += 1
+        return SendingTask(self.send(request, timeout=timeout), on_received) if self._begun % 2 else None
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
         """Send *request*, and record its URL."""

@@ -6,10 +6,12 @@ asserts is what a watch is given.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
 import bkjob_async as bkjob
+from bkjob_async.engine.tracking.next_request import job_request
 
 
 def limit_log(watch: bkjob.Watch, events: int) -> None:
@@ -45,6 +47,22 @@ def journal_of(watch: bkjob.Watch) -> Any:
 def polled_by(client: bkjob.JobClient) -> Collection[Any]:
     """Return the states of the jobs that a client polls."""
     return client._poller._registry.targets.values()
+
+
+async def poll_once(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
+    """Poll a job as a watch does, over an idle connection where there is one; raise the error."""
+    session, done = client._session, asyncio.get_running_loop().create_future()
+    request = job_request(job, with_rows=True)
+    permit = await session.limiter.acquire(job.scope, request.name)
+    try:
+        if session.begin_poll(request, permit, None, done.set_result):
+            view = await done
+            if callable(view):
+                await view()
+        else:
+            await session.poll(request, permit)
+    finally:
+        session.limiter.release(permit)
 
 
 def cursors_of(client: bkjob.JobClient) -> Any:

@@ -16,9 +16,9 @@ from bkjob_async.simulator.world.world import World
 from bkjob_async.watch.polling import error_reporting
 from bkjob_async.watch.polling.error_reporting import STALL_CHECK_INTERVAL, STALL_CHECK_SIZE, StallTimer
 from bkjob_async.watch.polling.list_pollers import Polled
+from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.poller import group_of
 from bkjob_async.watch.polling.target_registry import PollTarget
-from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from tests.watch.clients import client_of
 
@@ -108,11 +108,11 @@ class Targets(list[PollTarget]):
 def timer_of(size: int) -> tuple[StallTimer, Targets]:
     """Return a timer, and the targets that it checks."""
     targets = Targets(PollTarget(bkjob.JobRef(bkjob.Scope.biz(2), n)) for n in range(1, size + 1))
-    pool: WorkerPool[Polled] = WorkerPool(
+    pool: PollRunner[Polled] = PollRunner(
         on_crash=lambda _: None, limiter=RequestLimiter(RateLimiter()), group=group_of
     )
     timer = StallTimer(
-        targets=targets, workers=pool, health=PlatformHealth(), limit=60.0, report=lambda *_: None
+        targets=targets, runner=pool, health=PlatformHealth(), limit=60.0, report=lambda *_: None
     )
     return timer, targets
 

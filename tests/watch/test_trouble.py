@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 import bkjob_async as bkjob
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
@@ -291,7 +292,7 @@ async def test_observers_receive_the_seconds_of_each_poll() -> None:
 
     assert {bool(poll.error) for poll in polls} == {bool(poll.events) for poll in polls} == {True, False}
     assert all(poll.seconds == pytest.approx(0.5, abs=0.2) for poll in polls if poll.error is None)
-    assert all(0.5 <= poll.seconds < 10 for poll in polls)
+    assert all(0.5 <= poll.seconds + 1e-9 < 10 for poll in polls)
 
 
 async def test_a_passed_deadline_is_raised_to_later_readers() -> None:
@@ -319,3 +320,29 @@ async def test_after_its_deadline_a_watch_explains_what_it_saw() -> None:
     assert seen.because == "nobody watches it any more"
     assert seen.seen_ago == pytest.approx(5.0, abs=1.0)
     assert str(unknown) == "2:9: nobody watches it; never seen, not due"
+
+
+async def test_credentials_that_cannot_be_sent_are_a_trouble_of_the_polls() -> None:
+    """Also where a provider gives them while a watch is open, and however often they are tried."""
+    world = World(1, at_once=True)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),)))
+    given: list[bkjob.Credentials] = [CREDENTIALS, bkjob.AccessToken(access_token="a-token")]
+    troubles: list[bkjob.Trouble] = []
+
+    async def provide() -> bkjob.Credentials:
+        return given[0]
+
+    async def read(watch: bkjob.Watch) -> None:
+        troubles.extend([event async for event in watch if isinstance(event, bkjob.Trouble)])
+
+    dialect = dialect_by_name("esb-job", credentials_in="body")
+    async with client_of(world, dialect, credentials=provide) as (client, transport):
+        async with client.watch(job, linger=None) as watch:
+            reading = asyncio.create_task(read(watch))
+            await asyncio.sleep(5.0)
+            given.pop(0)
+            transport.spoil = lambda _request, _now: HttpResponse(status=401, body=b"{}")
+            await asyncio.sleep(60.0)
+        await reading
+
+    assert [each.error for each in troubles] == ["UsageError"]

@@ -13,6 +13,7 @@ from yarl import URL
 from bkjob_async.errors import TransportFailed
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from tests.wire.begun import begun
 from tests.wire.raw_server import responding
 
 STATUSES = (
@@ -101,7 +102,7 @@ def split_anywhere(data: bytes, dice: Random) -> Sent:
 async def said_by(transport: AiohttpTransport, url: URL) -> Said:
     """Return what is said of a response; None for an error."""
     try:
-        response = await transport.send(HttpRequest(method="GET", url=url), timeout=TIMEOUT)
+        response = await begun(transport, HttpRequest(method="GET", url=url), TIMEOUT)
     except TransportFailed:
         return None
     first: dict[str, str] = {}
@@ -189,7 +190,7 @@ async def test_a_response_is_the_same_wherever_it_is_split(data: bytes) -> None:
         request = HttpRequest(method="GET", url=url)
         bodies = []
         for at in range(1, len(data)):  # noqa: B007 - the server splits there
-            bodies.append((await transport.send(request, timeout=10.0)).body)
+            bodies.append((await begun(transport, request, 10.0)).body)
         await transport.aclose()
 
     assert len(set(bodies)) == 1

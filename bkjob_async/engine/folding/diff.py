@@ -18,10 +18,11 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.changes import StatusChanges
+from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.stream.host_events import host_events
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
+from bkjob_async.engine.tracking.run_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.engine.tracking.step_views import host_counts, step_changed, step_waiting
 from bkjob_async.model.events import Event, HostChanged, Reopened
@@ -134,8 +135,10 @@ def step_difference(reported: ReportedState, step: StepState) -> StepDifference:
     if known is None or known.status_code is None:
         return step_difference(NOTHING, step)
     is_new_execution = known.execute_count != step.execute_count
-    hosts = host_difference(known, step, is_new_execution=is_new_execution)
     has_changed = known.announced != step.announced
+    never_began = not has_changed and known.announced.finished and known.announced.code == NOT_STARTED
+    # What only its own response lists, read for another watch, waits for ever.
+    hosts = NO_CHANGES if never_began else host_difference(known, step, is_new_execution=is_new_execution)
     is_reopened = known.announced.finished and (is_new_execution or has_changed or bool(hosts))
     return StepDifference(
         hosts,

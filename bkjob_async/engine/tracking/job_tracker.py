@@ -250,6 +250,10 @@ def apply_changed_step(
         None if job.status_code is None else job.settling_since is not None or job.announced.finished
     )
     is_over = shows_end(step, view, job_finished=job_finished)
+    if is_over and step.announced.finished and view.status == NOT_STARTED:
+        view = replace(
+            view, groups=None
+        )  # it never began: hosts that only its own response lists wait for ever
     events = apply_step_view(
         step,
         view,

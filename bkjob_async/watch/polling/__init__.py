@@ -1,1 +1,1 @@
-"""Poll every job once, however many watches follow it: workers, requests, errors, the time of the next poll."""
+"""Poll every job once, however many watches follow it: turns, requests, errors, the time of the next poll."""

@@ -35,8 +35,8 @@ from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import BreakerChanged, PollingFailed, PollingRecovered
 from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.polling.list_pollers import Polled
+from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
-from bkjob_async.watch.polling.worker_pool import WorkerPool
 
 # A target is stalled after this many seconds, or polls at a long fixed interval, without a response.
 STALLED_AFTER = 60.0
@@ -207,7 +207,7 @@ class OutageRecovery(Struct, eq=False, kw_only=True):
     """Polls all targets again after an outage, at the usual rate."""
 
     registry: TargetRegistry
-    workers: WorkerPool[Polled]
+    runner: PollRunner[Polled]
     intervals: PollIntervals
     health: PlatformHealth
     _resumption: CooperativeIterator = field(default_factory=CooperativeIterator)
@@ -231,7 +231,7 @@ class OutageRecovery(Struct, eq=False, kw_only=True):
                     at = slot_after(target.ref, interval, now)
                 else:
                     at = now + number / self.health.rate
-                self.workers.reschedule(target, at)
+                self.runner.reschedule(target, at)
                 number += 1
             yield
 
@@ -244,7 +244,7 @@ class StallTimer(Struct, eq=False, kw_only=True):
     """
 
     targets: Collection[PollTarget]
-    workers: WorkerPool[Polled]
+    runner: PollRunner[Polled]
     health: PlatformHealth
     limit: float
     report: Callable[[PollTarget, float], None]
@@ -307,7 +307,7 @@ class StallTimer(Struct, eq=False, kw_only=True):
     def _is_overdue(self, target: PollTarget, now: float) -> bool:
         """Return True when a poll of a target is late, under way, failed, or not sent because of an outage."""
         if target.due is None:
-            return not self.workers.is_idle(target)
+            return not self.runner.is_idle(target)
         by = now + CLOSED_DELAY if self.health.is_closed else now
         return target.poll_failures.failures > 0 or target.due <= by
 

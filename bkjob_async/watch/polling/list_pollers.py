@@ -13,8 +13,8 @@ from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import Scope
+from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
-from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.session import Session
 
@@ -30,7 +30,7 @@ class ListPollers(Struct, eq=False, kw_only=True):
     session: Session
     registry: TargetRegistry
     planner: PollPlanner
-    workers: WorkerPool[Polled]
+    runner: PollRunner[Polled]
     health: PlatformHealth
     now: Callable[[], float]
     page_size: int = 0
@@ -48,8 +48,8 @@ class ListPollers(Struct, eq=False, kw_only=True):
         if poller is None:
             poller = self._by_scope[scope] = ListPoller(scope)
         poller.note(target)
-        if poller.is_worthwhile(now) and self.workers.is_idle(poller):
-            self.workers.schedule(poller, now + poller.interval)
+        if poller.is_worthwhile(now) and self.runner.is_idle(poller):
+            self.runner.schedule(poller, now + poller.interval)
 
     def forget(self, target: PollTarget) -> None:
         """Remove a job that is over or not watched any more."""
@@ -82,14 +82,14 @@ class ListPollers(Struct, eq=False, kw_only=True):
         for target in hints.still_running:
             if is_list_pollable(target):
                 until = self._delayed_until(target, poller.next_listing_by(now))
-                self.workers.postpone(target, until)
+                self.runner.postpone(target, until)
                 self.planner.on_postponed(target, until)
         for target in hints.maybe_finished:
             # With its hosts, which are wanted if it is over; before jobs that are merely late, most of which still run.
             target.pending, target.reads_all = (JOB_ITSELF,), True
-            self.workers.schedule(target, now, urgent=True)
+            self.runner.schedule(target, now, urgent=True)
         if poller.is_worthwhile(now):
-            self.workers.schedule(poller, now + poller.next_wait())
+            self.runner.schedule(poller, now + poller.next_wait())
 
     def _delayed_until(self, target: PollTarget, next_page: float) -> float:
         """Return when a listed job is polled itself, unless it is listed again by *next_page*."""

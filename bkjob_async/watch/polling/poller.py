@@ -33,10 +33,10 @@ from bkjob_async.watch.polling.error_reporting import (
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
 from bkjob_async.watch.polling.poll_reports import PollReports
+from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, polling_load
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget, Subscriber, TargetRegistry
-from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.watch.stats import Explanation, explanation_of, explanation_of_ended
 from bkjob_async.wire.session import Session
 
@@ -63,14 +63,14 @@ class Poller:
         self._registry = TargetRegistry(self.cursors)
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
-        self._workers: WorkerPool[Polled] = WorkerPool(
+        self._runner: PollRunner[Polled] = PollRunner(
             on_crash=self._registry.crash, limiter=session.limiter, group=group_of, resource=resource_of
         )
         self._list_pollers = ListPollers(
             session=session,
             registry=self._registry,
             planner=poll_planner,
-            workers=self._workers,
+            runner=self._runner,
             health=session.health,
             now=self._now,
         )
@@ -79,7 +79,7 @@ class Poller:
         self._confirmed: dict[JobRef, frozenset[StepRef]] = {}
         outage_recovery = OutageRecovery(
             registry=self._registry,
-            workers=self._workers,
+            runner=self._runner,
             intervals=poll_planner.intervals,
             health=session.health,
         )
@@ -90,16 +90,16 @@ class Poller:
             errors=self.errors,
             phases=self.phases,
             reports=PollReports(self.observe, self._registry),
-            workers=self._workers,
+            runner=self._runner,
             list_pollers=self._list_pollers,
             planner=poll_planner,
             health=session.health,
             outage_recovery=outage_recovery,
         )
-        self._workers.poll = self._target_poller.poll
+        self._runner.poll = self._target_poller.poll
         self._stall_timer = StallTimer(
             targets=self._registry.targets.values(),
-            workers=self._workers,
+            runner=self._runner,
             health=session.health,
             limit=max(STALLED_AFTER, STALLED_POLLS * (poll_planner.intervals.interval or 0.0)),
             report=self._report_stalled,
@@ -137,7 +137,7 @@ class Poller:
     def load(self, now: float, subscriber: Subscriber | None = None) -> PollingLoad:
         """Return the load of polling all jobs, or those of one *subscriber*."""
         groups = None if subscriber is None else self._registry.groups_of(subscriber)
-        return polling_load(self._registry, self._workers, self._stall_timer.unseen_since, now, groups)
+        return polling_load(self._registry, self._runner, self._stall_timer.unseen_since, now, groups)
 
     @property
     def subscribers(self) -> Sequence[Subscriber]:
@@ -173,7 +173,7 @@ class Poller:
         self.phases.mark_changed(ref.job)
 
         if recorded is None or any(each not in target.lost for each in target.targets):
-            self._workers.schedule(target, self._now())
+            self._runner.schedule(target, self._now())
         return target, since
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
@@ -183,7 +183,7 @@ class Poller:
         if unwatched is not None:
             self.planner.end(unwatched)
             self._list_pollers.forget(unwatched)
-            self._workers.forget(unwatched)
+            self._runner.forget(unwatched)
             if unwatched.operated_at is not None:
                 confirmed = (step.ref for step in unwatched.steps if step.waits.is_confirmed)
                 self._keep_operation(ref.job, unwatched.operated_at, confirmed)
@@ -211,14 +211,14 @@ class Poller:
     def _poll_nudged(self, target: PollTarget) -> None:
         if self._registry.targets.get(target.ref) is target:
             self.planner.on_nudge(target)
-            self._workers.schedule(target, self._now(), urgent=True)
+            self._runner.schedule(target, self._now(), urgent=True)
 
     def read_again(self, job: JobRef) -> int | None:
         """Read a job in full as soon as possible, in requests sent after the time that is returned; None if unwatched."""
         target = self._registry.targets.get(job)
         if target is None:
             return None
-        self._workers.schedule(target, self._now())
+        self._runner.schedule(target, self._now())
         return self._registry.read_again(target)
 
     def waits_of(self, ref: Ref) -> int | None:
@@ -240,7 +240,7 @@ class Poller:
                 confirm_wait(target, step, waits)
             expect_change(target, now)
             self._registry.update_settled(target)
-            self._workers.schedule(target, now)
+            self._runner.schedule(target, now)
 
     def _keep_operation(self, job: JobRef, at: float, confirmed: Iterable[StepRef]) -> None:
         """Keep when an operation on a job was sent that nobody watches; somebody may watch it soon."""
@@ -265,8 +265,8 @@ class Poller:
             target,
             ref,
             now,
-            due=self._workers.due_at(target),
-            is_polled=self._workers.is_busy(target),
+            due=self._runner.due_at(target),
+            is_polled=self._runner.is_busy(target),
             is_unreachable=self.errors.health.is_closed,
             limit=self.limit_at_work(),
             expected_duration=self.planner.expects(target, now),
@@ -277,20 +277,20 @@ class Poller:
     def limit_at_work(self) -> RequestLimit | None:
         """Return the limit that holds up polls at the moment, None where every poll starts when it is due."""
         limiter = self._session.limiter
-        return limiter.limit_at_work() if limiter.waiting or self._workers.has_backlog else None
+        return limiter.limit_at_work() if limiter.waiting or self._runner.has_backlog else None
 
     async def stop_if_idle(self) -> None:
-        """Stop the workers when no target is left."""
+        """Stop polling when no target is left."""
         if not self._registry.targets:
             self._stall_timer.stop()
-            await self._workers.aclose()
+            await self._runner.aclose()
 
     async def aclose(self) -> None:
-        """End all watches and wait until all workers have stopped."""
+        """End all watches and wait until all polls have ended."""
         for subscriber in tuple(self._registry.subscribers):
             subscriber.close(ClientClosed("the client was closed while this watch was open"))
         self._stall_timer.stop()
-        await self._workers.aclose()
+        await self._runner.aclose()
 
     # Events of all targets, and of stalled ones ---------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ from bkjob_async.model.status import Phase, run_status
 from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.phase_totals import PhaseTotals
 from bkjob_async.watch.polling.list_pollers import Polled
+from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
-from bkjob_async.watch.polling.worker_pool import WorkerPool
 
 # The most jobs that have changed and wait to be counted again: a few microseconds each when the figures are asked for.
 MOST_UNCOUNTED = 512
@@ -36,7 +36,7 @@ class PollingLoad(Struct, frozen=True):
 
 def polling_load(
     registry: TargetRegistry,
-    workers: WorkerPool[Polled],
+    runner: PollRunner[Polled],
     unseen_since: Callable[[PollTarget], float | None],
     now: float,
     groups: Collection[int] | None = None,
@@ -45,7 +45,7 @@ def polling_load(
 
     *unseen_since* is the time since when a job that no response has shown is known to wait.
     """
-    busy = workers.busy
+    busy = runner.busy
     due = in_trouble = 0
     oldest = now
     for target in tuple(registry.targets.values()):  # may be called from another thread

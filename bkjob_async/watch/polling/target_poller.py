@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -38,7 +40,7 @@ from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, PollView
+from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView
 from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.watch.polling.error_reporting import (
     PLATFORM_EVENTS,
@@ -48,11 +50,11 @@ from bkjob_async.watch.polling.error_reporting import (
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
 from bkjob_async.watch.polling.poll_reports import PollReports, active_times
+from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
-from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.limits.permits import Permit
-from bkjob_async.wire.session import Session
+from bkjob_async.wire.session import Session, ViewOrRest
 
 # These errors say nothing of the other steps of a job.
 ABOUT_THE_TARGET = frozenset(
@@ -63,7 +65,7 @@ PAUSE_SECONDS = 1.0
 
 
 class TargetPoller(Struct, eq=False, kw_only=True):
-    """Polls targets: a worker calls `poll`, which applies the response and schedules the next poll.
+    """Polls targets: `poll` begins one; when its response has come, that is applied, and the next poll scheduled.
 
     `longest_block` is for how many seconds at most handling a response kept the event loop.
     """
@@ -74,29 +76,29 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     errors: ErrorReporting
     phases: PhaseCounts
     reports: PollReports
-    workers: WorkerPool[Polled]
+    runner: PollRunner[Polled]
     list_pollers: ListPollers
     planner: PollPlanner
     health: PlatformHealth
     outage_recovery: OutageRecovery
     longest_block: float = 0.0
 
-    async def poll(self, target: Polled, permit: Permit) -> None:
-        """Poll one target, or a list of jobs, with a *permit*."""
+    def poll(self, target: Polled, permit: Permit) -> Coroutine[Any, Any, None] | None:
+        """Poll one target, or a list of jobs, with a *permit*, as `PollRunner` says."""
         limiter = self.session.limiter
         if isinstance(target, ListPoller):
-            await self._poll_list(target, permit)
-            return
-        if target.group == NO_SUBSCRIBERS:
-            limiter.return_unused(permit)
-            return
+            return self._poll_list(target, permit)
         started = self._now()
+        is_delayed = target.group == NO_SUBSCRIBERS
         if self.health.is_closed or self.registry.has_journals:
-            delayed_until = self._delayed_until(target, started)
+            delayed_until = None if is_delayed else self._delayed_until(target, started)
             if delayed_until is not None:
-                limiter.return_unused(permit)
-                self.workers.schedule(target, delayed_until)
-                return
+                self.runner.schedule(target, delayed_until)
+                is_delayed = True
+        if is_delayed:
+            limiter.return_unused(permit)
+            self.runner.end(target)
+            return None
         if target.poll_state is not None:
             self.planner.on_request(target, started)
         if not target.pending:
@@ -104,15 +106,40 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         request = next_request(
             target, self.session.dialect.capabilities, requests_are_scarce=limiter.is_scarce
         )
+        known = self._count(target, request, started)
+        on_view = partial(self._on_view, target, request, started)
+        if self.session.begin_poll(request, permit, known, on_view):
+            return None
+        return self._await_view(target, request, started, partial(self.session.poll, request, permit, known))
+
+    def _on_view(self, target: PollTarget, request: PollRequest, started: float, view: ViewOrRest) -> None:
+        """Go on with a poll whose response has come; what takes longer becomes a task."""
         try:
-            view = await self._send(target, request, permit, started)
+            if callable(view) or lists_many_new_hosts(target, view):
+                self.runner.await_rest(target, self._await_view(target, request, started, view))
+            else:
+                self._apply(target, request, view, started)
+                self.runner.end(target)
+        except Exception as error:  # noqa: BLE001 - whoever calls this back has no use for it
+            self.runner.fail(error)
+
+    async def _await_view(
+        self, target: PollTarget, request: PollRequest, started: float, view: ViewOrRest
+    ) -> None:
+        """Await the response of a poll, and apply it."""
+        try:
+            view = await view() if callable(view) else view
         except BkJobError as error:
             self._on_failure(target, request, error, started)
             return
         names = await self._read_names(view) if lists_many_new_hosts(target, view) else ()
-        if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
-            self._on_response(target, request, view, started)
+        self._apply(target, request, view, started)
         del names  # nothing else refers to them until the response is applied
+
+    def _apply(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
+        """Apply a response, unless the target was dropped while its request was under way."""
+        if target.group != NO_SUBSCRIBERS:
+            self._on_response(target, request, view, started)
 
     async def _read_names(self, view: PollView) -> list[Sequence[HostKey]]:
         """Return the names of the hosts in a large response, read while other tasks can run."""
@@ -122,18 +149,16 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             await asyncio.sleep(0)
         return names
 
-    def _send(
-        self, target: PollTarget, request: PollRequest, permit: Permit, now: float
-    ) -> Awaitable[PollView]:
-        """Count a poll and begin it."""
+    def _count(self, target: PollTarget, request: PollRequest, now: float) -> KnownRows | None:
+        """Count a poll, and return the rows that are known of what it reads."""
         if target.first_polled_at is None and target.seen_at is None:
             target.first_polled_at = now
         self.registry.polls[target.group] += 1
         if isinstance(request, GetJobInstanceStatus):
             self.session.observe.polls.jobs += 1
-            return self.session.poll(request, permit)
+            return None
         self.session.observe.polls.steps += 1
-        return self.session.poll(request, permit, known_rows(target, request))
+        return known_rows(target, request)
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
@@ -287,9 +312,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return
         if target.pending:
             # Before other targets that are late: what is known of this one is whole, and reported, only then.
-            self.workers.schedule(target, now, urgent=True)
+            self.runner.schedule(target, now, urgent=True)
         elif registry.awaits(target):
-            self.workers.schedule(target, now)
+            self.runner.schedule(target, now)
         elif not target.all_settled():
             self._go_on(target, now, begun, settling=target.is_settling())
         else:
@@ -298,7 +323,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             registry.update_settled(target)
             interval = registry.revisit_interval(target)
             if interval is not None and target.group != NO_SUBSCRIBERS:
-                self.workers.schedule(target, now + interval)
+                self.runner.schedule(target, now + interval)
 
     def _go_on(self, target: PollTarget, now: float, begun: float, *, settling: bool) -> None:
         """Schedule the next poll of a job that is not over, last polled at *begun*; sooner while it is *settling*."""
@@ -314,7 +339,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
                 expects_callbacks=self.registry.expects_callbacks(target),
                 ends_in=None if deadline is None else deadline - now,
             )
-        self.workers.schedule(target, at)
+        self.runner.schedule(target, at)
         if self.list_pollers.page_size:
             self.list_pollers.update(target, now)
 
@@ -337,7 +362,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         at = self._stamp()
         if action is ErrorAction.USE_OTHER_REQUEST:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
-            self.workers.schedule(target, at.now + SETTLE_INTERVAL)
+            self.runner.schedule(target, at.now + SETTLE_INTERVAL)
             return
         self._count_failure(target, request, at.now, is_about_step=is_about_step)
         targets = len(self.registry.targets)
@@ -361,7 +386,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
                 interval=self.planner.intervals.interval,
                 targets=targets,
             )
-            self.workers.schedule(target, due)
+            self.runner.schedule(target, due)
 
     def _count_failure(
         self, target: PollTarget, request: PollRequest, now: float, *, is_about_step: bool
@@ -380,7 +405,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         before = self.health.on_response(now, sent=sent, targets=targets)
         if before is PlatformState.CLOSED:
             self.errors.on_reachable(targets)
-        if before is PlatformState.CLOSED or (before is not None and self.workers.overdue):
+        if before is PlatformState.CLOSED or (before is not None and self.runner.overdue):
             self.outage_recovery.resume_all()
 
     def _stamp(self) -> PollStamp:

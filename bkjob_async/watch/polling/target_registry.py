@@ -94,7 +94,7 @@ class PollTarget(JobState, eq=False, gc=False):
     """One job that is polled, compared by identity.
 
     *group* is the number of its subscribers' group: references to them would form a cycle through the job, which the
-    garbage collector does not look for here. *due* and *urgent* belong to the worker pool.
+    garbage collector does not look for here. *due* and *urgent* belong to the poll runner.
     """
 
     group: int = NO_SUBSCRIBERS

@@ -91,7 +91,7 @@ class BatchedReads:
             if transport is not None:  # else one that was read before it has closed it
                 transport.read()
                 has_partial = has_partial or transport.connection.is_partial
-        awaited = len(self._transports) - len(self._idle) - len(found)
+        awaited = len(self._transports) - len(self._idle)
         if found and awaited >= FEWEST_AWAITED and not has_partial:
             self._unwatch()
             self._timer = self._loop.call_later(WINDOW, self._read)

@@ -7,13 +7,16 @@ those of the poll before, except for the URL.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
 from bkjob_async.http_messages import Closable, HttpRequest
 from bkjob_async.wire.bodies.reading import RawResponse
+from bkjob_async.wire.fast_http.connection import Connection, Outcome
 from bkjob_async.wire.fast_http.pool import ConnectionPool
 
 Headers = Mapping[str, str]
@@ -64,26 +67,37 @@ class FastHttpClient:
 
         Like aiohttp, send it once more when the connection turns out to be closed.
         """
-        template, target = self._template_for(request), request.url.raw_path_qs
-        if template is None or not is_plain(target):
+        request_bytes = self._bytes_of(request)
+        if request_bytes is None:
             return None
-        pool, request_bytes = self.pool, f"GET {target}".encode() + template.after_target
-        is_retry = False
+        pool, is_retry = self.pool, False
         while True:
             connection = (None if is_retry else pool.take_idle()) or await pool.connect()
             try:
-                response = await connection.send(request_bytes)
+                return await response_to(request_bytes, connection), connection
             except ConnectionResetError:
-                connection.close()
                 if is_retry:
                     raise
                 is_retry = True
-            except BaseException:
-                connection.close()  # its response must not answer the next request
-                raise
-            else:
-                pool.release(connection)
-                return response, connection
+
+    def begin(self, request: HttpRequest, on_outcome: Callable[[Outcome], None]) -> Connection | None:
+        """Send *request* over an idle connection and return that; None, and send nothing, where that takes more.
+
+        *on_outcome* is called as by `Connection.send`.
+        """
+        request_bytes = self._bytes_of(request)
+        connection = None if request_bytes is None else self.pool.take_idle()
+        if request_bytes is None or connection is None:
+            return None
+        connection.send(request_bytes, on_outcome)
+        return connection
+
+    def _bytes_of(self, request: HttpRequest) -> bytes | None:
+        """Return *request* as it is sent, None where it needs the ordinary path."""
+        template, target = self._template_for(request), request.url.raw_path_qs
+        if template is None or not is_plain(target):
+            return None
+        return f"GET {target}".encode() + template.after_target
 
     def _template_for(self, request: HttpRequest) -> SharedHead | None:
         """Return the template of *request*, None where it needs the ordinary path.
@@ -109,6 +123,26 @@ class FastHttpClient:
     def close(self) -> None:
         """Close all connections."""
         self.pool.close()
+
+
+async def response_to(request_bytes: bytes, connection: Connection) -> RawResponse:
+    """Send a request over *connection* and return the response; raise what `Connection.send` names."""
+    done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    on_outcome = partial(set_outcome, done)
+    try:
+        connection.send(request_bytes, on_outcome)
+        outcome = await done
+    finally:
+        connection.cancel(on_outcome)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def set_outcome(done: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    """End the wait for an *outcome*, unless it was cancelled just before."""
+    if not done.done():
+        done.set_result(outcome)
 
 
 def is_plain(text: str) -> bool:

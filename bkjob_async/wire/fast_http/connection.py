@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget
@@ -16,30 +17,34 @@ READ_BUFFER_SIZE = 256 * 1024
 # A body reserves this many bytes of the budget at a time at most.
 MAX_RESERVATION = 4 * 1024 * 1024
 
+# What a request ends with: its response, or the error that it is to raise.
+Outcome = RawResponse | Exception
+
 
 class Connection(asyncio.BufferedProtocol):
     """A connection that carries one request after the other.
 
-    It is closed by whatever leaves a response in doubt: bytes that nobody asked for, an error, the last response. What is
-    read lies in *read_buffer* only until it is parsed, so that connections can share one. Reading pauses while the
+    It is closed by whatever leaves a response in doubt: bytes that nobody asked for, an error, the last response; else
+    *release* gets it back. What is read lies in *read_buffer* only until it is parsed, so that connections can share one. Reading pauses while the
     *budget* has no room for more of a body. *is_partial* is True while more of a response is to come.
     """
 
     __slots__ = (
-        *("__weakref__", "_descriptor", "_loop", "_parser", "_read_buffer", "_reservation", "_transport"),
-        "_waiter",
-        "is_partial",
+        *("__weakref__", "_descriptor", "_on_outcome", "_parser", "_read_buffer", "_release"),
+        *("_reservation", "_transport", "is_partial"),
     )
 
-    def __init__(self, read_buffer: memoryview, budget: BodyBudget) -> None:
+    def __init__(
+        self, read_buffer: memoryview, budget: BodyBudget, release: Callable[[Connection], None]
+    ) -> None:
         """Wait for the transport."""
+        self._release = release
         self._read_buffer = read_buffer
         self._reservation = budget.reservation()
         self._parser = ResponseParser(budget)
         self._transport: asyncio.Transport | None = None
-        # Of the request under way; it holds the response, so it is let go of as soon as that has come.
-        self._waiter: asyncio.Future[RawResponse] | None = None
-        self._loop = asyncio.get_running_loop()
+        # Of the request under way.
+        self._on_outcome: Callable[[Outcome], None] | None = None
         self._descriptor = -1
         self.is_partial = False
 
@@ -57,22 +62,25 @@ class Connection(asyncio.BufferedProtocol):
             return False
         return self._descriptor < 0 or not is_readable(self._descriptor)
 
-    def send(self, request_bytes: bytes) -> asyncio.Future[RawResponse]:
-        """Send a request; its response is the result of the future that is returned.
+    def send(self, request_bytes: bytes, on_outcome: Callable[[Outcome], None]) -> None:
+        """Send a request, and call *on_outcome* once, later, unless it is cancelled.
 
-        Raises `ConnectionResetError` where none came, `TransportFailed` or `InvalidResponse` for a bad one. However this
-        ends but by a response, the connection has to be closed.
+        It gets the response; `ConnectionResetError` where none came; `TransportFailed` or `InvalidResponse` for a bad one.
+        After an error the connection is closed.
         """
         if self._transport is None:
             raise ConnectionResetError("the server closed the connection")
-        waiter = self._waiter = self._loop.create_future()
+        self._on_outcome = on_outcome
         self._transport.write(request_bytes)
-        return waiter
+
+    def cancel(self, on_outcome: Callable[[Outcome], None]) -> None:
+        """Close the connection if it still waits for the response of that request: it must not answer the next one."""
+        if self._on_outcome is on_outcome:
+            self._on_outcome = None
+            self.close()
 
     def close(self) -> None:
-        """Close the connection at once; harmless when repeated."""
-        if self._waiter is not None and self._waiter.done():
-            self._waiter = None
+        """Close the connection at once; a request under way ends with an error. Harmless when repeated."""
         self._reservation.release()
         self._parser.close()
         # A transport with TLS that is closed twice drops its connection, and all but closing fails.
@@ -93,29 +101,29 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Parse a response, or a part of it."""
-        waiter, parser = self._waiter, self._parser
-        if waiter is None or waiter.done():
+        on_outcome, parser = self._on_outcome, self._parser
+        if on_outcome is None:
             self.close()  # nobody asked: it would pass for the next response
             return
+        outcome: Outcome
         try:
-            is_complete = parser.feed(self._read_buffer[:nbytes])
+            if not parser.feed(self._read_buffer[:nbytes]):
+                self.is_partial = True
+                self._reserve_next_read()
+                return
             is_last = parser.is_last
-            response = parser.take() if is_complete else None
-        except Exception as error:  # noqa: BLE001 - raised by `send`
-            waiter.set_exception(error)
-            self.close()
-            return
-        if response is None:
-            self.is_partial = True
-            self._reserve_next_read()
-            return
-        self._waiter = None
-        waiter.set_result(response)
+            outcome = parser.take()
+        except Exception as error:  # noqa: BLE001 - it is the outcome
+            is_last, outcome = True, error
+        self._on_outcome = None
         if is_last:
             self.close()
-        elif self.is_partial:
-            self.is_partial = False
-            self._reservation.release()
+        else:
+            if self.is_partial:
+                self.is_partial = False
+                self._reservation.release()
+            self._release(self)
+        on_outcome(outcome)
 
     def _reserve_next_read(self) -> None:
         """Reserve what the next read may bring; if that has to wait, reading resumes afterwards."""
@@ -133,11 +141,15 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let the end complete the response, or `send` fail; let go of the transport, which holds this object."""
-        waiter, self._waiter, self._transport = self._waiter, None, None
-        if waiter is not None and not waiter.done():
-            try:
-                waiter.set_result(self._parser.end(exc))
-            except Exception as error:  # noqa: BLE001 - raised by `send`
-                waiter.set_exception(error)
+        """Let the end complete the response, or be an error; let go of the transport, which holds this object."""
+        on_outcome, self._on_outcome, self._transport = self._on_outcome, None, None
+        if on_outcome is None:
+            self.close()
+            return
+        outcome: Outcome
+        try:
+            outcome = self._parser.end(exc)
+        except Exception as error:  # noqa: BLE001 - it is the outcome
+            outcome = error
         self.close()
+        on_outcome(outcome)

@@ -75,7 +75,7 @@ class ConnectionPool:
             sock = await aiohappyeyeballs.start_connection(
                 await self._addresses(), happy_eyeballs_delay=EYEBALLS_DELAY
             )
-            connection = Connection(self._read_buffer, self._budget)
+            connection = Connection(self._read_buffer, self._budget, self._release)
             if self._tls is None and self._batched_reads is not None:
                 BatchedTransport(loop, sock, connection, self._batched_reads)
             else:
@@ -117,7 +117,7 @@ class ConnectionPool:
         if lookup.cancelled() or lookup.exception() is not None:
             self._lookup = None  # the next one looks again
 
-    def release(self, connection: Connection) -> None:
+    def _release(self, connection: Connection) -> None:
         """Keep *connection* for the next request if it is open."""
         if self._is_closed or not connection.is_open:
             connection.close()

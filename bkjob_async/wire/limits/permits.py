@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest, HttpResponse, RequestUnderWay
 
 # The priorities of those that wait: urgent calls, polls of what is known to have changed, and all others.
 URGENT_CALL, URGENT_POLL, DUE = range(3)
@@ -17,8 +17,8 @@ URGENT_CALL, URGENT_POLL, DUE = range(3)
 class Permit(Struct, eq=False, gc=False):
     """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock.
 
-    `request` is what was sent with it, `response` what came back. `is_held` is True until it
-    is released.
+    `request` is what was sent with it, `under_way` what can cancel that, `response` what came back. `is_held` is True until
+    it is released.
     """
 
     scope: Hashable
@@ -28,6 +28,7 @@ class Permit(Struct, eq=False, gc=False):
     sent_at: float
     received_at: float
     request: HttpRequest | None = None
+    under_way: RequestUnderWay | None = None
     response: HttpResponse | None = None
     is_held: bool = True
 

@@ -188,10 +188,10 @@ class RequestLimiter:
 
     # After a request ------------------------------------------------------------------------------------------------
 
-    def on_response(self, permit: Permit, size: int, rate_limit: RateLimitHeaders | None) -> None:
-        """Learn from a response of *size* bytes and from its *rate_limit* headers."""
+    def on_response(self, permit: Permit, size: int, rate_limit: RateLimitHeaders | None, now: float) -> None:
+        """Learn from a response of *size* bytes, which came *now*, and from its *rate_limit* headers."""
         limit = self.limit
-        now = permit.received_at = self.received_at = asyncio.get_running_loop().time()
+        permit.received_at = self.received_at = now
         limit.concurrency.on_response(now, sent=permit.sent_at, size=size, in_flight=limit.in_flight)
         if rate_limit is not None:
             self._quota_of(permit.resource, per_resource=rate_limit.per_resource).on_headers(

@@ -70,7 +70,8 @@ async def test_what_does_not_fit_into_a_socket_is_sent_later() -> None:
     own, other = socket.socketpair()
     own.setblocking(False)
     other.setblocking(False)
-    transport = BatchedTransport(loop, own, Connection(memoryview(bytearray(16)), BodyBudget(4 * MIB)), reads)
+    connection = Connection(memoryview(bytearray(16)), BodyBudget(4 * MIB), lambda _: None)
+    transport = BatchedTransport(loop, own, connection, reads)
     data = bytes(range(256)) * 16_384
     for at in range(0, len(data), 3 * MIB):
         transport.write(data[at : at + 3 * MIB])

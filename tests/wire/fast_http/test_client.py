@@ -4,8 +4,9 @@ import asyncio
 import gc
 import json
 import ssl
+import sys
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -22,6 +23,7 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.fast_http import pool as fast_pool
 from tests.hostile import server_context
+from tests.wire.begun import begun
 from tests.wire.raw_server import answer, responding, serving
 
 HINTS = b"HTTP/1.1 103 Early ListHints\r\n\r\n"
@@ -48,7 +50,22 @@ async def opened(options: HttpOptions | None = None) -> AsyncIterator[AiohttpTra
 
 async def get(transport: AiohttpTransport, url: URL, *, within: float = 5.0) -> HttpResponse:
     """Get *url* as a poll does, the same headers each time."""
-    return await transport.send(HttpRequest(method="GET", url=url, headers=HEADERS), timeout=within)
+    request = HttpRequest(method="GET", url=url, headers=HEADERS)
+    return await send(transport, request, within)
+
+
+async def awaited(transport: AiohttpTransport, request: HttpRequest, within: float) -> HttpResponse:
+    """Await the response, as calls do."""
+    return await transport.send(request, timeout=within)
+
+
+send: Callable[[AiohttpTransport, HttpRequest, float], Coroutine[Any, Any, HttpResponse]] = awaited
+
+
+@pytest.fixture(autouse=True, params=[awaited, begun])
+def send_so(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send as calls do, and as polls do."""
+    monkeypatch.setattr(sys.modules[__name__], "send", request.param)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.errors import Throttled
-from bkjob_async.watch.polling.worker_pool import WorkerPool
+from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget
 from bkjob_async.wire.limits.permits import DUE, Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
@@ -142,7 +142,7 @@ class PoolGate:
 
     def __init__(self) -> None:
         self.limiter = RequestLimiter(RateLimiter(max_in_flight=PLACES))
-        self.pool: WorkerPool[Key] = WorkerPool(
+        self.pool: PollRunner[Key] = PollRunner(
             on_crash=lambda _error: None, limiter=self.limiter, group=lambda key: key.scope
         )
         self.pool.poll = self.poll

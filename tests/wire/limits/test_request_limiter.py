@@ -177,7 +177,7 @@ async def test_large_responses_cost_their_scope_turns() -> None:
         permit = await limiter.acquire(scope)
         await asyncio.sleep(1)
         done.append(scope)
-        limiter.on_response(permit, size, None)
+        limiter.on_response(permit, size, None, asyncio.get_running_loop().time())
         limiter.release(permit)
 
     tasks = [asyncio.create_task(ask("long", 10 * BYTES_PER_TURN)) for _ in range(50)]
@@ -195,7 +195,7 @@ async def test_the_announced_rest_is_spread_over_the_window() -> None:
     limiter = RequestLimiter(RateLimiter())
     permit = await limiter.acquire()
     rate_limit = RateLimitHeaders(limit=100, remaining=10, reset=10.0, per_resource=False)
-    limiter.on_response(permit, 0, rate_limit)
+    limiter.on_response(permit, 0, rate_limit, asyncio.get_running_loop().time())
     limiter.release(permit)
     start = asyncio.get_running_loop().time()
     times: list[float] = []
@@ -232,7 +232,12 @@ async def test_the_known_rate_is_the_lower_one() -> None:
     assert limiter.requests_per_second == 5.0
 
     permit = await limiter.acquire()
-    limiter.on_response(permit, 10, RateLimitHeaders(limit=60, remaining=50, reset=60.0, per_resource=False))
+    limiter.on_response(
+        permit,
+        10,
+        RateLimitHeaders(limit=60, remaining=50, reset=60.0, per_resource=False),
+        asyncio.get_running_loop().time(),
+    )
     assert limiter.requests_per_second == 1.0
 
 
@@ -268,7 +273,7 @@ async def test_whoever_waits_behind_others_that_succeed_waits_on() -> None:
     waiting = asyncio.ensure_future(limiter.acquire(urgent=True, patience=10.0))
     for _ in range(5):
         await asyncio.sleep(6)
-        limiter.on_response(permit, 10, None)
+        limiter.on_response(permit, 10, None, asyncio.get_running_loop().time())
         limiter.quota.on_success(permit.received_at, sent=permit.sent_at)
     assert not waiting.done()
 

@@ -1,4 +1,4 @@
-"""The workers poll in time, and none outlives its event loop."""
+"""What is due is polled in time, and no poll outlives its event loop."""
 
 import asyncio
 import gc
@@ -6,9 +6,11 @@ import random
 import warnings
 
 import pytest
+from yarl import URL
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
-from bkjob_async.watch.polling.worker_pool import COALESCE_SECONDS, WorkerPool
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.watch.polling.poll_runner import COALESCE_SECONDS, PollRunner
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
@@ -22,7 +24,7 @@ class Key(str):  # noqa: SLOT000 - its due time is set on it
     urgent: bool | None = None
 
 
-def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> WorkerPool[Key]:
+def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> PollRunner[Key]:
     """Return a pool that records what it polls; the group of a key is its first letter."""
 
     async def poll(key: Key, _permit: Permit) -> None:
@@ -33,7 +35,7 @@ def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> WorkerPool
         raise error
 
     limiter = RequestLimiter(RateLimiter(max_in_flight=workers))
-    pool = WorkerPool[Key](on_crash=on_crash, limiter=limiter, group=lambda key: key[0])
+    pool = PollRunner[Key](on_crash=on_crash, limiter=limiter, group=lambda key: key[0])
     pool.poll = poll
     return pool
 
@@ -42,15 +44,15 @@ def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> WorkerPool
 async def test_what_is_due_at_nearly_the_same_time_is_polled_together() -> None:
     """One waking up serves them all, and none is polled earlier than that."""
     polls: Polls = []
-    worker_pool = pool_of(polls, workers=8)
+    poll_runner = pool_of(polls, workers=8)
     for key in ("x", "y", "z"):
-        worker_pool.schedule(Key(key), 0.5)  # so that there are workers
+        poll_runner.schedule(Key(key), 0.5)  # so that there are workers
     await asyncio.sleep(0.6)
     polls.clear()
     for key, at in {"a": 1.0, "b": 1.0 + COALESCE_SECONDS / 2, "c": 1.0 + COALESCE_SECONDS * 2}.items():
-        worker_pool.schedule(Key(key), at)
+        poll_runner.schedule(Key(key), at)
     await asyncio.sleep(2.0)
-    await worker_pool.aclose()
+    await poll_runner.aclose()
 
     assert [key for _, key in polls] == ["a", "b", "c"]
     assert [at for at, _ in polls] == pytest.approx([1.0, 1.0, 1.0 + COALESCE_SECONDS * 2])
@@ -60,11 +62,11 @@ async def test_what_is_due_at_nearly_the_same_time_is_polled_together() -> None:
 async def test_what_comes_due_together_goes_by_turns_when_there_are_too_few_workers() -> None:
     """A group of many does not keep one of few waiting until it has been served."""
     polls: Polls = []
-    worker_pool = pool_of(polls, workers=2, takes=1.0)
+    poll_runner = pool_of(polls, workers=2, takes=1.0)
     for key in ("a1", "a2", "a3", "a4", "a5", "b1", "b2"):
-        worker_pool.schedule(Key(key), 1.0)
+        poll_runner.schedule(Key(key), 1.0)
     await asyncio.sleep(10.0)
-    await worker_pool.aclose()
+    await poll_runner.aclose()
 
     assert len(polls) == 7
     assert {key for at, key in polls if at < 3.5} >= {"b1", "b2"}
@@ -74,15 +76,15 @@ async def test_what_comes_due_together_goes_by_turns_when_there_are_too_few_work
 async def test_no_key_is_forgotten_however_polls_end() -> None:
     """What is due while every worker is busy, or while itself is polled, is polled when there is room."""
     polls: Polls = []
-    worker_pool = pool_of(polls, workers=2, takes=0.5)
+    poll_runner = pool_of(polls, workers=2, takes=0.5)
     keys = [Key(f"a{number}") for number in range(20)]
     for number, key in enumerate(keys):
-        worker_pool.schedule(key, 1.0 + 0.01 * number)
+        poll_runner.schedule(key, 1.0 + 0.01 * number)
     await asyncio.sleep(1.1)
-    worker_pool.schedule(keys[0], 1.2)
-    worker_pool.schedule(Key("late"), 1.15, urgent=True)
+    poll_runner.schedule(keys[0], 1.2)
+    poll_runner.schedule(Key("late"), 1.15, urgent=True)
     await asyncio.sleep(60.0)
-    await worker_pool.aclose()
+    await poll_runner.aclose()
 
     assert sorted(key for _, key in polls) == sorted([*keys, "a0", "late"])
     assert next(at for at, key in polls if key == "late") <= 2.0
@@ -92,16 +94,82 @@ async def test_no_key_is_forgotten_however_polls_end() -> None:
 async def test_a_key_that_becomes_urgent_during_its_poll_goes_before_late_ones() -> None:
     """The further requests of a round do not wait for the first ones of others."""
     polls: Polls = []
-    worker_pool = pool_of(polls, workers=1, takes=1.0)
+    poll_runner = pool_of(polls, workers=1, takes=1.0)
     keys = [Key(name) for name in ("a", "b", "c")]
     for key in keys:
-        worker_pool.schedule(key, 1.0)
+        poll_runner.schedule(key, 1.0)
     await asyncio.sleep(1.5)
-    worker_pool.schedule(keys[0], 1.5, urgent=True)
+    poll_runner.schedule(keys[0], 1.5, urgent=True)
     await asyncio.sleep(10.0)
-    await worker_pool.aclose()
+    await poll_runner.aclose()
 
     assert [key for _, key in polls] == ["a", "a", "b", "c"]
+
+
+class Request:
+    """A request that is under way until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Note it."""
+        self.is_cancelled = True
+
+
+@pytest.mark.looptime
+async def test_the_end_cancels_what_is_under_way_and_begins_nothing() -> None:
+    """Whoever waits for a permit gets none, although all come back."""
+    under_way: list[Request] = []
+
+    def poll(_key: Key, permit: Permit) -> None:
+        permit.under_way = Request()
+        permit.request = HttpRequest(method="GET", url=URL("/"))
+        under_way.append(permit.under_way)
+
+    limiter = RequestLimiter(RateLimiter(max_in_flight=2))
+    poll_runner = PollRunner[Key](on_crash=print, limiter=limiter)
+    poll_runner.poll = poll
+    for number in range(6):
+        poll_runner.schedule(Key(number), 1.0)
+    await asyncio.sleep(2.0)
+    busy, late = len(poll_runner.busy), poll_runner.overdue
+    await poll_runner.aclose()
+    await asyncio.sleep(2.0)
+
+    assert (busy, late) == (2, 4)
+    assert [each.is_cancelled for each in under_way] == [True, True]
+    assert (limiter.limit.in_flight, limiter.waiting) == (0, 0)
+
+
+@pytest.mark.looptime
+async def test_a_poll_that_fails_in_a_callback_ends_all_others() -> None:
+    """And keys that are scheduled afterwards are polled again."""
+    crashes: list[BaseException] = []
+    under_way: dict[Key, Permit] = {}
+
+    def poll(key: Key, permit: Permit) -> None:
+        permit.under_way = Request()
+        under_way[key] = permit
+
+    limiter = RequestLimiter(RateLimiter(max_in_flight=8))
+    poll_runner = PollRunner[Key](on_crash=crashes.append, limiter=limiter)
+    poll_runner.poll = poll
+    keys = [Key(name) for name in "abc"]
+    for key in keys:
+        poll_runner.schedule(key, 1.0)
+    await asyncio.sleep(2.0)
+    first = dict(under_way)
+    poll_runner.fail(ZeroDivisionError("broken"))
+    await asyncio.sleep(0.1)
+    poll_runner.schedule(keys[0], 3.0)
+    await asyncio.sleep(2.0)
+
+    assert [str(each) for each in crashes] == ["broken"]
+    assert [permit.under_way for permit in first.values()] == [None] * 3
+    assert limiter.limit.in_flight == 1
+    assert poll_runner.busy == {keys[0]}
+    await poll_runner.aclose()
 
 
 def test_a_loop_may_end_at_any_moment() -> None:
@@ -112,17 +180,17 @@ def test_a_loop_may_end_at_any_moment() -> None:
 
         async def poll(key: Key, _permit: Permit) -> None:
             await asyncio.sleep(0)
-            worker_pool.schedule(key, loop.time() + 0.01 * dice.random())
+            poll_runner.schedule(key, loop.time() + 0.01 * dice.random())
 
         limiter = RequestLimiter(RateLimiter(max_in_flight=8))
-        worker_pool = WorkerPool[Key](on_crash=complaints.append, limiter=limiter)
-        worker_pool.poll = poll
+        poll_runner = PollRunner[Key](on_crash=complaints.append, limiter=limiter)
+        poll_runner.poll = poll
         for key in [Key(number) for number in range(50)]:
-            worker_pool.schedule(key, loop.time() + 0.01 * dice.random())
+            poll_runner.schedule(key, loop.time() + 0.01 * dice.random())
         await asyncio.sleep(0.01)
         if close:
             await (
-                worker_pool.aclose()
+                poll_runner.aclose()
             )  # a poll that ends meanwhile makes its key due, and so others begin to work
 
     complaints: list[object] = []
@@ -144,16 +212,16 @@ def test_keys_that_are_due_almost_at_once_are_polled_in_uvloop() -> None:
     polls: Polls = []
 
     async def schedule() -> None:
-        worker_pool = pool_of(polls)
+        poll_runner = pool_of(polls)
         soon = asyncio.get_running_loop().time() + COALESCE_SECONDS
         for key in ("a", "b", "c"):
-            worker_pool.schedule(Key(key), soon + 0.1)
+            poll_runner.schedule(Key(key), soon + 0.1)
         await asyncio.sleep(0.01)
         for number, key in enumerate(("d", "e", "f")):
             at = asyncio.get_running_loop().time() + 0.0004 - number / 10_000
-            worker_pool.schedule(Key(key), at)
+            poll_runner.schedule(Key(key), at)
         await asyncio.sleep(0.2)
-        await worker_pool.aclose()
+        await poll_runner.aclose()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(schedule())
