@@ -28,6 +28,7 @@ from bkjob_async.many.placement import Placement
 from bkjob_async.many.reader import FleetReader
 from bkjob_async.many.settings import FleetSettings, SettingChanges
 from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus, shortened
+from bkjob_async.model.base_error import WrongType
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.refs import Ref, Scope
@@ -55,6 +56,8 @@ class Fleet:
         """Name the fleet; nothing is read or written yet. Raises `UsageError` for a name or URL that cannot be."""
         self.name = checked_name(name)
         self._shards = None if shards is None else Placement(shards=shards).shards
+        if not isinstance(journal, str | Journal):
+            raise WrongType(f"journal is a URL or a Journal, not {type(journal).__name__}")
         self._is_own = isinstance(journal, str)
         self._url = journal if isinstance(journal, str) else None
         self.journal = open_journal(journal) if isinstance(journal, str) else journal

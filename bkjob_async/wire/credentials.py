@@ -130,7 +130,7 @@ class CredentialsCache:
             # Its text and its frames may contain the secrets it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"
             if isinstance(error, UsageError):  # written to be read, by whoever set the provider up
-                message = f"the credentials provider failed: {redact_named(str(error))}"
+                message += f": {redact_named(str(error))}"
             if isinstance(error, LookupError):
                 message += "; context variables of callers are seen by a provider that is PerCall"
             failure = NotAuthenticated(ErrorDetails(message=message, sent=False))

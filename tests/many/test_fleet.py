@@ -264,3 +264,22 @@ async def test_who_reads_a_fleet_in_shards_as_one_journal_is_told_how(place: Pla
                 await journal.snapshot(name, "2:100")
             with pytest.raises(bkjob.FleetNotFound, match=said):
                 await bkjob.RunReport().read_journal(place.url, name)
+
+
+@pytest.mark.parametrize("shard", [1.0, True, "1", None, -1, 4])
+async def test_what_is_no_number_of_a_shard_is_not_run(shard: Any, journal: str) -> None:
+    """A runner of 1.0 would watch nothing, under a name of its own, and nobody would miss it."""
+    fleet = fleet_of(journal)
+    await fleet.create(**SETTINGS)
+
+    with pytest.raises(bkjob.UsageError, match="has the shards 0 to 3, not"):
+        async with asyncio.timeout(2):
+            await run_shard(fleet, shard, credentials=OWN_CREDENTIALS)
+    assert await fleet.journal.store.fleets() == []
+
+
+def test_a_journal_that_is_not_given_is_refused_at_once() -> None:
+    """As a variable that is not set."""
+    missing: Any = None
+    with pytest.raises(bkjob.UsageError, match="journal is a URL or a Journal, not NoneType"):
+        bkjob.Fleet("night", journal=missing)

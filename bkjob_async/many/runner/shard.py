@@ -95,7 +95,7 @@ async def run_shard(
     is away when it begins, and other errors of `JournalError` where the journal cannot be used.
     """
     shards = (await fleet.settings()).placement.shards
-    if not 0 <= shard < shards:
+    if type(shard) is not int or not 0 <= shard < shards:
         raise UsageError(f"the fleet {fleet.name!r} has the shards 0 to {shards - 1}, not {shard!r}")
     if journal_timeout is not None and not journal_timeout >= SHORTEST_TIMEOUT:
         raise UsageError(
