@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
     from bkjob_async.watch.progress_bar import progress_bar
-    from bkjob_async.watch.stats import Explanation, WatchStats
+    from bkjob_async.watch.stats import Explanation, RecordingState, WatchStats
     from bkjob_async.watch.stream.readers import Reader
     from bkjob_async.watch.watch import Watch
     from bkjob_async.wire.aiohttp_transport import HttpOptions
@@ -85,7 +85,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Scope", "ScopeType", "JobRef", "StepRef", "Ref", "RefLike", "as_ref", "HostKey", "parse_ref",
     "Targets", "TopoNode",
     # watching
-    "Watch", "WatchStats", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
+    "Watch", "WatchStats", "RecordingState", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
     "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Waiting", "Batch", "StreamState", "RunReport", "Event",
     "HostChanged", "HostCounts", "StepChanged", "StepWaiting", "JobChanged", "InSync", "Resumed", "Finished",
     "Reopened", "Trouble", "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
@@ -174,7 +174,7 @@ _NAMES = {
     "bkjob_async.watch.callbacks": "CallbackReceiver",
     "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
     "bkjob_async.watch.progress_bar": "progress_bar",
-    "bkjob_async.watch.stats": "Explanation WatchStats",
+    "bkjob_async.watch.stats": "Explanation RecordingState WatchStats",
     "bkjob_async.watch.stream.readers": "Reader",
     "bkjob_async.watch.watch": "Watch",
     "bkjob_async.wire.aiohttp_transport": "HttpOptions",

@@ -78,7 +78,7 @@ INNER_HOUSES = {
         {"checks", "factory", "run_report"},
     ],
     "many": [
-        {"concurrently", "environment", "inbox", "logs", "placement", "status", "upkeep"},
+        {"concurrently", "environment", "logs", "placement", "status", "upkeep"},
         {"metrics", "reader", "settings"},
         {"management"},
         {"fleet"},
@@ -119,6 +119,7 @@ INNER_HOUSES = {
         {"stream"},
         {"journaling"},
         {"subscription", "plan"},
+        {"waiting"},
         {"watch"},
         {"callbacks", "progress_bar"},
         {"callbacks_aiohttp"},
@@ -134,6 +135,11 @@ CHOOSES = (
     "dialects/gateway/v3",
     "dialects/gateway/v4",
 )
+
+# What the rooms above use of a watch: what its users have. The client makes watches, of these parts as well.
+DOORS_OF_WATCH = {"watch", "stats", "callbacks", "callbacks_aiohttp", "progress_bar", "stream.readers"}
+PARTS_OF_WATCH = {"plan", "polling.poller"}
+INSIDE_OF_WATCH = {"_subscription", "_stream", "_plan"}
 
 # The ground floor holds two rooms that stay strangers as well.
 PURE = ("model/", "http_messages", "errors", "engine/", "dialects/")
@@ -216,6 +222,8 @@ def violations(name: str, tree: ast.Module) -> list[str]:
             found += inner_violations(name, statement.lineno, dotted)
         if statement not in [*tree.body, *typed_only(tree)] and name.removesuffix(".py") not in CHOOSES:
             found.append(f"{name}:{statement.lineno} hides the import of {dotted}")
+    if FLOOR[room] > FLOOR["watch"]:
+        found += looks_inside(name, tree, DOORS_OF_WATCH | (PARTS_OF_WATCH if room == "client" else set()))
     if name.startswith(PURE) or name.startswith(PURE_SIMULATOR):
         found += impurities(name, tree)
     return found
@@ -244,6 +252,30 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
             inner = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES
             yield from inner or {node.module}
+
+
+def looks_inside(name: str, tree: ast.Module, doors: set[str]) -> list[str]:
+    """Return what a room above the watch uses of its inside, which its users do not have."""
+    found = []
+    for statement, dotted in own_imports(tree):
+        inner = dotted.removeprefix("bkjob_async.watch.")
+        modules = {inner}
+        if isinstance(statement, ast.ImportFrom) and dotted in (
+            "bkjob_async.watch",
+            "bkjob_async.watch.stream",
+        ):
+            folder = dotted.removeprefix("bkjob_async.watch").removeprefix(".")
+            modules = {f"{folder}.{alias.name}".removeprefix(".") for alias in statement.names}
+        elif inner == dotted:
+            continue
+        found += [f"{name}:{statement.lineno} looks into a watch: {each}" for each in modules - doors]
+        if inner == "watch" and isinstance(statement, ast.ImportFrom):
+            others = {alias.name for alias in statement.names} - {"Watch"}
+            found += [f"{name}:{statement.lineno} takes {each} of a watch" for each in others]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in INSIDE_OF_WATCH:
+            found.append(f"{name}:{node.lineno} looks into a watch: {node.attr}")
+    return found
 
 
 def impurities(name: str, tree: ast.Module) -> list[str]:
@@ -313,6 +345,11 @@ def test_no_folder_holds_more_files_than_a_reader_can_scan() -> None:
         ("wire/session", "from bkjob_async.journal.store import Store"),
         ("client/caller", "from bkjob_async.sync.loop_thread import LoopThread"),
         ("many/fleet", "from bkjob_async.sync.client import JobClient"),
+        ("many/runner/shard", "from bkjob_async.watch.watch import subscription_of"),
+        ("many/runner/shard", "from bkjob_async.watch.journaling.inbox import Inbox"),
+        ("sync/watch", "from bkjob_async.watch.polling.poller import Poller"),
+        ("client/watching", "from bkjob_async.watch import waiting"),
+        ("client/watching", "watch._subscription"),
         ("journal/sqlite/file", "from bkjob_async.journal.sqlite.store import SqliteStore"),
     ],
 )

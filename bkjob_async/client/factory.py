@@ -12,7 +12,7 @@ from attrs import evolve
 from yarl import URL
 
 from bkjob_async.client.client import JobClient
-from bkjob_async.client.limits import check_positive
+from bkjob_async.client.limits import USUAL_TIMEOUT, check_positive
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
@@ -41,7 +41,7 @@ def connect(
     profile: str | None = None,
     dialect: str | Dialect | None = None,
     scope: Scope | None = None,
-    request_timeout: float = 30.0,
+    request_timeout: float = USUAL_TIMEOUT,
     max_in_flight: int = 32,
     requests_per_second: float | None = None,
     interval: float | None = None,
@@ -70,7 +70,7 @@ def connect(
     Without *url* or *credentials*, or with the name of a *profile*, what is not given is read from where the command line
     reads it: from the environment (`BKJOB_URL`, `BKJOB_APP_CODE`, `BKJOB_APP_SECRET` and so on), then from that
     profile or the default one. So are dialect, scope, tenant, CA file, proxy, *request_timeout* and the limit of requests;
-    what is given wins, a *request_timeout* of 30 excepted. A profile's program or keyring is asked for a secret at the first call.
+    what is given wins. A profile's program or keyring is asked for a secret at the first call.
     With both, and without a *profile*, nothing is read.
 
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
@@ -106,7 +106,8 @@ def connect(
         credentials, found = read(url, credentials, profile)
         url, scope, tenant = found["url"], scope or found["scope"], tenant or found["tenant"]
         dialect, http = dialect or found["dialect"], http or found["http"]
-        request_timeout = found["request_timeout"] if request_timeout == 30.0 else request_timeout
+        if request_timeout is USUAL_TIMEOUT:
+            request_timeout = found["request_timeout"] or USUAL_TIMEOUT
         if requests_per_second is None:
             requests_per_second = found["requests_per_second"]
     dialect = dialect or "gateway-v3"

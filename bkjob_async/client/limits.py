@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Final
 
 from bkjob_async.client.caller import Caller
 from bkjob_async.model.base_error import WrongType, WrongValue
+
+# Seconds for one attempt where nothing is given; an object of its own, so that a 30.0 that is given is told from it.
+USUAL_TIMEOUT: Final = float("30")
 
 
 def check_positive(**numbers: object) -> None:

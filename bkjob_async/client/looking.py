@@ -10,7 +10,7 @@ from attrs import define, field
 
 from bkjob_async.client.caller import Caller, surrounded
 from bkjob_async.client.earlier_runs import earlier_runs, time_left
-from bkjob_async.client.watching import Deadline, raise_if_hopeless, watch
+from bkjob_async.client.watching import Deadline, watch
 from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.errors import BkJobError, DeadlineExceeded
@@ -84,7 +84,7 @@ class Look:
             is_anything_seen = is_anything_seen or any(isinstance(event, SIGHT) for event in batch.events)
             for event in batch.events:
                 if not is_anything_seen and isinstance(event, Trouble | Stalled):
-                    raise_if_hopeless(client)
+                    client._poller.raise_if_hopeless()
                     if isinstance(event, Stalled):
                         raise BkJobError(str(event))
             if self._state.is_in_sync:

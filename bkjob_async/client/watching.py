@@ -8,26 +8,20 @@ from typing import Any
 
 from bkjob_async.client.caller import Caller, surrounded
 from bkjob_async.engine.scheduling.duration_stats import DurationStats
-from bkjob_async.engine.stream.wait_conditions import Condition, Waiting
+from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import (
-    BkJobError,
-    ConditionUnreachable,
-    ErrorDetails,
-    TargetLost,
-    Throttled,
     UsageError,
 )
 from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.urls import check_fleet_name
 from bkjob_async.model.base_error import WrongType, WrongValue
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Finished, Lost, Stalled, StepWaiting, Trouble
+from bkjob_async.model.events import Trouble
 from bkjob_async.model.ref_input import RefLike, as_refs
-from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.plan import Recording, WatchPlan
-from bkjob_async.watch.watch import Watch, are_all_counted, counts_of_begun, notices
+from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.tracebacks import hide_call_arguments
 
 Deadline = float | timedelta | None
@@ -122,24 +116,10 @@ async def wait(
     2:20000000002 SUCCESS: 1 step; 3 SUCCESS
     """
     ref = client._ref(ref)
-    check_condition(until)
     # A condition is about hosts; a plain wait may let small moves of large steps collect.
     detail_level = DetailLevel.COALESCED if until is None else DetailLevel.EVERY_CHANGE
     async with watch(client, ref, deadline=deadline, detail_level=detail_level) as opened:
-        async for events in notices(opened):
-            for event in events:
-                if isinstance(event, Lost):
-                    raise TargetLost(ref, event.reason.value, event.message)
-                if isinstance(event, Trouble | Stalled) and opened.snapshot(ref) is None:
-                    raise_if_hopeless(client)
-            ended = [e.result for e in events if isinstance(e, Finished) and e.ref == ref]
-            if isinstance(until, Waiting) and any(isinstance(event, StepWaiting) for event in events):
-                result = opened.progress(ref)
-            else:
-                result = reached(opened, ref, until, ended)
-            if result is not None:
-                return result
-    raise BkJobError(f"the watch of {ref} ended without a result")
+        return await opened.wait(ref, until=until)
 
 
 def nudge(client: Caller, ref: RefLike) -> None:
@@ -192,16 +172,6 @@ def outage(client: Caller) -> Trouble | None:
     return client._poller.errors.outage
 
 
-def raise_if_hopeless(client: Caller) -> None:
-    """Raise the error that keeps every poll of this client from succeeding, if there is one."""
-    error = client._poller.errors.client_error
-    if error is not None:
-        raise error
-    if client._session.limiter.quota.is_closed and not client._session.health.is_closed:
-        message = "nothing could be read yet: the gateway lets nothing through"
-        raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
-
-
 def check_how_closely(detail_level: object, linger: object) -> None:
     """Raise `UsageError` for a level or a time to linger that cannot be one."""
     if not isinstance(detail_level, DetailLevel):
@@ -214,12 +184,6 @@ def check_how_closely(detail_level: object, linger: object) -> None:
         raise WrongValue(f"linger is a number of seconds, or None to stay open, not {linger!r:.60}")
 
 
-def check_condition(until: object) -> None:
-    """Raise `UsageError` for what cannot say whether it holds; a class cannot."""
-    if until is not None and (isinstance(until, type) or not hasattr(until, "holds")):
-        raise WrongType(f"until is a condition, such as HostsDone(0.9) or FirstFailure(), not {until!r:.60}")
-
-
 def seconds(deadline: Deadline) -> float | None:
     """Return a deadline in seconds; raise `UsageError` for one that is not positive."""
     if deadline is None:
@@ -230,15 +194,3 @@ def seconds(deadline: Deadline) -> float | None:
     if not value > 0:
         raise WrongValue("a deadline is a positive number of seconds")
     return value
-
-
-def reached(watch: Watch, ref: Ref, until: Condition | None, ended: list[JobResult]) -> JobResult | None:
-    """Return the result that a wait is over with, None while it goes on; raise `ConditionUnreachable`."""
-    if until is None:
-        return ended[-1] if ended else None
-    if not ended and not are_all_counted(watch, ref):
-        return None  # of a part of the hosts it may hold, and not of all; another event comes
-    holds = until.holds(counts_of_begun(watch, ref), over=bool(ended))
-    if holds is None and ended:
-        raise ConditionUnreachable(ended[-1], repr(until))
-    return watch.progress(ref) if holds else None

@@ -37,7 +37,7 @@ def connect_options(settings: Settings) -> dict[str, Any]:
         "dialect": settings.get("dialect", DEFAULT_DIALECT),
         "scope": settings.scope,
         "tenant": settings.get("tenant"),
-        "request_timeout": settings.get("request_timeout", 30.0),
+        "request_timeout": settings.get("request_timeout"),
         "requests_per_second": settings.get("rate"),
         "http": http_options(settings),
     }
@@ -88,5 +88,5 @@ def trusting(ca_file: str) -> ssl.SSLContext:
     """Return how certificates are verified by the authorities in a file; raise `UsageError`."""
     try:
         return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ssl.SSLError, ValueError) as error:  # also a name that no file can have
         raise UsageError(f"--ca-file {ca_file}: {getattr(error, 'strerror', None) or error}") from None

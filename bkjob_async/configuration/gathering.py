@@ -17,7 +17,7 @@ DEFAULT_DIALECT = "gateway-v3"
 
 def gather(options: Mapping[str, Any], profile: str | None) -> Settings:
     """Return the settings of this process: *options*, its environment, and the *profile* or the default one."""
-    name = profile if profile is not None else os.environ.get("BKJOB_PROFILE") or None
+    name = profile if profile is not None else os.environ.get("BKJOB_PROFILE", "").strip() or None
     loaded = load_profile(config_path(os.environ), name)
     settings = resolve(options, os.environ, loaded)
     if settings.get("dialect", DEFAULT_DIALECT) not in DIALECTS:

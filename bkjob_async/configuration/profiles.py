@@ -57,7 +57,7 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
         return None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number that is too long, and lists without end
         # The text of the error may quote the file; the place at its end does not.
         place = PLACE.search(str(error))
         raise UsageError(f"{path} is not TOML{place[0] if place else ''}") from None

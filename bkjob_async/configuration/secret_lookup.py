@@ -87,7 +87,7 @@ class SecretLookup:
     def _from(self, source: SecretSource) -> str | None:
         match source.kind:
             case "env":
-                return os.environ.get(source.words[0])
+                return os.environ.get(source.words[0], "").strip()
             case "keyring":
                 return self._from_keyring(source.words[0])
             case "command":

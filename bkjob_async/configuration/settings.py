@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
@@ -118,14 +119,15 @@ class Settings:
 def resolve(options: Mapping[str, Any], environ: Mapping[str, str], profile: Profile | None) -> Settings:
     """Return each setting from its strongest source; raise `UsageError` for what cannot be one.
 
-    Empty variables count as absent.
+    Empty variables count as absent, and white space around a value as nothing: a line break at the end of a file's only
+    line becomes part of a variable.
     """
     found: dict[str, Found] = {}
     for name, setting in SETTINGS.items():
         if options.get(name) is not None:
             found[name] = Found(value=options[name], source=setting.option, level=OPTION)
-        elif environ.get(setting.envvar):
-            value = converted(setting, environ[setting.envvar], setting.envvar)
+        elif variable := environ.get(setting.envvar, "").strip():
+            value = converted(setting, variable, setting.envvar)
             found[name] = Found(value=value, source=setting.envvar, level=VARIABLE)
         elif profile is not None and name in profile.values:
             value = converted(setting, profile.values[name], f"{name} of the profile {profile.name}")
@@ -166,26 +168,32 @@ def converted(setting: Setting, given: object, where: str) -> str | int | float 
         if isinstance(given, str):
             return given
         raise UsageError(f"{where} is text, in quotes")
-    try:
-        number = float(given) if isinstance(given, str | int | float) else 0.0
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf") or isinstance(given, bool) or (setting.kind == "id" and number % 1):
-        raise UsageError(
-            f"{where} is a {'whole' if setting.kind == 'id' else 'positive'} number, not {given!r:.40}"
-        )
-    return int(number) if setting.kind == "id" else number
+    is_id = setting.kind == "id"
+    number: int | float = 0
+    if isinstance(given, str | int | float) and not isinstance(given, bool):
+        with suppress(ValueError, OverflowError):
+            number = float(given)
+        if is_id and not isinstance(given, float):
+            with suppress(ValueError):  # as a float a long id would be that of another
+                number = int(given)
+    if not 0 < number < float("inf") or (is_id and number % 1):
+        raise UsageError(f"{where} is a {'whole' if is_id else 'positive'} number, not {given!r:.40}")
+    return int(number) if is_id else number
 
 
 def refuse_secrets_in_url(url: Found) -> None:
-    """Raise `UsageError` for a URL that may hold a secret: a user, a password, a query."""
-    try:
-        parts = urlsplit(str(url.value))
-    except ValueError:
-        return
-    if parts.username is not None or parts.password is not None or parts.query:
+    """Raise `UsageError` for a URL that may hold a secret: a user, a password, a query, or a port that is none."""
+    parts: SplitResult | None = None
+    with suppress(ValueError):
+        found = urlsplit(str(url.value))
+        _ = found.port
+        parts = found
+    # Raised here: the context of the other error has a part of a password where one is written wrongly.
+    if parts is None:
+        raise UsageError(f"{url.source}: the host or port of the URL cannot be read")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise UsageError(
-            f"{url.source}: a URL with a user, a password or a query may hold a secret, and is refused;"
+            f"{url.source}: a URL with a user, a password, a query or a fragment may hold a secret, and is refused;"
             " see bkjob config --help"
         )
 

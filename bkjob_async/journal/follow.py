@@ -19,6 +19,7 @@ from bkjob_async.engine.stream.batches import last_place, place_behind, rest_of
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor, unknown_cursor
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
 from bkjob_async.journal.loading import check_order, load_fleet
+from bkjob_async.journal.shards import no_such_log
 from bkjob_async.journal.store import Store, StoredRecord
 from bkjob_async.model.events import Batch, InSync
 
@@ -184,7 +185,7 @@ class Follower:
     async def _begin(self) -> None:
         """Find the place of the cursor; begin with the present state where the records of the place are gone."""
         if await self._store.fleet(self._name) is None:
-            raise FleetNotFound(f"there is no fleet {self._name!r}")
+            raise await no_such_log(self._store, self._name)
         if self.cursor == NOW:
             self.cursor = await newest_cursor(self._store, self._name)
             self._start = parse_cursor(self.cursor) if self.cursor else None

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.errors import FleetNotFound, UsageError
+from bkjob_async.errors import UsageError
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.loading import load_fleet
-from bkjob_async.journal.shards import ShardStore
+from bkjob_async.journal.shards import ShardStore, no_such_log
 from bkjob_async.journal.store import FleetEntry, Store
 from bkjob_async.journal.stores import store_at
 from bkjob_async.journal.urls import check_fleet_name, parse_journal_url
@@ -63,11 +63,11 @@ class Journal:
     async def snapshot(self, name: str, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
         """Return a target of the fleet *name* as it was last reported, None before anything was; raise `FleetNotFound`.
 
-        Of what is stored it decodes what names the job.
+        The store gives what names the job, of its last checkpoint and the records behind that; the rest stays there.
         """
         target = as_ref(ref)
         if await self.store.fleet(check_fleet_name(name)) is None:
-            raise FleetNotFound(f"there is no fleet {name!r}")
+            raise await no_such_log(self.store, name)
         return (await load_fleet(self.store, name, job=target.job)).fold.snapshot(target)
 
     async def forget(self, name: str) -> None:

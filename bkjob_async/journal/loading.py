@@ -36,7 +36,8 @@ async def load_fleet(
 ) -> LoadedFleet:
     """Return the state of a fleet: its checkpoint, and all records behind it; *make_job* makes the states of jobs.
 
-    With a *job* only what names it is decoded: the state has this job as it is, and some others as they were at some time.
+    With a *job* only what names it is given by the store and decoded: the state has this job as it is, and some others as they
+    were at some time.
     """
     text = b"" if job is None else str(job).encode()
     while True:
@@ -77,7 +78,7 @@ async def load_checkpoint(
     Parts that do not have the *text* are left out.
     """
     fold, size = Fold(make_job), 0
-    checkpoint = await store.checkpoint(name)
+    checkpoint = await store.checkpoint(name, text=text)
     if checkpoint is not None:
         size = checkpoint.size
         fold.sequence = checkpoint.sequence
@@ -91,7 +92,7 @@ async def _apply_records(store: Store, name: str, fold: Fold, text: bytes) -> in
     """Apply all records behind the fold and return their size; None where some were removed behind a newer checkpoint."""
     after, size = fold.sequence, 0
     while True:
-        page = await store.read(name, after)
+        page = await store.read(name, after, text=text)
         if page.removed_to > after:
             return None
         check_order(page.records, after, name)

@@ -8,7 +8,7 @@ is the fleet `night/3`, with a term, a head, a log and an inbox. The key space `
 | `settings` | as they were given last: where there are none, there is no fleet |
 | `created` | when, in Unix seconds |
 | `stopped` | `1` for a fleet that was stopped, otherwise `0` |
-| `removing` | `1` for one that is being removed, or copied to, otherwise it is missing |
+| `removing` | `1` for one that is being removed, `copy` for one that is being copied to, otherwise it is missing |
 | `shard:3` | the figures that the runner of the shard reported last: term, targets, active, claim |
 | `active`, `claimed` | the sums of these over all shards |
 | `failure:3` | what ended the newest runner of the shard; missing while one works |
@@ -29,9 +29,12 @@ from msgspec.structs import replace
 from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalUnavailable
 from bkjob_async.journal.store import InboxEntry, KeyChanges, Keys, Store
 
+_SHARD = re.compile(r"/\d+$")
 _FIGURES, _FAILURE = re.compile(r"shard:(\d{1,9})"), re.compile(r"failure:(\d{1,9})")
 # Figures are four whole numbers, of less than 64 bits.
 _NUMBERS = re.compile(rb"\d{1,18}( \d{1,18}){3}")
+# The mark of a fleet that is being copied to; what an earlier version wrote is `1`.
+COPYING = b"copy"
 # A change is decided on so many times while others change the same keys.
 ATTEMPTS = 100
 
@@ -67,15 +70,13 @@ class ShardFigures(Struct, frozen=True):
 class ShardReply(Struct, frozen=True):
     """The answer to a sign of life: the *active* targets of all shards together, and what was *granted* of the claim.
 
-    *settings* are those of the fleet now. *head* is that of the shard's journal: a smaller one than the runner knows says
-    that the store has lost records.
+    *settings* are those of the fleet now.
     """
 
     active: int
     granted: int
     is_stopped: bool
     settings: bytes
-    head: int = 0
 
 
 class ShardStore:
@@ -113,12 +114,17 @@ class ShardStore:
         created = f"{await self._store.now():.6f}".encode()
         return {"settings": settings, "created": created, "stopped": b"0", "active": b"0", "claimed": b"0"}
 
-    async def begin_copy(self, fleet: str, settings: bytes) -> bool:
-        """Create a fleet that is there for nobody before `end_copy`; return False where one is there."""
-        new: KeyChanges = {**await self._new(settings), "removing": b"1"}
-        return await self._store.change_keys(fleet, new, expected={"settings": None})
+    async def begin_copy(self, fleet: str, settings: bytes) -> float | None:
+        """Create a fleet that is there for nobody before `end_copy`, and return when; None where one is there."""
+        new = {**await self._new(settings), "removing": COPYING}
+        is_new = await self._store.change_keys(fleet, new, expected={"settings": None})
+        return float(new["created"]) if is_new else None
 
-    async def end_copy(self, fleet: str, figures: Mapping[int, ShardFigures]) -> None:
+    async def check_copy(self, fleet: str, created: float) -> None:
+        """Raise `FleetNotFound` unless the copy that was begun at this time is still there."""
+        check_is_copy(await self._store.keys(fleet, ("settings", "removing", "created")), fleet, created)
+
+    async def end_copy(self, fleet: str, created: float, figures: Mapping[int, ShardFigures]) -> None:
         """Let all use a fleet, with the *figures* of its shards; raises `FleetNotFound` where it was removed meanwhile."""
         active = sum(each.active for each in figures.values())
         changes: KeyChanges = {
@@ -128,15 +134,16 @@ class ShardStore:
         }
 
         def decide(keys: Keys) -> tuple[KeyChanges, None]:
-            if "settings" not in keys:
-                raise no_such_fleet(fleet)
+            check_is_copy(keys, fleet, created)
             return changes, None
 
         await self._update(fleet, decide)
 
-    async def cancel_copy(self, fleet: str) -> None:
-        """Take back what `begin_copy` did, before anything else was done."""
-        await self._update(fleet, lambda keys: (dict.fromkeys(keys), None))
+    async def cancel_copy(self, fleet: str, created: float, shards: int) -> None:
+        """Take back what was done since `begin_copy`, in so many *shards*; nothing where another has the name by now."""
+        record = await self.record(fleet)
+        if record is None or (record.is_being_removed and record.created == created):
+            await self.remove(fleet, shards)
 
     async def record(self, fleet: str) -> FleetRecord | None:
         """Return a fleet's record, None where there is no such fleet."""
@@ -210,7 +217,7 @@ class ShardStore:
         So much of the claim is granted that the claims of all shards together do not exceed *limit*. Raises
         `Superseded` or `StoreBehind` for another term than that of the shard, and `FleetNotFound`.
         """
-        name, newest, head = f"shard:{shard}", figures.term, 0
+        name, newest = f"shard:{shard}", figures.term
 
         def decide(keys: Keys) -> tuple[KeyChanges, ShardReply | int]:
             check_usable(keys, fleet)
@@ -225,11 +232,11 @@ class ShardStore:
                 "active": b"%d" % active,
                 "claimed": b"%d" % (others + granted),
             }
-            return changes, ShardReply(active, granted, is_stopped(keys), keys["settings"], head)
+            return changes, ShardReply(active, granted, is_stopped(keys), keys["settings"])
 
         names = ("settings", "removing", "stopped", "active", "claimed", name)
         while True:
-            head = await self._store.give_sign_of_life(shard_name(fleet, shard), term=figures.term)
+            await self._store.give_sign_of_life(shard_name(fleet, shard), term=figures.term)
             reply = await self._update(fleet, decide, names)
             if isinstance(reply, ShardReply):
                 return reply
@@ -291,6 +298,12 @@ def check_usable(keys: Keys, fleet: str) -> None:
         raise fleet_being_removed(fleet)
 
 
+def check_is_copy(keys: Keys, fleet: str, created: float) -> None:
+    """Raise `FleetNotFound` unless the *keys* are those of a copy that was begun at this time, and is not finished."""
+    if keys.get("removing") != COPYING or seconds_in(keys, "created", fleet) != created:
+        raise FleetNotFound(f"the fleet {fleet!r} was removed while it was copied to: copy it again")
+
+
 def is_stopped(keys: Keys) -> bool:
     """Return True where the *keys* are those of a fleet that was stopped."""
     return keys.get("stopped") == b"1"
@@ -345,9 +358,24 @@ def shard_name(fleet: str, shard: int) -> str:
     return f"{fleet}/{shard}"
 
 
+def is_shard_name(name: str) -> bool:
+    """Return True for the name of a shard."""
+    return _SHARD.search(name) is not None
+
+
 def granted_of(claim: int, limit: int, others: int) -> int:
     """Return how much of a *claim* is granted where *others* have so much of the *limit*."""
     return max(0, min(claim, limit - others))
+
+
+async def no_such_log(store: Store, name: str) -> FleetNotFound:
+    """Return the error of a fleet that was never opened; one in shards has a log for each of them, and none itself."""
+    if "settings" in await store.keys(name, ("settings",)):
+        return FleetNotFound(
+            f"the fleet {name!r} is in shards: `bkjob fleet follow {name} --once --json` and Fleet.reader read all of them,"
+            f" and {shard_name(name, 0)!r} is the name of the first"
+        )
+    return FleetNotFound(f"there is no fleet {name!r}")
 
 
 def no_such_fleet(fleet: str) -> FleetNotFound:

@@ -19,10 +19,13 @@ written once above both: `ShardStore`.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.keep import Keeps
@@ -48,6 +51,11 @@ class Holder(Struct, frozen=True):
 
     host: str
     pid: int
+
+
+def own_holder() -> Holder:
+    """Return this process as the holder of a fleet."""
+    return Holder(socket.gethostname(), os.getpid())
 
 
 class StoredRecord(Struct, frozen=True, gc=False):
@@ -177,15 +185,18 @@ class Logs(Protocol):
         """
         ...
 
-    async def checkpoint(self, name: str) -> Checkpoint | None:
-        """Return the fleet's checkpoint, None where there is none or no such fleet.
+    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
+        """Return the fleet's checkpoint, None where there is none or no such fleet; parts without this *text* come empty.
 
         Raises `JournalDamaged` for one of more than `MAX_CHECKPOINT` bytes, before more than these are in memory.
         """
         ...
 
-    async def read(self, name: str, after: int, *, limit: int = 1000) -> Page:
-        """Return the records behind number *after*, at most *limit* of them; a fleet that does not exist has none."""
+    async def read(self, name: str, after: int, *, limit: int = 1000, text: bytes = b"") -> Page:
+        """Return the records behind number *after*, at most *limit* of them; a fleet that does not exist has none.
+
+        Those without this *text* are left out, but for the last of a page, which comes empty.
+        """
         ...
 
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
@@ -242,6 +253,14 @@ class Store(Logs, KeySpaces, Protocol):
     async def aclose(self) -> None:
         """Release what the store holds open; harmless when repeated."""
         ...
+
+
+def with_text(records: Sequence[StoredRecord], text: bytes) -> Sequence[StoredRecord]:
+    """Return those of a page that have the *text*, and the last one without its data if it has not."""
+    some = [record for record in records if text in record.data]
+    if records and text not in records[-1].data:
+        some.append(replace(records[-1], data=b""))
+    return some
 
 
 def check_size(name: str, size: int) -> None:

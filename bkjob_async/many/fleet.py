@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
-from bkjob_async.errors import UsageError
+from bkjob_async.engine.journaling.inbox_entries import entries_of
+from bkjob_async.errors import JournalDamaged, UsageError
 from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.shards import (
     FleetRecord,
     ShardFigures,
     fleet_being_removed,
+    is_shard_name,
     no_such_fleet,
     shard_name,
 )
+from bkjob_async.journal.store import FleetEntry, Store, StoredRecord
 from bkjob_async.journal.urls import MAX_NAME, check_fleet_name
 from bkjob_async.many.concurrently import run_concurrently
-from bkjob_async.many.inbox import entries_of
 from bkjob_async.many.management.copying import copy_fleet
 from bkjob_async.many.management.removal import remove_fleet
 from bkjob_async.many.placement import Placement
 from bkjob_async.many.reader import FleetReader
 from bkjob_async.many.settings import FleetSettings, SettingChanges
-from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus
+from bkjob_async.many.status import FleetStatus, ShardCondition, ShardStatus, shortened
+from bkjob_async.model.base_error import WrongType
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.refs import Ref, Scope
@@ -54,6 +56,8 @@ class Fleet:
         """Name the fleet; nothing is read or written yet. Raises `UsageError` for a name or URL that cannot be."""
         self.name = checked_name(name)
         self._shards = None if shards is None else Placement(shards=shards).shards
+        if not isinstance(journal, str | Journal):
+            raise WrongType(f"journal is a URL or a Journal, not {type(journal).__name__}")
         self._is_own = isinstance(journal, str)
         self._url = journal if isinstance(journal, str) else None
         self.journal = open_journal(journal) if isinstance(journal, str) else journal
@@ -149,8 +153,9 @@ class Fleet:
         It has the same settings, *wide* where that is given, what waits in inboxes, and what was reported of each target:
         a reader of it is first given the present, and its runners tell what has changed since. Runners of this fleet may
         live meanwhile, and go on: what is added or dropped, or reported, from now on is in this fleet alone. Raises `UsageError`
-        where there is a fleet of that name, and `FleetNotFound`. Nobody can use the copy before this returns; when it was
-        interrupted, `forget` the copy and repeat it. It needs memory for all targets at once.
+        where there is a fleet of that name, and `FleetNotFound`, also where one of both is removed meanwhile. Nobody can use the
+        copy before this returns; what was made of it is removed again after an error, and where a process was killed, or the
+        store is away, `forget` removes it. It needs memory for all targets at once.
         """
         if other._shards is None:
             raise UsageError("in how many shards? fleet.copy(Fleet(name, journal=..., shards=32))")
@@ -236,20 +241,17 @@ class Fleet:
         return await self.journal.snapshot(name, target) if is_known else None
 
     async def status(self) -> FleetStatus:
-        """Return the fleet and its shards as the store knows them."""
+        """Return the fleet and its shards as the store knows them; a shard that is damaged there has that as its failure."""
         (record, settings), store, in_shards = await self._read(), self.journal.store, self.journal.shards
         figures, failures = await in_shards.figures(self.name), await in_shards.failures(self.name)
         shards: dict[int, ShardStatus] = {}
 
         async def read(shard: int) -> None:
-            entry = await store.fleet(shard_name(self.name, shard))
+            entry, newest, damage = await newest_of(store, shard_name(self.name, shard))
             seen = (record.created,) if entry is None else (record.created, entry.last_seen)
             of_shard = figures.get(shard, ShardFigures())
-            term, head = (0, 0) if entry is None else (entry.term, entry.head)
+            term = 0 if entry is None else entry.term
             said = ShardCondition.decode(failures.get(shard, "")).in_term(term)
-            newest = (
-                (await store.read(shard_name(self.name, shard), head - 1, limit=1)).records if head else ()
-            )
             shards[shard] = ShardStatus(
                 shard=shard,
                 targets=of_shard.targets,
@@ -261,8 +263,8 @@ class Fleet:
                 # A sign of life from the future is one from before the clock was set back.
                 silence=min(abs(record.now - moment) for moment in seen),
                 refused=0 if entry is None else entry.refused,
-                failure=said.failure,
-                appended=abs(record.now - newest[0].time) if newest else None,
+                failure=damage or said.failure,
+                appended=None if newest is None else abs(record.now - newest.time),
                 unstored=said.unstored,
                 store_trouble=said.store,
                 platform_trouble=said.platform,
@@ -301,9 +303,20 @@ class Fleet:
 def checked_name(name: str) -> str:
     """Return *name* if a fleet in shards may be called so; raise `UsageError`."""
     check_fleet_name(name)
-    if len(name) > LONGEST_NAME or re.search(r"/\d+$", name):
+    if len(name) > LONGEST_NAME or is_shard_name(name):
         raise UsageError(
             f"{name!r} is no name of a fleet in shards: give at most {LONGEST_NAME} characters,"
             " and no slash before a number at the end"
         )
     return name
+
+
+async def newest_of(store: Store, name: str) -> tuple[FleetEntry | None, StoredRecord | None, str | None]:
+    """Return the entry of a shard and its newest record, None where there is none, and what is damaged of them."""
+    entry: FleetEntry | None = None
+    try:
+        entry = await store.fleet(name)
+        page = await store.read(name, entry.head - 1, limit=1) if entry is not None and entry.head else None
+    except JournalDamaged as error:
+        return entry, None, shortened(f"{type(error).__name__}: {error}")
+    return entry, page.records[0] if page is not None and page.records else None, None

@@ -11,7 +11,7 @@ from typing import Self
 
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
 from bkjob_async.journal.follow import NOW, Follower, newest_cursor
-from bkjob_async.journal.shards import ShardStore, no_such_fleet, shard_name
+from bkjob_async.journal.shards import shard_name
 from bkjob_async.journal.store import Store
 from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.model.events import Batch
@@ -172,14 +172,18 @@ class FleetReader:
         return [names[name] for name in await self._store.wait_any(places, seconds=seconds)]
 
     async def _find_lost(self) -> set[int]:
-        """From time to time, return the shards whose stores have lost what was read; raise `FleetNotFound` where one is no more."""
+        """From time to time, return the shards whose stores have lost what was read; raise `FleetNotFound` where one is no more, or the fleet is another."""
         lost: set[int] = set()
         now = asyncio.get_running_loop().time()
         if now < self._checked_at + LOSS_CHECK_SECONDS:
             return lost
         self._checked_at = now
-        if await ShardStore(self._store).record(self._name) is None:
-            raise no_such_fleet(self._name)
+        shards = await self._count()
+        if shards != self._shards:
+            raise FleetNotFound(
+                f"the fleet {self._name!r} of {self._shards} shards was removed, and there is another of {shards}: open"
+                " another reader without a cursor"
+            )
 
         async def check(shard: int) -> None:
             if await self._followers[shard].look_for_loss():

@@ -11,7 +11,6 @@ from typing import Any, TypedDict
 
 import msgspec
 from attrs import evolve, field, fields, frozen
-from yarl import URL
 
 from bkjob_async.dialects.registry import NAMES, dialect_by_name
 from bkjob_async.errors import JournalDamaged, JournalTooNew, UsageError
@@ -20,26 +19,20 @@ from bkjob_async.many.placement import Placement
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.refs import Scope
+from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.credentials import CredentialsProvider
 
 # What this version reads, and what it writes: 2 added *keep*, and is written where that is given.
 FIRST_VERSION, VERSION = 1, 2
+# Of rates and intervals. A share of a larger rate, in millionths, is more than the figures of a shard can hold.
+SMALLEST, LARGEST = 1e-9, 1e12
 _CREDENTIALS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def _checked_url(_instance: object, _attribute: object, value: Any) -> None:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isprintable():
         raise UsageError("url is the gateway's stage, or the ESB's root, as text")
-    try:
-        url = URL(value)
-    except ValueError:
-        raise UsageError("the URL of the platform cannot be read") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError("the URL of the platform begins with http:// or https:// and a host")
-    if url.user is not None or url.password is not None or url.query_string:
-        raise UsageError(
-            "the URL must contain no user, password or query; credentials= names a function that returns them"
-        )
+    checked_base_url(value)
 
 
 def _checked_dialect(_instance: object, _attribute: object, value: Any) -> None:
@@ -69,14 +62,26 @@ def check_function_name(value: Any) -> None:
 
 def _as_float(value: Any) -> Any:
     """Return a whole number as a float: 200 and 200.0 are the same setting."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    is_whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return float(value) if is_whole else value
 
 
 def _checked_number(_instance: object, attribute: Any, value: Any) -> None:
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise UsageError(f"{attribute.name} is a positive number, not {value!r:.40}")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not SMALLEST <= value <= LARGEST:
+        raise UsageError(
+            f"{attribute.name} is a positive number, from {SMALLEST:g} to {LARGEST:g}, not {value!r:.40}"
+        )
+
+
+def _as_level(value: Any) -> DetailLevel:
+    try:
+        return DetailLevel(value)
+    except ValueError:
+        names = ", ".join(level.name for level in DetailLevel)
+        raise UsageError(f"detail_level is a DetailLevel: {names}, not {value!r:.40}") from None
 
 
 class SettingChanges(TypedDict, total=False):
@@ -103,7 +108,7 @@ class FleetSettings:
     credentials: str = field(validator=_checked_credentials)
     requests_per_second: float | None = field(default=None, converter=_as_float, validator=_checked_number)
     interval: float | None = field(default=None, converter=_as_float, validator=_checked_number)
-    detail_level: DetailLevel = field(default=DetailLevel.EVERY_CHANGE, converter=DetailLevel)
+    detail_level: DetailLevel = field(default=DetailLevel.EVERY_CHANGE, converter=_as_level)
     system: bool | None = None
     acting_user: str | None = None
     tenant: str | None = None
@@ -172,7 +177,7 @@ class FleetSettings:
             keep = plain.pop("keep", None)
             if keep is not None:
                 age, size = keep
-                keep = Keep(age=timedelta(seconds=age), bytes=size)
+                keep = Keep(age=_age_of(age), bytes=size)
             return cls(placement=Placement(shards=plain.pop("shards"), wide=wide), keep=keep, **plain)
         except (
             msgspec.DecodeError,
@@ -191,6 +196,11 @@ class FleetSettings:
         }
         wide = {str(scope): count for scope, count in self.placement.wide.items()}
         return {**values, "shards": self.placement.shards, "wide": dict(sorted(wide.items()))}
+
+
+def _age_of(seconds: float) -> timedelta:
+    """Return an age; the longest one is more as a float than there can be."""
+    return timedelta.max if seconds >= timedelta.max.total_seconds() else timedelta(seconds=seconds)
 
 
 def check_platform(settings: FleetSettings, own: str | None) -> None:

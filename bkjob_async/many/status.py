@@ -24,7 +24,7 @@ class ShardStatus:
     *waiting* is how many entries its inbox has, each a part of what was added or dropped at once. *term* counts its
     runners, and *holder* is the newest, which *is_held* says has not ended. *silence* is seconds since its last sign
     of life, or since the fleet was created. *refused* counts what runners that were superseded still sent. *failure*
-    is the error that ended the last runner, None once another one has worked for a minute.
+    is the error that ended the last runner, None once another one has worked for a minute; or what is damaged in the store.
 
     *appended* is seconds since the newest record that is stored was made, None where none is kept; where nothing changes
     nothing is stored. *unstored* counts events that wait for the store. *store_trouble* is the error because of which

@@ -4,14 +4,18 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bkjob_async.model.base_error import WrongType
+from bkjob_async.model.base_error import WrongType, WrongValue
 
 
 def _text(owner: object, attribute: Any, value: Any) -> None:
     """Raise `UsageError` for what is no text, and not None where that is the default; the value is not shown."""
+    name = f"{type(owner).__name__}: {attribute.name}"
     if not isinstance(value, str) and (value is not None or attribute.default is not None):
-        name = f"{type(owner).__name__}: {attribute.name}"
         raise WrongType(f"{name} must be text (str), not {type(value).__name__}")
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise WrongValue(
+            f"{name} has half of a surrogate pair, as bytes that are not UTF-8 become: it cannot be sent"
+        )
 
 
 @frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -71,7 +72,7 @@ def from_json(data: Mapping[str, Any] | str | bytes, kind: Any) -> Any:
     """
     name = getattr(kind, "__name__", "Event" if kind == Event else str(kind))
     try:
-        plain = msgspec.json.decode(data) if isinstance(data, str | bytes) else data
+        plain = _decoded(data) if isinstance(data, str | bytes) else data
         if not isinstance(plain, Mapping):
             raise TypeError(f"not an object: {type(plain).__name__}")  # noqa: TRY301 - one error for all
         return converter().structure(plain, kind)
@@ -97,6 +98,14 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
         return converter().structure(data, kind)
     except Exception as error:
         raise WrongValue(f"not an event of kind {name}") from error
+
+
+def _decoded(data: str | bytes) -> Any:
+    """Return what JSON text says; the module `json` also reads half of a surrogate pair, which `json.dumps` writes."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return json.loads(data)
 
 
 def _why(error: Exception) -> str:
@@ -293,8 +302,13 @@ def _required(kind: type[Struct]) -> frozenset[str]:
 
 
 def _present(value: Struct) -> dict[str, Any]:
-    """Return the fields of a host's names or times that are not None."""
-    return {name: each for name in value.__struct_fields__ if (each := getattr(value, name)) is not None}
+    """Return the fields of a host's names or times that are not None; seconds without end, which no JSON has, are none."""
+    fields = ((name, getattr(value, name)) for name in value.__struct_fields__)
+    return {name: each for name, each in fields if each is not None and _is_written(each)}
+
+
+def _is_written(value: object) -> bool:
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _without_absent_times(change: dict[str, Any]) -> dict[str, Any]:

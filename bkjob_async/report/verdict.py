@@ -38,14 +38,18 @@ def verdict_of(hosts: Mapping[Phase, int], jobs: Mapping[Phase, int], failed: in
         details.append(f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} for a person")
     if lost:
         details.append(f"{counted(lost, 'target')} lost, their end is unknown")
-    phase, sentence = main_sentence(hosts, jobs, failed, bad, unfinished)
-    if not failed and not bad and lost and not unfinished:
-        phase = Phase.UNKNOWN
+    phase, sentence = main_sentence(hosts, jobs, failed, bad, unfinished, lost=lost)
     return Verdict(phase, sentence, "; ".join(details))
 
 
 def main_sentence(
-    hosts: Mapping[Phase, int], jobs: Mapping[Phase, int], failed: int, bad: int, unfinished: int
+    hosts: Mapping[Phase, int],
+    jobs: Mapping[Phase, int],
+    failed: int,
+    bad: int,
+    unfinished: int,
+    *,
+    lost: int,
 ) -> tuple[Phase, str]:
     """Return the phase and the sentence that matter most: the first that holds."""
     host_count, job_count = sum(hosts.values()), sum(jobs.values())
@@ -57,6 +61,7 @@ def main_sentence(
         (jobs.get(Phase.WAITING), Phase.WAITING, "A person must act before all jobs can go on"),
         (unfinished, Phase.RUNNING, f"{counted_large(unfinished, 'job')} not over, none has failed"),
         (rest, Phase.UNKNOWN, f"{counted_large(rest, 'host')} of {host_count:,} did not end"),
+        (lost, Phase.UNKNOWN, f"{counted_large(lost, 'target')} lost, all others succeeded"),
         (host_count > 1, Phase.SUCCESS, f"All {counted_large(host_count, 'host')} succeeded"),
         (host_count, Phase.SUCCESS, "1 host succeeded"),
         (job_count > 1, Phase.SUCCESS, f"All {counted_large(job_count, 'job')} succeeded"),

@@ -7,6 +7,7 @@ from datetime import tzinfo
 from typing import Any, Literal
 
 from bkjob_async.client import factory
+from bkjob_async.client.limits import USUAL_TIMEOUT
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.model.refs import Scope
@@ -25,7 +26,7 @@ def connect(
     profile: str | None = None,
     dialect: str | Dialect | None = None,
     scope: Scope | None = None,
-    request_timeout: float = 30.0,
+    request_timeout: float = USUAL_TIMEOUT,
     max_in_flight: int = 32,
     requests_per_second: float | None = None,
     interval: float | None = None,
@@ -53,7 +54,7 @@ def connect(
     Without *url* or *credentials*, or with the name of a *profile*, what is not given is read from where the command line
     reads it: from the environment (`BKJOB_URL`, `BKJOB_APP_CODE`, `BKJOB_APP_SECRET` and so on), then from that
     profile or the default one. So are dialect, scope, tenant, CA file, proxy, *request_timeout* and the limit of requests;
-    what is given wins, a *request_timeout* of 30 excepted. A profile's program or keyring is asked for a secret at the first call.
+    what is given wins. A profile's program or keyring is asked for a secret at the first call.
     With both, and without a *profile*, nothing is read.
 
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root

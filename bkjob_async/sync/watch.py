@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Self
 
+from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.model.base_error import BkJobError
 from bkjob_async.model.events import Batch, Event, HostChanged, Lost
 from bkjob_async.model.ref_input import RefLike
@@ -16,7 +17,7 @@ from bkjob_async.model.status import Phase
 from bkjob_async.sync.iterators import Reader
 from bkjob_async.sync.loop_thread import LoopThread
 from bkjob_async.watch import watch
-from bkjob_async.watch.stats import Explanation, WatchStats
+from bkjob_async.watch.stats import Explanation, RecordingState, WatchStats
 
 
 class Watch:
@@ -210,6 +211,22 @@ class Watch:
         """
         return self._thread.run(self._watch.results())
 
+    def wait(self, ref: RefLike, *, until: Condition | None = None) -> JobResult:
+        """Wait until *ref*, a target of this watch, has ended; return its result.
+
+        The result is returned whether the job succeeded or not, at once where it has ended and has not run again. With *until*
+        (`HostsDone`, `FirstFailure`, `Waiting` for the next wait, or a condition of your own) it returns the result so far as
+        soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more, `TargetLost` when the target
+        cannot be read any more, what ends the watch, and `UsageError` for what is no target. Before the first successful poll
+        it also raises what `client.wait` does.
+
+        >>> with client.watch([job, step]) as watch:
+        ...     result = watch.wait(step)
+        ...     print(result)
+        2:20000000001/30000000001 FAIL: 1 step; 1 FAILED, 2 SUCCESS; not well: 0:10.0.0.2
+        """
+        return self._thread.run(self._watch.wait(ref, until=until))
+
     @property
     def targets(self) -> set[Ref]:
         """The targets; after the end of the watch, those that it had.
@@ -261,6 +278,79 @@ class Watch:
         ...     ends = watch.results()
         """
         self._thread.call(self._watch.nudge, ref)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether some of what was given to `add` and `drop` has yet to be added or dropped.
+
+        >>> with client.watch(job, linger=None) as watch:
+        ...     print(watch.is_changing)
+        False
+        """
+        return self._thread.call(lambda: self._watch.is_changing)
+
+    @property
+    def active(self) -> int:
+        """How many targets are not over.
+
+        >>> with client.watch([job, step]) as watch:
+        ...     print(watch.active)
+        ...     ends = watch.results()
+        ...     print(watch.active)
+        2
+        0
+        """
+        return self._thread.call(lambda: self._watch.active)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the targets are polled, and more can be added: from `with` until the watch ends.
+
+        >>> with client.watch(job) as watch:
+        ...     ends = watch.results()
+        ...     print(watch.is_open)
+        False
+        """
+        return self._thread.call(lambda: self._watch.is_open)
+
+    @property
+    def error(self) -> BaseException | None:
+        """The error that the watch ended with, which its readers raise; None while it is open, and when it ended in order.
+
+        >>> with client.watch(job, deadline=600) as watch:
+        ...     ends = watch.results()
+        ...     print(watch.error)
+        None
+        """
+        return self._thread.call(lambda: self._watch.error)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether polling its targets pauses, also for other watches; it is set while nobody can use what polls show.
+
+        Polls that are under way end. Within a second after the pause targets are polled again.
+
+        >>> with client.watch(job) as watch:
+        ...     watch.is_paused = True
+        ...     watch.is_paused = False
+        ...     ends = watch.results()
+        """
+        return self._thread.call(lambda: self._watch.is_paused)
+
+    @is_paused.setter
+    def is_paused(self, paused: bool) -> None:
+        self._thread.call(setattr, self._watch, "is_paused", paused)
+
+    @property
+    def recording(self) -> RecordingState | None:
+        """How far the journal has recorded the watch; None without a journal, and before the watch is opened.
+
+        >>> with client.watch(job, journal="memory:", name="night") as watch:
+        ...     ends = watch.results()
+        ...     print(watch.recording.unstored, watch.recording.trouble)
+        0 None
+        """
+        return self._thread.call(lambda: self._watch.recording)
 
     @property
     def is_in_sync(self) -> bool:

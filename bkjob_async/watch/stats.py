@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.model.journal_errors import JournalError
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.model.text.printing import counted
@@ -29,6 +30,20 @@ class WatchStats(Struct, frozen=True, kw_only=True):
     oldest_unseen: float | None = None
     longest_block: float = 0.0
     limit: RequestLimit | None = None
+
+
+class RecordingState(Struct, frozen=True, kw_only=True):
+    """How far a watch is recorded under its *name* in a journal.
+
+    *term* counts the watches that opened the name. *targets* is how many targets it records. *unstored* events wait for the journal; readers are given them once they
+    are stored. *trouble* is the error that the last attempt to store ended with, None while all is well.
+    """
+
+    name: str
+    term: int
+    targets: int = 0
+    unstored: int = 0
+    trouble: JournalError | None = None
 
 
 class Explanation(Struct, frozen=True, kw_only=True):

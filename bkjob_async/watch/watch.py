@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from bkjob_async.engine.folding.stream_state import StreamState
-from bkjob_async.engine.tracking import job_views
+from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.engine.tracking.host_pages import host_page
-from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
@@ -23,17 +21,17 @@ from bkjob_async.model.status import Phase, as_phase
 from bkjob_async.model.text import html
 from bkjob_async.model.text.html import MOST_HOSTS
 from bkjob_async.watch.plan import WatchPlan
-from bkjob_async.watch.stats import Explanation, WatchStats
+from bkjob_async.watch.stats import Explanation, RecordingState, WatchStats
 from bkjob_async.watch.stream.readers import (
     Reader,
     all_events,
-    batch_notices,
     events_about,
     finished_results,
     host_changes,
     whole_batch,
 )
 from bkjob_async.watch.subscription.subscription import Subscription
+from bkjob_async.watch.waiting import check_condition, result_so_far, wait_for
 
 # A notebook is shown the failed hosts of so many targets.
 MOST_SHOWN = 200
@@ -273,6 +271,23 @@ class Watch:
             ended = self._subscription.states.earlier_ends(ended) | ended
         return ended
 
+    async def wait(self, ref: RefLike, *, until: Condition | None = None) -> JobResult:
+        """Wait until *ref*, a target of this watch, has ended; return its result.
+
+        The result is returned whether the job succeeded or not, at once where it has ended and has not run again. With *until*
+        (`HostsDone`, `FirstFailure`, `Waiting` for the next wait, or a condition of your own) it returns the result so far as
+        soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more, `TargetLost` when the target
+        cannot be read any more, what ends the watch, and `UsageError` for what is no target. Before the first successful poll
+        it also raises what `client.wait` does.
+
+        >>> async with client.watch([job, step]) as watch:
+        ...     result = await watch.wait(step)
+        ...     print(result)
+        2:20000000001/30000000001 FAIL: 1 step; 1 FAILED, 2 SUCCESS; not well: 0:10.0.0.2
+        """
+        check_condition(until)
+        return await wait_for(self._subscription, self._plan.poller, as_ref(ref, self.scope), until)
+
     # Targets --------------------------------------------------------------------------------------------------------
 
     @property
@@ -330,6 +345,82 @@ class Watch:
         """
         self._plan.poller.nudge(as_ref(ref, self.scope))
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether some of what was given to `add` and `drop` has yet to be added or dropped.
+
+        >>> async with client.watch(job, linger=None) as watch:
+        ...     print(watch.is_changing)
+        False
+        """
+        return self._subscription.is_changing
+
+    @property
+    def active(self) -> int:
+        """How many targets are not over.
+
+        >>> async with client.watch([job, step]) as watch:
+        ...     print(watch.active)
+        ...     ends = await watch.results()
+        ...     print(watch.active)
+        2
+        0
+        """
+        return self._subscription.targets.size - self._subscription.targets.over
+
+    # Opening, pausing and the end -----------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the targets are polled, and more can be added: from `async with` until the watch ends.
+
+        >>> async with client.watch(job) as watch:
+        ...     ends = await watch.results()
+        ...     print(watch.is_open)
+        False
+        """
+        return self._subscription.is_open
+
+    @property
+    def error(self) -> BaseException | None:
+        """The error that the watch ended with, which its readers raise; None while it is open, and when it ended in order.
+
+        >>> async with client.watch(job, deadline=600) as watch:
+        ...     ends = await watch.results()
+        ...     print(watch.error)
+        None
+        """
+        return self._subscription.end
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether polling its targets pauses, also for other watches; it is set while nobody can use what polls show.
+
+        Polls that are under way end. Within a second after the pause targets are polled again.
+
+        >>> async with client.watch(job) as watch:
+        ...     watch.is_paused = True
+        ...     watch.is_paused = False
+        ...     ends = await watch.results()
+        """
+        return self._subscription.is_paused
+
+    @is_paused.setter
+    def is_paused(self, paused: bool) -> None:
+        self._subscription.is_paused = paused
+
+    @property
+    def recording(self) -> RecordingState | None:
+        """How far the journal has recorded the watch; None without a journal, and before the watch is opened.
+
+        >>> async with client.watch(job, journal="memory:", name="night") as watch:
+        ...     ends = await watch.results()
+        ...     print(watch.recording.unstored, watch.recording.trouble)
+        0 None
+        """
+        journal = self._subscription.journal
+        return None if journal is None else journal.state
+
     # The present state ----------------------------------------------------------------------------------------------
 
     @property
@@ -361,9 +452,7 @@ class Watch:
         ...     print(watch.progress(job))
         2:20000000001 FAIL: 1 step; 1 FAILED, 2 SUCCESS; not well: 0:10.0.0.2
         """
-        ref = as_ref(ref, self.scope)
-        state = self._subscription.states.state_of(ref)
-        return target_result(state, ref) if state is not None and state.was_read(ref) else None
+        return result_so_far(self._subscription, as_ref(ref, self.scope))
 
     def hosts_of(
         self,
@@ -458,32 +547,3 @@ class Watch:
 
     def _ref_or_none(self, ref: RefLike | None) -> Ref | None:
         return None if ref is None else as_ref(ref, self.scope)
-
-
-def subscription_of(watch: Watch) -> Subscription:
-    """Return the inside of a watch, for the runner of a shard."""
-    return watch._subscription  # noqa: SLF001 - its own module's
-
-
-def notices(watch: Watch) -> Reader[Sequence[Event]]:
-    """Return a reader of the events of each batch but the changes of hosts, which are not made.
-
-    It is for those who do not look at `Trouble`: what keeps everything from being read is raised.
-    """
-    return watch._stream.reader(batch_notices, shows_trouble=False)  # noqa: SLF001 - its own module's
-
-
-def are_all_counted(watch: Watch, ref: Ref) -> bool:
-    """Return True if *ref* was read as a whole, and every host of it that was shown is counted."""
-    state = watch._subscription.states.state_of(ref)  # noqa: SLF001 - its own module's
-    return watch.is_in_sync and state is not None and job_views.are_all_counted(state, ref)
-
-
-def counts_of_begun(watch: Watch, ref: Ref) -> Mapping[Phase, int]:
-    """Return the host counts of a target by phase; those of a job without the hosts of steps that have not begun."""
-    counts, state = watch.counts(ref), watch._subscription.states.state_of(ref)  # noqa: SLF001 - its own module's
-    return (
-        counts
-        if state is None or ref != state.ref
-        else Counter(counts) - job_views.count_hosts_not_begun(state)
-    )

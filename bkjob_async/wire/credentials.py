@@ -129,6 +129,8 @@ class CredentialsCache:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
             # Its text and its frames may contain the secrets it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"
+            if isinstance(error, UsageError):  # written to be read, by whoever set the provider up
+                message += f": {redact_named(str(error))}"
             if isinstance(error, LookupError):
                 message += "; context variables of callers are seen by a provider that is PerCall"
             failure = NotAuthenticated(ErrorDetails(message=message, sent=False))

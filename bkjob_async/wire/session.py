@@ -23,7 +23,6 @@ from bkjob_async.errors import (
     InvalidResponse,
     RequestTimedOut,
     Throttled,
-    UsageError,
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import Credentials
@@ -32,6 +31,7 @@ from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import KnownRows, PollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
+from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.limits.permits import Permit
@@ -81,14 +81,7 @@ class Session:
         observe: ObserverDispatch | None = None,
     ) -> None:
         """Join the parts; nothing is opened yet. *observe* receives every request."""
-        url = URL(base_url)
-        if url.scheme not in ("http", "https") or not url.host:
-            raise UsageError("the URL must be absolute: http:// or https://, with a host")
-        if url.user is not None or url.password is not None or url.query_string:
-            raise UsageError(
-                "the URL must contain no user, password or query; give credentials as credentials"
-            )
-        self.base_url = url
+        url = self.base_url = checked_base_url(base_url)
         self.dialect = dialect
         self.transport = transport
         self._callbacks = transport if isinstance(transport, CallbackTransport) else None

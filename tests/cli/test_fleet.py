@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from bkjob_async import event_from_json
+from bkjob_async import event_from_json, open_journal
 from bkjob_async.cli.commands.fleet import shard_numbers
 from tests.cli import shell
 from tests.journal.stores import sqlite_url
@@ -209,3 +210,57 @@ def test_a_fleet_is_removed_once_nobody_runs_it(platform: str, journal: dict[str
     assert f"process {runner.pid}" in busy.stderr
     assert (removed.returncode, removed.stderr) == (0, "the fleet night is removed\n")
     assert (again.returncode, "there is no fleet" in again.stderr) == (3, True)
+
+
+def test_a_removal_that_was_interrupted_is_repeated(platform: str, journal: dict[str, str]) -> None:
+    """As the error of everything else says; a copy that was interrupted is removed so, too."""
+    create(platform, journal)
+
+    async def interrupt() -> None:
+        async with open_journal(journal["BKJOB_JOURNAL"]) as opened:
+            await opened.shards.begin_removal("night")
+
+    asyncio.run(interrupt())
+    status = shell.run("fleet", "status", "night", env=journal)
+    unasked = shell.run("fleet", "forget", "night", env=journal)
+    removed = shell.run("fleet", "forget", "night", "--yes", env=journal)
+
+    assert (status.returncode, "forget it" in status.stderr) == (3, True)
+    assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
+    assert (removed.returncode, removed.stderr) == (0, "the fleet night is removed\n")
+    create(platform, journal)
+
+
+def test_an_age_alone_leaves_the_size_of_what_is_kept(platform: str, journal: dict[str, str]) -> None:
+    """And a size the age; nothing is given twice."""
+    create(platform, journal, "--keep", "7d,100M")
+    said = []
+    for keep in ("12h", "50M", "none"):
+        assert shell.run("fleet", "set", "night", "--keep", keep, env=journal).returncode == 0
+        said.append(shell.run("fleet", "status", "night", env=journal).stderr.partition("at most ")[2])
+    twice = shell.run("fleet", "set", "night", "--keep", "1d,2d", env=journal)
+
+    kept = ["100 MiB and 0.5 days", "50 MiB and 0.5 days", "1024 MiB and 7 days"]
+    assert [text.partition(")")[0] for text in said] == kept
+    assert (twice.returncode, "an age, a size or both" in twice.stderr) == (2, True)
+
+
+def test_no_shard_of_a_fleet_that_was_stopped_is_ill(platform: str, journal: dict[str, str]) -> None:
+    """What a monitor reads agrees with the exit code, however long nobody has run it."""
+    create(platform, journal)
+
+    async def forget_the_time() -> None:
+        async with open_journal(journal["BKJOB_JOURNAL"]) as opened:
+            await opened.store.change_keys("night", {"created": b"1700000000.0"}, expected={})
+
+    asyncio.run(forget_the_time())
+    running = shell.run("fleet", "status", "night", "--json", env=journal)
+    shell.run("fleet", "stop", "night", env=journal)
+    stopped = shell.run("fleet", "status", "night", "--json", env=journal)
+
+    shards = [json.loads(done.stdout) for done in (running, stopped)]
+    assert [done.returncode for done in (running, stopped)] == [3, 0]
+    assert (
+        [shard["is_ill"] for shard in shards] == [shard["is_unplaced"] for shard in shards] == [True, False]
+    )
+    assert [shard["is_stopped"] for shard in shards] == [False, True]

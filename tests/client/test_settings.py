@@ -1,6 +1,7 @@
 """`connect` without arguments reads the environment and the profile, as the command line does."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,26 @@ def test_an_argument_that_is_given_wins_also_where_it_is_the_usual_one() -> None
     assert "gateway-v3 at" in repr(bkjob.connect(dialect="gateway-v3"))
 
 
+@pytest.mark.parametrize("connect", [bkjob.connect, sync.connect])
+def test_a_timeout_that_is_given_wins_also_where_it_is_the_usual_one(
+    connect: Callable[..., bkjob.JobClient | sync.JobClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the environment, which wins over nothing."""
+    unset = timeout_of(connect())
+    monkeypatch.setenv("BKJOB_REQUEST_TIMEOUT", "120")
+
+    assert unset == 30.0
+    assert timeout_of(connect()) == 120.0
+    assert timeout_of(connect(request_timeout=30)) == 30.0
+    assert timeout_of(connect(request_timeout=30.0)) == 30.0
+
+
+def timeout_of(client: bkjob.JobClient | sync.JobClient) -> float:
+    """Return the seconds that one attempt has."""
+    ours = client._client if isinstance(client, sync.JobClient) else client
+    return ours._session.request_timeout
+
+
 def test_a_profile_is_chosen_by_name() -> None:
     """Also beside credentials; one that is not there is named."""
     assert bkjob.connect(profile="other").scope == bkjob.Scope.biz_set(9)
@@ -101,3 +122,25 @@ async def test_a_program_is_asked_when_it_is_needed() -> None:
 
     assert callable(provide)
     assert await provide() == bkjob.AccessToken(access_token="token")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("env:NOWHERE", "set BKJOB_APP_SECRET in the environment: there is no app_secret; tried env:NOWHERE"),
+        ('command:["/nowhere", "word"]', "command:/nowhere cannot be run: No such file or directory"),
+    ],
+)
+async def test_what_a_profile_lacks_is_said_by_the_call_that_needs_it(
+    source: str, said: str, tmp_path: Path
+) -> None:
+    """The platform has nothing to do with it."""
+    config = f"""default = "p"\n[profiles.p]\nurl = "http://localhost:9"\napp_code = "app"\napp_secret = '{source}'"""
+    (tmp_path / "config.toml").write_text(config)
+
+    async with bkjob.connect() as client:
+        with pytest.raises(bkjob.NotAuthenticated) as refused:
+            await client.get_job_instance_status(bkjob.JobRef(bkjob.Scope.biz(2), 100))
+
+    assert said in str(refused.value)
+    assert "word" not in str(refused.value)

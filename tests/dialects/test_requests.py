@@ -269,8 +269,18 @@ def test_invalid_options_are_refused() -> None:
         dialect_by_name("esb-job", credentials_in="cookie")
     with pytest.raises(UsageError, match="system=True"):
         dialect_by_name("gateway-v3", acting_user="ada")
-    with pytest.raises(UsageError, match="plain ASCII"):
-        dialect_by_name("gateway-v3", tenant="a\r\nX-Evil: 1").encode(GetJobInstanceStatus(ref=JOB))
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "", " ", "租户", "\udcff", 5])
+@pytest.mark.parametrize("option", ["tenant", "language", "acting_user"])
+def test_what_no_header_can_have_is_refused_at_once(option: str, value: Any) -> None:
+    """Before a client, or a fleet, begins with it and every request fails."""
+    with pytest.raises(UsageError, match=f"^{option} goes into a header, and must be plain ASCII text"):
+        dialect_by_name("gateway-v3", system=True, **{option: value})
+    with pytest.raises(UsageError, match="system is True or False"):
+        dialect_by_name("gateway-v3", system="yes")
+    with pytest.raises(UsageError, match="timezone is a tzinfo"):
+        dialect_by_name("gateway-v3", timezone="Asia/Shanghai")  # type: ignore[arg-type]
 
 
 # Reads -------------------------------------------------------------------------------------------------------------

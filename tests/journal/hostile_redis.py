@@ -62,7 +62,7 @@ FLOODS = {
 }
 # A full page of a checkpoint, whichever is asked for.
 ENDLESS = {
-    "a checkpoint without end": b"*3\r\n$2\r\nok\r\n$1\r\n2\r\n*1\r\n$%d\r\n%s\r\n" % (MIB, b"x" * MIB),
+    "a checkpoint without end": b"*4\r\n$2\r\nok\r\n$1\r\n2\r\n*1\r\n$%d\r\n%s\r\n:1\r\n" % (MIB, b"x" * MIB),
 }
 CLOSING = ("a part", "the end", "a large text", "many elements")
 SCRIPTS = {

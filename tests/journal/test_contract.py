@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bkjob_async.errors import FleetBusy, Superseded
 from bkjob_async.journal.keep import Keep
@@ -259,6 +260,25 @@ async def test_pages_follow_each_other(place: Place) -> None:
     assert [r.sequence for r in (await store.read("night", 1500)).records] == [1501, 1502]
     assert await numbers(store) == [*range(1, 1504)]
     assert len((await store.read("night", 1503)).records) == 0
+
+
+async def test_what_does_not_have_a_text_stays_in_the_store(place: Place) -> None:
+    """It is left out; the last of a page says where the next one begins."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    await store.append("night", term=1, head=0, records=records(*range(1, 1501), size=2000), targets=1)
+    parts = [b"%d;" % number * 1000 for number in range(1, 1501)]
+    await store.write_checkpoint("night", Checkpoint(1, parts), term=1)
+
+    checkpoint = await store.checkpoint("night", text=b";1234;")
+    whole, some = await store.read("night", 0), await store.read("night", 0, text=b"34.")
+    none = await store.read("night", 0, text=b"%")
+
+    assert checkpoint is not None
+    assert [*checkpoint.parts] == [part if part.startswith(b"1234;") else b"" for part in parts]
+    having, last = [each for each in whole.records if each.sequence % 100 == 34], whole.records[-1]
+    assert [*some.records] == [*having, replace(last, data=b"")]
+    assert [*none.records] == [replace(last, data=b"")]
 
 
 async def test_a_reader_waits_for_the_next_record(place: Place) -> None:

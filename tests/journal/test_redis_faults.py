@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -448,3 +449,20 @@ async def test_a_closed_journal_says_so(place: Place) -> None:
 
     with pytest.raises(ClientClosed, match="open_journal"):
         await store.fleets()
+
+
+@pytest.mark.parametrize("days", [-30.0, 0.0, 30.0])
+async def test_a_writer_whose_clock_is_wrong_removes_what_is_old_and_nothing_else(
+    place: Place, days: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's clock counts; one that is ahead would have removed a week of what runners on other machines wrote."""
+    store, now = place.open(), time.time()
+    old, young = now - 8 * 86_400.0, now - 6 * 86_400.0
+    await store.open("night", HERE, take_over=True)
+    made = [*records(1, time=old), *records(2, time=young), *records(3, time=now)]
+    await store.append("night", term=1, head=0, records=made, targets=1)
+    monkeypatch.setattr(time, "time", lambda: now + days * 86_400.0)
+    await store.write_checkpoint("night", Checkpoint(3, [b"all"]), term=1)
+
+    kept = (await store.read("night", 0)).records
+    assert [record.sequence for record in kept] == [2, 3]

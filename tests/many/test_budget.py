@@ -95,15 +95,18 @@ async def test_a_takeover_changes_nothing_of_the_rate() -> None:
 
 
 class Way(MemoryStore):
-    """The way of one process to a store in this process; it can be cut."""
+    """The way of one process to a store in this process; it can be cut, at once or when a method is called next."""
 
     def __init__(self, shared: MemoryStore) -> None:
         super().__init__()
         self._fleets, self._inboxes, self._keys = shared._fleets, shared._inboxes, shared._keys
         self.is_cut = False
+        self.cut_at: str | None = None
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
+        if name == super().__getattribute__("__dict__").get("cut_at"):
+            self.is_cut = True
         if iscoroutinefunction(found) and self.is_cut:
             raise bkjob.JournalUnavailable("cut off")
         return found

@@ -25,6 +25,7 @@ from tests.journal.redis_server import running
 from tests.many import takeover_times
 from tests.many.fleets import OWN_CREDENTIALS, Clock, Site, site_of
 from tests.many.ill import transport_of
+from tests.many.test_budget import Way
 from tests.many.test_shard import ENDLESS, jobs_of
 
 SHARDS = 6
@@ -76,15 +77,37 @@ async def test_processes_that_start_together_share_all_shards_and_take_none_from
     assert [task.exception() for task in keeping[1:]] == [None, None]
 
 
+@pytest.mark.looptime
+async def test_an_outage_of_the_journal_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """However often a standby looks, and that it is over."""
+    store = MemoryStore()
+    async with site_of(shards=1, journal=Journal(store)) as site:
+        way = Way(store)
+        keeping = asyncio.create_task(
+            claims_of(Site(site.world, bkjob.Fleet("night", journal=Journal(way))), 1).stand_by(2)
+        )
+        await asyncio.sleep(5)
+        for _ in range(2):
+            way.is_cut = True
+            await asyncio.sleep(60)
+            way.is_cut = False
+            await asyncio.sleep(10)
+        await site.fleet.stop()
+        await asyncio.wait([keeping])
+
+    said = capsys.readouterr().err
+    assert said.count("cannot be read") == said.count("can be read again") == 2
+
+
 class SlowStore(MemoryStore):
     """A store of which a fleet takes *seconds* to load."""
 
     seconds = 20.0
 
-    async def checkpoint(self, name: str) -> Checkpoint | None:
+    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
         """Return it late."""
         await asyncio.sleep(self.seconds)
-        return await super().checkpoint(name)
+        return await super().checkpoint(name, text=text)
 
 
 @pytest.mark.looptime

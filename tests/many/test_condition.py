@@ -13,6 +13,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.client.checks import FindingState
+from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.metrics import GAUGES, fleet_metrics
 from bkjob_async.many.runner.shard import run_shard
@@ -67,6 +68,23 @@ def test_an_error_is_shortened_for_the_store() -> None:
 
 
 # The status -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.looptime
+async def test_a_runner_whose_environment_lacks_credentials_says_which(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever set it up must act."""
+    for name in ("ACCESS_TOKEN", "APP_CODE", "APP_SECRET"):
+        monkeypatch.delenv(f"BKJOB_{name}", raising=False)
+    world = World(1)
+    async with site_of(world, shards=1, credentials=ENVIRONMENT_CREDENTIALS) as site:
+        site.run(0)
+        await site.fleet.add(*jobs_of(world, SLOW, 4))
+        shard = await shard_that(site, lambda shard: shard.platform_trouble)
+
+        said = "set BKJOB_APP_CODE and BKJOB_APP_SECRET in the environment of this runner"
+        assert said in str(shard.platform_trouble)
 
 
 @pytest.mark.looptime
@@ -268,3 +286,38 @@ async def test_an_operator_sees_within_seconds_that_the_fleet_is_ill_and_that_it
     # `check` names a remedy; Redis is back before it, where it was killed or another server takes over.
     assert "→" in seen.said or kind in ("killed", "failover")
     assert ill.PASSWORD not in seen.said
+
+
+@pytest.mark.looptime
+async def test_a_shard_lives_without_the_files_for_probes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their folder is made again; where it cannot be, that is said once."""
+    world, folder = World(1), tmp_path / "health"
+    async with site_of(world, shards=1) as site:
+        files = HealthFiles(folder, (0,))
+        with files.kept():
+            runner = site.run(0, on_condition=files.observer_of(0))
+            await asyncio.sleep(5)
+            shutil.rmtree(folder)
+            await asyncio.sleep(5)
+            is_there = [(folder / name).exists() for name in ("alive", "ready")]
+            shutil.rmtree(folder)
+            folder.write_text("in its place")
+            await asyncio.sleep(20)
+            is_running = not runner.done()
+            folder.unlink()
+            await asyncio.sleep(5)
+            is_there += [(folder / name).exists() for name in ("alive", "ready")]
+
+    assert is_running
+    assert is_there == [True] * 4
+    assert capsys.readouterr().err.count("the files for probes cannot be written") == 1
+
+
+def test_a_folder_for_probes_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
+    """With its name."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(bkjob.UsageError, match=r"--health .*health: Not a directory"):
+        HealthFiles(tmp_path / "file" / "health", (0,))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.errors import FleetNotFound, UsageError
 from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Checkpoint
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd
@@ -228,10 +230,124 @@ async def test_a_name_that_is_taken_is_refused_and_left(place: Place) -> None:
     assert (await store.read("night-4/2", 0)).records == records(1)
 
 
-async def test_a_copy_that_is_interrupted_is_there_for_nobody(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+class StoreWithGuest(MemoryStore):
+    """A store in which somebody does something when a method is called for a name."""
+
+    place: tuple[str, ...] = ("", "")
+    guest: Callable[[], Awaitable[None]]
+
+    async def _let_in(self, *place: str) -> None:
+        if place == self.place:
+            self.place = ("", "")
+            await self.guest()
+
+    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
+        """Return the fleet's checkpoint."""
+        await self._let_in("checkpoint", name)
+        return await super().checkpoint(name, text=text)
+
+    async def write_checkpoint(
+        self, name: str, checkpoint: Checkpoint, *, term: int, all_behind: int | None = None
+    ) -> None:
+        """Replace the fleet's checkpoint."""
+        await super().write_checkpoint(name, checkpoint, term=term, all_behind=all_behind)
+        await self._let_in("write_checkpoint", name)
+
+
+@asynccontextmanager
+async def with_a_guest(*place: str) -> AsyncIterator[tuple[Fleet, Fleet, StoreWithGuest]]:
+    """Give a fleet of four shards with targets, what it is to be copied to, and its store; with somebody at this *place*."""
+    world, store = World(1), StoreWithGuest()
+    async with site_of(world, shards=4, journal=Journal(store)) as site:
+        runners = [site.run(shard) for shard in range(4)]
+        await site.fleet.add(*jobs_of(world, SHORT, 8))
+        await asyncio.sleep(10)
+        await site.fleet.add(JOBS[0])
+        await site.fleet.stop()
+        await asyncio.gather(*runners)
+        await site.fleet.add(*JOBS)
+        store.place = place
+        yield site.fleet, Fleet("night-2", journal=site.fleet.journal, shards=4), store
+
+
+async def names_in(store: MemoryStore) -> set[str]:
+    """Return the fleets of which the store has anything."""
+    inboxes = {name for name, inbox in store._inboxes.items() if inbox}
+    spaces = {space for space, keys in store._keys.items() if keys}
+    return {
+        name.partition("/")[0] for name in {each.name for each in await store.fleets()} | inboxes | spaces
+    }
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("place", [("checkpoint", "night/2"), ("write_checkpoint", "night-2/1")])
+async def test_a_fleet_that_is_forgotten_while_it_is_copied_is_not_copied_in_part(
+    place: tuple[str, str],
 ) -> None:
-    """Until it is forgotten, and made again."""
+    """The copy would lack what was in the other shards, and nobody would be told."""
+    async with with_a_guest(*place) as (fleet, copy, store):
+        targets = (await fleet.status()).targets
+        store.guest = fleet.forget
+        if place[0] == "checkpoint":
+            with pytest.raises(FleetNotFound):
+                await fleet.copy(copy)
+            assert await names_in(store) == set()
+        else:  # all of it was read before
+            await fleet.copy(copy)
+            assert (await copy.status()).targets == targets
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("place", [("checkpoint", "night/2"), ("write_checkpoint", "night-2/1")])
+async def test_a_copy_that_is_forgotten_while_it_is_made_leaves_nothing(place: tuple[str, str]) -> None:
+    """The next fleet of the name would have its records."""
+    async with with_a_guest(*place) as (fleet, copy, store):
+        store.guest = copy.forget
+        with pytest.raises(FleetNotFound):
+            await fleet.copy(copy)
+
+        assert await names_in(store) == {"night"}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("place", [("checkpoint", "night/2"), ("write_checkpoint", "night-2/1")])
+async def test_a_copy_that_another_operator_makes_again_is_left_to_him(place: tuple[str, str]) -> None:
+    """One who takes the first one for interrupted, forgets it, and begins anew."""
+    async with with_a_guest(*place) as (fleet, copy, store):
+        other = Fleet("night-2", journal=copy.journal, shards=2)
+
+        async def begin_anew() -> None:
+            await other.forget()
+            await fleet.copy(other)
+
+        store.guest = begin_anew
+        with pytest.raises(FleetNotFound, match="removed while it was copied to"):
+            await fleet.copy(copy)
+        status, of_old = await other.status(), await fleet.status()
+
+        assert (len(status.shards), status.targets, status.active) == (2, of_old.targets, of_old.active)
+
+
+@pytest.mark.looptime
+async def test_a_copy_that_is_cancelled_leaves_nothing() -> None:
+    """By Ctrl-C, while the shards are written."""
+    async with with_a_guest("write_checkpoint", "night-2/1") as (fleet, copy, store):
+        copying = asyncio.ensure_future(fleet.copy(copy))
+
+        async def cancel() -> None:
+            copying.cancel()
+            await asyncio.sleep(1)
+
+        store.guest = cancel
+        with pytest.raises(asyncio.CancelledError):
+            await copying
+
+        assert await names_in(store) == {"night"}
+        await fleet.copy(copy)
+
+
+async def test_a_copy_that_is_interrupted_leaves_nothing(place: Place) -> None:
+    """A damaged record of the fleet, Ctrl-C: the copy is made again under the same name."""
     fleet, copy = fleets_of(place, 4, 2)
     await fleet.create(**SETTINGS)
     store = fleet.journal.store
@@ -242,12 +358,25 @@ async def test_a_copy_that_is_interrupted_is_there_for_nobody(
 
     with pytest.raises(bkjob.JournalError):
         await fleet.copy(copy)
+    with pytest.raises(FleetNotFound, match="create it first"):
+        await copy.settings()
+    await store.forget("night/0")
+    await fleet.copy(copy)
+
+    assert (await copy.settings()).placement.shards == 2
+
+
+async def test_a_copy_that_is_half_made_is_there_for_nobody(place: Place) -> None:
+    """As where a process was killed; until it is forgotten, and made again."""
+    fleet, copy = fleets_of(place, 4, 2)
+    await fleet.create(**SETTINGS)
+    await copy.journal.shards.begin_copy("night-2", (await fleet.settings()).encode())
+
     with pytest.raises(FleetNotFound, match="copied to; if that was interrupted, forget it"):
         await copy.settings()
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="already"):
         await fleet.copy(copy)
     await copy.forget()
-    await store.forget("night/0")
     await fleet.copy(copy)
 
     assert (await copy.settings()).placement.shards == 2

@@ -13,11 +13,12 @@ from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd
+from bkjob_async.many.status import ShardCondition
 from bkjob_async.simulator.world.world import World
 from tests.cli import shell
 from tests.journal.redis_server import RedisServer
 from tests.many.dropping_proxy import DroppingProxy, dropping_proxy
-from tests.many.fleets import site_of
+from tests.many.fleets import Clock, site_of
 from tests.many.test_budget import Way
 from tests.many.test_copy import BRIEF, until
 from tests.many.test_shard import ENDLESS, SLOW, finished, jobs_of
@@ -109,6 +110,48 @@ async def test_a_runner_lives_through_an_outage_whatever_it_was_about_to_ask(beg
         await site.fleet.stop()
 
         assert await runner is ShardEnd.STOPPED
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("takeover", [True, False])
+@pytest.mark.parametrize("seconds", [None, 20.0])
+@pytest.mark.parametrize("call", ["append", "release", "keys", "open", "checkpoint"])
+async def test_a_runner_that_begins_again_waits_for_its_journal(
+    call: str, seconds: float | None, *, takeover: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With changed settings, from whichever call on the store is away; for so long as it would otherwise."""
+    Clock(monkeypatch)
+    world, store = World(1), MemoryStore()
+    jobs = jobs_of(world, SLOW, 4)
+    async with site_of(world, shards=1, journal=Journal(store)) as site:
+        way = Way(store)
+        conditions: list[ShardCondition] = []
+        runner = site.run(
+            0,
+            Fleet("night", journal=Journal(way)),
+            journal_timeout=seconds,
+            takeover=takeover,
+            on_condition=conditions.append,
+        )
+        await site.fleet.add(*jobs)
+        await asyncio.sleep(10.5)
+        await site.fleet.update(interval=2.0)
+        way.cut_at = call
+        await asyncio.sleep(40)
+        ended = runner.done()
+        way.cut_at, way.is_cut = None, False
+        if ended:
+            with pytest.raises(JournalUnavailable):
+                await runner
+            site.run(0)
+        await asyncio.sleep(120)
+        await site.fleet.stop()
+
+        assert ended is (seconds is not None)
+        assert await site.runners[0] is ShardEnd.STOPPED
+        assert any(condition.store for condition in conditions)
+        assert await finished(await site.batches()) == {*jobs}
+        assert await site.is_as_it_was()
 
 
 async def test_a_limit_that_no_runner_could_keep_is_refused() -> None:

@@ -246,3 +246,40 @@ async def test_a_fleet_over_each_store(place: Place) -> None:
 
     assert {end.value for end in ends} == {"stopped"}
     assert (status.targets, len(status.held), sum(shard.waiting for shard in status.shards)) == (4, 2, 0)
+
+
+async def test_who_reads_a_fleet_in_shards_as_one_journal_is_told_how(place: Place) -> None:
+    """It is there, and has one for each shard; of another name there is none."""
+    async with bkjob.open_journal(place.url) as journal:
+        fleet = bkjob.Fleet("night", journal=journal, shards=2)
+        await fleet.create(url=URLS["gateway-v3"], credentials=OWN_CREDENTIALS)
+
+        for name, said in (
+            ("night", "'night' is in shards: `bkjob fleet follow night"),
+            ("day", "there is no fleet 'day'"),
+        ):
+            with pytest.raises(bkjob.FleetNotFound, match=said):
+                await anext(journal.follow(name, live=False))
+            with pytest.raises(bkjob.FleetNotFound, match=said):
+                await journal.snapshot(name, "2:100")
+            with pytest.raises(bkjob.FleetNotFound, match=said):
+                await bkjob.RunReport().read_journal(place.url, name)
+
+
+@pytest.mark.parametrize("shard", [1.0, True, "1", None, -1, 4])
+async def test_what_is_no_number_of_a_shard_is_not_run(shard: Any, journal: str) -> None:
+    """A runner of 1.0 would watch nothing, under a name of its own, and nobody would miss it."""
+    fleet = fleet_of(journal)
+    await fleet.create(**SETTINGS)
+
+    with pytest.raises(bkjob.UsageError, match="has the shards 0 to 3, not"):
+        async with asyncio.timeout(2):
+            await run_shard(fleet, shard, credentials=OWN_CREDENTIALS)
+    assert await fleet.journal.store.fleets() == []
+
+
+def test_a_journal_that_is_not_given_is_refused_at_once() -> None:
+    """As a variable that is not set."""
+    missing: Any = None
+    with pytest.raises(bkjob.UsageError, match="journal is a URL or a Journal, not NoneType"):
+        bkjob.Fleet("night", journal=missing)

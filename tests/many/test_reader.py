@@ -16,10 +16,13 @@ from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.journal.shards import shard_name
 from bkjob_async.journal.store import Store, StoredRecord
 from bkjob_async.many import reader as module
+from bkjob_async.many.fleet import Fleet
 from bkjob_async.model.events import Batch, Event, InSync
+from bkjob_async.simulator.world.world import World
 from tests.journal.redis_server import RedisServer
 from tests.journal.stores import HERE
-from tests.many.fleets import OWN_CREDENTIALS
+from tests.many.fleets import OWN_CREDENTIALS, site_of
+from tests.many.test_shard import SLOW, finished, jobs_of
 from tests.watch.clients import URLS
 
 NAME = "0a1b2c3d"
@@ -185,3 +188,33 @@ async def test_a_reader_may_begin_now() -> None:
     assert (told, cursor) == ([], f"2;0:5-{NAME}")
     assert sorted(later) == [1, 6, 7]
     assert alone == []
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("has_read", [True, False])
+async def test_a_reader_ends_where_the_fleet_was_made_anew_with_other_shards(*, has_read: bool) -> None:
+    """It would read some shards of the new fleet, and nothing of the others."""
+    world = World(1)
+    async with site_of(world, shards=2) as site, site.fleet.reader() as reader:
+        if has_read:
+            runners = [site.run(shard) for shard in range(2)]
+            await site.fleet.add(*jobs_of(world, SLOW, 4))
+            await anext(reader)
+            await asyncio.sleep(10)
+        await site.fleet.stop()
+        if has_read:
+            await asyncio.gather(*runners)
+        await site.fleet.forget()
+        again = Fleet("night", journal=site.fleet.journal, shards=5)
+        await again.create(url=URLS["gateway-v3"], credentials=OWN_CREDENTIALS)
+        jobs = jobs_of(world, SLOW, 20)
+        await again.add(*jobs)
+        for shard in range(5):
+            site.run(shard, again)
+        batches: list[bkjob.Batch] = []
+        with pytest.raises((bkjob.FleetNotFound, bkjob.UsageError)):
+            async with asyncio.timeout(200):
+                async for batch in reader:
+                    batches.append(batch)
+
+        assert not {*jobs} <= await finished(batches)

@@ -14,7 +14,7 @@ from bkjob_async.journal.store import KeyChanges, Store
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.simulator.world.world import World
 from tests.journal.stores import HERE, THERE, Place, records
-from tests.many.fleets import OWN_CREDENTIALS, site_of
+from tests.many.fleets import OWN_CREDENTIALS, Clock, site_of
 from tests.many.test_shard import ENDLESS, jobs_of
 from tests.watch.clients import URLS
 
@@ -90,6 +90,22 @@ async def test_a_fleet_that_is_run_is_not_removed(place: Place) -> None:
     assert (caught.value.name, caught.value.pid, caught.value.others) == ("night/1", 22, ("night/2",))
     assert (await fleet.status()).shards[0].waiting + (await fleet.status()).shards[2].waiting > 0
     await fleet.add(JOBS[0])
+
+
+@pytest.mark.looptime
+async def test_a_fleet_whose_runner_died_before_the_clock_was_set_back_is_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its last sign of life lies in the future; nobody waits for an hour until that has passed."""
+    clock = Clock(monkeypatch)
+    async with site_of(shards=1) as site:
+        await site.fleet.journal.store.open(shard_name("night", 0), HERE, take_over=True)
+        clock.ahead -= 3600.0
+
+        await site.fleet.forget()
+
+        with pytest.raises(bkjob.FleetNotFound):
+            await site.fleet.status()
 
 
 async def test_a_removal_that_was_interrupted_is_repeated(place: Place) -> None:

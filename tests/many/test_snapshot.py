@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
+from benchmarks.journal import record_of
+from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.errors import FleetNotFound, JournalDamaged
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.loading import load_fleet
@@ -14,6 +16,7 @@ from bkjob_async.journal.shards import shard_name
 from bkjob_async.journal.store import Checkpoint, Store, StoredRecord
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.simulator.world.world import World
+from tests.journal.redis_server import RedisServer
 from tests.journal.stores import HERE, Place
 from tests.many.fleets import OWN_CREDENTIALS, site_of
 from tests.many.test_shard import SHORT, SLOW, jobs_of
@@ -64,6 +67,31 @@ async def test_a_snapshot_is_what_the_whole_fleet_says() -> None:
         assert from_both == from_checkpoint == [fold.snapshot(ref) for ref in refs]
         with pytest.raises(JournalDamaged):
             await load_fleet(store, "night/0")
+
+
+async def test_a_snapshot_reads_what_names_its_job(redis_server: RedisServer) -> None:
+    """Of a large journal the server sends a small part: the job's, and the numbers of records."""
+    redis_server.flush()
+    made = [record_of(number) for number in range(1, 3001)]
+    fold = Fold()
+    for each in made[:2000]:
+        fold.apply(each.data)
+    sent, refs = [0], ("2:20000000007", "2:20000002999")
+    async with bkjob.open_journal(redis_server.url) as journal:
+        store = journal.store
+        term = (await store.open("large", HERE, take_over=True)).term
+        await store.append("large", term=term, head=0, records=made[:2000], targets=3000)
+        await store.write_checkpoint("large", Checkpoint(2000, [*fold.parts()]), term=term)
+        await store.append("large", term=term, head=2000, records=made[2000:], targets=3000)
+        with redis_server.client() as client:
+            for ref in refs:
+                before = client.info("stats")["total_net_output_bytes"]
+                found = await journal.snapshot("large", ref)
+                assert found is not None
+                assert str(found.ref) == ref
+                sent.append(client.info("stats")["total_net_output_bytes"] - before)
+
+    assert max(sent) < sum(len(each.data) for each in made[2000:]) / 3
 
 
 async def test_what_was_never_reported_has_no_snapshot(place: Place) -> None:

@@ -104,9 +104,9 @@ async def test_a_runner_that_stores_again_slowly_goes_on(monkeypatch: pytest.Mon
     world = World(1)
     read = MemoryStore.checkpoint
 
-    async def read_slowly(self: MemoryStore, name: str) -> Checkpoint | None:
+    async def read_slowly(self: MemoryStore, name: str, *, text: bytes = b"") -> Checkpoint | None:
         await asyncio.sleep(5)
-        return await read(self, name)
+        return await read(self, name, text=text)
 
     async with site_of(world, shards=1) as site:
         runner = site.run(0)

@@ -15,8 +15,10 @@ import bkjob_async as bkjob
 from bkjob_async.cli.actions.fleet.manage import run_again
 from bkjob_async.engine.journaling.forms import VERSION
 from bkjob_async.engine.journaling.records import encode_record
+from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.shards import shard_name
-from bkjob_async.journal.store import StoredRecord
+from bkjob_async.journal.store import FleetEntry, Page, StoredRecord
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd, run_shard
 from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
@@ -29,6 +31,8 @@ from bkjob_async.wire.limits.permits import Permit
 from tests.journal.redis_server import RedisServer
 from tests.journal.stores import HERE
 from tests.many.fleets import OWN_CREDENTIALS, site_of
+from tests.many.fleets import Clock as SetClock
+from tests.many.test_claim import claims_of
 from tests.many.test_shard import ENDLESS, SHORT, SLOW, jobs_of
 from tests.watch.clients import URLS
 
@@ -240,3 +244,53 @@ async def test_one_forbidden_scope_of_five_hundred() -> None:
         assert {*jobs} - finished == {forbidden}
         assert forbidden in troubled | lost
         assert all(shard.has_runner for shard in (await site.fleet.status()).shards)
+
+
+# A damaged shard ------------------------------------------------------------------------------------------------------
+
+
+class DamagedStore(MemoryStore):
+    """A store in which a call for one shard finds damage."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self.call = call
+
+    async def fleet(self, name: str) -> FleetEntry | None:
+        """Return one fleet."""
+        self._check("fleet", name)
+        return await super().fleet(name)
+
+    async def read(self, name: str, after: int, *, limit: int = 1000, text: bytes = b"") -> Page:
+        """Return records."""
+        self._check("read", name)
+        return await super().read(name, after, limit=limit, text=text)
+
+    def _check(self, *called: str) -> None:
+        if called == (self.call, "night/1"):
+            raise bkjob.JournalDamaged("the records of 'night/1' are not what was written")
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("call", ["fleet", "read"])
+async def test_one_damaged_shard_hides_none_of_the_others(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status has all, and names the one; processes that claim shards go on with the others."""
+    SetClock(monkeypatch)
+    world = World(1)
+    store = DamagedStore("")
+    async with site_of(world, shards=3, journal=Journal(store)) as site:
+        keeping = asyncio.create_task(claims_of(site, 1).keep(3))
+        await site.fleet.add(*jobs_of(world, ENDLESS, 12))
+        await asyncio.sleep(20)
+        store.call = call
+        await asyncio.sleep(60)
+        status = await site.fleet.status()
+        is_running = not keeping.done()
+        store.call = ""
+        await site.fleet.stop()
+        await asyncio.wait([keeping])
+
+        assert is_running
+        assert [each.has_runner for each in status.shards][::2] == [True, True]
+        assert [each.shard for each in status.failing] == [1]
+        assert "the records of 'night/1' are not what was written" in str(status.failing[0].failure)

@@ -14,12 +14,14 @@ from attrs import evolve
 import bkjob_async as bkjob
 from bkjob_async.errors import FleetNotFound, UsageError
 from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.shards import ShardFigures
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd
+from bkjob_async.many.runner.shares import first_share
 from bkjob_async.many.settings import SettingChanges
 from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.journal.stores import Place
+from tests.journal.stores import HERE, Place
 from tests.many import changed
 from tests.many.fleets import OWN_CREDENTIALS, Clock, Site, site_of
 from tests.many.test_budget import in_seconds, most_in_a_second, scopes_by_shard
@@ -206,12 +208,17 @@ async def test_changes_are_stored_beside_what_stays(place: Place) -> None:
         ({"wide": {}}, "fleet copy OLD NEW"),
         ({"rate": 3.0}, "requests_per_second, interval"),
         ({"requests_per_second": -1.0}, "requests_per_second is a positive number"),
-        ({"url": "ftp://x"}, "begins with http"),
+        ({"requests_per_second": 1e13}, "from 1e-09 to 1e+12"),
+        ({"interval": 10**400}, "from 1e-09 to 1e+12"),
+        ({"detail_level": "every-change"}, "EVERY_CHANGE, not 'every-change'"),
+        ({"tenant": 5}, "tenant goes into a header"),
+        ({"url": "ftp://x"}, "must be absolute: http"),
+        ({"url": "http://x/\ud800"}, "as text"),
         ({"keep": 3}, "Keep(bytes=100"),
         ({"dialect": "esb-job", "acting_user": "admin"}, "acting_user"),
         ({"credentials": "secret"}, "names the function"),
     ],
-    ids=str,
+    ids=lambda value: f"{value}"[:60],
 )
 async def test_what_cannot_be_is_refused_and_changes_nothing(
     place: Place, changes: dict[str, object], said: str
@@ -244,6 +251,24 @@ async def test_what_is_kept_is_stored_where_it_is_given(place: Place) -> None:
     assert settings.keep_of_shard(bkjob.Keep()) == bkjob.Keep(age=timedelta(hours=3), bytes=5 << 18)
     await fleet.update(keep=None)
     assert (await fleet.settings()).encode() == plain
+
+
+async def test_the_longest_age_and_the_highest_rate_are_read_back(place: Place) -> None:
+    """By status and runners; the fleet would be lost."""
+    fleet = Fleet("night", journal=Journal(place.open()), shards=2)
+    keep = bkjob.Keep(age=timedelta.max)
+    await fleet.create(
+        url="https://one.example.com", credentials=OWN_CREDENTIALS, keep=keep, requests_per_second=1e12
+    )
+    share = await first_share(fleet, 0, await fleet.settings())
+    assert share is not None
+    share.on_answer(share.limit, own=1, everyone=1)
+    await fleet.journal.store.open("night/0", HERE, take_over=True)
+    figures = ShardFigures(1, 1, 1, share.claim)
+    await fleet.journal.shards.report("night", 0, figures, limit=share.limit)
+
+    status = await fleet.status()
+    assert (status.keep, status.active) == (keep, 1)
 
 
 async def test_a_fleet_that_there_is_not_cannot_be_changed(place: Place) -> None:

@@ -29,3 +29,17 @@ def test_what_is_no_text_is_refused_and_not_shown(make: Callable[[], object]) ->
         make()
 
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["bk_app_code", "bk_app_secret", "bk_username", "bk_token", "bk_ticket"])
+def test_bytes_that_are_no_text_are_refused_and_not_shown(name: str) -> None:
+    """A variable of the environment has them as half of a surrogate pair; the call raised an error that held the secret."""
+    given = {"bk_app_code": "ops", "bk_app_secret": "other", name: "s3cret\udcff"}
+    for make in (
+        lambda: bkjob.AppCredentials(**given),
+        lambda: bkjob.AccessToken(access_token=given[name]),
+    ):
+        with pytest.raises(bkjob.UsageError, match="has half of a surrogate pair") as refused:
+            make()
+
+        assert "s3cret" not in repr(refused.value)

@@ -211,3 +211,20 @@ def test_a_number_is_never_rounded_to_the_id_of_another_host(wrong: object) -> N
     """Nor is anything but a whole number taken for one."""
     with pytest.raises(bkjob.UsageError):
         bkjob.from_json({"bk_host_id": wrong}, bkjob.HostKey)
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), float("-inf")])
+def test_seconds_that_no_json_has_are_left_out(seconds: float) -> None:
+    """What was written is read; such a number is no duration."""
+    written = json.dumps(to_json(bkjob.Times(total_time=seconds)), allow_nan=False)
+
+    assert from_json(written, bkjob.Times) == bkjob.Times()
+
+
+def test_half_of_a_surrogate_pair_in_a_name_is_read_back() -> None:
+    """As a name that was cut has it, and `json.dumps` writes it."""
+    details = bkjob.ErrorDetails(message="cut \ud83d")
+
+    assert from_json(json.dumps(to_json(details)), bkjob.ErrorDetails) == details
+    with pytest.raises(bkjob.WrongValue):
+        from_json('{"message": "cut \\ud83d', bkjob.ErrorDetails)

@@ -83,10 +83,10 @@ class RemoteStore(MemoryStore):
         await self._travel()
         self._lose()
 
-    async def read(self, name: str, after: int, *, limit: int = 1000) -> Page:
+    async def read(self, name: str, after: int, *, limit: int = 1000, text: bytes = b"") -> Page:
         """Read records."""
         await self._travel()
-        page = await super().read(name, after, limit=limit)
+        page = await super().read(name, after, limit=limit, text=text)
         await self._travel()
         return page
 

@@ -548,7 +548,7 @@ async def test_a_fleet_that_is_forgotten_while_it_is_opened_stays_forgotten(
     async with fleet(world, store, job, linger=None):
         await asyncio.sleep(6.0)
 
-    async def forget_first(self: MemoryStore, name: str) -> Checkpoint | None:
+    async def forget_first(self: MemoryStore, name: str, **_named: object) -> Checkpoint | None:
         monkeypatch.undo()
         await self.forget(name)
         return None

@@ -9,7 +9,6 @@ from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
 import bkjob_async as bkjob
-from bkjob_async.client import watching
 from bkjob_async.dialects.common import status_views
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
@@ -30,6 +29,7 @@ from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.model.status import Phase, host_status
+from bkjob_async.watch import waiting
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_poller import TargetPoller
@@ -402,7 +402,7 @@ def confirm_nothing_after_a_callback(patch: Patch) -> None:
 
 def end_a_wait_early(patch: Patch) -> None:
     """End a wait until a condition holds a poll early: one host that still runs counts as failed."""
-    reached = watching.reached
+    reached = waiting.reached
 
     class Early:
         def __init__(self, until: bkjob.Condition) -> None:
@@ -415,9 +415,9 @@ def end_a_wait_early(patch: Patch) -> None:
             return self.until.holds(moved, over=over)
 
     patch.setattr(
-        watching,
+        waiting,
         "reached",
-        lambda watch, ref, until, ended: reached(watch, ref, until and Early(until), ended),
+        lambda watched, ref, until, ended: reached(watched, ref, until and Early(until), ended),
     )
 
 

@@ -15,7 +15,7 @@ def client_of(settings: Settings, *, interval: float | None = None) -> JobClient
 
     Secrets are looked up now. What a program gave is asked of it again when the platform rejects it.
     """
-    options = connect_options(settings)
+    options = {name: value for name, value in connect_options(settings).items() if value is not None}
     lookup = SecretLookup(ask_secret if can_ask() else None, say=note, around=interruptible)
     credentials = renewing(lookup.credentials(settings), settings)
     return connect(credentials=credentials, interval=interval, name="bkjob", **options)

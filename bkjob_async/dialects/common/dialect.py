@@ -172,7 +172,21 @@ class Dialect:
     instead: Mapping[str, str] = field(factory=dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Raise `UsageError` for an acting user where the platform would ignore it."""
+        """Raise `UsageError` for what no header can have, and for an acting user where the platform would ignore it."""
+        for name in ("tenant", "language", "acting_user"):
+            value = getattr(self, name)
+            if value is not None and not (
+                isinstance(value, str) and value.isascii() and value.isprintable() and value.strip()
+            ):
+                raise UsageError(
+                    f"{name} goes into a header, and must be plain ASCII text, not {value!r:.60}"
+                )
+        if not isinstance(self.zone, tzinfo):
+            raise UsageError(
+                f"timezone is a tzinfo, such as ZoneInfo('Asia/Shanghai'), not {self.zone!r:.60}"
+            )
+        if not isinstance(self.system, bool):
+            raise UsageError(f"system is True or False, not {self.system!r:.60}")
         if self.acting_user is not None and not self.system:
             raise UsageError("an acting user is named only with system=True")
 
@@ -224,15 +238,12 @@ class Dialect:
         return build_request(method, path, parameters, headers)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of every request, without credentials; raise `UsageError` for a broken one."""
+        """Return the headers of every request, without credentials."""
         optional = {
             "X-Bk-Tenant-Id": self.tenant,
             "Blueking-Language": self.language,
             "X-Bk-Username": self.acting_user,
         }
-        for name, value in optional.items():
-            if value is not None and not (value.isascii() and value.isprintable() and value):
-                raise UsageError(f"{name} must be plain ASCII text")
         return JSON_HEADERS | {name: value for name, value in optional.items() if value is not None}
 
     def sign(self, request: HttpRequest, credentials: Credentials) -> HttpRequest:

@@ -193,16 +193,18 @@ return {'ok'}
 """
 )
 
-# ARGV: term, the time from which on records are kept, and how many bytes of them. Returns 1 if there may be others.
+# ARGV: term, for how many seconds records are kept, and how many bytes of them. Returns 1 if there may be others.
 REMOVE_OLDEST = Script(
-    _CHECKED
+    _NOW
+    + _CHECKED
     + """
 local last = redis.call('HMGET', KEYS[1], 'checkpoint', 'size')
 if term ~= tonumber(ARGV[1]) or not last[1] then return {'ok', 0} end
+local kept_since = tonumber(now()) - tonumber(ARGV[2])
 local oldest = redis.call('XRANGE', KEYS[2], '-', last[1] .. '-0', 'COUNT', 200)
 local size, ids = tonumber(last[2]), {}
 for _, entry in ipairs(oldest) do
-  if tonumber(entry[2][2]) >= tonumber(ARGV[2]) and size <= tonumber(ARGV[3]) then break end
+  if tonumber(entry[2][2]) >= kept_since and size <= tonumber(ARGV[3]) then break end
   ids[#ids + 1] = entry[1]
   size = size - #entry[2][4]
 end
@@ -226,27 +228,35 @@ return {{'ok'}}
 """
 )
 
-# ARGV: the first number wanted, how many records at most, about how many bytes.
+# ARGV: the first number wanted, how many records at most, about how many bytes, and a text: records without it are left
+# out, but for the last one, which comes empty.
 READ = Script(
     _CHECKED
     + """
-local records, size, start = {}, 0, ARGV[1] .. '-0'
+local records, seen, size, start, last = {}, 0, 0, ARGV[1] .. '-0', nil
 local limit = tonumber(ARGV[2])
-while #records < limit and size < tonumber(ARGV[3]) do
-  local more = redis.call('XRANGE', KEYS[2], start, '+', 'COUNT', math.min(50, limit - #records))
+while seen < limit and size < tonumber(ARGV[3]) do
+  local more = redis.call('XRANGE', KEYS[2], start, '+', 'COUNT', math.min(50, limit - seen))
   if #more == 0 then break end
   for _, entry in ipairs(more) do
     if size >= tonumber(ARGV[3]) then break end
-    records[#records + 1] = {entry[1], entry[2][2], entry[2][4]}
-    size = size + #entry[2][4]
+    local data = entry[2][4]
+    seen, size, last = seen + 1, size + #data, nil
+    if ARGV[4] == '' or string.find(data, ARGV[4], 1, true) then
+      records[#records + 1] = {entry[1], entry[2][2], data}
+    else
+      last = {entry[1], entry[2][2], ''}
+    end
   end
   start = string.match(more[#more][1], '^%d+') .. '-1'
 end
+records[#records + 1] = last
 return {'ok', redis.call('HGET', KEYS[1], 'removed_to') or '0', records}
 """
 )
 
-# ARGV: the number of the first part wanted, about how many bytes, the checkpoint's sequence number or nothing.
+# ARGV: the number of the first part wanted, about how many bytes, the checkpoint's sequence number or nothing, and a text: parts without
+# it come empty. Returns the bytes of these parts as they are stored, too.
 READ_PARTS = Script(
     _CHECKED
     + """
@@ -254,15 +264,16 @@ local kept = redis.call('HMGET', KEYS[1], 'checkpoint', 'parts')
 local sequence = kept[1]
 if not sequence then return {'ok', ''} end
 if kept[2] ~= '0' and redis.call('EXISTS', KEYS[3]) == 0 then return {'lost', KEYS[3]} end
-if ARGV[3] ~= '' and ARGV[3] ~= sequence then return {'ok', sequence, {}} end
+if ARGV[3] ~= '' and ARGV[3] ~= sequence then return {'ok', sequence, {}, 0} end
 local parts, size, number = {}, 0, tonumber(ARGV[1])
 while size < tonumber(ARGV[2]) do
   local part = redis.call('LINDEX', KEYS[3], number)
   if not part then break end
-  parts[#parts + 1] = part
   size, number = size + #part, number + 1
+  if ARGV[4] ~= '' and not string.find(part, ARGV[4], 1, true) then part = '' end
+  parts[#parts + 1] = part
 end
-return {'ok', sequence, parts}
+return {'ok', sequence, parts, size}
 """
 )
 

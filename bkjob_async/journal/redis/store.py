@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -131,22 +130,22 @@ class RedisStore:
     async def _remove_oldest(self, name: str, term: int) -> None:
         """Remove what is not kept any more, in portions between which others write."""
         keep = self.keeps.of(name)
-        kept_since = time.time() - keep.age.total_seconds()
         for _ in range(PORTIONS):
-            removed = await self._run(scripts.REMOVE_OLDEST, name, term, kept_since, keep.bytes)
+            # By the server's clock: that of this machine may be ahead, and would remove what others wrote.
+            removed = await self._run(scripts.REMOVE_OLDEST, name, term, keep.age.total_seconds(), keep.bytes)
             with self._reading():
                 if not whole_number(removed[0]):
                     return
 
     # Reading --------------------------------------------------------------------------------------------------------
 
-    async def checkpoint(self, name: str) -> Checkpoint | None:
+    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
         """Return the fleet's checkpoint, None where there is none or no such fleet."""
         sequence = b""
         parts: list[bytes] = []
         size = 0
         while True:
-            facts = await self._run(scripts.READ_PARTS, name, len(parts), PAGE_BYTES, sequence)
+            facts = await self._run(scripts.READ_PARTS, name, len(parts), PAGE_BYTES, sequence, text)
             with self._reading():
                 found = data_of(facts[0])
                 if not found:
@@ -156,16 +155,16 @@ class RedisStore:
                     parts, size = [], 0
                 else:
                     parts += more
-                    page = sum(map(len, more))
+                    page = max(whole_number(facts[2]), sum(map(len, more)))
                     size += page
                     check_size(name, size)
                     if page < PAGE_BYTES:
                         return Checkpoint(whole_number(found), parts)
             sequence = found
 
-    async def read(self, name: str, after: int, *, limit: int = MAX_RECORDS) -> Page:
+    async def read(self, name: str, after: int, *, limit: int = MAX_RECORDS, text: bytes = b"") -> Page:
         """Return the records behind number *after*, at most *limit* of them."""
-        facts = await self._run(scripts.READ, name, after + 1, min(limit, MAX_RECORDS), PAGE_BYTES)
+        facts = await self._run(scripts.READ, name, after + 1, min(limit, MAX_RECORDS), PAGE_BYTES, text)
         with self._reading():
             removed_to, rows = facts
             records = [

@@ -128,12 +128,12 @@ class SqliteStore:
 
     # Reading --------------------------------------------------------------------------------------------------------
 
-    async def checkpoint(self, name: str) -> Checkpoint | None:
+    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
         """Return the fleet's checkpoint, None where there is none or no such fleet."""
         sequence: int | None = None
         parts: list[bytes] = []
         while True:
-            read = partial(tables.read_parts, name=name, first=len(parts), sequence=sequence)
+            read = partial(tables.read_parts, name=name, first=len(parts), sequence=sequence, text=text)
             found, more = await self._read(read)
             if found is None:
                 return None
@@ -144,9 +144,9 @@ class SqliteStore:
             sequence = found
             parts += more
 
-    async def read(self, name: str, after: int, *, limit: int = tables.MAX_ROWS) -> Page:
+    async def read(self, name: str, after: int, *, limit: int = tables.MAX_ROWS, text: bytes = b"") -> Page:
         """Return the records behind number *after*, at most *limit* of them."""
-        return await self._read(partial(tables.read_page, name=name, after=after, limit=limit))
+        return await self._read(partial(tables.read_page, name=name, after=after, limit=limit, text=text))
 
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
         """Return the fleets that have a record behind their number, none after so many *seconds*."""

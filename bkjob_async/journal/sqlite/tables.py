@@ -21,6 +21,7 @@ from bkjob_async.journal.store import (
     Page,
     StoredRecord,
     check_size,
+    with_text,
 )
 
 # A transaction reads or removes at most so many rows.
@@ -242,8 +243,8 @@ def remove_orphans(connection: sqlite3.Connection) -> bool:
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
-def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int) -> Page:
-    """Return the records behind number *after*: at most *limit*, and about `PAGE_BYTES`."""
+def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int, text: bytes) -> Page:
+    """Return the records behind number *after*: at most *limit*, and about `PAGE_BYTES`; of them those that have the *text*."""
     fleet = find_fleet(connection, name)
     if fleet is None:
         return Page((), 0)
@@ -265,15 +266,15 @@ def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int)
     rows.close()
     if last < fleet.head and len(records) < count and size < PAGE_BYTES:
         raise JournalDamaged(f"the records of {name!r} behind {last} are missing")
-    return Page(records, fleet.removed_to)
+    return Page(with_text(records, text), fleet.removed_to)
 
 
 def read_parts(
-    connection: sqlite3.Connection, name: str, first: int, sequence: int | None
+    connection: sqlite3.Connection, name: str, first: int, sequence: int | None, text: bytes
 ) -> tuple[int | None, list[bytes]]:
     """Return some parts of the checkpoint from number *first* on, and its sequence number, None where there is none.
 
-    No parts come where it is not the checkpoint numbered *sequence* any more.
+    No parts come where it is not the checkpoint numbered *sequence* any more, and empty ones without the *text*.
     """
     fleet = find_fleet(connection, name)
     if fleet is None or fleet.checkpoint is None or sequence not in (None, fleet.checkpoint):
@@ -292,7 +293,7 @@ def read_parts(
     for number, checksum, data in rows:
         if checksum_of(data, number) != checksum or number != first + len(parts):
             raise JournalDamaged(f"the checkpoint of {name!r} is not what was written")
-        parts.append(data)
+        parts.append(data if text in data else b"")
         size += len(data)
         if size >= PAGE_BYTES:
             break

@@ -4,67 +4,91 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import evolve
 
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import Term
+from bkjob_async.engine.journaling.inbox_entries import entries_of, read_entry
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
-from bkjob_async.errors import UsageError
+from bkjob_async.errors import JournalError, UsageError
 from bkjob_async.journal.loading import in_slices, load_fleet
-from bkjob_async.journal.shards import ShardFigures, ShardStore, no_such_fleet, shard_name
-from bkjob_async.journal.store import Checkpoint, Store, check_size
+from bkjob_async.journal.shards import FleetRecord, ShardFigures, ShardStore, no_such_fleet, shard_name
+from bkjob_async.journal.store import Checkpoint, Store, check_size, own_holder
 from bkjob_async.many.concurrently import run_concurrently
-from bkjob_async.many.inbox import entries_of, read_entry
 from bkjob_async.many.placement import Placement
 from bkjob_async.many.settings import FleetSettings
 from bkjob_async.model.events import Trouble
 from bkjob_async.model.refs import Ref
-from bkjob_async.watch.journaling.opening import own_holder
 
 
 async def copy_fleet(source: Store, fleet: str, target: Store, copy: str, placement: Placement) -> None:
     """Create the fleet *copy* in *target*, with the settings of *fleet* and this *placement*.
 
-    Nobody uses it before it is whole; what was interrupted is removed with `remove_fleet`. Raises `UsageError` where there
-    is something of that name, and `FleetNotFound` where there is no fleet to copy.
+    Nobody uses it before it is whole. What was interrupted is removed again, or where that cannot be with `remove_fleet`.
+    Raises `UsageError` where there is something of that name, and `FleetNotFound` where there is no fleet to copy, or where
+    one of both is removed meanwhile.
     """
-    settings = await settings_of(source, fleet)
-    if not await ShardStore(target).begin_copy(copy, evolve(settings, placement=placement).encode()):
+    record = await record_of(source, fleet)
+    settings = FleetSettings.decode(record.settings)
+    in_target = ShardStore(target)
+    created = await in_target.begin_copy(copy, evolve(settings, placement=placement).encode())
+    if created is None:
         raise UsageError(f"there is a fleet {copy!r} already: give the copy another name, or forget that one")
+    has_begun = False
     try:
         await check_nothing_left(target, copy, placement.shards)
-    except UsageError:
-        await ShardStore(target).cancel_copy(copy)
+        copies = await read_shards(source, fleet, record.created, settings.placement.shards, placement)
+        has_begun = True
+        await in_target.end_copy(copy, created, await write_shards(target, copy, created, copies))
+    except BaseException:
+        with suppress(JournalError):
+            await in_target.cancel_copy(copy, created, placement.shards if has_begun else 0)
         raise
+
+
+async def read_shards(source: Store, fleet: str, created: float, shards: int, placement: Placement) -> Copies:
+    """Return what the shards of a fleet have, by the shards of its copy; raise `FleetNotFound` where it is removed meanwhile."""
     copies = Copies(placement)
-    for shard in range(settings.placement.shards):
+    for shard in range(shards):
         # Before the records: an entry that is taken up in between is in both, and does not count twice.
         entries = await inbox_of(ShardStore(source), fleet, shard)
         copies.add((await load_fleet(source, shard_name(fleet, shard))).fold)
         for data in entries:
-            refs, added = read_entry(data)
-            for number, some in placement.by_shard(refs).items():
-                await ShardStore(target).put(copy, number, [*entries_of(some, added=added)])
+            copies.add_entry(data)
+    if (await record_of(source, fleet)).created != created:
+        raise no_such_fleet(fleet)
+    return copies
+
+
+async def write_shards(store: Store, copy: str, created: float, copies: Copies) -> Mapping[int, ShardFigures]:
+    """Store the shards of a copy, and return their figures; raise `FleetNotFound` where another has its name by now."""
+    in_shards = ShardStore(store)
+    for shard, entries in copies.entries.items():
+        await in_shards.check_copy(copy, created)
+        await in_shards.put(copy, shard, entries)
     figures: dict[int, ShardFigures] = {}
 
     async def write(shard: int, fold: Fold) -> None:
-        term = await write_shard(target, shard_name(copy, shard), fold)
+        await in_shards.check_copy(copy, created)
+        term = await write_shard(store, shard_name(copy, shard), fold)
         targets = [(job, ref) for job in fold.jobs.values() for ref in job.targets]
         figures[shard] = ShardFigures(term, len(targets), sum(not job.is_over(ref) for job, ref in targets))
 
     await run_concurrently(write(shard, fold) for shard, fold in copies.finished())
-    await ShardStore(target).end_copy(copy, figures)
+    return figures
 
 
 class Copies:
-    """The states of the shards of a copy, made of those of the shards of a fleet."""
+    """The states of the shards of a copy, and the *entries* of their inboxes, made of those of the shards of a fleet."""
 
     def __init__(self, placement: Placement) -> None:
         """Begin without any target."""
         self._placement = placement
         self._folds: dict[int, Fold] = {}
+        self.entries: dict[int, list[bytes]] = {}
         self._durations: DurationTable | None = None
         # All numbers of records that states and trouble name are at most this one.
         self._sequence = 1
@@ -80,6 +104,12 @@ class Copies:
             # That of the platform as a whole is found again, or is over.
             if isinstance(trouble, Trouble) and trouble.ref is not None:
                 self._of(trouble.ref).facts.note_signal(trouble)
+
+    def add_entry(self, data: bytes) -> None:
+        """Take over an entry that waits in an inbox, behind those that were taken over before."""
+        refs, added = read_entry(data)
+        for shard, some in self._placement.by_shard(refs).items():
+            self.entries.setdefault(shard, []).extend(entries_of(some, added=added))
 
     def finished(self) -> Iterable[tuple[int, Fold]]:
         """Yield the shards that have targets, each as after its first record."""
@@ -116,12 +146,12 @@ async def write_shard(store: Store, name: str, fold: Fold) -> int:
     return opened.term
 
 
-async def settings_of(store: Store, fleet: str) -> FleetSettings:
-    """Return the settings of a fleet; raise `FleetNotFound`."""
+async def record_of(store: Store, fleet: str) -> FleetRecord:
+    """Return the record of a fleet; raise `FleetNotFound`."""
     record = await ShardStore(store).record(fleet)
     if record is None or record.is_being_removed:
         raise no_such_fleet(fleet)
-    return FleetSettings.decode(record.settings)
+    return record
 
 
 async def inbox_of(store: ShardStore, fleet: str, shard: int) -> Sequence[bytes]:

@@ -29,7 +29,7 @@ def socket_name(fleet: str, created: float, shard: int, term: int, holder: Holde
 
 
 class RunnerSocket:
-    """The socket of the runner of a *shard*, for its term; none where there can be none.
+    """The socket of the runner of a *shard*, for its *term*; none where there can be none.
 
     It is to be closed when the term was given back: until then the runner may store something.
     """
@@ -37,7 +37,7 @@ class RunnerSocket:
     def __init__(self, fleet: str, created: float, shard: int, holder: Holder) -> None:
         """Prepare; `follow` opens it."""
         self._fleet, self._created, self._shard, self._holder = fleet, created, shard, holder
-        self._term = 0
+        self.term = 0
         self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
@@ -50,10 +50,10 @@ class RunnerSocket:
 
     def follow(self, term: int) -> None:
         """Have the socket of this term open, in place of that of an earlier one."""
-        if term == self._term:
+        if term == self.term:
             return
         self._close()
-        self._term = term
+        self.term = term
         if sys.platform != "linux":
             return
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

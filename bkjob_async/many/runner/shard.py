@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 
 from attrs import evolve
 from msgspec.structs import replace
@@ -16,27 +16,25 @@ from bkjob_async.client.client import JobClient
 from bkjob_async.client.factory import connect
 from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
+from bkjob_async.journal.store import own_holder
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet
-from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.runner.duration_exchange import DurationExchange
 from bkjob_async.many.runner.ending import RunnerSocket
 from bkjob_async.many.runner.failures import failures_noted
 from bkjob_async.many.runner.lent_transport import LentTransport
-from bkjob_async.many.runner.shares import RequestShare
+from bkjob_async.many.runner.shares import RequestShare, first_share
+from bkjob_async.many.runner.waiting import while_away
 from bkjob_async.many.settings import FleetSettings, agreed_function, check_platform, credentials_provider
 from bkjob_async.many.status import ShardCondition, shortened
 from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
-from bkjob_async.watch.journaling.fleet_journal import FleetJournal
-from bkjob_async.watch.journaling.opening import own_holder
-from bkjob_async.watch.subscription.subscription import Subscription
-from bkjob_async.watch.watch import subscription_of
+from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.transport import Transport
 
-# Seconds between signs of life, and between looks into the inbox.
-LIFE_SECONDS, INBOX_SECONDS = 2.0, 1.0
+# Seconds between signs of life, and between looks whether something is due.
+LIFE_SECONDS, LOOK_SECONDS = 2.0, 1.0
 # The shortest time within which an answer may be asked for.
 SHORTEST_TIMEOUT = 3.0
 # Polling pauses when the store has not answered for so many seconds.
@@ -93,17 +91,17 @@ async def run_shard(
 
     *transport* and *observers* are those of `connect`. *on_condition* is called every two seconds with how the runner is,
     for health checks; it must return quickly. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
-    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store is away when it begins, or begins again with changed settings, and other
-    errors of `JournalError` where the journal cannot be used.
+    another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store
+    is away when it begins, and other errors of `JournalError` where the journal cannot be used.
     """
     shards = (await fleet.settings()).placement.shards
-    if not 0 <= shard < shards:
+    if type(shard) is not int or not 0 <= shard < shards:
         raise UsageError(f"the fleet {fleet.name!r} has the shards 0 to {shards - 1}, not {shard!r}")
     if journal_timeout is not None and not journal_timeout >= SHORTEST_TIMEOUT:
         raise UsageError(
             f"journal_timeout is at least {SHORTEST_TIMEOUT:g} seconds: the journal is asked every {LIFE_SECONDS:g}"
         )
-    observers = tuple(observers)
+    observers, name = tuple(observers), shard_name(fleet.name, shard)
     async with AsyncExitStack() as stack:
         if transport is not None:
             stack.push_async_callback(transport.aclose)
@@ -113,12 +111,14 @@ async def run_shard(
         created = 0.0 if record is None else record.created
         # Closed when the watch has given its term back, or with the process.
         own_socket = stack.enter_context(RunnerSocket(fleet.name, created, shard, own_holder()))
-        while True:
+
+        async def begin(term: AsyncExitStack, *, takeover: bool) -> ShardRunner | None:
+            """Return a runner with a client and a watch that are open in *term*; None where the fleet was stopped."""
             settings = await fleet.settings()
             check_platform(settings, url)
             provider = credentials_provider(agreed_function(settings, credentials))
             if await fleet.is_stopped():
-                return ShardEnd.STOPPED
+                return None
             share = await first_share(fleet, shard, settings)
             client = connect(
                 settings.url,
@@ -128,55 +128,63 @@ async def run_shard(
                 interval=settings.interval,
                 transport=transport,
                 observers=observers,
-                name=shard_name(fleet.name, shard),
+                name=name,
                 **settings.dialect_options,
             )
-            async with (
-                client,
-                client.watch(
-                    (),
-                    journal=fleet.journal,
-                    name=shard_name(fleet.name, shard),
-                    takeover=takeover,
-                    linger=None,
-                    detail_level=settings.detail_level,
-                ) as watch,
-            ):
-                runner = ShardRunner(
-                    fleet,
-                    shard,
-                    client,
-                    subscription_of(watch),
-                    settings=settings,
-                    share=share,
-                    own_socket=own_socket,
-                    journal_timeout=journal_timeout,
-                    on_condition=on_condition,
+            async with AsyncExitStack() as opening:
+                await opening.enter_async_context(client)
+                watch = await opening.enter_async_context(
+                    client.watch(
+                        (),
+                        journal=fleet.journal,
+                        name=name,
+                        takeover=takeover,
+                        linger=None,
+                        detail_level=settings.detail_level,
+                    )
                 )
-                end = await runner.run()
+                term.push_async_exit(opening.pop_all())
+            return ShardRunner(
+                fleet,
+                shard,
+                client,
+                watch,
+                settings=settings,
+                share=share,
+                own_socket=own_socket,
+                journal_timeout=journal_timeout,
+                on_condition=on_condition,
+            )
+
+        async def begin_again(term: AsyncExitStack) -> ShardRunner | None:
+            """Do the same in the next term; one that could not be given back is taken over, unless another has begun."""
+            entry = await fleet.journal.store.fleet(name)
+            is_own = entry is not None and entry.term == own_socket.term
+            return await begin(term, takeover=takeover or is_own)
+
+        has_begun = False
+        while True:
+            async with AsyncExitStack() as term:
+                runner = await (
+                    while_away(partial(begin_again, term), name, journal_timeout, on_condition)
+                    if has_begun
+                    else begin(term, takeover=takeover)
+                )
+                end = ShardEnd.STOPPED if runner is None else await runner.run()
             if end is not None:
                 return end
-
-
-async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
-    """Return the share of a new runner: what its shard had before; None where the fleet has no limit."""
-    if settings.requests_per_second is None:
-        return None
-    figures = await fleet.journal.shards.figures(fleet.name)
-    share = RequestShare(total_rate=settings.requests_per_second, shards=settings.placement.shards)
-    share.begin(figures.get(shard, ShardFigures()).claim)
-    return share
+            has_begun = True
 
 
 class ShardRunner:
-    """Keeps the watch of one shard in touch with the store: signs of life, the inbox, the share of the budget."""
+    """Keeps the watch of one shard in touch with the store: signs of life, settings, the share of the budget."""
 
     def __init__(
         self,
         fleet: Fleet,
         shard: int,
         client: JobClient,
-        subscription: Subscription,
+        watch: Watch,
         *,
         settings: FleetSettings,
         share: RequestShare | None,
@@ -184,12 +192,12 @@ class ShardRunner:
         own_socket: RunnerSocket,
         on_condition: Callable[[ShardCondition], None] | None,
     ) -> None:
-        """Prepare; *subscription* is the inside of an open watch of *client*, opened with *settings*."""
+        """Prepare; *watch* is an open watch of *client*, opened with *settings*."""
         self._fleet = fleet
         self._name = shard_name(fleet.name, shard)
         self._shard = shard
         self._client = client
-        self._subscription = subscription
+        self._watch = watch
         self._settings = settings
         self._share = share
         self._journal_timeout = journal_timeout
@@ -200,7 +208,6 @@ class ShardRunner:
         self._reported: ShardCondition | None = None
         self._unheard: JournalUnavailable | None = None
         self._store = fleet.journal.shards
-        self._place: InboxPlace | None = None
         self._is_stopped = self._is_outdated = False
         self._has_restored = False
         self._pausing: asyncio.TimerHandle | None = None
@@ -234,7 +241,7 @@ class ShardRunner:
                 if begun >= life_at:
                     life_at = begun + LIFE_SECONDS
                     await self._give_sign_of_life()
-                    if self._subscription.is_open and self._has_restored:
+                    if self._watch.is_open and self._has_restored:
                         has_worked = begun >= works_at
                         works_at = begun + WORKS_SECONDS if has_worked else works_at
                         await self._report_condition(has_worked=has_worked)
@@ -245,13 +252,12 @@ class ShardRunner:
                     logger.info("the settings of shard %s were changed: its watch begins again", self._name)
                     await self._durations.store()
                     return None
-                if not self._subscription.is_open:
+                if not self._watch.is_open:
                     return self._end_of_watch()
-                await self._take_up()
                 if begun >= exchange_at:
                     exchange_at = begun + EXCHANGE_SECONDS
                     await self._durations.exchange()
-                await asyncio.sleep(max(0.0, begun + INBOX_SECONDS - loop.time()))
+                await asyncio.sleep(max(0.0, begun + LOOK_SECONDS - loop.time()))
         finally:
             if self._pausing is not None:
                 self._pausing.cancel()
@@ -281,19 +287,19 @@ class ShardRunner:
             logger.debug("the condition of shard %s was not stored: %s", self._name, error)
 
     def _condition(self) -> ShardCondition:
-        journal, outage = self._subscription.journal, self._client.outage()
-        if journal is None:
+        recording, outage = self._watch.recording, self._client.outage()
+        if recording is None:
             return ShardCondition()
-        trouble, unstored = journal.trouble or self._unheard, journal.records.waiting_events
+        trouble, unstored = recording.trouble or self._unheard, recording.unstored
         return ShardCondition(
-            journal.records.term,
+            recording.term,
             None if trouble is None else shortened(trouble),
             None if outage is None else shortened(outage.message),
             unstored if trouble is not None or unstored > USUALLY_UNSTORED else 0,
         )
 
     def _end_of_watch(self) -> ShardEnd:
-        error = self._subscription.end
+        error = self._watch.error
         if isinstance(error, Superseded):
             logger.info("shard %s is run elsewhere: %s", self._name, error)
             return ShardEnd.SUPERSEDED
@@ -303,17 +309,17 @@ class ShardRunner:
 
     async def _give_sign_of_life(self) -> None:
         """Tell the store what the shard has; learn whether the term is still our own, and what the others have."""
-        journal, targets = self._subscription.journal, self._subscription.targets
-        if journal is None or not self._subscription.is_open:
+        recording = self._watch.recording
+        if recording is None or not self._watch.is_open:
             return
-        self._socket.follow(journal.records.term)
-        self._has_restored = self._has_restored or not self._subscription.is_changing
+        self._socket.follow(recording.term)
+        self._has_restored = self._has_restored or not self._watch.is_changing
         if not self._has_restored:
             self._on_answer()  # the journal was read just now
             return
-        share, active = self._share, targets.size - targets.over
+        share, active = self._share, self._watch.active
         claim, limit = (0, 0) if share is None else (share.claim, share.limit)
-        figures, head = ShardFigures(journal.records.term, targets.size, active, claim), journal.head
+        figures = ShardFigures(recording.term, recording.targets, active, claim)
         try:
             reply = await self._store.report(self._fleet.name, self._shard, figures, limit=limit)
         except JournalUnavailable as error:
@@ -321,12 +327,8 @@ class ShardRunner:
             self._unheard = error
             return
         except (StoreBehind, Superseded):
-            # The append finds out what the store has: where it stores all anew, the later term is the runner's own.
-            journal.records.put_empty()
-            return
+            return  # the watch finds out what the store has: where it stores all anew, the later term is the runner's own
         self._on_answer()
-        if reply.head < head:
-            journal.records.put_empty()
         self._is_stopped = reply.is_stopped
         self._follow_settings(FleetSettings.decode(reply.settings))
         if self._share is not None and share is not None:
@@ -356,9 +358,9 @@ class ShardRunner:
         if self._journal_timeout is not None:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._journal_timeout)
         self._unheard = None
-        if self._subscription.is_paused:
+        if self._watch.is_paused:
             logger.info("the journal answers again: polling of shard %s goes on", self._name)
-            self._subscription.is_paused = False
+            self._watch.is_paused = False
         if self._pausing is not None:
             self._pausing.cancel()
         self._pausing = asyncio.get_running_loop().call_later(UNHEARD_SECONDS, self._pause)
@@ -367,39 +369,4 @@ class ShardRunner:
         logger.warning(
             "the journal has not answered for %g s: polling of shard %s pauses", UNHEARD_SECONDS, self._name
         )
-        self._subscription.is_paused = True
-
-    # Targets --------------------------------------------------------------------------------------------------------
-
-    async def _take_up(self) -> None:
-        """Add and drop what the inbox says; the append that records it removes it from there."""
-        journal = self._subscription.journal
-        if journal is None:
-            return
-        if self._place is None:
-            self._place = InboxPlace(journal.records.term)
-        elif self._place.begin(journal.records.term):
-            self._warn_of_loss(journal)
-        place = self._place
-        while self._subscription.is_open and not self._subscription.is_changing:
-            try:
-                entries = await self._store.inbox(self._fleet.name, self._shard, place.read_to)
-            except JournalUnavailable as error:
-                logger.debug("the inbox of shard %s cannot be read: %s", self._name, error)
-                return
-            if not entries:
-                return
-            changes = [read_entry(entry.data) for entry in place.unread(entries)]
-            self._subscription.take_up(changes, place.read_to, place.term)
-
-    def _warn_of_loss(self, journal: FleetJournal) -> None:
-        """Say that what was added may be lost: nobody but those who added it knows it."""
-        since = "the beginning"
-        if journal.went_back_to:
-            since = f"{datetime.fromtimestamp(journal.went_back_to, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        logger.warning(
-            "the journal has lost what was written since %s; what the shard %s had is stored again, but"
-            " targets that were added or dropped since then may be missing there: add them again",
-            since,
-            self._name,
-        )
+        self._watch.is_paused = True

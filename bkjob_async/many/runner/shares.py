@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from bkjob_async.journal.shards import ShardFigures
+from bkjob_async.many.fleet import Fleet
+from bkjob_async.many.settings import FleetSettings
+
 EQUAL_PART = 0.02
 # Claims are whole millionths of a request per second, so that sums are exact.
 MILLION = 1_000_000
@@ -52,3 +56,13 @@ class RequestShare:
 
     def _hold(self, held: int) -> None:
         self.rate = self.total_rate * EQUAL_PART / self.shards + held / MILLION
+
+
+async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
+    """Return the share of a new runner: what its shard had before; None where the fleet has no limit."""
+    if settings.requests_per_second is None:
+        return None
+    figures = await fleet.journal.shards.figures(fleet.name)
+    share = RequestShare(total_rate=settings.requests_per_second, shards=settings.placement.shards)
+    share.begin(figures.get(shard, ShardFigures()).claim)
+    return share

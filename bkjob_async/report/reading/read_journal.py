@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from bkjob_async.errors import FleetNotFound
 from bkjob_async.journal.keep import KEEP
 from bkjob_async.journal.sqlite.store import SqliteStore
 from bkjob_async.journal.store import Store
@@ -21,7 +20,7 @@ async def read_journal(run: RunModel, url: str, name: str) -> None:
     store = store_of(url)
     try:
         if await store.fleet(check_fleet_name(name)) is None:
-            raise FleetNotFound(f"there is no fleet {name!r}")
+            raise await import_module("bkjob_async.journal.shards").no_such_log(store, name)
         await read_store(run, store, name)
     finally:
         await store.aclose()

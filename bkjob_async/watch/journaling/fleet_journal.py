@@ -17,15 +17,18 @@ from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalDamaged, JournalError, JournalUnavailable
 from bkjob_async.journal.loading import LoadedFleet, in_slices, signs_of_life
-from bkjob_async.journal.store import Checkpoint, Opened, Store, check_size
+from bkjob_async.journal.shards import is_shard_name
+from bkjob_async.journal.store import Checkpoint, Opened, Store, check_size, own_holder
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
 from bkjob_async.watch.journaling.compaction import Compaction
-from bkjob_async.watch.journaling.opening import LIFE_SECONDS, check_own, load_opened, own_holder
+from bkjob_async.watch.journaling.inbox import Inbox
+from bkjob_async.watch.journaling.opening import LIFE_SECONDS, check_own, load_opened
 from bkjob_async.watch.journaling.record_queue import PendingRecord, RecordQueue
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
+from bkjob_async.watch.stats import RecordingState
 
 # Records are collected for so many seconds; where others come all the time, for so many since the last append began.
 COLLECT_SECONDS, COLLECT_SECONDS_BUSY = 0.005, 0.02
@@ -64,8 +67,6 @@ class FleetJournal:
         """Prepare; nothing is read before `open`. Appends are counted in the counters of *observe*, if it has any."""
         self.head = 0
         self.records = RecordQueue(cursors)
-        # When the store had gone back, the time of the newest record that it had left.
-        self.went_back_to: float | None = None
         # The watch was left before it had taken up all targets: what it has is less than what the store has.
         self.lacks_targets = False
         self._store = store
@@ -90,6 +91,8 @@ class FleetJournal:
             wait_stored_to=self._wait_stored_to,
             jobs=self._recorded_jobs,
         )
+        # What others add is taken up where it can be: of a shard.
+        self._inbox = Inbox(store, name, self.records, watch) if is_shard_name(name) else None
         self._durations_at = 0.0
         self._durations: Mapping[str, Any] | None = None
 
@@ -99,9 +102,15 @@ class FleetJournal:
         return self._name
 
     @property
-    def trouble(self) -> JournalError | None:
-        """What the last attempt to store ended with, None while all is well."""
-        return self._trouble
+    def state(self) -> RecordingState:
+        """How far the watch is recorded."""
+        return RecordingState(
+            name=self._name,
+            term=self.records.term,
+            targets=self.records.targets,
+            unstored=self.records.waiting_events,
+            trouble=self._trouble,
+        )
 
     # Opening --------------------------------------------------------------------------------------------------------
 
@@ -160,6 +169,8 @@ class FleetJournal:
         self._durations = learnt()
         self._durations_at = now() + DURATIONS_SECONDS
         self._task = asyncio.get_running_loop().create_task(self._run(), name="bkjob_async journal")
+        if self._inbox is not None:
+            self._inbox.start()
 
     # Storing --------------------------------------------------------------------------------------------------------
 
@@ -300,7 +311,8 @@ class FleetJournal:
         if not begins_with(records.facts.terms, left.facts.terms):
             self._has_others, records.facts.terms = True, left.facts.terms
         since = 0 if self._has_others else 1 + min(self.head, opened.head, left.sequence)
-        self.went_back_to = left.facts.time
+        if self._inbox is not None:
+            self._inbox.warn_of_loss(left.facts.time)
         self._go_on_behind(max(left.sequence, self._cursors.last))
         jobs = await Compaction(self._watch, records, left, since).jobs()
         # In one step with the last of the jobs: what is put later stands behind the checkpoint.
@@ -369,6 +381,8 @@ class FleetJournal:
         if not self._is_closing and self._task is not None:
             self.records.flush_targets()
             self._put_durations()
+        if self._inbox is not None:
+            self._inbox.stop()
         self._error = error or self._error
         self._is_closing = True
         self.records.has_some.set()

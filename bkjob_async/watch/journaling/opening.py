@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import Superseded
 from bkjob_async.journal.loading import LoadedFleet, load_fleet, signs_of_life
-from bkjob_async.journal.store import Holder, Opened, Store
+from bkjob_async.journal.store import Opened, Store, own_holder
 from bkjob_async.model.journal_errors import StoreBehind
 
 # A holder gives a sign of life after so many seconds; one that is silent for ten has no runner.
-LIFE_SECONDS = 4.0
-
-
-def own_holder() -> Holder:
-    """Return this process as the holder of a fleet."""
-    return Holder(socket.gethostname(), os.getpid())
+LIFE_SECONDS = 2.0
 
 
 async def load_opened(

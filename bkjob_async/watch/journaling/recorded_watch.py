@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError
 from bkjob_async.model.events import Batch, Event, Recovered, Trouble
-from bkjob_async.model.refs import JobRef
+from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.cooperative import PendingChanges
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_registry import Subscriber
@@ -31,7 +31,8 @@ PENDING_SECONDS = 0.01
 class RecordedWatch(Struct, eq=False, kw_only=True):
     """What a journal needs of its watch: the *stream* gets what was stored; *refuse* ends the watch with an error.
 
-    *subscriber* is the watch itself, *pending* are targets that it has yet to add or to drop.
+    *subscriber* is the watch itself, *pending* are targets that it has yet to add or to drop; *take_up* adds and drops what the
+    inbox says up to an entry, which was read in a term.
     """
 
     subscriber: Subscriber
@@ -40,6 +41,7 @@ class RecordedWatch(Struct, eq=False, kw_only=True):
     stream: EventStream
     pending: PendingChanges
     refuse: Callable[[BaseException], None]
+    take_up: Callable[[Sequence[tuple[Sequence[Ref], bool]], int, int], None]
     delivery: TargetDelivery
     poller: Poller
 

@@ -17,7 +17,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import confirm_wait, expect_change, waits_of
 from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
-from bkjob_async.errors import ClientClosed
+from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
 from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.queries import GetJobInstanceList
@@ -107,13 +107,24 @@ class Poller:
 
     # Subscribers and their targets ----------------------------------------------------------------------------------
 
-    def add_subscriber(self, subscriber: Subscriber, *, has_journal: bool = False) -> None:
+    def add_subscriber(self, subscriber: Subscriber) -> None:
         """Deliver to *subscriber* from now on what concerns all targets, and an outage that lasts already."""
         self._registry.subscribers.append(subscriber)
-        self._registry.has_journals |= has_journal
         if self.errors.outage is not None:
             at = self._stamp()
             subscriber.on_platform_event(at, replace(self.errors.outage))
+
+    def allow_pauses(self) -> None:
+        """Ask subscribers from now on before each poll whether they can take events."""
+        self._registry.may_be_full = True
+
+    def raise_if_hopeless(self) -> None:
+        """Raise the error that keeps every poll of this client from succeeding, if there is one."""
+        if self.errors.client_error is not None:
+            raise self.errors.client_error
+        if self._session.limiter.quota.is_closed and not self._session.health.is_closed:
+            message = "nothing could be read yet: the gateway lets nothing through"
+            raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
 
     @property
     def polls(self) -> int:

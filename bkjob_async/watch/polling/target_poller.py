@@ -90,7 +90,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return self._poll_list(target, permit)
         started = self._now()
         is_delayed = target.group == NO_SUBSCRIBERS
-        if self.health.is_closed or self.registry.has_journals:
+        if self.health.is_closed or self.registry.may_be_full:
             delayed_until = None if is_delayed else self._delayed_until(target, started)
             if delayed_until is not None:
                 self.runner.schedule(target, delayed_until)
@@ -162,7 +162,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
-        if self.registry.has_journals and self.registry.is_full(target):
+        if self.registry.may_be_full and self.registry.is_full(target):
             return now + PAUSE_SECONDS
         return self.errors.delay_if_closed(target, now) if self.health.is_closed else None
 

@@ -114,7 +114,7 @@ class TargetRegistry:
         self.subscribers: list[Subscriber] = []
         self.joined: dict[PollTarget, ReadTimes] = {}
         self._cursors = cursors
-        self.has_journals = False  # whether any subscriber ever had one
+        self.may_be_full = False  # whether any subscriber ever had a journal, or was paused
         self._groups: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
         self._numbers: dict[tuple[Subscriber, ...], int] = {(): NO_SUBSCRIBERS}
         self.polls: dict[int, int] = {NO_SUBSCRIBERS: 0}

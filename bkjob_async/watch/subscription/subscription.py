@@ -68,7 +68,7 @@ class Subscription:
         self.is_open = False
         # Whether the present of all targets was delivered; those that are added later do not count.
         self.is_in_sync = False
-        self.is_paused = False
+        self._is_paused = False
         self.journal: FleetJournal | None = None
         # The newest entry of the fleet's inbox whose targets are pending or were added, and the term in which it was read.
         self._taken_up = (0, 0)
@@ -103,7 +103,9 @@ class Subscription:
         if self._may_be_unreadable and self.journal is None:
             hopeless_at = loop.time() + HOPELESS_AFTER
             self._hopeless_timer = loop.call_at(hopeless_at, self._check_readable, hopeless_at)
-        self._poller.add_subscriber(self, has_journal=self.journal is not None)
+        self._poller.add_subscriber(self)
+        if self.journal is not None:
+            self._poller.allow_pauses()
         self.change(refs, add=True)
 
     async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
@@ -115,6 +117,7 @@ class Subscription:
             stream=self.stream,
             pending=self._pending,
             refuse=self.refuse,
+            take_up=self.take_up,
             delivery=self._delivery,
             poller=self._poller,
         )
@@ -162,10 +165,10 @@ class Subscription:
         self._pending.clear()
         if self.stream.state == "open":
             self._reports.closed(self.targets, events=self.event_count, polls=self.polls, error=error)
+        self.end = error
         if self.journal is None:
             self.stream.close(error)
         else:
-            self.end = error
             self.journal.finish(error)
         self._release.start()
 
@@ -210,11 +213,21 @@ class Subscription:
                 self.stream.close(self.end)
             await self._poller.stop_if_idle()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether polling the targets pauses."""
+        return self._is_paused
+
+    @is_paused.setter
+    def is_paused(self, paused: bool) -> None:
+        self._is_paused = paused
+        self._poller.allow_pauses()
+
     # What the journal says ------------------------------------------------------------------------------------------
 
     @property
     def is_full(self) -> bool:
-        """Whether the targets must not be polled: so many events wait to be stored, or the runner is paused."""
+        """Whether the targets must not be polled: so many events wait to be stored, or the watch is paused."""
         return self.is_paused or (self.journal is not None and self.journal.records.is_full)
 
     def refuse(self, error: BaseException) -> None:
@@ -231,7 +244,7 @@ class Subscription:
         self._changes.start()
 
     def take_up(self, changes: Iterable[tuple[Iterable[Ref], bool]], entry: int, term: int) -> None:
-        """Add or drop what the fleet's inbox says up to an *entry*, which is removed by the append that records it.
+        """Add or drop what the inbox says up to an *entry*, which is removed by the append that records it.
 
         The inbox was read in this *term* of the journal.
         """

@@ -194,6 +194,7 @@ def test_a_lost_target_is_no_success() -> None:
     verdict = figures(run).verdict
 
     assert verdict.phase is Phase.UNKNOWN
+    assert verdict.sentence == "1 target lost, all others succeeded"
     assert "1 target lost" in verdict.detail
 
 

@@ -64,6 +64,18 @@ def test_a_variable_that_is_no_number_is_named(variable: str, value: str) -> Non
         resolve({}, {variable: value}, None)
 
 
+@pytest.mark.parametrize("given", [9007199254740993, "9007199254740993", "9007199254740993\n"])
+def test_a_long_id_is_not_that_of_another(given: int | str) -> None:
+    """As it would be when it is read as a float."""
+    from_file = (
+        resolve({}, {}, profile(biz=given))
+        if isinstance(given, int)
+        else resolve({}, {"BKJOB_BIZ": given}, None)
+    )
+
+    assert from_file.scope == Scope.biz(9007199254740993)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -151,6 +163,22 @@ def test_a_secret_in_another_profile_of_the_file_is_refused(tmp_path: Path) -> N
         with pytest.raises(UsageError, match="app_secret of the profile b names a source") as refused:
             load_profile(path, name)
         assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 5000, "x = " + "9" * 5000, "\0", "x = 2024-13-45"])
+def test_a_file_that_no_reader_takes_is_wrong_usage(tmp_path: Path, text: str) -> None:
+    """Not a traceback of the parser."""
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+
+    with pytest.raises(UsageError, match="is not TOML"):
+        load_profile(path, None)
+
+
+def test_a_number_that_no_float_has_is_wrong_usage() -> None:
+    """With its place."""
+    with pytest.raises(UsageError, match="rate of the profile prod is a positive number"):
+        resolve({}, {}, profile(rate=10**400))
 
 
 def test_a_file_that_is_not_toml_is_not_quoted(tmp_path: Path) -> None:

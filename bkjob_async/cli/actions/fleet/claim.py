@@ -51,6 +51,7 @@ class Claims:
         self._ends: dict[tuple[int, int, Holder], asyncio.Task[None]] = {}
         self._has_ended = asyncio.Event()
         self._created: float | None = None
+        self._is_away = False
 
     async def keep(self, slots: int) -> None:
         """Run so many shards at a time, until the fleet is stopped; raise what only a person can help with."""
@@ -102,8 +103,13 @@ class Claims:
                 except bkjob.JournalAccessDenied:
                     raise
                 except bkjob.JournalUnavailable as error:
-                    write_note(f"the journal cannot be read, and is tried again: {error}")
+                    if not self._is_away:
+                        self._is_away = True
+                        write_note(f"the journal cannot be read, and is tried again: {error}")
                 else:
+                    if self._is_away:
+                        self._is_away = False
+                        write_note("the journal can be read again")
                     if status.is_stopped:
                         return None
                     free = self._free_of(status)

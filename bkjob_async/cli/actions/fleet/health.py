@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bkjob_async as bkjob
+from bkjob_async.cli.lines import write_note
 from bkjob_async.client.checks import Finding, FindingState
 from bkjob_async.model.text.printing import counted
 
@@ -87,11 +88,15 @@ class HealthFiles:
     """
 
     def __init__(self, folder: Path, shards: Sequence[int]) -> None:
-        """Make the folder; nothing is ready yet."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Make the folder; nothing is ready yet. Raises `UsageError` where there can be none."""
         self._alive, self._ready = folder / "alive", folder / "ready"
         self._wells = dict.fromkeys(shards, False)
-        self._ready.unlink(missing_ok=True)
+        self._has_failed = False
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._ready.unlink(missing_ok=True)
+        except OSError as error:
+            raise bkjob.UsageError(f"--health {folder}: {error.strerror}") from None
 
     def observer_of(self, shard: int) -> Callable[[bkjob.ShardCondition], None]:
         """Return what is told the condition of this shard."""
@@ -108,10 +113,11 @@ class HealthFiles:
         self._show()
 
     def _show(self) -> None:
-        if all(self._wells.values()):
-            self._ready.touch()
-        else:
-            self._ready.unlink(missing_ok=True)
+        with self._said():
+            if all(self._wells.values()):
+                touch(self._ready)
+            else:
+                self._ready.unlink(missing_ok=True)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -123,9 +129,28 @@ class HealthFiles:
         finally:
             task.cancel()
             for file in (self._alive, self._ready):
-                file.unlink(missing_ok=True)
+                with self._said():
+                    file.unlink(missing_ok=True)
 
     async def _keep(self) -> None:
         while True:
-            self._alive.touch()
+            with self._said():
+                touch(self._alive)
+                self._has_failed = False
             await asyncio.sleep(ALIVE_SECONDS)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Say once that files cannot be written, and go on: no shard is run elsewhere for that."""
+        try:
+            yield
+        except OSError as error:
+            if not self._has_failed:
+                self._has_failed = True
+                write_note(f"the files for probes cannot be written: {error}")
+
+
+def touch(file: Path) -> None:
+    """Write a file anew, with its folder, which may have been removed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.check import finding_lines
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
+from bkjob_async.cli.actions.fleet.lines import numbers_of, shard_lines, shards_json, summary
 from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
-from bkjob_async.cli.tables import table_lines
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.consumers import json_line, plain_line
 from bkjob_async.client.checks import FindingState
 from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.settings import Settings
+from bkjob_async.journal.shards import no_such_fleet
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.logs import log_to_stderr
 from bkjob_async.many.metrics import fleet_metrics
@@ -40,8 +42,6 @@ AGES: Mapping[str, int] = {"m": 60, "h": 3600, "d": 86_400}
 SIZES: Mapping[str, int] = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 # `stop` waits so many seconds for the runners to end, and asks so often.
 STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5
-# `status` says of so many shards at most how they failed.
-NAMED = 10
 
 
 @asynccontextmanager
@@ -74,7 +74,7 @@ async def create(
             interval=interval,
             detail_level=level_of(detail_level),
             wide=wide_from(wide),
-            keep=None if keep is None else keep_from(keep),
+            keep=None if keep is None else bkjob.Keep(**keep_parts(keep)),
             tenant=settings.get("tenant"),
         )
     write_note(f"the fleet {name} has {counted(shards, 'shard')}")
@@ -92,11 +92,12 @@ async def set_settings(
     changes = {setting: None if value == NONE else value for setting, value in changes.items()}
     if detail_level is not None:
         changes["detail_level"] = level_of(detail_level)
-    if changes.get("keep") is not None:
-        changes["keep"] = keep_from(changes["keep"])
+    keep = None if changes.get("keep") is None else keep_parts(changes["keep"])
     if not changes:
         raise bkjob.UsageError("give what is to be changed: --rate, --interval, --url and so on")
     async with opened(name, journal=journal, profile=profile) as (fleet, _):
+        if keep is not None:  # an age alone leaves the size as it is
+            changes["keep"] = evolve((await fleet.settings()).keep or bkjob.Keep(), **keep)
         await fleet.update(**changes)
     write_note(f"the fleet {name} is changed; its runners follow within about two seconds")
     return ExitCode.ALL_SUCCEEDED
@@ -128,18 +129,19 @@ def wide_from(words: Sequence[str]) -> Mapping[bkjob.Scope, int]:
         raise bkjob.UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
 
 
-def keep_from(text: str) -> bkjob.Keep:
-    """Return how much `7d,1G`, `12h` or `512M` keeps; raise `UsageError`."""
-    keep: dict[str, Any] = {}
+def keep_parts(text: str) -> Mapping[str, Any]:
+    """Return what `7d,1G`, `12h` or `512M` says of a `Keep`; raise `UsageError`."""
+    parts: dict[str, Any] = {}
     for part in text.split(","):
         found = re.fullmatch(r"(\d{1,9})([mhdKMG])", part.strip())
-        if found is None:
+        kind = "bytes" if found is None or found[2] in SIZES else "age"
+        if found is None or kind in parts:
             raise bkjob.UsageError("--keep is an age, a size or both: 7d,1G, with m, h or d and K, M or G")
-        if found[2] in AGES:
-            keep["age"] = timedelta(seconds=int(found[1]) * AGES[found[2]])
-        else:
-            keep["bytes"] = int(found[1]) * SIZES[found[2]]
-    return bkjob.Keep(**keep)
+        number = int(found[1])
+        parts[kind] = (
+            timedelta(seconds=number * AGES[found[2]]) if kind == "age" else number * SIZES[found[2]]
+        )
+    return parts
 
 
 def own_credentials(settings: Settings) -> str:
@@ -253,7 +255,7 @@ async def status(name: str, *, as_json: bool, metrics: bool, **where: Any) -> Ex
     if metrics:
         write_out(fleet_metrics(found).rstrip("\n"))
         return ExitCode.ALL_SUCCEEDED
-    for line in map(shard_json, found.shards) if as_json else shard_lines(found):
+    for line in shards_json(found) if as_json else shard_lines(found):
         write_out(line)
     for line in summary(found):
         write_note(line)
@@ -292,7 +294,10 @@ async def stop(name: str, **where: Any) -> ExitCode:
 async def forget(name: str, *, yes: bool, **where: Any) -> ExitCode:
     """Remove a fleet that nobody runs, with everything reported of it."""
     async with opened(name, **where) as (fleet, _):
-        await fleet.settings()
+        if (
+            await fleet.journal.shards.record(name) is None
+        ):  # one that is left half removed, or half copied, is there
+            raise no_such_fleet(name)
         confirm(f"remove the fleet {name} and everything reported of it?", yes=yes)
         await fleet.forget()
     write_note(f"the fleet {name} is removed")
@@ -313,93 +318,3 @@ async def follow(name: str, *, after: str | None, once: bool, as_json: bool, **w
         finally:
             write_note(f"cursor: {reader.cursor or 'none'}")
     return ExitCode.ALL_SUCCEEDED
-
-
-# What is shown --------------------------------------------------------------------------------------------------------
-
-
-def summary(found: bkjob.FleetStatus) -> Iterator[str]:
-    """Yield the fleet in a sentence, and what is wrong with its shards."""
-    stopped = ", stopped" if found.is_stopped else ""
-    text = (
-        f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over"
-    )
-    kept = f"at most {found.keep.bytes / (1 << 20):.6g} MiB and {found.keep.age / timedelta(days=1):.3g} days"
-    text += f", {found.size / (1 << 20):.1f} MiB of records ({kept}){stopped}"
-    if found.unplaced:
-        text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
-    yield text
-    for shard in found.ill[:NAMED]:
-        for said, error in (
-            ("failed", shard.failure),
-            ("stores nothing", shard.store_trouble),
-            ("sees nothing", shard.platform_trouble),
-        ):
-            if error:
-                yield f"shard {shard.shard} {said}: {error}"
-
-
-def numbers_of(shards: Sequence[bkjob.ShardStatus]) -> str:
-    """Return the numbers of shards as text."""
-    return ", ".join(str(each.shard) for each in shards)
-
-
-def shard_lines(found: bkjob.FleetStatus) -> list[str]:
-    """Return the shards as a table of text."""
-    rows = [
-        (
-            "SHARD",
-            "TARGETS",
-            "NOT OVER",
-            "INBOX",
-            "TERM",
-            "RUN BY",
-            "LAST SEEN",
-            "STORED",
-            "UNSTORED",
-            "REFUSED",
-        )
-    ]
-    rows += [
-        (
-            str(each.shard),
-            str(each.targets),
-            str(each.active),
-            str(each.waiting),
-            str(each.term),
-            f"{each.holder.host}:{each.holder.pid}" if each.holder is not None and each.is_held else "nobody",
-            f"{each.silence:.0f} s ago",
-            "-" if each.appended is None else f"{each.appended:.0f} s ago",
-            str(each.unstored),
-            str(each.refused),
-        )
-        for each in found.shards
-    ]
-    return table_lines(rows)
-
-
-def shard_json(shard: bkjob.ShardStatus) -> str:
-    """Return a shard as one JSON object."""
-    holder = shard.holder
-    return json.dumps(
-        {
-            "shard": shard.shard,
-            "targets": shard.targets,
-            "active": shard.active,
-            "waiting": shard.waiting,
-            "term": shard.term,
-            "host": None if holder is None else holder.host,
-            "pid": None if holder is None else holder.pid,
-            "is_held": shard.is_held,
-            "silence": round(shard.silence, 3),
-            "refused": shard.refused,
-            "is_unplaced": shard.is_unplaced,
-            "failure": shard.failure,
-            "appended": None if shard.appended is None else round(shard.appended, 3),
-            "unstored": shard.unstored,
-            "store_trouble": shard.store_trouble,
-            "platform_trouble": shard.platform_trouble,
-            "size": shard.size,
-            "is_ill": shard.is_ill,
-        }
-    )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.many.inbox import MAX_TARGETS, entries_of, read_entry
+from bkjob_async.engine.journaling.inbox_entries import MAX_TARGETS, entries_of, read_entry
 from tests.many.test_placement import JOBS
 
 STEPS = st.builds(bkjob.JobRef.step, JOBS, st.integers(1, 2**62))

@@ -1,23 +1,18 @@
-"""The entries of a shard's inbox, targets to add or to drop, as bytes; and how far a runner has read them."""
+"""The entries of a shard's inbox as bytes: targets to add or to drop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from zlib import crc32
 
 import msgspec
-from attrs import define, field
 
 from bkjob_async.errors import JournalDamaged, JournalTooNew
-from bkjob_async.journal.store import InboxEntry
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 
 VERSION = 1
 # An entry holds so many targets at most: some ten kilobytes.
 MAX_TARGETS = 2000
-# So many entries are known again after the store has lost its newest writes.
-MAX_KNOWN = 10_000
 
 # An array: version, True to add and False to drop, then runs of targets of one scope, in order: the scope, the ids of
 # the jobs, the ids of the steps (0 for the job itself), or nothing where all of them are jobs.
@@ -74,38 +69,3 @@ def _version_of(data: bytes) -> int:
     except (msgspec.DecodeError, IndexError):
         return 0
     return version if isinstance(version, int) else 0
-
-
-@define
-class InboxPlace:
-    """How far a runner has read its inbox, in which *term* of the journal.
-
-    A store that loses its newest writes begins a new term. Entries that were read may be there again then, and the
-    numbers of those that were lost are given to others; so the inbox is read again from its beginning, and what was
-    read is known by its number and its content.
-    """
-
-    term: int
-    read_to: int = 0
-    _known: dict[int, int] = field(init=False, factory=dict)
-
-    def begin(self, term: int) -> bool:
-        """Read from the beginning if this *term* is another one; return whether it is."""
-        is_another = term != self.term
-        if is_another:
-            self.term, self.read_to = term, 0
-        return is_another
-
-    def unread(self, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
-        """Return those of a page that were not read before; all of them are read now."""
-        found: list[InboxEntry] = []
-        for entry in entries:
-            content = crc32(entry.data)
-            if self._known.get(entry.number) != content:
-                self._known.pop(entry.number, None)
-                self._known[entry.number] = content
-                found.append(entry)
-        while len(self._known) > MAX_KNOWN:
-            del self._known[next(iter(self._known))]
-        self.read_to = entries[-1].number
-        return found

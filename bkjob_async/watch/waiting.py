@@ -1,0 +1,92 @@
+"""Wait in a watch until a target has ended, or a condition holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bkjob_async.engine.stream.wait_conditions import Condition, Waiting
+from bkjob_async.engine.tracking.job_views import are_all_counted, count_hosts_not_begun, target_result
+from bkjob_async.errors import BkJobError, ConditionUnreachable, TargetLost, UsageError
+from bkjob_async.model.base_error import WrongType
+from bkjob_async.model.events import Event, Finished, Lost, Stalled, StepWaiting, Trouble
+from bkjob_async.model.refs import Ref
+from bkjob_async.model.result import JobResult
+from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.watch.stream.readers import batch_notices
+from bkjob_async.watch.subscription.subscription import Subscription
+
+
+def check_condition(until: object) -> None:
+    """Raise `UsageError` for what cannot say whether it holds; a class cannot."""
+    if until is not None and (isinstance(until, type) or not hasattr(until, "holds")):
+        raise WrongType(f"until is a condition, such as HostsDone(0.9) or FirstFailure(), not {until!r:.60}")
+
+
+async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condition | None) -> JobResult:
+    """Wait until *ref* has ended, or *until* holds; return its result, or that so far."""
+    if ref not in watched.targets and watched.stream.state != "new" and not watched.is_changing:
+        raise UsageError(f"{ref} is no target of this watch")
+    # What comes later is behind the newest batch; what was before is in the state.
+    notices = watched.stream.reader(batch_notices, watched.stream.last_cursor or None, shows_trouble=False)
+    if (result := reached_before(watched, ref, until)) is not None:
+        return result
+    async for events in notices:
+        for event in events:
+            if isinstance(event, Lost) and event.ref == ref:
+                raise lost(event)
+            if isinstance(event, Trouble | Stalled) and watched.states.snapshot(ref) is None:
+                poller.raise_if_hopeless()
+        if (result := reached_with(watched, ref, until, events)) is not None:
+            return result
+    raise BkJobError(f"the watch of {ref} ended without a result")
+
+
+def reached_before(watched: Subscription, ref: Ref, until: Condition | None) -> JobResult | None:
+    """Return the result that a wait is over with when it begins, None where it goes on; raise `TargetLost`."""
+    state = watched.states.state_of(ref)
+    if state is not None and ref in state.lost:
+        raise lost(state.lost[ref])
+    if state is None or not state.was_read(ref):
+        return None
+    return reached(watched, ref, until, target_result(state, ref) if state.has_finished(ref) else None)
+
+
+def reached_with(
+    watched: Subscription, ref: Ref, until: Condition | None, events: Sequence[Event]
+) -> JobResult | None:
+    """Return the result that a wait is over with at the *events* of a batch, None where it goes on."""
+    waits = (each for each in events if isinstance(each, StepWaiting) and ref in (each.ref, each.ref.job))
+    if isinstance(until, Waiting) and any(waits):
+        return result_so_far(watched, ref)
+    ends = [event.result for event in events if isinstance(event, Finished) and event.ref == ref]
+    return reached(watched, ref, until, ends[-1] if ends else None)
+
+
+def reached(
+    watched: Subscription, ref: Ref, until: Condition | None, ended: JobResult | None
+) -> JobResult | None:
+    """Return the result that a wait is over with, None while it goes on; raise `ConditionUnreachable`."""
+    if until is None:
+        return ended
+    state = watched.states.state_of(ref)
+    if ended is None and not (watched.is_in_sync and state is not None and are_all_counted(state, ref)):
+        return None  # of a part of the hosts it may hold, and not of all; another event comes
+    counts = watched.states.counts(ref)
+    if state is not None and ref == state.ref:
+        counts = Counter(counts) - count_hosts_not_begun(state)
+    holds = until.holds(counts, over=ended is not None)
+    if holds is None and ended is not None:
+        raise ConditionUnreachable(ended, repr(until))
+    return result_so_far(watched, ref) if holds else None
+
+
+def result_so_far(watched: Subscription, ref: Ref) -> JobResult | None:
+    """Return the result that *ref* would have if it ended now, None before it was seen."""
+    state = watched.states.state_of(ref)
+    return target_result(state, ref) if state is not None and state.was_read(ref) else None
+
+
+def lost(event: Lost) -> TargetLost:
+    """Return the error of a target that cannot be read any more."""
+    return TargetLost(event.ref, event.reason.value, event.message)
