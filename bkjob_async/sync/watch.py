@@ -294,10 +294,8 @@ class Watch:
         """How many targets are not over.
 
         >>> with client.watch([job, step]) as watch:
-        ...     print(watch.active)
         ...     ends = watch.results()
         ...     print(watch.active)
-        2
         0
         """
         return self._thread.call(lambda: self._watch.active)
@@ -345,7 +343,7 @@ class Watch:
     def recording(self) -> RecordingState | None:
         """How far the journal has recorded the watch; None without a journal, and before the watch is opened.
 
-        >>> with client.watch(job, journal="memory:", name="night") as watch:
+        >>> with client.watch(job, journal="memory:recording", name="night") as watch:
         ...     ends = watch.results()
         ...     print(watch.recording.unstored, watch.recording.trouble)
         0 None

@@ -360,10 +360,8 @@ class Watch:
         """How many targets are not over.
 
         >>> async with client.watch([job, step]) as watch:
-        ...     print(watch.active)
         ...     ends = await watch.results()
         ...     print(watch.active)
-        2
         0
         """
         return self._subscription.targets.size - self._subscription.targets.over
@@ -413,7 +411,7 @@ class Watch:
     def recording(self) -> RecordingState | None:
         """How far the journal has recorded the watch; None without a journal, and before the watch is opened.
 
-        >>> async with client.watch(job, journal="memory:", name="night") as watch:
+        >>> async with client.watch(job, journal="memory:recording", name="night") as watch:
         ...     ends = await watch.results()
         ...     print(watch.recording.unstored, watch.recording.trouble)
         0 None
