@@ -157,6 +157,8 @@ class Fleet:
         copy before this returns; what was made of it is removed again after an error, and where a process was killed, or the
         store is away, `forget` removes it. It needs memory for all targets at once.
         """
+        if not isinstance(other, Fleet):
+            raise WrongType(f"the copy is a Fleet(name, journal=..., shards=32), not {other!r:.60}")
         if other._shards is None:
             raise UsageError("in how many shards? fleet.copy(Fleet(name, journal=..., shards=32))")
         _, settings = await self._read()

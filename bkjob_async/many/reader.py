@@ -216,11 +216,11 @@ def fleet_cursor(shards: int, cursors: Mapping[int, str]) -> str:
     return f"{shards};{places}" if places else ""
 
 
-def shard_cursors(cursor: str | None, shards: int) -> dict[int, str]:
-    """Return the cursor of each shard; raise `UsageError` for text that is not a cursor of so many *shards*."""
+def shard_cursors(cursor: object, shards: int) -> dict[int, str]:
+    """Return the cursor of each shard, none for nothing; raise `UsageError` for what is no cursor of so many *shards*."""
     if not cursor:
         return {}
-    found = _CURSOR.fullmatch(cursor)
+    found = _CURSOR.fullmatch(cursor) if isinstance(cursor, str) else None
     if found is None:
         raise UsageError(
             f"{cursor!r:.60} is not a cursor of a fleet's reader: store reader.cursor, not that of a batch or an event"

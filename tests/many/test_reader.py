@@ -218,3 +218,20 @@ async def test_a_reader_ends_where_the_fleet_was_made_anew_with_other_shards(*, 
                     batches.append(batch)
 
         assert not {*jobs} <= await finished(batches)
+
+
+@pytest.mark.looptime
+async def test_what_is_no_cursor_and_no_fleet_is_refused_at_once() -> None:
+    """By an error of this package, which names the remedy."""
+    journal = bkjob.open_journal("memory:refused")
+    fleet = Fleet("night", journal=journal, shards=2)
+    await fleet.create(url=URLS["gateway-v3"], credentials=OWN_CREDENTIALS)
+
+    number: Any = 5
+    with pytest.raises(bkjob.UsageError, match="5 is not a cursor"):
+        await fleet.reader(after=number).__aenter__()
+    with pytest.raises(bkjob.UsageError, match="not a cursor: 5"):
+        journal.follow("night", after=number)
+    name: Any = "other"
+    with pytest.raises(bkjob.UsageError, match="Fleet"):
+        await fleet.copy(name)

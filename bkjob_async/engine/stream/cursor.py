@@ -101,9 +101,9 @@ class CursorSequence:
         return place
 
 
-def parse_cursor(cursor: str) -> tuple[CursorPosition, str]:
-    """Return the position that a cursor names and the name of its client; raise `UsageError` for other text."""
-    number, _, remainder = cursor.partition("-")
+def parse_cursor(cursor: object) -> tuple[CursorPosition, str]:
+    """Return the position that a cursor names and the name of its client; raise `UsageError` for anything else."""
+    number, _, remainder = cursor.partition("-") if isinstance(cursor, str) else ("", "", "")
     name, dot, ending = remainder.partition(".")
     index = parse_digits(ending) if dot else None
     sequence = parse_digits(number)
@@ -119,6 +119,6 @@ def parse_digits(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
-def unknown_cursor(cursor: str) -> UsageError:
+def unknown_cursor(cursor: object) -> UsageError:
     """Return the error for a cursor of a batch, or of an event of a batch, that does not exist."""
     return UsageError(f"the cursor {cursor!r} was never given out")
