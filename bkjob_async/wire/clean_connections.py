@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -110,13 +110,13 @@ def has_received(connection: aiohttp.connector.Connection) -> bool:
     if transport.get_extra_info("ssl_object") is not None:
         return False
     sock = transport.get_extra_info("socket")
-    return sock is not None and is_readable(sock.fileno())
+    return sock is not None and bool(arrivals_at(sock.fileno())())
 
 
-def is_readable(descriptor: int) -> bool:
-    """Return True where a read would return at once."""
+def arrivals_at(descriptor: int) -> Callable[[], Sequence[object]]:
+    """Return a function that returns something where a read would return at once, else nothing."""
     if not hasattr(select, "poll"):  # Windows, whose select knows no limit of descriptors
-        return bool(select.select([descriptor], [], [], 0)[0])
+        return lambda: select.select([descriptor], [], [], 0)[0]
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
+    return partial(poll.poll, 0)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget
 from bkjob_async.wire.bodies.reading import RawResponse
-from bkjob_async.wire.clean_connections import is_readable
+from bkjob_async.wire.clean_connections import arrivals_at
 from bkjob_async.wire.fast_http.response_parser import ResponseParser
 
 # The event loop reads this many bytes at a time at most. A fresh buffer for each read would cost more than all else
@@ -30,7 +30,7 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        *("__weakref__", "_descriptor", "_on_outcome", "_parser", "_read_buffer", "_release"),
+        *("__weakref__", "_arrivals", "_on_outcome", "_parser", "_read_buffer", "_release"),
         *("_reservation", "_transport", "is_partial"),
     )
 
@@ -45,7 +45,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         # Of the request under way.
         self._on_outcome: Callable[[Outcome], None] | None = None
-        self._descriptor = -1
+        # Returns nothing as long as nothing has come. With TLS that may be tickets, so nobody looks.
+        self._arrivals: Callable[[], Sequence[object]] = tuple
         self.is_partial = False
 
     @property
@@ -56,11 +57,9 @@ class Connection(asyncio.BufferedProtocol):
     def is_usable(self) -> bool:
         """Return False when closed, or when bytes came that would pass for the next response.
 
-        Some may have come since the event loop looked. With TLS they may be tickets.
+        Some may have come since the event loop looked.
         """
-        if self._transport is None or self._transport.is_closing():
-            return False
-        return self._descriptor < 0 or not is_readable(self._descriptor)
+        return self._transport is not None and not self._transport.is_closing() and not self._arrivals()
 
     def send(self, request_bytes: bytes, on_outcome: Callable[[Outcome], None]) -> None:
         """Send a request, and call *on_outcome* once, later, unless it is cancelled.
@@ -93,7 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's has all of it, but is no subclass
         if transport.get_extra_info("sslcontext") is None:
-            self._descriptor = transport.get_extra_info("socket").fileno()
+            self._arrivals = arrivals_at(transport.get_extra_info("socket").fileno())
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
         """Return where the next bytes go."""
