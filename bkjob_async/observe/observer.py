@@ -182,6 +182,8 @@ OBSERVATIONS: frozenset[type[Observation]] = frozenset(get_args(Observation))
 class Observer(Protocol):
     """A callable that receives observations; it runs in the event loop, so it must return quickly.
 
+    What it receives of polls comes in callbacks of the event loop, mostly outside of any task.
+
     An attribute `kinds`, a set of classes of `Observation`, limits what it receives; observations that nobody
     listens to are not created. A plain function receives all. An attribute `polls` that is False leaves out
     single polls and their requests; `quiet_polls` that is False leaves out polls that neither failed nor gave an event, and
