@@ -29,6 +29,10 @@ class OfflineSession:
     observe = ObserverDispatch()
     health = PlatformHealth()
 
+    def begin_poll(self, *_request: object) -> bool:
+        """Have every poll awaited."""
+        return False
+
     async def poll(self, _request: object, _permit: object, _known: object = None) -> Any:
         """Return the response, or wait until cancelled."""
         if self.response is None:
