@@ -16,6 +16,7 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import bkjob_async as bkjob
@@ -24,6 +25,8 @@ from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
+from bkjob_async.wire.fast_http.exchange import Exchange
+from bkjob_async.wire.transport import Received
 
 JOBS = int(os.environ.get("BKJOB_FLEET_JOBS", scaled("100000", "200")))
 RATE = float(os.environ.get("BKJOB_FLEET_RATE", "2000"))
@@ -42,6 +45,15 @@ class CountingTransport(AiohttpTransport):
         """Send and count *request*."""
         self.requests[kind_of(request)] += 1
         return await super().send(request, timeout=timeout)
+
+    def begin(
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+    ) -> Exchange | None:
+        """Send *request* without a task and count it, where that is possible."""
+        exchange = super().begin(request, timeout, on_received)
+        if exchange is not None:
+            self.requests[kind_of(request)] += 1
+        return exchange
 
 
 def kind_of(request: HttpRequest) -> str:

@@ -10,7 +10,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from attrs import frozen
@@ -21,6 +21,8 @@ from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from bkjob_async.wire.fast_http.exchange import Exchange
+from bkjob_async.wire.transport import Received
 
 JOBS, ENDING = 100, 10
 MAX_IN_FLIGHT = 64
@@ -44,6 +46,15 @@ class CountingTransport(AiohttpTransport):
         """Send *request* and record the time."""
         self.times.append(asyncio.get_running_loop().time())
         return await super().send(request, timeout=timeout)
+
+    def begin(
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+    ) -> Exchange | None:
+        """Send *request* without a task and record the time, where that is possible."""
+        exchange = super().begin(request, timeout, on_received)
+        if exchange is not None:
+            self.times.append(asyncio.get_running_loop().time())
+        return exchange
 
 
 @frozen(kw_only=True)
