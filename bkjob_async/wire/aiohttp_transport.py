@@ -103,16 +103,41 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole response."""
-        return await self._response_to(request, timeout)
+        done: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
+
+        def on_received(received: Received) -> None:
+            if not done.done():  # else this was cancelled just before
+                done.set_result(received)
+
+        under_way = self.begin(request, timeout, on_received)
+        if under_way is None:
+            return await self._response_to(request, timeout)
+        try:
+            received = await done
+        finally:
+            under_way.cancel()
+        return received if isinstance(received, HttpResponse) else await received()
 
     def begin(
         self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
     ) -> Exchange | None:
-        """Send *request* over an idle connection of the fast client, if there is one; see `CallbackTransport`."""
-        if self._fast is None:
+        """Send *request* through the fast client where it can; see `CallbackTransport`."""
+        fast = self._fast or self._fast_client(request.url)
+        request_bytes = None if fast is None else fast.bytes_of(request)
+        if fast is None or request_bytes is None:
             return None
-        exchange = Exchange(self._timeouts, request, timeout, on_received, self._on_end)
-        return exchange if exchange.begin(self._fast) else None
+        exchange = Exchange(
+            pool=fast.pool,
+            timeouts=self._timeouts,
+            request=request,
+            request_bytes=request_bytes,
+            timeout=timeout,
+            at=asyncio.get_running_loop().time() + timeout,
+            on_received=on_received,
+            on_end=self._on_end,
+        )
+        exchange.begin()
+        return exchange
 
     def _on_end(self, ended: Exchange) -> None:
         """Go on with the response of an exchange that has *ended*; what is not plain takes a task."""
@@ -124,9 +149,7 @@ class AiohttpTransport:
                     HttpResponse(status=status, headers=headers, body=body, connection=ended.connection)
                 )
                 return
-        # The server may have closed an idle connection, so the request is sent once more.
-        begun = None if isinstance(outcome, ConnectionResetError) else ended
-        ended.on_received(partial(self._response_to, ended.request, ended.timeout, begun))
+        ended.on_received(partial(self._response_to, ended.request, ended.timeout, ended))
 
     async def _response_to(
         self,
@@ -134,15 +157,14 @@ class AiohttpTransport:
         timeout: float,  # noqa: ASYNC109 - per call, not per task
         ended: Exchange | None = None,
     ) -> HttpResponse:
-        """Return the response to *request*, sent now, or the one that an exchange has *ended* with."""
-        fast = self._fast or self._fast_client(request.url)
+        """Return the response to *request*, sent now through the session, or the one that an exchange has *ended* with."""
         try:
             async with asyncio.timeout(timeout):
-                if ended is not None:
-                    sent: tuple[RawResponse, Closable | None] | None = ended.response(), ended.connection
-                else:
-                    sent = await fast.send(request) if fast is not None else None
-                (status, headers, body), connection = sent or await self._send_through_session(request)
+                (status, headers, body), connection = (
+                    await self._send_through_session(request)
+                    if ended is None
+                    else (ended.response(), ended.connection)
+                )
                 encoding = headers.get(CONTENT_ENCODING)
                 if encoding is not None and self._decompresses:
                     body = await decompress_body(body, encoding, status, self._budget)
@@ -247,7 +269,7 @@ class AiohttpTransport:
         self._timeouts.close()
         fast, self._fast = self._fast, None
         if fast is not None:
-            fast.close()
+            await fast.pool.aclose()
         commands, self._command_session = self._command_session, None
         if commands is not None:
             await commands.close()

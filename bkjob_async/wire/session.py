@@ -142,16 +142,12 @@ class Session:
         known: KnownRows | None,
         on_view: Callable[[ViewOrRest], None],
     ) -> bool:
-        """Poll as `poll` does, but send now; return False, and do nothing, where that has to be awaited.
+        """Poll as `poll` does, but without a task; return False, and do nothing, where one is needed to send.
 
         *on_view* gets the view later, or what remains to be awaited for it, unless `permit.under_way` is cancelled.
         """
         credentials = self.credentials.current
         if self._callbacks is None or credentials is None or not self.limiter.fits(permit, operation.name):
-            return False
-        try:
-            prepared = self._prepared.get(operation, credentials)
-        except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
             return False
 
         def on_received(received: Received) -> None:
@@ -172,7 +168,11 @@ class Session:
             self._on_success(operation, prepared, permit, rate_limit, held=self.credentials, is_poll=True)
             on_view(view)
 
-        permit.under_way = self._callbacks.begin(prepared.request, self.request_timeout, on_received)
+        try:
+            prepared = self._prepared.get(operation, credentials)
+            permit.under_way = self._callbacks.begin(prepared.request, self.request_timeout, on_received)
+        except Exception:  # noqa: BLE001 - `poll` raises it again, as above
+            return False
         if permit.under_way is None:
             return False
         permit.request = prepared.request

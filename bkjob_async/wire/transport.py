@@ -29,7 +29,7 @@ Received = HttpResponse | Callable[[], Awaitable[HttpResponse]]
 
 @runtime_checkable
 class CallbackTransport(Transport, Protocol):
-    """A transport that can send a request at once, and without a task: most polls are sent so, as it costs less."""
+    """A transport that can send a request without a task: most polls are sent so, as it costs less."""
 
     def begin(
         self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]

@@ -7,16 +7,12 @@ those of the poll before, except for the URL.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
-from bkjob_async.http_messages import Closable, HttpRequest
-from bkjob_async.wire.bodies.reading import RawResponse
-from bkjob_async.wire.fast_http.connection import Connection, Outcome
+from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.fast_http.pool import ConnectionPool
 
 Headers = Mapping[str, str]
@@ -50,7 +46,7 @@ class SharedHead:
 
 
 class FastHttpClient:
-    """Sends GET requests to one server over the connections of *pool*; *full_headers* returns all headers of a request."""
+    """Makes the bytes of GET requests to one server, which go over *pool*; *full_headers* returns all headers of a request."""
 
     __slots__ = ("_full_headers", "_last_headers", "_templates", "pool")
 
@@ -62,37 +58,7 @@ class FastHttpClient:
         self._templates: dict[bool, SharedHead] = {}
         self._last_headers: Headers | None = None
 
-    async def send(self, request: HttpRequest) -> tuple[RawResponse, Closable] | None:
-        """Send *request*; return the response and its connection, or None where it needs the ordinary path.
-
-        Like aiohttp, send it once more when the connection turns out to be closed.
-        """
-        request_bytes = self._bytes_of(request)
-        if request_bytes is None:
-            return None
-        pool, is_retry = self.pool, False
-        while True:
-            connection = (None if is_retry else pool.take_idle()) or await pool.connect()
-            try:
-                return await response_to(request_bytes, connection), connection
-            except ConnectionResetError:
-                if is_retry:
-                    raise
-                is_retry = True
-
-    def begin(self, request: HttpRequest, on_outcome: Callable[[Outcome], None]) -> Connection | None:
-        """Send *request* over an idle connection and return that; None, and send nothing, where that takes more.
-
-        *on_outcome* is called as by `Connection.send`.
-        """
-        request_bytes = self._bytes_of(request)
-        connection = None if request_bytes is None else self.pool.take_idle()
-        if request_bytes is None or connection is None:
-            return None
-        connection.send(request_bytes, on_outcome)
-        return connection
-
-    def _bytes_of(self, request: HttpRequest) -> bytes | None:
+    def bytes_of(self, request: HttpRequest) -> bytes | None:
         """Return *request* as it is sent, None where it needs the ordinary path."""
         template, target = self._template_for(request), request.url.raw_path_qs
         if template is None or not is_plain(target):
@@ -119,30 +85,6 @@ class FastHttpClient:
             self._templates[request.accept_compressed] = template
         self._last_headers = request.headers
         return template
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.pool.close()
-
-
-async def response_to(request_bytes: bytes, connection: Connection) -> RawResponse:
-    """Send a request over *connection* and return the response; raise what `Connection.send` names."""
-    done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-    on_outcome = partial(set_outcome, done)
-    try:
-        connection.send(request_bytes, on_outcome)
-        outcome = await done
-    finally:
-        connection.cancel(on_outcome)
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
-
-
-def set_outcome(done: asyncio.Future[Outcome], outcome: Outcome) -> None:
-    """End the wait for an *outcome*, unless it was cancelled just before."""
-    if not done.done():
-        done.set_result(outcome)
 
 
 def is_plain(text: str) -> bool:

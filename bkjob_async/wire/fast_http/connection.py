@@ -68,7 +68,9 @@ class Connection(asyncio.BufferedProtocol):
         After an error the connection is closed.
         """
         if self._transport is None:
-            raise ConnectionResetError("the server closed the connection")
+            error = ConnectionResetError("the server closed the connection")
+            asyncio.get_running_loop().call_soon(on_outcome, error)
+            return
         self._on_outcome = on_outcome
         self._transport.write(request_bytes)
 

@@ -9,42 +9,75 @@ from msgspec import Struct
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.bodies.reading import RawResponse
-from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.fast_http.connection import Connection, Outcome
+from bkjob_async.wire.fast_http.pool import ConnectionPool
 from bkjob_async.wire.timeouts import TimeoutManager
 from bkjob_async.wire.transport import Received
 
 
-class Exchange(Struct, eq=False):
-    """A *request* sent over *connection*, and its *outcome* once it has one; *on_end* is called then.
+class Exchange(Struct, eq=False, kw_only=True):
+    """A *request*, sent as *request_bytes* over a connection of *pool*, and its *outcome*; *on_end* is called with it.
 
-    It expires after *timeout* seconds, *at* a time of the loop's clock, with a `TimeoutError` for its outcome.
+    It is called once, later, unless the exchange is cancelled. At loop time *at* it expires, with a `TimeoutError` for its
+    outcome. Like aiohttp, it sends the request once more, over a new connection, when its connection turns out to be closed.
     """
 
+    pool: ConnectionPool
     timeouts: TimeoutManager
     request: HttpRequest
+    request_bytes: bytes
     timeout: float
+    at: float
     on_received: Callable[[Received], None]
     on_end: Callable[[Exchange], None]
     connection: Connection | None = None
     outcome: Outcome | None = None
-    at: float = 0.0
-    on_outcome: Callable[[Outcome], None] | None = None
+    _sent: Callable[[Outcome], None] | None = None
+    _opening: asyncio.Task[Connection] | None = None
+    _is_retry: bool = False
+    _is_over: bool = False
 
-    def begin(self, client: FastHttpClient) -> bool:
-        """Send the request; return False where *client* cannot do so at once."""
-        on_outcome = self._end
-        connection = client.begin(self.request, on_outcome)
-        if connection is None:
-            return False
-        self.connection, self.on_outcome = connection, on_outcome
-        self.at = asyncio.get_running_loop().time() + self.timeout
+    def begin(self) -> None:
+        """Send the request over an idle connection, or a new one."""
         self.timeouts.add(self)
-        return True
+        connection = self.pool.take_idle()
+        if connection is None:
+            self._open()
+        else:
+            self._send(connection)
+
+    def _open(self) -> None:
+        self._opening = self.pool.open()
+        self._opening.add_done_callback(self._on_opened)
+
+    def _on_opened(self, opening: asyncio.Task[Connection]) -> None:
+        self._opening = None
+        error = ConnectionAbortedError("the client is closed") if opening.cancelled() else opening.exception()
+        if self._is_over:
+            if error is None:
+                opening.result().close()
+        elif isinstance(error, Exception):
+            self._end(error)
+        else:
+            self._send(opening.result())
+
+    def _send(self, connection: Connection) -> None:
+        self.connection, self._sent = connection, self._on_outcome
+        connection.send(self.request_bytes, self._sent)
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        if self._is_over:
+            return
+        if isinstance(outcome, ConnectionResetError) and not self._is_retry:
+            self._is_retry = True
+            self._open()
+        else:
+            self._end(outcome)
 
     def _end(self, outcome: Outcome) -> None:
         self.timeouts.discard(self)
-        self.outcome, self.on_outcome = outcome, None
+        self.outcome, self._is_over = outcome, True
+        self._sent = None  # a method of this object, which holds the connection
         self.on_end(self)
 
     def expire(self) -> None:
@@ -54,9 +87,13 @@ class Exchange(Struct, eq=False):
 
     def cancel(self) -> None:
         """Let the exchange have no outcome; harmless when repeated."""
+        self._is_over = True
         self.timeouts.discard(self)
-        if self.connection is not None and self.on_outcome is not None:
-            self.connection.cancel(self.on_outcome)
+        if self._opening is not None:
+            self._opening.cancel()
+        if self.connection is not None and self._sent is not None:
+            self.connection.cancel(self._sent)
+            self._sent = None
 
     def response(self) -> RawResponse:
         """Return the response, or raise the error, that it has ended with."""

@@ -47,6 +47,7 @@ class ConnectionPool:
         self._read_buffer = memoryview(bytearray(READ_BUFFER_SIZE))
         self._connections: WeakSet[Connection] = WeakSet()
         self._idle: list[Connection] = []
+        self._opening: set[asyncio.Task[Connection]] = set()
         self._batched_reads = open_batched_reads(self._idle)
         # This many, from the start of the list, were not used since the timer was set.
         self._unused = 0
@@ -67,8 +68,14 @@ class ConnectionPool:
             connection.close()
         return None
 
-    async def connect(self) -> Connection:
-        """Return a new connection; raise `ConnectFailed`."""
+    def open(self) -> asyncio.Task[Connection]:
+        """Return a task that opens a connection; it raises `ConnectFailed`."""
+        opening = asyncio.get_running_loop().create_task(self._connect())
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        return opening
+
+    async def _connect(self) -> Connection:
         loop, host = asyncio.get_running_loop(), self.origin.raw_host
         try:
             self._check_open()
@@ -148,6 +155,15 @@ class ConnectionPool:
             self._timer.cancel()
         if self._lookup is not None:
             self._lookup.cancel()
+
+    async def aclose(self) -> None:
+        """Close all, and wait until nothing is being opened any more."""
+        self.close()
+        opening = set(self._opening)
+        for each in opening:
+            each.cancel()
+        if opening:
+            await asyncio.wait(opening)
 
 
 @cache
