@@ -23,7 +23,7 @@ import bkjob_async as bkjob
 from benchmarks.compare.processes import memory
 from benchmarks.scale import scaled
 from benchmarks.table import show
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.transport import Received
@@ -41,15 +41,10 @@ class CountingTransport(AiohttpTransport):
         super().__init__()
         self.requests: Counter[str] = Counter()
 
-    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
-        """Send and count *request*."""
-        self.requests[kind_of(request)] += 1
-        return await super().send(request, timeout=timeout)
-
     def begin(
         self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
     ) -> Exchange | None:
-        """Send *request* without a task and count it, where that is possible."""
+        """Send and count *request*."""
         exchange = super().begin(request, timeout, on_received)
         if exchange is not None:
             self.requests[kind_of(request)] += 1

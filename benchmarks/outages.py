@@ -19,7 +19,7 @@ import bkjob_async as bkjob
 from benchmarks.compare.outage_server import HOSTS
 from benchmarks.scale import scaled
 from benchmarks.table import show
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.transport import Received
@@ -42,15 +42,10 @@ class CountingTransport(AiohttpTransport):
         super().__init__(HttpOptions(connections=MAX_IN_FLIGHT))
         self.times: list[float] = []
 
-    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
-        """Send *request* and record the time."""
-        self.times.append(asyncio.get_running_loop().time())
-        return await super().send(request, timeout=timeout)
-
     def begin(
         self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
     ) -> Exchange | None:
-        """Send *request* without a task and record the time, where that is possible."""
+        """Send *request* and record the time."""
         exchange = super().begin(request, timeout, on_received)
         if exchange is not None:
             self.times.append(asyncio.get_running_loop().time())

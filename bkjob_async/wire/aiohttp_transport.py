@@ -29,7 +29,6 @@ from bkjob_async.wire.clean_connections import CleanConnector
 from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.fast_http.pool import ConnectFailed, ConnectionPool
-from bkjob_async.wire.timeouts import TimeoutManager
 from bkjob_async.wire.transport import Received
 
 KEEPALIVE_TIMEOUT = 30.0
@@ -96,7 +95,6 @@ class AiohttpTransport:
         self._decompresses = session is None or not session.auto_decompress  # else aiohttp does
         self._has_accept_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
         self._fast: FastHttpClient | None = None
-        self._timeouts = TimeoutManager()
         self._budget = BodyBudget(self._options.largest_body)
         keep_freed_memory()
         self._closed = False
@@ -123,21 +121,7 @@ class AiohttpTransport:
     ) -> Exchange | None:
         """Send *request* through the fast client where it can; see `CallbackTransport`."""
         fast = self._fast or self._fast_client(request.url)
-        request_bytes = None if fast is None else fast.bytes_of(request)
-        if fast is None or request_bytes is None:
-            return None
-        exchange = Exchange(
-            pool=fast.pool,
-            timeouts=self._timeouts,
-            request=request,
-            request_bytes=request_bytes,
-            timeout=timeout,
-            at=asyncio.get_running_loop().time() + timeout,
-            on_received=on_received,
-            on_end=self._on_end,
-        )
-        exchange.begin()
-        return exchange
+        return None if fast is None else fast.begin(request, timeout, on_received)
 
     def _on_end(self, ended: Exchange) -> None:
         """Go on with the response of an exchange that has *ended*; what is not plain takes a task."""
@@ -234,7 +218,7 @@ class AiohttpTransport:
         needs_session = self._proxy is not None or options.trust_env or self._session.trace_configs
         if options.fast and not needs_session and url.scheme in ("http", "https"):
             pool = ConnectionPool(url.origin(), options.ssl, self._budget)
-            self._fast = FastHttpClient(pool, self._full_headers)
+            self._fast = FastHttpClient(pool, self._full_headers, self._on_end)
         return self._session
 
     def _open_command_session(self, session: aiohttp.ClientSession) -> aiohttp.ClientSession:
@@ -266,16 +250,17 @@ class AiohttpTransport:
     async def aclose(self) -> None:
         """Close all connections; harmless when repeated."""
         self._closed = True
-        self._timeouts.close()
         fast, self._fast = self._fast, None
         if fast is not None:
-            await fast.pool.aclose()
+            fast.close()
         commands, self._command_session = self._command_session, None
         if commands is not None:
             await commands.close()
         session, self._session = self._session, None
         if session is not None and not self._is_lent:
             await session.close()
+        if fast is not None:
+            await fast.wait_closed()
 
 
 def split_proxy(proxy: str | None) -> tuple[URL | None, Mapping[str, str] | None]:

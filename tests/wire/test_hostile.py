@@ -76,7 +76,7 @@ async def test_an_answer_with_something_behind_it_is_the_last_of_its_connection(
             fast = transport._fast
             assert fast is not None
             assert answer.status == 200
-            assert fast.pool.take_idle() is None, deed
+            assert fast._pool.take_idle() is None, deed
             await transport.aclose()
 
 

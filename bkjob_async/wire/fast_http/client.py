@@ -7,13 +7,17 @@ those of the poll before, except for the URL.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
 from bkjob_async.http_messages import HttpRequest
+from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.fast_http.pool import ConnectionPool
+from bkjob_async.wire.timeouts import TimeoutManager
+from bkjob_async.wire.transport import Received
 
 Headers = Mapping[str, str]
 
@@ -46,19 +50,49 @@ class SharedHead:
 
 
 class FastHttpClient:
-    """Makes the bytes of GET requests to one server, which go over *pool*; *full_headers* returns all headers of a request."""
+    """Sends GET requests to one server over the connections of *pool*.
 
-    __slots__ = ("_full_headers", "_last_headers", "_templates", "pool")
+    *full_headers* returns all headers of a request, *on_end* gets each exchange that has ended.
+    """
 
-    def __init__(self, pool: ConnectionPool, full_headers: Callable[[HttpRequest], Headers]) -> None:
+    __slots__ = ("_full_headers", "_last_headers", "_on_end", "_pool", "_templates", "_timeouts")
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        full_headers: Callable[[HttpRequest], Headers],
+        on_end: Callable[[Exchange], None],
+    ) -> None:
         """Send nothing yet."""
-        self.pool = pool
+        self._pool = pool
         self._full_headers = full_headers
+        self._on_end = on_end
+        self._timeouts = TimeoutManager()
         # One for requests that accept compressed responses, one for those that do not.
         self._templates: dict[bool, SharedHead] = {}
         self._last_headers: Headers | None = None
 
-    def bytes_of(self, request: HttpRequest) -> bytes | None:
+    def begin(
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+    ) -> Exchange | None:
+        """Send *request*, and return the exchange; None where it needs the ordinary path."""
+        request_bytes = self._bytes_of(request)
+        if request_bytes is None:
+            return None
+        exchange = Exchange(
+            pool=self._pool,
+            timeouts=self._timeouts,
+            request=request,
+            request_bytes=request_bytes,
+            timeout=timeout,
+            at=asyncio.get_running_loop().time() + timeout,
+            on_received=on_received,
+            on_end=self._on_end,
+        )
+        exchange.begin()
+        return exchange
+
+    def _bytes_of(self, request: HttpRequest) -> bytes | None:
         """Return *request* as it is sent, None where it needs the ordinary path."""
         template, target = self._template_for(request), request.url.raw_path_qs
         if template is None or not is_plain(target):
@@ -75,7 +109,7 @@ class FastHttpClient:
         kept = self._templates.get(request.accept_compressed)
         if kept is not None and kept.fits(request):
             return kept
-        if "@" in request.url.raw_authority or request.url.origin() != self.pool.origin:
+        if "@" in request.url.raw_authority or request.url.origin() != self._pool.origin:
             return None
         headers = self._full_headers(request)
         if not all(is_plain(name) and is_plain(value) for name, value in headers.items()):
@@ -85,6 +119,15 @@ class FastHttpClient:
             self._templates[request.accept_compressed] = template
         self._last_headers = request.headers
         return template
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._timeouts.close()
+        self._pool.close()
+
+    async def wait_closed(self) -> None:
+        """Wait, after `close`, until nothing is being opened any more."""
+        await self._pool.wait_closed()
 
 
 def is_plain(text: str) -> bool:

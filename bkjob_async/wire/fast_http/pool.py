@@ -155,15 +155,13 @@ class ConnectionPool:
             self._timer.cancel()
         if self._lookup is not None:
             self._lookup.cancel()
+        for opening in self._opening:
+            opening.cancel()
 
-    async def aclose(self) -> None:
-        """Close all, and wait until nothing is being opened any more."""
-        self.close()
-        opening = set(self._opening)
-        for each in opening:
-            each.cancel()
-        if opening:
-            await asyncio.wait(opening)
+    async def wait_closed(self) -> None:
+        """Wait, after `close`, until nothing is being opened any more."""
+        if self._opening:
+            await asyncio.wait(set(self._opening))
 
 
 @cache
