@@ -81,11 +81,6 @@ losses = st.lists(
 ).map(lambda found: tuple(sorted(found)))
 # A store that loses the first of these openings gives its term to the second.
 ONE_AFTER_THE_OTHER = (Opening(client=0, pause=0.0), Opening(client=1, pause=2.0))
-THE_FIRST_ONCE_MORE = (
-    Opening(client=1, pause=0.0, seconds=10.0),
-    Opening(client=2, pause=6.0),
-    Opening(client=1, pause=20.0, seconds=6.0),
-)
 early_losses = st.tuples(st.tuples(st.floats(1.0, 2.0), st.just(100.0)))
 rivalries = st.builds(
     Rivalry,

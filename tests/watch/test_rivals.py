@@ -10,19 +10,16 @@ import pytest
 from attrs import evolve
 from hypothesis import strategies as st
 
-from bkjob_async.engine.journaling import fold
-from bkjob_async.engine.journaling.forms import Term
 from bkjob_async.errors import JournalDamaged, UsageError
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.follow import Follower
-from bkjob_async.watch.journaling import fleet_journal, record_queue
+from bkjob_async.watch.journaling import fleet_journal
 from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.subscription.subscription import Subscription
 from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_before_storing
 from tests.watch.random_histories import keep_the_promise, regressions
 from tests.watch.rival_histories import (
     ONE_AFTER_THE_OTHER,
-    THE_FIRST_ONCE_MORE,
     Rivalry,
     early_losses,
     losses,
@@ -83,18 +80,9 @@ def number_alike(patch: Patch) -> None:
     patch.setattr(fleet_journal, "FARTHEST", 1)
 
 
-def forget_first_records(patch: Patch) -> None:
-    """Take two openings of one client with the same term for one."""
-    patch.setattr(fold, "Term", lambda number, client, head, _first: Term(number, client, head))
-    patch.setattr(record_queue, "replace", lambda term, **_: term)
-
-
 KINDS: dict[Callable[[Patch], None], Any] = {
     hide_what_was_lost: st.builds(evolve, rivalries, goes_back=losses),
     number_alike: st.builds(evolve, rivalries, openings=st.just(ONE_AFTER_THE_OTHER), goes_back=early_losses),
-    forget_first_records: st.builds(
-        evolve, rivalries, openings=st.just(THE_FIRST_ONCE_MORE), goes_back=st.just(((20.0, 100.0),))
-    ),
 }
 PLANTED = (
     append_again,
@@ -104,7 +92,6 @@ PLANTED = (
     lose_what_a_cancelled_read_took,
     hide_what_was_lost,
     number_alike,
-    forget_first_records,
 )
 
 
