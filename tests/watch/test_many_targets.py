@@ -171,7 +171,7 @@ LEAVING_EARLY = """
                         events += 1
                         if events > 3000:
                             break
-                    pool = client._session.transport._fast.pool
+                    pool = client._session.transport._fast._pool
                     open_connections = sum(each.is_open for each in pool._connections)
                     assert 0 < open_connections <= 24, open_connections
                 assert events > 3000
