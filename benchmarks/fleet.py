@@ -23,10 +23,9 @@ import bkjob_async as bkjob
 from benchmarks.compare.processes import memory
 from benchmarks.scale import scaled
 from benchmarks.table import show
-from bkjob_async.http_messages import HttpRequest
+from bkjob_async.http_messages import HttpRequest, Received
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.fast_http.exchange import Exchange
-from bkjob_async.wire.transport import Received
 
 JOBS = int(os.environ.get("BKJOB_FLEET_JOBS", scaled("100000", "200")))
 RATE = float(os.environ.get("BKJOB_FLEET_RATE", "2000"))

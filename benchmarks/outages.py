@@ -19,10 +19,9 @@ import bkjob_async as bkjob
 from benchmarks.compare.outage_server import HOSTS
 from benchmarks.scale import scaled
 from benchmarks.table import show
-from bkjob_async.http_messages import HttpRequest
+from bkjob_async.http_messages import HttpRequest, Received
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.fast_http.exchange import Exchange
-from bkjob_async.wire.transport import Received
 
 JOBS, ENDING = 100, 10
 MAX_IN_FLIGHT = 64

@@ -1,6 +1,6 @@
 """An HTTP request and its response, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -64,3 +64,7 @@ class HttpResponse(Struct, frozen=True, gc=False, kw_only=True, eq=False):
 
     def __repr__(self) -> str:
         return f"HttpResponse(status={self.status})"
+
+
+# What a request comes to: its whole response, or what remains to be awaited for it, which may raise as `Transport.send` does.
+Received = HttpResponse | Callable[[], Awaitable[HttpResponse]]

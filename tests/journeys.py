@@ -26,6 +26,7 @@ from bkjob_async.testing import HANGS, SimulatedJob, Simulator, StepPlan
 PACKAGE = str(Path(bkjob.__file__).parent)
 # The simulated platform replaces the network; what it does and calls is not counted.
 OUTSIDE = (f"{PACKAGE}/simulator/", f"{PACKAGE}/testing/")
+CALLED_BACK = "Session.begin_poll.<locals>.on_received"
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="not-to-be-seen", bk_username="admin")
 
 
@@ -63,9 +64,9 @@ def is_ours(frame: FrameType) -> bool:
 
 
 def is_simulated(frame: FrameType) -> bool:
-    """Return True for what the simulated platform called."""
-    outer = frame.f_back
-    while outer is not None:
+    """Return True for what the simulated platform called, but for what it calls back with a response."""
+    outer: FrameType | None = frame
+    while outer is not None and outer.f_code.co_qualname != CALLED_BACK:
         if outer.f_code.co_filename.startswith(OUTSIDE):
             return True
         outer = outer.f_back

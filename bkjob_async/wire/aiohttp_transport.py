@@ -14,7 +14,7 @@ from attrs import field, frozen, validators
 from yarl import URL
 
 from bkjob_async.errors import ErrorDetails, RequestTimedOut, SessionClosed, TransportFailed, UsageError
-from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
+from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse, Received
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
 from bkjob_async.wire.bodies.buffer import keep_freed_memory
 from bkjob_async.wire.bodies.reading import (
@@ -29,7 +29,6 @@ from bkjob_async.wire.clean_connections import CleanConnector
 from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.fast_http.pool import ConnectFailed, ConnectionPool
-from bkjob_async.wire.transport import Received
 
 KEEPALIVE_TIMEOUT = 30.0
 DEFAULT_CONNECTIONS = 64

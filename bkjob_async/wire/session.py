@@ -24,7 +24,7 @@ from bkjob_async.errors import (
     RequestTimedOut,
     Throttled,
 )
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Envelope
@@ -46,7 +46,7 @@ from bkjob_async.wire.prepared_requests import (
 )
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
 from bkjob_async.wire.tracebacks import strip_traceback
-from bkjob_async.wire.transport import CallbackTransport, Received, Transport
+from bkjob_async.wire.transport import CallbackTransport, Transport
 
 R = TypeVar("R")
 T = TypeVar("T")

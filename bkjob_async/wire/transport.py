@@ -1,9 +1,9 @@
 """The protocols of a transport: it sends a request to the platform and returns the response."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from bkjob_async.http_messages import HttpRequest, HttpResponse, RequestUnderWay
+from bkjob_async.http_messages import HttpRequest, HttpResponse, Received, RequestUnderWay
 
 
 class Transport(Protocol):
@@ -21,10 +21,6 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Close all connections; harmless when repeated."""
         ...
-
-
-# What a request comes to: its whole response, or what remains to be awaited for it, which may raise as `Transport.send` does.
-Received = HttpResponse | Callable[[], Awaitable[HttpResponse]]
 
 
 @runtime_checkable

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import bkjob_async as bkjob
 from bkjob_async.dialects.common.dialect import Dialect
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.servers.in_process import SimulatedTransport
+from bkjob_async.simulator.servers.in_process import SendingTask, SimulatedTransport
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.wire.transport import Received
 
 DIALECTS = ("gateway-v3", "esb-job")
 URLS = {
@@ -28,35 +25,6 @@ SCOPE = bkjob.Scope.biz(2)
 
 
 Spoil = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
-
-
-class SendingTask:
-    """A request that a task sends, which is cancelled by `cancel`."""
-
-    def __init__(
-        self, sending: Coroutine[Any, Any, HttpResponse], on_received: Callable[[Received], None]
-    ) -> None:
-        """Begin, and call *on_received* later."""
-        self._on_received = on_received
-        self._task = asyncio.get_running_loop().create_task(sending)
-        self._task.add_done_callback(self._end)
-        self._is_cancelled = False
-
-    def _end(self, task: asyncio.Task[HttpResponse]) -> None:
-        if self._is_cancelled or task.cancelled():
-            return
-        error = task.exception()
-        self._on_received(task.result() if error is None else partial(raising, error))
-
-    def cancel(self) -> None:
-        """Let nothing be received."""
-        self._is_cancelled = True
-        self._task.cancel()
-
-
-async def raising(error: BaseException) -> HttpResponse:
-    """Raise *error*."""
-    raise error
 
 
 class RecordingTransport(SimulatedTransport):
@@ -85,7 +53,7 @@ class RecordingTransport(SimulatedTransport):
     ) -> SendingTask | None:
         """Send every other *request* without being awaited."""
         self._begun += 1
-        return SendingTask(self.send(request, timeout=timeout), on_received) if self._begun % 2 else None
+        return super().begin(request, timeout, on_received) if self._begun % 2 else None
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
         """Send *request*, and record its URL."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.wire.transport import CallbackTransport, Received
+from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
+from bkjob_async.wire.transport import CallbackTransport
 
 
 async def begun(transport: CallbackTransport, request: HttpRequest, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's

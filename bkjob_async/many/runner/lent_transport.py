@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from attrs import define
 
-from bkjob_async.http_messages import HttpRequest, HttpResponse, RequestUnderWay
-from bkjob_async.wire.transport import CallbackTransport, Received, Transport
+from bkjob_async.http_messages import HttpRequest, HttpResponse, Received, RequestUnderWay
+from bkjob_async.wire.transport import CallbackTransport, Transport
 
 
 @define

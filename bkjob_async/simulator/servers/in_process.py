@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 import anyio
 
 from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
 from bkjob_async.simulator.faults.faults import PIECES, Delivery
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 
 
 class SimulatedTransport:
-    """Sends requests to a platform in this process; a `Transport`.
+    """Sends requests to a platform in this process; a `CallbackTransport`.
 
     World time follows the event loop's: under a virtual clock hours pass in milliseconds. *latency* is the
     seconds between a request and its response. `request_counts` counts requests by operation,
@@ -35,6 +39,12 @@ class SimulatedTransport:
     def requests(self) -> int:
         """How many requests were sent."""
         return self.request_counts.total()
+
+    def begin(
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+    ) -> SendingTask | None:
+        """Send *request*, and call *on_received* once, later, unless it is cancelled."""
+        return SendingTask(self.send(request, timeout=timeout), on_received)
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole response."""
@@ -70,3 +80,32 @@ class SimulatedTransport:
     async def aclose(self) -> None:
         """Do nothing: there are no connections to close."""
         self.closed = True
+
+
+class SendingTask:
+    """A request that a task sends: *on_received* gets what it comes to."""
+
+    def __init__(
+        self, sending: Coroutine[Any, Any, HttpResponse], on_received: Callable[[Received], None]
+    ) -> None:
+        """Begin to send."""
+        self._on_received = on_received
+        self._is_cancelled = False
+        self._task = asyncio.get_running_loop().create_task(sending)
+        self._task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[HttpResponse]) -> None:
+        if self._is_cancelled or task.cancelled():
+            return
+        error = task.exception()
+        self._on_received(task.result() if error is None else partial(raising, error))
+
+    def cancel(self) -> None:
+        """Let no response come; harmless when repeated."""
+        self._is_cancelled = True
+        self._task.cancel()
+
+
+async def raising(error: BaseException) -> HttpResponse:
+    """Raise *error*."""
+    raise error

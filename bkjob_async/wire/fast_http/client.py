@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
-from bkjob_async.http_messages import HttpRequest
+from bkjob_async.http_messages import HttpRequest, Received
 from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.fast_http.pool import ConnectionPool
 from bkjob_async.wire.timeouts import TimeoutManager
-from bkjob_async.wire.transport import Received
 
 Headers = Mapping[str, str]
 

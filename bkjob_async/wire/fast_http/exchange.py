@@ -7,12 +7,11 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bkjob_async.http_messages import HttpRequest
+from bkjob_async.http_messages import HttpRequest, Received
 from bkjob_async.wire.bodies.reading import RawResponse
 from bkjob_async.wire.fast_http.connection import Connection, Outcome
 from bkjob_async.wire.fast_http.pool import ConnectionPool
 from bkjob_async.wire.timeouts import TimeoutManager
-from bkjob_async.wire.transport import Received
 
 
 class Exchange(Struct, eq=False, kw_only=True):
