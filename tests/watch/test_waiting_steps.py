@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+from msgspec.structs import replace
 
 import bkjob_async as bkjob
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.journal.store import Holder, Opened
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.plans import HostOutcome, Rolling, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
@@ -224,3 +226,38 @@ async def test_a_watch_that_is_continued_is_given_each_wait_once(*, confirmed: b
         numbers += [event.wait async for event in taken_now(watch)]
 
     assert numbers == ([1, 2] if confirmed else [1])
+
+
+class QuietStore(MemoryStore):
+    """A store whose last record is as old as `silence` says, in seconds of the event loop's clock."""
+
+    silence = 0.0
+
+    async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
+        """Open a fleet."""
+        opened = await super().open(name, holder, take_over=take_over, after_term=after_term)
+        return replace(opened, silence=self.silence)
+
+
+@pytest.mark.parametrize(("silence", "numbers"), [(20.0, [1, 2]), (1.0, [1])])
+async def test_an_operation_proves_the_wait_behind_it_where_nothing_was_recorded_since(
+    silence: float, numbers: list[int]
+) -> None:
+    """Where something was, the wait that is recorded may be the one that came after the operation."""
+    world = World(1)
+    job = world.add(SimulatedJob(steps=(StepPlan(kind=CONFIRM, hosts=0),)))
+    step, store = world.jobs[job.job_instance_id].steps[0], QuietStore()
+    found: list[int] = []
+    async with client_of(world, interval=INTERVAL) as (client, _):
+        async with client.watch(job, journal=Journal(store), name="night", linger=None) as watch:
+            found += [event.wait async for event in taken(watch, 1)]
+        await asyncio.sleep(10)
+        world.operate_step(step, bkjob.StepOperation.CONFIRM_TERMINATE)
+        await client.operate_step_instance(step.ref, operation_code=bkjob.StepOperation.RESTART_CONFIRM)
+        await asyncio.sleep(10)
+        store.silence = silence
+        async with client.watch(journal=Journal(store), name="night", linger=None) as watch:
+            await asyncio.sleep(60)
+            found += [event.wait async for event in taken_now(watch)]
+
+    assert found == numbers

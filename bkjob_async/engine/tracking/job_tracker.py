@@ -450,9 +450,9 @@ def waits_of(job: JobState | None, ref: StepRef) -> int | None:
 
 
 def confirm_wait(job: JobState, ref: StepRef, waits: int | None) -> None:
-    """Note that an operation was accepted which ends a step's wait for a user: number *waits*, if that is known.
+    """Note that an operation was accepted which ends a step's wait for a user: number *waits*, None if it is not known.
 
-    If another wait was reported while the operation was under way, it ended the one before.
+    If another wait was reported since the operation was sent, by this process or in a journal, it ended the one before.
     """
     step = job.step(ref.step_instance_id)
     if step.status_code is None:

@@ -11,14 +11,20 @@ from bkjob_async.watch.polling.target_registry import PollTarget
 
 
 class RestoredFleet:
-    """The recorded jobs of a fleet that are not polled yet, and an outage whose end was not recorded."""
+    """The recorded jobs of a fleet that are not polled yet, and an outage whose end was not recorded.
 
-    __slots__ = ("_jobs", "_outage")
+    `recorded_until` is when the last of it was recorded, on the loop's clock.
+    """
 
-    def __init__(self, jobs: Mapping[JobRef, JobState], outage: Trouble | None) -> None:
+    __slots__ = ("_jobs", "_outage", "recorded_until")
+
+    def __init__(
+        self, jobs: Mapping[JobRef, JobState], outage: Trouble | None, recorded_until: float
+    ) -> None:
         """Keep *jobs*, each of which is a `PollTarget`, until they are watched."""
         self._jobs = jobs
         self._outage = outage
+        self.recorded_until = recorded_until
 
     def job_of(self, ref: Ref) -> PollTarget | None:
         """Return what was reported of the job of a target, None for a target that is new."""

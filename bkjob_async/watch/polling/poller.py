@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
+from math import inf
 
 from msgspec.structs import replace
 
@@ -74,9 +75,10 @@ class Poller:
             health=session.health,
             now=self._now,
         )
-        # When operations on jobs that nobody watches were sent, and the steps whose wait for a user they ended.
+        # When operations on jobs that nobody watches were sent, and the steps whose wait for a user they ended, each with
+        # the number of that wait, if it is known.
         self._operated_at: dict[JobRef, float] = {}
-        self._confirmed: dict[JobRef, frozenset[StepRef]] = {}
+        self._confirmed: dict[JobRef, Mapping[StepRef, int | None]] = {}
         outage_recovery = OutageRecovery(
             registry=self._registry,
             runner=self._runner,
@@ -167,20 +169,28 @@ class Poller:
         self._registry.remove_subscriber(subscriber)
 
     def subscribe(
-        self, subscriber: Subscriber, ref: Ref, recorded: PollTarget | None = None
+        self,
+        subscriber: Subscriber,
+        ref: Ref,
+        recorded: PollTarget | None = None,
+        *,
+        recorded_until: float = -inf,
     ) -> tuple[JobState, int | None]:
         """Poll *ref* for *subscriber*, as soon as possible; *recorded* is what it was given of the job earlier.
 
-        Return its job, and since when what it is given must be requested; None where any response will do.
+        The last of that was recorded at *recorded_until*, on the loop's clock. Return its job, and since when what it is
+        given must be requested; None where any response will do.
         """
         if ref.job not in self._registry.targets:
             self.planner.begin()
             self._stall_timer.start()
-        target, since = self._registry.subscribe(
-            subscriber, ref, operated_at=self._operated_at.pop(ref.job, None), recorded=recorded
-        )
-        for step in self._confirmed.pop(ref.job, ()):
-            confirm_wait(target, step, waits_of(target, step))
+        operated_at = self._operated_at.pop(ref.job, None)
+        target, since = self._registry.subscribe(subscriber, ref, operated_at=operated_at, recorded=recorded)
+        is_newer = operated_at is not None and operated_at > recorded_until
+        for step, waits in self._confirmed.pop(ref.job, {}).items():
+            # Otherwise another process may have recorded the wait that came after the operation.
+            ended = waits_of(target, step) if waits is None and is_newer else waits
+            confirm_wait(target, step, ended)
         self.phases.mark_changed(ref.job)
 
         if recorded is None or any(each not in target.lost for each in target.targets):
@@ -196,7 +206,9 @@ class Poller:
             self._list_pollers.forget(unwatched)
             self._runner.forget(unwatched)
             if unwatched.operated_at is not None:
-                confirmed = (step.ref for step in unwatched.steps if step.waits.is_confirmed)
+                confirmed = {
+                    step.ref: step.waits.count for step in unwatched.steps if step.waits.is_confirmed
+                }
                 self._keep_operation(ref.job, unwatched.operated_at, confirmed)
 
     def state(self, job: JobRef) -> JobState | None:
@@ -243,7 +255,7 @@ class Poller:
         """
         now, job = self._now(), ref.job
         target = self._registry.targets.get(job)
-        confirmed = (ref,) if confirms and isinstance(ref, StepRef) else ()
+        confirmed = {ref: waits} if confirms and isinstance(ref, StepRef) else {}
         if target is None:
             self._keep_operation(job, now, confirmed)
         else:
@@ -253,7 +265,7 @@ class Poller:
             self._registry.update_settled(target)
             self._runner.schedule(target, now)
 
-    def _keep_operation(self, job: JobRef, at: float, confirmed: Iterable[StepRef]) -> None:
+    def _keep_operation(self, job: JobRef, at: float, confirmed: Mapping[StepRef, int | None]) -> None:
         """Keep when an operation on a job was sent that nobody watches; somebody may watch it soon."""
         now = self._now()
         self._operated_at = {each: at for each, at in self._operated_at.items() if now - at < SETTLE_BOUND}
@@ -261,9 +273,8 @@ class Poller:
             each: steps for each, steps in self._confirmed.items() if each in self._operated_at
         }
         self._operated_at[job] = at
-        steps = self._confirmed.get(job, frozenset()).union(confirmed)
-        if steps:
-            self._confirmed[job] = steps
+        if confirmed:
+            self._confirmed[job] = {**self._confirmed.get(job, {}), **confirmed}
 
     def explain(self, ref: Ref, kept: JobState | None = None) -> Explanation:
         """Return why *ref* is polled or not, and when next; *kept* is what a watch saw that has ended, if anything."""

@@ -129,7 +129,8 @@ class Subscription:
             store, name, terms, self._poller.cursors, head=head, is_behind=journal.is_behind
         )
         self.stream.continue_behind(history, head)
-        self.journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage)
+        recorded_until = asyncio.get_running_loop().time() - (opened.silence or 0.0)
+        self.journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage, recorded_until)
         targets = [ref async for job in in_slices(fold.jobs.values()) for ref in job.targets]
         journal.records.targets = len(targets)
         self._poller.planner.restore_durations(fold.facts.durations)
@@ -287,8 +288,12 @@ class Subscription:
             return
         self.targets.add(ref, unread=not self.is_in_sync)
         self.states.mark_changed(ref.job)
-        recorded = None if self._fleet is None else self._fleet.job_of(ref)
-        state, since = self._poller.subscribe(self, ref, recorded)
+        fleet = self._fleet
+        recorded = None if fleet is None else fleet.job_of(ref)
+        if fleet is None or recorded is None:
+            state, since = self._poller.subscribe(self, ref)
+        else:
+            state, since = self._poller.subscribe(self, ref, recorded, recorded_until=fleet.recorded_until)
         self.targets.share(state.ref, state.targets)
         if recorded is not None and ref in recorded.lost:
             self._delivery.restore_lost(ref, recorded)
