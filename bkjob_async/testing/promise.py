@@ -16,6 +16,7 @@ from bkjob_async.model.events import (
     Event,
     Finished,
     HostChanged,
+    HostCounts,
     InSync,
     JobChanged,
     Lost,
@@ -128,6 +129,8 @@ class _Checker:
                 self._end(event)
             case Reopened():
                 self._reopen(event)
+            case HostCounts() if self.matcher is None and not event.hosts:
+                self._forget_runs(event)
             case _:
                 self._signal(event)
 
@@ -210,8 +213,8 @@ class _Checker:
         if not (is_first and event.after.code == WAITING):
             self.violations += (f"{event} {error}" for error in self.matcher.host_errors(event))
 
-    def _forget_runs(self, event: HostChanged) -> None:
-        """Forget an execution and those behind it: the platform was restored, and shows it anew."""
+    def _forget_runs(self, event: HostChanged | HostCounts) -> None:
+        """Forget an execution that begins, and those behind it: if it is known, a restored platform shows it anew."""
         for run in [run for run in self._hosts if run[0] == event.ref and run[1] >= event.execute_count]:
             del self._hosts[run]
 
