@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.world.plans import (
     FAILS,
     HANGS,
@@ -274,3 +275,33 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
     assert kinds.count("reopened") == 1
     assert times[kinds.index("reopened")] - times[kinds.index("finished")] < min(10.0, linger) + 1.2
     assert [event.result.ok for event in reported if isinstance(event, bkjob.Finished)] == [False, True]
+
+
+async def test_hosts_are_read_once_more_after_an_outage_that_began_with_the_end() -> None:
+    """However long it lasts: the time in which nothing was read is no reason to end without them."""
+    world = World(1)
+    lasting = HostOutcome(status=104, duration=exactly(20.0))
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=120, outcomes=(lasting,)),)))
+
+    async with client_of(world, interval=2.0) as (client, transport):
+        out_since: list[float] = []
+
+        def spoil(request: HttpRequest, now: float) -> bkjob.BkJobError | None:
+            """Let the job's own response show the end, and nothing come after it for five minutes."""
+            world.advance(now)
+            if out_since:
+                is_out = now < out_since[0] + 300.0
+                return bkjob.TransportFailed(bkjob.ErrorDetails(message="no connection")) if is_out else None
+            if world.jobs[job.job_instance_id].status == 4 and "get_job_instance_status" in str(request.url):
+                out_since.append(now)
+            return None
+
+        transport.spoil = spoil
+        batches = await watched(client, job, deadline=900.0)
+        requests = list(zip(transport.times, transport.urls, strict=True))
+
+    assert keeps_its_promise(batches, world)
+    assert ["get_step_instance_status" in url for at, url in requests if at >= out_since[0] + 300.0] == [
+        False,
+        True,
+    ]

@@ -21,6 +21,7 @@ from bkjob_async.engine.group_polling.group_poller import (
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
+from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
@@ -42,6 +43,7 @@ from bkjob_async.engine.tracking.step_tracker import (
 )
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView, times_of
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import RUN_CODES, run_status
@@ -480,6 +482,15 @@ def abandon_step(job: JobState, ref: Ref) -> None:
             job.pending = tuple(number for number in job.pending if number != step.ref.step_instance_id)
             if step.progress.group_poller is not None:
                 step.progress.group_poller.abandon_round()
+
+
+def note_unread(job: JobState, request: PollRequest, now: float) -> None:
+    """Note that a *request* failed: hosts that cannot be read are not waited for without end."""
+    with_rows = isinstance(request, GetJobInstanceStatus) and request.return_ip_result
+    for step in job.steps:
+        settling = step.progress.settling
+        if settling is not None and (with_rows or step.ref == request.ref):
+            settling.tried_at = now
 
 
 def abandon_round(job: JobState) -> None:

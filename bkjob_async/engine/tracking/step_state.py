@@ -18,8 +18,8 @@ CONFIRMATION = 3  # a type of step: a user confirms, and there are no hosts
 REFUSALS, HOSTS_HIDDEN = 3, 1000
 
 
-# Rows that do not settle are waited for SETTLE_BOUND seconds; where none can be read at all, because polls
-# fail, UNREAD_BOUND seconds.
+# Rows that do not settle are waited for SETTLE_BOUND seconds; where none can be read at all, because requests
+# for them fail, UNREAD_BOUND seconds.
 SETTLE_BOUND = 15.0
 UNREAD_BOUND = 120.0
 
@@ -29,11 +29,13 @@ class Settling:
     """A final status that is not announced yet, because details may still change.
 
     *since* is when it was first seen. *first_rows_at* is when a response first listed all hosts under it.
-    *all_rows_read*: the last response listed all hosts. *rows_settled*: none of them was unfinished.
+    *tried_at* is when they were last requested, with or without success: while the platform is not reached, nobody waits
+    for them. *all_rows_read*: the last response listed all hosts. *rows_settled*: none of them was unfinished.
     """
 
     since: float
     first_rows_at: float | None = None
+    tried_at: float | None = None
     all_rows_read: bool = False
     rows_settled: bool = False
 

@@ -203,6 +203,7 @@ def on_rows_read(step: StepState, stamp: PollStamp, *, moved: bool) -> None:
     settling = step.progress.settling
     if settling is None:
         return
+    settling.tried_at = stamp.now
     if moved and step.status_code == PROVISIONAL:
         # Hosts moved since the last poll: this is the end of another batch.
         settling.since, settling.first_rows_at = stamp.now, None
@@ -245,11 +246,15 @@ def finish_if_settled(
 
 
 def is_overdue(step: StepState, settling: Settling, now: float) -> bool:
-    """Return True if the details of a final status were waited for long enough."""
-    if now - settling.since >= UNREAD_BOUND:
-        return True
-    since = settling.first_rows_at if step.hosts_visible else settling.since
-    return since is not None and now - since >= SETTLE_BOUND
+    """Return True if the details of a final status were waited for long enough, and are not about to be read."""
+    if not step.hosts_visible:
+        return now - settling.since >= SETTLE_BOUND
+    rows_at, tried_at = settling.first_rows_at, settling.tried_at
+    if tried_at is None:
+        return False
+    return tried_at - settling.since >= UNREAD_BOUND or (
+        rows_at is not None and tried_at - rows_at >= SETTLE_BOUND
+    )
 
 
 def finish(step: StepState, stamp: PollStamp) -> list[Event]:

@@ -26,6 +26,7 @@ from bkjob_async.engine.tracking.job_tracker import (
     apply_job,
     apply_step,
     forget_old_operation,
+    note_unread,
     without_unnamed_rows,
 )
 from bkjob_async.engine.tracking.new_hosts import lists_many_new_hosts, read_names
@@ -356,6 +357,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             abandon_step(target, request.ref)
         else:
             abandon_round(target)
+        note_unread(target, request, self._now())
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE:
             self._count_response(self._now(), begun)
