@@ -80,7 +80,8 @@ class CursorSequence:
 
     def next_stamp(self, now: float, wall: float) -> PollStamp:
         """Return the stamp of a response applied at *now*, which is *wall* in Unix time, with the next batch number."""
-        return PollStamp(now, self.take_number(), self.name, wall, self.machines)
+        self.last += 1
+        return PollStamp(now, self.last, self.name, wall, self.machines)
 
     def take_number(self) -> int:
         """Issue the next number."""

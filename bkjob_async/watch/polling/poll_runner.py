@@ -161,8 +161,8 @@ class PollRunner(Generic[K]):
         permit = self._limiter.try_acquire(self._group(key), "", urgent=False)
         if permit is None:
             self._queue(key, urgent=urgent)
-        else:
-            self.on_permit(key, permit)
+        else:  # no other key waits, nor does this one
+            self._make_ready(key, permit)
 
     def _queue(self, key: K, *, urgent: bool) -> None:
         """Have *key* wait for a permit."""
@@ -189,8 +189,11 @@ class PollRunner(Generic[K]):
         return not self._is_ending
 
     def on_permit(self, key: K, permit: Permit) -> None:
-        """Have *key* polled soon with its *permit*, which came just now."""
+        """Have a late *key* polled soon with its *permit*, which came just now."""
         self._withdraw(key)
+        self._make_ready(key, permit)
+
+    def _make_ready(self, key: K, permit: Permit) -> None:
         run = self._run or self._begin_run()
         run.busy[key] = BusyKey(permit)
         run.ready.append(key)
@@ -201,17 +204,18 @@ class PollRunner(Generic[K]):
     def _begin_ready(self) -> None:
         """Begin to poll all keys that have a permit."""
         run = self._run
-        while run is not None and run.ready and not run.is_ending:
-            key = run.ready.popleft()
-            busy = run.busy[key]
-            busy.has_begun = True
-            try:
-                rest = self.poll(key, busy.permit)
-            except Exception as error:  # noqa: BLE001 - all polls end, and `on_crash` gets it
-                run.fail(error)
-            else:
-                if rest is not None:
-                    self.await_rest(key, rest)
+        if run is not None and not run.is_ending:
+            while run.ready and not run.is_over:
+                key = run.ready.popleft()
+                busy = run.busy[key]
+                busy.has_begun = True
+                try:
+                    rest = self.poll(key, busy.permit)
+                except Exception as error:  # noqa: BLE001 - all polls end, and `on_crash` gets it
+                    run.fail(error)
+                else:
+                    if rest is not None:
+                        self.await_rest(key, rest)
         self._is_beginning = False
 
     def await_rest(self, key: K, rest: Coroutine[Any, Any, None]) -> None:

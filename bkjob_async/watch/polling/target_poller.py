@@ -86,10 +86,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
 
     def poll(self, target: Polled, permit: Permit) -> Coroutine[Any, Any, None] | None:
         """Poll one target, or a list of jobs, with a *permit*, as `PollRunner` says."""
-        limiter = self.session.limiter
+        limiter, started = self.session.limiter, permit.sent_at
         if isinstance(target, ListPoller):
             return self._poll_list(target, permit)
-        started = self._now()
         is_delayed = target.group == NO_SUBSCRIBERS
         if self.health.is_closed or self.registry.may_be_full:
             delayed_until = None if is_delayed else self._delayed_until(target, started)
@@ -119,7 +118,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             if callable(view) or lists_many_new_hosts(target, view):
                 self.runner.await_rest(target, self._await_view(target, request, started, view))
             else:
-                self._apply(target, request, view, started)
+                self._on_response(target, request, view, started)
                 self.runner.end(target)
         except Exception as error:  # noqa: BLE001 - whoever calls this back has no use for it
             self.runner.fail(error)
@@ -134,13 +133,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             self._on_failure(target, request, error, started)
             return
         names = await self._read_names(view) if lists_many_new_hosts(target, view) else ()
-        self._apply(target, request, view, started)
+        self._on_response(target, request, view, started)
         del names  # nothing else refers to them until the response is applied
-
-    def _apply(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
-        """Apply a response, unless the target was dropped while its request was under way."""
-        if target.group != NO_SUBSCRIBERS:
-            self._on_response(target, request, view, started)
 
     async def _read_names(self, view: PollView) -> list[Sequence[HostKey]]:
         """Return the names of the hosts in a large response, read while other tasks can run."""
@@ -179,8 +173,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             target.pending, target.reads_all = (JOB_ITSELF,), True
         elif target.target_steps and (
             failures.failed_in_round
-            or target.must_read_after_operation(now)
-            or self.registry.must_revisit(target, now)
+            or (target.operated_at is not None and target.must_read_after_operation(now))
+            or (len(target.target_steps) > 1 and self.registry.must_revisit(target, now))
         ):
             target.pending = (JOB_ITSELF,)
 
@@ -200,7 +194,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         return changes
 
     def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
-        """Apply a response, deliver the events, and schedule the next poll."""
+        """Apply a response, deliver the events, and schedule the next poll, unless the target was dropped meanwhile."""
+        if target.group == NO_SUBSCRIBERS:
+            return
         received = self.session.limiter.received_at
         self._count_response(received, started)
         at = self._stamp()
@@ -214,7 +210,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         was_forgotten = False
         if isinstance(view, JobPollView):
             active_at = active_times(target, view) if counts else None
-            was_forgotten = forget_old_operation(target, started)
+            was_forgotten = target.operated_at is not None and forget_old_operation(target, started)
             changes = self._apply_job(target, request, view, at)
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
             others = NO_EVENTS if is_plain else self._other_events(target)
@@ -292,7 +288,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if target.pending or target.operated_at is not None or target in self.registry.joined:
             return False
         # A response that shows the present state is of a job that goes on; single steps may have ended.
-        if not target.is_target and target.all_settled():
+        if not target.is_target and target.has_ends() and target.all_settled():
             return False
         self.registry.publish_unchanged(target, at)
         if target.group != NO_SUBSCRIBERS:
@@ -412,7 +408,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
 
     def _stamp(self) -> PollStamp:
         """Return the time now with the next number of a batch."""
-        return self.cursors.next_stamp(self._now(), time.time())
+        return self.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
 
     @staticmethod
     def _now() -> float:

@@ -231,7 +231,7 @@ class TargetRegistry:
 
     def must_revisit(self, target: PollTarget, now: float) -> bool:
         """Return True when a step that is over is due again while other steps of its job are polled singly."""
-        if target.is_target or len(target.target_steps) < 2 or target.job_seen_at is None:
+        if target.is_target or target.job_seen_at is None:
             return False
         interval = self.revisit_interval(target)
         if interval is None or now - target.job_seen_at < interval:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from functools import cache
 from typing import Any
 from weakref import WeakSet
@@ -108,11 +109,14 @@ class ConnectionPool:
             raise ConnectionAbortedError("the client is closed")
 
     async def _addresses(self) -> Any:
-        """Look the server up, once for all who wait: a thread that looks up cannot be cancelled."""
+        """Return the server's addresses; a name is looked up once for all who wait: the thread cannot be cancelled."""
+        host, port, kind = self.origin.raw_host, self.origin.port, socket.SOCK_STREAM
+        with suppress(socket.gaierror):  # an address needs no thread; in bytes, no encoding for names either
+            return socket.getaddrinfo((host or "").encode(), port, type=kind, flags=socket.AI_NUMERICHOST)
         loop, lookup = asyncio.get_running_loop(), self._lookup
         if lookup is None or (lookup.done() and loop.time() > self._looked_up_at + ADDRESSES_LIFETIME):
-            host, port, self._looked_up_at = self.origin.raw_host, self.origin.port, loop.time()
-            found = loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+            self._looked_up_at = loop.time()
+            found = loop.getaddrinfo(host, port, type=kind, flags=socket.AI_ADDRCONFIG)
             self._lookup = lookup = loop.create_task(found)
             lookup.add_done_callback(self._on_looked_up)
         await asyncio.wait((lookup,))  # unlike `shield`, it does not pass its cancellation on, by `close`

@@ -182,13 +182,12 @@ class ResponseParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a line."""
-        lines = self._lines
-        lines.append((name, value))
-        if len(lines) > MAX_FIELDS:
-            raise self._refused("there are too many headers")
+        self._lines.append((name, value))
 
     def _read_lines(self) -> dict[bytes, bytes]:
         """Return the fields of the lines that have come since this was called before."""
+        if len(self._lines) > MAX_FIELDS:
+            raise self._refused("there are too many headers")
         fields = {name.lower(): value for name, value in reversed(self._lines[self._lines_before :])}
         if b"\0" in b"".join([value for _, value in self._lines[self._lines_before :]]):
             # llhttp lets it pass, as it is lenient; aiohttp refuses it.
