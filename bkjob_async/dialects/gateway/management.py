@@ -6,6 +6,7 @@ from typing import Any
 
 from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, unexpected_value
+from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
 from bkjob_async.dialects.common.responses import read_scope
 from bkjob_async.dialects.gateway.fields import field_values, read_fields
 from bkjob_async.dialects.gateway.stored_items import (
@@ -68,7 +69,7 @@ def read_nothing(operation: Any, envelope: JsonObject) -> None:
     """Read the response to a change of a cron: its id, alone or in an object, or nothing."""
     data = envelope.get("data")
     found = envelope.child("data").maybe_identity("id") if isinstance(data, dict) else data
-    if found not in (None, operation.id):
+    if found is not None and operation.id not in (UNKNOWN_ID, found):
         raise unexpected_value("$.data.id", f"{operation.id}", found)
 
 
@@ -79,7 +80,7 @@ def read_file_source(
     data = envelope.child("data")
     check_requested_scope(operation, data)
     source = read_fields(operations.StoredFileSource, data)
-    if source.code not in ("", operation.code):
+    if operation.code and source.code not in ("", operation.code):
         raise unexpected_value("$.data.code", operation.code, source.code)
     return source
 
