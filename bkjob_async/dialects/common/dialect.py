@@ -25,7 +25,7 @@ from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
-from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.refs import Ref, Scope, StepRef
 from bkjob_async.model.snapshot import LazyResponseData
 
 R = TypeVar("R")
@@ -279,10 +279,11 @@ class Dialect:
             check_raw(self._parameters_of(operation, self.call_for(operation)), data)
 
     def _parameters_of(self, operation: Operation[Any], call: Call) -> Mapping[str, Any]:
-        """Return the platform's parameters of *operation*, with those of its scope."""
-        scope = scope_of(operation)
-        scoped = self.scope_parameters(scope) if scope is not None else {}
-        return {**scoped, **call.parameters(operation)}
+        """Return the platform's parameters of *operation*, with those of its scope, its job and its step."""
+        scope, ref = scope_of(operation), getattr(operation, "ref", None)
+        scoped = {} if scope is None else self.scope_parameters(scope)
+        named = {} if ref is None else ref_parameters(ref)
+        return {**scoped, **named, **call.parameters(operation)}
 
     @overload
     def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
@@ -322,6 +323,12 @@ def scope_of(operation: Operation[Any]) -> Scope | None:
     ref: Ref | None = getattr(operation, "ref", None)
     scope: Scope | None = getattr(operation, "scope", None) if ref is None else ref.scope
     return scope
+
+
+def ref_parameters(ref: Ref) -> dict[str, Any]:
+    """Return the parameters that name a job or a step."""
+    named = {"job_instance_id": ref.job_instance_id}
+    return {**named, "step_instance_id": ref.step_instance_id} if isinstance(ref, StepRef) else named
 
 
 def refuse_options(name: str, see: str, **options: object) -> None:

@@ -14,7 +14,7 @@ from bkjob_async.dialects.common.responses import (
 )
 from bkjob_async.dialects.esb import job_requests as requests
 from bkjob_async.dialects.esb.job_responses import read_job, read_job_strictly, read_step
-from bkjob_async.dialects.gateway.v3_requests import parameters_of
+from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
@@ -26,12 +26,12 @@ from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
 
 CALLS: Calls = {
-    GetJobInstanceStatus: status_call("GET", parameters_of(), read_job, read_job_strictly),
+    GetJobInstanceStatus: status_call("GET", lambda _: {}, read_job, read_job_strictly),
     GetStepInstanceStatus: status_call("POST", requests.step_status_parameters, read_step),
-    GetJobInstanceLog: Call("GET", parameters_of(), read_job_logs),
-    GetJobInstanceGlobalVarValue: Call("GET", parameters_of(), read_variables),
-    OperateStepInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),
-    OperateJobInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),
+    GetJobInstanceLog: Call("GET", field_values, read_job_logs),
+    GetJobInstanceGlobalVarValue: Call("GET", field_values, read_variables),
+    OperateStepInstance: Call("POST", field_values, read_operation_accepted),
+    OperateJobInstance: Call("POST", field_values, read_operation_accepted),
     launches.ExecuteJobPlan: Call(
         "POST", requests.execute_job_parameters, read_job_launch, platform_name="execute_job"
     ),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC
+from functools import partial
 from typing import TypeVar
 
 from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.esb import job_stored_requests as requests
-from bkjob_async.dialects.gateway.fields import Names, read_fields
+from bkjob_async.dialects.gateway.fields import Names, field_values, read_fields
 from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader
 from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries
@@ -200,7 +201,7 @@ CALLS: Calls = {
     ),
     queries.GetJobPlanDetail: Call(
         "GET",
-        requests.plan_parameters,
+        partial(field_values, bk_job_id="job_plan_id"),
         item_reader(read_plan, "job_plan_id", "bk_job_id"),
         platform_name="get_job_detail",
     ),

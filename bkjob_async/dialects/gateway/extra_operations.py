@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from bkjob_async.dialects.common.dialect import Call, Calls, status_call
 from bkjob_async.dialects.common.hosts import CONTAINER
@@ -15,12 +18,7 @@ from bkjob_async.dialects.gateway.v3_launch_requests import (
     common_transfer_parameters,
     object_targets,
 )
-from bkjob_async.dialects.gateway.v3_requests import (
-    LOG_HOSTS_V3,
-    check_host_count,
-    parameters_of,
-    ref_parameters,
-)
+from bkjob_async.dialects.gateway.v3_requests import LOG_HOSTS_V3, check_host_count
 from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations import extra_operations as operations
@@ -60,11 +58,6 @@ def read_gse_task(row: JsonObject) -> GseTask:
 # Uploads ------------------------------------------------------------------------------------------
 
 
-def upload_url_parameters(operation: operations.GenerateLocalFileUploadUrl) -> dict[str, Any]:
-    """Return what `generate_local_file_upload_url` takes."""
-    return {"file_name_list": list(operation.file_names)}
-
-
 def read_upload_urls(
     operation: operations.GenerateLocalFileUploadUrl, envelope: JsonObject
 ) -> tuple[LocalFileUpload, ...]:
@@ -85,8 +78,7 @@ def task_context_parameters(
     """Return what `get_script_task_context` and `get_file_task_context` take."""
     kind, number = execute_object_id(operation.host)
     return {
-        **ref_parameters(operation.ref),
-        **field_values(operation, "ref", "host"),
+        **field_values(operation, "host"),
         "execute_object_type": kind,
         "execute_object_resource_id": number,
     }
@@ -142,23 +134,20 @@ def pipeline_log_parameters(
     check_host_count(operation.hosts, LOG_HOSTS_V3)
     named = [execute_object_id(host) for host in operation.hosts]
     objects = [{"type": kind, "resource_id": str(number)} for kind, number in named]
-    return {**ref_parameters(operation.ref), "execute_object_list": objects}
+    return {"execute_object_list": objects}
 
 
+UPLOAD = Call("POST", partial(field_values, file_name_list="file_names"), read_upload_urls)
 # What the ESB has not.
 GATEWAY_CALLS: Calls = {
-    operations.GetStepInstanceDetail: Call("GET", parameters_of(), read_step_detail),
+    operations.GetStepInstanceDetail: Call("GET", field_values, read_step_detail),
 }
-UPLOADS: Calls = {
-    operations.GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls)
-}
+UPLOADS: Calls = {operations.GenerateLocalFileUploadUrl: UPLOAD}
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
-    operations.GenerateLocalFileUploadUrl: Call(
-        "POST", upload_url_parameters, read_upload_urls, paths="system"
-    ),
-    operations.QueryGseTask: Call("GET", parameters_of("step_instance_id"), read_gse_tasks, paths="system"),
-    operations.QueryJobInstance: Call("GET", parameters_of("gse_task_id"), read_one_gse_task, paths="system"),
+    operations.GenerateLocalFileUploadUrl: replace(UPLOAD, paths="system"),
+    operations.QueryGseTask: Call("GET", field_values, read_gse_tasks, paths="system"),
+    operations.QueryJobInstance: Call("GET", field_values, read_one_gse_task, paths="system"),
     operations.BkciPluginFastExecuteScript: Call(
         "POST", pipeline_script_parameters, read_job_launch, paths="system"
     ),
@@ -167,7 +156,7 @@ SYSTEM_CALLS: Calls = {
     ),
     operations.BkciPluginGetJobInstanceStatus: status_call(
         "POST",
-        parameters_of(include_execute_object_task_result="return_ip_result"),
+        partial(field_values, include_execute_object_task_result="return_ip_result"),
         read_job,
         read_job_strictly,
         paths="system",

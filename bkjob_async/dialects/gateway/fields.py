@@ -59,7 +59,7 @@ def readers_of(kind: Callable[..., Any]) -> Mapping[str, Callable[..., Any]]:
 
 
 def field_values(operation: Any, *without: str, unit: float = MILLISECONDS, **renamed: str) -> dict[str, Any]:
-    """Return the fields of an operation by their names, but for its scope and *without*.
+    """Return the fields of an operation by their names, but for *without* and what every dialect names alike: scope, job and step.
 
     Times are numbers in *unit*. *renamed* maps the platform's names to those of fields.
     """
@@ -78,6 +78,8 @@ def sent_names(
     """Return the platform's name of each field of *kind* that is sent, and the field's own; see `field_values`."""
     platform_names = {field: name for name, field in renamed}
     names = [
-        str(each.name) for each in fields(cast("type[Any]", kind)) if each.name not in ("scope", *without)
+        str(each.name)
+        for each in fields(cast("type[Any]", kind))
+        if each.name not in ("ref", "scope", *without)
     ]
     return tuple((platform_names.get(name, name), name) for name in names)

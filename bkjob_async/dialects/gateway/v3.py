@@ -15,6 +15,7 @@ from bkjob_async.dialects.common.responses import (
 )
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
+from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.dialects.gateway.v3_responses import (
     read_job,
     read_job_strictly,
@@ -31,22 +32,11 @@ from bkjob_async.model.operations.base import (
 )
 from bkjob_async.model.operations.capabilities import Capabilities
 
-STEP_STATUS_FIELDS = (
-    "execute_count",
-    "batch",
-    "max_host_num_per_group",
-    "keyword",
-    "search_ip",
-    "status",
-    "tag",
-)
 CALLS: Calls = {
-    GetJobInstanceStatus: status_call(
-        "GET", requests.parameters_of("return_ip_result"), read_job, read_job_strictly
-    ),
+    GetJobInstanceStatus: status_call("GET", field_values, read_job, read_job_strictly),
     GetStepInstanceStatus: status_call(
         "GET",
-        requests.parameters_of(*STEP_STATUS_FIELDS),
+        field_values,
         read_step,
         read_step_strictly,
         skip_rows=skip_known_rows,
@@ -54,9 +44,9 @@ CALLS: Calls = {
     queries.GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
     queries.BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),
     queries.GetJobInstanceList: Call("GET", requests.job_list_parameters, read_job_list),
-    queries.GetJobInstanceGlobalVarValue: Call("GET", requests.parameters_of(), read_variables),
-    OperateStepInstance: Call("POST", requests.parameters_of("operation_code"), read_operation_accepted),
-    OperateJobInstance: Call("POST", requests.parameters_of("operation_code"), read_operation_accepted),
+    queries.GetJobInstanceGlobalVarValue: Call("GET", field_values, read_variables),
+    OperateStepInstance: Call("POST", field_values, read_operation_accepted),
+    OperateJobInstance: Call("POST", field_values, read_operation_accepted),
     launches.ExecuteJobPlan: Call("POST", launch_requests.execute_job_plan_parameters, read_job_launch),
     launches.FastExecuteScript: Call("POST", launch_requests.fast_execute_script_parameters, read_job_launch),
     launches.FastExecuteSql: Call("POST", launch_requests.fast_execute_sql_parameters, read_job_launch),

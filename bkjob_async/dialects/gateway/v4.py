@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
+from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
@@ -17,7 +18,7 @@ from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, GetJo
 CALLS: Calls = {
     GetJobInstanceStatus: status_call(
         "GET",
-        requests.parameters_of(return_execute_object_result="return_ip_result"),
+        partial(field_values, return_execute_object_result="return_ip_result"),
         read_job,
         read_job_strictly,
         # bk-job: OpenApiGetJobInstanceStatusV4ResourceImpl.java
