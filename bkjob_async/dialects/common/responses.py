@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import unescape
+from typing import Any, TypeVar
 
 from bkjob_async.dialects.common.hosts import read_execute_object, read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, read_times
@@ -34,6 +36,8 @@ from bkjob_async.model.operations.responses import (
 )
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status, run_status
+
+T = TypeVar("T")
 
 FILE_LOGS = ("file_logs", "file_atomic_task_logs", "upload_log", "download_log")
 SCRIPT_ROWS = (
@@ -182,11 +186,16 @@ def read_job_list(operation: GetJobInstanceList, envelope: JsonObject) -> Page[J
     """Read a page of job instances; version 4 neither counts nor says where the page starts."""
     data = envelope.child("data")
     rows = data.children("data", "job_instance_list") or ()
+    return read_page(operation, data, [read_job_instance(row, operation.scope) for row in rows])
+
+
+def read_page(query: Any, data: JsonObject, items: Iterable[T]) -> Page[T]:
+    """Return the page of *items* in *data*, the one of the *query* where the data does not say which it is."""
     start, length = data.maybe_integer("start", "offset"), data.maybe_integer("length")
     return Page(
-        items=tuple(read_job_instance(row, operation.scope) for row in rows),
-        start=operation.start if start is None else start,
-        length=operation.length if length is None else length,
+        items=tuple(items),
+        start=query.start if start is None else start,
+        length=query.length if length is None else length,
         total=data.maybe_integer("total"),
     )
 

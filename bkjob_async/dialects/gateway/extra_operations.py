@@ -13,6 +13,7 @@ from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
 from bkjob_async.dialects.gateway.fields import field_values, read_fields
 from bkjob_async.dialects.gateway.step_detail import read_step_detail
+from bkjob_async.dialects.gateway.stored_items import items_reader
 from bkjob_async.dialects.gateway.v3_launch_requests import (
     common_script_parameters,
     common_transfer_parameters,
@@ -30,11 +31,6 @@ HOST = 1
 
 
 # Agent tasks --------------------------------------------------------------------------------------
-
-
-def read_gse_tasks(_operation: operations.QueryGseTask, envelope: JsonObject) -> tuple[GseTask, ...]:
-    """Read the agent's tasks of a step, one for each batch of each execution."""
-    return tuple(read_gse_task(row) for row in envelope.children("data") or ())
 
 
 def read_one_gse_task(_operation: operations.QueryJobInstance, envelope: JsonObject) -> GseTask:
@@ -93,14 +89,6 @@ def execute_object_id(host: HostKey) -> tuple[int, int]:
     return HOST, host.bk_host_id
 
 
-def read_task_context(
-    _operation: operations.GetScriptTaskContext | operations.GetFileTaskContext, envelope: JsonObject
-) -> tuple[TaskContextField, ...]:
-    """Read the named fields, in their order."""
-    rows = envelope.child("data").children("field_list") or ()
-    return tuple(read_fields(TaskContextField, row) for row in rows)
-
-
 # Pipelines ----------------------------------------------------------------------------------------
 
 
@@ -146,7 +134,7 @@ UPLOADS: Calls = {operations.GenerateLocalFileUploadUrl: UPLOAD}
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
     operations.GenerateLocalFileUploadUrl: replace(UPLOAD, paths="system"),
-    operations.QueryGseTask: Call("GET", field_values, read_gse_tasks, paths="system"),
+    operations.QueryGseTask: Call("GET", field_values, items_reader(read_gse_task), paths="system"),
     operations.QueryJobInstance: Call("GET", field_values, read_one_gse_task, paths="system"),
     operations.BkciPluginFastExecuteScript: Call(
         "POST", pipeline_script_parameters, read_job_launch, paths="system"
@@ -166,7 +154,13 @@ SYSTEM_CALLS: Calls = {
     ),
 }
 # What version 4 offers to users alone.
+TASK_CONTEXT = Call(
+    "POST",
+    task_context_parameters,
+    items_reader(partial(read_fields, TaskContextField), "field_list"),
+    paths="user",
+)
 CONTEXT_CALLS: Calls = {
-    operations.GetScriptTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
-    operations.GetFileTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
+    operations.GetScriptTaskContext: TASK_CONTEXT,
+    operations.GetFileTaskContext: TASK_CONTEXT,
 }
