@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from bkjob_async.client import limits, shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
 from bkjob_async.client.imported import add_imported_methods
-from bkjob_async.client.operations import base, batch_logs, launches, operate_step, paged_list, queries
+from bkjob_async.client.operations import batch_logs, operate_step, paged_list
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.names import OPERATIONS
 
 if TYPE_CHECKING:
     from bkjob_async.client import looking
-    from bkjob_async.client.operations import extra_operations, management, stored_queries
+    from bkjob_async.client.operations import (
+        base,
+        extra_operations,
+        launches,
+        management,
+        queries,
+        stored_queries,
+    )
 
 
 class JobClient(Caller):
@@ -51,19 +58,19 @@ class JobClient(Caller):
     operate_step_instance = operate_step.operate_step_instance
     batch_get_job_instance_ip_log = batch_logs.batch_get_job_instance_ip_log
     get_job_instance_list = paged_list.get_job_instance_list
-    # What `python -m tests.generate` writes: begin
-    get_job_instance_status = base.get_job_instance_status
-    get_step_instance_status = base.get_step_instance_status
-    operate_job_instance = base.operate_job_instance
-    get_job_instance_log = queries.get_job_instance_log
-    get_job_instance_ip_log = queries.get_job_instance_ip_log
-    get_job_instance_global_var_value = queries.get_job_instance_global_var_value
-    execute_job_plan = launches.execute_job_plan
-    fast_execute_script = launches.fast_execute_script
-    fast_execute_sql = launches.fast_execute_sql
-    fast_transfer_file = launches.fast_transfer_file
-    push_config_file = launches.push_config_file
     if TYPE_CHECKING:  # each is imported when it is first used
+        # What `python -m tests.generate` writes: begin
+        get_job_instance_status = base.get_job_instance_status
+        get_step_instance_status = base.get_step_instance_status
+        operate_job_instance = base.operate_job_instance
+        get_job_instance_log = queries.get_job_instance_log
+        get_job_instance_ip_log = queries.get_job_instance_ip_log
+        get_job_instance_global_var_value = queries.get_job_instance_global_var_value
+        execute_job_plan = launches.execute_job_plan
+        fast_execute_script = launches.fast_execute_script
+        fast_execute_sql = launches.fast_execute_sql
+        fast_transfer_file = launches.fast_transfer_file
+        push_config_file = launches.push_config_file
         get_job_template_list = stored_queries.get_job_template_list
         get_job_plan_list = stored_queries.get_job_plan_list
         get_job_plan_detail = stored_queries.get_job_plan_detail
@@ -97,7 +104,7 @@ class JobClient(Caller):
         bkci_plugin_batch_get_job_instance_execute_object_log = (
             extra_operations.bkci_plugin_batch_get_job_instance_execute_object_log
         )
-    # end
+        # end
 
     # Lifetime
 

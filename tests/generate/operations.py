@@ -29,8 +29,6 @@ from tests.generate.methods import BY_HAND, Kind, functions_file, result_of
 
 PACKAGE = ROOT / "bkjob_async"
 MODEL = (base, queries, launches, stored_queries, management, extra_operations)
-# Their methods are imported when they are first used.
-RARE = (stored_queries, management, extra_operations)
 ON_PAGE = (stored_queries, management)
 ANSWERS = (responses, details, stored_items, management)
 OTHER_ANSWERS: tuple[type[Any], ...] = (base.OperationAccepted, GatheredLogs, PagedList)
@@ -111,15 +109,8 @@ def files() -> dict[Path, str]:
 
 def attributes() -> list[str]:
     """Return the lines that make functions the methods of the client."""
-    usual, imported = list[str](), ["if TYPE_CHECKING:  # each is imported when it is first used"]
-    for module in MODEL:
-        place = place_of(module)
-        lines = [f"{kind.name} = {place}.{kind.name}" for kind in written(module)]
-        if module in RARE:
-            imported += [f"    {line}" for line in lines]
-        else:
-            usual += lines
-    return [*usual, *imported]
+    pairs = [(place_of(module), kind.name) for module in MODEL for kind in written(module)]
+    return [f"{name} = {place}.{name}" for place, name in pairs]
 
 
 def place_of(module: ModuleType) -> str:
