@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
+from functools import cache
 from operator import attrgetter
+from pkgutil import resolve_name
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 import msgspec
@@ -145,7 +147,7 @@ class Dialect:
     stands in a URL. *tenant* and *language* (`en`, `zh-cn`) go into the headers that the platform has for
     them. *zone* is that of times without one.
 
-    *rare_calls* returns further lines of the table, of operations that few programs send: their modules are
+    *rare_calls* name further parts of the table, of operations that few programs send: their modules are
     imported when one of them is looked for. *supported_by* returns the dialects that have a class of operations,
     for the error of one that lacks it; *instead* says what this dialect has in place of one, by its name.
     """
@@ -155,7 +157,7 @@ class Dialect:
     path_prefix: str
     path_suffix: str = ""
     calls: Calls = field(repr=False)
-    rare_calls: Callable[[], Calls] = field(default=dict, repr=False)
+    rare_calls: tuple[str, ...] = field(default=(), repr=False)
     scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(repr=False)
     options: frozenset[str] = field(repr=False)
     zone: tzinfo = DEFAULT_ZONE
@@ -198,7 +200,7 @@ class Dialect:
             return call
         if isinstance(operation, RawCall):
             return Call(operation.method, attrgetter("parameters"))
-        call = self.rare_calls().get(kind)
+        call = calls_at(self.rare_calls).get(kind)
         if call is not None:
             return call
         others = self.supported_by(kind)
@@ -209,7 +211,7 @@ class Dialect:
 
     def all_calls(self) -> Calls:
         """Return the whole table, with the rare lines."""
-        return {**self.calls, **self.rare_calls()}
+        return {**self.calls, **calls_at(self.rare_calls)}
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:
         """Return *operation* as a relative, unsigned request; raise `NotSupported`, `UsageError` for what is no text."""
@@ -316,6 +318,13 @@ class Dialect:
         if known is not None and call.skip_rows is not None:
             view = call.skip_rows(operation, response, known)
         return view or call.read_view(operation, response, self.zone, for_poll=True)
+
+
+@cache
+def calls_at(places: tuple[str, ...]) -> Calls:
+    """Return the tables at these *places*, `folder.file:NAME`; with all classes they take as long to import as the rest."""
+    tables = [resolve_name(f"bkjob_async.dialects.{place}") for place in places]
+    return {kind: call for table in tables for kind, call in table.items()}
 
 
 def scope_of(operation: Operation[Any]) -> Scope | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect, status_call
 from bkjob_async.dialects.common.responses import (
@@ -44,14 +43,6 @@ CALLS: Calls = {
 }
 
 
-@cache
-def rare_calls() -> Calls:
-    """Return the lines of stored items."""
-    from bkjob_async.dialects.esb.job_stored_items import CALLS  # noqa: PLC0415 - as in gateway/v3.py
-
-    return CALLS
-
-
 # Where this dialect says the same in another way, or less of it.
 INSTEAD: Mapping[str, str] = {
     "get_job_template_list": "here get_job_plan_detail names the template of a plan",
@@ -70,7 +61,7 @@ ESB_JOB = Dialect(
     path_prefix="api/c/compapi/v2/job/",
     path_suffix="/",
     calls=CALLS,
-    rare_calls=rare_calls,
+    rare_calls=("esb.job_stored_items:CALLS",),
     scope_parameters=requests.scope_parameters,
     options=ESB_OPTIONS,
     instead=INSTEAD,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
 from bkjob_async.dialects.common.responses import (
     read_host_log,
@@ -55,25 +53,6 @@ CALLS: Calls = {
 }
 
 
-@cache
-def rare_calls() -> Calls:
-    """Return the lines of stored items, of what manages them, and of what only `/system/` has."""
-    from bkjob_async.dialects.gateway import (  # noqa: PLC0415 - with all classes they take as long as the rest
-        extra_operations,
-        management,
-        stored_items,
-    )
-
-    return {
-        **stored_items.CALLS,
-        **extra_operations.GATEWAY_CALLS,
-        **extra_operations.SYSTEM_CALLS,
-        **management.CALLS,
-        **management.GATEWAY_CALLS,
-        **management.SYSTEM_CALLS,
-    }
-
-
 GATEWAY_V3 = Dialect(
     name="gateway-v3",
     capabilities=Capabilities(
@@ -86,7 +65,14 @@ GATEWAY_V3 = Dialect(
     ),
     path_prefix="api/v3/",
     calls=CALLS,
-    rare_calls=rare_calls,
+    rare_calls=(
+        "gateway.stored_items:CALLS",
+        "gateway.extra_operations:GATEWAY_CALLS",
+        "gateway.extra_operations:SYSTEM_CALLS",
+        "gateway.management:CALLS",
+        "gateway.management:GATEWAY_CALLS",
+        "gateway.management:SYSTEM_CALLS",
+    ),
     scope_parameters=requests.scope_parameters,
     options=GATEWAY_OPTIONS,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
@@ -35,14 +35,6 @@ CALLS: Calls = {
 }
 
 
-@cache
-def rare_calls() -> Calls:
-    """Return the lines of task contexts, and of what manages plans and templates."""
-    from bkjob_async.dialects.gateway import extra_operations, management  # noqa: PLC0415 - as in v3.py
-
-    return {**extra_operations.CONTEXT_CALLS, **management.V4_CALLS}
-
-
 # No step status, but containers.
 GATEWAY_V4 = Dialect(
     name="gateway-v4",
@@ -57,7 +49,10 @@ GATEWAY_V4 = Dialect(
     ),
     path_prefix="api/v4/",
     calls=CALLS,
-    rare_calls=rare_calls,
+    rare_calls=(
+        "gateway.extra_operations:CONTEXT_CALLS",
+        "gateway.management:V4_CALLS",
+    ),
     scope_parameters=requests.scope_parameters,
     options=GATEWAY_OPTIONS,
 )
