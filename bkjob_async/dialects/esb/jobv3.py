@@ -19,7 +19,6 @@ ESB_JOBV3 = Dialect(
         step_status=False,
         job_rows_on_request=True,
         groups=False,
-        job_list=True,
         log_hosts=requests.LOG_HOSTS_V3,
         list_length=requests.LIST_LENGTH_V3,
     ),

@@ -59,7 +59,6 @@ GATEWAY_V3 = Dialect(
         step_status=True,
         job_rows_on_request=True,
         groups=True,
-        job_list=True,
         log_hosts=requests.LOG_HOSTS_V3,
         list_length=requests.LIST_LENGTH_V3,
     ),

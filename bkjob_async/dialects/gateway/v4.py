@@ -42,8 +42,6 @@ GATEWAY_V4 = Dialect(
         step_status=False,
         job_rows_on_request=True,
         groups=False,
-        containers=True,
-        job_list=True,
         log_hosts=requests.LOG_HOSTS_V4,
         list_length=requests.LIST_LENGTH_V4,
     ),
