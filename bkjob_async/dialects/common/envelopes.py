@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from bkjob_async.dialects.common.error_codes import (
     error_for_code,
     error_for_family,
@@ -25,6 +23,7 @@ from bkjob_async.dialects.common.retry_after import parse_retry_after
 from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse, PlatformTrouble, Throttled
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.responses import Envelope
+from bkjob_async.model.text.json_text import parse_json
 
 LONGEST_MESSAGE = 500
 
@@ -38,21 +37,6 @@ WITH_RETRY_AFTER = (Throttled, PlatformTrouble)
 
 _TITLE = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTALL)
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
-
-
-def parse_json(body: bytes) -> Any:
-    """Return the JSON value of *body*; raise ValueError for invalid JSON.
-
-    Characters of another encoding than UTF-8 are replaced, so that the response can still be read.
-    """
-    text = body.removeprefix(b"\xef\xbb\xbf")
-    try:
-        try:
-            return msgspec.json.decode(text)
-        except UnicodeDecodeError:
-            return msgspec.json.decode(text.decode(errors="replace"))
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise ValueError("not JSON") from error
 
 
 def open_envelope(response: HttpResponse) -> dict[str, Any]:
