@@ -78,9 +78,7 @@ def http_options(settings: Settings) -> HttpOptions | None:
     ca_file, proxy = settings.get("ca_file"), proxy_for(settings.get("url", ""))
     if ca_file is None and proxy is None:
         return None
-    return HttpOptions(
-        ssl=True if ca_file is None else trusting(ca_file), proxy=None if proxy is None else proxy.url
-    )
+    return HttpOptions(ssl=True if ca_file is None else trusting(ca_file), proxy=proxy)
 
 
 def trusting(ca_file: str) -> ssl.SSLContext:
