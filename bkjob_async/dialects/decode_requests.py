@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, cast
 
 from attrs import NOTHING, fields
@@ -39,19 +38,14 @@ def operation_for(
     name: str, envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None
 ) -> Operation[Any]:
     """Return an operation of this *name* that the response fits; raise `UsageError`."""
-    kind = operations_by_name().get(ALIASES.get(name, name))
+    wanted = ALIASES.get(name, name)
+    kind = next((each for each in operations() if each.name == wanted), None)
     if kind is not None:
         return operation_about(kind, subject_of(envelope, ref=ref, scope=scope))
     try:
         return RawCall(name=name)
     except ValueError as error:
         raise UsageError(f"no operation is called {name!r}") from error
-
-
-@cache
-def operations_by_name() -> Mapping[str, type[Operation[Any]]]:
-    """Return the class of each operation that a dialect has."""
-    return {kind.name: kind for kind in operations()}
 
 
 def operation_about(kind: type[Operation[Any]], it: StepRef) -> Operation[Any]:

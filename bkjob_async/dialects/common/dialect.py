@@ -340,13 +340,6 @@ def ref_parameters(ref: Ref) -> dict[str, Any]:
     return {**named, "step_instance_id": ref.step_instance_id} if isinstance(ref, StepRef) else named
 
 
-def refuse_options(name: str, see: str, **options: object) -> None:
-    """Raise `NotSupported` for the options that *name* does not take; the dialects to *see* do."""
-    given = [option for option, value in options.items() if value not in (None, (), {})]
-    if given:
-        raise NotSupported(f"{name} does not take {', '.join(given)}; see {see}")
-
-
 def build_request(
     method: str, path: str, parameters: Mapping[str, Any], headers: Mapping[str, str]
 ) -> HttpRequest:

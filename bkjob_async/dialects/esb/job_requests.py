@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from bkjob_async.dialects.common.dialect import ref_parameters, refuse_options
+from bkjob_async.dialects.common.dialect import ref_parameters
 from bkjob_async.dialects.common.hosts import address_parameters, refuse_containers
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.gateway.fields import field_values
@@ -45,8 +45,11 @@ def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
 
 def refuse_other_fields(name: str, given: Any, *known: str) -> None:
     """Raise `NotSupported` for a field that is given and not *known* here; *name* is what has it."""
-    others = field_values(given, *known)
-    refuse_options(f"esb-job's {name}", "esb-jobv3, gateway-v3, gateway-v4", **others)
+    others = [field for field, value in field_values(given, *known).items() if value not in (None, (), {})]
+    if others:
+        raise NotSupported(
+            f"esb-job's {name} does not take {', '.join(others)}; see esb-jobv3, gateway-v3, gateway-v4"
+        )
 
 
 def renamed_fields(name: str, given: Any, names: Mapping[str, str], *sent: str) -> dict[str, Any]:
