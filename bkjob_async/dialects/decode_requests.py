@@ -9,8 +9,7 @@ from typing import Any, cast
 from attrs import NOTHING, fields
 
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
-from bkjob_async.dialects.common.responses import read_scope
+from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, read_scope
 from bkjob_async.dialects.registry import operations
 from bkjob_async.errors import CallFailed, UsageError
 from bkjob_async.model.operations.base import Operation

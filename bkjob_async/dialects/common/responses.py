@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from html import unescape
 from typing import Any, TypeVar
 
+from bkjob_async.dialects.common.fields import read_fields
 from bkjob_async.dialects.common.hosts import read_execute_object, read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import (
@@ -13,7 +14,7 @@ from bkjob_async.dialects.common.ref_checks import (
     check_ref,
     check_scope,
     is_unnamed,
-    read_scope_name,
+    read_scope,
 )
 from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, OperationAccepted
 from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript
@@ -217,15 +218,6 @@ def read_job_instance(row: JsonObject, scope: Scope) -> JobInstance:
     )
 
 
-def read_scope(row: JsonObject) -> Scope | None:
-    """Read the scope of an object, None for none; an unknown kind stays a text."""
-    kind, number = read_scope_name(row) or ("", None)
-    try:
-        return Scope(kind, number) if number is not None else None
-    except ValueError:
-        return None
-
-
 def read_variables(
     operation: GetJobInstanceGlobalVarValue, envelope: JsonObject
 ) -> tuple[StepVariables, ...]:
@@ -242,12 +234,5 @@ def read_step_variables(step: JsonObject, ref: JobRef) -> StepVariables:
     variables = step.children("global_var_list", "step_instance_var_values") or ()
     return StepVariables(
         ref=ref.step(number) if number else None,
-        variables=tuple(
-            Variable(
-                name=variable.text("name"),
-                value=variable.text("value"),
-                type=variable.maybe_integer("type", "category"),
-            )
-            for variable in variables
-        ),
+        variables=tuple(read_fields(Variable, each, {"type": ("type", "category")}) for each in variables),
     )

@@ -8,9 +8,9 @@ from typing import Any
 from attrs import evolve
 
 from bkjob_async.dialects.common.dialect import ref_parameters
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.hosts import address_parameters, refuse_containers
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
-from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.operations import launches

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TypeVar
 
 from bkjob_async.dialects.common.dialect import Call, Calls
+from bkjob_async.dialects.common.fields import Names, field_values, read_fields
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.esb import job_stored_requests as requests
-from bkjob_async.dialects.gateway.fields import Names, field_values, read_fields
 from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader
 from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries

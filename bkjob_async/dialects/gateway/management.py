@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from bkjob_async.dialects.common.dialect import Call, Calls
+from bkjob_async.dialects.common.fields import field_values, read_fields
 from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, unexpected_value
-from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
-from bkjob_async.dialects.common.responses import read_page, read_scope
-from bkjob_async.dialects.gateway.fields import field_values, read_fields
+from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, read_scope
+from bkjob_async.dialects.common.responses import read_page
 from bkjob_async.dialects.gateway.stored_items import (
     check_requested_scope,
     item_reader,

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from bkjob_async.dialects.common.dialect import Call, Calls
+from bkjob_async.dialects.common.fields import field_values, read_fields
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, unexpected_value
 from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, check_scope
 from bkjob_async.dialects.common.responses import read_page
-from bkjob_async.dialects.gateway.fields import field_values, read_fields
 from bkjob_async.dialects.gateway.step_detail import read_actions
 from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.responses import (
     read_host_log,
     read_host_logs,
@@ -13,7 +14,6 @@ from bkjob_async.dialects.common.responses import (
 )
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
-from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.dialects.gateway.v3_responses import (
     read_job,
     read_job_strictly,

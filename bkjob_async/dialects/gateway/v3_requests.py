@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.hosts import host_list_parameters, host_parameters
-from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
