@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from bkjob_async.client import limits, shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
 from bkjob_async.client.imported import add_imported_methods
-from bkjob_async.client.operations import batch_logs, operate_step, paged_list
+from bkjob_async.client.operations import batch_logs, operate_step
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.names import OPERATIONS
 
@@ -57,7 +57,6 @@ class JobClient(Caller):
     # Operations of the platform
     operate_step_instance = operate_step.operate_step_instance
     batch_get_job_instance_ip_log = batch_logs.batch_get_job_instance_ip_log
-    get_job_instance_list = paged_list.get_job_instance_list
     if TYPE_CHECKING:  # each is imported when it is first used
         # What `python -m tests.generate` writes: begin
         get_job_instance_status = base.get_job_instance_status
@@ -65,6 +64,7 @@ class JobClient(Caller):
         operate_job_instance = base.operate_job_instance
         get_job_instance_log = queries.get_job_instance_log
         get_job_instance_ip_log = queries.get_job_instance_ip_log
+        get_job_instance_list = queries.get_job_instance_list
         get_job_instance_global_var_value = queries.get_job_instance_global_var_value
         execute_job_plan = launches.execute_job_plan
         fast_execute_script = launches.fast_execute_script

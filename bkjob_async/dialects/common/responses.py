@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import unescape
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bkjob_async.dialects.common.fields import read_fields
 from bkjob_async.dialects.common.hosts import read_execute_object, read_host
@@ -24,6 +24,7 @@ from bkjob_async.model.operations.queries import (
     GetJobInstanceIpLog,
     GetJobInstanceList,
     GetJobInstanceLog,
+    ListQuery,
 )
 from bkjob_async.model.operations.responses import (
     FileLog,
@@ -190,7 +191,7 @@ def read_job_list(operation: GetJobInstanceList, envelope: JsonObject) -> Page[J
     return read_page(operation, data, [read_job_instance(row, operation.scope) for row in rows])
 
 
-def read_page(query: Any, data: JsonObject, items: Iterable[T]) -> Page[T]:
+def read_page(query: ListQuery, data: JsonObject, items: Iterable[T]) -> Page[T]:
     """Return the page of *items* in *data*, the one of the *query* where the data does not say which it is."""
     start, length = data.maybe_integer("start", "offset"), data.maybe_integer("length")
     return Page(

@@ -17,6 +17,7 @@ from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.codes import StepType, VariableType
 from bkjob_async.model.operations.details import Account, FileDetail, FileSourceDetail, ScriptDetail
+from bkjob_async.model.operations.queries import ListQuery
 from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey
@@ -51,17 +52,17 @@ def rows_of(operation: object, envelope: JsonObject) -> list[JsonObject]:
     return found
 
 
-def requested_page(operation: queries.ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
+def requested_page(operation: ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
     """Return the requested page, which has these *items*."""
     return Page(items=tuple(items), start=operation.start, length=operation.length, total=total)
 
 
-def list_reader(read: Callable[[JsonObject], T]) -> Callable[[queries.ListQuery, JsonObject], Page[T]]:
+def list_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
     """Return a reader of one page of a list that has no total; *read* reads one row."""
     return lambda operation, envelope: requested_page(operation, map(read, rows_of(operation, envelope)))
 
 
-def read_script_page(operation: queries.ListQuery, envelope: JsonObject) -> Page[items.Script]:
+def read_script_page(operation: ListQuery, envelope: JsonObject) -> Page[items.Script]:
     """Read a page of scripts; a script without versions is not listed."""
     data = envelope.child("data")
     scripts = map(read_script, rows_of(operation, data))

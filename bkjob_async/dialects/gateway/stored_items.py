@@ -21,6 +21,7 @@ from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.details import ScriptDetail
+from bkjob_async.model.operations.queries import ListQuery
 from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey
@@ -28,10 +29,10 @@ from bkjob_async.model.refs import HostKey
 T = TypeVar("T")
 
 
-def page_reader(read: Callable[[JsonObject], T]) -> Callable[[queries.ListQuery, JsonObject], Page[T]]:
+def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
     """Return a reader of a page; *read* reads one row."""
 
-    def read_rows(operation: queries.ListQuery, envelope: JsonObject) -> Page[T]:
+    def read_rows(operation: ListQuery, envelope: JsonObject) -> Page[T]:
         data = envelope.child("data")
         rows = data.children("data") or ()
         for row in rows:
