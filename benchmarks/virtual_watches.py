@@ -127,7 +127,12 @@ async def lags_of_ends(jobs: int, lists: bool) -> Lags:  # noqa: FBT001 - `ends_
     ]
     transport = SimulatedTransport(Platform(world), latency=0.05)
     dialect = GATEWAY_V3
-    changed = evolve(dialect, capabilities=replace(dialect.capabilities, job_list=lists))
+    changed = evolve(
+        dialect,
+        capabilities=replace(
+            dialect.capabilities, list_length=dialect.capabilities.list_length if lists else 0
+        ),
+    )
     lags: list[float] = []
     async with (
         connect(transport, dialect=changed) as client,

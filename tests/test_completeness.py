@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -21,9 +21,9 @@ from attrs import evolve, frozen
 from hypothesis import find
 
 import bkjob_async as bkjob
-from bkjob_async.configuration.gathering import DIALECTS as CLI_DIALECTS
 from bkjob_async.dialects.common.dialect import Dialect
-from bkjob_async.dialects.registry import NAMES, dialect_by_name, dialect_named, dialects_with
+from bkjob_async.dialects.names import PLACES
+from bkjob_async.dialects.registry import dialect_by_name, dialect_named, dialects_with
 from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.errors import NotSupported
 from bkjob_async.model import events
@@ -76,7 +76,7 @@ def matched(function: Callable[..., Any]) -> set[str]:
     return {ast.unparse(each).rpartition(".")[2] for each in classes}
 
 
-DIALECTS = {name: dialect_named(name) for name in NAMES}
+DIALECTS = {name: dialect_named(name) for name in PLACES}
 
 
 @frozen(kw_only=True)
@@ -97,7 +97,6 @@ class Wiring:
     log_levels: frozenset[type[Any]] = frozenset(to_logging.LEVELS)
     guide: str = GUIDE
     plugin_urls: Mapping[str, str] = URLS
-    cli_dialects: Sequence[str] = CLI_DIALECTS
 
 
 def operation_lacks(kind: type[base.Operation[Any]], wiring: Wiring) -> list[str]:
@@ -139,7 +138,6 @@ def dialect_lacks(name: str, wiring: Wiring) -> list[str]:
         "its name in the guide": f"`{name}`" not in wiring.guide,
         "its name in the docstring of connect()": f"`{name}`" not in (bkjob.connect.__doc__ or ""),
         "a URL in the pytest plugin": name not in wiring.plugin_urls,
-        "a place in DIALECTS of configuration/gathering.py": name not in wiring.cli_dialects,
         "a job status that a watch can poll": getattr(
             calls.get(bkjob.operations.GetJobInstanceStatus), "read_view", None
         )
@@ -256,7 +254,6 @@ def test_an_operation_wired_nowhere_lacks_everything() -> None:
         (Wiring(routes={name: routes for name, routes in ROUTES.items() if name != "esb-job"}), "simulated"),
         (Wiring(guide=GUIDE.replace("`esb-job`", "")), "guide"),
         (Wiring(plugin_urls={}), "URL"),
-        (Wiring(cli_dialects=()), "gathering.py"),
         (Wiring(dialects={**DIALECTS, "esb-job": WITHOUT_SCRIPTS}), "run a script"),
     ],
 )

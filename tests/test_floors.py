@@ -37,7 +37,7 @@ INNER_HOUSES = {
         {"folding"},
         {"scheduling", "journaling", "delivery"},
     ],
-    "dialects": [{"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
+    "dialects": [{"names"}, {"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
     "simulator": [{"world"}, {"protocol"}, {"faults"}, {"handlers"}, {"servers"}, {"simulator"}],
     "journal": [
         {"urls", "keep"},

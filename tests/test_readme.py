@@ -11,7 +11,7 @@ from attrs import frozen
 
 from bkjob_async.cli.commands.group import COMMANDS
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.dialects.registry import NAMES
+from bkjob_async.dialects.names import DIALECTS
 from bkjob_async.errors import (
     ApiNotFound,
     ApplicationNotAllowed,
@@ -193,4 +193,4 @@ def test_every_exit_code_is_documented() -> None:
 
 def test_every_dialect_is_named() -> None:
     """In the last release's lines and in the Chinese half-page."""
-    assert all(README.count(f"`{name}`") >= 2 for name in NAMES)
+    assert all(README.count(f"`{name}`") >= 2 for name in DIALECTS)

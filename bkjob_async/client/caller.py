@@ -66,7 +66,6 @@ class Caller:
         poller: Poller,
         *,
         scope: Scope | None,
-        lifetime: Lifetime | None = None,
         callbacks: CallbackReceiver | None = None,
     ) -> None:
         """Create a caller of its parts; `connect` does so."""
@@ -74,7 +73,7 @@ class Caller:
         self.scope = scope
         self._session = session
         self._poller = poller
-        self._lifetime = lifetime or Lifetime()
+        self._lifetime = Lifetime()
         self._options = CallOptions()
         self._is_view = False
 

@@ -10,12 +10,13 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 from attrs import frozen
+from yarl import URL
 
 from bkjob_async.client.client import JobClient
 from bkjob_async.client.factory import connect
 from bkjob_async.client.probes import ProxyRefused, reach, resolve
 from bkjob_async.configuration.connecting import from_settings
-from bkjob_async.configuration.proxies import is_this_machine, proxy_at
+from bkjob_async.configuration.proxies import is_this_machine
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.errors import (
     ApiNotFound,
@@ -134,10 +135,12 @@ async def on_the_network(way: Way) -> AsyncIterator[Finding]:
     if parts.scheme not in ("http", "https") or not host:
         raise UsageError("the URL must be absolute: http:// or https://, with a host")
     yield Finding("settings", FindingState.OK, f"{url} by {way.dialect}")
-    proxy = None if way.http is None or way.http.proxy is None else proxy_at(str(way.http.proxy), "the proxy")
-    near = (host, port) if proxy is None else (proxy.host, proxy.port)
+    proxy = None if way.http is None else way.http.proxy
+    near = (host, port)
     if proxy is not None:
-        yield Finding("proxy", FindingState.OK, f"through {proxy.shown}")
+        at = URL(proxy)
+        near = (at.host or "", at.port or 0)
+        yield Finding("proxy", FindingState.OK, f"through {at.scheme}://{near[0]}:{near[1]}")
     try:
         addresses = await resolve(*near)
     except (OSError, TimeoutError) as error:
@@ -148,7 +151,7 @@ async def on_the_network(way: Way) -> AsyncIterator[Finding]:
         return
     yield Finding("DNS", FindingState.OK, f"{near[0]} is {', '.join(addresses[:3])}")
     try:
-        reached = await reach(host, port, parts.path or "/", tls_context(way) if is_tls else None, proxy)
+        reached = await reach(URL(url), tls_context(way) if is_tls else None, proxy)
     except ProxyRefused as error:
         yield proxy_finding(error.status)
         return

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from bkjob_async.client import limits, shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
-from bkjob_async.client.imported import ImportedMethod
-from bkjob_async.client.operations import base, batch_logs, launches, operate_step, paged_list, queries
+from bkjob_async.client.imported import add_imported_methods
+from bkjob_async.client.operations import batch_logs, operate_step
 from bkjob_async.errors import UsageError
+from bkjob_async.model.operations.names import OPERATIONS
 
 if TYPE_CHECKING:
     from bkjob_async.client import looking
-    from bkjob_async.client.operations import extra_operations, management, stored_queries
+    from bkjob_async.client.operations import (
+        base,
+        extra_operations,
+        launches,
+        management,
+        queries,
+        stored_queries,
+    )
 
 
 class JobClient(Caller):
@@ -45,26 +53,24 @@ class JobClient(Caller):
     stats = statistics.stats
     if TYPE_CHECKING:
         status = looking.status
-    else:
-        status = ImportedMethod("looking")
 
     # Operations of the platform
     operate_step_instance = operate_step.operate_step_instance
     batch_get_job_instance_ip_log = batch_logs.batch_get_job_instance_ip_log
-    get_job_instance_list = paged_list.get_job_instance_list
-    # What `python -m tests.generate` writes: begin
-    get_job_instance_status = base.get_job_instance_status
-    get_step_instance_status = base.get_step_instance_status
-    operate_job_instance = base.operate_job_instance
-    get_job_instance_log = queries.get_job_instance_log
-    get_job_instance_ip_log = queries.get_job_instance_ip_log
-    get_job_instance_global_var_value = queries.get_job_instance_global_var_value
-    execute_job_plan = launches.execute_job_plan
-    fast_execute_script = launches.fast_execute_script
-    fast_execute_sql = launches.fast_execute_sql
-    fast_transfer_file = launches.fast_transfer_file
-    push_config_file = launches.push_config_file
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # each is imported when it is first used
+        # What `python -m tests.generate` writes: begin
+        get_job_instance_status = base.get_job_instance_status
+        get_step_instance_status = base.get_step_instance_status
+        operate_job_instance = base.operate_job_instance
+        get_job_instance_log = queries.get_job_instance_log
+        get_job_instance_ip_log = queries.get_job_instance_ip_log
+        get_job_instance_list = queries.get_job_instance_list
+        get_job_instance_global_var_value = queries.get_job_instance_global_var_value
+        execute_job_plan = launches.execute_job_plan
+        fast_execute_script = launches.fast_execute_script
+        fast_execute_sql = launches.fast_execute_sql
+        fast_transfer_file = launches.fast_transfer_file
+        push_config_file = launches.push_config_file
         get_job_template_list = stored_queries.get_job_template_list
         get_job_plan_list = stored_queries.get_job_plan_list
         get_job_plan_detail = stored_queries.get_job_plan_detail
@@ -98,39 +104,7 @@ class JobClient(Caller):
         bkci_plugin_batch_get_job_instance_execute_object_log = (
             extra_operations.bkci_plugin_batch_get_job_instance_execute_object_log
         )
-    else:  # each is imported when it is first used
-        get_job_template_list = ImportedMethod("operations.stored_queries")
-        get_job_plan_list = ImportedMethod("operations.stored_queries")
-        get_job_plan_detail = ImportedMethod("operations.stored_queries")
-        get_account_list = ImportedMethod("operations.stored_queries")
-        get_public_script_list = ImportedMethod("operations.stored_queries")
-        get_script_list = ImportedMethod("operations.stored_queries")
-        get_public_script_version_list = ImportedMethod("operations.stored_queries")
-        get_script_version_list = ImportedMethod("operations.stored_queries")
-        get_public_script_version_detail = ImportedMethod("operations.stored_queries")
-        get_script_version_detail = ImportedMethod("operations.stored_queries")
-        get_cron_list = ImportedMethod("operations.stored_queries")
-        get_cron_detail = ImportedMethod("operations.stored_queries")
-        save_cron = ImportedMethod("operations.management")
-        update_cron_status = ImportedMethod("operations.management")
-        delete_cron = ImportedMethod("operations.management")
-        check_script = ImportedMethod("operations.management")
-        query_agent_info = ImportedMethod("operations.management")
-        get_file_source_detail = ImportedMethod("operations.management")
-        create_job_plan = ImportedMethod("operations.management")
-        get_job_template_detail = ImportedMethod("operations.management")
-        get_user_authorized_scopes = ImportedMethod("operations.management")
-        get_step_instance_detail = ImportedMethod("operations.extra_operations")
-        query_gse_task = ImportedMethod("operations.extra_operations")
-        query_job_instance = ImportedMethod("operations.extra_operations")
-        generate_local_file_upload_url = ImportedMethod("operations.extra_operations")
-        get_script_task_context = ImportedMethod("operations.extra_operations")
-        get_file_task_context = ImportedMethod("operations.extra_operations")
-        bkci_plugin_fast_execute_script = ImportedMethod("operations.extra_operations")
-        bkci_plugin_fast_transfer_file = ImportedMethod("operations.extra_operations")
-        bkci_plugin_get_job_instance_status = ImportedMethod("operations.extra_operations")
-        bkci_plugin_batch_get_job_instance_execute_object_log = ImportedMethod("operations.extra_operations")
-    # end
+        # end
 
     # Lifetime
 
@@ -171,3 +145,8 @@ class JobClient(Caller):
             await self._poller.aclose()
         finally:
             await self._session.aclose()
+
+
+add_imported_methods(
+    JobClient, {"status": "looking"} | {name: f"operations.{module}" for name, module in OPERATIONS.items()}
+)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bkjob_async.client.caller import Caller
-from bkjob_async.client.operations.paged_list import get_job_instance_list
+from bkjob_async.client.operations.queries import get_job_instance_list
 from bkjob_async.engine.scheduling.duration_stats import DurationTable, normalize_name
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.refs import Scope

@@ -155,7 +155,7 @@ def waiting_steps(seen: JobSnapshot | StepSnapshot) -> dict[StepRef, StepOperati
     return {step.ref: CONTINUING[step.status.code] for step in steps if step.status.code in CONTINUING}
 
 
-def elapsed(watch: Watch, seen: JobSnapshot | StepSnapshot, now: datetime | None = None) -> float | None:
+def elapsed(watch: Watch, seen: JobSnapshot | StepSnapshot) -> float | None:
     """Return for how many seconds it has been running, or ran.
 
     Where the platform's clock is another one, it is the time since it was first seen running.
@@ -163,7 +163,7 @@ def elapsed(watch: Watch, seen: JobSnapshot | StepSnapshot, now: datetime | None
     if seen.is_finished:
         return seen.times.total_time
     if seen.times.start_time is not None:
-        since = (now or datetime.now(UTC)) - seen.times.start_time
+        since = datetime.now(UTC) - seen.times.start_time
         if timedelta(0) <= since <= PLAUSIBLE:
             return since.total_seconds()
     return watch.explain(seen.ref).running_for

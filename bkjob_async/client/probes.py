@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -11,20 +10,26 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
 
-from attrs import frozen
+import aiohttp
+from aiohttp.connector import Connection
+from attrs import define
+from yarl import URL
 
-from bkjob_async.configuration.proxies import Proxy
+from bkjob_async.wire.aiohttp_transport import split_proxy
 
 PROBE_SECONDS = 10.0
-MAX_HEAD = 16 * 1024
 # A proxy that wants to know its user.
 PROXY_REFUSES = 407
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Reached:
-    """A server that was connected to: its TLS version, the end of its certificate, its time and its status."""
+    """A server that was connected to: its TLS version, the end of its certificate, its time and its status.
 
+    *connected_at* is when it was, None where only a proxy was reached, and *seconds* how long its response took.
+    """
+
+    connected_at: float | None = None
     tls: str = ""
     certificate_ends: datetime | None = None
     date: datetime | None = None
@@ -48,101 +53,66 @@ class ProxyRefused(Exception):
         self.status = status
 
 
-async def reach(
-    host: str, port: int, path: str, context: ssl.SSLContext | None, proxy: Proxy | None = None
-) -> Reached:
-    """Connect, through *proxy* if there is one, and ask for the head of *path* without credentials.
+async def reach(url: URL, context: ssl.SSLContext | None, proxy: str | None = None) -> Reached:
+    """Connect, through *proxy* if there is one, and ask for the head of *url* without credentials.
 
     Raises `OSError`, `TimeoutError`, `ProxyRefused`.
     """
-    async with asyncio.timeout(PROBE_SECONDS):
-        reader, writer = await connected(host, port, context, proxy)
-        lines = [f"Host: {authority(host, port)}", "Connection: close"]
-        if proxy is not None and context is None:
-            path = f"http://{authority(host, port)}{path}"
-            lines += authorization_of(proxy)
-        try:
-            tls, ends = certificate_of(writer)
-            writer.write(request_head(f"HEAD {path}", lines))
-            began = monotonic()
-            status, date = await read_head(reader)
-            if status == PROXY_REFUSES and proxy is not None:
-                raise ProxyRefused(status)
-            return Reached(
-                tls=tls, certificate_ends=ends, date=date, status=status, seconds=monotonic() - began
-            )
-        finally:
-            writer.close()
+    reached = Reached()
+    through, proxy_headers = split_proxy(proxy)
 
+    class Head(aiohttp.ClientResponse):
+        """A response whose connection is looked at before it is read, and may be closed with it."""
 
-async def connected(
-    host: str, port: int, context: ssl.SSLContext | None, proxy: Proxy | None
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to a server; through a *proxy* by a tunnel where TLS is spoken."""
-    if proxy is None:
-        return await asyncio.open_connection(host, port, ssl=context, limit=MAX_HEAD)
-    own = ssl.create_default_context() if proxy.is_tls else None
-    reader, writer = await asyncio.open_connection(proxy.host, proxy.port, ssl=own, limit=MAX_HEAD)
-    if context is None:
-        return reader, writer
+        async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+            """Begin to read the response."""
+            reached.connected_at = monotonic()
+            reached.tls, reached.certificate_ends = certificate_of(connection.transport)
+            return await super().start(connection)
+
     try:
-        await open_tunnel(reader, writer, authority(host, port), proxy)
-        await writer.start_tls(context, server_hostname=host)
-    except BaseException:
-        writer.close()
+        async with (
+            asyncio.timeout(PROBE_SECONDS),
+            aiohttp.ClientSession(response_class=Head) as session,
+            session.head(
+                url,
+                ssl=context or True,
+                proxy=through,
+                proxy_headers=proxy_headers,
+                allow_redirects=False,
+            ) as response,
+        ):
+            reached.seconds = monotonic() - (reached.connected_at or 0.0)
+            reached.status, reached.date = response.status, time_of(response.headers.get("Date", ""))
+    except aiohttp.ClientHttpProxyError as error:
+        raise ProxyRefused(error.status) from None
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise error.certificate_error from None
+    except aiohttp.ClientConnectorError as error:
+        raise error.os_error from None
+    except aiohttp.ClientOSError:
         raise
-    return reader, writer
+    except aiohttp.ClientError:  # what was reached does not speak HTTP
+        if proxy is not None and reached.connected_at is None:
+            raise ProxyRefused(None) from None
+    if reached.status == PROXY_REFUSES and proxy is not None:
+        raise ProxyRefused(reached.status)
+    return reached
 
 
-async def open_tunnel(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: str, proxy: Proxy
-) -> None:
-    """Ask a proxy for a way to *server*; raise `ProxyRefused`."""
-    writer.write(request_head(f"CONNECT {server}", [f"Host: {server}", *authorization_of(proxy)]))
-    status, _ = await read_head(reader)
-    if status is None or not 200 <= status < 300:
-        raise ProxyRefused(status)
-
-
-def request_head(begin: str, lines: Sequence[str]) -> bytes:
-    """Return a request without a body."""
-    return "\r\n".join([f"{begin} HTTP/1.1", *lines, "", ""]).encode()
-
-
-def authorization_of(proxy: Proxy) -> Sequence[str]:
-    """Return the header with the user of a proxy, none where it has none."""
-    return [f"Proxy-Authorization: {proxy.authorization}"] if proxy.authorization else []
-
-
-async def read_head(reader: asyncio.StreamReader) -> tuple[int | None, datetime | None]:
-    """Return the status and the server's time, None for what cannot be read."""
+def time_of(date: str) -> datetime | None:
+    """Return the time in a header, None for none."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        return None, None
-    lines = head.decode("latin-1").split("\r\n")
-    words = lines[0].split()
-    status = int(words[1]) if len(words) > 1 and re.fullmatch(r"[1-9][0-9]{2}", words[1]) else None
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        if name.strip().lower() == "date":
-            try:
-                return status, parsedate_to_datetime(value.strip()).astimezone(UTC)
-            except (ValueError, TypeError, OverflowError):
-                break
-    return status, None
+        return parsedate_to_datetime(date).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
-def certificate_of(writer: asyncio.StreamWriter) -> tuple[str, datetime | None]:
+def certificate_of(transport: asyncio.Transport | None) -> tuple[str, datetime | None]:
     """Return the version of TLS and the end of the server's certificate, nothing for a plain connection."""
-    tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+    tls: ssl.SSLObject | None = None if transport is None else transport.get_extra_info("ssl_object")
     if tls is None:
         return "", None
     ends = (tls.getpeercert() or {}).get("notAfter")
     seconds = ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
     return tls.version() or "TLS", None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def authority(host: str, port: int) -> str:
-    """Return host and port as HTTP names them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

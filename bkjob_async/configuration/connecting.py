@@ -51,11 +51,7 @@ def credentials_from(settings: Settings) -> CredentialsSource:
     """
     if not any(isinstance(settings.get(name), tuple) for name in SECRETS):
         return SecretLookup().credentials(settings)
-
-    async def provide() -> Credentials:
-        return await asyncio.to_thread(SecretLookup().credentials, settings)
-
-    return provide
+    return provider_of(settings, [])
 
 
 def renewing(first: Credentials, settings: Settings) -> CredentialsSource:
@@ -63,15 +59,18 @@ def renewing(first: Credentials, settings: Settings) -> CredentialsSource:
     sources = (settings.get(name) for name in SECRETS)
     if not any(source.kind == "command" for found in sources if isinstance(found, tuple) for source in found):
         return first
-    fresh: list[Credentials] = [first]
+    return provider_of(settings, [first])
+
+
+def provider_of(settings: Settings, fresh: list[Credentials]) -> CredentialsProvider:
+    """Return a provider of the credentials that were looked up already, if any, and then of what is found anew."""
 
     async def provide() -> Credentials:
         if fresh:
             return fresh.pop()
         return await asyncio.to_thread(SecretLookup().credentials, settings)
 
-    provider: CredentialsProvider = provide
-    return provider
+    return provide
 
 
 def http_options(settings: Settings) -> HttpOptions | None:
@@ -79,9 +78,7 @@ def http_options(settings: Settings) -> HttpOptions | None:
     ca_file, proxy = settings.get("ca_file"), proxy_for(settings.get("url", ""))
     if ca_file is None and proxy is None:
         return None
-    return HttpOptions(
-        ssl=True if ca_file is None else trusting(ca_file), proxy=None if proxy is None else proxy.url
-    )
+    return HttpOptions(ssl=True if ca_file is None else trusting(ca_file), proxy=proxy)
 
 
 def trusting(ca_file: str) -> ssl.SSLContext:

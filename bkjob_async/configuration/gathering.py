@@ -8,10 +8,9 @@ from typing import Any
 
 from bkjob_async.configuration.profiles import config_path, load_profile
 from bkjob_async.configuration.settings import Settings, resolve
+from bkjob_async.dialects.names import DIALECTS
 from bkjob_async.model.base_error import UsageError
 
-# The names of `dialects/registry.py`, which takes longer to import; a test compares them.
-DIALECTS = ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
 DEFAULT_DIALECT = "gateway-v3"
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from msgspec.structs import replace
 
 from bkjob_async.dialects.common.dialect import Dialect
-from bkjob_async.dialects.common.envelopes import open_envelope, parse_json
+from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.decode_requests import operation_for
 from bkjob_async.dialects.registry import dialect_by_name
@@ -19,6 +19,7 @@ from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Callback
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.status import run_status
+from bkjob_async.model.text.json_text import parse_json
 
 R = TypeVar("R")
 

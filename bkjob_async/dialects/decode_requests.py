@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, cast
 
 from attrs import NOTHING, fields
 
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
-from bkjob_async.dialects.common.responses import read_scope
+from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, read_scope
 from bkjob_async.dialects.registry import operations
 from bkjob_async.errors import CallFailed, UsageError
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-# Values for the required fields of an operation.
-FIELD_DEFAULTS: Mapping[str, Callable[[StepRef], Any]] = {
-    "scope": lambda it: it.scope,
-    "step_instance_id": lambda it: it.step_instance_id,
-    "host": lambda _: HostKey(),
-    "files": lambda _: {},
-    "create_time_start": lambda _: LONG_AGO,
-    "create_time_end": lambda _: LONG_AGO,
-    **dict.fromkeys(("id", "job_plan_id", "db_account_id"), lambda _: UNKNOWN_ID),
-    **dict.fromkeys(("operation_code", "mode"), lambda _: 0),
-    **dict.fromkeys(("hosts", "targets", "sources", "file_names"), lambda _: ()),
-    **dict.fromkeys(("file_target_path", "script_id", "gse_task_id"), lambda _: ""),
+# The value of a required field that nobody gives, by its type; of several things there are none.
+UNKNOWN_VALUES: Mapping[str, Any] = {
+    "int": UNKNOWN_ID,
+    "int | None": UNKNOWN_ID,
+    "tuple[int, ...]": (UNKNOWN_ID,),
+    "str": "",
+    "HostKey": HostKey(),
+    "datetime": datetime(1970, 1, 1, tzinfo=UTC),
 }
 # Names that single dialects have for the same operations.
 ALIASES: Mapping[str, str] = {
@@ -46,7 +37,8 @@ def operation_for(
     name: str, envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None
 ) -> Operation[Any]:
     """Return an operation of this *name* that the response fits; raise `UsageError`."""
-    kind = operations_by_name().get(ALIASES.get(name, name))
+    wanted = ALIASES.get(name, name)
+    kind = next((each for each in operations() if each.name == wanted), None)
     if kind is not None:
         return operation_about(kind, subject_of(envelope, ref=ref, scope=scope))
     try:
@@ -55,20 +47,16 @@ def operation_for(
         raise UsageError(f"no operation is called {name!r}") from error
 
 
-@cache
-def operations_by_name() -> Mapping[str, type[Operation[Any]]]:
-    """Return the class of each operation that a dialect has."""
-    return {kind.name: kind for kind in operations()}
-
-
 def operation_about(kind: type[Operation[Any]], it: StepRef) -> Operation[Any]:
     """Return an operation of this *kind* about *it*, all other fields empty."""
+    # The status of a cron is one of two.
+    known: dict[str, Any] = {"scope": it.scope, "step_instance_id": it.step_instance_id, "status": 1}
     given: dict[str, Any] = {}
     for each in fields(cast("type[Any]", kind)):
         if each.name == "ref":
             given["ref"] = it if "StepRef" in str(each.type) else it.job
         elif each.default is NOTHING or each.name == "id":
-            given[each.name] = FIELD_DEFAULTS[each.name](it)
+            given[each.name] = known.get(each.name, UNKNOWN_VALUES.get(str(each.type), ()))
     return kind(**given)
 
 

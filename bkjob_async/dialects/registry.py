@@ -5,44 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import tzinfo
 from functools import cache
+from pkgutil import resolve_name
 from typing import Any
 
 from attrs import evolve
 
 from bkjob_async.dialects.common.dialect import COMMON_OPTIONS, Dialect
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE
+from bkjob_async.dialects.names import DIALECTS, PLACES
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import Operation
-
-NAMES = ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
 
 
 def dialect_named(name: str) -> Dialect:
     """Return the dialect of this *name* without options; raise `UsageError`."""
-    # Imported when one is chosen: most programs speak one.
-    if name == "esb-job":
-        from bkjob_async.dialects.esb.job import ESB_JOB  # noqa: PLC0415 - see above
-
-        return ESB_JOB
-    if name == "esb-jobv3":
-        from bkjob_async.dialects.esb.jobv3 import ESB_JOBV3  # noqa: PLC0415
-
-        return ESB_JOBV3
-    if name == "gateway-v3":
-        from bkjob_async.dialects.gateway.v3 import GATEWAY_V3  # noqa: PLC0415
-
-        return GATEWAY_V3
-    if name == "gateway-v4":
-        from bkjob_async.dialects.gateway.v4 import GATEWAY_V4  # noqa: PLC0415
-
-        return GATEWAY_V4
-    raise UsageError(f"no dialect {name!r}; there are {', '.join(NAMES)}")
+    if name not in PLACES:
+        raise UsageError(f"no dialect {name!r}; there are {', '.join(DIALECTS)}")
+    dialect: Dialect = resolve_name(PLACES[name])
+    return dialect
 
 
 @cache
 def operations() -> Mapping[type[Operation[Any]], tuple[str, ...]]:
     """Return each operation with the names of the dialects that have it; imports them all."""
-    tables = {name: dialect_named(name).all_calls() for name in NAMES}
+    tables = {name: dialect_named(name).all_calls() for name in DIALECTS}
     kinds = {kind: None for table in tables.values() for kind in table}
     return {kind: tuple(name for name, table in tables.items() if kind in table) for kind in kinds}
 

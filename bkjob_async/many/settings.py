@@ -12,7 +12,8 @@ from typing import Any, TypedDict
 import msgspec
 from attrs import evolve, field, fields, frozen
 
-from bkjob_async.dialects.registry import NAMES, dialect_by_name
+from bkjob_async.dialects.names import DIALECTS
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import JournalDamaged, JournalTooNew, UsageError
 from bkjob_async.journal.keep import Keep
 from bkjob_async.many.placement import Placement
@@ -36,8 +37,8 @@ def _checked_url(_instance: object, _attribute: object, value: Any) -> None:
 
 
 def _checked_dialect(_instance: object, _attribute: object, value: Any) -> None:
-    if value not in NAMES:
-        raise UsageError(f"dialect is one of {', '.join(NAMES)}, not {value!r:.60}")
+    if value not in DIALECTS:
+        raise UsageError(f"dialect is one of {', '.join(DIALECTS)}, not {value!r:.60}")
 
 
 def _checked_keep(_instance: object, _attribute: object, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from bkjob_async.model.base_error import WrongType, WrongValue
 
@@ -50,8 +50,6 @@ Credentials = AppCredentials | AccessToken
 
 def secrets_of(credentials: Credentials) -> tuple[str, ...]:
     """Return every secret text in *credentials*, so that it can be redacted."""
-    if isinstance(credentials, AccessToken):
-        held: tuple[str | None, ...] = (credentials.access_token,)
-    else:
-        held = (credentials.bk_app_secret, credentials.bk_token, credentials.bk_ticket)
+    # What does not show in the repr is secret.
+    held = (getattr(credentials, each.name) for each in fields(type(credentials)) if not each.repr)
     return tuple(secret for secret in held if secret)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from attrs import field, frozen
 from attrs.converters import optional
 from msgspec import Struct
@@ -16,6 +15,7 @@ from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from bkjob_async.model.structures.lazy_tuple import LazyTuple
 from bkjob_async.model.text import html
+from bkjob_async.model.text.json_text import parse_json
 from bkjob_async.model.text.printing import counted, first_of, printable
 
 
@@ -204,7 +204,8 @@ class LazyResponseData:
     def data(self) -> Mapping[str, Any]:
         """The whole `data`, empty for a body without one."""
         if self._data is None:
-            found = decode_data(self._body)
+            envelope = parse_json(self._body)
+            found = envelope.get("data") if isinstance(envelope, dict) else None
             self._data = found if isinstance(found, dict) else {}
         return self._data
 
@@ -226,16 +227,6 @@ class HostPage(Struct, frozen=True, kw_only=True):
     hosts: tuple[tuple[StepRef, HostSnapshot], ...]
     total: int
     after: str | None = None
-
-
-def decode_data(body: bytes) -> Any:
-    """Return the `data` of a JSON body, in whichever encoding."""
-    text = body.removeprefix(b"\xef\xbb\xbf")
-    try:
-        envelope = msgspec.json.decode(text)
-    except UnicodeDecodeError:
-        envelope = msgspec.json.decode(text.decode(errors="replace"))
-    return envelope.get("data") if isinstance(envelope, dict) else None
 
 
 def objects_in_lists(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

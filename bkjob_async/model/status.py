@@ -7,8 +7,10 @@ bk-job's RunStatusEnum and ExecuteObjectTaskStatusEnum; code 12 is in old docume
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
+from typing import ClassVar
 
 from attrs import frozen
 
@@ -99,25 +101,40 @@ SUCCESSFUL_HOST_CODES = frozenset({3, 9})
 
 
 @frozen(repr=False)
-class RunStatus:
-    """The status of a job or step, by the platform's code.
+class Status:
+    """The platform's *code* of a status, and what it is called and means by the table of all *codes*."""
 
-    *code* is the platform's number; an unknown one is kept.
-    """
+    codes: ClassVar[Mapping[int, tuple[str, Phase]]]
 
     code: int
 
     @property
     def name(self) -> str:
         """The platform's name of the code, or `UNKNOWN_<code>`."""
-        known = RUN_CODES.get(self.code)
+        known = self.codes.get(self.code)
         return known[0] if known else f"UNKNOWN_{self.code}"
 
     @property
     def phase(self) -> Phase:
         """What the code means; UNKNOWN for an unknown code."""
-        known = RUN_CODES.get(self.code)
+        known = self.codes.get(self.code)
         return known[1] if known else Phase.UNKNOWN
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.code} {self.name})"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@frozen(repr=False)
+class RunStatus(Status):
+    """The status of a job or step, by the platform's code.
+
+    *code* is the platform's number; an unknown one is kept.
+    """
+
+    codes = RUN_CODES
 
     @property
     def is_success(self) -> bool:
@@ -134,33 +151,15 @@ class RunStatus:
             return flag
         return self.code in FINISHED_RUN_CODES or self.code == 12
 
-    def __repr__(self) -> str:
-        return f"RunStatus({self.code} {self.name})"
-
-    def __str__(self) -> str:
-        return self.name
-
 
 @frozen(repr=False)
-class HostStatus:
+class HostStatus(Status):
     """The status of one host (execute object) in one execution of a step.
 
     *code* is the platform's number; an unknown one is kept.
     """
 
-    code: int
-
-    @property
-    def name(self) -> str:
-        """The platform's name of the code, or `UNKNOWN_<code>`."""
-        known = HOST_CODES.get(self.code)
-        return known[0] if known else f"UNKNOWN_{self.code}"
-
-    @property
-    def phase(self) -> Phase:
-        """What the code means; UNKNOWN for an unknown code."""
-        known = HOST_CODES.get(self.code)
-        return known[1] if known else Phase.UNKNOWN
+    codes = HOST_CODES
 
     @property
     def is_finished(self) -> bool:
@@ -171,12 +170,6 @@ class HostStatus:
     def is_success(self) -> bool:
         """Whether the host succeeded, now (9) or last time (3)."""
         return self.code in SUCCESSFUL_HOST_CODES
-
-    def __repr__(self) -> str:
-        return f"HostStatus({self.code} {self.name})"
-
-    def __str__(self) -> str:
-        return self.name
 
 
 @lru_cache(maxsize=4096)

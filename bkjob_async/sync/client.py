@@ -10,7 +10,6 @@ from typing import Any, Literal, Self, overload
 from bkjob_async.client import client
 from bkjob_async.client.caller import Priority
 from bkjob_async.client.operations.batch_logs import GatheredLogs
-from bkjob_async.client.operations.paged_list import USUAL_PAGE
 from bkjob_async.client.watching import Deadline
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.engine.scheduling.duration_stats import DurationStats
@@ -28,6 +27,7 @@ from bkjob_async.model.operations.management import (
     ScriptCheckItem,
     StoredFileSource,
 )
+from bkjob_async.model.operations.queries import USUAL_PAGE
 from bkjob_async.model.operations.responses import (
     Envelope,
     HostLog,
@@ -640,54 +640,6 @@ class JobClient:
             )
         )
 
-    def get_job_instance_list(
-        self,
-        create_time_start: datetime,
-        create_time_end: datetime,
-        *,
-        job_instance_id: int | None = None,
-        job_cron_id: int | None = None,
-        operator: str | None = None,
-        name: str | None = None,
-        launch_mode: int | None = None,
-        type: int | None = None,
-        status: int | None = None,
-        ip: str | None = None,
-        length: int | None = None,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> PagedList[JobInstance]:
-        """Return the job instances created in a span of time, newest first, for `for`.
-
-        The times carry a zone; outside version 4 the platform takes 30 days at most. Pages of *length* are fetched as they are
-        needed, and each job is yielded once. *launch_mode* is a `LaunchMode`, *type* a `TaskType`, *status* a run
-        code. Not in `esb-job`: iterating then raises `NotSupported`, as it raises every `CallFailed`. Document:
-        `get_job_instance_list`.
-
-        >>> begin = datetime(2025, 12, 31, tzinfo=UTC)
-        >>> jobs = client.get_job_instance_list(begin, begin + timedelta(days=2))
-        >>> [job.name for job in jobs]
-        ['restart nginx']
-        """
-        return PagedList(
-            self._thread,
-            self._client.get_job_instance_list(
-                create_time_start,
-                create_time_end,
-                job_instance_id=job_instance_id,
-                job_cron_id=job_cron_id,
-                operator=operator,
-                name=name,
-                launch_mode=launch_mode,
-                type=type,
-                status=status,
-                ip=ip,
-                length=length,
-                scope=scope,
-                request_timeout=request_timeout,
-            ),
-        )
-
     def get_job_instance_status(
         self,
         job_instance_id: JobRefLike,
@@ -825,6 +777,56 @@ class JobClient:
             self._client.get_job_instance_ip_log(
                 job_instance_id, step_instance_id, host=host, scope=scope, request_timeout=request_timeout
             )
+        )
+
+    def get_job_instance_list(
+        self,
+        create_time_start: datetime,
+        create_time_end: datetime,
+        *,
+        job_instance_id: int | None = None,
+        job_cron_id: int | None = None,
+        operator: str | None = None,
+        name: str | None = None,
+        launch_mode: int | None = None,
+        type: int | None = None,
+        status: int | None = None,
+        ip: str | None = None,
+        length: int | None = USUAL_PAGE,
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> PagedList[JobInstance]:
+        """Return the job instances created in a span of time, newest first, for `for`; each once.
+
+        *scope* owns the jobs. *create_time_start* and *create_time_end* carry a zone; outside version 4 the
+        platform takes 30 days at most. *job_instance_id* makes the platform ignore every other filter.
+        *job_cron_id* names the cron, *operator* the user who launched them; *name* is a part of their name, *ip*
+        the address of one of their hosts. *launch_mode* is a `LaunchMode`, *type* a `TaskType`, *status* a run
+        code. *length* is that of the page. Not in `esb-job`: iterating then raises `NotSupported`, as it raises
+        every `CallFailed`. Document: `get_job_instance_list`.
+
+        >>> begin = datetime(2025, 12, 31, tzinfo=UTC)
+        >>> jobs = client.get_job_instance_list(begin, begin + timedelta(days=2))
+        >>> [job.name for job in jobs]
+        ['restart nginx']
+        """
+        return PagedList(
+            self._thread,
+            self._client.get_job_instance_list(
+                create_time_start,
+                create_time_end,
+                job_instance_id=job_instance_id,
+                job_cron_id=job_cron_id,
+                operator=operator,
+                name=name,
+                launch_mode=launch_mode,
+                type=type,
+                status=status,
+                ip=ip,
+                length=length,
+                scope=scope,
+                request_timeout=request_timeout,
+            ),
         )
 
     def get_job_instance_global_var_value(

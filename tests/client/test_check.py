@@ -31,3 +31,13 @@ async def test_the_first_step_that_fails_is_the_last() -> None:
 
     assert (last.step, last.state) == ("connection", FAILED)
     assert "network" in last.act
+
+
+async def test_a_proxy_is_named_without_its_password() -> None:
+    """It may stand in its URL."""
+    http = bkjob.HttpOptions(proxy="http://me:open%20sesame@127.0.0.1:9")
+    found = {each.step: each for each in await bkjob.check("https://bk.test", CREDENTIALS, http=http)}
+
+    assert found["proxy"].text == "through http://127.0.0.1:9"
+    assert "sesame" not in str(found.values())
+    assert found["connection"].state is FAILED

@@ -6,12 +6,12 @@ import pydoc
 import subprocess
 import sys
 from inspect import iscoroutinefunction, signature
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.client.imported import ImportedMethod
+from bkjob_async.client.imported import add_imported_methods
 from bkjob_async.client.operations import management
 
 
@@ -50,7 +50,9 @@ def test_it_is_imported_once() -> None:
     class Declares:
         """Has such a method."""
 
-        delete_cron = ImportedMethod("operations.management")
+        delete_cron: Any
+
+    add_imported_methods(Declares, {"delete_cron": "operations.management"})
 
     class Inherits(Declares):
         """Asks first."""

@@ -1,6 +1,7 @@
 """Recorded responses and callbacks are decoded like live ones."""
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
 from bkjob_async.dialects.decode import decode, decode_callback
+from bkjob_async.dialects.registry import operations
 from bkjob_async.errors import (
     CallFailed,
     InvalidResponse,
@@ -18,7 +20,7 @@ from bkjob_async.errors import (
     PlatformTrouble,
     UsageError,
 )
-from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, Operation
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.status import RunStatus
 from tests.dialects.sample_operations import JOB, SAMPLES, SCOPE, STEP, decoded, sample_call
@@ -89,6 +91,30 @@ def test_an_unknown_operation_is_plain_data() -> None:
     assert decode('{"result": true, "code": 0, "data": [1]}', operation="get_dangerous_rule_list") == [1]
     with pytest.raises(UsageError, match="no operation"):
         decode("{}", operation="../admin")
+
+
+@pytest.mark.parametrize("kind", operations(), ids=lambda kind: str(kind.name))
+def test_each_operation_is_known_by_its_name(kind: type[Operation[Any]]) -> None:
+    """A response without data is an invalid one, or says nothing; it is never one that nobody can ask for."""
+    dialect = operations()[kind][0]
+
+    with suppress(InvalidResponse):
+        decode('{"result": true, "code": 0, "data": null}', operation=kind.name, dialect=dialect)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("delete_cron", {"id": 5}),
+        ("update_cron_status", {"id": 5}),
+        ("update_cron_status", 5),
+        ("check_script", []),
+        ("get_file_source_detail", {"id": 5, "code": "artifacts"}),
+    ],
+)
+def test_what_the_request_named_is_taken_from_the_response(name: str, data: object) -> None:
+    """Of an operation that is only named nobody knows which item it asked for."""
+    decode(json.dumps({"result": True, "code": 0, "data": data}), operation=name)
 
 
 def test_errors_are_those_of_a_live_call() -> None:

@@ -1,43 +1,34 @@
-"""Every operation in every dialect against the simulated platform."""
+"""What each dialect sends and reads, against the simulated platform; all operations go round in tests/client/test_round_trip.py."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
-from attrs import evolve
 from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.registry import dialect_by_name
-from bkjob_async.errors import NotAuthenticated, NotFound, WrongState
+from bkjob_async.errors import NotAuthenticated, NotFound
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import AppCredentials
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
-    OperateJobInstance,
     OperateStepInstance,
     Operation,
 )
-from bkjob_async.model.operations.extra_operations import (
-    BkciPluginBatchGetJobInstanceExecuteObjectLog,
-    GetFileTaskContext,
-    GetScriptTaskContext,
-)
-from bkjob_async.model.operations.launches import FastExecuteScript, FileSource
+from bkjob_async.model.operations.launches import FastExecuteScript
 from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceLog,
     RawCall,
 )
 from bkjob_async.model.poll_view import times_of
-from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.refs import JobRef
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.plans import FAILS, SimulatedJob, SimulatedVariable, StepPlan
-from tests.dialects.sample_operations import DIALECTS, OPERATIONS, decoded
 
 R = TypeVar("R")
 
@@ -57,17 +48,6 @@ WAYS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-# What the simulated platform stores.
-STORED_IDS = {
-    "get_script_version_list": "c0ffee00000000000000000000000001",
-    "get_public_script_version_list": "c0ffee00000000000000000000000002",
-    "get_script_version_detail": 501,
-    "get_public_script_version_detail": 510,
-    "get_cron_detail": 300,
-}
-IDS_ONLY = (GetScriptTaskContext, GetFileTaskContext, BkciPluginBatchGetJobInstanceExecuteObjectLog)
-
-
 class Caller:
     """Sends operations of one dialect to one simulated platform, at its present time."""
 
@@ -81,9 +61,6 @@ class Caller:
         )
         self.job = self.simulator.add(SimulatedJob(name="tale", steps=steps, variables=(version,)))
         self.step = self.simulator.steps(self.job)[0]
-        self.files = self.simulator.add(
-            SimulatedJob(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),))
-        )
 
     def signed(self, operation: Operation[Any]) -> HttpRequest:
         """Return the request of an operation."""
@@ -110,13 +87,6 @@ class Caller:
         return self.dialect.decode(operation, self.json_response(operation))
 
 
-def is_offered(way: tuple[str, dict[str, Any]], operation: Operation[Any]) -> bool:
-    """Return True if a dialect with its options has an operation."""
-    name, options = way
-    call = DIALECTS[name].all_calls().get(type(operation))
-    return call is not None and (call.paths is None or (call.paths == "system") is ("system" in options))
-
-
 def label(way: tuple[str, dict[str, Any]]) -> str:
     """Return a short name of a dialect with its options."""
     return "-".join([way[0], *way[1]])
@@ -130,68 +100,10 @@ def caller(request: pytest.FixtureRequest) -> Caller:
     return found
 
 
-def about(operation: Any, caller: Caller) -> Operation[Any]:
-    """Return an operation of the samples with ids of this world."""
-    addresses = host_addresses(caller)
-    today = datetime.fromtimestamp(caller.simulator.world.epoch_ms / 1000, UTC)
-    step = caller.simulator.step(caller.step)
-    ids = [host.bk_host_id for host in step.hosts]
-    by_id = isinstance(operation, IDS_ONLY)
-    sends_files = isinstance(operation, GetFileTaskContext)
-    files = caller.simulator.steps(caller.files)[0]
-    here: dict[str, Any] = {
-        "id": STORED_IDS.get(operation.name),
-        "script_id": STORED_IDS.get(operation.name),
-        "step_instance_id": step.id,
-        "gse_task_id": f"GSETASK:{step.id}:0:0",
-        "ref": files
-        if sends_files
-        else caller.step
-        if isinstance(getattr(operation, "ref", None), StepRef)
-        else caller.job,
-        "scope": caller.job.scope,
-        "host": caller.simulator.step(files).hosts[0].bk_host_id
-        if sends_files
-        else (ids if by_id else addresses)[0],
-        "hosts": ids if by_id else addresses,
-        "targets": addresses,
-        "sources": FileSource(files="/a", server=addresses, account_alias="root"),
-        "job_plan_id": 1000,
-        "create_time_start": today - timedelta(days=1),
-        "create_time_end": today + timedelta(days=1),
-    }
-    changed: Operation[Any] = evolve(
-        operation, **{name: here[name] for name in here if getattr(operation, name, None) is not None}
-    )
-    return changed
-
-
 def host_addresses(caller: Caller) -> list[str]:
     """Return the addresses of the hosts of the failed step."""
     hosts = caller.simulator.step(caller.step).hosts
     return [f"{host.bk_cloud_id}:{host.ip}" for host in hosts]
-
-
-@pytest.mark.parametrize(
-    ("caller", "operation"),
-    [(way, operation) for way in WAYS for operation in OPERATIONS if is_offered(way, operation)],
-    indirect=["caller"],
-    ids=lambda value: getattr(value, "name", None) or label(value),
-)
-def test_every_operation_makes_a_round_trip(caller: Caller, operation: Operation[Any]) -> None:
-    """The platform understands every request, and its response has the same type as the sample's."""
-    operation = about(operation, caller)
-    sample = f"{caller.dialect.name}/{operation.name}"
-    like = decoded(sample)
-
-    if isinstance(operation, OperateJobInstance):
-        with pytest.raises(WrongState):
-            caller.call(operation)
-        return
-    found = caller.call(operation)
-
-    assert type(found) is type(like)
-    assert found
 
 
 def test_a_failed_step_reads_the_same_everywhere(caller: Caller) -> None:

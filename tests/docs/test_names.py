@@ -17,7 +17,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.cli.commands.group import COMMANDS
 from bkjob_async.cli.commands.group import bkjob as group
-from bkjob_async.dialects.registry import NAMES
+from bkjob_async.dialects.names import DIALECTS
 from bkjob_async.simulator.faults.faults import FAULTS
 from bkjob_async.simulator.world.scenarios import SCENARIOS
 from tests.docs.pages import FENCE, PACKAGE, PAGES, ROOT
@@ -150,7 +150,7 @@ KINDS: Sequence[tuple[re.Pattern[str], Callable[[str], bool]]] = (
 def exists(word: str) -> bool:
     """Return True if what stands in backticks is something."""
     bare = re.sub(r"\(.*\)$", "", word)
-    if word in {*FOREIGN, *NAMES, *SCENARIOS, *FAULTS, *words_of_commands()} or COMMAND.match(word):
+    if word in {*FOREIGN, *DIALECTS, *SCENARIOS, *FAULTS, *words_of_commands()} or COMMAND.match(word):
         return True
     option = re.sub(r"^(--[\w-]+)[ =].*", r"\1", bare)
     return next((holds(option) for looks, holds in KINDS if looks.fullmatch(option)), is_free(word))

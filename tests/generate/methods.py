@@ -20,20 +20,21 @@ from bkjob_async.model.operations.extra_operations import (
     BkciPluginGetJobInstanceStatus,
 )
 from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript, FastExecuteSql
-from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, GetJobInstanceList
+from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog
 from tests.generate.files import Imports
 
 Kind = type[Operation[Any]]
 Field: TypeAlias = "attrs.Attribute[Any]"
 
 # Methods that do more than to build an operation and to send it.
-BY_HAND: frozenset[Kind] = frozenset({OperateStepInstance, BatchGetJobInstanceIpLog, GetJobInstanceList})
+BY_HAND: tuple[Kind, ...] = (OperateStepInstance, BatchGetJobInstanceIpLog)
 # Fields that a method calls as the platform does: `name` is that of an operation itself.
 RENAMED = {
     "file_names": "file_name_list",
     "files": "file_list",
     "global_vars": "global_var_list",
     "item_name": "name",
+    "job_name": "name",
     "sources": "file_source_list",
     "targets": "target_server",
 }
@@ -91,9 +92,8 @@ def function(kind: Kind, imports: Imports) -> str:
     operation = f"build({kind.__name__}, {', '.join(passed(kind))})"
     ending = f"return await client._call({operation}, request_timeout)"
     if page:
-        for name in ("PagedList", "list_items"):
-            imports.add("bkjob_async.client.operations.paged_list", name)
-        ending = f"return list_items(client, {operation}, request_timeout)"
+        imports.add("bkjob_async.client.operations.paged_list", "PagedList")
+        ending = f"return PagedList(client, {operation}, request_timeout)"
     if result == "None":
         ending = ending.removeprefix("return ")
     if not is_open(kind):
@@ -162,7 +162,7 @@ def parameter(kind: Kind, field: Field, imports: Imports, *, is_bare: bool = Fal
     default = repr(field.default)
     if field.name == "length":
         default = "USUAL_PAGE"
-        imports.add("bkjob_async.client.operations.paged_list", default)
+        imports.add("bkjob_async.model.operations.queries", default)
     elif isinstance(field.default, Enum):
         default = f"{type(field.default).__name__}.{field.default.name}"
         imports.add(type(field.default).__module__, type(field.default).__name__)

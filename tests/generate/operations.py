@@ -29,8 +29,6 @@ from tests.generate.methods import BY_HAND, Kind, functions_file, result_of
 
 PACKAGE = ROOT / "bkjob_async"
 MODEL = (base, queries, launches, stored_queries, management, extra_operations)
-# Their methods are imported when they are first used.
-RARE = (stored_queries, management, extra_operations)
 ON_PAGE = (stored_queries, management)
 ANSWERS = (responses, details, stored_items, management)
 OTHER_ANSWERS: tuple[type[Any], ...] = (base.OperationAccepted, GatheredLogs, PagedList)
@@ -88,7 +86,7 @@ def public_module(doc: str, classes: Sequence[type[Any]]) -> str:
 def files() -> dict[Path, str]:
     """Return the text of each file that is written, whole or in part."""
     methods = PACKAGE / "client" / "client.py"
-    kinds = {module.__name__.rpartition(".")[2]: written(module) for module in MODEL}
+    kinds = {place_of(module): written(module) for module in MODEL}
     functions = {
         PACKAGE / "client" / "operations" / f"{name}.py": functions_file(name, some)
         for name, some in kinds.items()
@@ -111,31 +109,24 @@ def files() -> dict[Path, str]:
 
 def attributes() -> list[str]:
     """Return the lines that make functions the methods of the client."""
-    usual, typed, imported = (
-        list[str](),
-        ["if TYPE_CHECKING:"],
-        ["else:  # each is imported when it is first used"],
-    )
-    for module in MODEL:
-        name = module.__name__.rpartition(".")[2]
-        for kind in written(module):
-            line = f"{kind.name} = {name}.{kind.name}"
-            if module in RARE:
-                typed.append(f"    {line}")
-                imported.append(f'    {kind.name} = ImportedMethod("operations.{name}")')
-            else:
-                usual.append(line)
-    return [*usual, *typed, *imported]
+    pairs = [(place_of(module), kind.name) for module in MODEL for kind in written(module)]
+    return [f"{name} = {place}.{name}" for place, name in pairs]
+
+
+def place_of(module: ModuleType) -> str:
+    """Return the name of a module in its folder."""
+    return module.__name__.rpartition(".")[2]
 
 
 def names_file() -> str:
     """Return the module with the names of all operations, for those who need not import their classes."""
-    kinds = {each.name: each for module in MODEL for each in public_classes(module) if has_name(each)}
-    launching = sorted(name for name, kind in kinds.items() if result_of(kind) == "JobLaunch")
+    kinds = {each: place_of(module) for module in MODEL for each in public_classes(module) if has_name(each)}
+    named = {kind.name: place for kind, place in sorted(kinds.items(), key=lambda item: item[0].name)}
+    launching = sorted(kind.name for kind in kinds if result_of(kind) == "JobLaunch")
     path = PACKAGE / "model" / "operations" / "names.py"
     doc = "The names of all operations; written by `python -m tests.generate`: change their classes."
     return formatted(
-        f'"""{doc}"""\n\nOPERATIONS = frozenset({sorted(kinds)})\n'
+        f'"""{doc}"""\n\n# Each with the module of its class.\nOPERATIONS = {named}\n'
         f"# Those that start a job.\nLAUNCHES = frozenset({launching})\n",
         path,
     )

@@ -50,7 +50,12 @@ async def seen(
     for _ in range(others):
         world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(status=None),)),)))
     dialect = GATEWAY_V3
-    spoken = evolve(dialect, capabilities=replace(dialect.capabilities, job_list=lists))
+    spoken = evolve(
+        dialect,
+        capabilities=replace(
+            dialect.capabilities, list_length=dialect.capabilities.list_length if lists else 0
+        ),
+    )
     reported: dict[bkjob.Ref, float] = {}
     async with client_of(world, spoken, requests_per_second=limit) as (client, transport):
         for name, value in doors.items():

@@ -18,7 +18,7 @@ from bkjob_async.cli.configuration.options import (
 from bkjob_async.cli.configuration.targets import targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.configuration.gathering import DIALECTS
+from bkjob_async.dialects.names import DIALECTS
 
 ACTIONS = "bkjob_async.cli.actions.fleet.manage"
 # What takes a setting away.

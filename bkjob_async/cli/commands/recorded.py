@@ -10,7 +10,8 @@ import click
 from bkjob_async.cli.configuration.options import biz_option, biz_set_option
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.configuration.gathering import DEFAULT_DIALECT, DIALECTS
+from bkjob_async.configuration.gathering import DEFAULT_DIALECT
+from bkjob_async.dialects.names import DIALECTS
 
 ACTIONS = "bkjob_async.cli.actions.journal"
 HELP = """\b

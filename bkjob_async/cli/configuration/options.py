@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from bkjob_async.configuration.gathering import DEFAULT_DIALECT, DIALECTS, gather
+from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.settings import OPTIONS
+from bkjob_async.dialects.names import DIALECTS
 
 F = TypeVar("F", bound=Callable[..., Any])
 

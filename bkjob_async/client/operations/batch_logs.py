@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from attrs import evolve
@@ -17,7 +16,8 @@ from bkjob_async.model.operations.targets import HostLike, host_keys
 from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, Scope, StepRef
 
-WORKERS = 4
+# So many requests are under way at once.
+MOST_REQUESTS = 4
 # Dividing a part of 500 with one bad host takes 18 requests; a step whose every request is rejected must not
 # take 1000.
 MAX_DIVISIONS = 40
@@ -79,59 +79,45 @@ async def batch_get_job_instance_ip_log(
 
 
 class LogCollection(Struct, eq=False):
-    """The parts still to request, and the logs received so far."""
+    """The logs received so far, and how often a part may still be divided."""
 
     ask: SendRequest
-    parts: deque[BatchGetJobInstanceIpLog]
+    slots: asyncio.Semaphore
     divisions: int = MAX_DIVISIONS
     hosts: list[HostLog] = field(default_factory=list)
     missing: dict[HostKey, CallFailed] = field(default_factory=dict)
 
-    async def run(self) -> None:
-        """Send requests until no part is left."""
-        while self.parts:
-            part = self.parts.popleft()
-            try:
+    async def read(self, part: BatchGetJobInstanceIpLog, group: asyncio.TaskGroup) -> None:
+        """Request a part; divide one that failed into two of the *group*, or record its hosts as missing."""
+        try:
+            async with self.slots:
                 answer = await self.ask(part)
-            except CallFailed as error:
-                self.failed(part, error)
+        except CallFailed as error:
+            half = len(part.hosts) // 2
+            if half and self.divisions and isinstance(error, DIVIDE_ON):
+                self.divisions -= 1
+                for hosts in (part.hosts[:half], part.hosts[half:]):
+                    group.create_task(self.read(evolve(part, hosts=hosts), group))
             else:
-                self.hosts += answer.hosts
-
-    def failed(self, part: BatchGetJobInstanceIpLog, error: CallFailed) -> None:
-        """Divide a part that failed, or record its hosts as missing."""
-        half = len(part.hosts) // 2
-        if half and self.divisions and isinstance(error, DIVIDE_ON):
-            self.divisions -= 1
-            self.parts += (evolve(part, hosts=part.hosts[:half]), evolve(part, hosts=part.hosts[half:]))
+                self.missing.update(dict.fromkeys(part.hosts, error))
         else:
-            self.missing.update(dict.fromkeys(part.hosts, error))
+            self.hosts += answer.hosts
 
 
 async def gather_logs(
     ask: SendRequest, ref: StepRef, hosts: Sequence[HostKey], *, at_once: int
 ) -> GatheredLogs:
     """Return the logs of all *hosts*, at most *at_once* per request; raise if every request failed."""
-    parts = deque(split_log_request(ref, hosts, at_once=at_once))
-    collection = LogCollection(ask, parts)
-    if len(parts) == 1:
-        await collection.run()  # an error is raised as itself, not inside a group
-    while parts:
-        # A worker that found nothing left may have ended before another divided its part.
-        await run_workers(collection, min(WORKERS, len(parts)))
+    collection = LogCollection(ask, asyncio.Semaphore(MOST_REQUESTS))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in split_log_request(ref, hosts, at_once=at_once):
+                group.create_task(collection.read(part, group))
+    except ExceptionGroup as errors:  # an error of one stops all, and is raised as itself
+        raise errors.exceptions[0] from None
     if collection.missing and not collection.hosts:
         raise next(iter(collection.missing.values()))
     return GatheredLogs(ref=ref, hosts=tuple(collection.hosts), missing=collection.missing)
-
-
-async def run_workers(collection: LogCollection, workers: int) -> None:
-    """Run several workers at once; an error of one stops all, and is raised as itself."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(collection.run())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
 
 
 def is_same(one: HostKey, other: HostKey) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.client.operations.paged_list import USUAL_PAGE, PagedList, list_items
+from bkjob_async.client.operations.paged_list import PagedList
 from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.launches import GlobalVarsLike
 from bkjob_async.model.operations.management import (
@@ -24,6 +24,7 @@ from bkjob_async.model.operations.management import (
     StoredFileSource,
     UpdateCronStatus,
 )
+from bkjob_async.model.operations.queries import USUAL_PAGE
 from bkjob_async.model.operations.stored_items import CronJob, JobPlan, JobTemplate
 from bkjob_async.model.refs import Scope
 from bkjob_async.wire.tracebacks import hide_arguments
@@ -229,4 +230,4 @@ def get_user_authorized_scopes(
     >>> [(str(each.scope), each.favor) async for each in v4.get_user_authorized_scopes()]
     [('2', True), ('biz_set:3', False)]
     """
-    return list_items(client, build(GetUserAuthorizedScopes, length=length), request_timeout)
+    return PagedList(client, build(GetUserAuthorizedScopes, length=length), request_timeout)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.client.operations.paged_list import USUAL_PAGE, PagedList, list_items
+from bkjob_async.client.operations.paged_list import PagedList
+from bkjob_async.model.operations.queries import USUAL_PAGE
 from bkjob_async.model.operations.stored_items import (
     CronJob,
     JobPlan,
@@ -55,7 +56,7 @@ def get_job_template_list(
     >>> [template.name async for template in client.get_job_template_list()]
     ['usual jobs']
     """
-    return list_items(
+    return PagedList(
         client,
         build(
             GetJobTemplateList,
@@ -98,7 +99,7 @@ def get_job_plan_list(
     >>> [(plan.id, plan.name) async for plan in client.get_job_plan_list(name="release")]
     [(1001, 'release')]
     """
-    return list_items(
+    return PagedList(
         client,
         build(
             GetJobPlanList,
@@ -153,7 +154,7 @@ def get_account_list(
     >>> [account.alias async for account in client.get_account_list()]
     ['root', 'system', 'dba']
     """
-    return list_items(
+    return PagedList(
         client,
         build(
             GetAccountList,
@@ -183,7 +184,7 @@ def get_public_script_list(
     >>> [script.name async for script in client.get_public_script_list()]
     ['clean up']
     """
-    return list_items(
+    return PagedList(
         client,
         build(GetPublicScriptList, item_name=name, script_language=script_language, length=length),
         request_timeout,
@@ -207,7 +208,7 @@ def get_script_list(
     >>> [(script.id, script.name) async for script in client.get_script_list()]
     [('c0ffee00000000000000000000000001', 'show the load')]
     """
-    return list_items(
+    return PagedList(
         client,
         build(
             GetScriptList,
@@ -238,7 +239,7 @@ def get_public_script_version_list(
     >>> [version.id async for version in versions]
     [510]
     """
-    return list_items(
+    return PagedList(
         client,
         build(
             GetPublicScriptVersionList,
@@ -269,7 +270,7 @@ def get_script_version_list(
     >>> [(version.id, version.version) async for version in versions]
     [(501, '2.0'), (500, '1.0')]
     """
-    return list_items(
+    return PagedList(
         client,
         build(
             GetScriptVersionList,
@@ -369,7 +370,7 @@ def get_cron_list(
     >>> [(cron.name, cron.expression) async for cron in client.get_cron_list(id=300)]
     [('every night', '0 4 * * ?')]
     """
-    return list_items(
+    return PagedList(
         client,
         build(
             GetCronList,

@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+from attrs import asdict
 from msgspec.structs import replace
 
 from bkjob_async.errors import UsageError
@@ -14,16 +15,7 @@ AUTHORIZATION = "X-Bkapi-Authorization"
 
 def credential_fields(credentials: Credentials) -> dict[str, str]:
     """Return credentials under the platform's names, without what is absent."""
-    if isinstance(credentials, AccessToken):
-        return {"access_token": credentials.access_token}
-    keys = {
-        "bk_app_code": credentials.bk_app_code,
-        "bk_app_secret": credentials.bk_app_secret,
-        "bk_username": credentials.bk_username,
-        "bk_token": credentials.bk_token,
-        "bk_ticket": credentials.bk_ticket,
-    }
-    return {name: value for name, value in keys.items() if value is not None}
+    return asdict(credentials, filter=lambda _, value: value is not None)
 
 
 def sign_header(request: HttpRequest, credentials: Credentials) -> HttpRequest:

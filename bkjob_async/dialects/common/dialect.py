@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
+from functools import cache
 from operator import attrgetter
+from pkgutil import resolve_name
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 import msgspec
@@ -25,7 +27,7 @@ from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
-from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.refs import Ref, Scope, StepRef
 from bkjob_async.model.snapshot import LazyResponseData
 
 R = TypeVar("R")
@@ -145,7 +147,7 @@ class Dialect:
     stands in a URL. *tenant* and *language* (`en`, `zh-cn`) go into the headers that the platform has for
     them. *zone* is that of times without one.
 
-    *rare_calls* returns further lines of the table, of operations that few programs send: their modules are
+    *rare_calls* name further parts of the table, of operations that few programs send: their modules are
     imported when one of them is looked for. *supported_by* returns the dialects that have a class of operations,
     for the error of one that lacks it; *instead* says what this dialect has in place of one, by its name.
     """
@@ -155,7 +157,7 @@ class Dialect:
     path_prefix: str
     path_suffix: str = ""
     calls: Calls = field(repr=False)
-    rare_calls: Callable[[], Calls] = field(default=dict, repr=False)
+    rare_calls: tuple[str, ...] = field(default=(), repr=False)
     scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(repr=False)
     options: frozenset[str] = field(repr=False)
     zone: tzinfo = DEFAULT_ZONE
@@ -198,7 +200,7 @@ class Dialect:
             return call
         if isinstance(operation, RawCall):
             return Call(operation.method, attrgetter("parameters"))
-        call = self.rare_calls().get(kind)
+        call = calls_at(self.rare_calls).get(kind)
         if call is not None:
             return call
         others = self.supported_by(kind)
@@ -209,7 +211,7 @@ class Dialect:
 
     def all_calls(self) -> Calls:
         """Return the whole table, with the rare lines."""
-        return {**self.calls, **self.rare_calls()}
+        return {**self.calls, **calls_at(self.rare_calls)}
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:
         """Return *operation* as a relative, unsigned request; raise `NotSupported`, `UsageError` for what is no text."""
@@ -279,10 +281,11 @@ class Dialect:
             check_raw(self._parameters_of(operation, self.call_for(operation)), data)
 
     def _parameters_of(self, operation: Operation[Any], call: Call) -> Mapping[str, Any]:
-        """Return the platform's parameters of *operation*, with those of its scope."""
-        scope = scope_of(operation)
-        scoped = self.scope_parameters(scope) if scope is not None else {}
-        return {**scoped, **call.parameters(operation)}
+        """Return the platform's parameters of *operation*, with those of its scope, its job and its step."""
+        scope, ref = scope_of(operation), getattr(operation, "ref", None)
+        scoped = {} if scope is None else self.scope_parameters(scope)
+        named = {} if ref is None else ref_parameters(ref)
+        return {**scoped, **named, **call.parameters(operation)}
 
     @overload
     def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
@@ -317,6 +320,13 @@ class Dialect:
         return view or call.read_view(operation, response, self.zone, for_poll=True)
 
 
+@cache
+def calls_at(places: tuple[str, ...]) -> Calls:
+    """Return the tables at these *places*, `folder.file:NAME`; with all classes they take as long to import as the rest."""
+    tables = [resolve_name(f"bkjob_async.dialects.{place}") for place in places]
+    return {kind: call for table in tables for kind, call in table.items()}
+
+
 def scope_of(operation: Operation[Any]) -> Scope | None:
     """Return the scope that *operation* is about, its own or that of its job; None for none."""
     ref: Ref | None = getattr(operation, "ref", None)
@@ -324,11 +334,10 @@ def scope_of(operation: Operation[Any]) -> Scope | None:
     return scope
 
 
-def refuse_options(name: str, see: str, **options: object) -> None:
-    """Raise `NotSupported` for the options that *name* does not take; the dialects to *see* do."""
-    given = [option for option, value in options.items() if value not in (None, (), {})]
-    if given:
-        raise NotSupported(f"{name} does not take {', '.join(given)}; see {see}")
+def ref_parameters(ref: Ref) -> dict[str, Any]:
+    """Return the parameters that name a job or a step."""
+    named = {"job_instance_id": ref.job_instance_id}
+    return {**named, "step_instance_id": ref.step_instance_id} if isinstance(ref, StepRef) else named
 
 
 def build_request(

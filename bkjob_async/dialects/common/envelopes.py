@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from bkjob_async.dialects.common.error_codes import (
     error_for_code,
     error_for_family,
@@ -25,6 +23,7 @@ from bkjob_async.dialects.common.retry_after import parse_retry_after
 from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse, PlatformTrouble, Throttled
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.responses import Envelope
+from bkjob_async.model.text.json_text import parse_json
 
 LONGEST_MESSAGE = 500
 
@@ -40,30 +39,15 @@ _TITLE = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTAL
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
 
 
-def parse_json(body: bytes) -> Any:
-    """Return the JSON value of *body*; raise ValueError for invalid JSON.
-
-    Characters of another encoding than UTF-8 are replaced, so that the response can still be read.
-    """
-    text = body.removeprefix(b"\xef\xbb\xbf")
-    try:
-        try:
-            return msgspec.json.decode(text)
-        except UnicodeDecodeError:
-            return msgspec.json.decode(text.decode(errors="replace"))
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise ValueError("not JSON") from error
-
-
 def open_envelope(response: HttpResponse) -> dict[str, Any]:
     """Return the envelope of a success, or raise the typed error."""
     try:
         body = parse_json(response.body)
     except ValueError:
-        raise error_without_json(response) from None
+        raise error_from_response(response, None, is_json=False) from None
     if isinstance(body, dict) and 200 <= response.status < 300 and is_success(body):
         return body
-    raise error_from_envelope(response, body)
+    raise error_from_response(response, body)
 
 
 def read_envelope(response: HttpResponse) -> Envelope:
@@ -91,8 +75,8 @@ def is_success(body: Mapping[str, Any]) -> bool:
     return as_flag(result) is True
 
 
-def error_from_envelope(response: HttpResponse, body: Any) -> CallFailed:
-    """Return the typed error of a response with a JSON *body*."""
+def error_from_response(response: HttpResponse, body: Any, *, is_json: bool = True) -> CallFailed:
+    """Return the typed error of a response, whose *body* is None where it is not JSON."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     members = body if isinstance(body, dict) else {}
     nested = members.get("error")
@@ -108,7 +92,8 @@ def error_from_envelope(response: HttpResponse, body: Any) -> CallFailed:
                 error_for_code(code),
                 error_for_code(made_by_gateway),
                 error_for_family(code if code is not None else made_by_gateway),
-                error_for_status(response.status),
+                # A web page that is not found may be anybody's.
+                error_for_status(response.status) if is_json or response.status != 404 else None,
             )
             if kind is not None
         ),
@@ -117,7 +102,9 @@ def error_from_envelope(response: HttpResponse, body: Any) -> CallFailed:
     message = message_of(error or members) or one_line(headers.get(ERROR_MESSAGE_HEADER, ""))
     if is_redirect(response.status):
         message = describe_redirect(headers)
-    if not message and kind is InvalidResponse:
+    if not message and not is_json:
+        message = describe_body(response.body)
+    elif not message and kind is InvalidResponse:
         message = "the response is JSON, but not the platform's envelope"
     permission = error.get("data") if error else members.get("permission")
     return kind(
@@ -133,35 +120,16 @@ def error_from_envelope(response: HttpResponse, body: Any) -> CallFailed:
     )
 
 
-def error_without_json(response: HttpResponse) -> CallFailed:
-    """Return the typed error of a response without JSON: HTML, nothing, half a body."""
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    code = code_of(headers.get(ERROR_CODE_HEADER))
-    body = response.body.lstrip()
-    by_status = None if response.status == 404 else error_for_status(response.status)
-    kind = error_for_code(code) or error_for_family(code) or by_status or InvalidResponse
-    title = _TITLE.search(body[:4096])
-    said = one_line(headers.get(ERROR_MESSAGE_HEADER, ""))
-    if is_redirect(response.status):
-        said = describe_redirect(headers)
-    if not said:
-        if title:
-            said = f"the response is a web page, not JSON: {one_line(title[1].decode(errors='replace'))!r}"
-        elif not body:
-            said = "the response is empty"
-        elif body[:1] in b"{[":
-            said = f"the response is not whole, or not JSON ({len(response.body)} bytes)"
-        else:
-            said = f"the response is not JSON ({len(response.body)} bytes)"
-    return kind(
-        ErrorDetails(
-            code=code,
-            message=said,
-            http_status=response.status,
-            request_ids=request_ids(headers, {}),
-            retry_after=parse_retry_after(headers) if kind in WITH_RETRY_AFTER else None,
-        )
-    )
+def describe_body(body: bytes) -> str:
+    """Return a message about a body that is not JSON: HTML, nothing, half a body."""
+    begin = body.lstrip()[:4096]
+    title = _TITLE.search(begin)
+    if title:
+        return f"the response is a web page, not JSON: {one_line(title[1].decode(errors='replace'))!r}"
+    if not begin:
+        return "the response is empty"
+    what = "not whole, or not JSON" if begin[:1] in b"{[" else "not JSON"
+    return f"the response is {what} ({len(body)} bytes)"
 
 
 def describe_redirect(headers: Mapping[str, str]) -> str:

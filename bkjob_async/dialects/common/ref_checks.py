@@ -130,6 +130,15 @@ def read_scope_name(fields: JsonObject) -> ScopeName | None:
     return None if business is None else normalize_scope(ScopeType.BIZ, business)
 
 
+def read_scope(row: JsonObject) -> Scope | None:
+    """Read the scope of an object, None for none; an unknown kind stays a text."""
+    kind, number = read_scope_name(row) or ("", None)
+    try:
+        return Scope(kind, number) if number is not None else None
+    except ValueError:
+        return None
+
+
 def readable_scope_name(fields: Mapping[str, Any]) -> ScopeName | None:
     """Return the scope that *fields* name, None where they name none that can be read."""
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import unescape
+from typing import TypeVar
 
+from bkjob_async.dialects.common.fields import read_fields
 from bkjob_async.dialects.common.hosts import read_execute_object, read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import (
@@ -11,7 +14,7 @@ from bkjob_async.dialects.common.ref_checks import (
     check_ref,
     check_scope,
     is_unnamed,
-    read_scope_name,
+    read_scope,
 )
 from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, OperationAccepted
 from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript
@@ -21,6 +24,7 @@ from bkjob_async.model.operations.queries import (
     GetJobInstanceIpLog,
     GetJobInstanceList,
     GetJobInstanceLog,
+    ListQuery,
 )
 from bkjob_async.model.operations.responses import (
     FileLog,
@@ -34,6 +38,8 @@ from bkjob_async.model.operations.responses import (
 )
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status, run_status
+
+T = TypeVar("T")
 
 FILE_LOGS = ("file_logs", "file_atomic_task_logs", "upload_log", "download_log")
 SCRIPT_ROWS = (
@@ -182,11 +188,16 @@ def read_job_list(operation: GetJobInstanceList, envelope: JsonObject) -> Page[J
     """Read a page of job instances; version 4 neither counts nor says where the page starts."""
     data = envelope.child("data")
     rows = data.children("data", "job_instance_list") or ()
+    return read_page(operation, data, [read_job_instance(row, operation.scope) for row in rows])
+
+
+def read_page(query: ListQuery, data: JsonObject, items: Iterable[T]) -> Page[T]:
+    """Return the page of *items* in *data*, the one of the *query* where the data does not say which it is."""
     start, length = data.maybe_integer("start", "offset"), data.maybe_integer("length")
     return Page(
-        items=tuple(read_job_instance(row, operation.scope) for row in rows),
-        start=operation.start if start is None else start,
-        length=operation.length if length is None else length,
+        items=tuple(items),
+        start=query.start if start is None else start,
+        length=query.length if length is None else length,
         total=data.maybe_integer("total"),
     )
 
@@ -208,15 +219,6 @@ def read_job_instance(row: JsonObject, scope: Scope) -> JobInstance:
     )
 
 
-def read_scope(row: JsonObject) -> Scope | None:
-    """Read the scope of an object, None for none; an unknown kind stays a text."""
-    kind, number = read_scope_name(row) or ("", None)
-    try:
-        return Scope(kind, number) if number is not None else None
-    except ValueError:
-        return None
-
-
 def read_variables(
     operation: GetJobInstanceGlobalVarValue, envelope: JsonObject
 ) -> tuple[StepVariables, ...]:
@@ -233,12 +235,5 @@ def read_step_variables(step: JsonObject, ref: JobRef) -> StepVariables:
     variables = step.children("global_var_list", "step_instance_var_values") or ()
     return StepVariables(
         ref=ref.step(number) if number else None,
-        variables=tuple(
-            Variable(
-                name=variable.text("name"),
-                value=variable.text("value"),
-                type=variable.maybe_integer("type", "category"),
-            )
-            for variable in variables
-        ),
+        variables=tuple(read_fields(Variable, each, {"type": ("type", "category")}) for each in variables),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect, status_call
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.responses import (
     read_job_launch,
     read_job_logs,
@@ -14,7 +14,6 @@ from bkjob_async.dialects.common.responses import (
 )
 from bkjob_async.dialects.esb import job_requests as requests
 from bkjob_async.dialects.esb.job_responses import read_job, read_job_strictly, read_step
-from bkjob_async.dialects.gateway.v3_requests import parameters_of
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
@@ -26,12 +25,12 @@ from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
 
 CALLS: Calls = {
-    GetJobInstanceStatus: status_call("GET", parameters_of(), read_job, read_job_strictly),
+    GetJobInstanceStatus: status_call("GET", lambda _: {}, read_job, read_job_strictly),
     GetStepInstanceStatus: status_call("POST", requests.step_status_parameters, read_step),
-    GetJobInstanceLog: Call("GET", parameters_of(), read_job_logs),
-    GetJobInstanceGlobalVarValue: Call("GET", parameters_of(), read_variables),
-    OperateStepInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),
-    OperateJobInstance: Call("POST", parameters_of("operation_code"), read_operation_accepted),
+    GetJobInstanceLog: Call("GET", field_values, read_job_logs),
+    GetJobInstanceGlobalVarValue: Call("GET", field_values, read_variables),
+    OperateStepInstance: Call("POST", field_values, read_operation_accepted),
+    OperateJobInstance: Call("POST", field_values, read_operation_accepted),
     launches.ExecuteJobPlan: Call(
         "POST", requests.execute_job_parameters, read_job_launch, platform_name="execute_job"
     ),
@@ -42,14 +41,6 @@ CALLS: Calls = {
     ),
     launches.PushConfigFile: Call("POST", requests.push_config_file_parameters, read_job_launch),
 }
-
-
-@cache
-def rare_calls() -> Calls:
-    """Return the lines of stored items."""
-    from bkjob_async.dialects.esb.job_stored_items import CALLS  # noqa: PLC0415 - as in gateway/v3.py
-
-    return CALLS
 
 
 # Where this dialect says the same in another way, or less of it.
@@ -70,7 +61,7 @@ ESB_JOB = Dialect(
     path_prefix="api/c/compapi/v2/job/",
     path_suffix="/",
     calls=CALLS,
-    rare_calls=rare_calls,
+    rare_calls=("esb.job_stored_items:CALLS",),
     scope_parameters=requests.scope_parameters,
     options=ESB_OPTIONS,
     instead=INSTEAD,

@@ -7,12 +7,11 @@ from typing import Any
 
 from attrs import evolve
 
-from bkjob_async.dialects.common.dialect import refuse_options
+from bkjob_async.dialects.common.dialect import ref_parameters
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.hosts import address_parameters, refuse_containers
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
-from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
-from bkjob_async.dialects.gateway.v3_requests import ref_parameters
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import GetStepInstanceStatus
@@ -34,12 +33,11 @@ def scope_parameters(scope: Scope) -> dict[str, Any]:
 
 
 def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
-    """Return what `get_step_instance_status` takes, flat and nested.
+    """Return what `get_step_instance_status` takes beside the ids: the same ids, nested.
 
     The documented component reads a nested `params`, the backend that replaced it reads the same keys flat.
     """
-    ids = ref_parameters(operation.ref)
-    return {**ids, "params": ids}
+    return {"params": ref_parameters(operation.ref)}
 
 
 # Launches -----------------------------------------------------------------------------------------
@@ -47,8 +45,11 @@ def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
 
 def refuse_other_fields(name: str, given: Any, *known: str) -> None:
     """Raise `NotSupported` for a field that is given and not *known* here; *name* is what has it."""
-    others = field_values(given, *known)
-    refuse_options(f"esb-job's {name}", "esb-jobv3, gateway-v3, gateway-v4", **others)
+    others = [field for field, value in field_values(given, *known).items() if value not in (None, (), {})]
+    if others:
+        raise NotSupported(
+            f"esb-job's {name} does not take {', '.join(others)}; see esb-jobv3, gateway-v3, gateway-v4"
+        )
 
 
 def renamed_fields(name: str, given: Any, names: Mapping[str, str], *sent: str) -> dict[str, Any]:

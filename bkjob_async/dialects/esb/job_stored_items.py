@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC
+from functools import partial
 from typing import TypeVar
 
 from bkjob_async.dialects.common.dialect import Call, Calls
+from bkjob_async.dialects.common.fields import Names, field_values, read_fields
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.esb import job_stored_requests as requests
-from bkjob_async.dialects.gateway.fields import Names, read_fields
 from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader
 from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.codes import StepType, VariableType
 from bkjob_async.model.operations.details import Account, FileDetail, FileSourceDetail, ScriptDetail
+from bkjob_async.model.operations.queries import ListQuery
 from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey
@@ -50,17 +52,17 @@ def rows_of(operation: object, envelope: JsonObject) -> list[JsonObject]:
     return found
 
 
-def requested_page(operation: queries.ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
+def requested_page(operation: ListQuery, items: Iterable[T], total: int | None = None) -> Page[T]:
     """Return the requested page, which has these *items*."""
     return Page(items=tuple(items), start=operation.start, length=operation.length, total=total)
 
 
-def list_reader(read: Callable[[JsonObject], T]) -> Callable[[queries.ListQuery, JsonObject], Page[T]]:
+def list_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
     """Return a reader of one page of a list that has no total; *read* reads one row."""
     return lambda operation, envelope: requested_page(operation, map(read, rows_of(operation, envelope)))
 
 
-def read_script_page(operation: queries.ListQuery, envelope: JsonObject) -> Page[items.Script]:
+def read_script_page(operation: ListQuery, envelope: JsonObject) -> Page[items.Script]:
     """Read a page of scripts; a script without versions is not listed."""
     data = envelope.child("data")
     scripts = map(read_script, rows_of(operation, data))
@@ -200,7 +202,7 @@ CALLS: Calls = {
     ),
     queries.GetJobPlanDetail: Call(
         "GET",
-        requests.plan_parameters,
+        partial(field_values, bk_job_id="job_plan_id"),
         item_reader(read_plan, "job_plan_id", "bk_job_id"),
         platform_name="get_job_detail",
     ),

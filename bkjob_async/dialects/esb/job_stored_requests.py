@@ -44,11 +44,6 @@ def days(operation: queries.GetJobPlanList | queries.GetCronList) -> dict[str, A
     return {name: day(name, getattr(operation, name)) for name in DAYS}
 
 
-def plan_parameters(operation: queries.GetJobPlanDetail) -> dict[str, Any]:
-    """Return what `get_job_detail` takes."""
-    return {"bk_job_id": operation.job_plan_id}
-
-
 def cron_list_parameters(operation: queries.GetCronList) -> dict[str, Any]:
     """Return what `get_cron_list` takes."""
     return {**renamed_fields(operation.name, operation, CRON_NAMES, *DAYS), **days(operation)}

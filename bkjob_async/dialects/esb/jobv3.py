@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Calls, Dialect
 from bkjob_async.dialects.gateway import v3
 from bkjob_async.dialects.gateway import v3_requests as requests
@@ -15,32 +13,23 @@ from bkjob_async.model.operations.capabilities import Capabilities
 CALLS: Calls = {kind: call for kind, call in v3.CALLS.items() if kind is not GetStepInstanceStatus}
 
 
-@cache
-def rare_calls() -> Calls:
-    """Return the lines of stored items, of what manages them, and of uploads."""
-    from bkjob_async.dialects.gateway import (  # noqa: PLC0415 - as in gateway/v3.py
-        extra_operations,
-        management,
-        stored_items,
-    )
-
-    return {**stored_items.CALLS, **management.CALLS, **extra_operations.UPLOADS}
-
-
 ESB_JOBV3 = Dialect(
     name="esb-jobv3",
     capabilities=Capabilities(
         step_status=False,
         job_rows_on_request=True,
         groups=False,
-        job_list=True,
         log_hosts=requests.LOG_HOSTS_V3,
         list_length=requests.LIST_LENGTH_V3,
     ),
     path_prefix="api/c/compapi/v2/jobv3/",
     path_suffix="/",
     calls=CALLS,
-    rare_calls=rare_calls,
+    rare_calls=(
+        "gateway.stored_items:CALLS",
+        "gateway.management:CALLS",
+        "gateway.extra_operations:UPLOADS",
+    ),
     scope_parameters=requests.scope_parameters_esb,
     options=ESB_OPTIONS,
 )

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from bkjob_async.dialects.common.dialect import Call, Calls, status_call
+from bkjob_async.dialects.common.fields import field_values, read_fields
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
-from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
-from bkjob_async.dialects.gateway.fields import field_values, read_fields
+from bkjob_async.dialects.common.ref_checks import read_scope
+from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch
 from bkjob_async.dialects.gateway.step_detail import read_step_detail
+from bkjob_async.dialects.gateway.stored_items import items_reader
 from bkjob_async.dialects.gateway.v3_launch_requests import (
     common_script_parameters,
     common_transfer_parameters,
     object_targets,
 )
-from bkjob_async.dialects.gateway.v3_requests import (
-    LOG_HOSTS_V3,
-    check_host_count,
-    parameters_of,
-    ref_parameters,
-)
+from bkjob_async.dialects.gateway.v3_requests import LOG_HOSTS_V3, check_host_count
 from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations import extra_operations as operations
@@ -32,11 +32,6 @@ HOST = 1
 
 
 # Agent tasks --------------------------------------------------------------------------------------
-
-
-def read_gse_tasks(_operation: operations.QueryGseTask, envelope: JsonObject) -> tuple[GseTask, ...]:
-    """Read the agent's tasks of a step, one for each batch of each execution."""
-    return tuple(read_gse_task(row) for row in envelope.children("data") or ())
 
 
 def read_one_gse_task(_operation: operations.QueryJobInstance, envelope: JsonObject) -> GseTask:
@@ -60,11 +55,6 @@ def read_gse_task(row: JsonObject) -> GseTask:
 # Uploads ------------------------------------------------------------------------------------------
 
 
-def upload_url_parameters(operation: operations.GenerateLocalFileUploadUrl) -> dict[str, Any]:
-    """Return what `generate_local_file_upload_url` takes."""
-    return {"file_name_list": list(operation.file_names)}
-
-
 def read_upload_urls(
     operation: operations.GenerateLocalFileUploadUrl, envelope: JsonObject
 ) -> tuple[LocalFileUpload, ...]:
@@ -85,8 +75,7 @@ def task_context_parameters(
     """Return what `get_script_task_context` and `get_file_task_context` take."""
     kind, number = execute_object_id(operation.host)
     return {
-        **ref_parameters(operation.ref),
-        **field_values(operation, "ref", "host"),
+        **field_values(operation, "host"),
         "execute_object_type": kind,
         "execute_object_resource_id": number,
     }
@@ -99,14 +88,6 @@ def execute_object_id(host: HostKey) -> tuple[int, int]:
     if host.bk_host_id is None:
         raise UsageError(f"{host} is named by its address; here it is named by its bk_host_id")
     return HOST, host.bk_host_id
-
-
-def read_task_context(
-    _operation: operations.GetScriptTaskContext | operations.GetFileTaskContext, envelope: JsonObject
-) -> tuple[TaskContextField, ...]:
-    """Read the named fields, in their order."""
-    rows = envelope.child("data").children("field_list") or ()
-    return tuple(read_fields(TaskContextField, row) for row in rows)
 
 
 # Pipelines ----------------------------------------------------------------------------------------
@@ -142,23 +123,20 @@ def pipeline_log_parameters(
     check_host_count(operation.hosts, LOG_HOSTS_V3)
     named = [execute_object_id(host) for host in operation.hosts]
     objects = [{"type": kind, "resource_id": str(number)} for kind, number in named]
-    return {**ref_parameters(operation.ref), "execute_object_list": objects}
+    return {"execute_object_list": objects}
 
 
+UPLOAD = Call("POST", partial(field_values, file_name_list="file_names"), read_upload_urls)
 # What the ESB has not.
 GATEWAY_CALLS: Calls = {
-    operations.GetStepInstanceDetail: Call("GET", parameters_of(), read_step_detail),
+    operations.GetStepInstanceDetail: Call("GET", field_values, read_step_detail),
 }
-UPLOADS: Calls = {
-    operations.GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls)
-}
+UPLOADS: Calls = {operations.GenerateLocalFileUploadUrl: UPLOAD}
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
-    operations.GenerateLocalFileUploadUrl: Call(
-        "POST", upload_url_parameters, read_upload_urls, paths="system"
-    ),
-    operations.QueryGseTask: Call("GET", parameters_of("step_instance_id"), read_gse_tasks, paths="system"),
-    operations.QueryJobInstance: Call("GET", parameters_of("gse_task_id"), read_one_gse_task, paths="system"),
+    operations.GenerateLocalFileUploadUrl: replace(UPLOAD, paths="system"),
+    operations.QueryGseTask: Call("GET", field_values, items_reader(read_gse_task), paths="system"),
+    operations.QueryJobInstance: Call("GET", field_values, read_one_gse_task, paths="system"),
     operations.BkciPluginFastExecuteScript: Call(
         "POST", pipeline_script_parameters, read_job_launch, paths="system"
     ),
@@ -167,7 +145,7 @@ SYSTEM_CALLS: Calls = {
     ),
     operations.BkciPluginGetJobInstanceStatus: status_call(
         "POST",
-        parameters_of(include_execute_object_task_result="return_ip_result"),
+        partial(field_values, include_execute_object_task_result="return_ip_result"),
         read_job,
         read_job_strictly,
         paths="system",
@@ -177,7 +155,13 @@ SYSTEM_CALLS: Calls = {
     ),
 }
 # What version 4 offers to users alone.
+TASK_CONTEXT = Call(
+    "POST",
+    task_context_parameters,
+    items_reader(partial(read_fields, TaskContextField), "field_list"),
+    paths="user",
+)
 CONTEXT_CALLS: Calls = {
-    operations.GetScriptTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
-    operations.GetFileTaskContext: Call("POST", task_context_parameters, read_task_context, paths="user"),
+    operations.GetScriptTaskContext: TASK_CONTEXT,
+    operations.GetFileTaskContext: TASK_CONTEXT,
 }

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, field
 
-from bkjob_async.dialects.common.envelopes import parse_json
 from bkjob_async.dialects.common.host_rows import FullHostRow, read_row_in_part
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.status_structs import STRICT_ERRORS, EnvelopeStruct, JobDataStruct
@@ -26,6 +25,7 @@ from bkjob_async.dialects.gateway.v3_structs import (
     StepDataStruct,
 )
 from bkjob_async.model.poll_view import HostRow
+from bkjob_async.model.text.json_text import parse_json
 
 _ROW = msgspec.json.Decoder(FullHostRow)
 _SPLIT_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[FlatStepStruct[Raw]]])

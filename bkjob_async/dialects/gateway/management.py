@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bkjob_async.dialects.common.dialect import Call, Calls
+from bkjob_async.dialects.common.fields import field_values, read_fields
 from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, unexpected_value
-from bkjob_async.dialects.common.responses import read_scope
-from bkjob_async.dialects.gateway.fields import field_values, read_fields
+from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, read_scope
+from bkjob_async.dialects.common.responses import read_page
 from bkjob_async.dialects.gateway.stored_items import (
     check_requested_scope,
     item_reader,
+    items_reader,
     read_cron,
     read_plan,
     read_template,
@@ -68,7 +71,7 @@ def read_nothing(operation: Any, envelope: JsonObject) -> None:
     """Read the response to a change of a cron: its id, alone or in an object, or nothing."""
     data = envelope.get("data")
     found = envelope.child("data").maybe_identity("id") if isinstance(data, dict) else data
-    if found not in (None, operation.id):
+    if found is not None and operation.id not in (UNKNOWN_ID, found):
         raise unexpected_value("$.data.id", f"{operation.id}", found)
 
 
@@ -79,24 +82,9 @@ def read_file_source(
     data = envelope.child("data")
     check_requested_scope(operation, data)
     source = read_fields(operations.StoredFileSource, data)
-    if source.code not in ("", operation.code):
+    if operation.code and source.code not in ("", operation.code):
         raise unexpected_value("$.data.code", operation.code, source.code)
     return source
-
-
-def read_check_items(
-    _operation: operations.CheckScript, envelope: JsonObject
-) -> tuple[operations.ScriptCheckItem, ...]:
-    """Read what was found in a script."""
-    return tuple(read_fields(operations.ScriptCheckItem, row) for row in envelope.children("data") or ())
-
-
-def read_agents(
-    _operation: operations.QueryAgentInfo, envelope: JsonObject
-) -> tuple[operations.AgentInfo, ...]:
-    """Read the agents of hosts."""
-    rows = envelope.child("data").children("agent_info_list") or ()
-    return tuple(read_fields(operations.AgentInfo, row) for row in rows)
 
 
 def read_scopes(
@@ -104,22 +92,18 @@ def read_scopes(
 ) -> Page[operations.AuthorizedScope]:
     """Read a page of scopes."""
     data = envelope.child("data")
-    return Page(
-        items=tuple(
-            read_fields(operations.AuthorizedScope, row, scope=read_scope(row))
-            for row in data.children("scope_list") or ()
-        ),
-        start=operation.start,
-        length=operation.length,
-        total=data.maybe_integer("total"),
-    )
+    rows = data.children("scope_list") or ()
+    scopes = [read_fields(operations.AuthorizedScope, row, scope=read_scope(row)) for row in rows]
+    return read_page(operation, data, scopes)
 
 
+CHECK_ITEMS = items_reader(partial(read_fields, operations.ScriptCheckItem))
+AGENTS = items_reader(partial(read_fields, operations.AgentInfo), "agent_info_list")
 CALLS: Calls = {
     operations.SaveCron: Call("POST", cron_parameters, item_reader(read_cron, "id", "id")),
     operations.UpdateCronStatus: Call("POST", field_values, read_nothing),
     operations.DeleteCron: Call("POST", field_values, read_nothing),
-    operations.CheckScript: Call("POST", script_parameters, read_check_items),
+    operations.CheckScript: Call("POST", script_parameters, CHECK_ITEMS),
 }
 # What the ESB has no document of.
 GATEWAY_CALLS: Calls = {
@@ -127,7 +111,7 @@ GATEWAY_CALLS: Calls = {
 }
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
-    operations.QueryAgentInfo: Call("POST", field_values, read_agents, paths="system"),
+    operations.QueryAgentInfo: Call("POST", field_values, AGENTS, paths="system"),
 }
 # What version 4 offers to users alone.
 V4_CALLS: Calls = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bkjob_async.dialects.common.fields import Names, read_fields
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.ref_checks import check_ref
-from bkjob_async.dialects.gateway.fields import Names, read_fields
 from bkjob_async.model.operations.details import (
     Account,
     FileDetail,

@@ -11,15 +11,17 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from bkjob_async.dialects.common.dialect import Call, Calls
+from bkjob_async.dialects.common.fields import field_values, read_fields
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, unexpected_value
 from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, check_scope
-from bkjob_async.dialects.gateway.fields import field_values, read_fields
+from bkjob_async.dialects.common.responses import read_page
 from bkjob_async.dialects.gateway.step_detail import read_actions
 from bkjob_async.model.operations import stored_items as items
 from bkjob_async.model.operations import stored_queries as queries
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.details import ScriptDetail
+from bkjob_async.model.operations.queries import ListQuery
 from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey
@@ -27,23 +29,29 @@ from bkjob_async.model.refs import HostKey
 T = TypeVar("T")
 
 
-def page_reader(read: Callable[[JsonObject], T]) -> Callable[[queries.ListQuery, JsonObject], Page[T]]:
+def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
     """Return a reader of a page; *read* reads one row."""
 
-    def read_page(operation: queries.ListQuery, envelope: JsonObject) -> Page[T]:
+    def read_rows(operation: ListQuery, envelope: JsonObject) -> Page[T]:
         data = envelope.child("data")
-        rows = data.children("data") or []
+        rows = data.children("data") or ()
         for row in rows:
             check_requested_scope(operation, row)
-        start, length = data.maybe_integer("start"), data.maybe_integer("length")
-        return Page(
-            items=tuple(read(row) for row in rows),
-            start=operation.start if start is None else start,
-            length=operation.length if length is None else length,
-            total=data.maybe_integer("total"),
-        )
+        return read_page(operation, data, map(read, rows))
 
-    return read_page
+    return read_rows
+
+
+def items_reader(
+    read: Callable[[JsonObject], T], name: str | None = None
+) -> Callable[[object, JsonObject], tuple[T, ...]]:
+    """Return a reader of a list, which is the data or the member *name* of it; *read* reads one row."""
+
+    def read_rows(_operation: object, envelope: JsonObject) -> tuple[T, ...]:
+        rows = envelope.children("data") if name is None else envelope.child("data").children(name)
+        return tuple(map(read, rows or ()))
+
+    return read_rows
 
 
 def item_reader(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.responses import (
     read_host_log,
     read_host_logs,
@@ -31,22 +30,11 @@ from bkjob_async.model.operations.base import (
 )
 from bkjob_async.model.operations.capabilities import Capabilities
 
-STEP_STATUS_FIELDS = (
-    "execute_count",
-    "batch",
-    "max_host_num_per_group",
-    "keyword",
-    "search_ip",
-    "status",
-    "tag",
-)
 CALLS: Calls = {
-    GetJobInstanceStatus: status_call(
-        "GET", requests.parameters_of("return_ip_result"), read_job, read_job_strictly
-    ),
+    GetJobInstanceStatus: status_call("GET", field_values, read_job, read_job_strictly),
     GetStepInstanceStatus: status_call(
         "GET",
-        requests.parameters_of(*STEP_STATUS_FIELDS),
+        field_values,
         read_step,
         read_step_strictly,
         skip_rows=skip_known_rows,
@@ -54,9 +42,9 @@ CALLS: Calls = {
     queries.GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
     queries.BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),
     queries.GetJobInstanceList: Call("GET", requests.job_list_parameters, read_job_list),
-    queries.GetJobInstanceGlobalVarValue: Call("GET", requests.parameters_of(), read_variables),
-    OperateStepInstance: Call("POST", requests.parameters_of("operation_code"), read_operation_accepted),
-    OperateJobInstance: Call("POST", requests.parameters_of("operation_code"), read_operation_accepted),
+    queries.GetJobInstanceGlobalVarValue: Call("GET", field_values, read_variables),
+    OperateStepInstance: Call("POST", field_values, read_operation_accepted),
+    OperateJobInstance: Call("POST", field_values, read_operation_accepted),
     launches.ExecuteJobPlan: Call("POST", launch_requests.execute_job_plan_parameters, read_job_launch),
     launches.FastExecuteScript: Call("POST", launch_requests.fast_execute_script_parameters, read_job_launch),
     launches.FastExecuteSql: Call("POST", launch_requests.fast_execute_sql_parameters, read_job_launch),
@@ -65,38 +53,25 @@ CALLS: Calls = {
 }
 
 
-@cache
-def rare_calls() -> Calls:
-    """Return the lines of stored items, of what manages them, and of what only `/system/` has."""
-    from bkjob_async.dialects.gateway import (  # noqa: PLC0415 - with all classes they take as long as the rest
-        extra_operations,
-        management,
-        stored_items,
-    )
-
-    return {
-        **stored_items.CALLS,
-        **extra_operations.GATEWAY_CALLS,
-        **extra_operations.SYSTEM_CALLS,
-        **management.CALLS,
-        **management.GATEWAY_CALLS,
-        **management.SYSTEM_CALLS,
-    }
-
-
 GATEWAY_V3 = Dialect(
     name="gateway-v3",
     capabilities=Capabilities(
         step_status=True,
         job_rows_on_request=True,
         groups=True,
-        job_list=True,
         log_hosts=requests.LOG_HOSTS_V3,
         list_length=requests.LIST_LENGTH_V3,
     ),
     path_prefix="api/v3/",
     calls=CALLS,
-    rare_calls=rare_calls,
+    rare_calls=(
+        "gateway.stored_items:CALLS",
+        "gateway.extra_operations:GATEWAY_CALLS",
+        "gateway.extra_operations:SYSTEM_CALLS",
+        "gateway.management:CALLS",
+        "gateway.management:GATEWAY_CALLS",
+        "gateway.management:SYSTEM_CALLS",
+    ),
     scope_parameters=requests.scope_parameters,
     options=GATEWAY_OPTIONS,
 )

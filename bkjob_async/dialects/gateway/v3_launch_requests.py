@@ -6,8 +6,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.hosts import host_list_parameters, host_parameters
-from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.codes import FileSourceType, RollingExecution, RollingType

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.hosts import host_list_parameters, host_parameters
-from bkjob_async.dialects.gateway.fields import field_values
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceIpLog,
     GetJobInstanceList,
 )
-from bkjob_async.model.refs import HostKey, Ref, Scope, ScopeType, StepRef
+from bkjob_async.model.refs import HostKey, Scope, ScopeType
 
 # The platform's own bounds on one request for logs.
 LOG_HOSTS_V3 = 500
@@ -35,36 +35,15 @@ def scope_parameters_esb(scope: Scope) -> dict[str, Any]:
     return {"bk_biz_id": scope.id, **named} if scope.type is ScopeType.BIZ else named
 
 
-def ref_parameters(ref: Ref) -> dict[str, Any]:
-    """Return the parameters that name a job or a step."""
-    named = {"job_instance_id": ref.job_instance_id}
-    return {**named, "step_instance_id": ref.step_instance_id} if isinstance(ref, StepRef) else named
-
-
-def parameters_of(*same: str, **renamed: str) -> Callable[[Any], dict[str, Any]]:
-    """Return what encodes an operation: the job or step that it names, if any, and some of its fields.
-
-    The platform has the fields *same* under the same names; *renamed* maps its names to those of other fields.
-    """
-    sent = {name: name for name in same} | renamed
-
-    def parameters(operation: Any) -> dict[str, Any]:
-        ref: Ref | None = getattr(operation, "ref", None)
-        named = {} if ref is None else ref_parameters(ref)
-        return named | {name: getattr(operation, field) for name, field in sent.items()}
-
-    return parameters
-
-
 def host_log_parameters(operation: GetJobInstanceIpLog) -> dict[str, Any]:
     """Return what `get_job_instance_ip_log` takes: a host by id, else by address."""
-    return {**ref_parameters(operation.ref), **host_parameters(operation.host)}
+    return host_parameters(operation.host)
 
 
 def host_logs_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
     """Return what `batch_get_job_instance_ip_log` takes."""
     check_host_count(operation.hosts, LOG_HOSTS_V3)
-    return {**ref_parameters(operation.ref), **host_list_parameters(operation.hosts)}
+    return host_list_parameters(operation.hosts)
 
 
 def host_logs_v4_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
@@ -72,10 +51,10 @@ def host_logs_v4_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, An
     check_host_count(operation.hosts, LOG_HOSTS_V4)
     ids = [host.container_id for host in operation.hosts]
     if not any(number is not None for number in ids):
-        return {**ref_parameters(operation.ref), **host_list_parameters(operation.hosts)}
+        return host_list_parameters(operation.hosts)
     if None in ids:
         raise UsageError("ask for the logs of hosts and of containers separately")
-    return {**ref_parameters(operation.ref), "container_id_list": ids}
+    return {"container_id_list": ids}
 
 
 def check_host_count(hosts: Sequence[HostKey], most: int) -> None:

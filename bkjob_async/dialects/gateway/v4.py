@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
+from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
@@ -17,7 +18,7 @@ from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, GetJo
 CALLS: Calls = {
     GetJobInstanceStatus: status_call(
         "GET",
-        requests.parameters_of(return_execute_object_result="return_ip_result"),
+        partial(field_values, return_execute_object_result="return_ip_result"),
         read_job,
         read_job_strictly,
         # bk-job: OpenApiGetJobInstanceStatusV4ResourceImpl.java
@@ -34,14 +35,6 @@ CALLS: Calls = {
 }
 
 
-@cache
-def rare_calls() -> Calls:
-    """Return the lines of task contexts, and of what manages plans and templates."""
-    from bkjob_async.dialects.gateway import extra_operations, management  # noqa: PLC0415 - as in v3.py
-
-    return {**extra_operations.CONTEXT_CALLS, **management.V4_CALLS}
-
-
 # No step status, but containers.
 GATEWAY_V4 = Dialect(
     name="gateway-v4",
@@ -49,14 +42,15 @@ GATEWAY_V4 = Dialect(
         step_status=False,
         job_rows_on_request=True,
         groups=False,
-        containers=True,
-        job_list=True,
         log_hosts=requests.LOG_HOSTS_V4,
         list_length=requests.LIST_LENGTH_V4,
     ),
     path_prefix="api/v4/",
     calls=CALLS,
-    rare_calls=rare_calls,
+    rare_calls=(
+        "gateway.extra_operations:CONTEXT_CALLS",
+        "gateway.management:V4_CALLS",
+    ),
     scope_parameters=requests.scope_parameters,
     options=GATEWAY_OPTIONS,
 )

@@ -1,7 +1,7 @@
 """Operations of the platform's API, as frozen values: requests that were not sent yet.
 
 Each class is the whole description of its operation: `python -m tests.generate` writes the method of the client, but for
-those of `client/operations/{batch_logs,operate_step,paged_list}.py`, and the lists that name it.
+those of `client/operations/batch_logs.py` and `client/operations/operate_step.py`, and the lists that name it.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from attrs import field, frozen, validators
 from bkjob_async.model.operations.base import Operation, has_zone
 from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.launches import GlobalVar, global_vars_of
+from bkjob_async.model.operations.queries import ListQuery
 from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.stored_items import CronJob, JobPlan, JobTemplate, StoredItem
-from bkjob_async.model.operations.stored_queries import ListQuery
 from bkjob_async.model.refs import Scope
 
 # The platform answers for at most so many hosts at once.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from bkjob_async.model.operations.base import Operation, has_zone
+from bkjob_async.model.operations.queries import ListQuery
 from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.stored_items import (
     CronJob,
@@ -21,20 +22,10 @@ from bkjob_async.model.operations.stored_items import (
 )
 from bkjob_async.model.refs import Scope
 
-LONGEST_PAGE = 1000
-
 
 def text_of(given: str | int) -> str:
     """Return the id of a script as text."""
     return str(given)
-
-
-@frozen(kw_only=True)
-class ListQuery:
-    """A request for one page of a list: *length* items at most, 1 to 1000, from *start* on, which counts from 0."""
-
-    start: int = field(default=0, validator=validators.ge(0))
-    length: int = field(default=20, validator=validators.and_(validators.ge(1), validators.le(LONGEST_PAGE)))
 
 
 @frozen(kw_only=True)

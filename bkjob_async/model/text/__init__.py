@@ -1,1 +1,1 @@
-"""Texts of the platform made safe to print, and small tables of HTML."""
+"""Texts of the platform: read as JSON, made safe to print, and in small tables of HTML."""

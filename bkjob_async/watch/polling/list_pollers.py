@@ -39,7 +39,7 @@ class ListPollers(Struct, eq=False, kw_only=True):
     def __post_init__(self) -> None:
         capabilities, intervals = self.session.dialect.capabilities, self.planner.intervals
         has_own_rhythm = intervals.interval is not None or intervals.target_lag is not None
-        self.page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
+        self.page_size = 0 if has_own_rhythm else capabilities.list_length
 
     def update(self, target: PollTarget, now: float) -> None:
         """Record the state of a job after a poll; start polling a list where that saves requests."""

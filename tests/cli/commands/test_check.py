@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
+from yarl import URL
 
 from bkjob_async import (
     ApiNotFound,
@@ -112,9 +113,9 @@ async def test_a_certificate_of_another_authority_is_found() -> None:
     port = server.sockets[0].getsockname()[1]
     async with server:
         with pytest.raises(ssl.SSLCertVerificationError):
-            await reach("localhost", port, "/", ours)
+            await reach(URL(f"https://localhost:{port}"), ours)
         authority.configure_trust(ours)
-        reached = await reach("localhost", port, "/", ours)
+        reached = await reach(URL(f"https://localhost:{port}"), ours)
 
     assert reached.tls.startswith("TLS")
     assert reached.certificate_ends is not None
@@ -172,19 +173,12 @@ def proxied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("proxied")
 def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for most programs; this machine and what `NO_PROXY` names are reached directly; passwords are not shown."""
+    """As for most programs; this machine and what `NO_PROXY` names are reached directly."""
     assert proxy_for("https://bk.example.com/api") is None
     monkeypatch.setenv("HTTPS_PROXY", "http://me:open%20sesame@proxy.example.com:3128")
     found = proxy_for("https://bk.example.com/api")
 
-    assert found is not None
-    assert (found.shown, found.host, found.port) == (
-        "http://proxy.example.com:3128",
-        "proxy.example.com",
-        3128,
-    )
-    assert "sesame" not in repr(found)
-    assert found.authorization == "Basic bWU6b3BlbiBzZXNhbWU="
+    assert found == "http://me:open%20sesame@proxy.example.com:3128"
     assert proxy_for("http://bk.example.com/api") is None
     assert proxy_for("https://localhost/api") is proxy_for("https://127.0.0.1:8/api") is None
     monkeypatch.setenv("NO_PROXY", "other.example.com,.bk.example.com,bk.example.com")
@@ -236,16 +230,17 @@ async def test_a_proxy_is_gone_through(*, is_tls: bool) -> None:
     proxy_server = await asyncio.start_server(forward, "127.0.0.1", 0)
     where = f"127.0.0.1:{proxy_server.sockets[0].getsockname()[1]}"
     scheme = "https" if is_tls else "http"
+    url = URL(f"{scheme}://bk.test:443/api")
     async with server, proxy_server:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(f"{scheme.upper()}_PROXY", f"http://me:pw@{where}")
-            known = proxy_for(f"{scheme}://bk.test/api")
+            known = proxy_for(str(url))
             patch.setenv(f"{scheme.upper()}_PROXY", f"http://{where}")
-            unknown = proxy_for(f"{scheme}://bk.test/api")
+            unknown = proxy_for(str(url))
         context = ours if is_tls else None
-        reached = await reach("bk.test", 443, "/api", context, known)
+        reached = await reach(url, context, known)
         with pytest.raises(ProxyRefused) as refused:
-            await reach("bk.test", 443, "/api", context, unknown)
+            await reach(url, context, unknown)
 
     assert (reached.status, reached.tls.startswith("TLS")) == (404, is_tls)
     assert asked[0] == ("CONNECT bk.test:443 HTTP/1.1" if is_tls else "HEAD http://bk.test:443/api HTTP/1.1")

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from bkjob_async import Scope, UsageError
-from bkjob_async.configuration.gathering import DIALECTS, gather
+from bkjob_async.configuration.gathering import gather
 from bkjob_async.configuration.profiles import choose_profile, load_profile
 from bkjob_async.configuration.settings import OPTIONS, SECRETS, SETTINGS, Profile, resolve
-from bkjob_async.dialects import registry
 
 SECRET = "not-to-be-seen"
 
@@ -112,11 +111,6 @@ def test_no_secret_has_an_option() -> None:
     """Arguments are visible in the list of processes."""
     assert not set(SECRETS) & set(OPTIONS)
     assert set(OPTIONS) < set(SETTINGS)
-
-
-def test_the_dialects_are_those_of_the_library() -> None:
-    """Their names are copied, because the help imports no dialect."""
-    assert sorted(registry.NAMES) == list(DIALECTS)
 
 
 def test_a_file_may_have_a_default_profile(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ import pytest
 
 from bkjob_async.dialects.common.envelopes import (
     LONGEST_MESSAGE,
-    error_from_envelope,
-    error_without_json,
     open_envelope,
     read_envelope,
 )
@@ -278,7 +276,7 @@ def test_the_gateways_header_speaks_for_a_body_that_does_not() -> None:
     """A proxied page whose header carries a code is that code's error."""
     headers = {"x-bkapi-error-code": "1650401", "x-bkapi-error-message": "backend timeout"}
 
-    error = error_without_json(HttpResponse(status=200, headers=headers, body=b"<html>"))
+    error = error_of(HttpResponse(status=200, headers=headers, body=b"<html>"))
 
     assert type(error) is PlatformTrouble
     assert (error.code, error.details.message) == (1650401, "backend timeout")
@@ -299,7 +297,7 @@ def test_an_error_names_its_credentials_by_stars() -> None:
     echo = (
         'rejected {"bk_app_code": "me", "bk_app_secret": "hunter2", "bk_token": "t0ken"} access_token=abc&x=1'
     )
-    error = error_from_envelope(HttpResponse(status=200), {"result": False, "code": 1640001, "message": echo})
+    error = error_of(json_response({"result": False, "code": 1640001, "message": echo}))
 
     assert error.details.message == (
         'rejected {"bk_app_code": "me", "bk_app_secret": "***", "bk_token": "***"} access_token=***&x=1'

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bkjob_async.dialects.common.envelopes import error_from_envelope
+from bkjob_async.dialects.common.envelopes import error_from_response
 from bkjob_async.dialects.common.redaction import encodings_of, redact, redact_details, secrets_in
 from bkjob_async.errors import NotAllowed
 from bkjob_async.http_messages import HttpResponse
@@ -61,7 +61,7 @@ def shown(echo: object, message: str, request_id: str, secrets: list[str]) -> st
         "permission": {"actions": [echo]},
         "request_id": request_id,
     }
-    details = redact_details(error_from_envelope(HttpResponse(status=200), body).details, secrets)
+    details = redact_details(error_from_response(HttpResponse(status=200), body).details, secrets)
     return f"{details!r} {NotAllowed(details)} {NotAllowed(details)!r}"
 
 

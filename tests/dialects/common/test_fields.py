@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from attrs import fields
 
+from bkjob_async.dialects.common.fields import field_values, read_fields, readers_of
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.gateway.fields import field_values, read_fields, readers_of
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.operations.launches import RollingFileSource
 from bkjob_async.model.operations.management import StoredFileSource

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 from attrs import fields
 
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
-from bkjob_async.dialects.common.responses import read_scope
+from bkjob_async.dialects.common.ref_checks import read_scope
 from bkjob_async.model.refs import Scope
 
 T = TypeVar("T")
@@ -49,17 +49,15 @@ def read_fields(kind: Callable[..., T], row: JsonObject, names: Names | None = N
 @cache
 def readers_of(kind: Callable[..., Any]) -> Mapping[str, Callable[..., Any]]:
     """Return what reads each field of *kind*: numbers of things are positive, any other number may be 0."""
-    types = get_type_hints(kind)
-    readers = {each.name: READERS.get(types[each.name]) for each in fields(cast("type[Any]", kind))}
+    types = {name: kind for name, kind in get_type_hints(kind).items() if kind in READERS}
     return {
-        name: JsonObject.maybe_identity if name.endswith("id") and types[name] == int | None else read
-        for name, read in readers.items()
-        if read is not None
+        name: JsonObject.maybe_identity if name.endswith("id") and kind == int | None else READERS[kind]
+        for name, kind in types.items()
     }
 
 
 def field_values(operation: Any, *without: str, unit: float = MILLISECONDS, **renamed: str) -> dict[str, Any]:
-    """Return the fields of an operation by their names, but for its scope and *without*.
+    """Return the fields of an operation by their names, but for *without* and what every dialect names alike: scope, job and step.
 
     Times are numbers in *unit*. *renamed* maps the platform's names to those of fields.
     """
@@ -78,6 +76,8 @@ def sent_names(
     """Return the platform's name of each field of *kind* that is sent, and the field's own; see `field_values`."""
     platform_names = {field: name for name, field in renamed}
     names = [
-        str(each.name) for each in fields(cast("type[Any]", kind)) if each.name not in ("scope", *without)
+        str(each.name)
+        for each in fields(cast("type[Any]", kind))
+        if each.name not in ("ref", "scope", *without)
     ]
     return tuple((platform_names.get(name, name), name) for name in names)
