@@ -34,19 +34,16 @@ class FleetRow:
     is_forgotten: bool = False
     refused: int = 0
 
-    def silence(self, now: float) -> float | None:
-        """Return the seconds since the last sign of life, None for a fleet that was never opened."""
-        return None if self.last_seen is None else max(0.0, now - self.last_seen)
-
     def begin_term(
         self, name: str, holder: Holder, now: float, *, take_over: bool, after_term: int
     ) -> Opened:
         """Begin the next term, one behind *after_term* as well, for *holder*; raise `FleetBusy` without *take_over*."""
-        silence = self.silence(now)
-        # A sign of life from the future is one from before the clock was set back; who lives gives another soon.
-        is_alive = self.is_held and abs(now - (self.last_seen or now)) < ALIVE_SECONDS
-        if is_alive and silence is not None and not take_over:
-            raise FleetBusy(name, host=self.holder.host, pid=self.holder.pid, seconds=silence)
+        silence = None
+        if self.last_seen is not None:
+            silence = max(0.0, now - self.last_seen)
+            # A sign of life from the future is one from before the clock was set back; who lives gives another soon.
+            if self.is_held and not take_over and abs(now - self.last_seen) < ALIVE_SECONDS:
+                raise FleetBusy(name, host=self.holder.host, pid=self.holder.pid, seconds=silence)
         self.term = max(self.term, after_term) + 1
         self.holder, self.last_seen, self.is_held, self.is_forgotten = holder, now, True, False
         return Opened(self.term, self.head, silence)

@@ -18,6 +18,7 @@ from bkjob_async.engine.journaling.columns import (
     failure_form,
     time_column,
 )
+from bkjob_async.engine.journaling.decoding import damage_if_senseless
 from bkjob_async.engine.journaling.forms import (
     FIRST_VERSION,
     VERSION,
@@ -35,7 +36,6 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import unpacked_moments
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
-from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, StepWaiting
 from bkjob_async.model.json_values import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref, StepRef
@@ -210,7 +210,7 @@ def batch_of(record: RecordForm) -> Batch | None:
     if not record.parts:
         return None
     cursor, events = record.cursor, list[Event]()
-    try:
+    with damage_if_senseless():
         at = datetime.fromtimestamp(record.time, UTC)
         for part in record.parts:
             if isinstance(part, HostsForm):
@@ -219,8 +219,6 @@ def batch_of(record: RecordForm) -> Batch | None:
                 events += changes
             else:
                 events.append(event_from(part, cursor, at))
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError) as error:
-        raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
     return Batch(record.sequence, tuple(events), cursor, at=at, size=record.last_index)
 
 

@@ -76,7 +76,6 @@ class FleetJournal:
         self._watch = watch
         self._error: BaseException | None = None  # that the watch ended with
         self._learnt: Callable[[], Mapping[str, Any]] = dict
-        self._is_troubled = False
         # What the last attempt to store failed with, None while all is well.
         self._trouble: JournalError | None = None
         # Another has written in between: the states say when something was reported in other numbers than the records.
@@ -240,8 +239,8 @@ class FleetJournal:
         for each in waiting:
             if each.batch is not None:
                 self._watch.stream.append(each.batch)
-        if self._is_troubled:
-            self._is_troubled, self._trouble = False, None
+        if self._trouble is not None:
+            self._trouble = None
             logger.info("the fleet %r is recorded again", self._name)
             self._watch.on_available(self.head + 1, self._local_cursor(self.head + 1))
         if not self._is_closing:
@@ -249,9 +248,8 @@ class FleetJournal:
 
     def _report_trouble(self, error: JournalError) -> None:
         """Say once that nothing can be stored, until something is."""
-        self._trouble = error
-        if not self._is_troubled:
-            self._is_troubled = True
+        is_known, self._trouble = self._trouble is not None, error
+        if not is_known:
             logger.warning("the fleet %r cannot be recorded: %s", self._name, error)
             number = self._local_number()
             self._watch.on_unavailable(number, self._local_cursor(number), error)
@@ -342,7 +340,7 @@ class FleetJournal:
                 entry = await self._store.fleet(self._name)
                 is_behind = entry is None or entry.head < self.head
                 goes_on = self._task is not None and not self._task.done()
-                if not (goes_on and (is_behind or self._is_troubled)):
+                if not (goes_on and (is_behind or self._trouble is not None)):
                     return is_behind
             await asyncio.sleep(RETRY_SECONDS)
 
