@@ -13,13 +13,12 @@ from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import (
     column,
     expanded,
-    failure_form,
+    failure_forms,
     failures_from,
 )
 from bkjob_async.engine.journaling.fleet_facts import signal_from
 from bkjob_async.engine.journaling.forms import (
     FIRST_VERSION,
-    FailureForm,
     JobForm,
     PartForm,
     StepForm,
@@ -156,10 +155,8 @@ def waits_form(waits: StepWaits) -> WaitsForm | None:
 def table_form(step: StepState) -> TableForm:
     """Return the hosts of a step in their form."""
     hosts, statuses = step.hosts.keys, step.hosts.statuses
-    failures = list[FailureForm]()
-    if step.failures is not None:
-        details = ((place, step.failures.get(place)) for place in step.failures.places())
-        failures = [failure_form(place, host, hosts[place]) for place, host in details if host]
+    failed = [] if step.failures is None else step.failures.places()
+    failures = failure_forms(step, zip(failed, failed, strict=True))
     codes, befores = column(statuses.codes()), column(statuses.codes(before=True))
     return TableForm(names_form(hosts), codes, befores, column(statuses.sequences()), failures)
 

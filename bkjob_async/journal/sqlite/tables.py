@@ -23,7 +23,6 @@ from bkjob_async.journal.store import (
     Page,
     StoredRecord,
     check_size,
-    with_text,
 )
 
 # A transaction reads or removes at most so many rows.
@@ -224,8 +223,8 @@ def remove_orphans(connection: sqlite3.Connection) -> bool:
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
-def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int, text: bytes) -> Page:
-    """Return the records behind number *after*: at most *limit*, and about `PAGE_BYTES`; of them those that have the *text*."""
+def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int) -> Page:
+    """Return the records behind number *after*: at most *limit*, and about `PAGE_BYTES`."""
     fleet = find_fleet(connection, name)
     if fleet is None:
         return Page((), 0)
@@ -247,7 +246,7 @@ def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int,
     rows.close()
     if last < fleet.head and len(records) < count and size < PAGE_BYTES:
         raise JournalDamaged(f"the records of {name!r} behind {last} are missing")
-    return Page(with_text(records, text), fleet.removed_to)
+    return Page(records, fleet.removed_to)
 
 
 def read_parts(
