@@ -1,13 +1,14 @@
-"""The row of a fleet in a store, and the checks on those who open and write the fleet."""
+"""The row of a fleet in a store, and what opening and writing the fleet make of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import define
 
 from bkjob_async.errors import FleetBusy, Superseded
-from bkjob_async.journal.store import ALIVE_SECONDS, FleetEntry, Holder, StoredRecord
+from bkjob_async.journal.keep import Keep
+from bkjob_async.journal.store import ALIVE_SECONDS, FleetEntry, Holder, Opened, StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
 
 NOBODY = Holder("", 0)
@@ -33,16 +34,19 @@ class FleetRow:
     is_forgotten: bool = False
     refused: int = 0
 
-    def silence(self, now: float) -> float | None:
-        """Return the seconds since the last sign of life, None for a fleet that was never opened."""
-        return None if self.last_seen is None else max(0.0, now - self.last_seen)
-
-    def check_free(self, name: str, now: float) -> None:
-        """Raise `FleetBusy` where the holder is alive."""
-        silence = self.silence(now)
-        # A sign of life from the future is one from before the clock was set back; who lives gives another soon.
-        if self.is_held and silence is not None and abs(now - (self.last_seen or now)) < ALIVE_SECONDS:
-            raise FleetBusy(name, host=self.holder.host, pid=self.holder.pid, seconds=silence)
+    def begin_term(
+        self, name: str, holder: Holder, now: float, *, take_over: bool, after_term: int
+    ) -> Opened:
+        """Begin the next term, one behind *after_term* as well, for *holder*; raise `FleetBusy` without *take_over*."""
+        silence = None
+        if self.last_seen is not None:
+            silence = max(0.0, now - self.last_seen)
+            # A sign of life from the future is one from before the clock was set back; who lives gives another soon.
+            if self.is_held and not take_over and abs(now - self.last_seen) < ALIVE_SECONDS:
+                raise FleetBusy(name, host=self.holder.host, pid=self.holder.pid, seconds=silence)
+        self.term = max(self.term, after_term) + 1
+        self.holder, self.last_seen, self.is_held, self.is_forgotten = holder, now, True, False
+        return Opened(self.term, self.head, silence)
 
     def check_term(self, name: str, term: int) -> None:
         """Raise `Superseded` or `StoreBehind` for a writer of another *term*."""
@@ -61,12 +65,38 @@ class FleetRow:
             return True
         raise self._behind(name, head)
 
-    def check_checkpoint(self, name: str, sequence: int, all_behind: int | None) -> None:
-        """Raise `StoreBehind` where the last record in a checkpoint was lost, or the head is not what it stands behind."""
+    def take_records(self, records: Sequence[StoredRecord], targets: int, now: float) -> None:
+        """Count *records* that are appended, which is a sign of life; the fleet has so many *targets* now."""
+        if records:
+            self.head = records[-1].sequence
+        self.size += sum(len(record.data) for record in records)
+        self.targets, self.last_seen = targets, now
+
+    def take_checkpoint(self, name: str, sequence: int, all_behind: int | None, now: float) -> None:
+        """Note the last record of a new checkpoint, which with *all_behind* becomes the head.
+
+        Raises `StoreBehind` where that record was lost, or the head is not what the checkpoint stands behind.
+        """
         if all_behind is None and sequence > self.head:
             raise self._behind(name, sequence)
-        if all_behind is not None and self.head not in (all_behind, sequence):
-            raise self._behind(name, all_behind)
+        if all_behind is not None:
+            if self.head not in (all_behind, sequence):
+                raise self._behind(name, all_behind)
+            self.head = self.removed_to = sequence
+        self.checkpoint, self.last_seen = sequence, now
+
+    def remove_oldest(self, oldest: Iterable[tuple[int, float, int]], keep: Keep, now: float) -> int:
+        """Count out the first of the *oldest* records that are not kept, and return how many these are.
+
+        They are given as number, time and size, in order.
+        """
+        count, removed_to, kept_since = 0, self.removed_to, now - keep.age.total_seconds()
+        for sequence, made_at, size in oldest:
+            is_kept = made_at >= kept_since and self.size <= keep.bytes and sequence > removed_to
+            if is_kept or self.checkpoint is None or sequence > self.checkpoint:
+                break
+            count, self.size, self.removed_to = count + 1, self.size - size, max(removed_to, sequence)
+        return count
 
     def _behind(self, name: str, sequence: int) -> StoreBehind:
         return StoreBehind(

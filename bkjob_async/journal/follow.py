@@ -36,6 +36,31 @@ NOW = "now"
 PORTION_SIZE = 200
 
 
+class Outage:
+    """Says once that the journal of the fleet *name* cannot be read, and once that it can be again."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._has_begun = False
+
+    async def wait(self, error: JournalUnavailable) -> None:
+        """Wait until the next attempt behind one that failed with this *error*."""
+        if not self._has_begun:
+            self._has_begun = True
+            logger.warning(
+                "the journal of fleet %r cannot be read, and is tried again each second: %s",
+                self._name,
+                error,
+            )
+        await asyncio.sleep(RETRY_SECONDS)
+
+    def end(self) -> None:
+        """Note that the journal could be read."""
+        if self._has_begun:
+            self._has_begun = False
+            logger.info("the journal of fleet %r can be read again", self._name)
+
+
 class Follower:
     """An async iterator over the batches of a fleet; `Journal.follow` makes one.
 
@@ -57,7 +82,7 @@ class Follower:
         self._records: deque[StoredRecord] = deque()
         self._present: Iterator[Batch] | None = None
         self._rest_of: CursorPosition | None = None
-        self._is_away = False
+        self._outage = Outage(name)
         self._holder: tuple[int, str] | None = None  # the term of the last record, and its client
 
     @property
@@ -121,9 +146,7 @@ class Follower:
         except JournalUnavailable as error:
             await self._retry_after(error)
             return True
-        if self._is_away:
-            self._is_away = False
-            logger.info("the journal of fleet %r can be read again", self._name)
+        self._outage.end()
         check_order(page.records, self._after, self._name)
         self._records.extend(page.records)
         return self._live or bool(page.records)
@@ -132,14 +155,7 @@ class Follower:
         """Wait until the next attempt; raise *error* in a follower that is not live."""
         if not self._live:
             raise error
-        if not self._is_away:
-            self._is_away = True
-            logger.warning(
-                "the journal of fleet %r cannot be read, and is tried again each second: %s",
-                self._name,
-                error,
-            )
-        await asyncio.sleep(RETRY_SECONDS)
+        await self._outage.wait(error)
 
     async def look_for_loss(self) -> bool:
         """Go on with the whole present if the store has fewer records than were read; return that.

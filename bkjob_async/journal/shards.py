@@ -27,7 +27,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalUnavailable
-from bkjob_async.journal.store import InboxEntry, KeyChanges, Keys, Store
+from bkjob_async.journal.store import KeyChanges, Keys, Store
 
 _SHARD = re.compile(r"/\d+$")
 _FIGURES, _FAILURE = re.compile(r"shard:(\d{1,9})"), re.compile(r"failure:(\d{1,9})")
@@ -195,29 +195,24 @@ class ShardStore:
         while await self._update(fleet, decide):
             pass  # again, for something may have been stored in between
 
-    # The inbox of a shard -------------------------------------------------------------------------------------------
-
-    async def put(self, fleet: str, shard: int, entries: Sequence[bytes]) -> None:
-        """Append *entries* to the inbox of a shard, all or none; they are stored when this returns."""
-        await self._store.put(shard_name(fleet, shard), entries)
-
-    async def inbox(self, fleet: str, shard: int, after: int) -> Sequence[InboxEntry]:
-        """Return the entries behind number *after*, at most `INBOX_PAGE`."""
-        return await self._store.inbox(shard_name(fleet, shard), after)
-
-    async def inbox_size(self, fleet: str, shard: int) -> int:
-        """Return how many entries wait in the inbox of a shard."""
-        return await self._store.inbox_size(shard_name(fleet, shard))
-
     # What runners report --------------------------------------------------------------------------------------------
 
-    async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
+    async def report(
+        self,
+        fleet: str,
+        shard: int,
+        figures: ShardFigures,
+        *,
+        limit: int = 0,
+        condition: Callable[[str], str] = str,
+    ) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*.
 
-        So much of the claim is granted that the claims of all shards together do not exceed *limit*. Raises
+        So much of the claim is granted that the claims of all shards together do not exceed *limit*. *condition* returns
+        what the store is to have in place of what it has as the failure of the shard, empty text for nothing. Raises
         `Superseded` or `StoreBehind` for another term than that of the shard, and `FleetNotFound`.
         """
-        name, newest = f"shard:{shard}", figures.term
+        name, failure, newest = f"shard:{shard}", f"failure:{shard}", figures.term
 
         def decide(keys: Keys) -> tuple[KeyChanges, ShardReply | int]:
             check_usable(keys, fleet)
@@ -228,13 +223,14 @@ class ShardStore:
             active, others = active - before.active + figures.active, claimed - before.claim
             granted = granted_of(figures.claim, limit, others)
             changes = {
+                failure: condition(text_in(keys, failure)).encode() or None,
                 name: encoded_figures(replace(figures, claim=granted)),
                 "active": b"%d" % active,
                 "claimed": b"%d" % (others + granted),
             }
             return changes, ShardReply(active, granted, is_stopped(keys), keys["settings"])
 
-        names = ("settings", "removing", "stopped", "active", "claimed", name)
+        names = ("settings", "removing", "stopped", "active", "claimed", name, failure)
         while True:
             await self._store.give_sign_of_life(shard_name(fleet, shard), term=figures.term)
             reply = await self._update(fleet, decide, names)
@@ -256,7 +252,7 @@ class ShardStore:
     async def failures(self, fleet: str) -> Mapping[int, str]:
         """Return what ended the newest runner of each shard where something did."""
         keys = await self._store.keys(fleet)
-        return {shard: keys[name].decode(errors="replace") for shard, name in names_in(keys, _FAILURE)}
+        return {shard: text_in(keys, name) for shard, name in names_in(keys, _FAILURE)}
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
         """Store the durations that the runner of a shard measured, in place of what it had.
@@ -313,6 +309,11 @@ def names_in(keys: Keys, pattern: re.Pattern[str]) -> list[tuple[int, str]]:
     """Return the number of a shard and the key of each name that has the *pattern*."""
     matches = ((pattern.fullmatch(name), name) for name in keys)
     return [(int(match[1]), name) for match, name in matches if match]
+
+
+def text_in(keys: Keys, name: str) -> str:
+    """Return a text, an empty one for none."""
+    return keys.get(name, b"").decode(errors="replace")
 
 
 def figures_in(keys: Keys, name: str, fleet: str) -> ShardFigures:

@@ -25,7 +25,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.keep import Keeps
@@ -186,7 +185,7 @@ class Logs(Protocol):
         ...
 
     async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
-        """Return the fleet's checkpoint, None where there is none or no such fleet; parts without this *text* come empty.
+        """Return the fleet's checkpoint, None where there is none or no such fleet; parts without this *text* may come empty.
 
         Raises `JournalDamaged` for one of more than `MAX_CHECKPOINT` bytes, before more than these are in memory.
         """
@@ -195,7 +194,7 @@ class Logs(Protocol):
     async def read(self, name: str, after: int, *, limit: int = 1000, text: bytes = b"") -> Page:
         """Return the records behind number *after*, at most *limit* of them; a fleet that does not exist has none.
 
-        Those without this *text* are left out, but for the last of a page, which comes empty.
+        Those without this *text* may be left out, but for the last of a page, which may come empty.
         """
         ...
 
@@ -253,14 +252,6 @@ class Store(Logs, KeySpaces, Protocol):
     async def aclose(self) -> None:
         """Release what the store holds open; harmless when repeated."""
         ...
-
-
-def with_text(records: Sequence[StoredRecord], text: bytes) -> Sequence[StoredRecord]:
-    """Return those of a page that have the *text*, and the last one without its data if it has not."""
-    some = [record for record in records if text in record.data]
-    if records and text not in records[-1].data:
-        some.append(replace(records[-1], data=b""))
-    return some
 
 
 def check_size(name: str, size: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self, Unpack
 
-from bkjob_async.engine.journaling.inbox_entries import entries_of
+from bkjob_async.engine.journaling.inbox_entries import MAX_TARGETS, entries_of
 from bkjob_async.errors import JournalDamaged, UsageError
 from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.keep import Keep
@@ -36,8 +36,8 @@ from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
 # A name leaves room for the number of a shard behind it.
 LONGEST_NAME = MAX_NAME - 5
-# So many entries of an inbox are sent at once.
-ENTRIES_AT_ONCE = 20
+# So many targets of a shard are sent at once: some entries of its inbox.
+PUT_AT_ONCE = 20 * MAX_TARGETS
 # Targets are sorted into shards so many at a time, so that others of the event loop have their turn.
 SORTED_AT_ONCE = 5000
 
@@ -198,7 +198,7 @@ class Fleet:
     async def _put(self, refs: Sequence[RefLike], *, added: bool) -> None:
         found = [as_ref(ref) for ref in refs]
         # Read each time: the fleet may have been removed, and created anew with other shards.
-        placement, store = (await self.settings()).placement, self.journal.shards
+        placement, store = (await self.settings()).placement, self.journal.store
         shards: dict[int, list[Ref]] = {}
         for start in range(0, len(found), SORTED_AT_ONCE):
             for shard, some in placement.by_shard(found[start : start + SORTED_AT_ONCE]).items():
@@ -206,17 +206,12 @@ class Fleet:
             await asyncio.sleep(0)
 
         async def put(shard: int, some: list[Ref]) -> None:
-            entries: list[bytes] = []
-            try:
-                for entry in entries_of(some, added=added):
-                    entries.append(entry)
-                    if len(entries) == ENTRIES_AT_ONCE:
-                        await store.put(self.name, shard, entries)
-                        entries = []
-            except OverflowError:
-                raise UsageError("an id of a target is larger than any of the platform's") from None
-            if entries:
-                await store.put(self.name, shard, entries)
+            for start in range(0, len(some), PUT_AT_ONCE):
+                try:
+                    entries = [*entries_of(some[start : start + PUT_AT_ONCE], added=added)]
+                except OverflowError:
+                    raise UsageError("an id of a target is larger than any of the platform's") from None
+                await store.put(shard_name(self.name, shard), entries)
 
         await run_concurrently(put(shard, some) for shard, some in shards.items())
         await self._read()  # a removal that began before these were stored took them with it
@@ -246,19 +241,19 @@ class Fleet:
         """Return the fleet and its shards as the store knows them; a shard that is damaged there has that as its failure."""
         (record, settings), store, in_shards = await self._read(), self.journal.store, self.journal.shards
         figures, failures = await in_shards.figures(self.name), await in_shards.failures(self.name)
-        shards: dict[int, ShardStatus] = {}
 
-        async def read(shard: int) -> None:
-            entry, newest, damage = await newest_of(store, shard_name(self.name, shard))
+        async def status_of(shard: int) -> ShardStatus:
+            name = shard_name(self.name, shard)
+            entry, newest, damage = await newest_of(store, name)
             seen = (record.created,) if entry is None else (record.created, entry.last_seen)
             of_shard = figures.get(shard, ShardFigures())
             term = 0 if entry is None else entry.term
             said = ShardCondition.decode(failures.get(shard, "")).in_term(term)
-            shards[shard] = ShardStatus(
+            return ShardStatus(
                 shard=shard,
                 targets=of_shard.targets,
                 active=of_shard.active,
-                waiting=await in_shards.inbox_size(self.name, shard),
+                waiting=await store.inbox_size(name),
                 term=term,
                 holder=None if entry is None else entry.holder,
                 is_held=entry is not None and entry.is_held,
@@ -273,13 +268,13 @@ class Fleet:
                 size=0 if entry is None else entry.size,
             )
 
-        await run_concurrently(read(shard) for shard in range(settings.placement.shards))
+        shards = await run_concurrently(map(status_of, range(settings.placement.shards)))
         return FleetStatus(
             name=self.name,
             url=settings.url,
             is_stopped=record.is_stopped,
             keep=settings.keep or store.keeps.of_others,
-            shards=tuple(shards[shard] for shard in sorted(shards)),
+            shards=tuple(shards),
         )
 
     async def stop(self) -> None:

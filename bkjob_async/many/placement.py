@@ -56,12 +56,6 @@ class Placement:
     def by_shard(self, refs: Iterable[Ref]) -> dict[int, list[Ref]]:
         """Return *refs* by shard, each list in the order in which they came."""
         found: dict[int, list[Ref]] = {}
-        shard_of = self.shard_of
         for ref in refs:
-            shard = shard_of(ref)
-            some = found.get(shard)
-            if some is None:
-                found[shard] = [ref]
-            else:
-                some.append(ref)
+            found.setdefault(self.shard_of(ref), []).append(ref)
         return found

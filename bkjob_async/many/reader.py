@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import TracebackType
 from typing import Self
 
 from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
-from bkjob_async.journal.follow import NOW, Follower, newest_cursor
+from bkjob_async.journal.follow import NOW, WAIT_SECONDS, Follower, Outage, newest_cursor
 from bkjob_async.journal.shards import shard_name
 from bkjob_async.journal.store import Store
 from bkjob_async.many.concurrently import run_concurrently
@@ -20,14 +19,12 @@ from bkjob_async.model.events import Batch
 READ_AHEAD, BATCHES_AT_ONCE = 64, 64
 # So many shards are read at the same time.
 READ_AT_ONCE = 8
-# Seconds that one waiting read lasts, between looks whether all shards are there, and between attempts at a store that is away.
-WAIT_SECONDS, LOSS_CHECK_SECONDS, RETRY_SECONDS = 5.0, 5.0, 1.0
+# Seconds between looks whether all shards are there.
+LOSS_CHECK_SECONDS = 5.0
 
 CountShards = Callable[[], Awaitable[int]]
 _Item = tuple[int, Batch | BaseException | None]
 _CURSOR = re.compile(r"(?P<shards>\d+);(?P<places>(\d+:[\w.-]+(,\d+:[\w.-]+)*)?)")
-
-logger = logging.getLogger("bkjob_async.journal")
 
 
 class FleetReader:
@@ -51,7 +48,8 @@ class FleetReader:
         self._arrived: asyncio.Queue[_Item] = asyncio.Queue(READ_AHEAD)
         self._task: asyncio.Task[None] | None = None
         self._followers: dict[int, Follower] = {}
-        self._has_ended = self._is_away = False
+        self._outage = Outage(name)
+        self._has_ended = False
         self._checked_at = 0.0
 
     @property
@@ -105,13 +103,9 @@ class FleetReader:
         raise StopAsyncIteration
 
     async def _cursor_of_now(self, shards: int) -> str:
-        cursors: dict[int, str] = {}
-
-        async def find(shard: int) -> None:
-            cursors[shard] = await newest_cursor(self._store, shard_name(self._name, shard))
-
-        await run_concurrently(map(find, range(shards)), READ_AT_ONCE)
-        return fleet_cursor(shards, cursors)
+        names = (shard_name(self._name, shard) for shard in range(shards))
+        cursors = await run_concurrently((newest_cursor(self._store, name) for name in names), READ_AT_ONCE)
+        return fleet_cursor(shards, dict(enumerate(cursors)))
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -130,7 +124,7 @@ class FleetReader:
         while ready or self._live:
             try:
                 ready = await self._give(ready)
-                self._on_answer()
+                self._outage.end()
                 if self._live:
                     ready |= {*await self._wait(seconds=0.0 if ready else WAIT_SECONDS)}
                     ready |= await self._find_lost()
@@ -138,22 +132,21 @@ class FleetReader:
                 if not self._live:
                     raise
                 ready = {*range(self._shards)}
-                await self._on_away(error)
+                await self._outage.wait(error)
 
     async def _give(self, shards: Collection[int]) -> set[int]:
         """Pass on some batches of each of these *shards*; return those that have more."""
-        more: set[int] = set()
+        have_more = await run_concurrently(map(self._give_some, shards), READ_AT_ONCE)
+        return {shard for shard, has_more in zip(shards, have_more, strict=True) if has_more}
 
-        async def give(shard: int) -> None:
-            for _ in range(BATCHES_AT_ONCE):
-                batch = await self._next_of(shard)
-                if batch is None:
-                    return
-                await self._arrived.put((shard, batch))
-            more.add(shard)
-
-        await run_concurrently(map(give, shards), READ_AT_ONCE)
-        return more
+    async def _give_some(self, shard: int) -> bool:
+        """Pass on some batches of a shard; return True if it has more."""
+        for _ in range(BATCHES_AT_ONCE):
+            batch = await self._next_of(shard)
+            if batch is None:
+                return False
+            await self._arrived.put((shard, batch))
+        return True
 
     async def _next_of(self, shard: int) -> Batch | None:
         """Return the next batch of a shard, None at its end, and before its first runner."""
@@ -173,10 +166,9 @@ class FleetReader:
 
     async def _find_lost(self) -> set[int]:
         """From time to time, return the shards whose stores have lost what was read; raise `FleetNotFound` where one is no more, or the fleet is another."""
-        lost: set[int] = set()
         now = asyncio.get_running_loop().time()
         if now < self._checked_at + LOSS_CHECK_SECONDS:
-            return lost
+            return set()
         self._checked_at = now
         shards = await self._count()
         if shards != self._shards:
@@ -184,30 +176,9 @@ class FleetReader:
                 f"the fleet {self._name!r} of {self._shards} shards was removed, and there is another of {shards}: open"
                 " another reader without a cursor"
             )
-
-        async def check(shard: int) -> None:
-            if await self._followers[shard].look_for_loss():
-                lost.add(shard)
-
-        begun = [shard for shard, follower in self._followers.items() if follower.cursor]
-        await run_concurrently(map(check, begun), READ_AT_ONCE)
-        return lost
-
-    async def _on_away(self, error: JournalUnavailable) -> None:
-        """Wait until the next attempt; say once that the journal is away."""
-        if not self._is_away:
-            self._is_away = True
-            logger.warning(
-                "the journal of fleet %r cannot be read, and is tried again each second: %s",
-                self._name,
-                error,
-            )
-        await asyncio.sleep(RETRY_SECONDS)
-
-    def _on_answer(self) -> None:
-        if self._is_away:
-            self._is_away = False
-            logger.info("the journal of fleet %r can be read again", self._name)
+        begun = {shard: follower for shard, follower in self._followers.items() if follower.cursor}
+        have_lost = await run_concurrently((each.look_for_loss() for each in begun.values()), READ_AT_ONCE)
+        return {shard for shard, has_lost in zip(begun, have_lost, strict=True) if has_lost}
 
 
 def fleet_cursor(shards: int, cursors: Mapping[int, str]) -> str:

@@ -59,9 +59,9 @@ CALLS: dict[str, Call] = {
     "stop": lambda store: ShardStore(store).stop("night"),
     "begin_removal": lambda store: ShardStore(store).begin_removal("day"),
     "remove": lambda store: ShardStore(store).remove("day", 1),
-    "put": lambda store: ShardStore(store).put("night", 0, [b"entry"]),
-    "inbox": lambda store: ShardStore(store).inbox("night", 0, 0),
-    "inbox_size": lambda store: ShardStore(store).inbox_size("night", 0),
+    "put": lambda store: store.put(shard_name("night", 0), [b"entry"]),
+    "inbox": lambda store: store.inbox(shard_name("night", 0), 0),
+    "inbox_size": lambda store: store.inbox_size(shard_name("night", 0)),
     "report": lambda store: ShardStore(store).report("night", 0, ShardFigures(1, 5, 3, 7), limit=10),
     "figures": lambda store: ShardStore(store).figures("night"),
     "put_failure": lambda store: ShardStore(store).put_failure("night", 0, "it failed"),
@@ -87,7 +87,7 @@ async def fill(url: str) -> None:
         await store.append(NIGHT, term=1, head=0, records=records(1, 2, 3), targets=1)
         await store.write_checkpoint(NIGHT, Checkpoint(2, [b"state"]), term=1)
         await ShardStore(store).report("night", 0, ShardFigures(1, 5, 3, 7), limit=10)
-        await ShardStore(store).put("night", 0, [b"entry"])
+        await store.put(shard_name("night", 0), [b"entry"])
 
 
 async def error_of(url: str, call: Call) -> BaseException | None:

@@ -636,7 +636,7 @@ async def fill_shards(url: str) -> None:
         await ShardStore(store).report("night", 0, ShardFigures(1, 5, 3, 7), limit=10)
         await ShardStore(store).put_durations("night", 0, b"durations")
         await ShardStore(store).put_failure("night", 0, "it failed")
-        await ShardStore(store).put("night", 0, [b"entry"])
+        await store.put(shard_name("night", 0), [b"entry"])
 
 
 async def read_shards(store: Store) -> list[object]:
@@ -648,7 +648,7 @@ async def read_shards(store: Store) -> list[object]:
         await shards.figures("night"),
         await shards.durations("night", 0),
         await shards.failures("night"),
-        [entry.data for entry in await shards.inbox("night", 0, 0)],
+        [entry.data for entry in await store.inbox(shard_name("night", 0), 0)],
     ]
 
 
@@ -666,7 +666,7 @@ SHARD_CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "report": lambda store: ShardStore(store).report("night", 0, ShardFigures(1, 6, 3, 7), limit=10),
     "durations": lambda store: ShardStore(store).durations("night", 0),
     "failures": lambda store: ShardStore(store).failures("night"),
-    "inbox": lambda store: ShardStore(store).inbox("night", 0, 0),
+    "inbox": lambda store: store.inbox(shard_name("night", 0), 0),
 }
 
 

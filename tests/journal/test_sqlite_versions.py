@@ -71,7 +71,7 @@ async def check(store: Store) -> None:
     assert await shards.figures("night") == {0: ShardFigures(1, 5, 3, 7), 1: ShardFigures(4, 6, 2, 1)}
     assert await shards.failures("night") == {1: "it failed"}
     assert (await shards.durations("night", 0), await shards.durations("night", 1)) == (b"durations", None)
-    assert [entry.data for entry in await shards.inbox("night", 0, 0)] == [b"entry"]
+    assert [entry.data for entry in await store.inbox(shard_name("night", 0), 0)] == [b"entry"]
     assert [record.sequence for record in (await store.read(shard_name("night", 0), 0)).records] == [1]
 
 

@@ -18,7 +18,7 @@ FLEET = "night"
 async def inbox_of(store: Store, shard: int, after: int = 0) -> list[bytes]:
     """Return the entries in an inbox, page by page."""
     found: list[bytes] = []
-    while page := await ShardStore(store).inbox(FLEET, shard, after):
+    while page := await store.inbox(shard_name(FLEET, shard), after):
         found += [entry.data for entry in page]
         after = page[-1].number
     return found
@@ -68,22 +68,22 @@ async def test_entries_wait_in_order_until_an_append_takes_them_up(place: Place)
     """Those behind the number that the append names stay, and so do those of other shards."""
     store, other = await created(place), place.open()
     sent = [f"{number}".encode() for number in range(2 * INBOX_PAGE + 5)]
-    await ShardStore(store).put(FLEET, 3, sent[:7])
-    await ShardStore(other).put(FLEET, 3, sent[7:])
-    await ShardStore(other).put(FLEET, 4, [b"of another shard"])
+    await store.put(shard_name(FLEET, 3), sent[:7])
+    await other.put(shard_name(FLEET, 3), sent[7:])
+    await other.put(shard_name(FLEET, 4), [b"of another shard"])
     assert await inbox_of(store, 3) == sent
-    assert await ShardStore(store).inbox_size(FLEET, 3) == len(sent)
+    assert await store.inbox_size(shard_name(FLEET, 3)) == len(sent)
 
     name = shard_name(FLEET, 3)
     await store.open(name, HERE, take_over=True)
-    read = await ShardStore(store).inbox(FLEET, 3, 0)
+    read = await store.inbox(shard_name(FLEET, 3), 0)
     taken_up = read[9].number
     await store.append(name, term=1, head=0, records=records(1), targets=10, taken_up=taken_up)
 
     assert await inbox_of(other, 3) == sent[10:]
     assert await inbox_of(other, 3, read[11].number) == sent[12:]
     assert await inbox_of(other, 4) == [b"of another shard"]
-    last = (await ShardStore(store).inbox(FLEET, 3, 0))[0].number
+    last = (await store.inbox(shard_name(FLEET, 3), 0))[0].number
     assert last > taken_up
 
 
@@ -91,11 +91,11 @@ async def test_a_repeated_append_takes_nothing_else_up(place: Place) -> None:
     """What was added in between stays."""
     store, name = await created(place), shard_name(FLEET, 0)
     await store.open(name, HERE, take_over=True)
-    await ShardStore(store).put(FLEET, 0, [b"first"])
-    (entry,) = await ShardStore(store).inbox(FLEET, 0, 0)
+    await store.put(shard_name(FLEET, 0), [b"first"])
+    (entry,) = await store.inbox(shard_name(FLEET, 0), 0)
     for _ in range(2):
         await store.append(name, term=1, head=0, records=records(1), targets=1, taken_up=entry.number)
-        await ShardStore(store).put(FLEET, 0, [b"later"])
+        await store.put(shard_name(FLEET, 0), [b"later"])
 
     assert await inbox_of(store, 0) == [b"later", b"later"]
 
@@ -105,8 +105,8 @@ async def test_an_append_that_is_refused_takes_nothing_up(place: Place, head: in
     """A runner that was superseded, and one at another head."""
     store, name = await created(place), shard_name(FLEET, 0)
     await store.open(name, HERE, take_over=True)
-    await ShardStore(store).put(FLEET, 0, [b"added"])
-    (entry,) = await ShardStore(store).inbox(FLEET, 0, 0)
+    await store.put(shard_name(FLEET, 0), [b"added"])
+    (entry,) = await store.inbox(shard_name(FLEET, 0), 0)
     if not head:
         await place.open().open(name, THERE, take_over=True)
 
@@ -124,8 +124,8 @@ async def test_numbers_of_entries_are_not_given_again(place: Place) -> None:
     await store.open(name, HERE, take_over=True)
     numbers = []
     for round_number in range(4):
-        await ShardStore(store).put(FLEET, 0, [b"added"])
-        (entry,) = await ShardStore(store).inbox(FLEET, 0, 0)
+        await store.put(shard_name(FLEET, 0), [b"added"])
+        (entry,) = await store.inbox(shard_name(FLEET, 0), 0)
         numbers.append(entry.number)
         await store.append(
             name,
@@ -248,7 +248,7 @@ async def test_a_shard_that_is_forgotten_has_no_inbox(place: Place) -> None:
     store = await created(place)
     await store.open(shard_name(FLEET, 0), HERE, take_over=True)
     for shard in (0, 1):
-        await ShardStore(store).put(FLEET, shard, [b"added"])
+        await store.put(shard_name(FLEET, shard), [b"added"])
 
     await store.forget(shard_name(FLEET, 0))
 
@@ -264,7 +264,7 @@ async def test_before_the_first_fleet_in_shards_there_is_nothing(place: Place) -
     assert await ShardStore(store).record(FLEET) is None
     assert await ShardStore(store).figures(FLEET) == {}
     assert await inbox_of(store, 0) == []
-    assert await ShardStore(store).inbox_size(FLEET, 0) == 0
+    assert await store.inbox_size(shard_name(FLEET, 0)) == 0
     assert await ShardStore(store).durations(FLEET, 0) is None
     with pytest.raises(FleetNotFound):
         await ShardStore(store).stop(FLEET)

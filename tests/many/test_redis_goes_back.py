@@ -45,12 +45,12 @@ async def test_a_server_that_writes_before_it_answers_keeps_what_was_added(tmp_p
     with running(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
         async with bkjob.Fleet("night", journal=server.url, shards=1) as fleet:
             await fleet.create(**SETTINGS)
-            store = fleet.journal.shards
+            store = fleet.journal.store
             for number in range(40):
                 if number in (10, 30):
                     restart(server)
                 await added(fleet, bkjob.JobRef(bkjob.Scope.biz(2), 100 + number))
-            entries = await store.inbox("night", 0, 0)
+            entries = await store.inbox("night/0", 0)
 
     assert len({entry.data for entry in entries}) == 40
 

@@ -48,7 +48,7 @@ async def left_of(store: Store) -> list[object]:
     """Return what the store has of the fleet."""
     left: list[object] = [*await store.fleets(), *(await ShardStore(store).figures("night")).items()]
     for shard in range(3):
-        left += await ShardStore(store).inbox("night", shard, 0)
+        left += await store.inbox(shard_name("night", shard), 0)
         left += (await store.read(shard_name("night", shard), 0)).records
         left += [found for found in [await ShardStore(store).durations("night", shard)] if found]
     return left
@@ -133,17 +133,17 @@ async def test_what_is_added_while_the_fleet_is_removed_is_not_acknowledged(plac
     """A process that read the settings before the removal, and stores its targets behind it."""
     fleet, other = await used(place), fleet_of(place)
     await other.settings()
-    put = other.journal.shards.put
+    put = other.journal.store.put
 
-    async def put_late(name: str, shard: int, entries: Any) -> None:
+    async def put_late(name: str, entries: Any) -> None:
         if await fleet.journal.shards.record("night") is not None:
             await fleet.forget()
-        await put(name, shard, entries)
+        await put(name, entries)
 
-    other.journal.shards.put = put_late  # type: ignore[method-assign,assignment]
+    other.journal.store.put = put_late  # type: ignore[method-assign]
     with pytest.raises(bkjob.FleetNotFound):
         await other.add(JOBS[0])
-    del other.journal.shards.put
+    del other.journal.store.put
 
 
 async def test_what_a_runner_stores_while_the_last_step_runs_is_removed_too() -> None:

@@ -268,7 +268,7 @@ async def test_a_newer_version_s_entry_ends_the_runner() -> None:
     """Rather than being left out."""
     async with site_of(shards=1) as site:
         runner = site.run(0)
-        await site.fleet.journal.shards.put("night", 0, [b"\x91\x02"])
+        await site.fleet.journal.store.put("night/0", [b"\x91\x02"])
 
         with pytest.raises(bkjob.JournalTooNew):
             await runner

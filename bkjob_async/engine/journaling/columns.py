@@ -9,6 +9,7 @@ from typing import Any
 from bkjob_async.engine.journaling.forms import Column, FailureForm
 from bkjob_async.engine.journaling.host_names import key_form, key_from_form
 from bkjob_async.engine.tracking.packed_times import moments_of, times_from
+from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
@@ -69,6 +70,15 @@ def failure_form(number: int, host: HostSnapshot, known: HostKey) -> FailureForm
         moments_of(host.times),
         None if host.host == known else key_form(host.host),
     )
+
+
+def failure_forms(step: StepState, places: Iterable[tuple[int, int]]) -> list[FailureForm]:
+    """Return the details of failed hosts of a *step*, each given by its number in the columns and its place in the step."""
+    if step.failures is None:
+        return []
+    hosts, details = step.hosts.keys, step.failures.get
+    found = ((number, details(place), hosts[place]) for number, place in places)
+    return [failure_form(number, host, known) for number, host, known in found if host is not None]
 
 
 def failures_from(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -29,7 +31,7 @@ def decode_form(data: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
     try:
         form = decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        if is_newer(data):
+        if version_in(data) > VERSION:
             raise JournalTooNew("a newer version of this package wrote the journal") from error
         raise JournalDamaged(f"the journal has bytes that are none of its records: {error}") from error
     if form.version > VERSION:
@@ -39,10 +41,19 @@ def decode_form(data: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
     return form
 
 
-def is_newer(data: bytes) -> bool:
-    """Return True for an array that begins with a version newer than ours."""
+def version_in(data: bytes) -> int:
+    """Return the version that an array begins with, 0 for none."""
     try:
         version = _version_decoder.decode(data)[0]
     except (msgspec.DecodeError, ValueError, IndexError, RecursionError):
-        return False
-    return isinstance(version, int) and version > VERSION
+        return 0
+    return version if isinstance(version, int) else 0
+
+
+@contextmanager
+def damage_if_senseless() -> Iterator[None]:
+    """Raise `JournalDamaged` where what a record says makes no sense."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError) as error:
+        raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error

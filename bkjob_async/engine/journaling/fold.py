@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, KeysView, Sequence
+from collections.abc import Iterator, KeysView, Sequence
 from typing import assert_never
 
 import msgspec
@@ -12,7 +12,7 @@ from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.journaling.columns import expanded, failures_from
-from bkjob_async.engine.journaling.decoding import decode_form, decode_record
+from bkjob_async.engine.journaling.decoding import damage_if_senseless, decode_form, decode_record
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
 from bkjob_async.engine.journaling.forms import (
     EventForm,
@@ -39,7 +39,6 @@ from bkjob_async.engine.tracking.job_views import target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
-from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import (
     UNKNOWN_TIME,
     Event,
@@ -85,16 +84,14 @@ class Fold:
     def load(self, part: bytes) -> None:
         """Read one part of a checkpoint; raise `JournalDamaged` or `JournalTooNew` where that cannot be."""
         form: PartForm = decode_form(part, _decoder)
-        with_damage(lambda: self._load(form))
-
-    def _load(self, form: PartForm) -> None:
-        self.sequence = form.sequence
-        self.facts.load(form)
-        for job in form.jobs:
-            state = job_from(job, self._make_job, self._keys)
-            self.jobs[state.ref] = state
-            if job.sequence > form.sequence:
-                self._ahead[state.ref] = job.sequence
+        with damage_if_senseless():
+            self.sequence = form.sequence
+            self.facts.load(form)
+            for job in form.jobs:
+                state = job_from(job, self._make_job, self._keys)
+                self.jobs[state.ref] = state
+                if job.sequence > form.sequence:
+                    self._ahead[state.ref] = job.sequence
 
     def parts(self) -> Iterator[bytes]:
         """Yield a checkpoint of the present state, part by part; nothing may be applied meanwhile."""
@@ -116,17 +113,16 @@ class Fold:
         self.sequence, self.facts.time = record.sequence, record.time
         if record.durations is not None:
             self.facts.durations = record.durations
-        if record.targets is not None:
-            targets = record.targets
-            with_damage(lambda: self._change_targets(targets))
-        if record.steps is not None:
-            job, steps = record.steps
-            with_damage(lambda: self._order_steps(JobRef.parse(job), steps))
-        for part in record.parts:
-            if isinstance(part, HostsForm):
-                with_damage(lambda part=part: self._apply_hosts(part))  # type: ignore[misc]
-            else:
-                with_damage(lambda part=part: self._apply_event(part, record.cursor))  # type: ignore[misc]
+        with damage_if_senseless():
+            if record.targets is not None:
+                self._change_targets(record.targets)
+            if record.steps is not None:
+                self._order_steps(*record.steps)
+            for part in record.parts:
+                if isinstance(part, HostsForm):
+                    self._apply_hosts(part)
+                else:
+                    self._apply_event(part, record.cursor)
 
     def _change_targets(self, form: TargetsForm) -> None:
         for text, added in zip(form.refs, form.added, strict=True):
@@ -145,9 +141,9 @@ class Fold:
                 if not job.targets:
                     del self.jobs[ref.job]
 
-    def _order_steps(self, ref: JobRef, order: Sequence[int]) -> None:
+    def _order_steps(self, ref: str, order: Sequence[int]) -> None:
         """Keep the steps of a job in the order in which the platform lists them; some may not have been reported."""
-        job = self._find(ref)
+        job = self._find(JobRef.parse(ref))
         if job is not None and job.is_target:
             listed = tuple(job.step(number) for number in order)
             job.steps = (*listed, *(step for step in job.steps if step not in listed))
@@ -241,24 +237,12 @@ def note_facts(job: JobState, event: RunEvent, facts: StepFacts) -> None:
         step = job.step(event.ref.step_instance_id)
         step.waits = replace(step.waits, rows=facts.rows)
     elif isinstance(event, StepChanged):
-        note_step_facts(job.step(event.ref.step_instance_id), facts)
-
-
-def note_step_facts(step: StepState, facts: StepFacts) -> None:
-    """Keep what no event says of a step whose status was reported."""
-    step.raw_times = packed_times(times_from(facts.times))
-    step.type, step.host_refusals = facts.type, facts.host_refusals
-    if facts.failed is not None and facts.failures:
-        keys = keys_from(facts.failed)
-        places = step.hosts.find_hosts(keys)
-        failures = step.failures = FailureDetails()
-        for number, details in failures_from(facts.failures, keys):
-            failures.keep(places[number], details)
-
-
-def with_damage(action: Callable[[], None]) -> None:
-    """Call *action*; raise `JournalDamaged` where what it reads makes no sense."""
-    try:
-        action()
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError) as error:
-        raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
+        step = job.step(event.ref.step_instance_id)
+        step.raw_times = packed_times(times_from(facts.times))
+        step.type, step.host_refusals = facts.type, facts.host_refusals
+        if facts.failed is not None and facts.failures:
+            keys = keys_from(facts.failed)
+            places = step.hosts.find_hosts(keys)
+            failures = step.failures = FailureDetails()
+            for number, details in failures_from(facts.failures, keys):
+                failures.keep(places[number], details)

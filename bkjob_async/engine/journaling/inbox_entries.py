@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
 
+from bkjob_async.engine.journaling.decoding import version_in
 from bkjob_async.errors import JournalDamaged, JournalTooNew
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 
@@ -20,7 +20,6 @@ Form = tuple[int, bool, list[tuple[str, list[int], list[int] | None]]]
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Form)
-_any_decoder = msgspec.msgpack.Decoder(list[Any])
 
 
 def entries_of(refs: Sequence[Ref], *, added: bool) -> Iterator[bytes]:
@@ -51,7 +50,7 @@ def read_entry(data: bytes) -> tuple[list[Ref], bool]:
         _, added, runs = _decoder.decode(data)
         return [ref for run in runs for ref in _refs(*run)], added
     except (msgspec.DecodeError, ValueError, TypeError) as error:
-        if _version_of(data) > VERSION:
+        if version_in(data) > VERSION:
             raise JournalTooNew("a newer version of this package added targets to the fleet") from error
         raise JournalDamaged(f"an entry of the fleet's inbox cannot be read: {error}") from error
 
@@ -61,11 +60,3 @@ def _refs(text: str, jobs: list[int], steps: list[int] | None) -> Iterator[Ref]:
     for job, step in zip(jobs, steps or [0] * len(jobs), strict=True):
         ref = JobRef(scope, job)
         yield ref.step(step) if step else ref
-
-
-def _version_of(data: bytes) -> int:
-    try:
-        version = _any_decoder.decode(data)[0]
-    except (msgspec.DecodeError, IndexError):
-        return 0
-    return version if isinstance(version, int) else 0

@@ -13,13 +13,12 @@ from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import (
     column,
     expanded,
-    failure_form,
+    failure_forms,
     failures_from,
 )
 from bkjob_async.engine.journaling.fleet_facts import signal_from
 from bkjob_async.engine.journaling.forms import (
     FIRST_VERSION,
-    FailureForm,
     JobForm,
     PartForm,
     StepForm,
@@ -29,7 +28,7 @@ from bkjob_async.engine.journaling.forms import (
 from bkjob_async.engine.journaling.host_names import KnownKeys, keys_from, names_form
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from, unpacked_moments
-from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures, without
+from bkjob_async.engine.tracking.poll_state import without
 from bkjob_async.engine.tracking.run_state import RUNNING, WAITING, announced_state
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_WAITS, WAIT_DUE, StepState, StepWaits
 from bkjob_async.model.events import Event, Lost, Trouble
@@ -111,14 +110,8 @@ def reported_form(job: JobState, sequence: int) -> JobForm:
 
 def signals_of(job: JobState) -> list[dict[str, Any]]:
     """Return the trouble and the losses that were reported of a job."""
-    failures = job.poll_failures
-    return [] if failures is NO_FAILURES else list(map(event_to_json, signals_in(failures)))
-
-
-def signals_in(failures: PollFailures) -> Iterator[Event]:
-    """Yield the trouble and the losses that were reported."""
-    yield from failures.troubled.values()
-    yield from failures.lost.values()
+    signals: list[Event] = [*job.poll_failures.troubled.values(), *job.poll_failures.lost.values()]
+    return list(map(event_to_json, signals))
 
 
 def reported_step_form(step: StepState) -> StepForm:
@@ -162,10 +155,8 @@ def waits_form(waits: StepWaits) -> WaitsForm | None:
 def table_form(step: StepState) -> TableForm:
     """Return the hosts of a step in their form."""
     hosts, statuses = step.hosts.keys, step.hosts.statuses
-    failures = list[FailureForm]()
-    if step.failures is not None:
-        details = ((place, step.failures.get(place)) for place in step.failures.places())
-        failures = [failure_form(place, host, hosts[place]) for place, host in details if host]
+    failed = [] if step.failures is None else step.failures.places()
+    failures = failure_forms(step, zip(failed, failed, strict=True))
     codes, befores = column(statuses.codes()), column(statuses.codes(before=True))
     return TableForm(names_form(hosts), codes, befores, column(statuses.sequences()), failures)
 

@@ -15,9 +15,10 @@ from bkjob_async.engine.journaling.columns import (
     column,
     expanded,
     expanded_times,
-    failure_form,
+    failure_forms,
     time_column,
 )
+from bkjob_async.engine.journaling.decoding import damage_if_senseless
 from bkjob_async.engine.journaling.forms import (
     FIRST_VERSION,
     VERSION,
@@ -35,7 +36,6 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import unpacked_moments
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
-from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, StepWaiting
 from bkjob_async.model.json_values import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref, StepRef
@@ -163,11 +163,8 @@ def failures_among(
     if step is None or not step.failures:
         return []
     places = {step.hosts.keys[place]: place for place in step.failures.places()}
-    numbers = [
-        number for number, code in enumerate(afters) if code in failed and events[number].host in places
-    ]
-    kept = ((number, step.failures.get(places[events[number].host])) for number in numbers)
-    return [failure_form(number, details, events[number].host) for number, details in kept if details]
+    hosts = ((number, events[number].host) for number, code in enumerate(afters) if code in failed)
+    return failure_forms(step, [(number, places[host]) for number, host in hosts if host in places])
 
 
 def event_form(event: Event, job: JobState | None) -> EventForm:
@@ -192,13 +189,7 @@ def facts_of_step(step: StepState) -> StepFacts:
     failed, forms = None, list[FailureForm]()
     if step.announced.finished and step.failures is not None:
         places = [place for place in step.hosts.statuses.failed()[0] if place in step.failures]
-        details = [step.failures.get(place) for place in places]
-        failed = names_form(step.hosts.keys_at(places))
-        forms = [
-            failure_form(n, host, step.hosts.keys[places[n]])
-            for n, host in enumerate(details)
-            if host is not None
-        ]
+        failed, forms = names_form(step.hosts.keys_at(places)), failure_forms(step, enumerate(places))
     return StepFacts(step.type, unpacked_moments(step.raw_times), step.host_refusals, failed, forms)
 
 
@@ -210,7 +201,7 @@ def batch_of(record: RecordForm) -> Batch | None:
     if not record.parts:
         return None
     cursor, events = record.cursor, list[Event]()
-    try:
+    with damage_if_senseless():
         at = datetime.fromtimestamp(record.time, UTC)
         for part in record.parts:
             if isinstance(part, HostsForm):
@@ -219,8 +210,6 @@ def batch_of(record: RecordForm) -> Batch | None:
                 events += changes
             else:
                 events.append(event_from(part, cursor, at))
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError) as error:
-        raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
     return Batch(record.sequence, tuple(events), cursor, at=at, size=record.last_index)
 
 

@@ -24,7 +24,6 @@ from bkjob_async.journal.store import (
     Opened,
     Page,
     StoredRecord,
-    with_text,
 )
 
 
@@ -61,14 +60,8 @@ class MemoryStore:
 
     async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
         """Take the fleet *name* for *holder*, and begin its next term."""
-        now = time.time()
         fleet = self._fleets.setdefault(name, MemoryFleet())
-        if not take_over:
-            fleet.check_free(name, now)
-        silence = fleet.silence(now)
-        fleet.term = max(fleet.term, after_term) + 1
-        fleet.holder, fleet.last_seen, fleet.is_held, fleet.is_forgotten = holder, now, True, False
-        return Opened(fleet.term, fleet.head, silence)
+        return fleet.begin_term(name, holder, time.time(), take_over=take_over, after_term=after_term)
 
     async def append(
         self,
@@ -84,10 +77,8 @@ class MemoryStore:
         fleet = self._held(name, term)
         if fleet.has_all(name, head, records):
             return
+        fleet.take_records(records, targets, time.time())
         fleet.records += records
-        fleet.head = records[-1].sequence if records else head
-        fleet.size += sum(len(record.data) for record in records)
-        fleet.targets, fleet.last_seen = targets, time.time()
         inbox = self._inboxes.get(name, [])
         del inbox[: bisect_right(inbox, taken_up, key=lambda entry: entry.number)]
         fleet.wake()
@@ -97,10 +88,9 @@ class MemoryStore:
     ) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
         fleet = self._held(name, term)
-        fleet.check_checkpoint(name, checkpoint.sequence, all_behind)
-        fleet.checkpoint, fleet.parts = checkpoint.sequence, checkpoint.parts
+        fleet.take_checkpoint(name, checkpoint.sequence, all_behind, time.time())
+        fleet.parts = checkpoint.parts
         if all_behind is not None:
-            fleet.head = fleet.removed_to = checkpoint.sequence
             fleet.records, fleet.size = [], 0
             fleet.wake()
         await self.give_sign_of_life(name, term=term)
@@ -109,20 +99,8 @@ class MemoryStore:
         """Record that the holder lives, and remove what has become too old; return the head."""
         fleet = self._held(name, term)
         fleet.last_seen = time.time()
-        if fleet.checkpoint is None:
-            return fleet.head
-        keep, removed = self.keeps.of(name), 0
-        kept_since = fleet.last_seen - keep.age.total_seconds()
-        for record in fleet.records:
-            is_kept = record.time >= kept_since and fleet.size <= keep.bytes
-            if is_kept or record.sequence > fleet.checkpoint:
-                break
-            removed, fleet.size, fleet.removed_to = (
-                removed + 1,
-                fleet.size - len(record.data),
-                record.sequence,
-            )
-        del fleet.records[:removed]
+        oldest = ((record.sequence, record.time, len(record.data)) for record in fleet.records)
+        del fleet.records[: fleet.remove_oldest(oldest, self.keeps.of(name), fleet.last_seen)]
         return fleet.head
 
     async def release(self, name: str, *, term: int) -> None:
@@ -150,14 +128,16 @@ class MemoryStore:
 
     # Reading --------------------------------------------------------------------------------------------------------
 
-    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:
+    # All that is here is in the memory of those who read it: nothing is left out for a *text*.
+
+    async def checkpoint(self, name: str, *, text: bytes = b"") -> Checkpoint | None:  # noqa: ARG002 - see above
         """Return the fleet's checkpoint, None where there is none or no such fleet."""
         fleet = self._fleets.get(name)
         if fleet is None or fleet.checkpoint is None:
             return None
-        return Checkpoint(fleet.checkpoint, [part if text in part else b"" for part in fleet.parts])
+        return Checkpoint(fleet.checkpoint, fleet.parts)
 
-    async def read(self, name: str, after: int, *, limit: int = 1000, text: bytes = b"") -> Page:
+    async def read(self, name: str, after: int, *, limit: int = 1000, text: bytes = b"") -> Page:  # noqa: ARG002
         """Return the records behind number *after*, at most *limit* of them."""
         fleet = self._fleets.get(name)
         if fleet is None:
@@ -170,7 +150,7 @@ class MemoryStore:
             size += len(record.data)
             if size >= PAGE_BYTES:
                 break
-        return Page(with_text(records, text), fleet.removed_to)
+        return Page(records, fleet.removed_to)
 
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
         """Return the fleets that have a record behind their number, none after so many *seconds*."""

@@ -8,30 +8,25 @@ Numbers are compared as text where they may be large; times are those of the ser
 
 from __future__ import annotations
 
-from functools import cache
 from hashlib import sha1
 
-from msgspec import Struct
+from attrs import field, frozen
 
 FORMAT = 1
 # Seconds that the term of a forgotten fleet is kept, so that its holder is refused.
 FORGOTTEN_SECONDS = 30 * 86_400
 
 
-class Script(Struct, frozen=True):
-    """A script, and the name that a server knows it by."""
+@frozen
+class Script:
+    """A script, and its SHA-1, by which a server knows it."""
 
     text: str
+    sha: str = field(init=False)
 
-    @property
-    def sha(self) -> str:
-        """The name: SHA-1 of the text."""
-        return _sha_of(self.text)
-
-
-@cache
-def _sha_of(text: str) -> str:
-    return sha1(text.encode(), usedforsecurity=False).hexdigest()
+    @sha.default
+    def _sha(self) -> str:
+        return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 _NOW = """

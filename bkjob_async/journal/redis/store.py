@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from bkjob_async.errors import FleetBusy, JournalDamaged, JournalError, JournalTooNew, NotAJournal
-from bkjob_async.journal.fleet_row import FleetRow, superseded
+from bkjob_async.journal.fleet_row import superseded
 from bkjob_async.journal.keep import KEEP, Keep, Keeps
 from bkjob_async.journal.redis import scripts
 from bkjob_async.journal.redis.client import RedisClient
@@ -356,7 +356,8 @@ def entry_of(name: str, facts: dict[bytes, bytes]) -> FleetEntry:
     """Return a fleet as the list shows it."""
     if not facts.keys() >= {b"term", b"host", b"pid", b"last_seen", b"held"}:
         raise JournalDamaged(f"what the key of {name!r} holds cannot be read")
-    row = FleetRow(
+    return FleetEntry(
+        name=name,
         targets=whole_number(facts.get(b"targets", 0)),
         term=whole_number(facts[b"term"]),
         head=whole_number(facts.get(b"head", 0)),
@@ -366,7 +367,6 @@ def entry_of(name: str, facts: dict[bytes, bytes]) -> FleetEntry:
         is_held=facts[b"held"] == b"1",
         refused=whole_number(facts.get(b"refused", 0)),
     )
-    return row.entry(name)
 
 
 def not_usable(said: bytes, facts: Sequence[Any], key: str, shown: str) -> JournalError:

@@ -144,9 +144,16 @@ class SqliteStore:
             sequence = found
             parts += more
 
-    async def read(self, name: str, after: int, *, limit: int = tables.MAX_ROWS, text: bytes = b"") -> Page:
+    async def read(
+        self,
+        name: str,
+        after: int,
+        *,
+        limit: int = tables.MAX_ROWS,
+        text: bytes = b"",  # noqa: ARG002 - a page is in the memory of this process before it could be left out
+    ) -> Page:
         """Return the records behind number *after*, at most *limit* of them."""
-        return await self._read(partial(tables.read_page, name=name, after=after, limit=limit, text=text))
+        return await self._read(partial(tables.read_page, name=name, after=after, limit=limit))
 
     async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
         """Return the fleets that have a record behind their number, none after so many *seconds*."""

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from zlib import crc32
 
+from attrs import asdict
+
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import Keep
@@ -21,7 +23,6 @@ from bkjob_async.journal.store import (
     Page,
     StoredRecord,
     check_size,
-    with_text,
 )
 
 # A transaction reads or removes at most so many rows.
@@ -34,6 +35,15 @@ _INSERTS = {
     + ", (?, ?, ?, ?, ?, ?)" * (rows - 1)
     for rows in ROWS_OF_INSERT
 }
+
+_COLUMNS = (
+    *("id", "name", "term", "head", "host", "pid", "is_held", "last_seen", "targets", "size"),
+    *("removed_to", "checkpoint", "refused", "is_forgotten"),
+)
+_SAVE = (
+    f"INSERT INTO fleet ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{column}' for column in _COLUMNS)})"  # noqa: S608 - constants
+    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in _COLUMNS[2:])}"
+)
 
 # Files of version 0.2.0 lack the last column.
 _FLEETS = f"SELECT {FLEET_COPY} AS found, * FROM fleet"  # noqa: S608 - a constant
@@ -79,31 +89,18 @@ def open_fleet(
     connection: sqlite3.Connection, name: str, holder: Holder, *, take_over: bool, after_term: int
 ) -> Opened:
     """Begin the next term of a fleet, one behind *after_term* as well; the fleet is created where there is none."""
-    now = time.time()
-    fleet = find_fleet(connection, name)
-    if fleet is None:
-        insert_fleet(connection, name, after_term + 1, holder, now)
-        return Opened(after_term + 1, 0, None)
-    if not take_over:
-        fleet.check_free(name, now)
-    term = max(fleet.term, after_term) + 1
-    connection.execute(
-        "UPDATE fleet SET term = ?, host = ?, pid = ?, is_held = 1, last_seen = ?, is_forgotten = 0 WHERE id = ?",
-        (term, holder.host, holder.pid, now, fleet.id),
-    )
-    return Opened(term, fleet.head, fleet.silence(now))
+    fleet = find_fleet(connection, name) or FleetRow()
+    opened = fleet.begin_term(name, holder, time.time(), take_over=take_over, after_term=after_term)
+    save_fleet(connection, name, fleet)
+    return opened
 
 
-def insert_fleet(
-    connection: sqlite3.Connection, name: str, term: int, holder: Holder | None, now: float | None
-) -> None:
-    """Add the row of a fleet; without *holder* it is one that was forgotten."""
-    host, pid = (holder.host, holder.pid) if holder else ("", 0)
-    connection.execute(
-        "INSERT INTO fleet (name, term, head, host, pid, is_held, last_seen, targets, size, removed_to, refused,"
-        " is_forgotten) VALUES (?, ?, 0, ?, ?, ?, ?, 0, 0, 0, 0, ?)",
-        (name, term, host, pid, holder is not None, now, holder is None),
-    )
+def save_fleet(connection: sqlite3.Connection, name: str, fleet: FleetRow) -> None:
+    """Write the row of a fleet, or add it where there is none of this name."""
+    facts = asdict(fleet, recurse=False)
+    holder = facts.pop("holder")
+    facts |= {"id": fleet.id or None, "name": name, "host": holder.host, "pid": holder.pid}
+    connection.execute(_SAVE, facts)
 
 
 def append_records(
@@ -117,15 +114,10 @@ def append_records(
 ) -> None:
     """Append *records* behind number *head*, or do nothing if they are there already."""
     fleet = held_fleet(connection, name, term)
-    if fleet.has_all(name, head, records):
-        return
-    last = records[-1].sequence if records else head
-    insert_records(connection, fleet.id, head, records)
-    size = sum(len(record.data) for record in records)
-    connection.execute(
-        "UPDATE fleet SET head = ?, size = size + ?, targets = ?, last_seen = ? WHERE id = ?",
-        (last, size, targets, time.time(), fleet.id),
-    )
+    if not fleet.has_all(name, head, records):
+        insert_records(connection, fleet.id, head, records)
+        fleet.take_records(records, targets, time.time())
+        save_fleet(connection, name, fleet)
 
 
 def insert_records(
@@ -149,26 +141,21 @@ def replace_checkpoint(
 ) -> None:
     """Store a checkpoint in place of the one before, or in place of all records up to number *all_behind*."""
     fleet = held_fleet(connection, name, term)
-    fleet.check_checkpoint(name, checkpoint.sequence, all_behind)
-    if all_behind is not None:  # the rows are removed later, in portions
-        connection.execute(
-            "UPDATE fleet SET head = ?1, removed_to = ?1 WHERE id = ?2", (checkpoint.sequence, fleet.id)
-        )
+    # With *all_behind* the rows are removed later, in portions.
+    fleet.take_checkpoint(name, checkpoint.sequence, all_behind, time.time())
+    save_fleet(connection, name, fleet)
     connection.execute("DELETE FROM checkpoint_part WHERE fleet = ?", (fleet.id,))
     connection.executemany(
         "INSERT INTO checkpoint_part (fleet, number, checksum, data) VALUES (?, ?, ?, ?)",
         ((fleet.id, number, checksum_of(part, number), part) for number, part in enumerate(checkpoint.parts)),
-    )
-    connection.execute(
-        "UPDATE fleet SET checkpoint = ?, last_seen = ? WHERE id = ?",
-        (checkpoint.sequence, time.time(), fleet.id),
     )
 
 
 def give_sign_of_life(connection: sqlite3.Connection, name: str, term: int) -> int:
     """Record that the holder lives; return the head."""
     fleet = held_fleet(connection, name, term)
-    connection.execute("UPDATE fleet SET last_seen = ? WHERE id = ?", (time.time(), fleet.id))
+    fleet.last_seen = time.time()
+    save_fleet(connection, name, fleet)
     return fleet.head
 
 
@@ -201,20 +188,13 @@ def remove_oldest(connection: sqlite3.Connection, name: str, term: int, keep: Ke
         "SELECT sequence, time, length(data) FROM record WHERE fleet = ? AND sequence <= ? ORDER BY sequence LIMIT ?",
         (fleet.id, fleet.checkpoint, MAX_ROWS),
     ).fetchall()
-    kept_since = time.time() - keep.age.total_seconds()
-    size, removed_to = fleet.size, 0
-    for sequence, made_at, length in oldest:
-        if made_at >= kept_since and size <= keep.bytes and sequence > fleet.removed_to:
-            break
-        removed_to, size = sequence, size - length
-    if not removed_to:
+    count = fleet.remove_oldest(oldest, keep, time.time())
+    if not count:
         return False
-    connection.execute("DELETE FROM record WHERE fleet = ? AND sequence <= ?", (fleet.id, removed_to))
-    connection.execute(
-        "UPDATE fleet SET size = ?, removed_to = max(removed_to, ?) WHERE id = ?",
-        (size, removed_to, fleet.id),
-    )
-    return len(oldest) == MAX_ROWS and removed_to == oldest[-1][0]
+    last = oldest[count - 1][0]
+    connection.execute("DELETE FROM record WHERE fleet = ? AND sequence <= ?", (fleet.id, last))
+    save_fleet(connection, name, fleet)
+    return count == MAX_ROWS
 
 
 def forget_fleet(connection: sqlite3.Connection, name: str) -> None:
@@ -224,7 +204,7 @@ def forget_fleet(connection: sqlite3.Connection, name: str) -> None:
         return
     # The new row has another id, so what the old one had belongs to no fleet any more and can be removed in portions.
     connection.execute("UPDATE fleet SET name = name || char(0) || id WHERE id = ?", (fleet.id,))
-    insert_fleet(connection, name, fleet.term + 1, None, None)
+    save_fleet(connection, name, FleetRow(term=fleet.term + 1, is_forgotten=True))
     connection.execute("DELETE FROM fleet WHERE id = ?", (fleet.id,))
 
 
@@ -243,8 +223,8 @@ def remove_orphans(connection: sqlite3.Connection) -> bool:
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
-def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int, text: bytes) -> Page:
-    """Return the records behind number *after*: at most *limit*, and about `PAGE_BYTES`; of them those that have the *text*."""
+def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int) -> Page:
+    """Return the records behind number *after*: at most *limit*, and about `PAGE_BYTES`."""
     fleet = find_fleet(connection, name)
     if fleet is None:
         return Page((), 0)
@@ -266,7 +246,7 @@ def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int,
     rows.close()
     if last < fleet.head and len(records) < count and size < PAGE_BYTES:
         raise JournalDamaged(f"the records of {name!r} behind {last} are missing")
-    return Page(with_text(records, text), fleet.removed_to)
+    return Page(records, fleet.removed_to)
 
 
 def read_parts(

@@ -54,7 +54,7 @@ async def read_shards(source: Store, fleet: str, created: float, shards: int, pl
     copies = Copies(placement)
     for shard in range(shards):
         # Before the records: an entry that is taken up in between is in both, and does not count twice.
-        entries = await inbox_of(ShardStore(source), fleet, shard)
+        entries = await inbox_of(source, shard_name(fleet, shard))
         copies.add((await load_fleet(source, shard_name(fleet, shard))).fold)
         for data in entries:
             copies.add_entry(data)
@@ -68,7 +68,7 @@ async def write_shards(store: Store, copy: str, created: float, copies: Copies) 
     in_shards = ShardStore(store)
     for shard, entries in copies.entries.items():
         await in_shards.check_copy(copy, created)
-        await in_shards.put(copy, shard, entries)
+        await store.put(shard_name(copy, shard), entries)
     figures: dict[int, ShardFigures] = {}
 
     async def write(shard: int, fold: Fold) -> None:
@@ -154,11 +154,11 @@ async def record_of(store: Store, fleet: str) -> FleetRecord:
     return record
 
 
-async def inbox_of(store: ShardStore, fleet: str, shard: int) -> Sequence[bytes]:
-    """Return what waits in the inbox of a shard."""
+async def inbox_of(store: Store, name: str) -> Sequence[bytes]:
+    """Return what waits in the inbox of the shard *name*."""
     found: list[bytes] = []
     after = 0
-    while page := await store.inbox(fleet, shard, after):
+    while page := await store.inbox(name, after):
         found += [entry.data for entry in page]
         after = page[-1].number
     return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bkjob_async.errors import FleetBusy
 from bkjob_async.journal.shards import ShardStore, no_such_fleet, shard_name
-from bkjob_async.journal.store import ALIVE_SECONDS, FleetEntry, Store
+from bkjob_async.journal.store import ALIVE_SECONDS, Store
 from bkjob_async.many.concurrently import run_concurrently
 from bkjob_async.many.settings import FleetSettings
 
@@ -22,26 +22,17 @@ async def remove_fleet(store: Store, fleet: str) -> None:
     if record is None:
         raise no_such_fleet(fleet)
     shards = FleetSettings.decode(record.settings).placement.shards
-    names = [shard_name(fleet, shard) for shard in range(shards)]
     if not record.is_being_removed:
-        await check_nobody_runs(store, names, record.now)
+        await check_nobody_runs(store, [shard_name(fleet, shard) for shard in range(shards)], record.now)
     await in_shards.begin_removal(fleet)
-    await run_concurrently(store.forget(name) for name in names)
     await in_shards.remove(fleet, shards)
 
 
 async def check_nobody_runs(store: Store, names: Sequence[str], now: float) -> None:
     """Raise `FleetBusy` where one of the shards with these *names* has a runner that lives at the store's time *now*."""
-    held: dict[str, FleetEntry] = {}
-
-    async def read(name: str) -> None:
-        entry = await store.fleet(name)
-        # A sign of life from the future is one from before the clock was set back; who lives gives another soon.
-        if entry is not None and entry.is_held and abs(now - entry.last_seen) < ALIVE_SECONDS:
-            held[name] = entry
-
-    await run_concurrently(map(read, names))
-    running = [held[name] for name in names if name in held]
+    entries = [entry for entry in await run_concurrently(map(store.fleet, names)) if entry is not None]
+    # A sign of life from the future is one from before the clock was set back; who lives gives another soon.
+    running = [entry for entry in entries if entry.is_held and abs(now - entry.last_seen) < ALIVE_SECONDS]
     if running:
         first, *others = running
         raise FleetBusy(

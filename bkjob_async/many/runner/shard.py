@@ -204,8 +204,8 @@ class ShardRunner:
         self._limit = asyncio.timeout(None)
         self._socket = own_socket
         self._on_condition = on_condition
-        # What the store has of the condition, None before it was asked; and what the last sign of life ended with.
-        self._reported: ShardCondition | None = None
+        self._works_at = 0.0  # when it is known to work
+        # What the last sign of life ended with.
         self._unheard: JournalUnavailable | None = None
         self._store = fleet.journal.shards
         self._is_stopped = self._is_outdated = False
@@ -232,7 +232,7 @@ class ShardRunner:
     async def _run(self) -> ShardEnd | None:
         loop = asyncio.get_running_loop()
         life_at = loop.time()
-        exchange_at, works_at = life_at + FIRST_EXCHANGE_SECONDS, life_at + WORKS_SECONDS
+        exchange_at, self._works_at = life_at + FIRST_EXCHANGE_SECONDS, life_at + WORKS_SECONDS
         self._keep()
         self._on_answer()
         try:
@@ -241,10 +241,8 @@ class ShardRunner:
                 if begun >= life_at:
                     life_at = begun + LIFE_SECONDS
                     await self._give_sign_of_life()
-                    if self._watch.is_open and self._has_restored:
-                        has_worked = begun >= works_at
-                        works_at = begun + WORKS_SECONDS if has_worked else works_at
-                        await self._report_condition(has_worked=has_worked)
+                    if self._on_condition is not None and self._watch.is_open and self._has_restored:
+                        self._on_condition(self._condition())
                 if self._is_stopped:
                     await self._durations.store()
                     return ShardEnd.STOPPED
@@ -262,29 +260,16 @@ class ShardRunner:
             if self._pausing is not None:
                 self._pausing.cancel()
 
-    async def _report_condition(self, *, has_worked: bool) -> None:
-        """Say how the runner is, here and in the store.
+    def _condition_beside(self, before: str) -> str:
+        """Return the condition as text, with the failure in the one that the store had *before*.
 
-        One that *has_worked* for a minute is not held to what ended the one before, or another process that tried meanwhile.
+        One that has worked for a minute is not held to what ended the one before, or another process that tried meanwhile.
         """
-        condition = self._condition()
-        if self._on_condition is not None:
-            self._on_condition(condition)
-        if has_worked:
-            self._reported = None  # the store may have been told something else
-        try:
-            if self._reported is None:
-                if not condition.encode() and not has_worked:
-                    return  # what the store has of another term does not count
-                found = await self._store.failures(self._fleet.name)
-                self._reported = ShardCondition.decode(found.get(self._shard, ""))
-            failure = None if has_worked else self._reported.failure
-            condition = replace(condition, failure=failure)
-            if condition.encode() != self._reported.encode():
-                await self._store.put_failure(self._fleet.name, self._shard, condition.encode())
-                self._reported = condition
-        except JournalUnavailable as error:
-            logger.debug("the condition of shard %s was not stored: %s", self._name, error)
+        failure = None if self._has_worked() else ShardCondition.decode(before).failure
+        return replace(self._condition(), failure=failure).encode()
+
+    def _has_worked(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._works_at
 
     def _condition(self) -> ShardCondition:
         recording, outage = self._watch.recording, self._client.outage()
@@ -321,7 +306,9 @@ class ShardRunner:
         claim, limit = (0, 0) if share is None else (share.claim, share.limit)
         figures = ShardFigures(recording.term, recording.targets, active, claim)
         try:
-            reply = await self._store.report(self._fleet.name, self._shard, figures, limit=limit)
+            reply = await self._store.report(
+                self._fleet.name, self._shard, figures, limit=limit, condition=self._condition_beside
+            )
         except JournalUnavailable as error:
             logger.debug("no sign of life for shard %s: %s", self._name, error)
             self._unheard = error
@@ -329,6 +316,8 @@ class ShardRunner:
         except (StoreBehind, Superseded):
             return  # the watch finds out what the store has: where it stores all anew, the later term is the runner's own
         self._on_answer()
+        if self._has_worked():
+            self._works_at = asyncio.get_running_loop().time() + WORKS_SECONDS
         self._is_stopped = reply.is_stopped
         self._follow_settings(FleetSettings.decode(reply.settings))
         if self._share is not None and share is not None:

@@ -19,6 +19,7 @@ from bkjob_async.errors import JournalDamaged, JournalError, JournalUnavailable
 from bkjob_async.journal.loading import LoadedFleet, in_slices, signs_of_life
 from bkjob_async.journal.shards import is_shard_name
 from bkjob_async.journal.store import Checkpoint, Opened, Store, check_size, own_holder
+from bkjob_async.model.events import Event, Recovered, Trouble
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
@@ -42,6 +43,8 @@ SHORTEST_WAIT = 0.01
 FARTHEST = 1 << 16
 # `aclose` waits so many seconds for the last records.
 CLOSE_SECONDS = 5.0
+# What readers are told of trouble with the store.
+UNAVAILABLE = JournalUnavailable.__name__
 
 R = TypeVar("R")
 
@@ -76,7 +79,6 @@ class FleetJournal:
         self._watch = watch
         self._error: BaseException | None = None  # that the watch ended with
         self._learnt: Callable[[], Mapping[str, Any]] = dict
-        self._is_troubled = False
         # What the last attempt to store failed with, None while all is well.
         self._trouble: JournalError | None = None
         # Another has written in between: the states say when something was reported in other numbers than the records.
@@ -240,37 +242,32 @@ class FleetJournal:
         for each in waiting:
             if each.batch is not None:
                 self._watch.stream.append(each.batch)
-        if self._is_troubled:
-            self._is_troubled, self._trouble = False, None
+        if self._trouble is not None:
+            self._trouble = None
             logger.info("the fleet %r is recorded again", self._name)
-            self._watch.on_available(self.head + 1, self._local_cursor(self.head + 1))
+            recovered = Recovered(ref=None, error=UNAVAILABLE, targets=self._watch.targets.size)
+            self._report_unstored(self.head + 1, recovered)
         if not self._is_closing:
             self._checkpoints.on_stored(size)
 
     def _report_trouble(self, error: JournalError) -> None:
         """Say once that nothing can be stored, until something is."""
-        self._trouble = error
-        if not self._is_troubled:
-            self._is_troubled = True
+        is_known, self._trouble = self._trouble is not None, error
+        if not is_known:
             logger.warning("the fleet %r cannot be recorded: %s", self._name, error)
-            number = self._local_number()
-            self._watch.on_unavailable(number, self._local_cursor(number), error)
+            message = f"{error}; it is tried again"
+            trouble = Trouble(ref=None, error=UNAVAILABLE, message=message, targets=self._watch.targets.size)
+            self._report_unstored(self.head + LOCAL_NUMBERS, trouble)
 
-    def _local_number(self) -> int:
-        """Return a number behind the newest record for a batch that is not stored."""
-        return self.head + LOCAL_NUMBERS
-
-    def _local_cursor(self, number: int) -> str:
-        """Return the cursor of a batch that is not stored.
+    def _report_unstored(self, number: int, event: Event) -> None:
+        """Give the readers of the watch an *event* that is not stored, in batch *number* behind the newest record.
 
         As long as this term has no record, no other process knows the name in its cursors: it is that of the newest record then.
         """
-        is_known = self.records.facts.terms[-1].head < self.head
-        return (
-            f"{number}-{self._cursors.name}"
-            if is_known
-            else cursor_behind(self.records.facts.terms, self.head)
-        )
+        terms = self.records.facts.terms
+        is_known = terms[-1].head < self.head
+        cursor = f"{number}-{self._cursors.name}" if is_known else cursor_behind(terms, self.head)
+        self._watch.report(number, cursor, event)
 
     async def _store_anew(self, error: StoreBehind, waiting: list[PendingRecord]) -> list[PendingRecord]:
         """Begin a new term, and store all that was given as a checkpoint in place of what the store has left.
@@ -342,7 +339,7 @@ class FleetJournal:
                 entry = await self._store.fleet(self._name)
                 is_behind = entry is None or entry.head < self.head
                 goes_on = self._task is not None and not self._task.done()
-                if not (goes_on and (is_behind or self._is_troubled)):
+                if not (goes_on and (is_behind or self._trouble is not None)):
                     return is_behind
             await asyncio.sleep(RETRY_SECONDS)
 

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zlib import crc32
 
-from attrs import define, field
-
 from bkjob_async.engine.journaling.inbox_entries import read_entry
 from bkjob_async.errors import JournalError, JournalUnavailable
 from bkjob_async.journal.store import InboxEntry, Store
@@ -24,43 +22,12 @@ MAX_KNOWN = 10_000
 logger = logging.getLogger("bkjob_async")
 
 
-@define
-class InboxPlace:
-    """How far an inbox was read, in which *term* of the journal.
-
-    A store that loses its newest writes begins a new term. Entries that were read may be there again then, and the
-    numbers of those that were lost are given to others; so the inbox is read again from its beginning, and what was
-    read is known by its number and its content.
-    """
-
-    term: int = 0
-    read_to: int = 0
-    _known: dict[int, int] = field(init=False, factory=dict)
-
-    def begin(self, term: int) -> None:
-        """Read from the beginning if this *term* is another one."""
-        if term != self.term:
-            self.term, self.read_to = term, 0
-
-    def unread(self, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
-        """Return those of a page that were not read before; all of them are read now."""
-        found: list[InboxEntry] = []
-        for entry in entries:
-            content = crc32(entry.data)
-            if self._known.get(entry.number) != content:
-                self._known.pop(entry.number, None)
-                self._known[entry.number] = content
-                found.append(entry)
-        while len(self._known) > MAX_KNOWN:
-            del self._known[next(iter(self._known))]
-        self.read_to = entries[-1].number
-        return found
-
-
 class Inbox:
     """The inbox of the shard *name*: looked into each second, as long as its watch is open.
 
-    The append that records what was taken up removes it from there.
+    The append that records what was taken up removes it from there. A store that loses its newest writes begins a new
+    term. Entries that were read may be there again then, and the numbers of those that were lost are given to others; so
+    the inbox is read again from its beginning, and what was read is known by its number and its content.
     """
 
     def __init__(self, store: Store, name: str, records: RecordQueue, watch: RecordedWatch) -> None:
@@ -69,7 +36,8 @@ class Inbox:
         self._name = name
         self._records = records
         self._watch = watch
-        self._place = InboxPlace()
+        self._term = self._read_to = 0  # the term in which it was read, and how far
+        self._known: dict[int, int] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -94,17 +62,32 @@ class Inbox:
 
     async def _take_up(self) -> None:
         """Add and drop what the inbox says."""
-        self._place.begin(self._records.term)
+        if self._records.term != self._term:
+            self._term, self._read_to = self._records.term, 0
         while not self._watch.pending:
             try:
-                entries = await self._store.inbox(self._name, self._place.read_to)
+                entries = await self._store.inbox(self._name, self._read_to)
             except JournalUnavailable as error:
                 logger.debug("the inbox of shard %s cannot be read: %s", self._name, error)
                 return
             if not entries:
                 return
-            changes = [read_entry(entry.data) for entry in self._place.unread(entries)]
-            self._watch.take_up(changes, self._place.read_to, self._place.term)
+            changes = [read_entry(entry.data) for entry in self._unread(entries)]
+            self._read_to = entries[-1].number
+            self._watch.take_up(changes, self._read_to, self._term)
+
+    def _unread(self, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
+        """Return those of a page that were not read before; all of them are known now."""
+        found: list[InboxEntry] = []
+        for entry in entries:
+            content = crc32(entry.data)
+            if self._known.get(entry.number) != content:
+                self._known.pop(entry.number, None)
+                self._known[entry.number] = content
+                found.append(entry)
+        while len(self._known) > MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+        return found
 
     def warn_of_loss(self, since: float) -> None:
         """Say that what was added *since* a time may be lost: nobody but those who added it knows it."""

@@ -14,8 +14,7 @@ from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.stream.batches import place_behind
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.errors import JournalError
-from bkjob_async.model.events import Batch, Event, Recovered, Trouble
+from bkjob_async.model.events import Batch, Event
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.cooperative import PendingChanges
 from bkjob_async.watch.polling.poller import Poller
@@ -45,24 +44,8 @@ class RecordedWatch(Struct, eq=False, kw_only=True):
     delivery: TargetDelivery
     poller: Poller
 
-    # What local readers are given without a record ------------------------------------------------------------------
-
-    def on_unavailable(self, sequence: int, cursor: str, error: JournalError) -> None:
-        """Report, in batch number *sequence* with this *cursor*, that nothing can be stored."""
-        trouble = Trouble(
-            ref=None,
-            error="JournalUnavailable",
-            message=f"{error}; it is tried again",
-            targets=self.targets.size,
-        )
-        self._append(sequence, cursor, trouble)
-
-    def on_available(self, sequence: int, cursor: str) -> None:
-        """Report, in batch number *sequence* with this *cursor*, that records are stored again."""
-        size = self.targets.size
-        self._append(sequence, cursor, Recovered(ref=None, error="JournalUnavailable", targets=size))
-
-    def _append(self, sequence: int, cursor: str, event: Event) -> None:
+    def report(self, sequence: int, cursor: str, event: Event) -> None:
+        """Give local readers an *event* without a record, in batch number *sequence* with this *cursor*."""
         now = datetime.now(UTC)
         place_behind([event], cursor, now)
         self.stream.append(Batch(sequence, (event,), cursor, at=now))
