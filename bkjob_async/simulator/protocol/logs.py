@@ -151,13 +151,13 @@ def v4_transfer(transfer: Transfer) -> dict[str, Any]:
     }
 
 
-def v2_step_log(step: Step, now: float, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
+def v2_step_log(step: Step, now: float, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one step of `get_job_instance_log`: logs by status and tag, escaped by the current backend."""
     groups: dict[tuple[int, str | None], list[dict[str, Any]]] = {}
     execution = step.execution
     if execution is not None and step.plan.kind != CONFIRM:
         for row in range(len(execution.hosts)):
-            entry = v2_host_log(step, execution, row, now, epoch_ms, legacy_esb=legacy_esb)
+            entry = v2_host_log(execution, row, now, legacy_esb=legacy_esb)
             groups.setdefault(execution.group_of(row), []).append(entry)
     return {
         "is_finished": step.status in FINAL_RUN,
@@ -171,16 +171,14 @@ def v2_step_log(step: Step, now: float, epoch_ms: int, *, legacy_esb: bool) -> d
     }
 
 
-def v2_host_log(
-    step: Step, execution: Execution, row: int, now: float, epoch_ms: int, *, legacy_esb: bool
-) -> dict[str, Any]:
+def v2_host_log(execution: Execution, row: int, now: float, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one host's log; a host that never ran has no times, or null ones."""
-    start, end = execution.starts[row], execution.ends[row]
+    start, end, step = execution.starts[row], execution.ends[row], execution.step
     host, text = execution.hosts[row], output_so_far(execution, row, now)
     total = duration_s(run_time(start, end)) or 0.0
     times = {
-        "start_time": local_text(start, epoch_ms, offset=legacy_esb),
-        "end_time": local_text(end, epoch_ms, offset=legacy_esb),
+        "start_time": local_text(start, step.job.epoch_ms, offset=legacy_esb),
+        "end_time": local_text(end, step.job.epoch_ms, offset=legacy_esb),
     }
     return {
         **(times if total or not legacy_esb else {}),

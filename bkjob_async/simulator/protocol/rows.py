@@ -17,11 +17,11 @@ Fragment = Callable[[Execution, int], dict[str, Any]]
 encode = msgspec.json.encode
 
 
-def fragments(execution: Execution, kind: str, make: Fragment, rows: Iterable[int] | None) -> list[bytes]:
+def fragments(execution: Execution, make: Fragment, rows: Iterable[int] | None) -> list[bytes]:
     """Return the JSON of rows (None: of all); each is encoded again only after a change."""
-    made = execution.rendered.get(kind)
+    made = execution.rendered.get(make)
     if made is None:
-        made = execution.rendered[kind] = [None] * len(execution.hosts)
+        made = execution.rendered[make] = [None] * len(execution.hosts)
     chosen = range(len(made)) if rows is None else list(rows)
     for row in chosen:
         if made[row] is None:
@@ -33,23 +33,23 @@ def fragments(execution: Execution, kind: str, make: Fragment, rows: Iterable[in
     return [fragment for fragment in picked if fragment is not None]
 
 
-def rows_json(execution: Execution, kind: str, make: Fragment, group: Group | None = None) -> msgspec.Raw:
+def rows_json(execution: Execution, make: Fragment, group: Group | None = None) -> msgspec.Raw:
     """Return all rows, or those of one group, as one JSON list; cached until one of them changes."""
-    key = (kind, group)
+    key = (make, group)
     version = execution.version if group is None else execution.changed.get(group, 0)
     kept = execution.joined.get(key)
     if kept is not None and kept[0] == version:
         return msgspec.Raw(kept[1])
-    body = json_array(fragments(execution, kind, make, None if group is None else execution.groups[group]))
+    body = json_array(fragments(execution, make, None if group is None else execution.groups[group]))
     execution.joined[key] = (version, body)
     return msgspec.Raw(body)
 
 
-def hosts_json(step: Step, kind: str, make: Fragment) -> msgspec.Raw:
+def hosts_json(step: Step, make: Fragment) -> msgspec.Raw:
     """Return all rows of a step's latest execution; none of a step that has not begun, and of a confirmation."""
     if step.execution is None or step.plan.kind == CONFIRM:
         return msgspec.Raw(b"[]")
-    return rows_json(step.execution, kind, make)
+    return rows_json(step.execution, make)
 
 
 def json_array(parts: Iterable[bytes]) -> bytes:
@@ -74,10 +74,10 @@ def host_fields(host: Host) -> dict[str, Any]:
     }
 
 
-def row_tag(execution: Execution, row: int, *, is_file: bool) -> str | None:
+def row_tag(execution: Execution, row: int) -> str | None:
     """Return a row's tag: none before its end, an empty one for file transfers."""
     _, tag = execution.group_of(row)
-    return "" if is_file and execution.statuses[row] != HOST_WAITING else tag
+    return "" if execution.step.plan.is_file and execution.statuses[row] != HOST_WAITING else tag
 
 
 def end_codes(execution: Execution, row: int) -> dict[str, int | None]:
@@ -86,9 +86,9 @@ def end_codes(execution: Execution, row: int) -> dict[str, int | None]:
     return {"exit_code": outcome.exit_code if over else None, "error_code": outcome.error_code if over else 0}
 
 
-def row_times(execution: Execution, row: int, epoch_ms: int) -> dict[str, int | None]:
+def row_times(execution: Execution, row: int) -> dict[str, int | None]:
     """Return a row's times; a total comes with its end."""
-    start, end = execution.starts[row], execution.ends[row]
+    start, end, epoch_ms = execution.starts[row], execution.ends[row], execution.step.job.epoch_ms
     return {
         "start_time": milliseconds(start, epoch_ms),
         "end_time": milliseconds(end, epoch_ms),

@@ -100,7 +100,7 @@ class Lifecycle:
             self.wait_for_user(step)
             return
         step.set_status(codes.RUNNING, now)
-        execution = step.executions.setdefault(step.execute_count, Execution())
+        execution = step.executions.setdefault(step.execute_count, Execution(step))
         self._open_batch(step, execution)
 
     def wait_for_user(self, step: Step) -> None:
@@ -213,11 +213,11 @@ class Lifecycle:
         step.ended = step.total = None
         if not step.executions:
             # Terminated before it began: this is its first execution, whatever its number.
-            self._open_batch(step, step.executions.setdefault(step.execute_count, Execution()))
+            self._open_batch(step, step.executions.setdefault(step.execute_count, Execution(step)))
             return
         before = step.executions[max(step.executions)]
         before.frozen = True
-        execution = step.executions[step.execute_count] = Execution()
+        execution = step.executions[step.execute_count] = Execution(step)
         rows = []
         for row, host in enumerate(before.hosts):
             batch, outcome = before.batches[row], before.outcomes[row]

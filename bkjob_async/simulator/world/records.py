@@ -42,6 +42,7 @@ class Execution:
     been dispatched. *open* counts the other rows that are unfinished.
     """
 
+    step: Step = field(repr=False)
     hosts: list[Host] = field(factory=list)
     batches: list[int] = field(factory=list)
     outcomes: list[HostOutcome] = field(factory=list)
@@ -58,7 +59,7 @@ class Execution:
     origin: float = 0.0
     frozen: bool = False
     version: int = 0
-    rendered: dict[str, list[bytes | None]] = field(factory=dict, repr=False)
+    rendered: dict[object, list[bytes | None]] = field(factory=dict, repr=False)
     joined: dict[object, tuple[int, bytes]] = field(factory=dict, repr=False)
     changed: dict[Group, int] = field(factory=dict, repr=False)
 
@@ -225,12 +226,13 @@ class Step:
 
 @define(eq=False)
 class Job:
-    """One job instance and its history."""
+    """One job instance and its history; *epoch_ms* is the Unix time at which the time of its world begins."""
 
     id: int
     ref: JobRef
     plan: SimulatedJob
     created: float
+    epoch_ms: int
     status: int = BLANK
     started: float | None = None
     ended: float | None = None

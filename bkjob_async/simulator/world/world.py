@@ -100,7 +100,8 @@ class World:
         if job_id in self.jobs:
             raise ValueError(f"there is a job {job_id} already")
         ref = JobRef(plan.scope, job_id)
-        job = Job(id=job_id, ref=ref, plan=plan, created=max(plan.created, self.now))
+        created = max(plan.created, self.now)
+        job = Job(id=job_id, ref=ref, plan=plan, created=created, epoch_ms=self.epoch_ms)
         step_id = plan.first_step_id
         for order, step in enumerate(plan.steps, start=1):
             number = next(self._step_ids) if step_id is None else step_id + order - 1
