@@ -40,7 +40,7 @@ class RunModel:
     """Jobs, steps and hosts as they were reported last, and how their counts changed as time passed.
 
     Refs are text as `str` writes them. Times are Unix seconds and never go back; `set_time` comes before what was reported
-    then. With *targets*, nothing else is kept. Another execution of a step replaces its hosts: a later one, or an earlier one
+    then; *has_times* is False until one was known. With *targets*, nothing else is kept. Another execution of a step replaces its hosts: a later one, or an earlier one
     of a platform that was restored from a backup.
     """
 
@@ -50,6 +50,7 @@ class RunModel:
     counts: list[int] = field(factory=lambda: [0] * len(PHASES), init=False)
     series: Series | None = field(default=None, init=False)
     gaps: list[tuple[float, float]] = field(factory=list, init=False)
+    has_times: bool = field(default=False, init=False)
     began: float | None = field(default=None, init=False)
     now: float = field(default=0.0, init=False)
     events: int = field(default=0, init=False)
@@ -65,8 +66,11 @@ class RunModel:
 
     # Time -----------------------------------------------------------------------------------------------------------
 
-    def set_time(self, at: float) -> None:
-        """Say when what follows was reported; an earlier time than the last counts as the last."""
+    def set_time(self, at: float | None) -> None:
+        """Say when what follows was reported, None where nobody knows; an earlier time than the last counts as the last."""
+        self.has_times = self.has_times or at is not None
+        if at is None:
+            at = self.now
         if self.began is None or self.series is None:
             self.began = self.now = at
             self.series = Series(at, RUN_POINTS)
