@@ -142,6 +142,17 @@ class TargetRow:
         return printable(self.name) if self.name else str(self.ref)
 
     @property
+    def counted_as(self) -> Sequence[str]:
+        """What the head counts it as: the names of figures there."""
+        holds = {
+            "over": self.is_over,
+            "with_failures": self.failed > 0 or self.phase in UNSUCCESSFUL,
+            "waiting": self.waits,
+            "lost": self.is_lost,
+        }
+        return [name for name, does in holds.items() if does]
+
+    @property
     def group(self) -> int:
         """The part of the board that the row belongs to."""
         if self.is_lost or self.phase in UNSUCCESSFUL or self.waits:

@@ -65,7 +65,7 @@ class PageConsumer:
             flushing = asyncio.create_task(flush_often(feed, server), name="bkjob_async live page")
             try:
                 async for batch in opened.batches():
-                    feed.apply(batch, loop.time())
+                    feed.apply(batch)
             finally:
                 flushing.cancel()
             feed.flush(loop.time(), is_over=True)

@@ -62,10 +62,10 @@ def test_the_head_counts_what_the_rows_say(moves: list[tuple[int, Phase, dict[Ph
     rows = model.rows.values()
     assert {row.ref for job in map(job_ref, range(6)) for row in model.rows_of(job)} == model.rows.keys()
     assert +model.hosts == sum((Counter(row.counts) for row in rows), Counter())
-    assert model.over == sum(row.is_over for row in rows)
-    assert model.lost == sum(row.is_lost for row in rows)
-    assert model.with_failures == sum(bool(row.failed) or row.phase is Phase.FAILED for row in rows)
-    assert model.waiting == sum(row.waits for row in rows)
+    assert model.totals["over"] == sum(row.is_over for row in rows)
+    assert model.totals["lost"] == sum(row.is_lost for row in rows)
+    assert model.totals["with_failures"] == sum(bool(row.failed) or row.phase is Phase.FAILED for row in rows)
+    assert model.totals["waiting"] == sum(row.waits for row in rows)
     assert [row.ref for row in model.ordered()] == [
         row.ref for row in sorted(rows, key=lambda row: row.order)
     ]
@@ -113,7 +113,7 @@ def test_trouble_is_shown_until_the_target_was_read_again() -> None:
     assert (in_trouble, recovered) == ("TransportFailed: no", "")
     assert model.rows[job_ref(1)].trouble == "lost: not found"
     assert model.rows[job_ref(2)].trouble == "not seen for 61 s"
-    assert (model.over, model.ordered()[0].ref) == (1, job_ref(1))
+    assert (model.totals["over"], model.ordered()[0].ref) == (1, job_ref(1))
 
 
 def test_an_outage_is_one_sentence_of_the_head() -> None:
@@ -171,7 +171,7 @@ def test_the_last_failures_are_bounded() -> None:
         applied(model, 1, failure(1, host), hosts={Phase.FAILED: host + 1})
 
     assert len(model.failures) == 50
-    assert model.failures[-1].host.ip == "10.0.0.99"
+    assert model.failures[-1][1].host.ip == "10.0.0.99"
 
 
 # The selection -------------------------------------------------------------------------------------------------------

@@ -225,14 +225,15 @@ def failure_lines(model: BoardModel, count: int, width: int, signs: Signs, now: 
 
     Each says how long ago it was seen, where there is room for that.
     """
-    last = [*reversed(model.failures)][:count]
-    ages = [((f"{short_clock(now - at)} ago", "dim"),) for at in reversed(model.failed_at)]
+    times_and_events = [*reversed(model.failures)][:count]
+    ages = [((f"{short_clock(now - at)} ago", "dim"),) for at, _ in times_and_events]
+    last = [event for _, event in times_and_events]
     names = [model.title_of(event.ref) for event in last]
     name = min(max(map(cells_of, names), default=0), max(8, width // 3))
     host = min(max((cells_of(host_name(event.host)) for event in last), default=0), max(8, width // 4))
     lines = [
         with_right(failure_line(event, text, (name, host), signs), age, min(width, LINE_WIDTH))
-        for event, text, age in zip(last, names, ages, strict=False)
+        for event, text, age in zip(last, names, ages, strict=True)
     ]
     return lines + [()] * (count - len(lines))
 
