@@ -238,26 +238,18 @@ class BoardApp(App[None], inherit_bindings=False):
                 self._ask_retry(ref)
             case commands.Retry(steps):
                 self._start(self._retry(steps))
-            case _:
-                view = self._view_of(command)
-                self._views.append(view)
-                if isinstance(view, LogView):
-                    self._log_task = self._start(self._read_log(view))
-
-    def _view_of(
-        self, command: commands.ShowHelp | commands.ShowHosts | commands.ShowLog | commands.Explain
-    ) -> View:
-        """Return the view that a command opens."""
-        match command:
             case commands.ShowHelp():
-                return TextView("Keys and signs", self._help, self._signs)
+                self._views.append(TextView("Keys and signs", self._help, self._signs))
             case commands.Explain(ref):
-                return TextView(str(ref), partial(self.source.explanation, ref), self._signs)
-            case commands.ShowLog(step, host):
-                return LogView(step, host, self._signs, title=self.source.title_of(step))
+                explain = partial(self.source.explanation, ref)
+                self._views.append(TextView(str(ref), explain, self._signs))
             case commands.ShowHosts(ref):
                 row, read = self.source.row(ref), partial(self.source.hosts, ref)
-                return HostsView(row, read, self._signs, read_only=self._read_only)
+                self._views.append(HostsView(row, read, self._signs, read_only=self._read_only))
+            case commands.ShowLog(step, host):
+                view = LogView(step, host, self._signs, title=self.source.title_of(step))
+                self._views.append(view)
+                self._log_task = self._start(self._read_log(view))
 
     def _ask_retry(self, ref: Ref) -> None:
         """Ask whether to retry what failed; say why not where the platform would refuse."""

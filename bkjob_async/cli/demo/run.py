@@ -14,7 +14,7 @@ from bkjob_async.cli.demo.disturbances import Disturbances
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import program_name, write_note, write_out
 from bkjob_async.cli.terminal import can_ask, can_redraw
-from bkjob_async.cli.watching.consumers import LineWriter, OpenWatch, WatchConsumer, run_consumers
+from bkjob_async.cli.watching.consumers import OpenWatch, run_consumers, write_lines
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.testing.promise import broken_promises
 from bkjob_async.testing.results import observed_codes
@@ -50,7 +50,7 @@ class EventReader:
 
     async def consume(self, opened: OpenWatch) -> None:
         """Read every batch."""
-        async for batch in opened.batches():
+        async for batch in opened.watch.batches():
             self.batches.append(batch)
             for event in batch.events:
                 if isinstance(event, Finished):
@@ -86,11 +86,7 @@ async def run_demo(
     say = write_nothing if board is None else board.say
     reader = EventReader(jobs[0], say)
     disturbances = Disturbances(simulator.platform, speed, say)
-    consumers: list[WatchConsumer] = [
-        reader,
-        disturbances,
-        LineWriter(as_json=False) if board is None else board,
-    ]
+    show = write_lines if board is None else board.consume
     started = asyncio.get_running_loop().time()
     async with simulator.serve() as server:
         write_out(opening(job_count, hosts, server.url, with_legend=board is None))
@@ -102,7 +98,7 @@ async def run_demo(
         )
         async with client, client.watch(jobs, linger=LINGER) as watch:
             opened = OpenWatch(client, watch)
-            await run_consumers(consumers, opened)
+            await run_consumers([reader.consume, disturbances.consume, show], opened)
             polls = watch.stats().polls
     if opened.is_left:
         write_note("left before the end: there is nothing to compare")

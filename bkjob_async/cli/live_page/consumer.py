@@ -64,7 +64,7 @@ class PageConsumer:
         async with listening_on(self._socket, server.app()):
             flushing = asyncio.create_task(flush_often(feed, server), name="bkjob_async live page")
             try:
-                async for batch in opened.batches():
+                async for batch in opened.watch.batches():
                     feed.apply(batch)
             finally:
                 flushing.cancel()
