@@ -25,7 +25,7 @@ from bkjob_async.simulator.world.codes import (
 )
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.operations import STEP_RULES
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Job, Row, Step
 
 AD_HOC = -1
 BAD_AGENT = frozenset({1, 18, 310})
@@ -108,15 +108,14 @@ def step_fields(step: Step, *, legacy_esb: bool) -> dict[str, Any]:
     }
 
 
-def job_row(execution: Execution, row: int) -> dict[str, Any]:
+def job_row(row: Row) -> dict[str, Any]:
     """Return the row of a host in a job's status."""
-    host = execution.hosts[row]
-    return {"ip": host.ip, "bk_cloud_id": host.bk_cloud_id, "status": execution.statuses[row]}
+    return {"ip": row.host.ip, "bk_cloud_id": row.host.bk_cloud_id, "status": row.status}
 
 
-def step_row(execution: Execution, row: int, *, legacy_esb: bool) -> dict[str, Any]:
+def step_row(row: Row, *, legacy_esb: bool) -> dict[str, Any]:
     """Return the row of a host in a step's status: only its names."""
-    return group_host(execution.hosts[row], legacy_esb=legacy_esb)
+    return group_host(row.host, legacy_esb=legacy_esb)
 
 
 def group_host(host: Host, *, legacy_esb: bool) -> dict[str, Any]:
@@ -184,11 +183,8 @@ def joined(hosts: Iterable[Host]) -> str:
 
 def without_agent(step: Step) -> list[Host]:
     """Return the targets without a working agent."""
-    execution = step.execution
-    if execution is None:
-        return []
-    codes = zip(execution.hosts, execution.statuses, strict=True)
-    return [host for host, code in codes if code in BAD_AGENT]
+    rows = [] if step.execution is None else step.execution.rows
+    return [row.host for row in rows if row.status in BAD_AGENT]
 
 
 # Rows are kept by the function that made them.

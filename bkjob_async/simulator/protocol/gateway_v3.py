@@ -21,7 +21,7 @@ from bkjob_async.simulator.protocol.rows import (
 )
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
 from bkjob_async.simulator.world.codes import FINAL_RUN, HOST_WAITING, host_status_text
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Job, Row, Step
 
 TENANT_SET_BUSINESS = 2**63 - 1
 
@@ -80,17 +80,17 @@ def step_fields(step: Step) -> dict[str, Any]:
     }
 
 
-def job_row(execution: Execution, row: int) -> dict[str, Any]:
+def job_row(row: Row) -> dict[str, Any]:
     """Return the row of a host in a job's status."""
-    host = execution.hosts[row]
+    host = row.host
     return {
         "bk_host_id": host.bk_host_id,
         "ip": host.ip,
         "bk_cloud_id": host.bk_cloud_id,
-        "status": execution.statuses[row],
-        "tag": row_tag(execution, row),
-        **end_codes(execution, row),
-        **row_times(execution, row),
+        "status": row.status,
+        "tag": row_tag(row),
+        **end_codes(row),
+        **row_times(row),
     }
 
 
@@ -143,16 +143,15 @@ def unstarted_group(step: Step, query: GroupQuery, language: str) -> dict[str, A
     return group_fields(HOST_WAITING, None, len(step.hosts), msgspec.Raw(rows), language)
 
 
-def step_row(execution: Execution, row: int, *, language: str) -> dict[str, Any]:
+def step_row(row: Row, *, language: str) -> dict[str, Any]:
     """Return the row of a host in a step's status."""
-    status = execution.statuses[row]
     return {
-        **host_fields(execution.hosts[row]),
-        "status": status,
-        "status_desc": host_status_text(status, language),
-        "tag": row_tag(execution, row),
-        "exit_code": end_codes(execution, row)["exit_code"],
-        **row_times(execution, row),
+        **host_fields(row.host),
+        "status": row.status,
+        "status_desc": host_status_text(row.status, language),
+        "tag": row_tag(row),
+        "exit_code": end_codes(row)["exit_code"],
+        **row_times(row),
     }
 
 

@@ -8,7 +8,7 @@ from bkjob_async.simulator.protocol.gateway_v3 import job_fields, step_fields
 from bkjob_async.simulator.protocol.rows import end_codes, host_fields, hosts_json, row_tag, row_times
 from bkjob_async.simulator.world.codes import FINAL_RUN
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Job, Row, Step
 
 HOST_OBJECT, CONTAINER_OBJECT = 1, 2
 
@@ -36,15 +36,15 @@ def job_step(step: Step, *, with_hosts: bool) -> dict[str, Any]:
     return fields if bytes(rows) == b"[]" else {**fields, "step_execute_object_result_list": rows}
 
 
-def job_row(execution: Execution, row: int) -> dict[str, Any]:
+def job_row(row: Row) -> dict[str, Any]:
     """Return the row of an execute object."""
     return without_nulls(
         {
-            "execute_object": execute_object(execution.hosts[row]),
-            "status": execution.statuses[row],
-            "tag": row_tag(execution, row),
-            "exit_code": end_codes(execution, row)["exit_code"],
-            **row_times(execution, row),
+            "execute_object": execute_object(row.host),
+            "status": row.status,
+            "tag": row_tag(row),
+            "exit_code": end_codes(row)["exit_code"],
+            **row_times(row),
         }
     )
 

@@ -10,12 +10,12 @@ import msgspec
 from attrs import define, field, frozen
 
 from bkjob_async.simulator.protocol.rows import Fragment, encode, fragments, json_array, rows_json
-from bkjob_async.simulator.world.records import Execution, Group, Step
+from bkjob_async.simulator.world.records import Execution, Group, Row, Step
 
 # Above so many targets the platform reads a step's groups one by one, and hosts may change in between.
 MAX_HOSTS_IN_ONE_READ = 100
 
-Rows = Collection[int]
+Rows = Collection[Row]
 
 
 @frozen(kw_only=True)
@@ -55,7 +55,7 @@ class GroupSnapshot(NamedTuple):
     """The rows of each group at a past time, and those that have changed their group since."""
 
     groups: dict[Group, Rows]
-    moved: Collection[int]
+    moved: Rows
 
 
 def read_step(step: Step, query: GroupQuery, make: Fragment) -> tuple[int, list[RequestedGroup]]:
@@ -119,33 +119,32 @@ class _Reader:
     def _present(self) -> dict[Group, Rows]:
         return {group: rows for group, rows in self._execution.groups.items() if rows}
 
-    def _moved_back(self, past: dict[int, int | None]) -> dict[Group, Rows]:
+    def _moved_back(self, past: dict[Row, int | None]) -> dict[Group, Rows]:
         """Return groups with some rows moved back to earlier groups; unchanged groups are shared."""
-        groups, own = self._present(), dict[Group, dict[int, None]]()
+        groups, own = self._present(), dict[Group, dict[Row, None]]()
         for row, code in past.items():
-            there = self._execution.group_of(row)
+            there = row.group
             own.setdefault(there, dict.fromkeys(groups.get(there, ()))).pop(row, None)
             if code is not None:
-                then = self._execution.group_for(row, code)
+                then = row.group_with(code)
                 own.setdefault(then, dict.fromkeys(groups.get(then, ())))[row] = None
         return {group: rows for group, rows in {**groups, **own}.items() if rows}
 
     def _chosen(self, groups: dict[Group, Rows]) -> dict[Group, Rows]:
         """Keep the rows that the filter selects; a group without any of them remains, empty."""
-        execution, batch = self._execution, self._batch
+        batch = self._batch
         if batch:
-            kept = {g: tuple(n for n in rows if execution.batches[n] == batch) for g, rows in groups.items()}
+            kept = {g: tuple(row for row in rows if row.batch == batch) for g, rows in groups.items()}
             groups = {group: rows for group, rows in kept.items() if rows}
         if not self._query.searches:
             return groups
         return {group: tuple(filter(self._matches, rows)) for group, rows in groups.items()}
 
-    def _matches(self, row: int) -> bool:
-        query, execution = self._query, self._execution
-        host = execution.hosts[row]
+    def _matches(self, row: Row) -> bool:
+        query, host = self._query, row.host
         if query.search_ip and query.search_ip not in f"{host.ip or ''} {host.ipv6 or ''}":
             return False
-        return not query.keyword or query.keyword in execution.outcomes[row].log
+        return not query.keyword or query.keyword in row.outcome.log
 
     def ordered(self, groups: dict[Group, Rows]) -> list[tuple[Group, Rows]]:
         """Return the groups in the platform's order, and determine which of them list hosts."""
@@ -166,7 +165,7 @@ class _Reader:
         body = self._body(group, rows, at.moved) if wanted else None
         return RequestedGroup(status=group[0], tag=group[1], size=size, rows=body)
 
-    def _body(self, group: Group, rows: Rows, moved: Collection[int]) -> msgspec.Raw:
+    def _body(self, group: Group, rows: Rows, moved: Rows) -> msgspec.Raw:
         most = self._query.most
         if most is not None and 0 < most < len(rows):
             rows = tuple(islice(rows, most))
@@ -174,10 +173,9 @@ class _Reader:
             return rows_json(self._execution, self._make, group)
         return msgspec.Raw(json_array(self._parts(group, rows, moved)))
 
-    def _parts(self, group: Group, rows: Rows, moved: Collection[int]) -> Iterable[bytes]:
+    def _parts(self, group: Group, rows: Rows, moved: Rows) -> Iterable[bytes]:
         """Return rows as they were in *group*; JSON of rows that have changed since is not kept."""
-        execution = self._execution
         stayed = [row for row in rows if row not in moved] if moved else rows
-        yield from fragments(execution, self._make, stayed)
+        yield from fragments(self._make, stayed)
         for row in (row for row in rows if row in moved) if moved else ():
-            yield encode({**self._make(execution, row), "status": group[0], "tag": group[1]})
+            yield encode({**self._make(row), "status": group[0], "tag": group[1]})

@@ -10,7 +10,7 @@ from bkjob_async.simulator.protocol.gateway_v3 import step_fields
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
 from bkjob_async.simulator.protocol.rows import end_codes, hosts_json, row_tag, row_times
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Job, Row, Step
 
 
 def execute_object(host: Host) -> dict[str, Any]:
@@ -39,14 +39,14 @@ def job_status(job: Job, *, with_objects: bool) -> dict[str, Any]:
     return {**fields, "step_instance_list": steps}
 
 
-def object_row(execution: Execution, row: int) -> dict[str, Any]:
+def object_row(row: Row) -> dict[str, Any]:
     """Return the row of an execute object."""
     return {
-        "execute_object": execute_object(execution.hosts[row]),
-        "status": execution.statuses[row],
-        "tag": row_tag(execution, row),
-        **end_codes(execution, row),
-        **row_times(execution, row),
+        "execute_object": execute_object(row.host),
+        "status": row.status,
+        "tag": row_tag(row),
+        **end_codes(row),
+        **row_times(row),
     }
 
 

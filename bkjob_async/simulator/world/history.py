@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.world.codes import HOST_STOPPED, SUCCESSFUL_HOST, UNFINISHED_HOST
-from bkjob_async.simulator.world.records import Execution, Job
+from bkjob_async.simulator.world.records import Execution, Job, Row
 
 HostRun = tuple[StepRef, int, str]
 Moves = tuple[tuple[float, int], ...]
@@ -53,9 +53,9 @@ def history_of(jobs: Iterable[Job]) -> History:
 def host_moves(execution: Execution) -> dict[str, Moves]:
     """Return the changes of each host of an execution, by label."""
     moves: dict[str, list[tuple[float, int]]] = {}
-    rows: dict[str, dict[int, int]] = {}
+    rows: dict[str, dict[Row, int]] = {}
     for move in execution.moves:
-        label = execution.hosts[move.row].label
+        label = move.row.host.label
         states = rows.setdefault(label, {})
         states[move.row] = move.after
         code = folded(states.values())
@@ -68,12 +68,11 @@ def host_moves(execution: Execution) -> dict[str, Moves]:
 def host_details(execution: Execution) -> dict[str, Mapping[int, frozenset[Details]]]:
     """Return the tags and exit codes of each host's finished rows, by label and final code."""
     ends: dict[str, dict[int, frozenset[Details]]] = {}
-    for row, code in enumerate(execution.statuses):
-        if code not in UNFINISHED_HOST:
-            outcome = execution.outcomes[row]
-            shown: Details = ("" if execution.step.plan.is_file else outcome.tag, outcome.exit_code)
-            of_host = ends.setdefault(execution.hosts[row].label, {})
-            of_host[code] = of_host.get(code, frozenset()) | {shown}
+    for row in execution.rows:
+        if row.is_finished:
+            shown: Details = ("" if execution.step.plan.is_file else row.outcome.tag, row.outcome.exit_code)
+            of_host = ends.setdefault(row.host.label, {})
+            of_host[row.status] = of_host.get(row.status, frozenset()) | {shown}
     return {label: dict(of_host) for label, of_host in ends.items()}
 
 

@@ -14,7 +14,7 @@ from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.execution_engine import ExecutionEngine
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Execution, Job, Row, Step
 
 # The status of a running job whose current step has ended so; absent: the next step starts.
 ENDS_JOB = {
@@ -128,14 +128,14 @@ class Lifecycle:
         Source: bk-job's GseStepEventHandler.saveGseExecuteObjectTasksForStartRollingStep.
         """
         rng = self._rng(step)
-        if not execution.hosts:
+        if not execution.rows:
             outcomes = step.plan.outcomes if step.execute_count == 0 else step.plan.retry_outcomes
             for batch, position, host in planned_rows(step):
                 pinned = step.plan.pinned.get(position) if step.execute_count == 0 else None
                 self._row(execution, host, batch, pinned or sample_outcome(outcomes, rng))
         self._run_rows(step, execution, execution.rows_of(step.batch if step.is_serial else None), rng)
 
-    def _row(self, execution: Execution, host: Host, batch: int, outcome: HostOutcome) -> int:
+    def _row(self, execution: Execution, host: Host, batch: int, outcome: HostOutcome) -> Row:
         code = (
             outcome.status
             if outcome.status is not None and outcome.status in codes.NEVER_STARTED_HOST
@@ -143,7 +143,7 @@ class Lifecycle:
         )
         return execution.add(host, batch, outcome, code, self.queue.now)
 
-    def _run_rows(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
+    def _run_rows(self, step: Step, execution: Execution, rows: Sequence[Row], rng: Random) -> None:
         execution.dispatch(rows)
         self.engine.run(step, execution, rows, rng)
         if step.plan.abnormal_after is not None and step.execute_count == 0:
@@ -163,7 +163,7 @@ class Lifecycle:
     def _final_status(self, step: Step, execution: Execution) -> int:
         rolling = step.plan.rolling
         rows = execution.rows_of(step.batch if step.is_serial else None)
-        well = all(execution.statuses[row] in codes.SUCCESSFUL_HOST for row in rows)
+        well = all(row.status in codes.SUCCESSFUL_HOST for row in rows)
         if step.status == codes.STOPPING:
             return codes.SUCCESS if well else codes.STOP_SUCCESS
         if well:
@@ -219,16 +219,16 @@ class Lifecycle:
         before.frozen = True
         execution = step.executions[step.execute_count] = Execution(step)
         rows = []
-        for row, host in enumerate(before.hosts):
-            batch, outcome = before.batches[row], before.outcomes[row]
-            done = before.statuses[row] in codes.SUCCESSFUL_HOST
-            is_due = not step.is_serial or batch == step.batch
-            if (step.is_serial and batch < step.batch) or (is_due and done and not all_hosts):
-                code = codes.HOST_SUCCESS if done else before.statuses[row]
-                execution.add(host, batch, outcome, code, now)
-                execution.starts[row], execution.ends[row] = before.starts[row], before.ends[row]
+        for old in before.rows:
+            done = old.status in codes.SUCCESSFUL_HOST
+            is_due = not step.is_serial or old.batch == step.batch
+            if (step.is_serial and old.batch < step.batch) or (is_due and done and not all_hosts):
+                code = codes.HOST_SUCCESS if done else old.status
+                kept = execution.add(old.host, old.batch, old.outcome, code, now)
+                kept.start, kept.end = old.start, old.end
             else:
-                again = self._row(execution, host, batch, sample_outcome(step.plan.retry_outcomes, rng))
+                outcome = sample_outcome(step.plan.retry_outcomes, rng)
+                again = self._row(execution, old.host, old.batch, outcome)
                 rows += [again] if is_due else []
         self._run_rows(step, execution, rows, rng)
 

@@ -10,7 +10,7 @@ from typing import Self
 from attrs import frozen
 
 from bkjob_async.model.refs import JobRef, Scope
-from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, UNFINISHED_HOST
+from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
 from bkjob_async.simulator.world.hosts import hosts
@@ -152,13 +152,13 @@ class World:
     def end_host(self, step: Step, label: str, outcome: HostOutcome | None = None) -> None:
         """End a host's open rows now, well or as *outcome* says; KeyError for a host that has not been dispatched."""
         execution, chosen = step.execution, outcome or HostOutcome()
-        labels = [] if execution is None else [host.label for host in execution.hosts]
-        named = [n for n, own in enumerate(labels) if own == label and execution and n not in execution.idle]
+        rows = [] if execution is None else execution.rows
+        named = [row for row in rows if row.host.label == label and not row.is_idle]
         if execution is None or not named:
             raise KeyError(label)
         code = chosen.status if chosen.status is not None else HOST_SUCCESS
         for row in named:
-            if execution.statuses[row] in UNFINISHED_HOST:
+            if not row.is_finished:
                 execution.override_outcome(row, chosen, code, self.now)
         self.lifecycle.engine.check_finished(step, execution)
 

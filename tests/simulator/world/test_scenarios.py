@@ -169,7 +169,7 @@ def test_whatever_happens_every_story_comes_to_an_end(
         execution = step.execution
         if step.status in FINAL_RUN and execution is not None:
             # Hosts of batches that never started are waiting.
-            started = [code for row, code in enumerate(execution.statuses) if row not in execution.idle]
+            started = [row.status for row in execution.rows if not row.is_idle]
             assert not UNFINISHED_HOST & set(started)
             # An execution that was counted but never began has no moves: the step was ignored, then retried at once.
             assert max((move.at for move in execution.moves), default=0.0) <= step.log[-1][0]
