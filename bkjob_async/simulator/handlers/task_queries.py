@@ -38,7 +38,7 @@ def query_gse_task(context: RequestContext, request: ParsedRequest) -> list[dict
 
 def query_job_instance(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `query_job_instance`: the job and step of an agent task."""
-    name = request.required_text("gse_task_id", code=1241007)
+    name = request.required_text("gse_task_id")
     found = GSE_TASK.fullmatch(name)
     step_id, count, batch = (int(part) for part in found.groups()) if found else (0, 0, 0)
     step = step_by_id(context, step_id)

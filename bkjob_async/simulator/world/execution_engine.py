@@ -17,7 +17,7 @@ from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, Rolling, StepPlan
 from bkjob_async.simulator.world.records import Execution, PlannedChange, Row, Step
 
-RowsFinished = Callable[[Step, Execution, int], None]
+RowsFinished = Callable[[Execution, int], None]
 
 
 @frozen
@@ -55,10 +55,11 @@ class ExecutionEngine:
     _on_rows_finished: RowsFinished
     _at_once: bool = field(alias="at_once", kw_only=True)
 
-    def run(self, step: Step, execution: Execution, rows: Sequence[Row], rng: Random) -> None:
+    def run(self, execution: Execution, rows: Sequence[Row], rng: Random) -> None:
         """Schedule the changes of waiting rows at the engine's polls that see them."""
         execution.origin = origin = self.queue.now + self.delays.dispatch
-        next_poll, rolling = self._next_poll_of(step.plan), step.plan.rolling
+        plan = execution.step.plan
+        next_poll, rolling = self._next_poll_of(plan), plan.rolling
         planned_changes = [move for move in execution.planned_changes if not move.row.is_forced]
         for row in rows:
             outcome = row.outcome
@@ -76,14 +77,14 @@ class ExecutionEngine:
                 planned_changes.append(PlannedChange(done_at, row, outcome.status))
         planned_changes.sort(key=lambda move: (move.at, move.row.number, move.code), reverse=True)
         execution.planned_changes = planned_changes
-        self._next_tick(step, execution)
+        self._next_tick(execution)
 
-    def _next_tick(self, step: Step, execution: Execution) -> None:
+    def _next_tick(self, execution: Execution) -> None:
         if execution.planned_changes:
-            self.queue.at(execution.planned_changes[-1].at, self._tick, step, execution)
-        self.check_finished(step, execution)
+            self.queue.at(execution.planned_changes[-1].at, self._tick, execution)
+        self.check_finished(execution)
 
-    def _tick(self, step: Step, execution: Execution) -> None:
+    def _tick(self, execution: Execution) -> None:
         """Apply what the engine sees at one of its polls."""
         now, planned_changes = self.queue.now, execution.planned_changes
         if execution.frozen or not planned_changes or planned_changes[-1].at > now:
@@ -92,12 +93,12 @@ class ExecutionEngine:
             move = planned_changes.pop()
             if not (move.row.is_forced or move.row.is_idle or move.row.is_finished):
                 execution.set_status(move.row, move.code, move.at)
-        self._next_tick(step, execution)
+        self._next_tick(execution)
 
-    def check_finished(self, step: Step, execution: Execution) -> None:
+    def check_finished(self, execution: Execution) -> None:
         """Send the step's end event once no row is open."""
         if execution.open == 0 and not execution.frozen:
-            self.queue.after(self.delays.step, self._on_rows_finished, step, execution, execution.version)
+            self.queue.after(self.delays.step, self._on_rows_finished, execution, execution.version)
 
     def _next_poll_of(self, plan: StepPlan) -> Callable[[float], float]:
         """Return what finds the first poll of a step's hosts not before so many seconds after its start."""
@@ -138,7 +139,7 @@ class ExecutionEngine:
                 execution.override_outcome(
                     row, HostOutcome(status=code, exit_code=None, error_code=126), code, now
                 )
-        self.check_finished(step, execution)
+        self.check_finished(execution)
 
 
 def batch_start_delay(rolling: Rolling | None, batch: int) -> float:

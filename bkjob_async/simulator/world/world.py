@@ -160,7 +160,7 @@ class World:
         for row in named:
             if not row.is_finished:
                 execution.override_outcome(row, chosen, code, self.now)
-        self.lifecycle.engine.check_finished(step, execution)
+        self.lifecycle.engine.check_finished(execution)
 
     def refs(self) -> tuple[JobRef, ...]:
         """Return the refs of all jobs."""
