@@ -90,7 +90,7 @@ class BoardApp(App[None], inherit_bindings=False):
             self._jobs.say(note)
         self._is_wanted = asyncio.Event()
         self._is_urgent = asyncio.Event()
-        self._is_paused = self._is_over = False
+        self._is_over = False
         self._tasks = set[asyncio.Task[None]]()
         self._log_task: asyncio.Task[None] | None = None
         self._widget = LinesWidget(has_colour=not self.no_color)
@@ -155,7 +155,7 @@ class BoardApp(App[None], inherit_bindings=False):
     def on_watch_end(self) -> None:
         """Close the board, unless the user is looking at something."""
         self._is_over = True
-        if len(self._views) == 1 and not self._is_paused:
+        if len(self._views) == 1 and not self.source.is_paused:
             self.exit()
         else:
             self._jobs.say("the watch is over; q leaves")
@@ -179,13 +179,13 @@ class BoardApp(App[None], inherit_bindings=False):
             is_urgent = self._is_urgent.is_set()
             self._is_wanted.clear()
             self._is_urgent.clear()
-            if not self._is_paused or is_urgent:
+            if not self.source.is_paused or is_urgent:
                 self.draw_frame()
 
     def draw_frame(self) -> None:
         """Draw the present view once, and measure what that costs."""
         began, now = time.thread_time(), asyncio.get_running_loop().time()
-        if not self._is_paused:
+        if not self.source.is_paused:
             self.source.prepare(self._jobs.visible, now)
         size = self._widget.size
         view = self._views[-1]
@@ -233,7 +233,7 @@ class BoardApp(App[None], inherit_bindings=False):
             case commands.Back():
                 self._close_view()
             case commands.TogglePause():
-                self._is_paused = self.source.is_paused = not self._is_paused
+                self.source.is_paused = not self.source.is_paused
             case commands.AskRetry(ref):
                 self._ask_retry(ref)
             case commands.Retry(steps):

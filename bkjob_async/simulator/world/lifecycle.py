@@ -16,13 +16,8 @@ from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays
 from bkjob_async.simulator.world.records import Execution, Job, Row, Step
 
-# The status of a running job whose current step has ended so; absent: the next step starts.
-ENDS_JOB = {
-    codes.FAIL: codes.FAIL,
-    codes.ABNORMAL: codes.ABNORMAL,
-    codes.ABANDONED: codes.ABANDONED,
-    codes.STOP_SUCCESS: codes.STOP_SUCCESS,
-}
+# A running job whose current step has ended so ends so as well, or goes on with the next step.
+ENDS_JOB = frozenset({codes.FAIL, codes.ABNORMAL, codes.ABANDONED, codes.STOP_SUCCESS})
 CONTINUES_JOB = frozenset({codes.SUCCESS, codes.SKIPPED, codes.IGNORE_ERROR, codes.ROLLING_WAITING})
 
 Finished = Callable[[Job], None]
@@ -60,7 +55,7 @@ class Lifecycle:
             if step.status in ENDS_JOB or step.status in CONTINUES_JOB:
                 self.finish_job(job, codes.SUCCESS if well else ended_so)
         elif job.status == codes.RUNNING and step.status in ENDS_JOB:
-            self.finish_job(job, ENDS_JOB[step.status])
+            self.finish_job(job, step.status)
         elif job.status == codes.RUNNING and step.status in CONTINUES_JOB:
             self._next(job, step)
 
