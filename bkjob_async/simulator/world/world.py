@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 from typing import Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS
@@ -29,7 +29,7 @@ class PendingCallback:
     """A callback that the platform has to send; its URL may hold a token and is not in the repr."""
 
     at: float
-    url: str
+    url: str = field(repr=False)
     job_instance_id: int
     status: int
     steps: tuple[tuple[int, int], ...]
@@ -40,9 +40,6 @@ class PendingCallback:
         steps = tuple((step.id, step.status) for step in job.steps)
         url = job.plan.callback_url or ""
         return cls(at=at, url=url, job_instance_id=job.id, status=job.status, steps=steps)
-
-    def __repr__(self) -> str:
-        return f"CallBack({self.job_instance_id} {self.status} at {self.at:g})"
 
 
 class World:
