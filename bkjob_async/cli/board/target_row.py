@@ -87,12 +87,6 @@ class TargetRow:
         """The steps of a job that were reported, in the order of their first events."""
         return self.snapshot.steps if isinstance(self.snapshot, bkjob.JobSnapshot) else ()
 
-    @property
-    def current(self) -> bkjob.StepSnapshot | None:
-        """The last step that has begun."""
-        begun = (step for step in reversed(self.steps) if step.status.phase is not Phase.PENDING)
-        return next(begun, None)
-
     def name_of(self, ref: bkjob.StepRef) -> str:
         """Return what a step of a job is called, empty text where that is not known."""
         return next((step.name for step in self.steps if step.ref == ref), "")

@@ -11,9 +11,9 @@ from bkjob_async import Batch, HostChanged, Ref
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.head import HeadFigures
-from bkjob_async.cli.board.views.rows import step_text
 from bkjob_async.cli.board.views.views import host_name
 from bkjob_async.cli.live_page.page_state import PageState
+from bkjob_async.cli.tables import step_text
 from bkjob_async.model.text.printing import printable
 from bkjob_async.report.phases import counts_json
 
@@ -82,7 +82,7 @@ def row_json(row: TargetRow) -> dict[str, Any]:
     return {
         "ref": str(row.ref),
         "title": row.title,
-        "step": step_text(row),
+        "step": step_text(row.steps),
         "phase": row.shown_phase.value,
         "over": row.is_over,
         "hosts": counts_json(row.expected_counts),
