@@ -22,28 +22,27 @@ RowsFinished = Callable[[Execution, int], None]
 
 @frozen
 class PollSchedule:
-    """When the engine polls after a start: *polls* of (how many, seconds apart), then every *last* seconds."""
+    """When the engine polls after a start: at some *moments*, then every *last* seconds."""
 
-    polls: tuple[tuple[int, float], ...]
+    moments: tuple[float, ...]
     last: float
-    moments: tuple[float, ...] = field(init=False, repr=False)
-
-    @moments.default
-    def _moments_of_polls(self) -> tuple[float, ...]:
-        return tuple(accumulate(wait for count, wait in self.polls for _ in range(count)))
 
     def after(self, seconds: float) -> float:
         """Return the first poll not before *seconds* after the start."""
         moments = self.moments
-        if not moments or seconds > moments[-1]:
-            start = moments[-1] if moments else 0.0
-            polls = -(-(seconds - start) // self.last)
-            return start + polls * self.last
+        if seconds > moments[-1]:
+            polls = -(-(seconds - moments[-1]) // self.last)
+            return moments[-1] + polls * self.last
         return moments[bisect_left(moments, seconds)]
 
 
-SCRIPT_POLLS = PollSchedule(((10, 1.0), (25, 2.0), (53, 5.0)), 10.0)
-FILE_POLLS = PollSchedule(((2, 1.0), (9, 2.0), (56, 5.0)), 10.0)
+def poll_schedule(*polls: tuple[int, float], last: float) -> PollSchedule:
+    """Return a schedule that begins with *polls*, each so many of them and so many seconds apart."""
+    return PollSchedule(tuple(accumulate(wait for count, wait in polls for _ in range(count))), last)
+
+
+SCRIPT_POLLS = poll_schedule((10, 1.0), (25, 2.0), (53, 5.0), last=10.0)
+FILE_POLLS = poll_schedule((2, 1.0), (9, 2.0), (56, 5.0), last=10.0)
 
 
 @frozen
