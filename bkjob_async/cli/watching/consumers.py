@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
 from attrs import define, field
 
-from bkjob_async import BkJobError, Event, JobClient, Watch, event_to_json
+from bkjob_async import Batch, BkJobError, Event, JobClient, Watch, event_to_json
 from bkjob_async.cli.lines import json_text, write_out
 
 
@@ -64,6 +64,16 @@ async def write_lines(opened: OpenWatch, *, as_json: bool = False) -> None:
     line = json_line if as_json else plain_line
     async for event in opened.watch:
         write_out(line(event))
+
+
+async def write_batches(batches: AsyncIterable[Batch], *, as_json: bool) -> int:
+    """Write the events of *batches* to stdout as lines of JSON, or of text; return how many there were."""
+    line, count = json_line if as_json else plain_line, 0
+    async for batch in batches:
+        for event in batch.events:
+            write_out(line(event))
+            count += 1
+    return count
 
 
 async def run_consumers(consumers: Sequence[Consumer], opened: OpenWatch) -> None:

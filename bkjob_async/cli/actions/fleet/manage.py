@@ -13,7 +13,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 import bkjob_async as bkjob
-from bkjob_async.cli.actions.check import finding_lines
+from bkjob_async.cli.actions.check import write_finding
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.cli.actions.fleet.lines import numbers_of, shard_lines, shards_json, summary
@@ -22,8 +22,7 @@ from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.terminal import confirm
-from bkjob_async.cli.watching.consumers import json_line, plain_line
-from bkjob_async.client.checks import FindingState
+from bkjob_async.cli.watching.consumers import write_batches
 from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.journal.shards import no_such_fleet
@@ -269,14 +268,9 @@ async def status(name: str, *, as_json: bool, metrics: bool, **where: Any) -> Ex
 
 async def check(name: str, *, as_json: bool, **where: Any) -> ExitCode:
     """Write what is wrong with the fleet, and who must act."""
-    code = ExitCode.ALL_SUCCEEDED
     async with opened(name, **where) as (fleet, _):
-        for finding in findings(await fleet.status()):
-            if finding.state is FindingState.FAILED:
-                code = ExitCode.COULD_NOT_WATCH
-            for line in finding_lines(finding, as_json=as_json):
-                write_out(line)
-    return code
+        found = await fleet.status()
+    return max(write_finding(finding, as_json=as_json) for finding in findings(found))
 
 
 async def stop(name: str, **where: Any) -> ExitCode:
@@ -311,15 +305,12 @@ async def forget(name: str, *, yes: bool, **where: Any) -> ExitCode:
 
 async def follow(name: str, *, after: str | None, once: bool, as_json: bool, **where: Any) -> ExitCode:
     """Write a line for each event of all shards; at the end the cursor."""
-    line = json_line if as_json else plain_line
     async with (
         opened(name, **where) as (fleet, _),
         fleet.reader(after=after, live=not once) as reader,
     ):
         try:
-            async for batch in reader:
-                for event in batch.events:
-                    write_out(line(event))
+            await write_batches(reader, as_json=as_json)
         finally:
             write_note(f"cursor: {reader.cursor or 'none'}")
     return ExitCode.ALL_SUCCEEDED
