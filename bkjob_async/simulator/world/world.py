@@ -13,10 +13,16 @@ from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
-from bkjob_async.simulator.world.hosts import hosts
 from bkjob_async.simulator.world.lifecycle import Lifecycle, sample
 from bkjob_async.simulator.world.operations import operate_job, operate_step
-from bkjob_async.simulator.world.plans import Arrivals, HostOutcome, PlatformDelays, SimulatedJob, StepPlan
+from bkjob_async.simulator.world.plans import (
+    Arrivals,
+    HostOutcome,
+    PlatformDelays,
+    SimulatedJob,
+    StepPlan,
+    hosts_of,
+)
 from bkjob_async.simulator.world.records import Job, Step
 
 FIRST_JOB_ID = 20_000_000_001
@@ -110,9 +116,8 @@ class World:
         return ref
 
     def _step(self, job: Job, plan: StepPlan, number: int, order: int) -> Step:
-        chosen = hosts(plan.hosts) if isinstance(plan.hosts, int) else plan.hosts
         name = plan.name or f"step {order}"
-        return Step(number, job, plan, chosen, order, job.created, name, log=[(job.created, BLANK)])
+        return Step(number, job, plan, hosts_of(plan), order, job.created, name, log=[(job.created, BLANK)])
 
     def _create(self, job: Job) -> None:
         self.jobs[job.id] = job
