@@ -61,7 +61,6 @@ class RunModel:
     outage_count: int = field(default=0, init=False)
     openings: int = field(default=1, init=False)
     _is_catching_up: bool = field(default=False, init=False)
-    _unwanted: set[str] = field(factory=set, init=False)
     _open_outages: dict[str | None, int] = field(factory=dict, init=False)
 
     # Time -----------------------------------------------------------------------------------------------------------
@@ -171,7 +170,7 @@ class RunModel:
         self, ref: str, execute_count: int, hosts: Iterable[HostChange], *, skipped: bool
     ) -> None:
         """Note other statuses of hosts of a step, or their first."""
-        step = self.steps.get(ref) or self._step(ref)
+        step = self._step(ref)
         if step is None:
             return
         if execute_count != step.execute_count:
@@ -243,11 +242,8 @@ class RunModel:
     def _step(self, ref: str) -> StepRow | None:
         """Return a step's row, None where it is not wanted."""
         row = self.steps.get(ref)
-        if row is None and ref not in self._unwanted:
+        if row is None and self._is_wanted(ref):
             job = ref.partition("/")[0]
-            if not self._is_wanted(ref):
-                self._unwanted.add(ref)
-                return None
             self._job(job)
             row = self.steps[ref] = StepRow(ref, job=job, series=Series(self.began or 0.0, STEP_POINTS))
         return row
