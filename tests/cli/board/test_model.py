@@ -184,7 +184,7 @@ def test_the_selection_is_always_visible_and_stays_on_its_target(
     moves: list[tuple[list[int], int, int]],
 ) -> None:
     """Wherever its target goes, and as long as it is in the list."""
-    selection = Selection()
+    selection = Selection[int]()
     for keys, by, height in moves:
         before = selection.key
         index = selection.settle(keys, height)
@@ -202,7 +202,7 @@ def test_the_selection_is_always_visible_and_stays_on_its_target(
 
 def test_nothing_is_selected_before_the_user_moves() -> None:
     """The list shows its top, and its first line is marked: a command is about that, and the next one is one below."""
-    selection = Selection()
+    selection = Selection[int]()
 
     assert selection.settle([1, 2, 3], 2) == 0
     assert selection.current([1, 2, 3]) == 1

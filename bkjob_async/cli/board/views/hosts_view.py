@@ -38,7 +38,7 @@ class HostsView:
         # Behind what each page up to the present one begins.
         self._afters: list[str | None] = [None]
         self._page = HostPage(hosts=(), total=0)
-        self._selection = Selection()
+        self._selection = Selection[Key]()
         self._height = 1
         self.refresh()
 
@@ -127,9 +127,7 @@ class HostsView:
                 return AskRetry(self._row.ref)
             case "enter":
                 chosen = self._selection.current(self._keys)
-                for step, host in self._page.hosts:
-                    if (step, host.host) == chosen:
-                        return ShowLog(step, host.host)
+                return None if chosen is None else ShowLog(*chosen)
             case _:
                 pass
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import cast
 
 from bkjob_async import HostChanged, Ref
 from bkjob_async.cli.board import commands
@@ -49,7 +48,7 @@ class JobsView:
         self._figures = figures
         self._signs = signs
         self._read_only = read_only
-        self._selection = Selection()
+        self._selection = Selection[Ref]()
         self._failed_only = False
         self._find = ""
         self._is_finding = False
@@ -184,11 +183,10 @@ class JobsView:
                 return GENERAL.get(key) or self._command_about(key, self._selection.current(self._keys))
         return None
 
-    def _command_about(self, key: str, selected: object) -> commands.Command | None:
+    def _command_about(self, key: str, ref: Ref | None) -> commands.Command | None:
         """Return what a key asks for about the selected target."""
-        if selected is None:
+        if ref is None:
             return None
-        ref = cast("Ref", selected)
         match key:
             case "enter":
                 return commands.ShowHosts(ref)
