@@ -19,8 +19,8 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.http import SimulatorServer
+from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
-from bkjob_async.simulator.world.scenarios import scenario_by_name
 from bkjob_async.simulator.world.world import World
 
 SECONDS, ROUNDS, IN_FLIGHT = *scaled((1.5, 3), (0.05, 1)), 16
@@ -30,7 +30,7 @@ V3, V2 = "/api/v3/", "/api/c/compapi/v2/job/"
 
 def worlds() -> dict[str, World]:
     """Return the simulated worlds: one small job, many hosts that are done, many hosts that change."""
-    small, still = scenario_by_name("some-fail").world(), scenario_by_name("ten-thousand-hosts").world()
+    small, still = Simulator("some-fail").world, Simulator("ten-thousand-hosts").world
     small.advance(60.0)
     still.advance(600.0)
     moving = World(at_once=True)

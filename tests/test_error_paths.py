@@ -12,7 +12,7 @@ import pytest
 import bkjob_async as bkjob
 
 # A store raises the first and a watch mends it; a command of `bkjob` catches the other.
-INTERNAL = {"StoreBehind", "NothingSeen"}
+INTERNAL = {"StoreBehind"}
 
 
 def errors_below(kind: type[BaseException]) -> Iterator[type[BaseException]]:

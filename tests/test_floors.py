@@ -21,7 +21,8 @@ HOUSE = [
     {"many", "sync"},
     {"codes", "observations", "operations", "responses"},
     {"__init__"},
-    {"cli", "docs", "testing"},
+    {"testing"},
+    {"cli", "docs"},
     {"__main__", "pytest_plugin"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}

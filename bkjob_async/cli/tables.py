@@ -1,4 +1,4 @@
-"""Tables of text: columns that line up on a terminal, whatever script their texts are in."""
+"""Tables of text: columns that line up on a terminal, whatever script their texts are in, and what some cells say."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from rich.cells import cell_len
 
 from bkjob_async.cli.lines import write_out
 from bkjob_async.cli.terminal import is_terminal
+from bkjob_async.model.operations.target_status import StepStatus
+from bkjob_async.model.snapshot import StepSnapshot
+from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
 
@@ -29,3 +32,12 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in clean
     ]
+
+
+def step_text(steps: Sequence[StepSnapshot | StepStatus], *, has_name: bool = True) -> str:
+    """Return which step of a job runs, or ran last, as `2/3 restart`."""
+    begun = [number for number, step in enumerate(steps, 1) if step.status.phase is not Phase.PENDING]
+    if not begun:
+        return ""
+    name = f" {printable(steps[begun[-1] - 1].name)}" if has_name else ""
+    return f"{begun[-1]}/{len(steps)}{name}".rstrip()

@@ -48,37 +48,32 @@ class ObserverDispatch:
         self._listeners = {
             kind: tuple(each for each in self._observers if kind in kinds_of(each)) for kind in OBSERVATIONS
         }
-        self._poll_listeners: dict[type[Observation], tuple[Observer, ...]] = {
-            PollCompleted: tuple(filter(wants_polls, self._listeners[PollCompleted])),
-            RequestSent: tuple(filter(wants_quiet_polls, self._listeners[RequestSent])),
-        }
-        self._requests = bool(self._listeners[RequestSent])
-        self._polled_requests = bool(self._poll_listeners[RequestSent])
-        self._polls = bool(self._poll_listeners[PollCompleted])
-        self._quiet_poll_listeners = tuple(filter(wants_quiet_polls, self._poll_listeners[PollCompleted]))
-        self._quiet_polls = bool(self._quiet_poll_listeners)
+        polls, requests = self._listeners[PollCompleted], self._listeners[RequestSent]
+        self._polls = tuple(filter(wants_polls, polls))
+        self._quiet_polls = tuple(filter(wants_quiet_polls, polls))
+        self._polled_requests = tuple(filter(wants_quiet_polls, requests))
 
     # Asked for every request and every poll.
 
     @property
     def wants_polls(self) -> bool:
         """Whether anybody listens to polls."""
-        return self._polls or polling_logger.isEnabledFor(DEBUG)
+        return bool(self._polls) or polling_logger.isEnabledFor(DEBUG)
 
     @property
     def wants_quiet_polls(self) -> bool:
         """Whether anybody listens to polls that gave no event, too."""
-        return self._quiet_polls or polling_logger.isEnabledFor(DEBUG)
+        return bool(self._quiet_polls) or polling_logger.isEnabledFor(DEBUG)
 
     @property
     def wants_polled_requests(self) -> bool:
         """Whether anybody listens to the requests of polls."""
-        return self._polled_requests or requests_logger.isEnabledFor(DEBUG)
+        return bool(self._polled_requests) or requests_logger.isEnabledFor(DEBUG)
 
     @property
     def wants_requests(self) -> bool:
         """Whether anybody listens to requests other than those of polls."""
-        return self._requests or requests_logger.isEnabledFor(DEBUG)
+        return self.listens(RequestSent)
 
     def listens(self, kind: type[Observation]) -> bool:
         """Return True when anybody listens to *kind*, which is not that of every poll."""
@@ -128,9 +123,9 @@ class ObserverDispatch:
         """Return the observers that want *observation*."""
         if isinstance(observation, PollCompleted):
             is_quiet = not observation.events and observation.error is None
-            return self._quiet_poll_listeners if is_quiet else self._poll_listeners[PollCompleted]
+            return self._quiet_polls if is_quiet else self._polls
         if isinstance(observation, RequestSent) and observation.is_poll:
-            return self._poll_listeners[RequestSent]
+            return self._polled_requests
         return self._listeners[type(observation)]
 
 

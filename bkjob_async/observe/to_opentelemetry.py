@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, TracerProvider
 
 NAME = "bkjob_async"
-MOST_KEPT = 1024
 
 Samples = Iterable[tuple[dict[str, str], float]]
 Read = Callable[[Counters], Samples]
@@ -115,8 +114,6 @@ class OpenTelemetryObserver:
                 )
         # The spans of the verbs that are under way in this task, the outermost first.
         self._verbs: ContextVar[tuple[Span, ...]] = ContextVar("bkjob_async_verbs", default=())
-        # The attributes of the metric by what they are made from: there are few, and each poll needs one.
-        self._attributes: dict[tuple[object, ...], dict[str, Any]] = {}
         self._opened_in: dict[tuple[str, int], SpanContext] = {}
 
     @property
@@ -175,23 +172,9 @@ class OpenTelemetryObserver:
         return carrier
 
     def _on_request(self, request: RequestSent) -> None:
-        key = (
-            request.server,
-            request.port,
-            request.path,
-            request.http_status,
-            request.outcome,
-            request.method,
-        )
-        shared = self._attributes.get(key)
-        if shared is None:
-            if len(self._attributes) >= MOST_KEPT:
-                self._attributes.clear()
-            shared = self._attributes[key] = request_attributes(request)
+        ended, shared = time.time_ns(), request_attributes(request)
         self._duration.record(request.seconds, shared)
-        if request.is_poll:
-            return
-        ended, attributes = time.time_ns(), dict(shared)
+        attributes = {**shared, **attributes_of(request.ref), "bk_job.operation": request.operation}
         if request.request_id:
             attributes["bk_job.request_id"] = request.request_id
         if request.attempt > 1:
@@ -200,7 +183,7 @@ class OpenTelemetryObserver:
             request.method,
             kind=self._trace.SpanKind.CLIENT,
             start_time=ended - int(request.seconds * 1e9),
-            attributes={**attributes, **attributes_of(request.ref), "bk_job.operation": request.operation},
+            attributes=attributes,
         )
         if request.outcome != "ok":
             self._fail(span, request.outcome)

@@ -101,11 +101,9 @@ class Figures:
         return sum(self.jobs.values())
 
 
-def figures_of(
-    run: RunModel, *, title: str, zone: tzinfo | None, has_times: bool = True, damaged_lines: int = 0
-) -> Figures:
+def figures_of(run: RunModel, *, title: str, zone: tzinfo | None, damaged_lines: int = 0) -> Figures:
     """Return the figures of a *run*; *zone* is that of its times, None for the machine's own."""
-    began = run.began if has_times else None
+    began = run.began if run.has_times else None
     steps = [step_figures(step, run.jobs[step.job], run) for step in run.steps.values()]
     steps.sort(key=lambda step: (-step.failed, -(step.took or 0.0), step.row.key))
     failed = failed_hosts(run.steps.values())
@@ -122,10 +120,10 @@ def figures_of(
         openings=run.openings,
         hosts=hosts,
         jobs={phase: jobs[phase] for phase in SHOWN_FIRST if jobs[phase]},
-        course=course_of(run) if has_times else None,
+        course=course_of(run) if run.has_times else None,
         groups=failure_groups(failed),
         failed=failed,
-        durations=durations_of(run.durations) if has_times else None,
+        durations=durations_of(run.durations) if run.has_times else None,
         unmeasured=run.unmeasured,
         steps=steps,
         waiting=[run.jobs[key] for key, phase in job_phases.items() if phase is Phase.WAITING],

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from attrs import frozen
 
-from bkjob_async.model.status import HOST_CODES
+from bkjob_async.model.status import host_status
 from bkjob_async.report.reading.rows import StepRow, facts_of
 
 Order = tuple[int, int, int, str]
@@ -53,8 +53,7 @@ class FailureGroup:
 
 def code_name(code: int) -> str:
     """Return the platform's name of a host's code."""
-    known = HOST_CODES.get(code)
-    return known[0] if known else f"UNKNOWN_{code}"
+    return host_status(code).name
 
 
 def failed_hosts(steps: Iterable[StepRow]) -> list[FailedHost]:

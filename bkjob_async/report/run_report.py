@@ -41,7 +41,6 @@ class RunReport:
         """Begin with nothing."""
         self._run = RunModel(frozenset(map(str, targets)))
         self._reader = LineReader(self._run)
-        self._has_times = False
 
     def __str__(self) -> str:
         """Return the verdict, one sentence."""
@@ -59,35 +58,23 @@ class RunReport:
 
     def apply(self, batch: Batch) -> None:
         """Take what one poll showed; batches come in their order."""
-        if batch.at != UNKNOWN_TIME:
-            self._run.set_time(batch.at.timestamp())
-            self._has_times = True
-        elif self._run.began is None:
-            self._run.set_time(0.0)
+        self._run.set_time(None if batch.at == UNKNOWN_TIME else batch.at.timestamp())
         # Events as values take longer to import than most reports from a file or a journal.
         import_module(f"{__package__}.reading.read_checkpoint").apply_events(self._run, batch.events)
 
     def read_lines(self, lines: Iterable[bytes]) -> None:
         """Take lines of JSON, as `bkjob watch --json` writes them; raise `UsageError` where none is an event."""
         self._reader.read(lines)
-        self._has_times = self._has_times or self._reader.has_times
         if self._reader.lines == self._reader.damaged:
             raise UsageError("no line is an event: bkjob watch --json, or journal export, writes them")
 
     async def read_journal(self, url: str, name: str) -> None:
         """Take what a journal has of the fleet *name*; raises `FleetNotFound` and other errors of `JournalError`."""
         await import_module(f"{__package__}.reading.read_journal").read_journal(self._run, url, name)
-        self._has_times = True
 
     def figures(self, *, title: str = "", zone: tzinfo | None = None) -> Figures:
         """Return what the report says; its fields are not stable yet, `text("json")` is."""
-        return figures_of(
-            self._run,
-            title=title,
-            zone=zone,
-            has_times=self._has_times,
-            damaged_lines=self._reader.damaged,
-        )
+        return figures_of(self._run, title=title, zone=zone, damaged_lines=self._reader.damaged)
 
     def text(self, form: str = "html", *, title: str = "report", zone: tzinfo | None = None) -> str:
         """Return the report as `html`, a page; `md`, Markdown for a chat; `json`, all figures; `junit`, test results.

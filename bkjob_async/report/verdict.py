@@ -26,39 +26,18 @@ class Verdict:
 
 
 def verdict_of(hosts: Mapping[Phase, int], jobs: Mapping[Phase, int], failed: int, lost: int) -> Verdict:
-    """Return the verdict on counts of hosts and jobs by phase, hosts that *failed* and targets that were *lost*."""
-    total, unfinished = sum(jobs.values()), sum(jobs.get(phase, 0) for phase in OPEN)
-    bad = sum(jobs.get(phase, 0) for phase in BAD)
-    details = []
-    if unfinished:
-        details.append(f"{total - unfinished:,} of {counted_large(total, 'job')} over")
-    if failed and not bad and not unfinished:
-        details.append("all jobs succeeded: their errors were ignored")
-    if waiting := jobs.get(Phase.WAITING, 0):
-        details.append(f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} for a person")
-    if lost:
-        details.append(f"{counted(lost, 'target')} lost, their end is unknown")
-    phase, sentence = main_sentence(hosts, jobs, failed, bad, unfinished, lost=lost)
-    return Verdict(phase, sentence, "; ".join(details))
+    """Return the verdict on counts of hosts and jobs by phase, hosts that *failed* and targets that were *lost*.
 
-
-def main_sentence(
-    hosts: Mapping[Phase, int],
-    jobs: Mapping[Phase, int],
-    failed: int,
-    bad: int,
-    unfinished: int,
-    *,
-    lost: int,
-) -> tuple[Phase, str]:
-    """Return the phase and the sentence that matter most: the first that holds."""
-    host_count, job_count = sum(hosts.values()), sum(jobs.values())
+    Its sentence is the one that matters most: the first that holds.
+    """
+    host_count, job_count, waiting = sum(hosts.values()), sum(jobs.values()), jobs.get(Phase.WAITING, 0)
     rest = host_count - hosts.get(Phase.SUCCESS, 0)
+    unfinished, bad = (sum(jobs.get(phase, 0) for phase in phases) for phases in (OPEN, BAD))
     sentences = (
         (failed, Phase.FAILED, f"{failed:,} of {counted_large(host_count, 'host')} failed"),
         (bad, Phase.FAILED, f"{bad:,} of {counted_large(job_count, 'job')} failed"),
         (not job_count, Phase.UNKNOWN, "No job was seen"),
-        (jobs.get(Phase.WAITING), Phase.WAITING, "A person must act before all jobs can go on"),
+        (waiting, Phase.WAITING, "A person must act before all jobs can go on"),
         (unfinished, Phase.RUNNING, f"{counted_large(unfinished, 'job')} not over, none has failed"),
         (rest, Phase.UNKNOWN, f"{counted_large(rest, 'host')} of {host_count:,} did not end"),
         (lost, Phase.UNKNOWN, f"{counted_large(lost, 'target')} lost, all others succeeded"),
@@ -67,7 +46,14 @@ def main_sentence(
         (job_count > 1, Phase.SUCCESS, f"All {counted_large(job_count, 'job')} succeeded"),
         (True, Phase.SUCCESS, "The job succeeded"),
     )
-    return next((phase, sentence) for holds, phase, sentence in sentences if holds)
+    phase, sentence = next((phase, sentence) for holds, phase, sentence in sentences if holds)
+    details = (
+        (unfinished, f"{job_count - unfinished:,} of {counted_large(job_count, 'job')} over"),
+        (failed and not bad and not unfinished, "all jobs succeeded: their errors were ignored"),
+        (waiting, f"{counted(waiting, 'job')} {'waits' if waiting == 1 else 'wait'} for a person"),
+        (lost, f"{counted(lost, 'target')} lost, their end is unknown"),
+    )
+    return Verdict(phase, sentence, "; ".join(detail for holds, detail in details if holds))
 
 
 def counted_large(count: int, noun: str) -> str:

@@ -28,9 +28,10 @@ from bkjob_async.model.events import (
 )
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.status import run_status
+from bkjob_async.simulator.world.history import HostRun
 from bkjob_async.testing.checker_state import Cursors, WatchStarts
 from bkjob_async.testing.results import WAITING
-from bkjob_async.testing.truth import HostRun, Truth
+from bkjob_async.testing.truth import Truth
 from bkjob_async.testing.truth_match import TruthMatcher
 
 NOT_STARTED = 1

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from bkjob_async.model.events import Batch, HostChanged
 from bkjob_async.model.result import StepResult
 from bkjob_async.model.status import host_status
-from bkjob_async.testing.truth import HostRun, Truth
+from bkjob_async.simulator.world.history import HostRun
+from bkjob_async.testing.truth import Truth
 
 WAITING = 5  # a status code of hosts
 

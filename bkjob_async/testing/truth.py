@@ -13,10 +13,7 @@ from attrs import field, frozen
 
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.status import run_status
-from bkjob_async.simulator.world.history import History
-
-HostRun = tuple[StepRef, int, str]
-Details = tuple[str, int | None]
+from bkjob_async.simulator.world.history import Details, History, HostRun
 
 # The data of a response may have been read so many seconds before it arrived.
 SLACK = 1.0

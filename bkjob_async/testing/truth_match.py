@@ -6,9 +6,10 @@ from attrs import define, field
 
 from bkjob_async.model.events import Finished, HostChanged, JobChanged, StepChanged, StepWaiting
 from bkjob_async.model.refs import Ref
+from bkjob_async.simulator.world.history import HostRun
 from bkjob_async.testing.checker_state import WatchStarts
 from bkjob_async.testing.results import details_error, result_errors
-from bkjob_async.testing.truth import HostRun, Truth
+from bkjob_async.testing.truth import Truth
 
 WAITING_USER = 7
 

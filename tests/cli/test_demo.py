@@ -5,20 +5,11 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from bkjob_async import (
-    Finished,
-    HostChanged,
-    HostKey,
-    HostStatus,
-    JobChanged,
-    JobResult,
-    RunStatus,
-    StepChanged,
-)
 from bkjob_async.cli.demo import jobs as demo_jobs
-from bkjob_async.cli.demo.check import Seen, disagreements, is_sampled
+from bkjob_async.cli.demo.disturbances import Disturbances
+from bkjob_async.cli.demo.run import EventReader, compare, write_nothing
+from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.history import History
 from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
 from tests.cli import shell
 
@@ -83,48 +74,14 @@ def test_the_whole_evening_is_seeded() -> None:
     assert demo_jobs.make_plans(6, 8, seed=1) != demo_jobs.make_plans(6, 8, seed=2)
 
 
-# The comparison is only worth something if it can fail ------------------------------------------------------------
-
-
-@pytest.fixture
-def happened() -> History:
-    """Let one job on one host happen."""
+def test_what_was_not_reported_is_a_disagreement(capsys: pytest.CaptureFixture[str]) -> None:
+    """A job happened, and the watch saw nothing."""
     simulator = Simulator(at_once=True)
-    simulator.add(SimulatedJob(steps=(StepPlan(hosts=1),)))
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=1),)))
     simulator.world.advance_to_end()
-    return simulator.history()
+    nothing = Disturbances(simulator.platform, 1.0, write_nothing)
 
+    code = compare(EventReader(job, write_nothing), simulator, [job], nothing, polls=0, seconds=0.0)
 
-def seen(happened: History, *host_codes: int) -> Seen:
-    """Return what a watch saw that got everything right, but for the host."""
-    found = Seen()
-    (job,), (step,) = happened.jobs, happened.steps
-    for code in host_codes:
-        after = HostStatus(code)
-        found.apply(
-            HostChanged(ref=step, host=HostKey(ip="10.0.0.1"), execute_count=0, before=None, after=after)
-        )
-    found.apply(StepChanged(ref=step, execute_count=0, before=None, after=RunStatus(3), is_finished=True))
-    found.apply(JobChanged(ref=job, before=None, after=RunStatus(3), is_finished=True))
-    found.apply(Finished(ref=job, result=JobResult(ref=job, status=RunStatus(3))))
-    return found
-
-
-@pytest.mark.parametrize("codes", [(5, 7, 9), (5, 9), (9,)])
-def test_what_is_missed_between_two_looks_is_no_disagreement(
-    happened: History, codes: tuple[int, ...]
-) -> None:
-    """Watching samples."""
-    assert [*disagreements(seen(happened, *codes), happened, happened.jobs)] == []
-
-
-@pytest.mark.parametrize("codes", [(), (5, 7), (7, 5, 9), (5, 7, 104), (9, 7, 9), (5, 7, 9, 9)])
-def test_a_wrong_word_about_a_host_is_found(happened: History, codes: tuple[int, ...]) -> None:
-    """Missing, unfinished, out of order, invented, reported twice."""
-    assert [*disagreements(seen(happened, *codes), happened, happened.jobs)]
-
-
-def test_nothing_reported_of_something_that_happened_is_found() -> None:
-    """Silence is no sample of a story."""
-    assert not is_sampled([], [5])
-    assert is_sampled([], [])
+    assert code is ExitCode.SOMETHING_FAILED
+    assert "The simulator's own records DISAGREE:" in capsys.readouterr().out

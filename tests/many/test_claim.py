@@ -13,7 +13,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.fleet.claim import Claims
-from bkjob_async.cli.actions.fleet.manage import run_claimed
+from bkjob_async.cli.actions.fleet.manage import LocalRunner
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import ALIVE_SECONDS, Checkpoint, Holder
@@ -39,7 +39,7 @@ def claims_of(site: Site, seed: int, late: float = 0.0) -> Claims:
         transport = transport_of(site.platform, site.clock)
         await asyncio.sleep(late)
         own = {"credentials": OWN_CREDENTIALS, "transport": transport}
-        return await run_claimed(fleet, claimed, own=own, files=None)
+        return await LocalRunner(fleet, own, None).run_claimed(claimed)
 
     return Claims(fleet, run, random.Random(seed))
 

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
-from bkjob_async.cli.actions.fleet.manage import run_again
+from bkjob_async.cli.actions.fleet.manage import LocalRunner
 from bkjob_async.engine.journaling.forms import VERSION
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.journal.journal import Journal
@@ -197,7 +197,7 @@ async def test_a_shard_that_always_fails_leaves_the_others_alone(
             return await site.run(shard, fleet)
 
         monkeypatch.setattr("bkjob_async.run_shard", run_here)
-        runs = [asyncio.create_task(run_again(site.fleet, shard, {})) for shard in range(2)]
+        runs = [asyncio.create_task(LocalRunner(site.fleet, {}, None).run_again(shard)) for shard in range(2)]
         await asyncio.sleep(600)
         seen = {e.ref for b in await site.batches() for e in b.events if isinstance(e, bkjob.Finished)}
         status = await site.fleet.status()

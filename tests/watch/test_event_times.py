@@ -66,11 +66,11 @@ def true_times(world: World) -> dict[tuple[bkjob.StepRef, int, str], Times]:
         return None if ms is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
     return {
-        (step.ref, number, host.label): (moment(execution.starts[row]), moment(execution.ends[row]))
+        (step.ref, number, row.host.label): (moment(row.start), moment(row.end))
         for job in world.jobs.values()
         for step in job.steps
         for number, execution in step.executions.items()
-        for row, host in enumerate(execution.hosts)
+        for row in execution.rows
     }
 
 

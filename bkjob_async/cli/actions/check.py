@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bkjob_async import Finding, FindingState, to_json
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.exit_codes import ExitCode
@@ -25,20 +23,15 @@ async def check(settings: Settings, *, as_json: bool) -> ExitCode:
         http=http_options(settings),
         client=lambda: client_of(settings),
     )
-    code = ExitCode.ALL_SUCCEEDED
-    async for finding in findings(way):
-        if finding.state is FindingState.FAILED:
-            code = ExitCode.COULD_NOT_WATCH
-        for line in finding_lines(finding, as_json=as_json):
-            write_out(line)
-    return code
+    return max([write_finding(finding, as_json=as_json) async for finding in findings(way)])
 
 
-def finding_lines(finding: Finding, *, as_json: bool) -> Iterator[str]:
-    """Yield a finding as JSON, or as text and who must act."""
+def write_finding(finding: Finding, *, as_json: bool) -> ExitCode:
+    """Write a finding as JSON, or as text and who must act; return the exit code that it stands for."""
     if as_json:
-        yield json_text(to_json(finding))
-        return
-    yield f"{finding.state:<8} {finding.step:<12} {printable(finding.text)}".rstrip()
-    if finding.act:
-        yield f"{'':<8} {'':<12} → {finding.act}"
+        write_out(json_text(to_json(finding)))
+    else:
+        write_out(f"{finding.state:<8} {finding.step:<12} {printable(finding.text)}".rstrip())
+        if finding.act:
+            write_out(f"{'':<8} {'':<12} → {finding.act}")
+    return ExitCode.COULD_NOT_WATCH if finding.state is FindingState.FAILED else ExitCode.ALL_SUCCEEDED

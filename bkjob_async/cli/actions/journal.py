@@ -11,7 +11,7 @@ from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import table_lines
-from bkjob_async.cli.watching.consumers import json_line, plain_line
+from bkjob_async.cli.watching.consumers import write_batches
 from bkjob_async.configuration.gathering import gather
 from bkjob_async.model.text.printing import counted
 
@@ -28,13 +28,8 @@ async def show(*, url: str | None, as_json: bool) -> ExitCode:
 
 async def follow(*, url: str | None, name: str, after: str | None, as_json: bool, live: bool) -> ExitCode:
     """Write a line for each event of the fleet *name*."""
-    line, count = json_line if as_json else plain_line, 0
     async with journal_at(url) as journal:
-        follower = journal.follow(name, after=after, live=live)
-        async for batch in follower:
-            for event in batch.events:
-                write_out(line(event))
-                count += 1
+        count = await write_batches(journal.follow(name, after=after, live=live), as_json=as_json)
     write_note(counted(count, "event"))
     return ExitCode.ALL_SUCCEEDED
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bkjob_async import Phase, ScopeType, TargetStatus, to_json
+from bkjob_async import ScopeType, TargetStatus, to_json
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.targets import targets_from, word_of
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
-from bkjob_async.cli.tables import write_table
+from bkjob_async.cli.tables import step_text, write_table
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import first_of, printable, tally
@@ -75,18 +75,9 @@ def status_row(target: TargetStatus) -> tuple[str, ...]:
         target.status.phase,
         tally({phase.lower(): count for phase, count in target.hosts.items()}),
         seconds_text(target.seconds),
-        present_step(target),
+        step_text(target.steps),
         target.name,
     )
-
-
-def present_step(target: TargetStatus) -> str:
-    """Return which step of a job is at work or was last: `2/3 deploy`."""
-    steps = target.steps
-    begun = [number for number, step in enumerate(steps, 1) if step.status.phase is not Phase.PENDING]
-    if not begun:
-        return ""
-    return f"{begun[-1]}/{len(steps)} {steps[begun[-1] - 1].name}".rstrip()
 
 
 def status_json(target: TargetStatus) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class BoardApp(App[None], inherit_bindings=False):
             self._jobs.say(note)
         self._is_wanted = asyncio.Event()
         self._is_urgent = asyncio.Event()
-        self._is_paused = self._is_over = False
+        self._is_over = False
         self._tasks = set[asyncio.Task[None]]()
         self._log_task: asyncio.Task[None] | None = None
         self._widget = LinesWidget(has_colour=not self.no_color)
@@ -155,7 +155,7 @@ class BoardApp(App[None], inherit_bindings=False):
     def on_watch_end(self) -> None:
         """Close the board, unless the user is looking at something."""
         self._is_over = True
-        if len(self._views) == 1 and not self._is_paused:
+        if len(self._views) == 1 and not self.source.is_paused:
             self.exit()
         else:
             self._jobs.say("the watch is over; q leaves")
@@ -179,13 +179,13 @@ class BoardApp(App[None], inherit_bindings=False):
             is_urgent = self._is_urgent.is_set()
             self._is_wanted.clear()
             self._is_urgent.clear()
-            if not self._is_paused or is_urgent:
+            if not self.source.is_paused or is_urgent:
                 self.draw_frame()
 
     def draw_frame(self) -> None:
         """Draw the present view once, and measure what that costs."""
         began, now = time.thread_time(), asyncio.get_running_loop().time()
-        if not self._is_paused:
+        if not self.source.is_paused:
             self.source.prepare(self._jobs.visible, now)
         size = self._widget.size
         view = self._views[-1]
@@ -233,31 +233,23 @@ class BoardApp(App[None], inherit_bindings=False):
             case commands.Back():
                 self._close_view()
             case commands.TogglePause():
-                self._is_paused = self.source.is_paused = not self._is_paused
+                self.source.is_paused = not self.source.is_paused
             case commands.AskRetry(ref):
                 self._ask_retry(ref)
             case commands.Retry(steps):
                 self._start(self._retry(steps))
-            case _:
-                view = self._view_of(command)
-                self._views.append(view)
-                if isinstance(view, LogView):
-                    self._log_task = self._start(self._read_log(view))
-
-    def _view_of(
-        self, command: commands.ShowHelp | commands.ShowHosts | commands.ShowLog | commands.Explain
-    ) -> View:
-        """Return the view that a command opens."""
-        match command:
             case commands.ShowHelp():
-                return TextView("Keys and signs", self._help, self._signs)
+                self._views.append(TextView("Keys and signs", self._help, self._signs))
             case commands.Explain(ref):
-                return TextView(str(ref), partial(self.source.explanation, ref), self._signs)
-            case commands.ShowLog(step, host):
-                return LogView(step, host, self._signs, title=self.source.title_of(step))
+                explain = partial(self.source.explanation, ref)
+                self._views.append(TextView(str(ref), explain, self._signs))
             case commands.ShowHosts(ref):
                 row, read = self.source.row(ref), partial(self.source.hosts, ref)
-                return HostsView(row, read, self._signs, read_only=self._read_only)
+                self._views.append(HostsView(row, read, self._signs, read_only=self._read_only))
+            case commands.ShowLog(step, host):
+                view = LogView(step, host, self._signs, title=self.source.title_of(step))
+                self._views.append(view)
+                self._log_task = self._start(self._read_log(view))
 
     def _ask_retry(self, ref: Ref) -> None:
         """Ask whether to retry what failed; say why not where the platform would refuse."""

@@ -102,6 +102,6 @@ class BoardConsumer:
 
 async def read_batches(opened: OpenWatch, source: BoardSource, app: BoardApp) -> None:
     """Bring the board up to date with each batch until the watch ends."""
-    async for batch in opened.batches():
+    async for batch in opened.watch.batches():
         source.apply(batch)
         app.on_news()

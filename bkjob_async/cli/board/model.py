@@ -10,9 +10,8 @@ from attrs import define, field
 from bkjob_async import Batch, HostChanged, Ref, StreamState
 from bkjob_async.cli.board.target_row import ATTENTION, RUNNING, TargetRow
 from bkjob_async.model.status import Phase
-from bkjob_async.report.phases import OPEN, UNSUCCESSFUL
+from bkjob_async.report.phases import OPEN
 
-NOTHING = (False, False, False, False)
 # So many failures are remembered.
 LAST_FAILURES = 50
 # The rate of hosts is that of so many seconds.
@@ -21,23 +20,24 @@ RATE_SECONDS = 15.0
 
 @define(eq=False)
 class BoardModel:
-    """All rows, with the *state* that they are made of, what the head counts, and the last failures."""
+    """All rows, with the *state* that they are made of, and what the head shows of them.
+
+    *totals* counts rows by what `TargetRow.counted_as` says. *failures* are the last ones, with the times when they were seen.
+    """
 
     state: StreamState = field(factory=lambda: StreamState(hosts=False), init=False)
     rows: dict[Ref, TargetRow] = field(factory=dict, init=False)
     hosts: Counter[Phase] = field(factory=Counter, init=False)
-    failures: deque[HostChanged] = field(factory=lambda: deque(maxlen=LAST_FAILURES), init=False)
-    failed_at: deque[float] = field(factory=lambda: deque(maxlen=LAST_FAILURES), init=False)
-    over: int = field(default=0, init=False)
-    with_failures: int = field(default=0, init=False)
-    waiting: int = field(default=0, init=False)
-    lost: int = field(default=0, init=False)
+    totals: Counter[str] = field(factory=Counter, init=False)
+    failures: deque[tuple[float, HostChanged]] = field(
+        factory=lambda: deque(maxlen=LAST_FAILURES), init=False
+    )
     _by_job: dict[Ref, list[TargetRow]] = field(factory=dict, init=False)
     _orders: dict[Ref, tuple[int, bool, int, int, int]] = field(factory=dict, init=False)
     _order: list[TargetRow] | None = field(default=None, init=False)
     _ends: deque[tuple[float, int]] = field(factory=deque, init=False)
-    # Counted again for a row that has changed: whether it is over, has failures, waits for a person, is lost.
-    _counted: dict[Ref, tuple[bool, bool, bool, bool]] = field(factory=dict, init=False)
+    # What each row was counted as last: one that has changed is counted again.
+    _counted: dict[Ref, Sequence[str]] = field(factory=dict, init=False)
 
     # Targets --------------------------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ class BoardModel:
                 del self._by_job[ref.job]
                 self.state.forget(ref.job)
             self._orders.pop(ref, None)
-            self._add(self._counted.pop(ref, NOTHING), -1)
+            self.totals.subtract(self._counted.pop(ref, ()))
         for ref in wanted - self.rows.keys():
             row = self.rows[ref] = TargetRow(ref)
             self._by_job.setdefault(ref.job, []).append(row)
@@ -95,28 +95,16 @@ class BoardModel:
         for row in changed.values():
             row.update(self.state, now)
             self._count(row)
-        for failure in failures:
-            self.failures.append(failure)
-            self.failed_at.append(now)
+        self.failures.extend((now, failure) for failure in failures)
 
     def _count(self, row: TargetRow) -> None:
-        self._add(self._counted.get(row.ref, NOTHING), -1)
-        counted = self._counted[row.ref] = (
-            row.is_over,
-            bool(row.failed) or row.phase in UNSUCCESSFUL,
-            row.waits,
-            row.is_lost,
-        )
-        self._add(counted, 1)
+        self.totals.subtract(self._counted.get(row.ref, ()))
+        counted = self._counted[row.ref] = row.counted_as
+        self.totals.update(counted)
         order = row.order
         if self._orders.get(row.ref) != order:
             self._orders[row.ref] = order
             self._order = None
-
-    def _add(self, counted: tuple[bool, bool, bool, bool], sign: int) -> None:
-        over, with_failures, waiting, lost = counted
-        self.over, self.waiting = self.over + sign * over, self.waiting + sign * waiting
-        self.with_failures, self.lost = self.with_failures + sign * with_failures, self.lost + sign * lost
 
     # What is shown --------------------------------------------------------------------------------------------------
 

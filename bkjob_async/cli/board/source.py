@@ -121,11 +121,11 @@ class BoardSource:
         model = self.model
         return evolve(
             self._figures,
-            over=model.over,
+            over=model.totals["over"],
             targets=len(model.rows),
-            with_failures=model.with_failures,
-            waiting=model.waiting,
-            lost=model.lost,
+            with_failures=model.totals["with_failures"],
+            waiting=model.totals["waiting"],
+            lost=model.totals["lost"],
             elapsed=self._now() - self._began_at,
             outage=printable(model.outage),
             is_paused=self.is_paused,

@@ -87,12 +87,6 @@ class TargetRow:
         """The steps of a job that were reported, in the order of their first events."""
         return self.snapshot.steps if isinstance(self.snapshot, bkjob.JobSnapshot) else ()
 
-    @property
-    def current(self) -> bkjob.StepSnapshot | None:
-        """The last step that has begun."""
-        begun = (step for step in reversed(self.steps) if step.status.phase is not Phase.PENDING)
-        return next(begun, None)
-
     def name_of(self, ref: bkjob.StepRef) -> str:
         """Return what a step of a job is called, empty text where that is not known."""
         return next((step.name for step in self.steps if step.ref == ref), "")
@@ -140,6 +134,17 @@ class TargetRow:
     def title(self) -> str:
         """The name, or the ref where there is none."""
         return printable(self.name) if self.name else str(self.ref)
+
+    @property
+    def counted_as(self) -> Sequence[str]:
+        """What the head counts it as: the names of figures there."""
+        holds = {
+            "over": self.is_over,
+            "with_failures": self.failed > 0 or self.phase in UNSUCCESSFUL,
+            "waiting": self.waits,
+            "lost": self.is_lost,
+        }
+        return [name for name, does in holds.items() if does]
 
     @property
     def group(self) -> int:

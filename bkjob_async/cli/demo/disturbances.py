@@ -35,7 +35,7 @@ class Disturbances:
         """Disturb the platform until the course of the demonstration ends, or the watch does."""
         following = asyncio.create_task(self._follow())
         try:
-            async for batch in opened.batches():
+            async for batch in opened.watch.batches():
                 self.troubles += sum(isinstance(event, Trouble) for event in batch.events)
         finally:
             following.cancel()

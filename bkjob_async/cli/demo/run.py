@@ -6,16 +6,19 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping
 
-from bkjob_async import AppCredentials, Finished, JobRef, Phase, StepOperation, connect
+from bkjob_async import AppCredentials, Batch, Finished, JobRef, JobResult, Phase, Ref, StepOperation, connect
 from bkjob_async.cli.board.consumer import BoardConsumer
 from bkjob_async.cli.demo import jobs as demo_jobs
-from bkjob_async.cli.demo.check import DemoFigures, Seen, disagreements, figures_seen, figures_true
+from bkjob_async.cli.demo.check import DemoFigures, figures_seen, figures_true
 from bkjob_async.cli.demo.disturbances import Disturbances
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import program_name, write_note, write_out
 from bkjob_async.cli.terminal import can_ask, can_redraw
-from bkjob_async.cli.watching.consumers import LineWriter, OpenWatch, WatchConsumer, run_consumers
+from bkjob_async.cli.watching.consumers import OpenWatch, run_consumers, write_lines
 from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.testing.promise import broken_promises
+from bkjob_async.testing.results import observed_codes
+from bkjob_async.testing.truth import truth_of
 
 # The simulated platform accepts any name and secret.
 CREDENTIALS = AppCredentials(bk_app_code="demo", bk_app_secret="demo", bk_username="admin")  # noqa: S106 - see above
@@ -39,23 +42,31 @@ class EventReader:
 
     def __init__(self, to_retry: JobRef, say: Say) -> None:
         """Retry *to_retry*; *say* is given what happens, for people."""
-        self.seen = Seen()
+        self.batches: list[Batch] = []
+        self.results: dict[Ref, JobResult] = {}
         self._to_retry = to_retry
         self._say = say
         self._is_retried = False
 
     async def consume(self, opened: OpenWatch) -> None:
-        """Read every event."""
-        async for event in opened.watch:
-            self.seen.apply(event)
-            if isinstance(event, Finished) and event.ref == self._to_retry and not self._is_retried:
-                self._is_retried = True
-                for step in event.result.steps:
-                    if step.failed:
-                        self._say(f"{event.result.name} has failed: its failed hosts are retried")
-                        await opened.client.operate_step_instance(
-                            step.ref, operation_code=StepOperation.RETRY_FAILED_HOSTS
-                        )
+        """Read every batch."""
+        async for batch in opened.watch.batches():
+            self.batches.append(batch)
+            for event in batch.events:
+                if isinstance(event, Finished):
+                    self.results[event.ref] = event.result
+                    await self._retry(opened, event.result)
+
+    async def _retry(self, opened: OpenWatch, result: JobResult) -> None:
+        if result.ref != self._to_retry or self._is_retried:
+            return
+        self._is_retried = True
+        for step in result.steps:
+            if step.failed:
+                self._say(f"{result.name} has failed: its failed hosts are retried")
+                await opened.client.operate_step_instance(
+                    step.ref, operation_code=StepOperation.RETRY_FAILED_HOSTS
+                )
 
 
 async def demo(*, jobs: int, hosts: int, seed: int, speed: float, is_plain: bool) -> ExitCode:
@@ -75,11 +86,7 @@ async def run_demo(
     say = write_nothing if board is None else board.say
     reader = EventReader(jobs[0], say)
     disturbances = Disturbances(simulator.platform, speed, say)
-    consumers: list[WatchConsumer] = [
-        reader,
-        disturbances,
-        LineWriter(as_json=False) if board is None else board,
-    ]
+    show = write_lines if board is None else board.consume
     started = asyncio.get_running_loop().time()
     async with simulator.serve() as server:
         write_out(opening(job_count, hosts, server.url, with_legend=board is None))
@@ -91,17 +98,17 @@ async def run_demo(
         )
         async with client, client.watch(jobs, linger=LINGER) as watch:
             opened = OpenWatch(client, watch)
-            await run_consumers(consumers, opened)
+            await run_consumers([reader.consume, disturbances.consume, show], opened)
             polls = watch.stats().polls
     if opened.is_left:
         write_note("left before the end: there is nothing to compare")
         return ExitCode.INTERRUPTED
     took = asyncio.get_running_loop().time() - started
-    return compare(reader.seen, simulator, jobs, disturbances, polls=polls, seconds=took)
+    return compare(reader, simulator, jobs, disturbances, polls=polls, seconds=took)
 
 
 def compare(
-    seen: Seen,
+    reader: EventReader,
     simulator: Simulator,
     jobs: list[JobRef],
     disturbances: Disturbances,
@@ -111,12 +118,12 @@ def compare(
 ) -> ExitCode:
     """Write what the watch saw beside what the simulator did; return the exit code."""
     history = simulator.history(jobs)
-    watched, happened = figures_seen(seen), figures_true(history)
-    wrong = [*disagreements(seen, history, jobs)]
+    watched, happened = figures_seen(reader.batches, reader.results.values()), figures_true(history)
+    wrong = broken_promises(reader.batches, truth=truth_of(history))
     agree = not wrong and watched == happened
-    moved = sum(map(len, history.hosts.values()))
+    seen, moved = (sum(map(len, codes.values())) for codes in (observed_codes(reader.batches), history.hosts))
     write_out(table(watched, happened))
-    write_out(f"\n{seen.moves} of {moved} host transitions seen, with {polls} requests, in {seconds:.1f} s.")
+    write_out(f"\n{seen} of {moved} host transitions seen, with {polls} requests, in {seconds:.1f} s.")
     write_out(disturbances.summary())
     write_out(AGREEMENT if agree else "The simulator's own records DISAGREE:")
     for sentence in wrong[:MAX_DISAGREEMENTS]:

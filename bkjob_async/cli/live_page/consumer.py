@@ -64,8 +64,8 @@ class PageConsumer:
         async with listening_on(self._socket, server.app()):
             flushing = asyncio.create_task(flush_often(feed, server), name="bkjob_async live page")
             try:
-                async for batch in opened.batches():
-                    feed.apply(batch, loop.time())
+                async for batch in opened.watch.batches():
+                    feed.apply(batch)
             finally:
                 flushing.cancel()
             feed.flush(loop.time(), is_over=True)

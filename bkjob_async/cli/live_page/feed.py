@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
+from itertools import islice
 from typing import Any
 
 from attrs import asdict
@@ -11,9 +11,9 @@ from bkjob_async import Batch, HostChanged, Ref
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.head import HeadFigures
-from bkjob_async.cli.board.views.rows import step_text
 from bkjob_async.cli.board.views.views import host_name
 from bkjob_async.cli.live_page.page_state import PageState
+from bkjob_async.cli.tables import step_text
 from bkjob_async.model.text.printing import printable
 from bkjob_async.report.phases import counts_json
 
@@ -33,21 +33,14 @@ class PageFeed:
         self._changed: set[Ref] = set()
         self._shown: set[Ref] = set()
         self._to_check: list[TargetRow] = []
-        self._failures: list[dict[str, Any]] = []
-        self._newest: HostChanged | None = None
         self._flushed_at = float("-inf")
 
-    def apply(self, batch: Batch, now: float) -> None:
-        """Apply a batch that came *now*, on the clock of the event loop."""
+    def apply(self, batch: Batch) -> None:
+        """Apply a batch."""
         self._source.apply(batch)
         model = self._source.model
         jobs = {ref.job for ref in {event.ref for event in batch.events} if ref is not None}
         self._changed.update(row.ref for job in jobs for row in model.rows_of(job))
-        new = [*takewhile(lambda event: event is not self._newest, reversed(model.failures))]
-        if new:
-            self._newest = new[0]
-            shown = [failure_json(event, model.title_of(event.ref), now) for event in new[:SHOWN_FAILURES]]
-            self._failures = [*shown, *self._failures][:SHOWN_FAILURES]
 
     def flush(self, now: float, *, is_over: bool = False) -> bool:
         """Begin a revision of the state if there is anything new; return whether there was."""
@@ -65,7 +58,10 @@ class PageFeed:
             head_json(source.figures(), now),
             {str(ref): row_json(row) for ref, row in rows.items()},
             gone=map(str, gone),
-            failures=self._failures,
+            failures=[
+                failure_json(event, model.title_of(event.ref), at)
+                for at, event in islice(reversed(model.failures), SHOWN_FAILURES)
+            ],
             is_over=is_over,
         )
         self._shown = (self._shown | rows.keys()) - gone
@@ -86,7 +82,7 @@ def row_json(row: TargetRow) -> dict[str, Any]:
     return {
         "ref": str(row.ref),
         "title": row.title,
-        "step": step_text(row),
+        "step": step_text(row.steps),
         "phase": row.shown_phase.value,
         "over": row.is_over,
         "hosts": counts_json(row.expected_counts),
@@ -112,7 +108,7 @@ def head_json(figures: HeadFigures, now: float) -> dict[str, Any]:
     }
 
 
-def failure_json(event: HostChanged, title: str, now: float) -> dict[str, Any]:
+def failure_json(event: HostChanged, title: str, at: float) -> dict[str, Any]:
     """Return a host that failed as plain values."""
     return {
         "host": host_name(event.host),
@@ -122,7 +118,7 @@ def failure_json(event: HostChanged, title: str, now: float) -> dict[str, Any]:
         "name": event.after.name,
         "exit_code": event.exit_code,
         "tag": printable(event.tag or ""),
-        "at": now,
+        "at": at,
     }
 
 

@@ -98,10 +98,6 @@ async def follow_logs(
     return ExitCode.COULD_NOT_WATCH if absent or reader.outcome.lost else ExitCode.ALL_SUCCEEDED
 
 
-class NothingSeen(BkJobError):
-    """The platform could not be read."""
-
-
 @define(eq=False)
 class LogFollower:
     """Reads logs every few seconds, of the hosts that run and of those that have just finished."""
@@ -137,7 +133,7 @@ class LogFollower:
                 elif isinstance(event, Lost):
                     write_note(str(event))
             if self.outcome.hopeless:
-                raise NothingSeen(self.outcome.hopeless)
+                raise BkJobError(self.outcome.hopeless)
 
     async def _read_due(self, client: JobClient) -> None:
         for step, hosts in self._followed.due():

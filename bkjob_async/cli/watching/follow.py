@@ -5,20 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib import import_module
-
-from attrs import frozen
 
 from bkjob_async import DeadlineExceeded, FirstFailure, JobClient, JobResult, Ref, UsageError, Watch
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.terminal import can_ask, can_redraw, is_terminal
-from bkjob_async.cli.watching.consumers import (
-    LineWriter,
-    OpenWatch,
-    WatchConsumer,
-    run_consumers,
-)
+from bkjob_async.cli.watching.consumers import Consumer, OpenWatch, run_consumers, write_lines
 from bkjob_async.cli.watching.failures import report_failures
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
@@ -27,17 +21,17 @@ from bkjob_async.configuration.settings import Settings
 from bkjob_async.report.phases import BAD
 
 
-def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
+def consumers_for(flags: WatchFlags) -> list[Consumer]:
     """Return everything that shows the watch; this is the place where another consumer is attached.
 
     The board and the page are imported where they are needed: textual and a server take longer than the rest.
     """
-    consumers: list[WatchConsumer] = []
+    consumers: list[Consumer] = []
     notes: list[str] = []
     if flags.web is not None:
         announced_page = import_module("bkjob_async.cli.live_page.consumer").announced_page
         page = announced_page(host=flags.web_host, port=flags.web)
-        consumers.append(page)
+        consumers.append(page.consume)
         notes.append(f"live page: {page.link}")
     has_board = can_ask() and (
         flags.board if flags.board is not None else can_redraw(sys.stdout) and not flags.as_json
@@ -46,43 +40,38 @@ def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
         write_note("there is no terminal for a board: only lines are written")
     if has_board:
         board = import_module("bkjob_async.cli.board.consumer").BoardConsumer
-        consumers.append(board(read_only=flags.read_only, notes=notes))
+        consumers.append(board(read_only=flags.read_only, notes=notes).consume)
     if has_board and flags.as_json and is_terminal(sys.stdout):
         raise UsageError("--json and --board cannot share a terminal: send stdout to a file")
     # Lines on the terminal that the board is drawn on would destroy it.
     if not (has_board and is_terminal(sys.stdout)):
-        consumers.append(LineWriter(as_json=flags.as_json))
+        consumers.append(partial(write_lines, as_json=flags.as_json))
     return consumers
 
 
-@frozen
-class OutcomeReader:
-    """Reads what a watch amounts to, and leaves it early where its user wants that."""
+async def read_outcome(opened: OpenWatch, outcome: Outcome, flags: WatchFlags) -> None:
+    """Read what a watch amounts to into *outcome*, and leave it early where its user wants that."""
+    async for batch in opened.watch.batches():
+        outcome.apply(batch)
+        if is_enough(opened.watch, outcome, flags):
+            opened.stop()
+            return
 
-    _outcome: Outcome
-    _flags: WatchFlags
 
-    async def consume(self, opened: OpenWatch) -> None:
-        """Read all batches; hosts are counted by the watch."""
-        async for batch in opened.batches():
-            self._outcome.apply(batch)
-            if self._is_enough(opened.watch):
-                opened.stop()
-                return
-
-    def _is_enough(self, watch: Watch) -> bool:
-        outcome, flags = self._outcome, self._flags
-        if outcome.hopeless or (flags.fail_on_waiting and outcome.waiting):
-            return True
-        if flags.fail_fast:
-            outcome.host_failed = bool(FirstFailure().holds(watch.counts(), over=False))
-        return flags.fail_fast and (outcome.host_failed or bool(outcome.failures))
+def is_enough(watch: Watch, outcome: Outcome, flags: WatchFlags) -> bool:
+    """Return True when no more need be seen; hosts are counted by the watch."""
+    if outcome.hopeless or (flags.fail_on_waiting and outcome.waiting):
+        return True
+    if flags.fail_fast:
+        outcome.host_failed = bool(FirstFailure().holds(watch.counts(), over=False))
+    return flags.fail_fast and (outcome.host_failed or bool(outcome.failures))
 
 
 async def follow(client: JobClient, settings: Settings, request: WatchRequest, flags: WatchFlags) -> ExitCode:
     """Show a watch of an open *client* until it ends; return the exit code."""
     outcome = Outcome()
-    consumers = [OutcomeReader(outcome, flags), *consumers_for(flags)]
+    read: Consumer = partial(read_outcome, outcome=outcome, flags=flags)
+    consumers = [read, *consumers_for(flags)]
     watch = client.watch(request.refs, deadline=flags.deadline, journal=request.journal, name=request.name)
     opened = OpenWatch(client, watch)
     try:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, assert_never
+from typing import TYPE_CHECKING, Annotated, assert_never
 
 from msgspec import Meta, Struct
 
 from bkjob_async.engine.journaling.columns import milliseconds_from
 from bkjob_async.model.status import Phase
 from bkjob_async.report.reading.run_model import RunModel
+
+if TYPE_CHECKING:
+    from bkjob_async.model.events import HostChanged
 
 # No duration is infinite.
 Seconds = Annotated[float, Meta(ge=-1e11, le=1e11)]
@@ -184,7 +187,7 @@ def apply_form(run: RunModel, form: EventForm) -> None:  # noqa: C901 - one case
     run.events += 1
     match form:
         case HostChangedForm():
-            host_changed(run, form)
+            host_changed(run, form.ref, form)
         case HostCountsForm():
             run.host_counts(form.ref, form.execute_count, form.hosts)
         case StepChangedForm():
@@ -211,13 +214,13 @@ def apply_form(run: RunModel, form: EventForm) -> None:  # noqa: C901 - one case
             assert_never(form)
 
 
-def host_changed(run: RunModel, form: HostChangedForm) -> None:
-    """Apply the change of one host."""
-    before, host = form.before, form.host
+def host_changed(run: RunModel, ref: str, event: HostChangedForm | HostChanged) -> None:
+    """Apply the change of one host of the step *ref*."""
+    before, host = event.before, event.host
     was = None if before is None else before.code
-    run_time = milliseconds_from(form.start_time), milliseconds_from(form.end_time)
-    change = (host.label, host.bk_host_id, was, form.after.code, form.tag, form.exit_code, *run_time)
-    run.hosts_changed(form.ref, form.execute_count, (change,), skipped=form.skipped)
+    run_time = milliseconds_from(event.start_time), milliseconds_from(event.end_time)
+    change = (host.label, host.bk_host_id, was, event.after.code, event.tag, event.exit_code, *run_time)
+    run.hosts_changed(ref, event.execute_count, (change,), skipped=event.skipped)
 
 
 def finished(run: RunModel, form: FinishedForm) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bkjob_async.engine.journaling.columns import milliseconds_from
 from bkjob_async.journal.loading import load_checkpoint
 from bkjob_async.journal.store import Store
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.json_values import event_to_json
-from bkjob_async.report.reading.event_forms import EventForm, apply_form
+from bkjob_async.report.reading.event_forms import EventForm, apply_form, host_changed
 from bkjob_async.report.reading.run_model import RunModel
 
 
@@ -27,12 +26,8 @@ async def apply_checkpoint(run: RunModel, store: Store, name: str, after: int) -
 def apply_events(run: RunModel, events: Iterable[Event]) -> None:
     """Apply events that were reported at the time that *run* has."""
     for event in events:
-        if not isinstance(event, HostChanged):
+        if isinstance(event, HostChanged):
+            host_changed(run, str(event.ref), event)
+            run.events += 1
+        else:
             apply_form(run, msgspec.convert(event_to_json(event), EventForm))
-            continue
-        host, before = event.host, event.before
-        was = None if before is None else before.code
-        run_time = milliseconds_from(event.start_time), milliseconds_from(event.end_time)
-        change = (host.label, host.bk_host_id, was, event.after.code, event.tag, event.exit_code, *run_time)
-        run.hosts_changed(str(event.ref), event.execute_count, (change,), skipped=event.skipped)
-        run.events += 1

@@ -9,27 +9,21 @@ from datetime import UTC, datetime
 import msgspec
 from attrs import define, field
 
-from bkjob_async.report.reading.event_forms import EventForm, HostChangedForm, apply_form
+from bkjob_async.report.reading.event_forms import EventForm, apply_form
 from bkjob_async.report.reading.run_model import RunModel
 
-_host_decoder = msgspec.json.Decoder(HostChangedForm)
 _decoder = msgspec.json.Decoder(EventForm)
 # A time near the ends of the calendar cannot be shown in every zone.
 YEARS = (1970, 9998)
-HOST_CHANGED = b'{"kind":"host_changed"'
 
 
 @define
 class LineReader:
-    """Applies lines to *run*, and counts those that are no events.
-
-    Lines with a time (`at`) set that of the run; `has_times` is False until one had it.
-    """
+    """Applies lines to *run*, and counts those that are no events; lines with a time (`at`) set that of the run."""
 
     run: RunModel
     lines: int = field(default=0, init=False)
     damaged: int = field(default=0, init=False)
-    has_times: bool = field(default=False, init=False)
     _at: str | None = field(default=None, init=False)
 
     def read(self, lines: Iterable[bytes]) -> None:
@@ -48,8 +42,7 @@ class LineReader:
     def _set_time(self, at: str | None) -> None:
         """Set the time of what follows."""
         if at is None:
-            if self._at is None and self.run.began is None:
-                self.run.set_time(0.0)
+            self.run.set_time(None)
             return
         moment = datetime.fromisoformat(at)
         if not moment.tzinfo:
@@ -57,7 +50,7 @@ class LineReader:
         if not YEARS[0] <= moment.year <= YEARS[1]:
             raise ValueError("no time at which a watch reported something")
         self.run.set_time(moment.timestamp())
-        self._at, self.has_times = at, True
+        self._at = at
 
 
 def event_of(line: bytes) -> EventForm:

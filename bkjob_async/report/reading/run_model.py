@@ -40,7 +40,7 @@ class RunModel:
     """Jobs, steps and hosts as they were reported last, and how their counts changed as time passed.
 
     Refs are text as `str` writes them. Times are Unix seconds and never go back; `set_time` comes before what was reported
-    then. With *targets*, nothing else is kept. Another execution of a step replaces its hosts: a later one, or an earlier one
+    then; *has_times* is False until one was known. With *targets*, nothing else is kept. Another execution of a step replaces its hosts: a later one, or an earlier one
     of a platform that was restored from a backup.
     """
 
@@ -50,6 +50,7 @@ class RunModel:
     counts: list[int] = field(factory=lambda: [0] * len(PHASES), init=False)
     series: Series | None = field(default=None, init=False)
     gaps: list[tuple[float, float]] = field(factory=list, init=False)
+    has_times: bool = field(default=False, init=False)
     began: float | None = field(default=None, init=False)
     now: float = field(default=0.0, init=False)
     events: int = field(default=0, init=False)
@@ -60,13 +61,15 @@ class RunModel:
     outage_count: int = field(default=0, init=False)
     openings: int = field(default=1, init=False)
     _is_catching_up: bool = field(default=False, init=False)
-    _unwanted: set[str] = field(factory=set, init=False)
     _open_outages: dict[str | None, int] = field(factory=dict, init=False)
 
     # Time -----------------------------------------------------------------------------------------------------------
 
-    def set_time(self, at: float) -> None:
-        """Say when what follows was reported; an earlier time than the last counts as the last."""
+    def set_time(self, at: float | None) -> None:
+        """Say when what follows was reported, None where nobody knows; an earlier time than the last counts as the last."""
+        self.has_times = self.has_times or at is not None
+        if at is None:
+            at = self.now
         if self.began is None or self.series is None:
             self.began = self.now = at
             self.series = Series(at, RUN_POINTS)
@@ -167,7 +170,7 @@ class RunModel:
         self, ref: str, execute_count: int, hosts: Iterable[HostChange], *, skipped: bool
     ) -> None:
         """Note other statuses of hosts of a step, or their first."""
-        step = self.steps.get(ref) or self._step(ref)
+        step = self._step(ref)
         if step is None:
             return
         if execute_count != step.execute_count:
@@ -239,11 +242,8 @@ class RunModel:
     def _step(self, ref: str) -> StepRow | None:
         """Return a step's row, None where it is not wanted."""
         row = self.steps.get(ref)
-        if row is None and ref not in self._unwanted:
+        if row is None and self._is_wanted(ref):
             job = ref.partition("/")[0]
-            if not self._is_wanted(ref):
-                self._unwanted.add(ref)
-                return None
             self._job(job)
             row = self.steps[ref] = StepRow(ref, job=job, series=Series(self.began or 0.0, STEP_POINTS))
         return row

@@ -64,7 +64,7 @@ def matching(context: RequestContext, request: ParsedRequest) -> Iterator[Job]:
         yield from () if job is None else (job,)
         return
     for job in reversed(context.world.jobs.values()):
-        created = milliseconds(job.created, context.epoch_ms) or 0
+        created = milliseconds(job.created, job.epoch_ms) or 0
         if begin <= created <= end and passes(job, scope, request):
             yield job
 
@@ -110,7 +110,7 @@ def entry(job: Job, context: RequestContext) -> dict[str, Any]:
     plan_id = job.plan.plan_id
     template = None if plan_id is None else context.site.catalog.template_of(plan_id)
     return {
-        **job_fields(job, context.epoch_ms),
+        **job_fields(job),
         "job_template_id": None if template is None else template.id,
         "job_plan_id": plan_id,
         "operator": job.plan.operator,

@@ -43,8 +43,7 @@ def v2_job_log(context: RequestContext, request: ParsedRequest) -> list[dict[str
     """Handle `get_job_instance_log`: all logs of all steps."""
     job = context.job(request)
     return [
-        render_logs.v2_step_log(step, context.now, context.epoch_ms, legacy_esb=context.site.legacy_esb)
-        for step in job.steps
+        render_logs.v2_step_log(step, context.now, legacy_esb=context.site.legacy_esb) for step in job.steps
     ]
 
 

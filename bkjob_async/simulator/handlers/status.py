@@ -11,7 +11,7 @@ from bkjob_async.simulator.protocol import gateway_v3 as render_gateway
 from bkjob_async.simulator.protocol import gateway_v4 as render_gateway_v4
 from bkjob_async.simulator.protocol import plugin as render_plugin
 from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
-from bkjob_async.simulator.protocol.groups import Filter
+from bkjob_async.simulator.protocol.groups import GroupQuery
 from bkjob_async.simulator.protocol.inputs import step_inputs
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.codes import CONFIRM
@@ -26,14 +26,16 @@ def v3_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, 
     if with_hosts:
         require_no_containers(job)
     mark_shown(context, job.steps)
-    return render_gateway.job_status(job, with_hosts=with_hosts, epoch_ms=context.epoch_ms)
+    return render_gateway.job_status(job, with_hosts=with_hosts)
 
 
 def v3_step_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `get_step_instance_status` of version 3."""
     step = context.step(request, legacy=False, code=1240003)
     require_readable_step(step)
-    wanted = Filter(
+    wanted = GroupQuery(
+        now=context.now,
+        group_read_seconds=context.site.group_read_seconds,
         execute_count=request.integer("execute_count"),
         batch=request.integer("batch"),
         most=request.integer("max_host_num_per_group"),
@@ -42,14 +44,7 @@ def v3_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
         keyword=request.text("keyword") if step.plan.kind == 1 else None,
         search_ip=request.text("search_ip"),
     )
-    answer = render_gateway.step_status(
-        step,
-        wanted,
-        now=context.now,
-        group_read_seconds=context.site.group_read_seconds,
-        language=request.language,
-        epoch_ms=context.epoch_ms,
-    )
+    answer = render_gateway.step_status(step, wanted, request.language)
     mark_shown(context, (step,))
     return answer
 
@@ -57,18 +52,15 @@ def v3_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
 def v4_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `get_job_instance_status` of version 4, containers included."""
     with_hosts = request.flag("return_execute_object_result")
-    mark_shown(context, context.job(request).steps)
-    return render_gateway_v4.job_status(
-        context.job(request), with_hosts=with_hosts, epoch_ms=context.epoch_ms
-    )
+    job = context.job(request)
+    mark_shown(context, job.steps)
+    return render_gateway_v4.job_status(job, with_hosts=with_hosts)
 
 
 def plugin_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `bkci_plugin_get_job_instance_status`, containers included."""
     with_objects = request.flag("include_execute_object_task_result")
-    return render_plugin.job_status(
-        context.job(request), with_objects=with_objects, epoch_ms=context.epoch_ms
-    )
+    return render_plugin.job_status(context.job(request), with_objects=with_objects)
 
 
 def v2_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
@@ -76,7 +68,7 @@ def v2_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, 
     job = context.job(request)
     require_no_containers(job)
     mark_shown(context, job.steps)
-    return render_esb.job_status(job, epoch_ms=context.epoch_ms, legacy_esb=context.site.legacy_esb)
+    return render_esb.job_status(job, legacy_esb=context.site.legacy_esb)
 
 
 def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
@@ -85,14 +77,8 @@ def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
         raise missing_parameter("job_instance_id")
     step = context.step(request)
     require_readable_step(step)
-    return render_esb.step_status(
-        step,
-        now=context.now,
-        group_read_seconds=context.site.group_read_seconds,
-        language=request.language,
-        epoch_ms=context.epoch_ms,
-        legacy_esb=context.site.legacy_esb,
-    )
+    query = GroupQuery(batch=0, now=context.now, group_read_seconds=context.site.group_read_seconds)
+    return render_esb.step_status(step, query, request.language, legacy_esb=context.site.legacy_esb)
 
 
 def step_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:

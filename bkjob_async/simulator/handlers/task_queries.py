@@ -32,18 +32,18 @@ def query_gse_task(context: RequestContext, request: ParsedRequest) -> list[dict
     return [
         task_link(context, step, count, batch)
         for count, execution in sorted(step.executions.items())
-        for batch in sorted(set(execution.batches))
+        for batch in sorted({row.batch for row in execution.rows})
     ]
 
 
 def query_job_instance(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `query_job_instance`: the job and step of an agent task."""
-    name = request.required_text("gse_task_id", code=1241007)
+    name = request.required_text("gse_task_id")
     found = GSE_TASK.fullmatch(name)
     step_id, count, batch = (int(part) for part in found.groups()) if found else (0, 0, 0)
     step = step_by_id(context, step_id)
     execution = None if step is None else step.executions.get(count)
-    if step is None or execution is None or batch not in execution.batches:
+    if step is None or execution is None or batch not in {row.batch for row in execution.rows}:
         raise api_error(1241010, "gse_task_id", f"gseTask not found by id: {name}")
     return task_link(context, step, count, batch)
 
@@ -141,7 +141,7 @@ def task_of(context: RequestContext, request: ParsedRequest, *kinds: int) -> tup
         raise api_error(1264001)
     host = find_object(step, kind, number)
     execution = step.executions.get(count)
-    if host is None or execution is None or host not in execution.hosts:
+    if host is None or execution is None or host not in [row.host for row in execution.rows]:
         raise api_error(1264004)
     return step, host
 

@@ -53,7 +53,6 @@ MESSAGES: dict[int, tuple[str, str]] = {
         "Target execute object does not exist. Please verify the task and execute object parameters.",
         "目标执行对象不存在，请检查任务及执行对象参数是否正确。",
     ),
-    1247403: ("No access permission for this application", "无该应用访问权限"),
     9900403: (
         "User ({}) permission not allowed, please confirm and apply permission in IAM and try again",
         "用户({})权限不足，请前往权限中心确认并申请补充后重试",
@@ -112,10 +111,6 @@ VIOLATIONS: dict[str, tuple[str, str]] = {
     "InvalidBkBizId": ("Invalid bk_biz_id", "非法的业务 ID"),
     "InvalidBkScopeType": ("Invalid bk_scope_type", "非法的资源范围类型"),
     "InvalidBkScopeId": ("Invalid bk_scope_id", "非法的资源范围 ID"),
-    "RollingExpression_NotBlank": (
-        "Rolling expression cannot be blank",
-        "目标执行对象滚动分批策略表达式不可为空",
-    ),
     "RollingFileSource_NotNull": ("Rolling file source config cannot be null", "源文件滚动配置不可为空"),
     "RollingBatchStartWaitFixedMs_NotNull": (
         "Batch start fixed wait(ms) cannot be null in parallel scatter mode",
@@ -136,10 +131,6 @@ VIOLATIONS: dict[str, tuple[str, str]] = {
     "RollingBatchStartWaitRandomMaxLessThanMin": (
         "Batch start random wait max cannot be less than random wait min",
         "批次间随机延迟上限不可小于随机延迟下限",
-    ),
-    "RollingFileSourceParallelNotSupported": (
-        "File source rolling does not support parallel scatter execution mode",
-        "源文件滚动不支持并行错峰执行模式",
     ),
 }
 

@@ -16,8 +16,7 @@ from bkjob_async.simulator.world.catalog import (
 )
 from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.launch_outcomes import hosts_of
-from bkjob_async.simulator.world.plans import SimulatedJob, SimulatedVariable
+from bkjob_async.simulator.world.plans import SimulatedJob, SimulatedVariable, hosts_of
 
 HOST_VARIABLE, CIPHER_VARIABLE = 3, 4
 

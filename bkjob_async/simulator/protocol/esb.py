@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
-from bkjob_async.simulator.protocol.groups import Filter, read_groups
+from bkjob_async.simulator.protocol.groups import GroupQuery, read_step
 from bkjob_async.simulator.protocol.rows import hosts_json, waiting_hosts
 from bkjob_async.simulator.protocol.times import duration_s, local_text
 from bkjob_async.simulator.world.codes import (
@@ -25,7 +25,7 @@ from bkjob_async.simulator.world.codes import (
 )
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.operations import STEP_RULES
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Job, Row, Step
 
 AD_HOC = -1
 BAD_AGENT = frozenset({1, 18, 310})
@@ -42,10 +42,10 @@ OPERATION_NAMES = {
 }
 
 
-def job_status(job: Job, *, epoch_ms: int, legacy_esb: bool) -> dict[str, Any]:
+def job_status(job: Job, *, legacy_esb: bool) -> dict[str, Any]:
     """Return `data` of a job's status, hosts always included."""
     current = job.current_step.id if job.started is not None else 0
-    text = partial(local_text, epoch_ms=epoch_ms, offset=legacy_esb)
+    text = partial(local_text, epoch_ms=job.epoch_ms, offset=legacy_esb)
     scope = {"bk_biz_id": job.ref.scope.id} if legacy_esb else scope_fields(job.ref.scope)
     return {
         "is_finished": job.status in FINAL_RUN,
@@ -63,13 +63,13 @@ def job_status(job: Job, *, epoch_ms: int, legacy_esb: bool) -> dict[str, Any]:
             "start_way": job.plan.launch_mode,
             "current_step_instance_id": current,
         },
-        "blocks": [block(step, epoch_ms, legacy_esb=legacy_esb) for step in job.steps],
+        "blocks": [block(step, legacy_esb=legacy_esb) for step in job.steps],
     }
 
 
-def block(step: Step, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
+def block(step: Step, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one step in the block around it."""
-    text = partial(local_text, epoch_ms=epoch_ms, offset=legacy_esb)
+    text = partial(local_text, epoch_ms=step.job.epoch_ms, offset=legacy_esb)
     instance: dict[str, Any] = {
         **step_fields(step, legacy_esb=legacy_esb),
         "start_time": text(step.started),
@@ -77,7 +77,7 @@ def block(step: Step, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
         "create_time": text(step.created),
         "total_time": duration_s(step.total),
         "pause": 0 if legacy_esb else None,
-        "step_ip_status": hosts_json(step, "v2-job", job_row),
+        "step_ip_status": hosts_json(step, job_row),
     }
     if not legacy_esb:
         return {"step_instances": [instance]}
@@ -108,15 +108,14 @@ def step_fields(step: Step, *, legacy_esb: bool) -> dict[str, Any]:
     }
 
 
-def job_row(execution: Execution, row: int) -> dict[str, Any]:
+def job_row(row: Row) -> dict[str, Any]:
     """Return the row of a host in a job's status."""
-    host = execution.hosts[row]
-    return {"ip": host.ip, "bk_cloud_id": host.bk_cloud_id, "status": execution.statuses[row]}
+    return {"ip": row.host.ip, "bk_cloud_id": row.host.bk_cloud_id, "status": row.status}
 
 
-def step_row(execution: Execution, row: int, *, legacy_esb: bool) -> dict[str, Any]:
+def step_row(row: Row, *, legacy_esb: bool) -> dict[str, Any]:
     """Return the row of a host in a step's status: only its names."""
-    return group_host(execution.hosts[row], legacy_esb=legacy_esb)
+    return group_host(row.host, legacy_esb=legacy_esb)
 
 
 def group_host(host: Host, *, legacy_esb: bool) -> dict[str, Any]:
@@ -128,14 +127,12 @@ def group_host(host: Host, *, legacy_esb: bool) -> dict[str, Any]:
     return {"bk_host_id": host.bk_host_id, **names, **unset}
 
 
-def step_status(
-    step: Step, *, now: float, group_read_seconds: float, language: str, epoch_ms: int, legacy_esb: bool
-) -> dict[str, Any]:
+def step_status(step: Step, query: GroupQuery, language: str, *, legacy_esb: bool) -> dict[str, Any]:
     """Return `data` of a step's status."""
-    text = partial(local_text, epoch_ms=epoch_ms, offset=False)
+    text = partial(local_text, epoch_ms=step.job.epoch_ms, offset=False)
     total = step.total
     if legacy_esb and step.started is not None and step.status not in FINAL_RUN:
-        total = now - step.started
+        total = query.now - step.started
     scope = {"bk_biz_id": step.job.ref.scope.id} if legacy_esb else scope_fields(step.job.ref.scope)
     numbers: dict[str, int | None] = {**counters(step)} if legacy_esb else dict.fromkeys(COUNTERS)
     return {
@@ -151,23 +148,16 @@ def step_status(
             "abnormal_agent_ips": joined(without_agent(step)) if legacy_esb else None,
             **numbers,
         },
-        "step_instance_analyse_result": step_groups(
-            step, now=now, group_read_seconds=group_read_seconds, language=language, legacy_esb=legacy_esb
-        ),
+        "step_instance_analyse_result": step_groups(step, query, language, legacy_esb=legacy_esb),
     }
 
 
-def step_groups(
-    step: Step, *, now: float, group_read_seconds: float, language: str, legacy_esb: bool
-) -> list[dict[str, Any]]:
+def step_groups(step: Step, query: GroupQuery, language: str, *, legacy_esb: bool) -> list[dict[str, Any]]:
     """Return a step's groups; the current backend lists the hosts of the first one only."""
-    query = Filter(batch=0)
     if waiting_hosts(step):
         rows = [group_host(host, legacy_esb=legacy_esb) for host in step.hosts]
         return [group_fields(HOST_WAITING, len(rows), rows, language)]
-    kind = "v2-step-classic" if legacy_esb else "v2-step"
-    make = partial(step_row, legacy_esb=legacy_esb)
-    read = read_groups(step, query, kind, make, now=now, group_read_seconds=group_read_seconds)
+    _, read = read_step(step, query, STEP_ROWS[legacy_esb])
     return [
         group_fields(group.status, group.size, group.rows, language)
         if legacy_esb or place == 0
@@ -193,13 +183,12 @@ def joined(hosts: Iterable[Host]) -> str:
 
 def without_agent(step: Step) -> list[Host]:
     """Return the targets without a working agent."""
-    execution = step.execution
-    if execution is None:
-        return []
-    codes = zip(execution.hosts, execution.statuses, strict=True)
-    return [host for host, code in codes if code in BAD_AGENT]
+    rows = [] if step.execution is None else step.execution.rows
+    return [row.host for row in rows if row.status in BAD_AGENT]
 
 
+# Rows are kept by the function that made them.
+STEP_ROWS = {legacy: partial(step_row, legacy_esb=legacy) for legacy in (False, True)}
 COUNTERS = ("total_ip_num", "abnormal_agent_ip_num", "running_ip_num", "fail_ip_num", "success_ip_num")
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from bkjob_async.simulator.protocol.gateway_v3 import job_fields, step_fields
 from bkjob_async.simulator.protocol.rows import end_codes, host_fields, hosts_json, row_tag, row_times
 from bkjob_async.simulator.world.codes import FINAL_RUN
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Job, Row, Step
 
 HOST_OBJECT, CONTAINER_OBJECT = 1, 2
 
@@ -19,33 +18,33 @@ def without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
+def job_status(job: Job, *, with_hosts: bool) -> dict[str, Any]:
     """Return `data` of a job's status."""
     return {
         "finished": job.status in FINAL_RUN,
-        "job_instance": without_nulls(job_fields(job, epoch_ms)),
-        "step_instance_list": [job_step(step, epoch_ms, with_hosts=with_hosts) for step in job.steps],
+        "job_instance": without_nulls(job_fields(job)),
+        "step_instance_list": [job_step(step, with_hosts=with_hosts) for step in job.steps],
     }
 
 
-def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
+def job_step(step: Step, *, with_hosts: bool) -> dict[str, Any]:
     """Return one step, with its execute objects where they were requested and there are any."""
-    fields = without_nulls(step_fields(step, epoch_ms))
+    fields = without_nulls(step_fields(step))
     if not with_hosts:
         return fields
-    rows = hosts_json(step, "v4-job", partial(job_row, epoch_ms=epoch_ms, files=step.plan.is_file))
+    rows = hosts_json(step, job_row)
     return fields if bytes(rows) == b"[]" else {**fields, "step_execute_object_result_list": rows}
 
 
-def job_row(execution: Execution, row: int, *, epoch_ms: int, files: bool) -> dict[str, Any]:
+def job_row(row: Row) -> dict[str, Any]:
     """Return the row of an execute object."""
     return without_nulls(
         {
-            "execute_object": execute_object(execution.hosts[row]),
-            "status": execution.statuses[row],
-            "tag": row_tag(execution, row, is_file=files),
-            "exit_code": end_codes(execution, row)["exit_code"],
-            **row_times(execution, row, epoch_ms),
+            "execute_object": execute_object(row.host),
+            "status": row.status,
+            "tag": row_tag(row),
+            "exit_code": end_codes(row)["exit_code"],
+            **row_times(row),
         }
     )
 

@@ -10,18 +10,23 @@ import msgspec
 from attrs import define, field, frozen
 
 from bkjob_async.simulator.protocol.rows import Fragment, encode, fragments, json_array, rows_json
-from bkjob_async.simulator.world.records import Execution, Group, Step
+from bkjob_async.simulator.world.records import Execution, Group, Row, Step
 
 # Above so many targets the platform reads a step's groups one by one, and hosts may change in between.
 MAX_HOSTS_IN_ONE_READ = 100
 
-Rows = Collection[int]
+Rows = Collection[Row]
 
 
 @frozen(kw_only=True)
-class Filter:
-    """Which rows of which groups a step status lists; None is no filter."""
+class GroupQuery:
+    """A request for a step's groups: which rows of which groups it lists, None is no filter; and when they are read.
 
+    The groups are read *group_read_seconds* apart, the last one *now*: the first ones of a slow server are older.
+    """
+
+    now: float
+    group_read_seconds: float
     execute_count: int | None = None
     batch: int | None = None
     most: int | None = None
@@ -50,53 +55,44 @@ class GroupSnapshot(NamedTuple):
     """The rows of each group at a past time, and those that have changed their group since."""
 
     groups: dict[Group, Rows]
-    moved: Collection[int]
+    moved: Rows
 
 
-def read_groups(
-    step: Step, query: Filter, kind: str, make: Fragment, *, now: float, group_read_seconds: float
-) -> list[RequestedGroup]:
-    """Read a step's groups as the platform does: first the counts, then each group's hosts.
-
-    The groups are read *group_read_seconds* apart, the last one *now*: the first ones of a slow server are
-    older.
-    """
+def read_step(step: Step, query: GroupQuery, make: Fragment) -> tuple[int, list[RequestedGroup]]:
+    """Read a step as the platform does: first its own status, then the counts, then each group's hosts."""
     number = step.execute_count if query.execute_count is None else query.execute_count
     execution = step.executions.get(number)
     if execution is None:
-        return []
+        return step.status, []
     batch = step.batch if query.batch is None else query.batch
-    reader = _Reader(execution, batch, query, kind, make)
-    begin = read_start(step, execution, now=now, group_read_seconds=group_read_seconds)
-    if begin == now:
-        return [
-            reader.read(group, size, without_nulls) for group, size, without_nulls in reader.snapshot_now()
+    reader, begin = _Reader(execution, batch, query, make), read_start(execution, query)
+    if begin == query.now:
+        groups = [reader.read(group, size, snapshot) for group, size, snapshot in reader.snapshot_now()]
+    else:
+        counted = reader.ordered(reader.at(begin).groups)
+        seconds = (query.now - begin) / (len(counted) + 1)
+        groups = [
+            reader.read(group, len(rows), reader.at(begin + seconds * place))
+            for place, (group, rows) in enumerate(counted, start=1)
         ]
-    counted = reader.ordered(reader.at(begin).groups)
-    group_read_seconds = (now - begin) / (len(counted) + 1)
-    return [
-        reader.read(group, len(rows), reader.at(begin + group_read_seconds * place))
-        for place, (group, rows) in enumerate(counted, start=1)
-    ]
+    return status_at(execution, begin), groups
 
 
-def read_start(step: Step, execution: Execution, *, now: float, group_read_seconds: float) -> float:
-    """Return when a read that ends *now* began: not before the step was last shown."""
-    if len(step.hosts) <= MAX_HOSTS_IN_ONE_READ or not group_read_seconds:
-        return now
-    return max(step.shown_at, now - group_read_seconds * (sum(map(bool, execution.groups.values())) + 1))
+def read_start(execution: Execution, query: GroupQuery) -> float:
+    """Return when a read began that ends at the time of the *query*: not before the step was last shown."""
+    step = execution.step
+    if len(step.hosts) <= MAX_HOSTS_IN_ONE_READ or not query.group_read_seconds:
+        return query.now
+    seconds = query.group_read_seconds * (sum(map(bool, execution.groups.values())) + 1)
+    return max(step.shown_at, query.now - seconds)
 
 
-def step_status_at_read(step: Step, query: Filter, *, now: float, group_read_seconds: float) -> int:
-    """Return the step's own status in a read that ends *now*: it is read first, before any group."""
-    number = step.execute_count if query.execute_count is None else query.execute_count
-    execution = step.executions.get(number)
-    if execution is None or number != step.execute_count:
+def status_at(execution: Execution, at: float) -> int:
+    """Return the status of the step at a time; that of now for an earlier execution, and where this one began later."""
+    step = execution.step
+    if execution is not step.execution or not execution.moves or execution.moves[0].at > at:
         return step.status
-    begin = read_start(step, execution, now=now, group_read_seconds=group_read_seconds)
-    if not execution.moves or execution.moves[0].at > begin:
-        return step.status  # the read began before this execution
-    return next((code for at, code in reversed(step.log) if at <= begin), step.status)
+    return next((code for since, code in reversed(step.log) if since <= at), step.status)
 
 
 @define(eq=False)
@@ -105,8 +101,7 @@ class _Reader:
 
     _execution: Execution
     _batch: int | None
-    _query: Filter
-    _kind: str
+    _query: GroupQuery
     _make: Fragment
     _shown: set[Group] = field(factory=set, init=False)
 
@@ -124,33 +119,32 @@ class _Reader:
     def _present(self) -> dict[Group, Rows]:
         return {group: rows for group, rows in self._execution.groups.items() if rows}
 
-    def _moved_back(self, past: dict[int, int | None]) -> dict[Group, Rows]:
+    def _moved_back(self, past: dict[Row, int | None]) -> dict[Group, Rows]:
         """Return groups with some rows moved back to earlier groups; unchanged groups are shared."""
-        groups, own = self._present(), dict[Group, dict[int, None]]()
+        groups, own = self._present(), dict[Group, dict[Row, None]]()
         for row, code in past.items():
-            there = self._execution.group_of(row)
+            there = row.group
             own.setdefault(there, dict.fromkeys(groups.get(there, ()))).pop(row, None)
             if code is not None:
-                then = self._execution.group_for(row, code)
+                then = row.group_with(code)
                 own.setdefault(then, dict.fromkeys(groups.get(then, ())))[row] = None
         return {group: rows for group, rows in {**groups, **own}.items() if rows}
 
     def _chosen(self, groups: dict[Group, Rows]) -> dict[Group, Rows]:
         """Keep the rows that the filter selects; a group without any of them remains, empty."""
-        execution, batch = self._execution, self._batch
+        batch = self._batch
         if batch:
-            kept = {g: tuple(n for n in rows if execution.batches[n] == batch) for g, rows in groups.items()}
+            kept = {g: tuple(row for row in rows if row.batch == batch) for g, rows in groups.items()}
             groups = {group: rows for group, rows in kept.items() if rows}
         if not self._query.searches:
             return groups
         return {group: tuple(filter(self._matches, rows)) for group, rows in groups.items()}
 
-    def _matches(self, row: int) -> bool:
-        query, execution = self._query, self._execution
-        host = execution.hosts[row]
+    def _matches(self, row: Row) -> bool:
+        query, host = self._query, row.host
         if query.search_ip and query.search_ip not in f"{host.ip or ''} {host.ipv6 or ''}":
             return False
-        return not query.keyword or query.keyword in execution.outcomes[row].log
+        return not query.keyword or query.keyword in row.outcome.log
 
     def ordered(self, groups: dict[Group, Rows]) -> list[tuple[Group, Rows]]:
         """Return the groups in the platform's order, and determine which of them list hosts."""
@@ -171,18 +165,17 @@ class _Reader:
         body = self._body(group, rows, at.moved) if wanted else None
         return RequestedGroup(status=group[0], tag=group[1], size=size, rows=body)
 
-    def _body(self, group: Group, rows: Rows, moved: Collection[int]) -> msgspec.Raw:
+    def _body(self, group: Group, rows: Rows, moved: Rows) -> msgspec.Raw:
         most = self._query.most
         if most is not None and 0 < most < len(rows):
             rows = tuple(islice(rows, most))
         if rows is self._execution.groups.get(group):
-            return rows_json(self._execution, self._kind, self._make, group)
+            return rows_json(self._execution, self._make, group)
         return msgspec.Raw(json_array(self._parts(group, rows, moved)))
 
-    def _parts(self, group: Group, rows: Rows, moved: Collection[int]) -> Iterable[bytes]:
+    def _parts(self, group: Group, rows: Rows, moved: Rows) -> Iterable[bytes]:
         """Return rows as they were in *group*; JSON of rows that have changed since is not kept."""
-        execution = self._execution
         stayed = [row for row in rows if row not in moved] if moved else rows
-        yield from fragments(execution, self._kind, self._make, stayed)
+        yield from fragments(self._make, stayed)
         for row in (row for row in rows if row in moved) if moved else ():
-            yield encode({**self._make(execution, row), "status": group[0], "tag": group[1]})
+            yield encode({**self._make(row), "status": group[0], "tag": group[1]})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import escape
 from typing import Any
 
@@ -11,9 +10,9 @@ from attrs import frozen
 from bkjob_async.simulator.protocol.gateway_v4 import execute_object
 from bkjob_async.simulator.protocol.rows import end_codes, host_fields
 from bkjob_async.simulator.protocol.times import duration_s, local_text, run_time
-from bkjob_async.simulator.world.codes import CONFIRM, FILE, FINAL_RUN, HOST_WAITING, UNFINISHED_HOST
+from bkjob_async.simulator.world.codes import CONFIRM, FILE, FINAL_RUN, HOST_WAITING
 from bkjob_async.simulator.world.hosts import Host, host_by_id
-from bkjob_async.simulator.world.records import Execution, Step
+from bkjob_async.simulator.world.records import Row, Step
 
 SCRIPT_LOG, FILE_LOG = 1, 2
 UPLOAD, DOWNLOAD = 0, 1
@@ -26,30 +25,27 @@ def log_type(step: Step) -> int:
     return FILE_LOG if step.plan.kind == FILE else SCRIPT_LOG
 
 
-def output_so_far(execution: Execution, row: int, now: float) -> str:
+def output_so_far(row: Row, now: float) -> str:
     """Return a host's output so far; it grows while the host runs."""
-    text, status = execution.outcomes[row].log, execution.statuses[row]
-    if status == HOST_WAITING:
+    text = row.outcome.log
+    if row.status == HOST_WAITING:
         return ""
-    start, end = execution.run_times.get(row, (0.0, None))
-    if status not in UNFINISHED_HOST or not text:
+    start, end = row.runs or (0.0, None)
+    if row.is_finished or not text:
         return text
     share = 0.5 if end is None or end <= start else min(1.0, (now - start) / (end - start))
     return text[: int(len(text) * max(0.0, share))]
 
 
-def rows_of(step: Step, host: Host) -> Iterator[tuple[Execution, int]]:
-    """Yield a host's rows in the latest execution."""
-    execution = step.execution
-    if execution is not None:
-        for row, other in enumerate(execution.hosts):
-            if other == host:
-                yield execution, row
+def rows_of(step: Step, host: Host) -> list[Row]:
+    """Return a host's rows in the latest execution."""
+    rows = [] if step.execution is None else step.execution.rows
+    return [row for row in rows if row.host == host]
 
 
 def host_log(step: Step, host: Host, now: float) -> str | None:
     """Return the log of a host in the latest execution; None before it has a row."""
-    texts = [output_so_far(execution, row, now) for execution, row in rows_of(step, host)]
+    texts = [output_so_far(row, now) for row in rows_of(step, host)]
     return "".join(texts) if texts else None
 
 
@@ -83,9 +79,9 @@ def uploads(step: Step) -> list[Transfer]:
 def downloads(step: Step, host: Host, now: float) -> list[Transfer]:
     """Return the downloads to a host."""
     found = []
-    for execution, row in rows_of(step, host):
-        status, text = execution.statuses[row], output_so_far(execution, row, now)
-        state = FILE_LOADING if status in UNFINISHED_HOST else FILE_DONE if status == 9 else FILE_FAILED
+    for row in rows_of(step, host):
+        text = output_so_far(row, now)
+        state = FILE_LOADING if not row.is_finished else FILE_DONE if row.status == 9 else FILE_FAILED
         found += [Transfer(DOWNLOAD, path, state, text, source_of(step, path), host) for path in paths(step)]
     return found
 
@@ -151,14 +147,13 @@ def v4_transfer(transfer: Transfer) -> dict[str, Any]:
     }
 
 
-def v2_step_log(step: Step, now: float, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
+def v2_step_log(step: Step, now: float, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one step of `get_job_instance_log`: logs by status and tag, escaped by the current backend."""
     groups: dict[tuple[int, str | None], list[dict[str, Any]]] = {}
     execution = step.execution
     if execution is not None and step.plan.kind != CONFIRM:
-        for row in range(len(execution.hosts)):
-            entry = v2_host_log(step, execution, row, now, epoch_ms, legacy_esb=legacy_esb)
-            groups.setdefault(execution.group_of(row), []).append(entry)
+        for row in execution.rows:
+            groups.setdefault(row.group, []).append(v2_host_log(row, now, legacy_esb=legacy_esb))
     return {
         "is_finished": step.status in FINAL_RUN,
         "step_instance_id": step.id,
@@ -171,25 +166,22 @@ def v2_step_log(step: Step, now: float, epoch_ms: int, *, legacy_esb: bool) -> d
     }
 
 
-def v2_host_log(
-    step: Step, execution: Execution, row: int, now: float, epoch_ms: int, *, legacy_esb: bool
-) -> dict[str, Any]:
+def v2_host_log(row: Row, now: float, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one host's log; a host that never ran has no times, or null ones."""
-    start, end = execution.starts[row], execution.ends[row]
-    host, text = execution.hosts[row], output_so_far(execution, row, now)
-    total = duration_s(run_time(start, end)) or 0.0
+    step, text = row.execution.step, output_so_far(row, now)
+    total = duration_s(run_time(row.start, row.end)) or 0.0
     times = {
-        "start_time": local_text(start, epoch_ms, offset=legacy_esb),
-        "end_time": local_text(end, epoch_ms, offset=legacy_esb),
+        "start_time": local_text(row.start, step.job.epoch_ms, offset=legacy_esb),
+        "end_time": local_text(row.end, step.job.epoch_ms, offset=legacy_esb),
     }
     return {
         **(times if total or not legacy_esb else {}),
         "total_time": total,
         "retry_count" if legacy_esb else "execute_count": step.execute_count,
-        **end_codes(execution, row),
+        **end_codes(row),
         "log_content": text if legacy_esb else escape(text),
-        "bk_cloud_id": host.bk_cloud_id,
-        "ip": host.ip,
+        "bk_cloud_id": row.host.bk_cloud_id,
+        "ip": row.host.ip,
     }
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
-
-import msgspec
 
 from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol.gateway_v3 import job_status as v3_job_status
@@ -13,7 +10,7 @@ from bkjob_async.simulator.protocol.gateway_v3 import step_fields
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
 from bkjob_async.simulator.protocol.rows import end_codes, hosts_json, row_tag, row_times
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Job, Row, Step
 
 
 def execute_object(host: Host) -> dict[str, Any]:
@@ -29,32 +26,27 @@ def execute_object(host: Host) -> dict[str, Any]:
     return {"type": CONTAINER_OBJECT, "resource_id": str(host.container_id), "container": container}
 
 
-def job_status(job: Job, *, with_objects: bool, epoch_ms: int) -> dict[str, Any]:
+def job_status(job: Job, *, with_objects: bool) -> dict[str, Any]:
     """Return `data` of a job's status."""
-    fields = v3_job_status(job, with_hosts=False, epoch_ms=epoch_ms)
+    fields = v3_job_status(job, with_hosts=False)
     steps = [
         {
-            **step_fields(step, epoch_ms),
-            "execute_object_result_list": object_rows(step, epoch_ms) if with_objects else None,
+            **step_fields(step),
+            "execute_object_result_list": hosts_json(step, object_row) if with_objects else None,
         }
         for step in job.steps
     ]
     return {**fields, "step_instance_list": steps}
 
 
-def object_rows(step: Step, epoch_ms: int) -> msgspec.Raw:
-    """Return all execute objects of a step's latest execution."""
-    return hosts_json(step, "plugin-job", partial(object_row, epoch_ms=epoch_ms, files=step.plan.is_file))
-
-
-def object_row(execution: Execution, row: int, *, epoch_ms: int, files: bool) -> dict[str, Any]:
+def object_row(row: Row) -> dict[str, Any]:
     """Return the row of an execute object."""
     return {
-        "execute_object": execute_object(execution.hosts[row]),
-        "status": execution.statuses[row],
-        "tag": row_tag(execution, row, is_file=files),
-        **end_codes(execution, row),
-        **row_times(execution, row, epoch_ms),
+        "execute_object": execute_object(row.host),
+        "status": row.status,
+        "tag": row_tag(row),
+        **end_codes(row),
+        **row_times(row),
     }
 
 

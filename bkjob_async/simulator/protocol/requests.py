@@ -99,7 +99,7 @@ class ParsedRequest:
             return False
         raise bad_request()
 
-    def required_text(self, name: str, *, code: int) -> str:
+    def required_text(self, name: str, *, code: int = 1241007) -> str:
         """Return a text; raise `ApiError` with *code* for a missing one, in a query as the framework does."""
         text = self.text(name)
         if not text:

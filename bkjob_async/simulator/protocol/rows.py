@@ -2,54 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds, run_time
-from bkjob_async.simulator.world.codes import BLANK, CONFIRM, HOST_WAITING, UNFINISHED_HOST
+from bkjob_async.simulator.world.codes import BLANK, CONFIRM, HOST_WAITING
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.records import Execution, Group, Step
+from bkjob_async.simulator.world.records import Execution, Group, Row, Step
 
-Fragment = Callable[[Execution, int], dict[str, Any]]
+Fragment = Callable[[Row], dict[str, Any]]
 encode = msgspec.json.encode
 
 
-def fragments(execution: Execution, kind: str, make: Fragment, rows: Iterable[int] | None) -> list[bytes]:
-    """Return the JSON of rows (None: of all); each is encoded again only after a change."""
-    made = execution.rendered.get(kind)
-    if made is None:
-        made = execution.rendered[kind] = [None] * len(execution.hosts)
-    chosen = range(len(made)) if rows is None else list(rows)
-    for row in chosen:
-        if made[row] is None:
-            made[row] = encode(make(execution, row))
-    # One `itemgetter` call is much faster for ten thousand rows.
-    picked = (
-        made if rows is None else itemgetter(*chosen)(made) if len(chosen) > 1 else [made[n] for n in chosen]
-    )
-    return [fragment for fragment in picked if fragment is not None]
+def fragments(make: Fragment, rows: Iterable[Row]) -> Iterator[bytes]:
+    """Yield the JSON of rows; each is encoded again only after a change."""
+    for row in rows:
+        made = row.rendered.get(make)
+        if made is None:
+            made = row.rendered[make] = encode(make(row))
+        yield made
 
 
-def rows_json(execution: Execution, kind: str, make: Fragment, group: Group | None = None) -> msgspec.Raw:
+def rows_json(execution: Execution, make: Fragment, group: Group | None = None) -> msgspec.Raw:
     """Return all rows, or those of one group, as one JSON list; cached until one of them changes."""
-    key = (kind, group)
+    key = (make, group)
     version = execution.version if group is None else execution.changed.get(group, 0)
     kept = execution.joined.get(key)
-    if kept is not None and kept[0] == version:
-        return msgspec.Raw(kept[1])
-    body = json_array(fragments(execution, kind, make, None if group is None else execution.groups[group]))
-    execution.joined[key] = (version, body)
-    return msgspec.Raw(body)
+    if kept is None or kept[0] != version:
+        rows = execution.rows if group is None else execution.groups[group]
+        kept = execution.joined[key] = (version, json_array(fragments(make, rows)))
+    return msgspec.Raw(kept[1])
 
 
-def hosts_json(step: Step, kind: str, make: Fragment) -> msgspec.Raw:
+def hosts_json(step: Step, make: Fragment) -> msgspec.Raw:
     """Return all rows of a step's latest execution; none of a step that has not begun, and of a confirmation."""
     if step.execution is None or step.plan.kind == CONFIRM:
         return msgspec.Raw(b"[]")
-    return rows_json(step.execution, kind, make)
+    return rows_json(step.execution, make)
 
 
 def json_array(parts: Iterable[bytes]) -> bytes:
@@ -74,23 +65,24 @@ def host_fields(host: Host) -> dict[str, Any]:
     }
 
 
-def row_tag(execution: Execution, row: int, *, is_file: bool) -> str | None:
+def row_tag(row: Row) -> str | None:
     """Return a row's tag: none before its end, an empty one for file transfers."""
-    _, tag = execution.group_of(row)
-    return "" if is_file and execution.statuses[row] != HOST_WAITING else tag
+    _, tag = row.group
+    return "" if row.execution.step.plan.is_file and row.status != HOST_WAITING else tag
 
 
-def end_codes(execution: Execution, row: int) -> dict[str, int | None]:
+def end_codes(row: Row) -> dict[str, int | None]:
     """Return a row's exit code and its error code, which come with its end."""
-    outcome, over = execution.outcomes[row], execution.statuses[row] not in UNFINISHED_HOST
-    return {"exit_code": outcome.exit_code if over else None, "error_code": outcome.error_code if over else 0}
+    if not row.is_finished:
+        return {"exit_code": None, "error_code": 0}
+    return {"exit_code": row.outcome.exit_code, "error_code": row.outcome.error_code}
 
 
-def row_times(execution: Execution, row: int, epoch_ms: int) -> dict[str, int | None]:
+def row_times(row: Row) -> dict[str, int | None]:
     """Return a row's times; a total comes with its end."""
-    start, end = execution.starts[row], execution.ends[row]
+    epoch_ms = row.execution.step.job.epoch_ms
     return {
-        "start_time": milliseconds(start, epoch_ms),
-        "end_time": milliseconds(end, epoch_ms),
-        "total_time": duration_ms(run_time(start, end)),
+        "start_time": milliseconds(row.start, epoch_ms),
+        "end_time": milliseconds(row.end, epoch_ms),
+        "total_time": duration_ms(run_time(row.start, row.end)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from bkjob_async.simulator.servers.control_json import (
     launch_outcomes_json,
     outcome_from,
 )
-from bkjob_async.simulator.world.plans import FAILS, HostOutcome, SimulatedJob, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.records import Step
 from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 
@@ -123,17 +124,7 @@ def add_job(request: ControlRequest) -> list[dict[str, Any]]:
     return [job_json(job) for number, job in world.jobs.items() if number not in before]
 
 
-def finish_host(request: ControlRequest) -> dict[str, Any]:
-    """End a host with success, or with the given status."""
-    return end_host(request, HostOutcome())
-
-
-def fail_host(request: ControlRequest) -> dict[str, Any]:
-    """End a host with failure: status 104 or the given one."""
-    return end_host(request, FAILS)
-
-
-def end_host(request: ControlRequest, usual: HostOutcome) -> dict[str, Any]:
+def end_host(request: ControlRequest, *, usual: HostOutcome) -> dict[str, Any]:
     """End a host now, with the outcome of the request, by default *usual*."""
     step = request.step()
     names = {name: request.parameters[name] for name in OUTCOME_FIELDS if name in request.parameters}
@@ -209,8 +200,8 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "advance"): advance,
     ("POST", "pause"): pause,
     ("POST", "resume"): resume,
-    ("POST", "finish_host"): finish_host,
-    ("POST", "fail_host"): fail_host,
+    ("POST", "finish_host"): partial(end_host, usual=SUCCEEDS),
+    ("POST", "fail_host"): partial(end_host, usual=FAILS),
     ("GET", "launch_outcomes"): launch_outcomes,
     ("POST", "launch_outcomes"): add_launch_outcomes,
     ("DELETE", "launch_outcomes"): clear_launch_outcomes,

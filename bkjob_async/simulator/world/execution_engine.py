@@ -12,39 +12,37 @@ from random import Random
 
 from attrs import field, frozen
 
-from bkjob_async.simulator.world.codes import HOST_RUNNING, HOST_UNKNOWN, HOST_WAITING, UNFINISHED_HOST
+from bkjob_async.simulator.world.codes import HOST_RUNNING, HOST_UNKNOWN, HOST_WAITING
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, Rolling, StepPlan
-from bkjob_async.simulator.world.records import Execution, PlannedChange, Step
+from bkjob_async.simulator.world.records import Execution, PlannedChange, Row, Step
 
-RowsFinished = Callable[[Step, Execution, int], None]
+RowsFinished = Callable[[Execution, int], None]
 
 
 @frozen
 class PollSchedule:
-    """When the engine polls after a start: *polls* of (how many, seconds apart), then every *last* seconds."""
+    """When the engine polls after a start: at some *moments*, then every *last* seconds."""
 
-    polls: tuple[tuple[int, float], ...]
+    moments: tuple[float, ...]
     last: float
-    moments: tuple[float, ...] = field(init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Compute the times of the polls once."""
-        start_delay = (wait for count, wait in self.polls for _ in range(count))
-        object.__setattr__(self, "moments", tuple(accumulate(start_delay)))
 
     def after(self, seconds: float) -> float:
         """Return the first poll not before *seconds* after the start."""
         moments = self.moments
-        if not moments or seconds > moments[-1]:
-            start = moments[-1] if moments else 0.0
-            polls = -(-(seconds - start) // self.last)
-            return start + polls * self.last
+        if seconds > moments[-1]:
+            polls = -(-(seconds - moments[-1]) // self.last)
+            return moments[-1] + polls * self.last
         return moments[bisect_left(moments, seconds)]
 
 
-SCRIPT_POLLS = PollSchedule(((10, 1.0), (25, 2.0), (53, 5.0)), 10.0)
-FILE_POLLS = PollSchedule(((2, 1.0), (9, 2.0), (56, 5.0)), 10.0)
+def poll_schedule(*polls: tuple[int, float], last: float) -> PollSchedule:
+    """Return a schedule that begins with *polls*, each so many of them and so many seconds apart."""
+    return PollSchedule(tuple(accumulate(wait for count, wait in polls for _ in range(count))), last)
+
+
+SCRIPT_POLLS = poll_schedule((10, 1.0), (25, 2.0), (53, 5.0), last=10.0)
+FILE_POLLS = poll_schedule((2, 1.0), (9, 2.0), (56, 5.0), last=10.0)
 
 
 @frozen
@@ -56,50 +54,50 @@ class ExecutionEngine:
     _on_rows_finished: RowsFinished
     _at_once: bool = field(alias="at_once", kw_only=True)
 
-    def run(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
+    def run(self, execution: Execution, rows: Sequence[Row], rng: Random) -> None:
         """Schedule the changes of waiting rows at the engine's polls that see them."""
         execution.origin = origin = self.queue.now + self.delays.dispatch
-        next_poll, rolling = self._next_poll_of(step.plan), step.plan.rolling
-        planned_changes = [move for move in execution.planned_changes if move.row not in execution.forced]
+        plan = execution.step.plan
+        next_poll, rolling = self._next_poll_of(plan), plan.rolling
+        planned_changes = [move for move in execution.planned_changes if not move.row.is_forced]
         for row in rows:
-            outcome = execution.outcomes[row]
-            if execution.statuses[row] != HOST_WAITING:
+            outcome = row.outcome
+            if row.status != HOST_WAITING:
                 continue
-            wait = outcome.start_delay.sample(rng) + batch_start_delay(rolling, execution.batches[row])
+            wait = outcome.start_delay.sample(rng) + batch_start_delay(rolling, row.batch)
             length = outcome.duration.sample(rng)
             runs = outcome.status is not None
-            execution.run_times[row] = (origin + wait, origin + wait + length if runs else None)
+            row.runs = (origin + wait, origin + wait + length if runs else None)
             running_at = origin + next_poll(wait)
             done_at = origin + next_poll(wait + length)
             if not runs or running_at < done_at:
                 planned_changes.append(PlannedChange(running_at, row, HOST_RUNNING))
             if outcome.status is not None:
                 planned_changes.append(PlannedChange(done_at, row, outcome.status))
-        planned_changes.sort(reverse=True)
+        planned_changes.sort(key=lambda move: (move.at, move.row.number, move.code), reverse=True)
         execution.planned_changes = planned_changes
-        self._next_tick(step, execution)
+        self._next_tick(execution)
 
-    def _next_tick(self, step: Step, execution: Execution) -> None:
+    def _next_tick(self, execution: Execution) -> None:
         if execution.planned_changes:
-            self.queue.at(execution.planned_changes[-1].at, self._tick, step, execution)
-        self.check_finished(step, execution)
+            self.queue.at(execution.planned_changes[-1].at, self._tick, execution)
+        self.check_finished(execution)
 
-    def _tick(self, step: Step, execution: Execution) -> None:
+    def _tick(self, execution: Execution) -> None:
         """Apply what the engine sees at one of its polls."""
         now, planned_changes = self.queue.now, execution.planned_changes
         if execution.frozen or not planned_changes or planned_changes[-1].at > now:
             return
         while planned_changes and planned_changes[-1].at <= now:
             move = planned_changes.pop()
-            may_change = move.row not in execution.forced and move.row not in execution.idle
-            if may_change and execution.statuses[move.row] in UNFINISHED_HOST:
+            if not (move.row.is_forced or move.row.is_idle or move.row.is_finished):
                 execution.set_status(move.row, move.code, move.at)
-        self._next_tick(step, execution)
+        self._next_tick(execution)
 
-    def check_finished(self, step: Step, execution: Execution) -> None:
+    def check_finished(self, execution: Execution) -> None:
         """Send the step's end event once no row is open."""
         if execution.open == 0 and not execution.frozen:
-            self.queue.after(self.delays.step, self._on_rows_finished, step, execution, execution.version)
+            self.queue.after(self.delays.step, self._on_rows_finished, execution, execution.version)
 
     def _next_poll_of(self, plan: StepPlan) -> Callable[[float], float]:
         """Return what finds the first poll of a step's hosts not before so many seconds after its start."""
@@ -116,14 +114,14 @@ class ExecutionEngine:
     def end_rows_within(self, step: Step, seconds: float, code: int) -> None:
         """End all open rows with *code* one by one, the last of them after so many *seconds*, at polls of this engine."""
         execution = step.execution
-        rows = [] if execution is None else range(len(execution.statuses))
-        by_poll: dict[float, list[int]] = {}
+        rows = [] if execution is None else execution.rows
+        by_poll: dict[float, list[Row]] = {}
         for row in rows:
-            by_poll.setdefault(self.next_poll(step, seconds * row / len(rows)), []).append(row)
+            by_poll.setdefault(self.next_poll(step, seconds * row.number / len(rows)), []).append(row)
         for at, due in by_poll.items():
             self.queue.at(at, self.end_rows, step, code, due)
 
-    def end_rows(self, step: Step, code: int, rows: Sequence[int] | None = None) -> None:
+    def end_rows(self, step: Step, code: int, rows: Sequence[Row] | None = None) -> None:
         """End all open rows, or those of *rows*, with *code*, except those that cannot be stopped.
 
         Undispatched ones stay waiting. Source: bk-job's AbstractResultHandleTask and ScatterBatchDispatcher.
@@ -131,16 +129,16 @@ class ExecutionEngine:
         execution, now = step.execution, self.queue.now
         if execution is None:
             return
-        for row in range(len(execution.statuses)) if rows is None else rows:
-            if execution.statuses[row] not in UNFINISHED_HOST or row in execution.idle:
+        for row in execution.rows if rows is None else rows:
+            if row.is_finished or row.is_idle:
                 continue
-            if execution.origin + batch_start_delay(step.plan.rolling, execution.batches[row]) > now:
+            if execution.origin + batch_start_delay(step.plan.rolling, row.batch) > now:
                 execution.withdraw(row)
-            elif execution.outcomes[row].stoppable or code == HOST_UNKNOWN:
+            elif row.outcome.stoppable or code == HOST_UNKNOWN:
                 execution.override_outcome(
                     row, HostOutcome(status=code, exit_code=None, error_code=126), code, now
                 )
-        self.check_finished(step, execution)
+        self.check_finished(execution)
 
 
 def batch_start_delay(rolling: Rolling | None, batch: int) -> float:

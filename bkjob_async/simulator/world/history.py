@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.world.codes import HOST_STOPPED, SUCCESSFUL_HOST, UNFINISHED_HOST
-from bkjob_async.simulator.world.records import Execution, Job
+from bkjob_async.simulator.world.records import Execution, Job, Row
 
 HostRun = tuple[StepRef, int, str]
 Moves = tuple[tuple[float, int], ...]
@@ -45,7 +45,7 @@ def history_of(jobs: Iterable[Job]) -> History:
             for number, execution in step.executions.items():
                 for label, moves in host_moves(execution).items():
                     hosts[step.ref, number, label] = moves
-                for label, ends in host_details(execution, is_file=step.plan.is_file).items():
+                for label, ends in host_details(execution).items():
                     details[step.ref, number, label] = ends
     return History(hosts=hosts, details=details, steps=steps, jobs=moves_of_jobs)
 
@@ -53,9 +53,9 @@ def history_of(jobs: Iterable[Job]) -> History:
 def host_moves(execution: Execution) -> dict[str, Moves]:
     """Return the changes of each host of an execution, by label."""
     moves: dict[str, list[tuple[float, int]]] = {}
-    rows: dict[str, dict[int, int]] = {}
+    rows: dict[str, dict[Row, int]] = {}
     for move in execution.moves:
-        label = execution.hosts[move.row].label
+        label = move.row.host.label
         states = rows.setdefault(label, {})
         states[move.row] = move.after
         code = folded(states.values())
@@ -65,15 +65,14 @@ def host_moves(execution: Execution) -> dict[str, Moves]:
     return {label: tuple(seen) for label, seen in moves.items()}
 
 
-def host_details(execution: Execution, *, is_file: bool) -> dict[str, Mapping[int, frozenset[Details]]]:
+def host_details(execution: Execution) -> dict[str, Mapping[int, frozenset[Details]]]:
     """Return the tags and exit codes of each host's finished rows, by label and final code."""
     ends: dict[str, dict[int, frozenset[Details]]] = {}
-    for row, code in enumerate(execution.statuses):
-        if code not in UNFINISHED_HOST:
-            outcome = execution.outcomes[row]
-            shown: Details = ("" if is_file else outcome.tag, outcome.exit_code)
-            of_host = ends.setdefault(execution.hosts[row].label, {})
-            of_host[code] = of_host.get(code, frozenset()) | {shown}
+    for row in execution.rows:
+        if row.is_finished:
+            shown: Details = ("" if execution.step.plan.is_file else row.outcome.tag, row.outcome.exit_code)
+            of_host = ends.setdefault(row.host.label, {})
+            of_host[row.status] = of_host.get(row.status, frozenset()) | {shown}
     return {label: dict(of_host) for label, of_host in ends.items()}
 
 

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from attrs import define, evolve, field
 
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.hosts import hosts as first_hosts
-from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, SimulatedJob, StepPlan
+from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, SimulatedJob, StepPlan, hosts_of
 
 
 @define(kw_only=True)
@@ -59,8 +57,3 @@ def step_with_outcomes(step: StepPlan, outcomes: LaunchOutcomes) -> StepPlan:
         if host.label in outcomes.hosts
     }
     return evolve(step, outcomes=(outcomes.others,), retry_outcomes=(outcomes.others,), pinned=pinned)
-
-
-def hosts_of(step: StepPlan) -> tuple[Host, ...]:
-    """Return a step's hosts, where it has a count of them as well."""
-    return first_hosts(step.hosts) if isinstance(step.hosts, int) else step.hosts

@@ -14,15 +14,10 @@ from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.execution_engine import ExecutionEngine
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays
-from bkjob_async.simulator.world.records import Execution, Job, Step
+from bkjob_async.simulator.world.records import Execution, Job, Row, Step
 
-# The status of a running job whose current step has ended so; absent: the next step starts.
-ENDS_JOB = {
-    codes.FAIL: codes.FAIL,
-    codes.ABNORMAL: codes.ABNORMAL,
-    codes.ABANDONED: codes.ABANDONED,
-    codes.STOP_SUCCESS: codes.STOP_SUCCESS,
-}
+# A running job whose current step has ended so ends so as well, or goes on with the next step.
+ENDS_JOB = frozenset({codes.FAIL, codes.ABNORMAL, codes.ABANDONED, codes.STOP_SUCCESS})
 CONTINUES_JOB = frozenset({codes.SUCCESS, codes.SKIPPED, codes.IGNORE_ERROR, codes.ROLLING_WAITING})
 
 Finished = Callable[[Job], None]
@@ -60,7 +55,7 @@ class Lifecycle:
             if step.status in ENDS_JOB or step.status in CONTINUES_JOB:
                 self.finish_job(job, codes.SUCCESS if well else ended_so)
         elif job.status == codes.RUNNING and step.status in ENDS_JOB:
-            self.finish_job(job, ENDS_JOB[step.status])
+            self.finish_job(job, step.status)
         elif job.status == codes.RUNNING and step.status in CONTINUES_JOB:
             self._next(job, step)
 
@@ -100,8 +95,8 @@ class Lifecycle:
             self.wait_for_user(step)
             return
         step.set_status(codes.RUNNING, now)
-        execution = step.executions.setdefault(step.execute_count, Execution())
-        self._open_batch(step, execution)
+        execution = step.executions.setdefault(step.execute_count, Execution(step))
+        self._open_batch(execution)
 
     def wait_for_user(self, step: Step) -> None:
         """Set step and job to wait for a user."""
@@ -122,20 +117,21 @@ class Lifecycle:
         step.set_status(codes.ROLLING_WAITING, self.queue.now)
         self.queue.after(self.delays.event, self.start_step, step)
 
-    def _open_batch(self, step: Step, execution: Execution) -> None:
+    def _open_batch(self, execution: Execution) -> None:
         """Start the hosts of the batch that is due; the first one creates the waiting rows of all batches.
 
         Source: bk-job's GseStepEventHandler.saveGseExecuteObjectTasksForStartRollingStep.
         """
+        step = execution.step
         rng = self._rng(step)
-        if not execution.hosts:
+        if not execution.rows:
             outcomes = step.plan.outcomes if step.execute_count == 0 else step.plan.retry_outcomes
             for batch, position, host in planned_rows(step):
                 pinned = step.plan.pinned.get(position) if step.execute_count == 0 else None
                 self._row(execution, host, batch, pinned or sample_outcome(outcomes, rng))
-        self._run_rows(step, execution, execution.rows_of(step.batch if step.is_serial else None), rng)
+        self._run_rows(execution, execution.rows_of(step.batch if step.is_serial else None), rng)
 
-    def _row(self, execution: Execution, host: Host, batch: int, outcome: HostOutcome) -> int:
+    def _row(self, execution: Execution, host: Host, batch: int, outcome: HostOutcome) -> Row:
         code = (
             outcome.status
             if outcome.status is not None and outcome.status in codes.NEVER_STARTED_HOST
@@ -143,27 +139,30 @@ class Lifecycle:
         )
         return execution.add(host, batch, outcome, code, self.queue.now)
 
-    def _run_rows(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
+    def _run_rows(self, execution: Execution, rows: Sequence[Row], rng: Random) -> None:
+        step = execution.step
         execution.dispatch(rows)
-        self.engine.run(step, execution, rows, rng)
+        self.engine.run(execution, rows, rng)
         if step.plan.abnormal_after is not None and step.execute_count == 0:
-            self.queue.after(step.plan.abnormal_after, self._fail_engine, step, execution)
+            self.queue.after(step.plan.abnormal_after, self._fail_engine, execution)
 
-    def _finish_step(self, step: Step, execution: Execution, version: int) -> None:
+    def _finish_step(self, execution: Execution, version: int) -> None:
         """Set the step's status from its rows."""
+        step = execution.step
         stale = execution is not step.execution or execution.open or execution.version != version
         if stale or step.status not in (codes.RUNNING, codes.STOPPING):
             return
-        self._end_step(step, self._final_status(step, execution))
+        self._end_step(step, self._final_status(execution))
 
     def _end_step(self, step: Step, status: int) -> None:
         step.end(status, self.queue.now)
         self.queue.after(self.delays.job, self.refresh_job, step.job)
 
-    def _final_status(self, step: Step, execution: Execution) -> int:
+    def _final_status(self, execution: Execution) -> int:
+        step = execution.step
         rolling = step.plan.rolling
         rows = execution.rows_of(step.batch if step.is_serial else None)
-        well = all(execution.statuses[row] in codes.SUCCESSFUL_HOST for row in rows)
+        well = all(row.status in codes.SUCCESSFUL_HOST for row in rows)
         if step.status == codes.STOPPING:
             return codes.SUCCESS if well else codes.STOP_SUCCESS
         if well:
@@ -171,8 +170,9 @@ class Lifecycle:
         ignored = step.plan.ignore_error or (rolling is not None and rolling.mode == 2)
         return codes.IGNORE_ERROR if ignored else codes.FAIL
 
-    def _fail_engine(self, step: Step, execution: Execution) -> None:
+    def _fail_engine(self, execution: Execution) -> None:
         """Make the engine itself fail: the step ends, its rows never change again."""
+        step = execution.step
         if step.status == codes.RUNNING and execution is step.execution and execution.open:
             execution.frozen = True
             self._end_step(step, step.plan.abnormal_status)
@@ -213,24 +213,24 @@ class Lifecycle:
         step.ended = step.total = None
         if not step.executions:
             # Terminated before it began: this is its first execution, whatever its number.
-            self._open_batch(step, step.executions.setdefault(step.execute_count, Execution()))
+            self._open_batch(step.executions.setdefault(step.execute_count, Execution(step)))
             return
         before = step.executions[max(step.executions)]
         before.frozen = True
-        execution = step.executions[step.execute_count] = Execution()
+        execution = step.executions[step.execute_count] = Execution(step)
         rows = []
-        for row, host in enumerate(before.hosts):
-            batch, outcome = before.batches[row], before.outcomes[row]
-            done = before.statuses[row] in codes.SUCCESSFUL_HOST
-            is_due = not step.is_serial or batch == step.batch
-            if (step.is_serial and batch < step.batch) or (is_due and done and not all_hosts):
-                code = codes.HOST_SUCCESS if done else before.statuses[row]
-                execution.add(host, batch, outcome, code, now)
-                execution.starts[row], execution.ends[row] = before.starts[row], before.ends[row]
+        for old in before.rows:
+            done = old.status in codes.SUCCESSFUL_HOST
+            is_due = not step.is_serial or old.batch == step.batch
+            if (step.is_serial and old.batch < step.batch) or (is_due and done and not all_hosts):
+                code = codes.HOST_SUCCESS if done else old.status
+                kept = execution.add(old.host, old.batch, old.outcome, code, now)
+                kept.start, kept.end = old.start, old.end
             else:
-                again = self._row(execution, host, batch, sample_outcome(step.plan.retry_outcomes, rng))
+                outcome = sample_outcome(step.plan.retry_outcomes, rng)
+                again = self._row(execution, old.host, old.batch, outcome)
                 rows += [again] if is_due else []
-        self._run_rows(step, execution, rows, rng)
+        self._run_rows(execution, rows, rng)
 
     def _rng(self, step: Step) -> Random:
         """Return a random generator of this step, so that other jobs do not change its outcomes."""

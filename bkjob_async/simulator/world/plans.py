@@ -10,6 +10,7 @@ from attrs import field, frozen
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.world.codes import FILE, HOST_SUCCESS, SCRIPT
 from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.hosts import hosts as first_hosts
 
 BUSINESS = Scope.biz(2)
 SERVER_FILE, LOCAL_FILE = 1, 2
@@ -162,6 +163,11 @@ class StepPlan:
     def is_file(self) -> bool:
         """Whether it sends files."""
         return self.kind == FILE
+
+
+def hosts_of(step: StepPlan) -> tuple[Host, ...]:
+    """Return a step's hosts, where it has a count of them as well."""
+    return first_hosts(step.hosts) if isinstance(step.hosts, int) else step.hosts
 
 
 @frozen(kw_only=True)

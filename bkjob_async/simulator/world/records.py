@@ -17,11 +17,48 @@ from bkjob_async.simulator.world.plans import HostOutcome, SimulatedJob, StepPla
 Group = tuple[int, str | None]
 
 
+@define(eq=False)
+class Row:
+    """A host in one execution of a step: its *status*, the *outcome* that it will have, when it started and ended.
+
+    *runs* is when it begins to run and when it is done, None for never; it is known once it is dispatched. A row is idle
+    while its batch has not been dispatched, and forced where it ended otherwise than planned. *rendered* is its JSON by
+    the functions that made it.
+    """
+
+    execution: Execution = field(repr=False)
+    number: int
+    host: Host
+    batch: int
+    outcome: HostOutcome
+    status: int
+    start: float | None = None
+    end: float | None = None
+    runs: tuple[float, float | None] | None = None
+    is_idle: bool = False
+    is_forced: bool = False
+    rendered: dict[object, bytes] = field(factory=dict, repr=False)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its status is final."""
+        return self.status not in UNFINISHED_HOST
+
+    @property
+    def group(self) -> Group:
+        """Its group: its status, and its tag once it has one."""
+        return self.group_with(self.status)
+
+    def group_with(self, code: int) -> Group:
+        """Return the group that it would have with another code."""
+        return (code, None if code in UNFINISHED_HOST else self.outcome.tag)
+
+
 class StatusChange(NamedTuple):
     """A row changed from one code to another."""
 
     at: float
-    row: int
+    row: Row
     before: int | None
     after: int
 
@@ -30,132 +67,109 @@ class PlannedChange(NamedTuple):
     """A row will be seen with another code."""
 
     at: float
-    row: int
+    row: Row
     code: int
 
 
 @define(eq=False)
 class Execution:
-    """The host rows of one execution of a step, as parallel lists, and all their changes.
+    """The host rows of one execution of a step, and all their changes.
 
-    A rolling step has the rows of all its batches from its first batch on; *idle* are those of batches that have not
-    been dispatched. *open* counts the other rows that are unfinished.
+    A rolling step has the rows of all its batches from its first batch on. *open* counts the rows that are unfinished and
+    have been dispatched.
     """
 
-    hosts: list[Host] = field(factory=list)
-    batches: list[int] = field(factory=list)
-    outcomes: list[HostOutcome] = field(factory=list)
-    statuses: list[int] = field(factory=list)
-    starts: list[float | None] = field(factory=list)
-    ends: list[float | None] = field(factory=list)
+    step: Step = field(repr=False)
+    rows: list[Row] = field(factory=list)
     moves: list[StatusChange] = field(factory=list)
-    groups: dict[Group, dict[int, None]] = field(factory=dict)
-    run_times: dict[int, tuple[float, float | None]] = field(factory=dict)
+    groups: dict[Group, dict[Row, None]] = field(factory=dict)
     planned_changes: list[PlannedChange] = field(factory=list)
-    forced: set[int] = field(factory=set)
-    idle: set[int] = field(factory=set)
     open: int = 0
     origin: float = 0.0
     frozen: bool = False
     version: int = 0
-    rendered: dict[str, list[bytes | None]] = field(factory=dict, repr=False)
     joined: dict[object, tuple[int, bytes]] = field(factory=dict, repr=False)
     changed: dict[Group, int] = field(factory=dict, repr=False)
 
-    def group_of(self, row: int) -> Group:
-        """Return the group of a row: its status, and its tag once it has one."""
-        return self.group_for(row, self.statuses[row])
+    @property
+    def statuses(self) -> list[int]:
+        """The statuses of all rows."""
+        return [row.status for row in self.rows]
 
-    def group_for(self, row: int, code: int) -> Group:
-        """Return the group that a row would have with another code."""
-        return (code, None if code in UNFINISHED_HOST else self.outcomes[row].tag)
-
-    def add(self, host: Host, batch: int, outcome: HostOutcome, code: int, at: float) -> int:
-        """Append a row with *code*, not dispatched yet; return its number."""
-        row = len(self.hosts)
-        self.hosts.append(host)
-        self.batches.append(batch)
-        self.outcomes.append(outcome)
-        self.statuses.append(code)
-        self.starts.append(None)
-        self.ends.append(None)
-        for fragments in self.rendered.values():
-            fragments.append(None)
-        if code in UNFINISHED_HOST:
-            self.idle.add(row)
+    def add(self, host: Host, batch: int, outcome: HostOutcome, code: int, at: float) -> Row:
+        """Append a row with *code*, not dispatched yet."""
+        row = Row(self, len(self.rows), host, batch, outcome, code)
+        self.rows.append(row)
+        if row.is_finished:
+            row.start = row.end = at
         else:
-            self.starts[row] = self.ends[row] = at
+            row.is_idle = True
         self._enter(row)
         self.moves.append(StatusChange(at, row, None, code))
         return row
 
-    def dispatch(self, rows: Iterable[int]) -> None:
+    def dispatch(self, rows: Iterable[Row]) -> None:
         """Let rows run: the step ends after them."""
-        due = self.idle.intersection(rows)
-        self.idle -= due
-        self.open += len(due)
+        for row in rows:
+            self.open += row.is_idle
+            row.is_idle = False
 
-    def withdraw(self, row: int) -> None:
+    def withdraw(self, row: Row) -> None:
         """Let an unfinished row stay as it is; the step does not wait for it."""
-        self.idle.add(row)
+        row.is_idle = True
         self.open -= 1
 
-    def _enter(self, row: int) -> None:
+    def _enter(self, row: Row) -> None:
         """Add a row to its present group."""
-        group = self.group_of(row)
+        group = row.group
         self.groups.setdefault(group, {})[row] = None
         self.version += 1
         self.changed[group] = self.version
 
-    def _leave(self, row: int) -> None:
+    def _leave(self, row: Row) -> None:
         """Remove a row from its group, before it changes."""
-        group = self.group_of(row)
-        self.groups[group].pop(row)
+        group = row.group
+        del self.groups[group][row]
         self.version += 1
         self.changed[group] = self.version
 
-    def set_status(self, row: int, code: int, at: float) -> None:
+    def set_status(self, row: Row, code: int, at: float) -> None:
         """Set the code of a row, and record the change."""
-        before = self.statuses[row]
+        before = row.status
         if before == code:
             return
         self._leave(row)
-        self._close(row, before, code, at)
-        self.statuses[row] = code
+        self._close(row, code, at)
+        row.status = code
         self._enter(row)
         self.moves.append(StatusChange(at, row, before, code))
-        for fragments in self.rendered.values():
-            fragments[row] = None
+        row.rendered.clear()
 
-    def _close(self, row: int, before: int, code: int, at: float) -> None:
+    def _close(self, row: Row, code: int, at: float) -> None:
         """Set a row's times; the engine reports when a host ended, not when it was polled."""
-        start, end = self.run_times.get(row, (at, None))
-        if code == HOST_RUNNING or self.starts[row] is None:
-            self.starts[row] = min(start, at)
-        if before in UNFINISHED_HOST and code not in UNFINISHED_HOST:
-            if row in self.idle:
-                self.idle.discard(row)
-            else:
-                self.open -= 1
-            self.ends[row] = at if end is None or row in self.forced else min(end, at)
+        start, end = row.runs or (at, None)
+        if code == HOST_RUNNING or row.start is None:
+            row.start = min(start, at)
+        if not row.is_finished and code not in UNFINISHED_HOST:
+            self.open -= not row.is_idle
+            row.is_idle = False
+            row.end = at if end is None or row.is_forced else min(end, at)
 
-    def override_outcome(self, row: int, outcome: HostOutcome, code: int, at: float) -> None:
+    def override_outcome(self, row: Row, outcome: HostOutcome, code: int, at: float) -> None:
         """End a row now, with another outcome than the planned one."""
-        self.forced.add(row)
+        row.is_forced = True
         self._leave(row)
-        self.outcomes[row] = outcome
+        row.outcome = outcome
         self._enter(row)
         self.set_status(row, code, at)
 
-    def rows_of(self, batch: int | None) -> Sequence[int]:
+    def rows_of(self, batch: int | None) -> Sequence[Row]:
         """Return the rows of one batch; all with None or 0."""
-        if not batch:
-            return range(len(self.hosts))
-        return [row for row, of in enumerate(self.batches) if of == batch]
+        return [row for row in self.rows if row.batch == batch] if batch else self.rows
 
-    def statuses_at(self, at: float) -> dict[int, int | None]:
+    def statuses_at(self, at: float) -> dict[Row, int | None]:
         """Return rows that had another code at *at*, with that code (None: not created yet)."""
-        changed: dict[int, int | None] = {}
+        changed: dict[Row, int | None] = {}
         for move in reversed(self.moves):
             if move.at <= at:
                 break
@@ -225,12 +239,13 @@ class Step:
 
 @define(eq=False)
 class Job:
-    """One job instance and its history."""
+    """One job instance and its history; *epoch_ms* is the Unix time at which the time of its world begins."""
 
     id: int
     ref: JobRef
     plan: SimulatedJob
     created: float
+    epoch_ms: int
     status: int = BLANK
     started: float | None = None
     ended: float | None = None

@@ -55,12 +55,6 @@ class Scenario:
     delays: PlatformDelays = field(factory=PlatformDelays, repr=False)
     faults: tuple[str, ...] = ()
 
-    def world(self, seed: int = 0) -> World:
-        """Return a world with this scenario."""
-        world = World(seed, delays=self.delays)
-        self.add_to(world)
-        return world
-
     def add_to(self, world: World) -> None:
         """Add this scenario to a world."""
         for job in self.jobs:

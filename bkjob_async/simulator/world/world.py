@@ -7,16 +7,22 @@ from itertools import count
 from random import Random
 from typing import Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bkjob_async.model.refs import JobRef, Scope
-from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, UNFINISHED_HOST
+from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
-from bkjob_async.simulator.world.hosts import hosts
 from bkjob_async.simulator.world.lifecycle import Lifecycle, sample
 from bkjob_async.simulator.world.operations import operate_job, operate_step
-from bkjob_async.simulator.world.plans import Arrivals, HostOutcome, PlatformDelays, SimulatedJob, StepPlan
+from bkjob_async.simulator.world.plans import (
+    Arrivals,
+    HostOutcome,
+    PlatformDelays,
+    SimulatedJob,
+    StepPlan,
+    hosts_of,
+)
 from bkjob_async.simulator.world.records import Job, Step
 
 FIRST_JOB_ID = 20_000_000_001
@@ -29,7 +35,7 @@ class PendingCallback:
     """A callback that the platform has to send; its URL may hold a token and is not in the repr."""
 
     at: float
-    url: str
+    url: str = field(repr=False)
     job_instance_id: int
     status: int
     steps: tuple[tuple[int, int], ...]
@@ -40,9 +46,6 @@ class PendingCallback:
         steps = tuple((step.id, step.status) for step in job.steps)
         url = job.plan.callback_url or ""
         return cls(at=at, url=url, job_instance_id=job.id, status=job.status, steps=steps)
-
-    def __repr__(self) -> str:
-        return f"CallBack({self.job_instance_id} {self.status} at {self.at:g})"
 
 
 class World:
@@ -100,7 +103,8 @@ class World:
         if job_id in self.jobs:
             raise ValueError(f"there is a job {job_id} already")
         ref = JobRef(plan.scope, job_id)
-        job = Job(id=job_id, ref=ref, plan=plan, created=max(plan.created, self.now))
+        created = max(plan.created, self.now)
+        job = Job(id=job_id, ref=ref, plan=plan, created=created, epoch_ms=self.epoch_ms)
         step_id = plan.first_step_id
         for order, step in enumerate(plan.steps, start=1):
             number = next(self._step_ids) if step_id is None else step_id + order - 1
@@ -112,9 +116,8 @@ class World:
         return ref
 
     def _step(self, job: Job, plan: StepPlan, number: int, order: int) -> Step:
-        chosen = hosts(plan.hosts) if isinstance(plan.hosts, int) else plan.hosts
         name = plan.name or f"step {order}"
-        return Step(number, job, plan, chosen, order, job.created, name, log=[(job.created, BLANK)])
+        return Step(number, job, plan, hosts_of(plan), order, job.created, name, log=[(job.created, BLANK)])
 
     def _create(self, job: Job) -> None:
         self.jobs[job.id] = job
@@ -151,15 +154,15 @@ class World:
     def end_host(self, step: Step, label: str, outcome: HostOutcome | None = None) -> None:
         """End a host's open rows now, well or as *outcome* says; KeyError for a host that has not been dispatched."""
         execution, chosen = step.execution, outcome or HostOutcome()
-        labels = [] if execution is None else [host.label for host in execution.hosts]
-        named = [n for n, own in enumerate(labels) if own == label and execution and n not in execution.idle]
+        rows = [] if execution is None else execution.rows
+        named = [row for row in rows if row.host.label == label and not row.is_idle]
         if execution is None or not named:
             raise KeyError(label)
         code = chosen.status if chosen.status is not None else HOST_SUCCESS
         for row in named:
-            if execution.statuses[row] in UNFINISHED_HOST:
+            if not row.is_finished:
                 execution.override_outcome(row, chosen, code, self.now)
-        self.lifecycle.engine.check_finished(step, execution)
+        self.lifecycle.engine.check_finished(execution)
 
     def refs(self) -> tuple[JobRef, ...]:
         """Return the refs of all jobs."""

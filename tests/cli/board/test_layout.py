@@ -40,11 +40,11 @@ SIZES = st.tuples(st.integers(1, 220), st.integers(1, 70))
 def figures_of(model: BoardModel, **changes: object) -> HeadFigures:
     """Return figures of a board at work."""
     figures = HeadFigures(
-        over=model.over,
+        over=model.totals["over"],
         targets=len(model.rows),
-        with_failures=model.with_failures,
-        waiting=model.waiting,
-        lost=model.lost,
+        with_failures=model.totals["with_failures"],
+        waiting=model.totals["waiting"],
+        lost=model.totals["lost"],
         hosts=model.hosts,
         hosts_per_second=17.1,
         ends_in=34.0,

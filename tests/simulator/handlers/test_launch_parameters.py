@@ -171,7 +171,7 @@ def test_files_can_roll_over_their_sources(dialect: str, where: str | None) -> N
     execution = job.steps[0].execution
     assert job.status == 3
     assert execution is not None
-    assert execution.batches == [1, 2]
+    assert [row.batch for row in execution.rows] == [1, 2]
 
 
 @pytest.mark.parametrize("operation", ["fast_execute_script", "push_config_file", "execute_job_plan"])

@@ -110,7 +110,7 @@ async def test_launches_are_given_outcomes_by_hand(simulator: Simulator, say: Sa
     assert before == [given]
     assert execution is not None
     assert execution.statuses == [9, 104, 7]
-    assert execution.group_of(1) == (104, "disk full")
+    assert execution.rows[1].group == (104, "disk full")
     assert await say("GET", "launch_outcomes") == []
     await say("POST", "launch_outcomes", times=None)
     assert await say("DELETE", "launch_outcomes") == []

@@ -35,7 +35,7 @@ SMALL = [name for name in SCENARIOS if name not in {"ten-thousand-hosts", "mixed
 @pytest.mark.parametrize("name", SMALL)
 def test_a_story_is_the_same_however_it_is_looked_at(name: str) -> None:
     """In one jump, or second by second."""
-    at_once, step_by_step = scenario_by_name(name).world(5), scenario_by_name(name).world(5)
+    at_once, step_by_step = Simulator(name, seed=5).world, Simulator(name, seed=5).world
     at_once.advance(200.0)
     for second in range(201):
         step_by_step.advance(float(second))
@@ -77,7 +77,7 @@ def test_ten_thousand_hosts_come_in_one_answer() -> None:
 
 def test_hours_of_the_mixed_fleet_are_cheap_and_leave_nothing_behind() -> None:
     """A quarter of a day, read every minute, in a quarter of a minute; what is over is forgotten."""
-    world = scenario_by_name("mixed-fleet").world()
+    world = Simulator("mixed-fleet").world
     started, fleet, queue = time.process_time(), [], []
     for minute in range(6 * 60):
         world.advance(minute * 60.0)
@@ -169,7 +169,7 @@ def test_whatever_happens_every_story_comes_to_an_end(
         execution = step.execution
         if step.status in FINAL_RUN and execution is not None:
             # Hosts of batches that never started are waiting.
-            started = [code for row, code in enumerate(execution.statuses) if row not in execution.idle]
+            started = [row.status for row in execution.rows if not row.is_idle]
             assert not UNFINISHED_HOST & set(started)
             # An execution that was counted but never began has no moves: the step was ignored, then retried at once.
             assert max((move.at for move in execution.moves), default=0.0) <= step.log[-1][0]

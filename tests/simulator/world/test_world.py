@@ -87,7 +87,8 @@ def test_hosts_that_cannot_run_end_at_once_and_fail_the_step() -> None:
 
     execution = simulator.step(step).execution
     assert execution is not None
-    assert execution.starts[:2] == execution.ends[:2] == [simulator.step(step).started] * 2
+    began = simulator.step(step).started
+    assert [(row.start, row.end) for row in execution.rows[:2]] == [(began, began)] * 2
     assert codes_by_step(simulator)[0] == [[1, 2, 4]]
 
 
@@ -291,7 +292,7 @@ def test_rolling_over_source_files_reaches_every_host_once_per_batch() -> None:
 
     execution = simulator.step(step).execution
     assert execution is not None
-    assert len(execution.hosts) == 4
+    assert len(execution.rows) == 4
     assert codes(simulator.history().hosts[step, 0, "0:10.0.0.1"]) == [5, 7, 5, 7, 9]
 
 

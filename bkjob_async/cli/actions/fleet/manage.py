@@ -7,14 +7,13 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 import bkjob_async as bkjob
-from bkjob_async.cli.actions.check import finding_lines
+from bkjob_async.cli.actions.check import write_finding
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.cli.actions.fleet.lines import numbers_of, shard_lines, shards_json, summary
@@ -23,8 +22,7 @@ from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.terminal import confirm
-from bkjob_async.cli.watching.consumers import json_line, plain_line
-from bkjob_async.client.checks import FindingState
+from bkjob_async.cli.watching.consumers import write_batches
 from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.journal.shards import no_such_fleet
@@ -180,20 +178,21 @@ async def run(
     log_to_stderr()
     files = None if health is None else HealthFiles(Path(health), shards)
     async with opened(name, **where) as (fleet, settings):
-        run_each = run_one if len(shards) == 1 else run_again
         own = {
             "credentials": own_credentials(settings),
             "url": settings.get("url"),
             "journal_timeout": journal_timeout,
         }
+        runner = LocalRunner(fleet, own, files)
         with nullcontext() if files is None else files.kept():
             if claim is not None:
                 # What takes long to import or to make is there before a shard is free.
                 _, _ = bkjob.run_shard, converter()
-                claims = Claims(fleet, partial(run_claimed, fleet, own=own, files=files))
+                claims = Claims(fleet, runner.run_claimed)
                 await (claims.stand_by(claim) if standby else claims.keep(claim))
                 return ExitCode.ALL_SUCCEEDED
-            tasks = [asyncio.create_task(run_each(fleet, shard, own, files)) for shard in shards]
+            run_each = runner.run if len(shards) == 1 else runner.run_again
+            tasks = [asyncio.create_task(run_each(shard)) for shard in shards]
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             finally:
@@ -204,48 +203,53 @@ async def run(
     return ExitCode.SUPERSEDED if bkjob.ShardEnd.SUPERSEDED in ends else ExitCode.ALL_SUCCEEDED
 
 
-async def run_one(
-    fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any], files: HealthFiles | None = None
-) -> bkjob.ShardEnd:
-    """Run one shard of a fleet with what this command has of its *own*; say how it ended."""
-    on_condition = None if files is None else files.observer_of(shard)
-    end = await bkjob.run_shard(fleet, shard, on_condition=on_condition, **own)
-    write_note(f"shard {shard}: {end.value}")
-    return end
+@frozen
+class LocalRunner:
+    """Runs shards of a *fleet* with what this command has of its *own*, and keeps the *files* for probes, if any."""
 
+    fleet: bkjob.Fleet
+    own: Mapping[str, Any]
+    files: HealthFiles | None
 
-async def run_claimed(
-    fleet: bkjob.Fleet, claimed: bkjob.ShardStatus, *, own: Mapping[str, Any], files: HealthFiles | None
-) -> bkjob.ShardEnd:
-    """Run a shard that was claimed unless another process has it meanwhile; once it has ended, it does not count for probes."""
-    write_note(f"shard {claimed.shard}: claimed" + (" from a silent runner" if claimed.is_held else ""))
-    try:
-        return await run_one(fleet, claimed.shard, {**own, "takeover": False}, files)
-    finally:
-        if files is not None:
-            files.forget(claimed.shard)
+    async def run(self, shard: int, *, takeover: bool = True) -> bkjob.ShardEnd:
+        """Run one shard; say how it ended."""
+        on_condition = None if self.files is None else self.files.observer_of(shard)
+        end = await bkjob.run_shard(
+            self.fleet, shard, on_condition=on_condition, takeover=takeover, **self.own
+        )
+        write_note(f"shard {shard}: {end.value}")
+        return end
 
-
-async def run_again(
-    fleet: bkjob.Fleet, shard: int, own: Mapping[str, Any], files: HealthFiles | None = None
-) -> bkjob.ShardEnd:
-    """Run one shard of several, again and again while it fails; raise what ends the others as well."""
-    loop, failures = asyncio.get_running_loop(), 0
-    while True:
-        begun = loop.time()
+    async def run_claimed(self, claimed: bkjob.ShardStatus) -> bkjob.ShardEnd:
+        """Run a shard that was claimed unless another process has it meanwhile; once it has ended, it does not count for probes."""
+        write_note(f"shard {claimed.shard}: claimed" + (" from a silent runner" if claimed.is_held else ""))
         try:
-            return await run_one(fleet, shard, own, files)
-        except FATAL:
-            raise
-        except Exception as error:  # also a defect must not end the other shards
-            if isinstance(error, bkjob.JournalUnavailable) and own.get("journal_timeout") is not None:
-                raise  # the journal is one for all
-            failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
-            pause = pause_before(failures)
-            write_note(f"shard {shard} failed ({type(error).__name__}: {error}); again in {pause:g} s")
-        if files is not None:
-            files.note(shard, is_well=False)
-        await asyncio.sleep(pause)
+            return await self.run(claimed.shard, takeover=False)
+        finally:
+            if self.files is not None:
+                self.files.forget(claimed.shard)
+
+    async def run_again(self, shard: int) -> bkjob.ShardEnd:
+        """Run one shard of several, again and again while it fails; raise what ends the others as well."""
+        loop, failures = asyncio.get_running_loop(), 0
+        while True:
+            begun = loop.time()
+            try:
+                return await self.run(shard)
+            except FATAL:
+                raise
+            except Exception as error:  # also a defect must not end the other shards
+                if (
+                    isinstance(error, bkjob.JournalUnavailable)
+                    and self.own.get("journal_timeout") is not None
+                ):
+                    raise  # the journal is one for all
+                failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
+                pause = pause_before(failures)
+                write_note(f"shard {shard} failed ({type(error).__name__}: {error}); again in {pause:g} s")
+            if self.files is not None:
+                self.files.note(shard, is_well=False)
+            await asyncio.sleep(pause)
 
 
 async def status(name: str, *, as_json: bool, metrics: bool, **where: Any) -> ExitCode:
@@ -264,14 +268,9 @@ async def status(name: str, *, as_json: bool, metrics: bool, **where: Any) -> Ex
 
 async def check(name: str, *, as_json: bool, **where: Any) -> ExitCode:
     """Write what is wrong with the fleet, and who must act."""
-    code = ExitCode.ALL_SUCCEEDED
     async with opened(name, **where) as (fleet, _):
-        for finding in findings(await fleet.status()):
-            if finding.state is FindingState.FAILED:
-                code = ExitCode.COULD_NOT_WATCH
-            for line in finding_lines(finding, as_json=as_json):
-                write_out(line)
-    return code
+        found = await fleet.status()
+    return max(write_finding(finding, as_json=as_json) for finding in findings(found))
 
 
 async def stop(name: str, **where: Any) -> ExitCode:
@@ -306,15 +305,12 @@ async def forget(name: str, *, yes: bool, **where: Any) -> ExitCode:
 
 async def follow(name: str, *, after: str | None, once: bool, as_json: bool, **where: Any) -> ExitCode:
     """Write a line for each event of all shards; at the end the cursor."""
-    line = json_line if as_json else plain_line
     async with (
         opened(name, **where) as (fleet, _),
         fleet.reader(after=after, live=not once) as reader,
     ):
         try:
-            async for batch in reader:
-                for event in batch.events:
-                    write_out(line(event))
+            await write_batches(reader, as_json=as_json)
         finally:
             write_note(f"cursor: {reader.cursor or 'none'}")
     return ExitCode.ALL_SUCCEEDED

@@ -71,14 +71,19 @@ def hosts_parts(figures: HeadFigures, signs: Signs, *, has_words: bool) -> list[
     """Return the hosts by phase, how many are over, and how fast they end."""
     total = sum(figures.hosts.values())
     parts: list[list[Span]] = [[(f"{total:,} hosts", STRONG)]]
-    for phase in BAR_ORDER:
-        count = figures.hosts.get(phase, 0)
-        if count:
-            word = f" {WORDS[phase]}" if has_words else ""
-            parts.append([(f"{signs.of[phase]} {count:,}{word}", phase.value)])
+    parts += phase_parts(figures.hosts, signs, has_words=has_words)
     if figures.hosts_per_second >= 0.05:
         parts.append([(f"{rate(figures.hosts_per_second)} hosts/s", DIM)])
     return parts
+
+
+def phase_parts(counts: Mapping[Phase, int], signs: Signs, *, has_words: bool = True) -> list[list[Span]]:
+    """Return how many hosts there are in each phase that has some."""
+    return [
+        [(f"{signs.of[phase]} {counts[phase]:,}" + (f" {WORDS[phase]}" if has_words else ""), phase.value)]
+        for phase in BAR_ORDER
+        if counts.get(phase)
+    ]
 
 
 def polling_line(figures: HeadFigures, width: int, signs: Signs) -> Line:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from bkjob_async import HostKey, HostPage, HostSnapshot, StepRef, UsageError
 from bkjob_async.cli.board.commands import AskRetry, Back, Command, ShowLog
-from bkjob_async.cli.board.drawing.signs import WORDS, Signs, bar
+from bkjob_async.cli.board.drawing.signs import Signs, bar
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, joined
 from bkjob_async.cli.board.target_row import TargetRow
+from bkjob_async.cli.board.views.head import phase_parts
 from bkjob_async.cli.board.views.rows import state_role, state_text
 from bkjob_async.cli.board.views.views import STEPS, Selection, host_name, key_line, page, rule_line
 from bkjob_async.model.text.printing import printable
-from bkjob_async.report.phases import BAR_ORDER
 
 PAGE_SIZE = 200
 WIDEST_BAR = 80
@@ -38,7 +38,7 @@ class HostsView:
         # Behind what each page up to the present one begins.
         self._afters: list[str | None] = [None]
         self._page = HostPage(hosts=(), total=0)
-        self._selection = Selection()
+        self._selection = Selection[Key]()
         self._height = 1
         self.refresh()
 
@@ -62,15 +62,10 @@ class HostsView:
     def draw(self, width: int, height: int, now: float) -> list[Line]:  # noqa: ARG002 - as any view
         """Return the hosts by phase and as a list."""
         row, signs, hosts = self._row, self._signs, self._page.hosts
-        counts: list[list[Span]] = [
-            [(f"{signs.of[phase]} {row.counts[phase]:,} {WORDS[phase]}", phase.value)]
-            for phase in BAR_ORDER
-            if row.counts.get(phase)
-        ]
         trouble = [[(signs.text(state_text(row)), state_role(row))]] if row.trouble else []
         head: list[Line] = [
             ((f" {signs.text(row.title)}", "strong"), (f"  {row.ref}", "dim")),
-            ((" ", ""), *joined([*counts, *trouble], width - 1, gap="  ")),
+            ((" ", ""), *joined([*phase_parts(row.counts, signs), *trouble], width - 1, gap="  ")),
             ((" ", ""), *bar(row.counts, max(0, min(WIDEST_BAR, width - 2)), signs)),
         ]
         keys = [(signs.enter, "log"), ("r", "retry"), ("PgDn", "more"), ("Esc", "back")]
@@ -132,9 +127,7 @@ class HostsView:
                 return AskRetry(self._row.ref)
             case "enter":
                 chosen = self._selection.current(self._keys)
-                for step, host in self._page.hosts:
-                    if (step, host.host) == chosen:
-                        return ShowLog(step, host.host)
+                return None if chosen is None else ShowLog(*chosen)
             case _:
                 pass
         return None

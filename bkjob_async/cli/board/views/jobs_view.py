@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import cast
 
 from bkjob_async import HostChanged, Ref
 from bkjob_async.cli.board import commands
@@ -49,7 +48,7 @@ class JobsView:
         self._figures = figures
         self._signs = signs
         self._read_only = read_only
-        self._selection = Selection()
+        self._selection = Selection[Ref]()
         self._failed_only = False
         self._find = ""
         self._is_finding = False
@@ -184,11 +183,10 @@ class JobsView:
                 return GENERAL.get(key) or self._command_about(key, self._selection.current(self._keys))
         return None
 
-    def _command_about(self, key: str, selected: object) -> commands.Command | None:
+    def _command_about(self, key: str, ref: Ref | None) -> commands.Command | None:
         """Return what a key asks for about the selected target."""
-        if selected is None:
+        if ref is None:
             return None
-        ref = cast("Ref", selected)
         match key:
             case "enter":
                 return commands.ShowHosts(ref)
@@ -225,14 +223,15 @@ def failure_lines(model: BoardModel, count: int, width: int, signs: Signs, now: 
 
     Each says how long ago it was seen, where there is room for that.
     """
-    last = [*reversed(model.failures)][:count]
-    ages = [((f"{short_clock(now - at)} ago", "dim"),) for at in reversed(model.failed_at)]
+    times_and_events = [*reversed(model.failures)][:count]
+    ages = [((f"{short_clock(now - at)} ago", "dim"),) for at, _ in times_and_events]
+    last = [event for _, event in times_and_events]
     names = [model.title_of(event.ref) for event in last]
     name = min(max(map(cells_of, names), default=0), max(8, width // 3))
     host = min(max((cells_of(host_name(event.host)) for event in last), default=0), max(8, width // 4))
     lines = [
         with_right(failure_line(event, text, (name, host), signs), age, min(width, LINE_WIDTH))
-        for event, text, age in zip(last, names, ages, strict=False)
+        for event, text, age in zip(last, names, ages, strict=True)
     ]
     return lines + [()] * (count - len(lines))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs, bar
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
 from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
+from bkjob_async.cli.tables import step_text
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 from bkjob_async.report.times import short_clock
@@ -37,7 +38,7 @@ def columns_for(rows: Sequence[TargetRow], width: int) -> Widths:
         name, left = max(1, name + left), 0
     extra: dict[str, int] = {}
     ids = max([len(id_of(row)) for row in rows], default=2)
-    steps = min(WIDEST_STEP, max([cells_of(step_text(row)) for row in rows], default=0))
+    steps = min(WIDEST_STEP, max([cells_of(step_text(row.steps)) for row in rows], default=0))
     wanted = (
         ("failed", 6, 0),
         ("time", 5, 0),
@@ -81,7 +82,7 @@ def row_line(
     state = (signs.text(state_text(row)), state_role(row))
     cells = {
         "target": (signs.text(row.title), "strong" if is_bright else ""),
-        "step": (signs.text(step_text(row, has_name=columns.get("step", 0) > STEP_NUMBER)), DIM),
+        "step": (signs.text(step_text(row.steps, has_name=columns.get("step", 0) > STEP_NUMBER)), DIM),
         "hosts": state,
         "done": (ratio(row) if row.total else "", ""),
         "failed": (f"{signs.of[Phase.FAILED]}{row.failed}" if row.failed else "", failed),
@@ -103,16 +104,6 @@ def row_line(
 def ratio(row: TargetRow) -> str:
     """Return how many hosts of a target are over, as 8/10."""
     return f"{row.done}/{row.total}"
-
-
-def step_text(row: TargetRow, *, has_name: bool = True) -> str:
-    """Return which step runs or ran last, as 2/3 restart."""
-    step = row.current
-    if step is None:
-        return ""
-    number = row.steps.index(step) + 1
-    name = f" {printable(step.name)}" if has_name else ""
-    return f"{number}/{len(row.steps)}{name}".rstrip()
 
 
 def state_text(row: TargetRow) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import zip_longest
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from attrs import define
 
@@ -14,6 +14,8 @@ from bkjob_async.cli.board.drawing.signs import WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted_line
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
+
+K = TypeVar("K", bound=Hashable)
 
 # Keys that move a selection by a line.
 STEPS = {"up": -1, "k": -1, "down": 1, "j": 1}
@@ -71,18 +73,18 @@ def host_name(host: HostKey) -> str:
 
 
 @define(eq=False)
-class Selection:
+class Selection(Generic[K]):
     """A selected key of a list, and the first line of it that is shown; it stays on its key wherever that goes.
 
     Until the user moves, no key is selected: the list shows its top, and a command is about its first line.
     """
 
-    key: Hashable | None = None
+    key: K | None = None
     top: int = 0
     # Where the selected key was when it was last shown: if it has left the list, its neighbour is selected.
     index: int = 0
 
-    def settle(self, keys: Sequence[Hashable], height: int) -> int | None:
+    def settle(self, keys: Sequence[K], height: int) -> int | None:
         """Find the selected key among *keys* and scroll so that it is visible; return its index, None without keys."""
         found: int | None = None
         if self.key is not None and keys:
@@ -99,7 +101,7 @@ class Selection:
         self.top = max(0, min(self.top, len(keys) - height))
         return found if found is not None or not keys else self.top
 
-    def move(self, keys: Sequence[Hashable], by: int) -> bool:
+    def move(self, keys: Sequence[K], by: int) -> bool:
         """Select the key so many lines further; return False where the list ends there already."""
         if not keys:
             return False
@@ -112,7 +114,7 @@ class Selection:
         self.key, self.index = keys[goal], goal
         return goal != at
 
-    def current(self, keys: Sequence[Hashable]) -> Hashable | None:
+    def current(self, keys: Sequence[K]) -> K | None:
         """Return the selected key, the first one that is shown where none is."""
         if not keys:
             return None

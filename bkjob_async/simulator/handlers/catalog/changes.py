@@ -138,25 +138,17 @@ def create_plan(context: RequestContext, request: ParsedRequest) -> Entry:
 # parameter that is missing, of no known value or taken gives the codes for such parameters.
 
 
-def needed(request: ParsedRequest, *names: str) -> list[str]:
-    """Return the texts of these parameters; raise `ApiError` for one that is absent or empty."""
-    for name in names:
-        if not request.text(name):
-            raise missing_parameter(name)
-    return [request.text(name) or "" for name in names]
-
-
 def create_account(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `create_account`: of the system only; the password of an account is not kept."""
     scope, accounts = context.scope(request), context.site.catalog.accounts
-    (name,) = needed(request, "account")
+    name = request.required_text("account")
     kind = request.integer("type")
     if kind not in (LINUX, WINDOWS):
         raise missing_parameter("type")
     if request.integer("category") != SYSTEM_ACCOUNT:
         raise missing_parameter("category")
     if kind == WINDOWS:
-        needed(request, "password")
+        request.required_text("password")
     alias = request.text("alias") or name
     if any(alias == (each.alias or each.name) for each in accounts):
         raise api_error(1241010, "alias", f"alias {alias} exists")
@@ -174,10 +166,11 @@ def create_credential(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `create_credential`: what is secret is not kept."""
     context.scope(request)
     known = context.site.catalog.credentials
-    name, kind = needed(request, "name", "type")
+    name, kind = request.required_text("name"), request.required_text("type")
     if kind not in CREDENTIAL_PARTS:
         raise api_error(1241010, "type", f"no type {kind}")
-    needed(request, *CREDENTIAL_PARTS[kind])
+    for part in CREDENTIAL_PARTS[kind]:
+        request.required_text(part)
     if any(each.name == name for each in known):
         raise api_error(1241010, "name", f"name {name} exists")
     credential = SimulatedCredential(id=f"{len(known) + 1:032x}", name=name, kind=kind)
@@ -189,7 +182,7 @@ def create_file_source(context: RequestContext, request: ParsedRequest) -> Entry
     """Handle `create_file_source`: one of the artifact repository, of this scope alone."""
     context.scope(request)
     known = context.site.catalog.file_sources
-    code, alias, kind = needed(request, "code", "alias", "type")
+    code, alias, kind = map(request.required_text, ("code", "alias", "type"))
     if SOURCE_CODE.fullmatch(code) is None:
         raise api_error(1241010, "code", "a letter, then letters, digits and _, 32 at most")
     if kind != ARTIFACTORY:

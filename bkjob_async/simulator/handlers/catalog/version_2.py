@@ -16,8 +16,7 @@ from bkjob_async.simulator.protocol.times import SHANGHAI, UTC_OFFSET, second_te
 from bkjob_async.simulator.world.catalog import SYSTEM_ACCOUNT, SimulatedScript, SimulatedScriptVersion
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.hosts import Host
-from bkjob_async.simulator.world.launch_outcomes import hosts_of
-from bkjob_async.simulator.world.plans import SimulatedJob, SimulatedVariable, StepPlan
+from bkjob_async.simulator.world.plans import SimulatedJob, SimulatedVariable, StepPlan, hosts_of
 
 DEFAULT_CRONS = 10
 
