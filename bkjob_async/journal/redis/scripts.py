@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from hashlib import sha1
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 FORMAT = 1
 # Seconds that the term of a forgotten fleet is kept, so that its holder is refused.
@@ -22,11 +22,12 @@ class Script:
     """A script, and its SHA-1, by which a server knows it."""
 
     text: str
-    sha: str = field(init=False)
+    sha: str = field(default=Factory(lambda self: sha_of(self.text), takes_self=True), init=False)
 
-    @sha.default
-    def _sha(self) -> str:
-        return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+def sha_of(text: str) -> str:
+    """Return the SHA-1 of a script."""
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 _NOW = """
