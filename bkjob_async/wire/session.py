@@ -146,9 +146,12 @@ class Session:
 
         *on_view* gets the view later, or what remains to be awaited for it, unless `permit.under_way` is cancelled.
         """
-        credentials = self.credentials.current
-        if self._callbacks is None or credentials is None or not self.limiter.fits(permit, operation.name):
+        credentials, limiter = self.credentials.current, self.limiter
+        if self._callbacks is None or credentials is None:
             return False
+        if limiter.resource_queues and not limiter.fits(permit, operation.name):
+            return False
+        permit.resource = operation.name
 
         def on_received(received: Received) -> None:
             permit.under_way = None
@@ -163,8 +166,8 @@ class Session:
                 on_view(partial(self.poll, operation, permit, known, received))
                 return
             permit.response = received
-            self.limiter.on_response(permit, len(received.body), rate_limit, now)
-            self.limiter.on_success(permit)
+            limiter.on_response(permit, len(received.body), rate_limit, now)
+            limiter.on_success(permit)
             self._on_success(operation, prepared, permit, rate_limit, held=self.credentials, is_poll=True)
             on_view(view)
 
@@ -359,6 +362,7 @@ class Session:
         if held.current is None or not self.limiter.fits(permit, operation.name):
             self.limiter.return_unused(permit)
             return None
+        permit.resource = operation.name
         return permit
 
     def _learn(self, permit: Permit, error: CallFailed, rate_limit: RateLimitHeaders | None) -> None:
@@ -396,7 +400,8 @@ class Session:
         size = len(permit.response.body)
         if rate_limit is not None and rate_limit.remaining <= 0:
             report_rate_limit(self.observe, permit.resource, rate_limit.reset, refused=False)
-        self._retry_budget.on_success()
+        if self._retry_budget.left < self._retry_budget.size:
+            self._retry_budget.on_success()
         wants_compressed = MIN_COMPRESSED <= size <= MAX_COMPRESSED
         if is_poll and wants_compressed is not prepared.request.accept_compressed:
             prepared.accept_compressed(wants_compressed)

@@ -58,19 +58,19 @@ class Retries:
 class RetryBudget(Struct, kw_only=True):
     """Retries that all calls of a client share, so that an outage does not cause a retry storm.
 
-    The budget holds *size* retries at most. Each retry takes one. Each successful call adds
+    The budget holds *size* retries at most, of which some are *left*. Each retry takes one. Each successful call adds
     *earned_per_success*, each second adds *refilled_per_second*. Times are the caller's clock.
     """
 
     size: float = 32.0
     earned_per_success: float = 0.1
     refilled_per_second: float = 0.1
-    _left: float = 0
+    left: float = 0
     _refilled_at: float | None = None
 
     def __post_init__(self) -> None:
         """Start with a full budget."""
-        self._left = self.size
+        self.left = self.size
 
     def try_spend(self, error: BkJobError, now: float) -> bool:
         """Take one retry after *error*; return False if none is left.
@@ -80,17 +80,16 @@ class RetryBudget(Struct, kw_only=True):
         if isinstance(error, Throttled):
             return True
         if self._refilled_at is not None:
-            self._left = min(self.size, self._left + (now - self._refilled_at) * self.refilled_per_second)
+            self.left = min(self.size, self.left + (now - self._refilled_at) * self.refilled_per_second)
         self._refilled_at = now
-        if self._left < 1.0:
+        if self.left < 1.0:
             return False
-        self._left -= 1.0
+        self.left -= 1.0
         return True
 
     def on_success(self) -> None:
         """Count a successful call."""
-        if self._left < self.size:
-            self._left = min(self.size, self._left + self.earned_per_success)
+        self.left = min(self.size, self.left + self.earned_per_success)
 
 
 def was_not_executed(error: BkJobError) -> bool:

@@ -40,9 +40,11 @@ class ServerQuota(Struct, kw_only=True):
     """The quota that a gateway gives one group of calls; times are the caller's clock.
 
     `next_allowed_at` is when the next background request may go, `next_allowed_urgent_at` when an urgent one may.
-    `last_success_at` is when the last request was let through. At first nothing is known and every request may go.
+    `last_success_at` is when the last request was let through. At first nothing is known and every request may go, until the
+    gateway announces something or refuses a request: only then requests are counted.
     """
 
+    is_known: bool = False
     next_allowed_at: float = 0.0
     next_allowed_urgent_at: float = 0.0
     learned_rate: float | None = None
@@ -103,6 +105,7 @@ class ServerQuota(Struct, kw_only=True):
         """
         if not 0.0 < reset <= LONGEST_WINDOW or remaining < 0:
             return
+        self.is_known = True
         self.limit = max(limit or self.limit or 0, remaining + 1)
         self._window_seconds = max(self._window_seconds, reset)
         self._headers_valid_until = max(self._headers_valid_until, now + reset)
@@ -147,6 +150,7 @@ class ServerQuota(Struct, kw_only=True):
 
         Refusals of requests that were in flight together count as one.
         """
+        self.is_known = True
         is_same_burst = sent <= self._throttled_at
         was_closed = self._throttled_in_a_row > 0  # nothing was let through since the last refusal
         is_repeated = now - self._throttled_at < LEARN_WITHIN

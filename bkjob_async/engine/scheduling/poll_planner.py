@@ -23,7 +23,7 @@ from typing import Any
 from bkjob_async.engine.scheduling.clock_skew import ServerClock
 from bkjob_async.engine.scheduling.duration_stats import DurationTable, is_duration
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction
-from bkjob_async.engine.scheduling.poll_interval import PollIntervals, next_slot, spread
+from bkjob_async.engine.scheduling.poll_interval import PollIntervals, spread
 from bkjob_async.engine.scheduling.request_cost import AT_REST, RequestCost
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import JOB_ITSELF
@@ -132,21 +132,16 @@ class PollPlanner:
         now: float,
         *,
         settling: bool = False,
-        begun: float | None = None,
         limit: float | None = None,
         expects_callbacks: bool = False,
         ends_in: float | None = None,
     ) -> float:
-        """Return when *job* is polled next, after a poll that began at *begun* and is over *now*.
+        """Return when *job* is polled next, after a poll that is over *now*; with a fixed interval it is not asked.
 
         *settling*: a final status was seen whose details may still change. *limit* is requests per second, None for any.
         *expects_callbacks*: the platform is expected to call back at the end. *ends_in* is when its watch ends, in seconds.
         """
         intervals = self.intervals
-        if intervals.interval is not None:
-            if settling:
-                return now + intervals.while_settling
-            return next_slot(job.ref, intervals.interval, begun=now if begun is None else begun, now=now)
         poll_state = job.poll_state
         if poll_state is None:
             poll_state = job.poll_state = PollState()

@@ -274,7 +274,7 @@ def wants_rows_with_job(
         )
     if not is_wanted or not capabilities.step_status:
         return is_wanted
-    size = sum(step.hosts.size for step in job.steps)
+    size = sum([len(step.hosts.keys) for step in job.steps])
     if refused and (not size or any(step.needs_rows and not step.hosts.size for step in job.steps)):
         return False
     return size <= MAX_FULL_READ_HOSTS

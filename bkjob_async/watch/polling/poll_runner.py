@@ -256,8 +256,9 @@ class PollRunner(Generic[K]):
                 self._set_timer(again_at)
         is_nested, self._is_beginning = self._is_beginning, True
         self._limiter.release(busy.permit)
-        if not is_nested:
+        if run.ready and not is_nested:
             self._begin_ready()
+        self._is_beginning = is_nested
 
     def fail(self, error: Exception) -> None:
         """End all polls, because of an *error* in one of them."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bkjob_async.engine.flow_control.health import PlatformEvent, PlatformHealth, PlatformState
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.scheduling.list_polling import ListPoller
-from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL
+from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
@@ -90,7 +90,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if isinstance(target, ListPoller):
             return self._poll_list(target, permit)
         is_delayed = target.group == NO_SUBSCRIBERS
-        if self.health.is_closed or self.registry.may_be_full:
+        if self.health.state is PlatformState.CLOSED or self.registry.may_be_full:
             delayed_until = None if is_delayed else self._delayed_until(target, started)
             if delayed_until is not None:
                 self.runner.schedule(target, delayed_until)
@@ -103,9 +103,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             self.planner.on_request(target, started)
         if not target.pending:
             self._begin_round(target, started)
-        request = next_request(
-            target, self.session.dialect.capabilities, requests_are_scarce=limiter.is_scarce
-        )
+        is_scarce = limiter.waiting > 0 and limiter.is_scarce
+        request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=is_scarce)
         known = self._count(target, request, started)
         on_view = partial(self._on_view, target, request, started)
         if self.session.begin_poll(request, permit, known, on_view):
@@ -115,7 +114,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     def _on_view(self, target: PollTarget, request: PollRequest, started: float, view: ViewOrRest) -> None:
         """Go on with a poll whose response has come; what takes longer becomes a task."""
         try:
-            if callable(view) or lists_many_new_hosts(target, view):
+            if callable(view):  # a response with many new hosts is large, and so to be awaited
                 self.runner.await_rest(target, self._await_view(target, request, started, view))
             else:
                 self._on_response(target, request, view, started)
@@ -324,8 +323,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
 
     def _go_on(self, target: PollTarget, now: float, begun: float, *, settling: bool) -> None:
         """Schedule the next poll of a job that is not over, last polled at *begun*; sooner while it is *settling*."""
-        if self.planner.intervals.interval is not None:
-            at = self.planner.next_poll_at(target, now, settling=settling, begun=begun)
+        intervals = self.planner.intervals
+        if intervals.interval is not None:
+            next_at = next_slot(target.ref, intervals.interval, begun=begun, now=now)
+            at = now + intervals.while_settling if settling else next_at
         else:
             deadline = self.registry.first_deadline(target)
             at = self.planner.next_poll_at(

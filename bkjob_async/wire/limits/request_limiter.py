@@ -22,8 +22,8 @@ class RequestLimiter:
     """One queue in front of all bounds: the client's own `RateLimiter`, and the quotas that the gateway announces.
 
     Scopes take turns. Urgent calls go first, then urgent polls, except for one turn in eight; within a scope the first to
-    come is the first to go. The quota of a single resource holds up only the requests for that resource. Time spent waiting
-    here does not count towards a request's own timeout.
+    come is the first to go. The quota of a single resource holds up only the requests for that resource: these wait in
+    `resource_queues`, by its name. Time spent waiting here does not count towards a request's own timeout.
     """
 
     def __init__(self, limit: RateLimiter) -> None:
@@ -36,7 +36,7 @@ class RequestLimiter:
         # When the last response came: its decoding began then, without any other task in between.
         self.received_at = 0.0
         self._shared_queue = RequestQueue(None)
-        self._resource_queues: dict[str, RequestQueue] = {}
+        self.resource_queues: dict[str, RequestQueue] = {}
         # All queues; the one that was served last comes last.
         self._queues = [self._shared_queue]
         self._timer: asyncio.TimerHandle | None = None
@@ -84,7 +84,7 @@ class RequestLimiter:
         if (
             self.waiting
             or limit.in_flight >= limit.concurrency.allowed
-            or self._resource_queues
+            or self.resource_queues
             or self._closed
         ):
             return None
@@ -94,8 +94,11 @@ class RequestLimiter:
             or (quota.next_allowed_urgent_at if urgent else quota.next_allowed_at) > now
         ):
             return None
-        limit.acquire(now)
-        quota.acquire(now)
+        if limit.rate is None and not quota.is_known:
+            limit.in_flight += 1  # nothing else to count
+        else:
+            limit.acquire(now)
+            quota.acquire(now)
         return Permit(scope, resource, URGENT_CALL if urgent else DUE, now, now, now)
 
     async def acquire(
@@ -149,16 +152,12 @@ class RequestLimiter:
             self.release(permit)
 
     def fits(self, permit: Permit, resource: str) -> bool:
-        """Return whether a *permit* lets a request for *resource* out, too; if so, it counts towards that from now on."""
-        if permit.resource != resource:
-            if resource in self._resource_queues:
-                return False
-            permit.resource = resource
-        return True
+        """Return whether a *permit* lets a request for *resource* out, too; one that has no quota of its own always."""
+        return permit.resource == resource or resource not in self.resource_queues
 
     def _queue(self, waiter: Waiting) -> None:
         self.waiting += 1
-        queue = self._queue_of(waiter.resource) if self._resource_queues else self._shared_queue
+        queue = self._queue_of(waiter.resource) if self.resource_queues else self._shared_queue
         queue.waiters.push(waiter.scope, waiter, priority=waiter.priority)
         self._grant_permits()
 
@@ -170,7 +169,7 @@ class RequestLimiter:
 
     def _queue_of(self, resource: str) -> RequestQueue:
         """Return the queue of a resource: its own if its quota is known, else that of all."""
-        return self._resource_queues.get(resource, self._shared_queue)
+        return self.resource_queues.get(resource, self._shared_queue)
 
     def _on_impatience(self, waiter: WaitingCall, patience: float) -> None:
         """Raise `Throttled` in *waiter*, or wait on while others of its kind succeed."""
@@ -235,7 +234,7 @@ class RequestLimiter:
     def on_success(self, permit: Permit) -> None:
         """Learn from a request that was not throttled."""
         self.quota.on_success(permit.received_at, sent=permit.sent_at)
-        queue = self._resource_queues.get(permit.resource) if self._resource_queues else None
+        queue = self.resource_queues.get(permit.resource) if self.resource_queues else None
         if queue is not None and queue.quota is not None:
             queue.quota.on_success(permit.received_at, sent=permit.sent_at)
 
@@ -243,9 +242,9 @@ class RequestLimiter:
         """Return the quota of one resource, or that of the whole gateway."""
         if not per_resource:
             return self.quota
-        queue = self._resource_queues.get(resource)
+        queue = self.resource_queues.get(resource)
         if queue is None:
-            queue = self._resource_queues[resource] = RequestQueue(ServerQuota())
+            queue = self.resource_queues[resource] = RequestQueue(ServerQuota())
             self._queues.append(queue)
         assert queue.quota is not None  # noqa: S101 - created with one
         return queue.quota
@@ -264,7 +263,7 @@ class RequestLimiter:
                     self._set_timer(found)
                 return
             waiter, served = found
-            if self._resource_queues and (queue := self._queue_of(waiter.resource)) is not served:
+            if self.resource_queues and (queue := self._queue_of(waiter.resource)) is not served:
                 # It came before its resource was known to have a quota of its own.
                 queue.waiters.push(waiter.scope, waiter, priority=waiter.priority)
                 continue
@@ -277,7 +276,7 @@ class RequestLimiter:
             queue.quota.acquire(now)
         if isinstance(waiter, WaitingCall):
             self._leave(waiter)
-        resource = waiter.resource if self._resource_queues else ""
+        resource = waiter.resource if self.resource_queues else ""
         waiter.on_permit(Permit(waiter.scope, resource, waiter.priority, waiter.asked_at, now, now))
 
     def _next_waiter(self, now: float) -> tuple[Waiting, RequestQueue] | float | None:
