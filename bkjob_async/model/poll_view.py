@@ -99,9 +99,9 @@ NO_TIMES = Times()
 
 
 class KnownRows(Struct, frozen=True, gc=False):
-    """What is known of the step that a response is about: a response that says the same need not be decoded.
+    """What is known of the job or step that a response is about: a response that says the same need not be decoded.
 
-    *digest* is the `StepPollView.digest` of the last response whose rows were all believed, 0 for none.
+    *digest* is that of the last response whose rows were all believed, 0 for none. The *execute_count* of a job is 0.
     """
 
     status: int
@@ -164,6 +164,9 @@ class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
 
     *lacks_addresses* is True where rows of hosts have no address: a response about the step itself may have the IPv6 one.
     *operator* and *launch_mode* are read for snapshots.
+
+    *digest* is a hash of all that the response says but total times, 0 where none was made. *has_known_rows* says that it is
+    that of the `KnownRows`: there are neither *steps* nor *times* then.
     """
 
     status: int
@@ -174,6 +177,8 @@ class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
     launch_mode: int | None = None
     steps: Sequence[StepPollView] = ()
     lacks_addresses: bool = False
+    digest: int = 0
+    has_known_rows: bool = False
 
 
 PollView = JobPollView | StepPollView

@@ -12,13 +12,20 @@ from typing import Any, Literal, Protocol, TypeVar, cast, overload
 import msgspec
 from attrs import field, frozen, validators
 from msgspec import Struct
+from msgspec.structs import force_setattr
 from yarl import URL
 
 from bkjob_async.dialects.common.auth import sign_body, sign_header
 from bkjob_async.dialects.common.envelopes import open_envelope, read_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.dialects.common.ref_checks import check_raw
-from bkjob_async.dialects.common.status_views import snapshot, with_empty_lists
+from bkjob_async.dialects.common.status_views import (
+    content_of,
+    digest_of,
+    known_view,
+    snapshot,
+    with_empty_lists,
+)
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import Credentials
@@ -79,8 +86,7 @@ class Call(Struct, frozen=True):
 
     *parameters* returns the platform's parameters of an operation, without those of its scope; None is not sent. A
     GET carries them in the query, a POST as a JSON body. *read* returns the result from the envelope (an object with
-    `data`). *read_view* returns the view of a status instead, of which the result is made. *skip_rows* returns that of a
-    response with the rows that are known, or with another digest of its rows, None for any other. *platform_name* is
+    `data`). *read_view* returns the view of a status instead, of which the result is made. *platform_name* is
     the dialect's own name of the operation, None where it is the operation's name; *choose_name* chooses among
     several. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
     """
@@ -91,7 +97,6 @@ class Call(Struct, frozen=True):
     platform_name: str | None = None
     choose_name: Callable[[Any], str] | None = None
     read_view: ReadView | None = None
-    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = None
     paths: Literal["system", "user"] | None = None
 
     def name_of(self, operation: Operation[Any]) -> str:
@@ -107,7 +112,6 @@ def status_call(
     read_leniently: ReadLeniently,
     read_strictly: ReadStrictly | None = None,
     *,
-    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = None,
     omits_empty_lists: bool = False,
     paths: Literal["system", "user"] | None = None,
 ) -> Call:
@@ -126,7 +130,7 @@ def status_call(
             return with_empty_lists(view)
         return view
 
-    return Call(method, parameters, read_view=read_view, skip_rows=skip_rows, paths=paths)
+    return Call(method, parameters, read_view=read_view, paths=paths)
 
 
 Calls = Mapping[type[Operation[Any]], Call]
@@ -288,7 +292,9 @@ class Dialect:
         return {**scoped, **named, **call.parameters(operation)}
 
     @overload
-    def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
+    def decode_poll(
+        self, operation: GetJobInstanceStatus, response: HttpResponse, known: KnownRows | None = None
+    ) -> JobPollView: ...
     @overload
     def decode_poll(
         self, operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows | None = None
@@ -308,16 +314,19 @@ class Dialect:
     ) -> JobPollView | StepPollView:
         """Return the poll view of a status response, or raise a `CallFailed`.
 
-        The response is read as lightly as a poll needs it; one about a step with the rows that are *known* may be
-        returned without them.
+        The response is read as lightly as a poll needs it. One that says nothing but what is *known* is not decoded: its view
+        has no rows. The others have a digest, then, by which the next one may be known.
         """
         call = self.call_for(operation)
         if call.read_view is None:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
-        view: PollView | None = None
-        if known is not None and call.skip_rows is not None:
-            view = call.skip_rows(operation, response, known)
-        return view or call.read_view(operation, response, self.zone, for_poll=True)
+        content = 0 if known is None else content_of(response)
+        if content and known is not None and known.digest == digest_of(content, known):
+            return known_view(operation.ref, known)
+        view = call.read_view(operation, response, self.zone, for_poll=True)
+        if content:
+            force_setattr(view, "digest", digest_of(content, view))  # nobody else has the view yet
+        return view
 
 
 @cache

@@ -175,7 +175,6 @@ def step_view(
     unread: UnreadRows | None = None,
     grouped: bool = False,
     tells_tags: bool = True,
-    digest: int = 0,
 ) -> StepPollView:
     """Return the view of *step* with its hosts in *groups*; raise `UndocumentedResponse`.
 
@@ -197,5 +196,4 @@ def step_view(
         complete=for_poll and groups is not None and list_all(groups, are_named=not in_full),
         unread=unread,
         tells_tags=tells_tags,
-        digest=digest,
     )

@@ -19,7 +19,6 @@ from bkjob_async.dialects.gateway.v3_responses import (
     read_job_strictly,
     read_step,
     read_step_strictly,
-    skip_known_rows,
 )
 from bkjob_async.model.operations import launches, queries
 from bkjob_async.model.operations.base import (
@@ -32,13 +31,7 @@ from bkjob_async.model.operations.capabilities import Capabilities
 
 CALLS: Calls = {
     GetJobInstanceStatus: status_call("GET", field_values, read_job, read_job_strictly),
-    GetStepInstanceStatus: status_call(
-        "GET",
-        field_values,
-        read_step,
-        read_step_strictly,
-        skip_rows=skip_known_rows,
-    ),
+    GetStepInstanceStatus: status_call("GET", field_values, read_step, read_step_strictly),
     queries.GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
     queries.BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),
     queries.GetJobInstanceList: Call("GET", requests.job_list_parameters, read_job_list),

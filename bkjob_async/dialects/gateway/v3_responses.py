@@ -7,7 +7,6 @@ times as fast. For a poll they read little more than id and code of most rows, a
 
 from __future__ import annotations
 
-import re
 from datetime import tzinfo
 from typing import Any, TypeVar
 
@@ -47,7 +46,7 @@ from bkjob_async.dialects.gateway.v3_structs import (
 )
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import GroupPollView, JobPollView, KnownRows, StepPollView
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 
 D = TypeVar("D")
 
@@ -58,12 +57,6 @@ ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
 # How the platform writes the address of a host with and without one; null and an absent member are neither.
 ADDRESS, NO_ADDRESS = b'"ip":"', b'"ip":""'
-GROUPS_MEMBER = b'"step_result_group_list":'
-# What differs in every response, where nothing but a JSON number or text as usual can follow the name.
-TOTAL_TIME = re.compile(rb'"total_time":(?:0|[1-9][0-9]{0,15})(?=[,}])')
-REQUEST_ID = re.compile(rb'"job_request_id":"[0-9A-Za-z_.:-]{0,64}"')
-# A larger response is about a step that is read by groups next time, which needs no digest. (bytes)
-LARGEST_DIGESTED = 128 * 1024
 
 
 # Strictly, as documented --------------------------------------------------------------------------
@@ -107,17 +100,9 @@ def read_hosts(step: FlatStepStruct[Any]) -> tuple[GroupPollView, ...] | None:
 
 
 def read_step_strictly(
-    operation: GetStepInstanceStatus,
-    response: HttpResponse,
-    _zone: tzinfo | None = None,
-    *,
-    for_poll: bool,
-    content: int = 0,
+    operation: GetStepInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool
 ) -> StepPollView | None:
-    """Return a step from a response exactly as documented, None for any other response.
-
-    *content* is the hash of its bytes that its digest is made of, 0 for none.
-    """
+    """Return a step from a response exactly as documented, None for any other response."""
     step: StepDataStruct[Any] | None = decode_data(POLLED_STEP, response) if for_poll else None
     unread = None if step is None else LazyHostRows(response.body, step)
     # For a poll, too: there may be an unknown code, or an older server, which names hosts by address only.
@@ -137,7 +122,6 @@ def read_step_strictly(
             for_poll=for_poll and asks_for_all_hosts(operation),
             unread=unread,
             grouped=True,
-            digest=content and digest_of(content, step.status, step.execute_count or 0, step.name or ""),
         )
     except UndocumentedResponse:
         return None
@@ -148,42 +132,6 @@ def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
     it = operation
     is_filtered = not (it.keyword is it.search_ip is it.tag is None and it.status is None)
     return it.batch == 0 and it.execute_count is None and not is_filtered
-
-
-# Equal responses ----------------------------------------------------------------------------------
-
-
-def skip_known_rows(
-    operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows
-) -> StepPollView | None:
-    """Return the poll view of a step without rows where the response says nothing but what is *known*.
-
-    Otherwise with a digest; None for a response that is large or not as documented.
-
-    While a step runs, its total time differs in every response, and so does the id of the request. All other bytes are
-    hashed, with what was read of the step: equal digests are equal responses, and nothing is decoded.
-    """
-    body = response.body
-    begin, end = body.find(GROUPS_MEMBER), body.rfind(b"]")
-    if begin < 0 or len(body) > LARGEST_DIGESTED or not asks_for_all_hosts(operation):
-        return None
-    rest = TOTAL_TIME.sub(b"", REQUEST_ID.sub(b"", b"%b%b" % (body[:begin], body[end:])))
-    content = hash((response.status, rest, body[begin:end]))
-    if known.digest == digest_of(content, known.status, known.execute_count, known.name):
-        return StepPollView(
-            step_instance_id=operation.ref.step_instance_id,
-            status=known.status,
-            name=known.name,
-            execute_count=known.execute_count,
-            digest=known.digest,
-            has_known_rows=True,
-        )
-    return read_step_strictly(operation, response, for_poll=True, content=content)
-
-
-def digest_of(content: int, status: int, execute_count: int, name: str) -> int:
-    """Return the digest of a response with this *content*, a hash of its bytes, about a step that was read like this."""
-    return hash((content, status, execute_count, name))
 
 
 # Leniently, any shape --------------------------------------------------------------------------------

@@ -43,8 +43,8 @@ from bkjob_async.engine.tracking.step_tracker import (
 )
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
-from bkjob_async.model.operations.base import GetJobInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, StepPollView, times_of
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView, times_of
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import RUN_CODES, run_status
 
@@ -54,6 +54,9 @@ NO_EVENTS: Sequence[Event] = ()
 FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
 OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
 
+# What is known of the rows of a step before its first response, which gets a digest because of it.
+NOTHING_KNOWN = KnownRows(0, 0, "", 0)
+
 # An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
 RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
 
@@ -62,7 +65,9 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> Sequence[Ev
     """Apply a response about the whole job; return the events, `NO_EVENTS` if it shows just the present state."""
     if job.detail_level is DetailLevel.END_ONLY:
         view = without_open_rows(job, view)
-    if is_undisturbed(job) and shows_same_job(job, view):
+    if view.has_known_rows or (is_undisturbed(job) and shows_same_job(job, view)):
+        if job.detail_level is not DetailLevel.END_ONLY:
+            job.digest = view.digest
         job.seen_at = job.job_seen_at = job.active_at = stamp.now
         for step in job.steps:
             note_seen_again(step, stamp)
@@ -123,7 +128,7 @@ def without_unnamed_rows(job: JobState, view: JobPollView) -> tuple[JobPollView,
         replace(each, groups=None, complete=False) if each.step_instance_id in unnamed else each
         for each in view.steps
     ]
-    return replace(view, steps=steps), unnamed
+    return replace(view, steps=steps, digest=0), unnamed
 
 
 def without_unknown_rows(job: JobState, view: StepPollView) -> StepPollView:
@@ -137,19 +142,63 @@ def without_unknown_rows(job: JobState, view: StepPollView) -> StepPollView:
     return view
 
 
+# Responses that change nothing -------------------------------------------------------------------------------------
+
+
+def known_rows(job: JobState, request: PollRequest) -> KnownRows | None:
+    """Return what is known of the rows that *request* asks for; None where they are to be decoded in any case."""
+    if isinstance(request, GetStepInstanceStatus):
+        step = job.find_step(request.ref.step_instance_id)
+        return None if step is None or request.max_host_num_per_group else known_of_step(step)
+    if job.detail_level is DetailLevel.END_ONLY or not (is_undisturbed(job) and goes_on(job)):
+        return None
+    for step in job.steps:
+        if not is_steady(step):
+            return None
+    return KnownRows(job.status_code or 0, 0, job.name, job.digest)
+
+
+def known_of_step(step: StepState) -> KnownRows | None:
+    """Return what is known of the rows of a step; None where it is read by groups, and at its end.
+
+    With an unknown status it ends with its job.
+    """
+    if step.progress.group_poller is not None or step.progress.settling is not None:
+        return None
+    if step.status_code is None:
+        return NOTHING_KNOWN
+    if step.hosts is NO_HOSTS or step.announced.finished or step.status_code not in RUN_CODES:
+        return None
+    return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
+
+
 def is_undisturbed(job: JobState) -> bool:
     """Return True if no poll failed and the job's status does not settle."""
     return job.poll_failures is NO_FAILURES and job.settling_since is None
 
 
+def goes_on(job: JobState) -> bool:
+    """Return True if a job is watched and not over, and its present status was announced."""
+    code, _, finished = job.announced
+    return job.is_target and not finished and code == job.status_code and code in OPEN_CODES
+
+
+def is_steady(step: StepState) -> bool:
+    """Return True if the present status of a step was announced and does not settle, and its wait, if any, was reported."""
+    code, _, finished = step.announced
+    return (
+        code == step.status_code
+        and code in (FINAL_CODES if finished else OPEN_CODES)
+        and step.progress.settling is None
+        and (code != WAITING or step.waits.is_present)
+    )
+
+
 def shows_same_job(job: JobState, view: JobPollView) -> bool:
     """Return True if a response shows just the present state of the job and all its steps, and the job goes on."""
-    code, _, finished = job.announced
-    if finished or code != view.status or job.status_code != view.status:
+    if view.status != job.status_code or view.finished or view.name != job.name or not goes_on(job):
         return False
-    if view.finished or view.name != job.name or not job.is_target or len(view.steps) != len(job.steps):
-        return False
-    if view.status not in OPEN_CODES:
+    if len(view.steps) != len(job.steps):
         return False
     for step, step_view in zip(job.steps, view.steps, strict=True):
         if step.ref.step_instance_id != step_view.step_instance_id or not shows_same_step(step, step_view):
@@ -162,13 +211,10 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
     code, execute_count, finished = step.announced
     if (
         code != view.status
-        or code != step.status_code
         or execute_count != view.execute_count
         or view.name != step.name
         or view.finished not in (None, finished)
-        or code not in (FINAL_CODES if finished else OPEN_CODES)
-        or step.progress.settling is not None
-        or (code == WAITING and not step.waits.is_present)
+        or not is_steady(step)
     ):
         return False
     if read_mode is not None:
@@ -197,7 +243,7 @@ def note_seen_again(step: StepState, stamp: PollStamp) -> None:
 
 def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]:
     """Apply a response about the whole job in full; return the events."""
-    job.job_seen_at = stamp.now
+    job.job_seen_at, job.digest = stamp.now, 0
     step_views = without_duplicates(view.steps)
     if job.poll_failures is not NO_FAILURES:
         job.poll_failures = job.poll_failures.found(job.ref).after_response()
@@ -240,7 +286,7 @@ def apply_changed_step(
     job: JobState, step: StepState, view: StepPollView, stamp: PollStamp, read_mode: ReadMode = None
 ) -> list[Event]:
     """Apply a response about one step in full; return the events."""
-    job.seen_at = stamp.now
+    job.seen_at, job.digest = stamp.now, 0
     if job.poll_failures is not NO_FAILURES:
         job.poll_failures = job.poll_failures.found(step.ref).after_response()
     step.host_refusals = 0

@@ -16,16 +16,13 @@ from bkjob_async.engine.tracking.run_state import NOT_STARTED, RUNNING
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     HOSTS_HIDDEN,
-    NO_HOSTS,
     REFUSALS,
     StepState,
 )
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.poll_view import KnownRows
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.status import RUN_CODES
 from bkjob_async.model.structures.bounded_cache import BoundedCache
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
@@ -38,9 +35,6 @@ ROWS_RETRY_INTERVAL = 15.0
 # After this many seconds the job itself is requested again, in case it is over without the step that
 # represents it.
 LONGEST_REPRESENTED = 15.0
-
-# What is known of the rows of a step before its first response, which gets a digest because of it.
-NOTHING_KNOWN = KnownRows(0, 0, "", 0)
 
 # Polls repeat the same few requests: so many of either kind are kept.
 KEPT_REQUESTS = 4096
@@ -116,24 +110,6 @@ def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceSta
     status, tag = (None, None) if group is None else (group.status, group.tag or None)
     request = GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit, status=status, tag=tag)
     return _step_requests.keep((ref, read_mode), request)
-
-
-def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | None:
-    """Return what is known of the rows that *request* asks for; None where they are to be decoded in any case.
-
-    That is where a step is read by groups, and at its end; with an unknown status it ends with its job.
-    """
-    step = job.find_step(request.ref.step_instance_id)
-    if step is None:
-        return None
-    progress = step.progress
-    if progress.group_poller is not None or progress.settling is not None or request.max_host_num_per_group:
-        return None
-    if step.status_code is None:
-        return NOTHING_KNOWN
-    if step.hosts is NO_HOSTS or step.announced.finished or step.status_code not in RUN_CODES:
-        return None
-    return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
 
 
 def job_request(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:

@@ -26,6 +26,7 @@ from bkjob_async.engine.tracking.job_tracker import (
     apply_job,
     apply_step,
     forget_old_operation,
+    known_rows,
     note_unread,
     without_unnamed_rows,
 )
@@ -33,7 +34,6 @@ from bkjob_async.engine.tracking.new_hosts import lists_many_new_hosts, read_nam
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
-    known_rows,
     next_request,
     plan_follow_ups,
 )
@@ -41,7 +41,7 @@ from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView
+from bkjob_async.model.poll_view import JobPollView, PollView
 from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.watch.polling.error_reporting import (
     PLATFORM_EVENTS,
@@ -105,7 +105,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             self._begin_round(target, started)
         is_scarce = limiter.waiting > 0 and limiter.is_scarce
         request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=is_scarce)
-        known = self._count(target, request, started)
+        self._count(target, request, started)
+        known = partial(known_rows, target, request)
         on_view = partial(self._on_view, target, request, started)
         if self.session.begin_poll(request, permit, known, on_view):
             return None
@@ -143,16 +144,15 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             await asyncio.sleep(0)
         return names
 
-    def _count(self, target: PollTarget, request: PollRequest, now: float) -> KnownRows | None:
-        """Count a poll, and return the rows that are known of what it reads."""
+    def _count(self, target: PollTarget, request: PollRequest, now: float) -> None:
+        """Count a poll that begins *now*."""
         if target.first_polled_at is None and target.seen_at is None:
             target.first_polled_at = now
         self.registry.polls[target.group] += 1
         if isinstance(request, GetJobInstanceStatus):
             self.session.observe.polls.jobs += 1
-            return None
-        self.session.observe.polls.steps += 1
-        return known_rows(target, request)
+        else:
+            self.session.observe.polls.steps += 1
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 
 from bkjob_async.dialects.common.dialect import ReadLeniently
 from bkjob_async.dialects.common.envelopes import open_envelope
@@ -22,8 +21,7 @@ from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
 from bkjob_async.errors import CallFailed, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView, times_of
-from tests.dialects import sample_operations
+from bkjob_async.model.poll_view import JobPollView, StepPollView, times_of
 from tests.dialects.sample_operations import SAMPLES, json_response, sample_call
 from tests.dialects.test_any_json import damaged, put
 from tests.examples import examples
@@ -126,96 +124,6 @@ def test_views_read_failed_hosts_the_same(case: tuple[str, Any], group: int, cod
     """Rows of groups that failed are read in full at once, under codes that are known."""
     sample, body = case
     same(sample, json_response(put(body, ("data", "step_result_group_list", group, "result_type"), code)))
-
-
-ALL_ROWS = GetStepInstanceStatus(ref=sample_operations.STEP, batch=0)
-
-
-def step_polled(response: HttpResponse, known: KnownRows | None) -> StepPollView | None:
-    """Return the poll view of a request for all rows, None for an error."""
-    try:
-        return sample_call(STEP)[0].decode_poll(ALL_ROWS, response, known)
-    except CallFailed:
-        return None
-
-
-@settings(max_examples=examples(600), deadline=None)
-@given(damaged(samples=[STEP]), damaged(samples=[STEP]), st.booleans(), st.booleans())
-def test_known_rows_are_skipped_only_where_they_are_the_same(
-    first: tuple[str, Any],
-    second: tuple[str, Any],
-    is_later: bool,  # noqa: FBT001 - Hypothesis draws it
-    has_request_id: bool,  # noqa: FBT001 - Hypothesis draws it
-) -> None:
-    """A view without rows stands for the rows that are known; any other is the view that it would be anyway."""
-    (_, body), (_, other) = first, second
-    if is_later:  # the same rows, another total time
-        other = put(copy.deepcopy(body), ("data", "total_time"), 987_654)
-    if has_request_id:
-        other = put(copy.deepcopy(other), ("job_request_id",), "another")
-    believed = step_polled(json_response(body), KnownRows(0, 0, "", 0))
-    if believed is None:
-        return
-    known = KnownRows(believed.status, believed.execute_count, believed.name, believed.digest)
-    seen, expected = (step_polled(json_response(other), each) for each in (known, None))
-
-    if seen is None or expected is None:
-        assert seen is expected
-    elif not seen.has_known_rows:
-        assert view_values(seen) == view_values(expected)
-    else:
-        assert (*view_values(seen)[:3], seen.execute_count) == (
-            *view_values(expected)[:3],
-            expected.execute_count,
-        )
-        assert seen.groups is None
-        assert step_values(believed)[2:] == step_values(expected)[2:]
-
-
-def test_rows_are_known_while_a_step_runs() -> None:
-    """Its total time and the id of the request differ; a row, a status or another execution make it be read."""
-    body = large_step(30)
-    body["data"]["execute_count"] = 0
-    body["data"]["total_time"], body["job_request_id"] = 3, "one"
-    believed = step_polled(json_response(body), KnownRows(0, 0, "", 0))
-    assert believed is not None
-    known = KnownRows(2, 0, believed.name, believed.digest)
-    later = {**put(copy.deepcopy(body), ("data", "total_time"), 7), "job_request_id": "another"}
-    moved = put(
-        copy.deepcopy(body), ("data", "step_result_group_list", 3, "host_result_list", 29, "exit_code"), 1
-    )
-
-    def is_known(other: dict[str, Any]) -> bool:
-        view = step_polled(json_response(other), known)
-        assert view is not None
-        return view.has_known_rows
-
-    assert believed.digest
-    assert [is_known(each) for each in (body, later, moved)] == [True, True, False]
-    assert not is_known(put(copy.deepcopy(body), ("data", "status"), 3))
-    assert not is_known(put(copy.deepcopy(body), ("data", "execute_count"), 1))
-
-
-def test_a_large_response_gets_no_digest() -> None:
-    """Its step is read by groups next time; hashing it would cost as much as decoding it."""
-    bodies = [large_step(hosts) for hosts in (3, 3_000)]
-    views = [step_polled(json_response(body), KnownRows(0, 0, "", 0)) for body in bodies]
-
-    assert [view is not None and view.digest != 0 for view in views] == [True, False]
-
-
-@pytest.mark.parametrize(
-    "other", [{"status": 3}, {"execute_count": 1}, {"name": "another"}], ids=lambda other: next(iter(other))
-)
-def test_an_old_response_is_not_known_once_the_step_has_gone_on(other: dict[str, Any]) -> None:
-    """Its bytes are those of the last response that was believed, and no longer what is known."""
-    body = large_step(3)
-    believed = step_polled(json_response(body), KnownRows(0, 0, "", 0))
-    assert believed is not None
-    known = KnownRows(believed.status, believed.execute_count, believed.name, believed.digest)
-    seen = [step_polled(json_response(body), each) for each in (known, structs.replace(known, **other))]
-
-    assert [view is not None and view.has_known_rows for view in seen] == [True, False]
 
 
 @settings(max_examples=examples(300), deadline=None)

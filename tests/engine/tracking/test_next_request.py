@@ -4,12 +4,11 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.error_policy import classify_poll_error
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change
+from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change, known_rows
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     LONGEST_REPRESENTED,
-    known_rows,
     next_request,
     plan_follow_ups,
 )
@@ -25,6 +24,7 @@ from bkjob_async.errors import (
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import Ref
 from tests.engine.poll_views import JOB, at, host, job, step
 
@@ -176,6 +176,37 @@ def test_the_second_response_about_a_step_need_not_be_decoded() -> None:
         apply_step(state, replace(step(2, rows), digest=5), at(0))
         known = known_rows(state, request)
         assert (0 if known is None else known.digest) == (5 if rows else 0)
+
+
+def test_an_equal_response_about_a_job_need_not_be_decoded() -> None:
+    """Once a response showed the present state: until another one changes it, an operation is made, or a poll fails."""
+    state = job_state(JOB)
+    request = next_request(state, GATEWAY)
+    shown = replace(job(2, step(2, [host(1, 7)])), digest=5)
+    assert known_rows(state, request) is None
+    digests = []
+    for response in (shown, shown, shown, replace(job(2, step(2, [host(1, 9)])), digest=6), shown, shown):
+        apply_job(state, response, at(0))
+        known = known_rows(state, request)
+        digests.append(None if known is None else known.digest)
+    assert digests == [0, 5, 5, 0, 0, 5]
+
+    known = known_rows(state, request)
+    assert known is not None
+    skipped = JobPollView(status=known.status, name=known.name, digest=known.digest, has_known_rows=True)
+    assert not apply_job(state, skipped, at(1))
+    assert (state.seen_at, state.step(200).hosts.size) == (1, 1)
+
+    apply_step(state, step(2, [host(1, 7), host(2, 7)]), at(2))
+    known = known_rows(state, request)
+    assert known is not None
+    assert not known.digest
+    state.detail_level = DetailLevel.END_ONLY  # rows of a response are not applied then
+    apply_job(state, shown, at(3))
+    state.detail_level = DetailLevel.EVERY_CHANGE
+    known = known_rows(state, request)
+    assert known is not None
+    assert not known.digest
 
 
 def test_a_small_job_is_one_question() -> None:
