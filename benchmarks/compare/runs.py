@@ -11,7 +11,7 @@ from random import Random
 
 import bkjob_async as bkjob
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.batches import place
+from bkjob_async.engine.stream.cursor import place
 from bkjob_async.journal.store import Holder, StoredRecord
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, JobChanged, StepChanged
 from bkjob_async.model.refs import HostKey, StepRef

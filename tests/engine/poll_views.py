@@ -7,7 +7,6 @@ from attrs import frozen
 
 from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_step
@@ -74,8 +73,8 @@ def at(now: float) -> PollStamp:
 def batch_of(reported: Iterable[Event], stamp: PollStamp) -> Batch:
     """Return what a poll has reported as the batch that readers are given."""
     events = tuple(reported)
-    place(events, stamp.cursor, stamp.at)
-    return Batch(stamp.sequence, events, stamp.cursor, at=stamp.at, size=len(events))
+    stamp.place(events)
+    return stamp.batch(events, size=len(events))
 
 
 def present(

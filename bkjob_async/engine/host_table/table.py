@@ -298,24 +298,21 @@ class HostTable(Struct, eq=False, gc=False):
         sequence: int,
     ) -> StatusChanges:
         """Set the statuses of hosts, each named once; *codes* are given where one may not be encodable."""
+        statuses = self._cells[: len(self.keys)]
+        before = statuses if isinstance(places, range) else bytes(picked(statuses, places))
         if codes is not None and UNENCODABLE in smalls:
             known = self.statuses.code
             positions: Sequence[int] = [n for n, place in enumerate(places) if known(place) != codes[n]]
         else:
-            statuses = self._cells[: len(self.keys)]
-            before = statuses if isinstance(places, range) else bytes(picked(statuses, places))
             positions = () if before == smalls else marked(differing(before, smalls))
             codes = None
         if not positions:
             return NO_CHANGES
         if len(positions) < len(places):
-            places, rows, smalls = (
-                picked(places, positions),
-                picked(rows, positions),
-                bytes(picked(smalls, positions)),
-            )
+            places, rows = picked(places, positions), picked(rows, positions)
+            smalls, before = bytes(picked(smalls, positions)), bytes(picked(before, positions))
             codes = codes and picked(codes, positions)
-        befores: Sequence[int | None] = self.statuses.codes_at(places)
+        befores = self.statuses.decoded_column(places, before) if self._irregular.codes else codes_of(before)
         self._set_statuses(places, smalls, sequence)
         afters = codes or cast("Sequence[int]", codes_of(smalls))
         if codes is not None or self._irregular.codes:

@@ -8,7 +8,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.forms import VERSION, PartForm, Term
-from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import CursorPosition, PollStamp, parse_cursor
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Event, Recovered, Trouble
@@ -68,7 +67,7 @@ class FleetFacts:
     def renew_signals(self, at: PollStamp) -> None:
         """Give the newest trouble, and ends of it, the place of *at*."""
         signals = [*self.signals(0, skipped=True)]
-        place(signals, at.cursor, at.at)
+        at.place(signals)
         for signal in signals:
             if isinstance(signal, Trouble | Recovered):
                 self.note_signal(signal)

@@ -30,7 +30,8 @@ from bkjob_async.engine.journaling.forms import (
     TargetsForm,
 )
 from bkjob_async.engine.journaling.host_names import keys_from, names_form
-from bkjob_async.engine.stream.batches import last_place, place, place_of, run_of
+from bkjob_async.engine.stream.batches import last_place, place_of, run_of
+from bkjob_async.engine.stream.cursor import place
 from bkjob_async.engine.stream.host_events import host_events
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import unpacked_moments

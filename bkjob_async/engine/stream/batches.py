@@ -1,4 +1,4 @@
-"""Batches: the places of events in the stream, and what is left of a batch for a reader that has some of it."""
+"""Batches: where their events stand, and what is left of a batch for a reader that has some of it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,6 @@ T = TypeVar("T")
 
 # So many events are handled at a time, which takes a few milliseconds: other tasks may run in between.
 SLICE_SIZE = 1_000
-
-
-def place(events: Sequence[Event], cursor: str, at: datetime, *, before: int = 0) -> None:
-    """Give new *events* their places in the batch with this *cursor*, behind *before* others, and the time of its response.
-
-    Watches leave out what does not concern them and share the rest. So places are given once, in the batch of all.
-    """
-    for number, event in enumerate(events, before + 1):
-        force_setattr(event, "cursor", f"{cursor}.{number}")
-        force_setattr(event, "at", at)
 
 
 def place_behind(events: Sequence[Event], cursor: str, at: datetime) -> None:

@@ -11,12 +11,15 @@ leaves out what does not concern it. So a cursor means the same in every watch o
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.errors import UsageError
+from bkjob_async.model.events import Batch, Event
 
 # More digits than any batch number has.
 MAX_DIGITS = 20
@@ -46,6 +49,14 @@ class PollStamp(Struct, gc=False):
         if self._at is None:
             self._at = datetime.fromtimestamp(self.wall, UTC)
         return self._at
+
+    def place(self, events: Sequence[Event], *, before: int = 0) -> None:
+        """Give new *events* their places in the batch, behind *before* others."""
+        place(events, self.cursor, self.at, before=before)
+
+    def batch(self, events: Iterable[Event], *, size: int = 0) -> Batch:
+        """Return the batch of these *events*, which have their places, of *size* in all."""
+        return Batch(self.sequence, tuple(events), self.cursor, at=self.at, size=size)
 
 
 class CursorPosition(Struct, frozen=True, gc=False):
@@ -100,6 +111,16 @@ class CursorSequence:
         if place.sequence > self.last:
             raise unknown_cursor(cursor)
         return place
+
+
+def place(events: Sequence[Event], cursor: str, at: datetime, *, before: int = 0) -> None:
+    """Give new *events* their places in the batch with this *cursor*, behind *before* others, and the time of its response.
+
+    Watches leave out what does not concern them and share the rest. So places are given once, in the batch of all.
+    """
+    for number, event in enumerate(events, before + 1):
+        force_setattr(event, "cursor", f"{cursor}.{number}")
+        force_setattr(event, "at", at)
 
 
 def parse_cursor(cursor: object) -> tuple[CursorPosition, str]:

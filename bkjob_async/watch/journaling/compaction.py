@@ -8,11 +8,10 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import JobForm
 from bkjob_async.engine.journaling.jobs import job_form, reported_form
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.batches import place
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.journal.loading import in_slices
-from bkjob_async.model.events import Batch, Event
+from bkjob_async.model.events import Event
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.journaling.record_queue import RecordQueue
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
@@ -81,15 +80,14 @@ class Compaction:
         targets: Sequence[tuple[Ref, bool]] = (),
     ) -> None:
         """Apply a record of *events*, or of *targets* that were added and dropped, to what the store has left."""
-        place(events, at.cursor, at.at)
-        batch = Batch(at.sequence, tuple(events), at.cursor, at=at.at) if events else None
+        at.place(events)
         self._fold.apply(
             encode_record(
                 at.sequence,
                 time=at.wall,
                 term=self._records.term,
                 client=at.name,
-                batch=batch,
+                batch=at.batch(events) if events else None,
                 job=job,
                 targets=targets,
             )
