@@ -110,6 +110,10 @@ class KnownRows(Struct, frozen=True, gc=False):
     digest: int
 
 
+# What is known before the first response.
+NOTHING_KNOWN = KnownRows(0, 0, "", 0)
+
+
 class GroupPollView(Struct, frozen=True, kw_only=True, gc=False):
     """Rows that a response listed together.
 

@@ -184,7 +184,7 @@ QUICK: dict[str, tuple[ReadStrictly, ReadLeniently]] = {
 
 def read_quickly(sample: str, response: HttpResponse) -> Any:
     """Return what the strict reader makes of a response, its times read; None for nothing."""
-    view = QUICK[sample][0](sample_call(sample)[1], response, DEFAULT_ZONE, for_poll=False)
+    view = QUICK[sample][0](sample_call(sample)[1], response, DEFAULT_ZONE, for_poll=False, in_part=False)
     return view and with_times(view)
 
 

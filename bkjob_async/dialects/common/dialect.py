@@ -33,7 +33,7 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
+from bkjob_async.model.poll_view import NOTHING_KNOWN, JobPollView, KnownRows, PollView, StepPollView
 from bkjob_async.model.refs import Ref, Scope, StepRef
 from bkjob_async.model.snapshot import LazyResponseData
 
@@ -52,9 +52,16 @@ class ReadView(Protocol):
     """How the status of a job or step is read from a response."""
 
     def __call__(
-        self, operation: Any, response: HttpResponse, zone: tzinfo, /, *, for_poll: bool
+        self,
+        operation: Any,
+        response: HttpResponse,
+        zone: tzinfo,
+        /,
+        *,
+        for_poll: bool,
+        is_first: bool = False,
     ) -> PollView:
-        """Return the view of a *response*, as lightly as possible *for_poll*."""
+        """Return the view of a *response*, as lightly as possible *for_poll*, unless it *is_first* and all of it is wanted."""
         ...
 
 
@@ -62,9 +69,9 @@ class ReadStrictly(Protocol):
     """How a dialect reads a status response that is exactly as documented."""
 
     def __call__(
-        self, operation: Any, response: HttpResponse, zone: tzinfo, /, *, for_poll: bool
+        self, operation: Any, response: HttpResponse, zone: tzinfo, /, *, for_poll: bool, in_part: bool
     ) -> PollView | None:
-        """Return the view of a *response*, None where it is not as documented."""
+        """Return the view of a *response*, its rows *in_part* if that is faster; None where it is not as documented."""
         ...
 
 
@@ -121,8 +128,15 @@ def status_call(
     hosts were requested.
     """
 
-    def read_view(operation: Any, response: HttpResponse, zone: tzinfo, *, for_poll: bool) -> PollView:
-        view = read_strictly(operation, response, zone, for_poll=for_poll) if read_strictly else None
+    def read_view(
+        operation: Any, response: HttpResponse, zone: tzinfo, *, for_poll: bool, is_first: bool = False
+    ) -> PollView:
+        view: PollView | None = None
+        if read_strictly is not None:
+            if is_first:
+                view = read_strictly(operation, response, zone, for_poll=for_poll, in_part=False)
+            if view is None:  # the rest of a row may be as nobody has documented it
+                view = read_strictly(operation, response, zone, for_poll=for_poll, in_part=for_poll)
         if view is None:
             envelope = JsonObject(open_envelope(response), zone=zone)
             view = read_leniently(operation, envelope, for_poll=for_poll)
@@ -314,8 +328,8 @@ class Dialect:
     ) -> JobPollView | StepPollView:
         """Return the poll view of a status response, or raise a `CallFailed`.
 
-        The response is read as lightly as a poll needs it. One that says nothing but what is *known* is not decoded: its view
-        has no rows. The others have a digest, then, by which the next one may be known.
+        The response is read as lightly as a poll needs it: in full where `NOTHING_KNOWN` is known. One that says nothing but
+        what is *known* is not decoded: its view has no rows. The others have a digest, then, by which the next one may be known.
         """
         call = self.call_for(operation)
         if call.read_view is None:
@@ -323,7 +337,8 @@ class Dialect:
         content = 0 if known is None else content_of(response)
         if content and known is not None and known.digest == digest_of(content, known):
             return known_view(operation.ref, known)
-        view = call.read_view(operation, response, self.zone, for_poll=True)
+        is_first = known is NOTHING_KNOWN
+        view = call.read_view(operation, response, self.zone, for_poll=True, is_first=is_first)
         if content:
             force_setattr(view, "digest", digest_of(content, view))  # nobody else has the view yet
         return view

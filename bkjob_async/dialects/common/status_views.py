@@ -77,7 +77,7 @@ def list_all(groups: Sequence[GroupPollView], *, are_named: bool = False) -> boo
             return False
     if are_named:
         return True
-    return all(names_host(row) for group in groups for row in group.rows or ())
+    return all(names_host(row) for group in groups for row in group.rows or () if row.bk_host_id is None)
 
 
 # Lenient reading: members of any response that can be understood ----------------------------------

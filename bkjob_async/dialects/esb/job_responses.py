@@ -62,7 +62,12 @@ _JOB = msgspec.json.Decoder(EnvelopeStruct[BlocksDataStruct])
 
 
 def read_job_strictly(
-    operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo, *, for_poll: bool
+    operation: GetJobInstanceStatus,
+    response: HttpResponse,
+    zone: tzinfo,
+    *,
+    for_poll: bool,
+    in_part: bool,  # noqa: ARG001 - rows are read in full
 ) -> JobPollView | None:
     """Return a job from a response exactly as documented, None for any other response."""
     try:

@@ -72,18 +72,18 @@ def decode_data(decoder: msgspec.json.Decoder[EnvelopeStruct[D]], response: Http
 
 
 def read_job_strictly(
-    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool
+    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool, in_part: bool
 ) -> JobPollView | None:
     """Return a job from a response exactly as documented, None for any other response."""
-    body, unread, lacks_addresses = response.body, None, False
-    data: JobDataStruct[Any] | None = decode_data(POLLED_JOB, response) if for_poll else None
-    if data is not None:
-        unread = LazyHostRows(body, data)
-        rows = sum(len(step.step_ip_result_list or ()) for step in data.step_instance_list or ())
-        lacks_addresses = body.count(ADDRESS) - body.count(NO_ADDRESS) < rows
+    body, lacks_addresses = response.body, False
+    data: JobDataStruct[Any] | None = decode_data(POLLED_JOB, response) if in_part else None
+    unread = None if data is None else LazyHostRows(body, data)
     data = data or decode_data(JOB, response)
     if data is None:
         return None
+    if for_poll:
+        rows = sum(len(step.step_ip_result_list or ()) for step in data.step_instance_list or ())
+        lacks_addresses = body.count(ADDRESS) - body.count(NO_ADDRESS) < rows
     try:
         return read_job_data(
             data, operation.ref, read_hosts, for_poll=for_poll, unread=unread, lacks_addresses=lacks_addresses
@@ -100,10 +100,10 @@ def read_hosts(step: FlatStepStruct[Any]) -> tuple[GroupPollView, ...] | None:
 
 
 def read_step_strictly(
-    operation: GetStepInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool
+    operation: GetStepInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool, in_part: bool
 ) -> StepPollView | None:
     """Return a step from a response exactly as documented, None for any other response."""
-    step: StepDataStruct[Any] | None = decode_data(POLLED_STEP, response) if for_poll else None
+    step: StepDataStruct[Any] | None = decode_data(POLLED_STEP, response) if in_part else None
     unread = None if step is None else LazyHostRows(response.body, step)
     # For a poll, too: there may be an unknown code, or an older server, which names hosts by address only.
     step = step or decode_data(STEP, response)

@@ -80,7 +80,12 @@ _JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[ObjectStepStruct]])
 
 
 def read_job_strictly(
-    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool
+    operation: GetJobInstanceStatus,
+    response: HttpResponse,
+    _zone: tzinfo,
+    *,
+    for_poll: bool,
+    in_part: bool,  # noqa: ARG001 - rows are read in full
 ) -> JobPollView | None:
     """Return a job from a response exactly as documented, with hosts only; None for any other."""
     try:

@@ -48,7 +48,7 @@ class IdentityIndex:
         self._by_id = places_by_id(self.keys)
         self._by_name: dict[Hashable, int] | None = None
 
-    def places(self, rows: Sequence[HostRow], named: Named, *, complete: bool | None = None) -> list[int]:
+    def places(self, rows: Sequence[HostRow], named: Named, *, complete: bool | None = None) -> Sequence[int]:
         """Return the place of each row's host, and add unknown hosts; -1 for a row that names no host for sure.
 
         *named* returns rows with all their names; it is called for those whose id alone is not enough. *complete*: the
@@ -58,7 +58,7 @@ class IdentityIndex:
         self._listed, self._is_complete = set(ids), complete
         if not self.keys and len(self._listed) == len(ids) and None not in self._listed:
             self.keys, self.changed = self._machines.keys(named(rows)), True
-            return [*range(len(rows))]
+            return range(len(rows))
         found = list(map(self._by_id.get, ids))
         unknown = [n for n, place in enumerate(found) if place is None]
         for n, row in zip(unknown, named([rows[n] for n in unknown]), strict=True):
@@ -67,7 +67,7 @@ class IdentityIndex:
             place = found[n]
             if row.ip and place is not None and place >= 0 and self.keys[place].ip is None:
                 self._add_names(place, row)
-        return cast("list[int]", found)
+        return cast("Sequence[int]", found)
 
     def _place(self, row: HostRow) -> int:
         host_id = row.bk_host_id

@@ -44,7 +44,7 @@ from bkjob_async.engine.tracking.step_tracker import (
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView, times_of
+from bkjob_async.model.poll_view import NOTHING_KNOWN, JobPollView, KnownRows, StepPollView, times_of
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import RUN_CODES, run_status
 
@@ -53,9 +53,6 @@ NO_EVENTS: Sequence[Event] = ()
 # Codes of a job or step that is over, and of one that is not, whatever flag comes with them.
 FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
 OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
-
-# What is known of the rows of a step before its first response, which gets a digest because of it.
-NOTHING_KNOWN = KnownRows(0, 0, "", 0)
 
 # An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
 RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
@@ -150,12 +147,16 @@ def known_rows(job: JobState, request: PollRequest) -> KnownRows | None:
     if isinstance(request, GetStepInstanceStatus):
         step = job.find_step(request.ref.step_instance_id)
         return None if step is None or request.max_host_num_per_group else known_of_step(step)
-    if job.detail_level is DetailLevel.END_ONLY or not (is_undisturbed(job) and goes_on(job)):
+    if job.detail_level is DetailLevel.END_ONLY:
+        return None
+    if job.status_code is None:
+        return NOTHING_KNOWN
+    if not (is_undisturbed(job) and goes_on(job)):
         return None
     for step in job.steps:
         if not is_steady(step):
             return None
-    return KnownRows(job.status_code or 0, 0, job.name, job.digest)
+    return KnownRows(job.status_code, 0, job.name, job.digest)
 
 
 def known_of_step(step: StepState) -> KnownRows | None:

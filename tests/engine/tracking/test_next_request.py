@@ -24,7 +24,7 @@ from bkjob_async.errors import (
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.poll_view import JobPollView
+from bkjob_async.model.poll_view import NOTHING_KNOWN, JobPollView
 from bkjob_async.model.refs import Ref
 from tests.engine.poll_views import JOB, at, host, job, step
 
@@ -168,9 +168,7 @@ def test_the_second_response_about_a_step_need_not_be_decoded() -> None:
     state = job_state(STEP)
     request = next_request(state, GATEWAY)
     assert isinstance(request, GetStepInstanceStatus)
-    known = known_rows(state, request)
-    assert known is not None
-    assert not known.digest
+    assert known_rows(state, request) is NOTHING_KNOWN
 
     for rows in ([], [host(1, 7)]):
         apply_step(state, replace(step(2, rows), digest=5), at(0))
@@ -183,7 +181,7 @@ def test_an_equal_response_about_a_job_need_not_be_decoded() -> None:
     state = job_state(JOB)
     request = next_request(state, GATEWAY)
     shown = replace(job(2, step(2, [host(1, 7)])), digest=5)
-    assert known_rows(state, request) is None
+    assert known_rows(state, request) is NOTHING_KNOWN
     digests = []
     for response in (shown, shown, shown, replace(job(2, step(2, [host(1, 9)])), digest=6), shown, shown):
         apply_job(state, response, at(0))
