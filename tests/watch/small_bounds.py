@@ -15,11 +15,12 @@ LARGE_STEPS = {
     "engine.tracking.next_request.MAX_FULL_READ_HOSTS": 0,
     "engine.tracking.step_hosts.MAX_FULL_READ_HOSTS": 0,
     "engine.tracking.new_hosts.MAX_NEW_HOSTS": 0,
+    "wire.session.LARGE_BODY": 0,
     "engine.scheduling.list_polling.FEWEST": 1,
     "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
 }
-# Faults of half a minute and less lose targets that were read before.
-LOSSES = {"engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0}
+# Faults of half a minute and less lose targets that were read before, and jobs of few hosts have a digest.
+ALWAYS = {"engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0, "engine.tracking.job_tracker.FEW_HOSTS": 0}
 # What readers are given in slices: how many events in each.
 IN_SLICES = {
     "model.structures.lazy_tuple.MAX_PLAIN": 0,
@@ -37,7 +38,7 @@ CHECKPOINTS = {"watch.journaling.checkpoints.SMALLEST_WEIGHT": 0}
 def small_bounds(group_polling: str, log_limit: int, *, checkpoints: bool = False) -> Iterator[None]:
     """Set the bounds for a history that polls and keeps events in this way; with *checkpoints* for every record."""
     with ExitStack() as patches:
-        bounds = LOSSES | ({} if group_polling == "small" else LARGE_STEPS | IN_SLICES)
+        bounds = ALWAYS | ({} if group_polling == "small" else LARGE_STEPS | IN_SLICES)
         if log_limit < 100:
             bounds |= PORTIONS
         if checkpoints:
