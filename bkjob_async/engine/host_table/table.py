@@ -15,7 +15,7 @@ A response that lists the hosts in the table's order needs no dictionary. A host
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, compress
 from typing import cast
 
@@ -337,11 +337,10 @@ class HostTable(Struct, eq=False, gc=False):
             sequences[place] = sequence
         self._cells = b"".join((statuses, befores, sequences))
 
-    def _set_cells(self, statuses: ByteColumn, befores: ByteColumn, sequences: Iterable[int]) -> None:
+    def _set_cells(self, statuses: ByteColumn, befores: ByteColumn, sequences: Sequence[int]) -> None:
         """Set all statuses, those before, and the batch of each host's last change."""
-        numbers = sequences if isinstance(sequences, Sequence) else tuple(sequences)
-        is_long = max(numbers, default=0) > LARGEST_SHORT
-        self._cells = b"".join((statuses, befores, array("Q" if is_long else "I", numbers)))
+        is_long = max(sequences, default=0) > LARGEST_SHORT
+        self._cells = b"".join((statuses, befores, array("Q" if is_long else "I", sequences)))
 
 
 def lists_all_hosts(group: GroupPollView) -> bool:
