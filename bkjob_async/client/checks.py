@@ -97,10 +97,10 @@ async def check(
     minute at most. Raises `UsageError` where settings are missing or wrong.
     """
     if url is None or credentials is None or profile is not None:
-        credentials, found = from_settings(url, credentials, profile)
+        credentials, found = from_settings(url, credentials, profile, http)
         url = str(found["url"])
         dialect = found["dialect"] if dialect == "gateway-v3" else dialect
-        scope, http = scope or found["scope"], http or found["http"]
+        scope, http = scope or found["scope"], found["http"]
         requests_per_second = requests_per_second or found["requests_per_second"]
     used = url, credentials
     way = Way(

@@ -103,9 +103,9 @@ def connect(
     if url is None or credentials is None or profile is not None:
         # Profiles take a while to import; most programs have none.
         read = import_module("bkjob_async.configuration.connecting").from_settings
-        credentials, found = read(url, credentials, profile)
+        credentials, found = read(url, credentials, profile, http)
         url, scope, tenant = found["url"], scope or found["scope"], tenant or found["tenant"]
-        dialect, http = dialect or found["dialect"], http or found["http"]
+        dialect, http = dialect or found["dialect"], found["http"]
         if request_timeout is USUAL_TIMEOUT:
             request_timeout = found["request_timeout"] or USUAL_TIMEOUT
         if requests_per_second is None:

@@ -6,6 +6,8 @@ import asyncio
 import ssl
 from typing import Any
 
+from attrs import evolve
+
 from bkjob_async.configuration.gathering import DEFAULT_DIALECT, gather
 from bkjob_async.configuration.proxies import proxy_for
 from bkjob_async.configuration.secret_lookup import SecretLookup
@@ -17,21 +19,24 @@ from bkjob_async.wire.credentials import CredentialsProvider, CredentialsSource
 
 
 def from_settings(
-    url: str | None, credentials: CredentialsSource | None, profile: str | None
+    url: str | None,
+    credentials: CredentialsSource | None,
+    profile: str | None,
+    http: HttpOptions | None = None,
 ) -> tuple[CredentialsSource, dict[str, Any]]:
-    """Return the credentials and the options of `connect`; *url* and *credentials* are those of the call, if any.
+    """Return the credentials and the options of `connect`; *url*, *credentials* and *http* are those of the call, if any.
 
     Raises `UsageError` for what is missing or wrong.
     """
     settings = gather({"url": url}, profile)
     if "url" not in settings.found:
         raise UsageError("which platform: give its url, set BKJOB_URL, or name it in a profile")
-    options = connect_options(settings)
+    options = connect_options(settings, http)
     return credentials_from(settings) if credentials is None else credentials, options
 
 
-def connect_options(settings: Settings) -> dict[str, Any]:
-    """Return the options of `connect` that *settings* have; raise `UsageError` for what is missing or wrong."""
+def connect_options(settings: Settings, http: HttpOptions | None = None) -> dict[str, Any]:
+    """Return the options of `connect` that *settings* have, beside *http*; raise `UsageError` for what is missing or wrong."""
     return {
         "url": settings.url,
         "dialect": settings.get("dialect", DEFAULT_DIALECT),
@@ -39,7 +44,7 @@ def connect_options(settings: Settings) -> dict[str, Any]:
         "tenant": settings.get("tenant"),
         "request_timeout": settings.get("request_timeout"),
         "requests_per_second": settings.get("rate"),
-        "http": http_options(settings),
+        "http": http_options(settings, http),
     }
 
 
@@ -73,12 +78,17 @@ def provider_of(settings: Settings, fresh: list[Credentials]) -> CredentialsProv
     return provide
 
 
-def http_options(settings: Settings) -> HttpOptions | None:
-    """Return how to reach the platform, None for the usual way."""
+def http_options(settings: Settings, given: HttpOptions | None = None) -> HttpOptions | None:
+    """Return how to reach the platform: as *given*, and as *settings* where that has the usual way; None for the usual way."""
     ca_file, proxy = settings.get("ca_file"), proxy_for(settings.get("url", ""))
     if ca_file is None and proxy is None:
-        return None
-    return HttpOptions(ssl=True if ca_file is None else trusting(ca_file), proxy=proxy)
+        return given
+    own = given or HttpOptions()
+    return evolve(
+        own,
+        ssl=trusting(ca_file) if ca_file is not None and own.ssl is True else own.ssl,
+        proxy=proxy if own.proxy is None and not own.trust_env else own.proxy,
+    )
 
 
 def trusting(ca_file: str) -> ssl.SSLContext:

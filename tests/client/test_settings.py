@@ -11,6 +11,7 @@ from bkjob_async import sync
 from bkjob_async.configuration.connecting import credentials_from
 from bkjob_async.configuration.gathering import gather
 from bkjob_async.configuration.settings import SETTINGS
+from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from tests.client.clients import CREDENTIALS, URLS
 
 PROFILE = """\
@@ -102,6 +103,30 @@ def test_url_and_credentials_need_nothing_else(monkeypatch: pytest.MonkeyPatch) 
     assert bkjob.connect(URLS["gateway-v3"], CREDENTIALS).scope is None
     with pytest.raises(bkjob.UsageError, match="BKJOB_BIZ is a whole number"):
         bkjob.connect()
+
+
+def test_options_of_http_keep_what_the_settings_say_of_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Further headers do not lead around the proxy, or past the authorities that are trusted."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
+    headers = bkjob.HttpOptions(headers={"X-Trace": "1"})
+
+    assert proxy_of(bkjob.connect(http=headers)) == "http://proxy.example.com:3128"
+    assert proxy_of(bkjob.connect(http=bkjob.HttpOptions(trust_env=True))) is None
+    assert (
+        proxy_of(bkjob.connect(http=bkjob.HttpOptions(proxy="http://own.example.com:80")))
+        == "http://own.example.com:80"
+    )
+    monkeypatch.setenv("BKJOB_CA_FILE", "/nonexistent.pem")
+    with pytest.raises(bkjob.UsageError, match=r"/nonexistent.pem: No such file"):
+        bkjob.connect(http=headers)
+    assert bkjob.connect(http=bkjob.HttpOptions(ssl=False)).scope == bkjob.Scope.biz(2)
+
+
+def proxy_of(client: bkjob.JobClient) -> str | None:
+    """Return the proxy that a client sends requests to."""
+    transport = client._session.transport
+    assert isinstance(transport, AiohttpTransport)
+    return transport._options.proxy
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
