@@ -9,7 +9,7 @@ from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.common import dialect, status_views
+from bkjob_async.dialects.common import status_views
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.delivery import target_delivery
@@ -378,7 +378,7 @@ def believe_old_responses(patch: Patch) -> None:
 
 def know_every_response(patch: Patch) -> None:
     """Take each response about a job or step for the one before."""
-    patch.setattr(dialect, "content_of", lambda response: response.status)
+    patch.setattr(status_views, "content_of", lambda response: response.status)
 
 
 def know_what_was_before(patch: Patch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from pkgutil import resolve_name
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
@@ -12,7 +12,6 @@ from typing import Any, Literal, Protocol, TypeVar, cast, overload
 import msgspec
 from attrs import field, frozen, validators
 from msgspec import Struct
-from msgspec.structs import force_setattr
 from yarl import URL
 
 from bkjob_async.dialects.common.auth import sign_body, sign_header
@@ -20,9 +19,7 @@ from bkjob_async.dialects.common.envelopes import open_envelope, read_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.dialects.common.ref_checks import check_raw
 from bkjob_async.dialects.common.status_views import (
-    content_of,
-    digest_of,
-    known_view,
+    read_unless_known,
     snapshot,
     with_empty_lists,
 )
@@ -334,14 +331,9 @@ class Dialect:
         call = self.call_for(operation)
         if call.read_view is None:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
-        content = 0 if known is None else content_of(response)
-        if content and known is not None and known.digest == digest_of(content, known):
-            return known_view(operation.ref, known)
         is_first = known is NOTHING_KNOWN
-        view = call.read_view(operation, response, self.zone, for_poll=True, is_first=is_first)
-        if content:
-            force_setattr(view, "digest", digest_of(content, view))  # nobody else has the view yet
-        return view
+        read = partial(call.read_view, operation, response, self.zone, for_poll=True, is_first=is_first)
+        return read() if known is None else read_unless_known(operation.ref, response, known, read)
 
 
 @cache

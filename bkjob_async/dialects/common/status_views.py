@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, GroupedHostRow, names_host
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
@@ -131,6 +131,22 @@ def read_step_members(
 
 
 # Equal responses ----------------------------------------------------------------------------------
+
+
+def read_unless_known(
+    ref: JobRef | StepRef, response: HttpResponse, known: KnownRows, read: Callable[[], PollView]
+) -> PollView:
+    """Return the view of a response about *ref*, without rows where it says nothing but what is *known*.
+
+    Otherwise it is what *read* returns, with a digest.
+    """
+    content = content_of(response)
+    if content and known.digest == digest_of(content, known):
+        return known_view(ref, known)
+    view = read()
+    if content:
+        force_setattr(view, "digest", digest_of(content, view))  # nobody else has the view yet
+    return view
 
 
 def content_of(response: HttpResponse) -> int:
