@@ -381,18 +381,6 @@ def know_every_response(patch: Patch) -> None:
     patch.setattr(status_views, "content_of", lambda response: response.status)
 
 
-def know_what_was_before(patch: Patch) -> None:
-    """Take a response for the present state of a job that was it before the last change."""
-    apply = job_tracker.apply_changed_job
-
-    def remember(job: JobState, *response: Any) -> Any:
-        digest, events = job.digest, apply(job, *response)
-        job.digest = digest
-        return events
-
-    patch.setattr(job_tracker, "apply_changed_job", remember)
-
-
 def never_believe_a_backup(patch: Patch) -> None:
     """Ignore an earlier execution for ever."""
     patch.setattr(job_tracker, "RESTORED_AFTER_SECONDS", 1e9)
@@ -468,7 +456,6 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     count_the_lost_on: kinds.dropped_when_lost,
     count_compacted_changes_alone: kinds.dropped_and_added,
     believe_old_responses: kinds.lagging,
-    know_what_was_before: kinds.restored,
     never_believe_a_backup: kinds.restored,
     confirm_nothing_after_a_callback: kinds.called_back,
     end_a_wait_early: kinds.waited_for,
@@ -508,7 +495,6 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     count_compacted_changes_alone,
     believe_old_responses,
     know_every_response,
-    know_what_was_before,
     never_believe_a_backup,
     confirm_nothing_after_a_callback,
     end_a_wait_early,
