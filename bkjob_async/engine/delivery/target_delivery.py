@@ -166,16 +166,21 @@ class TargetDelivery:
             events = self._unseen.continued(events)
         if self._reported and not all(isinstance(self.reported(ref), Shared) for ref in refs):
             return self._select_with_own(job, refs, events, stamp, times)
-        # Most events are those of hosts, by the thousand.
-        has_job = job.ref in refs
-        selected = [
-            event
-            for event in events
-            if (has_job and type(event) is HostChanged) or concerns(event, refs, job.ref)
-        ]
-        if Lost in map(type, selected):
-            selected = self._apply_losses(job, selected, stamp)
-        return selected, []
+        selected: list[Event] = []
+        step: Ref | None = None
+        is_given = has_losses = False
+        for event in events:
+            if (
+                type(event) is HostChanged
+            ):  # most are, by the thousand, and those of a step follow one another
+                if event.ref is not step:
+                    step, is_given = event.ref, concerns(event, refs, job.ref)
+                if is_given:
+                    selected.append(event)
+            elif concerns(event, refs, job.ref):
+                selected.append(event)
+                has_losses |= type(event) is Lost
+        return self._apply_losses(job, selected, stamp) if has_losses else selected, []
 
     def _select_with_own(
         self,
