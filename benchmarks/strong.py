@@ -10,6 +10,8 @@ for a client; it polls every step on a connection of its own, keeps no queue, an
   every life the hosts start within the first looks and end evenly over the whole time, so that some of a thousand hosts
   have moved at every look. The ratios of CPU are also printed per change reported and per poll made: whoever polls less often
   reports less. MB are those of all bodies received.
+* *first look*: CPU of the first look at each of many steps: all hosts are new, and reported. The competitor reads ids and statuses
+  alone; an event here has all names of its host, too, its tag, exit code and times, and a cursor.
 * *growth*: CPU of one look at a step of one host, at as many looks a second whatever the number of targets, divided by
   that with 64 targets. A server of prepared responses.
 * *stall*: the longest turn of the event loop in milliseconds of CPU, while four steps of 10 000 hosts are followed.
@@ -51,6 +53,12 @@ LIVES = {
     Row("100 hosts", 0.85, 0.75): (Life(steps=32, hosts=100, seconds=12.0), 0.1),
     Row("1 000 hosts", 0.95, 0.80): (Life(steps=6, hosts=1_000, seconds=8.0), 0.1),
     Row("10 000 hosts", 0.85, 0.75): (Life(steps=1, hosts=10_000, seconds=8.0), 0.2),
+}
+FIRST = {
+    Row("first look, 1 host", 1.15, 1.00): Life(steps=601, hosts=1, seconds=1e6),
+    Row("first look, 100 hosts", 1.40, 1.10): Life(steps=101, hosts=100, seconds=1e6),
+    Row("first look, 1 000 hosts", 1.50, 1.20): Life(steps=31, hosts=1_000, seconds=1e6),
+    Row("first look, 10 000 hosts", 1.20, 1.00): Life(steps=5, hosts=10_000, seconds=1e6),
 }
 GROWTH = {
     Row("growth 8 000", 1.25, 1.10): scaled(8_000, 16),
@@ -125,6 +133,31 @@ def shortened(life: Life) -> Life:
     return scaled(life, evolve(life, steps=min(2, life.steps), hosts=min(200, life.hosts), seconds=0.5))
 
 
+def first_looks() -> None:
+    """Measure the first look at many steps."""
+    found = measured(
+        {
+            row: f"from benchmarks.compare.following import Life, first_look; first_look(WAY, {shortened(life)!r})"
+            for row, life in FIRST.items()
+        }
+    )
+    rows = [
+        (
+            row.name,
+            *(f"{figures[way]['cpu']:.0f}" for way in figures),
+            f"{ratio(figures, 'strong'):.2f}",
+            f"{row.must:.2f}",
+            f"{row.aim:.2f}",
+        )
+        for row, figures in found.items()
+    ]
+    show(
+        "strong: CPU of the first look at a step",
+        ("step", "ours µs", "strong µs", "ratio", "must", "aim"),
+        rows,
+    )
+
+
 def growth() -> None:
     """Measure looks with many targets."""
     numbers = {Row(f"growth {FEW_TARGETS}", 0.0, 0.0): FEW_TARGETS, **GROWTH}
@@ -195,6 +228,8 @@ def main() -> None:
     """Measure and print."""
     if any(scale.wants_row(row.name) for row in LIVES):
         following()
+    if any(scale.wants_row(row.name) for row in FIRST):
+        first_looks()
     if any(scale.wants_row(row.name) for row in GROWTH):
         growth()
     if any(scale.wants_row(row.name) for row in STALLS):

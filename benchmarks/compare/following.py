@@ -20,6 +20,8 @@ from benchmarks.compare.processes import memory, print_figures
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="admin")  # noqa: S106 - made up
 # 32 requests in flight would be a hundred a second where a response takes 0.3 s.
 IN_FLIGHT, FAR_IN_FLIGHT = 32, 256
+# An interval so long that each step is looked at once. (seconds)
+SELDOM = 300.0
 PATH = "/api/v3/get_step_instance_status"
 HEADERS = {
     "Accept": "application/json",
@@ -110,6 +112,52 @@ def child(way: str, life: Life, interval: float) -> None:
         found = asyncio.run(follow(server, refs, interval))
         found["requests"] = requests(server)
     print_figures(**found, megabytes=sent[0] / 1e6)
+
+
+# First looks ----------------------------------------------------------------------------------------------------------
+
+
+async def first_look_with_ours(server: str, refs: Sequence[bkjob.StepRef]) -> dict[str, float]:
+    """Look once at each step; return the CPU microseconds per step.
+
+    The first one is not measured, nor is what is imported for it.
+    """
+    begun, changes = 0.0, 0
+    async with bkjob.connect(server, CREDENTIALS, interval=SELDOM) as client:
+        for some in (refs[:1], refs[1:]):
+            begun, changes = time.process_time(), 0
+            async with client.watch(some) as watch:
+                async for event in watch:
+                    changes += isinstance(event, bkjob.HostChanged)
+                    if isinstance(event, bkjob.InSync):
+                        break
+    return {"cpu": 1e6 * (time.process_time() - begun) / (len(refs) - 1), "changes": changes}
+
+
+async def first_look_with_strong(server: str, refs: Sequence[bkjob.StepRef]) -> dict[str, float]:
+    """Do the same with the competitor."""
+    begun, changes = 0.0, 0
+    async with aiohttp.ClientSession(headers=HEADERS) as session:
+        for some in (refs[:1], refs[1:]):
+            begun, changes, seen = time.process_time(), 0, 0
+            poller = strong.StrongPoller(session, SELDOM)
+            task = asyncio.create_task(poller.follow_all(url_of(server, ref) for ref in some))
+            while seen < len(some):  # hosts come before their step
+                _, host, _, _ = await poller.changes.get()
+                seen += host is None
+                changes += host is not None
+            task.cancel()
+            await asyncio.wait([task])
+    return {"cpu": 1e6 * (time.process_time() - begun) / (len(refs) - 1), "changes": changes}
+
+
+def first_look(way: str, life: Life) -> None:
+    """Measure first looks in this process."""
+    with running_life(life) as (server, refs):
+        resume(server)
+        print_figures(
+            **asyncio.run((first_look_with_ours if way == "ours" else first_look_with_strong)(server, refs))
+        )
 
 
 # Looks for ever -------------------------------------------------------------------------------------------------------
