@@ -27,6 +27,7 @@ from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
 from bkjob_async.engine.tracking.step_hosts import has_same_counts
 from bkjob_async.engine.tracking.step_state import (
+    CONFIRMATION,
     NO_HOSTS,
     NO_PROGRESS,
     NO_WAITS,
@@ -276,6 +277,7 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
             passed = finished or index < last_started
             is_over = shows_end(step, step_view, job_finished=finished)
             events += apply_step_view(step, step_view, stamp, finished=is_over, passed=passed)
+            note_hosts_read(job, step, step_view)
             events += note_wait_of(job, step, step_view, stamp, finished=is_over)
             events += finish_settled_step(job, step, stamp)
     if job.is_target and read < len(job.steps):
@@ -316,6 +318,7 @@ def apply_changed_step(
         read_mode=read_mode,
         may_defer=job.detail_level < DetailLevel.EVERY_CHANGE and not job.reads_all,
     )
+    note_hosts_read(job, step, view)
     events += note_wait_of(job, step, view, stamp, finished=is_over, read_mode=read_mode)
     if job.announced.finished and any(isinstance(event, Reopened) for event in events):
         events.insert(0, reopen_job(job, stamp))
@@ -343,6 +346,12 @@ def note_wait_of(
         reads_hosts=job.detail_level is not DetailLevel.END_ONLY,
         is_doubtful=job.operated_at is not None,
     )
+
+
+def note_hosts_read(job: JobState, step: StepState, view: StepPollView) -> None:
+    """Note that a response which lists a step's hosts shows them as they are at the end of its job, if that is over."""
+    if view.groups is not None and job.settling_since is not None and step.progress.is_unread:
+        step.progress.is_unread = False
 
 
 def order_steps(job: JobState, step_views: Sequence[StepPollView]) -> None:
@@ -403,6 +412,9 @@ def apply_status(job: JobState, code: int, stamp: PollStamp, *, finished: bool) 
     stage = stage_of(was_over=job.announced.finished, is_final=finished, is_same=code == job.status_code)
     if stage is Stage.REOPENED:
         events.append(reopen_job(job, stamp))
+        for step in job.steps:
+            if step.announced.finished and step.started and step.type != CONFIRMATION:
+                step.own_progress().is_unread = True
     if not finished or (job.status_code is not None and code != job.status_code):
         job.active_at = stamp.now
     if not finished:
@@ -454,10 +466,11 @@ def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
     started = [step for step in job.open_steps() if step.started]
     # A step with a final status has its own bound; one with an open status may keep it for ever.
     settling = any(step.progress.settling is not None for step in started)
+    unread = any(step.progress.is_unread and step.hosts_visible for step in job.steps)
     stage = stage_of(
         was_over=False,
         is_final=True,
-        has_details=not started,
+        has_details=not (started or unread),
         is_doubtful=job.is_doubtful(job.active_at),
         is_overdue=not settling and stamp.now - job.settling_since >= SETTLE_BOUND,
     )

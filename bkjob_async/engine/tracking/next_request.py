@@ -89,7 +89,9 @@ def read_mode_for(
 
 def wants_rows(job: JobState, step: StepState) -> bool:
     """Return True if hosts of a step are to be read now; for the end only, they are read when it settles."""
-    return job.reads_all or job.detail_level > DetailLevel.END_ONLY or step.progress.settling is not None
+    progress = step.progress
+    is_ending = progress.settling is not None or progress.is_unread
+    return job.reads_all or job.detail_level > DetailLevel.END_ONLY or is_ending
 
 
 def wants_final_rows(step: StepState) -> bool:
@@ -154,7 +156,8 @@ def unread_steps(job: JobState) -> list[StepState]:
     Of a step that is over no host changes, or hardly any: it is read again only where the round reads every row.
     """
     if not job.reads_all:
-        return [step for step in job.open_steps() if step.needs_rows and wants_rows(job, step)]
+        wanted = [step for step in job.open_steps() if step.needs_rows and wants_rows(job, step)]
+        return wanted if job.settling_since is None else wanted + steps_that_ran_again(job)
     lost = job.poll_failures.lost
     watched = [
         step for step in job.steps if job.is_target or (step.ref in job.target_steps and step.ref not in lost)
@@ -166,6 +169,11 @@ def unread_steps(job: JobState) -> list[StepState]:
         # One that never began is shown with hosts that wait, which says nothing.
         or (step.announced.finished and step.started and step.hosts_visible and step.type != CONFIRMATION)
     ]
+
+
+def steps_that_ran_again(job: JobState) -> list[StepState]:
+    """Return the finished steps whose hosts may have moved since, because the job was reopened."""
+    return [step for step in job.steps if step.progress.is_unread and step.hosts_visible]
 
 
 def reconsider_refusals(job: JobState) -> None:
@@ -244,6 +252,8 @@ def wants_rows_with_job(
     is_wanted = job.reads_all or job.detail_level > DetailLevel.END_ONLY
     if not is_wanted:
         is_wanted = any(step.progress.settling is not None for step in job.open_steps())
+    if not is_wanted and job.settling_since is not None:
+        is_wanted = bool(steps_that_ran_again(job))
     if not is_wanted and requests_are_scarce:
         is_wanted = not any(
             step.progress.is_large or step.hosts.size > MAX_FULL_READ_HOSTS for step in job.steps

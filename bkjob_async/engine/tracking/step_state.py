@@ -72,7 +72,8 @@ class StepProgress:
     """State that only few steps need: those that settle, are large, began anew, or were passed by the job.
 
     *is_first_of_execution*: the present status is the first one seen in its execution. *is_passed*: the job
-    has gone on to a later step. *is_large*: it listed more than `MAX_FULL_READ_HOSTS` hosts, which are not followed before it
+    has gone on to a later step. *is_unread*: the job ran again since the step was announced finished, so that its hosts may have
+    moved, though it looks as before; they are read before the job is over. *is_large*: it listed more than `MAX_FULL_READ_HOSTS` hosts, which are not followed before it
     is over. *outdated_since*: since then all responses, *outdated_responses* of them, showed
     an earlier execution.
     """
@@ -81,6 +82,7 @@ class StepProgress:
     group_poller: GroupPoller | None = None
     is_first_of_execution: bool = False
     is_passed: bool = False
+    is_unread: bool = False
     is_large: bool = False
     outdated_since: float | None = None
     outdated_responses: int = 0
@@ -124,6 +126,7 @@ class StepState(RunState[StepRef], eq=False, gc=False):
         progress = self.progress
         if progress is not NO_PROGRESS:
             progress.settling = progress.group_poller = progress.outdated_since = None
+            progress.is_unread = False
 
     @property
     def started(self) -> bool:

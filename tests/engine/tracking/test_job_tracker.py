@@ -436,6 +436,32 @@ def test_another_final_status_reopens_a_job() -> None:
     assert apply(state, 9, job(3)) == [f"reopened {JOB}", "job 3.", f"finished {JOB}"]
 
 
+def test_a_job_that_ran_again_is_over_when_the_hosts_of_its_steps_were_read() -> None:
+    """A batch of a rolling step may have come and gone meanwhile, which the status of the step does not show."""
+    state = job_state()
+    for now in (0, 15):
+        apply(state, now, job(4, step(4, [host(1, 104), host(2, 5)])))
+    assert state.is_over(JOB)
+
+    assert apply(state, 20, job(2, step(4))) == ["reopened 2:100", "job 2"]
+    assert apply(state, 21, job(4, step(4))) == []
+    assert apply(state, 22, step(4, [host(1, 104), host(2, 5)])) == ["job 4.", "finished 2:100"]
+
+
+def test_hosts_that_cannot_be_read_do_not_keep_a_job_that_ran_again_from_being_over() -> None:
+    """It is told after the bound, as for steps that settle."""
+    state = job_state()
+    for now in (0, 15):
+        apply(state, now, job(4, step(4, [host(1, 104), host(2, 5)])))
+    apply(state, 20, job(2, step(4)))
+
+    assert [apply(state, now, job(4, step(4))) for now in (21, 30, 36)] == [
+        [],
+        [],
+        ["job 4.", "finished 2:100"],
+    ]
+
+
 def test_the_bound_begins_again_with_another_final_status() -> None:
     """A row that the platform left unfinished is waited for from the last change on."""
     state = job_state()
