@@ -125,7 +125,7 @@ class PlatformHealth(Struct, kw_only=True):
         A response to a request from before the closing proves nothing if it comes within *first_wait* seconds of it.
         """
         last, before = self._last_response_at, self.state
-        if before is CLOSED and sent < self._closed_at and now < self._closed_at + self.first_wait:
+        if before is CLOSED and sent <= self._closed_at and now < self._closed_at + self.first_wait:
             self._apply(PlatformEvent.EARLY_RESPONSE)
             return None
         self._last_response_at = now

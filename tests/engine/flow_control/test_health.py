@@ -205,6 +205,14 @@ def test_a_response_to_a_request_in_flight_does_not_end_it() -> None:
     assert health.on_response(103.0, sent=99.9, targets=100) is CLOSED
 
 
+def test_a_response_to_a_request_of_the_same_moment_does_not_end_it() -> None:
+    """Of requests that went out together one is refused, and another one's response is read after that."""
+    health = closed()
+    health.on_response(100.0, sent=100.0, targets=100)
+
+    assert health.is_closed
+
+
 # When failed requests are repeated ------------------------------------------------------------------------------------
 
 
