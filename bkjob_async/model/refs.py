@@ -150,7 +150,8 @@ class JobRef(Struct, frozen=True, gc=False):
         return StepRef.of(self, step_instance_id)
 
     def __hash__(self) -> int:
-        return self.job_instance_id  # a platform gives each number once
+        # Not cached: a cached hash would be one more object for each ref.
+        return hash((self.job_instance_id, self.scope.id))
 
     def __str__(self) -> str:
         return f"{self.scope}:{self.job_instance_id}"
@@ -194,7 +195,8 @@ class StepRef(Struct, frozen=True, gc=False):
         return cls.of(JobRef.parse(job), int(step))
 
     def __hash__(self) -> int:
-        return self.step_instance_id
+        # By the job, too: a server of one's own may number the steps of each job from 1.
+        return hash((self.step_instance_id, self.job_instance_id))
 
     def __repr__(self) -> str:
         own = f"job_instance_id={self.job_instance_id}, step_instance_id={self.step_instance_id}"

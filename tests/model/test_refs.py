@@ -90,6 +90,14 @@ def test_refs_are_copied_and_pickled_as_equal_ones() -> None:
         assert (hash(sent), sent.job) == (hash(ref), ref.job)
 
 
+def test_refs_that_share_a_number_have_hashes_of_their_own() -> None:
+    """Thousands of equal ones would make each look at one of them a search through all."""
+    jobs = [JobRef(Scope.biz(biz), 7) for biz in range(1, 101)]
+    steps = [JobRef(Scope.biz(2), number).step(1) for number in range(1, 101)]
+
+    assert [len({hash(ref) for ref in refs}) for refs in (jobs, steps)] == [100, 100]
+
+
 def test_a_step_belongs_to_the_job_that_it_names() -> None:
     """The stored name of the job is an argument, too."""
     job = JobRef(Scope.biz(2), 5)
