@@ -23,7 +23,7 @@ from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetStepInstanceStatus
-from bkjob_async.model.poll_view import NOTHING_KNOWN, KnownRows
+from bkjob_async.model.poll_view import NOTHING_READ, KnownRows
 from bkjob_async.model.refs import JobRef, Scope
 
 ROUNDS = scaled(9, 1)
@@ -45,12 +45,12 @@ def poll_view(response: HttpResponse, every: int = 0) -> None:
 def ways(body: bytes) -> dict[str, Callable[[], object]]:
     """Return the ways to decode *body*."""
     response = HttpResponse(status=200, body=body)
-    seen = DIALECT.decode_poll(REQUEST, response, NOTHING_KNOWN)
+    seen = DIALECT.decode_poll(REQUEST, response, NOTHING_READ)
     known = KnownRows(seen.status, seen.execute_count, seen.name, seen.digest)
     return {
         "cattrs": lambda: CATTRS.loads(body, StepResponse),
         "poll view": lambda: poll_view(response),
-        "first response": lambda: DIALECT.decode_poll(REQUEST, response, NOTHING_KNOWN),
+        "first response": lambda: DIALECT.decode_poll(REQUEST, response, NOTHING_READ),
         "known response": lambda: DIALECT.decode_poll(REQUEST, response, known),
         "1 % details": lambda: poll_view(response, 100),
         "all details": lambda: poll_view(response, 1),

@@ -111,7 +111,7 @@ class KnownRows(Struct, frozen=True, gc=False):
 
 
 # What is known before the first response.
-NOTHING_KNOWN = KnownRows(0, 0, "", 0)
+NOTHING_READ = KnownRows(0, 0, "", 0)
 
 
 class GroupPollView(Struct, frozen=True, kw_only=True, gc=False):

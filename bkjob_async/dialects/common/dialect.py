@@ -30,7 +30,7 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import NOTHING_KNOWN, JobPollView, KnownRows, PollView, StepPollView
+from bkjob_async.model.poll_view import NOTHING_READ, JobPollView, KnownRows, PollView, StepPollView
 from bkjob_async.model.refs import Ref, Scope, StepRef
 from bkjob_async.model.snapshot import LazyResponseData
 
@@ -325,13 +325,13 @@ class Dialect:
     ) -> JobPollView | StepPollView:
         """Return the poll view of a status response, or raise a `CallFailed`.
 
-        The response is read as lightly as a poll needs it: in full where `NOTHING_KNOWN` is known. One that says nothing but
+        The response is read as lightly as a poll needs it: in full where `NOTHING_READ` is known. One that says nothing but
         what is *known* is not decoded: its view has no rows. The others have a digest, then, by which the next one may be known.
         """
         call = self.call_for(operation)
         if call.read_view is None:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
-        is_first = known is NOTHING_KNOWN
+        is_first = known is NOTHING_READ
         read = partial(call.read_view, operation, response, self.zone, for_poll=True, is_first=is_first)
         return read() if known is None else read_unless_known(operation.ref, response, known, read)
 

@@ -170,9 +170,8 @@ class TargetDelivery:
         step: Ref | None = None
         is_given = has_losses = False
         for event in events:
-            if (
-                type(event) is HostChanged
-            ):  # most are, by the thousand, and those of a step follow one another
+            # Most events are those of hosts, by the thousand, and those of a step follow one another.
+            if type(event) is HostChanged:
                 if event.ref is not step:
                     step, is_given = event.ref, concerns(event, refs, job.ref)
                 if is_given:

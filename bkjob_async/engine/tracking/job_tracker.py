@@ -21,7 +21,7 @@ from bkjob_async.engine.group_polling.group_poller import (
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
-from bkjob_async.engine.tracking.next_request import PollRequest
+from bkjob_async.engine.tracking.next_request import PollRequest, steps_to_read_again
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
@@ -45,7 +45,7 @@ from bkjob_async.engine.tracking.step_tracker import (
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import NOTHING_KNOWN, JobPollView, KnownRows, StepPollView, times_of
+from bkjob_async.model.poll_view import NOTHING_READ, JobPollView, KnownRows, StepPollView, times_of
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import RUN_CODES, run_status
 
@@ -154,7 +154,7 @@ def known_rows(job: JobState, request: PollRequest) -> KnownRows | None:
     if job.detail_level is DetailLevel.END_ONLY:
         return None
     if job.status_code is None:
-        return NOTHING_KNOWN
+        return NOTHING_READ
     if not (is_undisturbed(job) and goes_on(job)):
         return None
     hosts = 0
@@ -173,7 +173,7 @@ def known_of_step(step: StepState) -> KnownRows | None:
     if step.progress.group_poller is not None or step.progress.settling is not None:
         return None
     if step.status_code is None:
-        return NOTHING_KNOWN
+        return NOTHING_READ
     if step.hosts is NO_HOSTS or step.announced.finished or step.status_code not in RUN_CODES:
         return None
     return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
@@ -466,11 +466,10 @@ def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
     started = [step for step in job.open_steps() if step.started]
     # A step with a final status has its own bound; one with an open status may keep it for ever.
     settling = any(step.progress.settling is not None for step in started)
-    unread = any(step.progress.is_unread and step.hosts_visible for step in job.steps)
     stage = stage_of(
         was_over=False,
         is_final=True,
-        has_details=not (started or unread),
+        has_details=not (started or steps_to_read_again(job)),
         is_doubtful=job.is_doubtful(job.active_at),
         is_overdue=not settling and stamp.now - job.settling_since >= SETTLE_BOUND,
     )

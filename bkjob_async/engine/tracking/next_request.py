@@ -157,7 +157,7 @@ def unread_steps(job: JobState) -> list[StepState]:
     """
     if not job.reads_all:
         wanted = [step for step in job.open_steps() if step.needs_rows and wants_rows(job, step)]
-        return wanted if job.settling_since is None else wanted + steps_that_ran_again(job)
+        return wanted if job.settling_since is None else wanted + steps_to_read_again(job)
     lost = job.poll_failures.lost
     watched = [
         step for step in job.steps if job.is_target or (step.ref in job.target_steps and step.ref not in lost)
@@ -171,7 +171,7 @@ def unread_steps(job: JobState) -> list[StepState]:
     ]
 
 
-def steps_that_ran_again(job: JobState) -> list[StepState]:
+def steps_to_read_again(job: JobState) -> list[StepState]:
     """Return the finished steps whose hosts may have moved since, because the job was reopened."""
     return [step for step in job.steps if step.progress.is_unread and step.hosts_visible]
 
@@ -253,7 +253,7 @@ def wants_rows_with_job(
     if not is_wanted:
         is_wanted = any(step.progress.settling is not None for step in job.open_steps())
     if not is_wanted and job.settling_since is not None:
-        is_wanted = bool(steps_that_ran_again(job))
+        is_wanted = bool(steps_to_read_again(job))
     if not is_wanted and requests_are_scarce:
         is_wanted = not any(
             step.progress.is_large or step.hosts.size > MAX_FULL_READ_HOSTS for step in job.steps

@@ -72,10 +72,10 @@ class StepProgress:
     """State that only few steps need: those that settle, are large, began anew, or were passed by the job.
 
     *is_first_of_execution*: the present status is the first one seen in its execution. *is_passed*: the job
-    has gone on to a later step. *is_unread*: the job ran again since the step was announced finished, so that its hosts may have
-    moved, though it looks as before; they are read before the job is over. *is_large*: it listed more than `MAX_FULL_READ_HOSTS` hosts, which are not followed before it
-    is over. *outdated_since*: since then all responses, *outdated_responses* of them, showed
-    an earlier execution.
+    has gone on to a later step. *is_unread*: the job ran again since the step was announced finished, so that its hosts
+    may have moved, though it looks as before; they are read before the job is over. *is_large*: it listed more than
+    `MAX_FULL_READ_HOSTS` hosts, which are not followed before it is over. *outdated_since*: since then all responses,
+    *outdated_responses* of them, showed an earlier execution.
     """
 
     settling: Settling | None = None

@@ -324,9 +324,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     def _go_on(self, target: PollTarget, now: float, begun: float, *, settling: bool) -> None:
         """Schedule the next poll of a job that is not over, last polled at *begun*; sooner while it is *settling*."""
         intervals = self.planner.intervals
-        if intervals.interval is not None:
-            next_at = next_slot(target.ref, intervals.interval, begun=begun, now=now)
-            at = now + intervals.while_settling if settling else next_at
+        if intervals.interval is not None and settling:
+            at = now + intervals.while_settling
+        elif intervals.interval is not None:
+            at = next_slot(target.ref, intervals.interval, begun=begun, now=now)
         else:
             deadline = self.registry.first_deadline(target)
             at = self.planner.next_poll_at(

@@ -13,7 +13,7 @@ from msgspec import structs
 from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import NOTHING_KNOWN, JobPollView, KnownRows, StepPollView
+from bkjob_async.model.poll_view import NOTHING_READ, JobPollView, KnownRows, StepPollView
 from tests.dialects import sample_operations
 from tests.dialects.gateway.test_v3_responses import large_step, view_values
 from tests.dialects.sample_operations import SAMPLES, json_response, sample_call
@@ -65,7 +65,7 @@ def test_known_rows_are_skipped_only_where_they_are_the_same(
         other = put(copy.deepcopy(body), place, 987_654)
     if has_request_id:
         other = put(copy.deepcopy(other), ("job_request_id",), "another")
-    believed = polled_all(sample, json_response(body), NOTHING_KNOWN)
+    believed = polled_all(sample, json_response(body), NOTHING_READ)
     if believed is None:
         return
     seen, expected = (polled_all(sample, json_response(other), each) for each in (known_from(believed), None))
@@ -90,7 +90,7 @@ def test_known_rows_are_skipped_only_where_they_are_the_same(
 def test_a_job_is_known_while_nothing_changes() -> None:
     """The id of the request differs; a row, a status or a step make it be read."""
     body = SAMPLES[JOB]
-    believed = polled_all(JOB, json_response({**body, "job_request_id": "one"}), NOTHING_KNOWN)
+    believed = polled_all(JOB, json_response({**body, "job_request_id": "one"}), NOTHING_READ)
     assert believed is not None
     assert believed.digest
     first_step = ("data", "step_instance_list", 0)
@@ -112,7 +112,7 @@ def test_rows_are_known_while_a_step_runs() -> None:
     body = large_step(30)
     body["data"]["execute_count"] = 0
     body["data"]["total_time"], body["job_request_id"] = 3, "one"
-    believed = step_polled(json_response(body), NOTHING_KNOWN)
+    believed = step_polled(json_response(body), NOTHING_READ)
     assert believed is not None
     known = KnownRows(2, 0, believed.name, believed.digest)
     later = {**put(copy.deepcopy(body), ("data", "total_time"), 7), "job_request_id": "another"}
@@ -134,7 +134,7 @@ def test_rows_are_known_while_a_step_runs() -> None:
 def test_a_large_response_gets_no_digest() -> None:
     """Its step is read by groups next time; hashing it would cost as much as decoding it."""
     bodies = [large_step(hosts) for hosts in (3, 3_000)]
-    views = [step_polled(json_response(body), NOTHING_KNOWN) for body in bodies]
+    views = [step_polled(json_response(body), NOTHING_READ) for body in bodies]
 
     assert [view is not None and view.digest != 0 for view in views] == [True, False]
 
@@ -145,7 +145,7 @@ def test_a_large_response_gets_no_digest() -> None:
 def test_an_old_response_is_not_known_once_the_step_has_gone_on(other: dict[str, Any]) -> None:
     """Its bytes are those of the last response that was believed, and no longer what is known."""
     body = large_step(3)
-    believed = step_polled(json_response(body), NOTHING_KNOWN)
+    believed = step_polled(json_response(body), NOTHING_READ)
     assert believed is not None
     known = KnownRows(believed.status, believed.execute_count, believed.name, believed.digest)
     seen = [step_polled(json_response(body), each) for each in (known, structs.replace(known, **other))]

@@ -21,7 +21,7 @@ from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
 from bkjob_async.errors import CallFailed, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import NOTHING_KNOWN, JobPollView, KnownRows, StepPollView, times_of
+from bkjob_async.model.poll_view import NOTHING_READ, JobPollView, KnownRows, StepPollView, times_of
 from tests.dialects.sample_operations import SAMPLES, json_response, sample_call
 from tests.dialects.test_any_json import damaged, put
 from tests.examples import examples
@@ -90,15 +90,15 @@ def same(sample: str, response: HttpResponse) -> None:
     except InvalidResponse:
         with suppress(CallFailed):
             seen = view_values(polled(sample, response))
-            assert view_values(polled(sample, response, NOTHING_KNOWN)) == seen
+            assert view_values(polled(sample, response, NOTHING_READ)) == seen
         return
     except CallFailed as error:
-        for known in (None, NOTHING_KNOWN):
+        for known in (None, NOTHING_READ):
             with pytest.raises(type(error)):
                 polled(sample, response, known)
         return
     assert view_values(polled(sample, response)) == expected
-    assert view_values(polled(sample, response, NOTHING_KNOWN)) == expected
+    assert view_values(polled(sample, response, NOTHING_READ)) == expected
 
 
 @pytest.mark.parametrize("sample", [JOB, STEP])

@@ -24,7 +24,7 @@ from bkjob_async.errors import (
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.poll_view import NOTHING_KNOWN, JobPollView
+from bkjob_async.model.poll_view import NOTHING_READ, JobPollView
 from bkjob_async.model.refs import Ref
 from tests.engine.poll_views import JOB, at, host, job, step
 
@@ -168,7 +168,7 @@ def test_the_second_response_about_a_step_need_not_be_decoded() -> None:
     state = job_state(STEP)
     request = next_request(state, GATEWAY)
     assert isinstance(request, GetStepInstanceStatus)
-    assert known_rows(state, request) is NOTHING_KNOWN
+    assert known_rows(state, request) is NOTHING_READ
 
     for rows in ([], [host(1, 7)]):
         apply_step(state, replace(step(2, rows), digest=5), at(0))
@@ -182,7 +182,7 @@ def test_an_equal_response_about_a_job_need_not_be_decoded() -> None:
     request = next_request(state, GATEWAY)
     some = [host(n, 7) for n in range(1, 7)]
     shown = replace(job(2, step(2, some)), digest=5)
-    assert known_rows(state, request) is NOTHING_KNOWN
+    assert known_rows(state, request) is NOTHING_READ
     digests = []
     for response in (
         shown,
