@@ -177,7 +177,7 @@ def test_the_second_response_about_a_step_need_not_be_decoded() -> None:
 
 
 def test_an_equal_response_about_a_job_need_not_be_decoded() -> None:
-    """Once a response showed the present state: until another one changes it, an operation is made, or a poll fails."""
+    """Once a response showed the present state, and until another one shows something else."""
     state = job_state(JOB)
     request = next_request(state, GATEWAY)
     some = [host(n, 7) for n in range(1, 7)]
