@@ -56,6 +56,12 @@ class ObserverDispatch:
     # Asked for every request and every poll.
 
     @property
+    def wants_polling(self) -> bool:
+        """Whether anybody listens to some polls, or to their requests."""
+        is_logged = polling_logger.isEnabledFor(DEBUG) or requests_logger.isEnabledFor(DEBUG)
+        return bool(self._polls or self._polled_requests) or is_logged
+
+    @property
     def wants_polls(self) -> bool:
         """Whether anybody listens to polls."""
         return bool(self._polls) or polling_logger.isEnabledFor(DEBUG)

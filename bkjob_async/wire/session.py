@@ -35,15 +35,9 @@ from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.limits.permits import Permit
-from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
+from bkjob_async.wire.limits.rate_limit_headers import REMAINING, RateLimitHeaders, parse_rate_limit_headers
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
-from bkjob_async.wire.prepared_requests import (
-    MAX_COMPRESSED,
-    MIN_COMPRESSED,
-    PollOperation,
-    PreparedRequest,
-    PreparedRequestCache,
-)
+from bkjob_async.wire.poll_requests import PollOperation, PollRequests
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
 from bkjob_async.wire.tracebacks import strip_traceback
 from bkjob_async.wire.transport import CallbackTransport, Transport
@@ -100,7 +94,7 @@ class Session:
         self.observe = observe or ObserverDispatch(client=dialect.name)
         self._retry_budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
-        self._prepared = PreparedRequestCache(self._signed)
+        self._poll_requests = PollRequests(self._signed)
         self._large_bodies = LargeBodyTurns()
         self._random = Random(seed)  # noqa: S311 - spreads waiting times, keeps no secret
 
@@ -157,7 +151,7 @@ class Session:
             return False
         if limiter.resource_queues and not limiter.fits(permit, operation.name):
             return False
-        permit.resource = operation.name
+        permit.resource, permit.scope = operation.name, operation.ref.scope
 
         def on_received(received: Received) -> None:
             permit.under_way = None
@@ -167,24 +161,26 @@ class Session:
             now = asyncio.get_running_loop().time()
             try:
                 view = self.dialect.decode_poll(operation, received, known=known())
-                rate_limit = parse_rate_limit_headers(received.headers)
+                is_announced = REMAINING in received.headers
+                rate_limit = parse_rate_limit_headers(received.headers) if is_announced else None
             except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
                 on_view(partial(self.poll, operation, permit, known, received))
                 return
             permit.response = received
-            limiter.on_response(permit, len(received.body), rate_limit, now)
-            limiter.on_success(permit)
-            self._on_success(operation, prepared, permit, rate_limit, held=self.credentials, is_poll=True)
+            limiter.on_response(permit, len(received.body), rate_limit, now, was_read=True)
+            self._on_success(operation, permit, rate_limit, held=self.credentials, is_poll=True)
             on_view(view)
 
         try:
-            prepared = self._prepared.get(operation, credentials)
-            permit.under_way = self._callbacks.begin(prepared.request, self.request_timeout, on_received)
+            request = self._poll_requests.request(
+                operation, credentials, accept_compressed=permit.accept_compressed
+            )
+            permit.under_way = self._callbacks.begin(request, self.request_timeout, on_received)
         except Exception:  # noqa: BLE001 - `poll` raises it again, as above
             return False
         if permit.under_way is None:
             return False
-        permit.request = prepared.request
+        permit.request = request
         return True
 
     async def poll(
@@ -198,7 +194,7 @@ class Session:
 
         Rows that are *known* when the response has come need not be decoded. What was *received* already is not requested again.
         """
-        sign = partial(self._prepared.get, operation)
+        sign = partial(self._poll_requests.request, operation, accept_compressed=permit.accept_compressed)
 
         def decode(response: HttpResponse) -> PollView:
             return self.dialect.decode_poll(operation, response, known=known())
@@ -217,7 +213,7 @@ class Session:
 
     async def poll_list(self, operation: Operation[R], permit: Permit) -> R:
         """Send *operation* with a *permit*, once, and return its typed response; raise a `CallFailed`."""
-        sign = self._signing(operation, self.prepare(operation))
+        sign = partial(self.dialect.sign, self.prepare(operation))
         decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
         timeout, held = self.request_timeout, self.credentials
         return await self._without_frames(
@@ -240,22 +236,15 @@ class Session:
         added = self.observe.headers()
         if added:
             request = replace(request, headers={**request.headers, **added})
-        sign = self._signing(operation, request)
+        sign = partial(self.dialect.sign, request)
         timeout = self.request_timeout if request_timeout is None else request_timeout
         retries = retries or self.retries
         return await self._send(operation, sign, decode, retries, timeout, held=held, urgent=urgent)
 
-    def _signing(
-        self, operation: Operation[Any], request: HttpRequest
-    ) -> Callable[[Credentials], PreparedRequest]:
-        """Return a function that signs the *request* of an operation."""
-        scope = scope_of(operation)
-        return lambda credentials: PreparedRequest(operation, scope, self.dialect.sign(request, credentials))
-
     async def _send(
         self,
         operation: Operation[Any],
-        sign: Callable[[Credentials], PreparedRequest],
+        sign: Callable[[Credentials], HttpRequest],
         decode: Callable[[HttpResponse], T],
         retries: Retries,
         timeout: float,  # noqa: ASYNC109 - per attempt, not per task
@@ -289,7 +278,7 @@ class Session:
     async def _attempt(
         self,
         operation: Operation[Any],
-        sign: Callable[[Credentials], PreparedRequest],
+        sign: Callable[[Credentials], HttpRequest],
         decode: Callable[[HttpResponse], T],
         timeout: float,  # noqa: ASYNC109 - per attempt, not per task
         *,
@@ -314,15 +303,15 @@ class Session:
                 if received is None:
                     permit = self._usable(permit, operation, held)
                 credentials = held.current or await held.fetch()
-                prepared = sign(credentials)
+                request = sign(credentials)
                 permit = permit or await limiter.acquire(
-                    prepared.scope, operation.name, urgent=urgent, patience=timeout if urgent else None
+                    scope_of(operation), operation.name, urgent=urgent, patience=timeout if urgent else None
                 )
                 # It is released last: when the response forbids further requests, the next waiter must not go.
                 try:
-                    permit.request = prepared.request
+                    permit.request = request
                     if received is None:
-                        response = await self.transport.send(prepared.request, timeout=timeout)
+                        response = await self.transport.send(request, timeout=timeout)
                     else:
                         response = received if isinstance(received, HttpResponse) else await received()
                     permit.response, received = response, None
@@ -349,9 +338,7 @@ class Session:
                 note_cancelled(error, operation, was_sent=permit is not None)
                 raise
             else:
-                self._on_success(
-                    operation, prepared, permit, rate_limit, attempt=number, held=held, is_poll=is_poll
-                )
+                self._on_success(operation, permit, rate_limit, attempt=number, held=held, is_poll=is_poll)
                 return result
             may_again = not refused and may_send_again(failure, operation)
             if not (may_again and credentials is not None and held.invalidate(credentials)):
@@ -372,6 +359,8 @@ class Session:
             self.limiter.return_unused(permit)
             return None
         permit.resource = operation.name
+        if permit.scope is None:
+            permit.scope = scope_of(operation)
         return permit
 
     def _learn(self, permit: Permit, error: CallFailed, rate_limit: RateLimitHeaders | None) -> None:
@@ -396,7 +385,6 @@ class Session:
     def _on_success(
         self,
         operation: Operation[Any],
-        prepared: PreparedRequest,
         permit: Permit,
         rate_limit: RateLimitHeaders | None,
         *,
@@ -404,19 +392,16 @@ class Session:
         held: CredentialsCache,
         is_poll: bool,
     ) -> None:
-        """Count and report a response that was read; ask for the next ones compressed where that is worth it."""
+        """Count and report a response that was read."""
         assert permit.response is not None  # noqa: S101 - it was read
         size = len(permit.response.body)
         if rate_limit is not None and rate_limit.remaining <= 0:
             report_rate_limit(self.observe, permit.resource, rate_limit.reset, refused=False)
         if self._retry_budget.left < self._retry_budget.size:
             self._retry_budget.on_success()
-        wants_compressed = MIN_COMPRESSED <= size <= MAX_COMPRESSED
-        if is_poll and wants_compressed is not prepared.request.accept_compressed:
-            prepared.accept_compressed(wants_compressed)
         if (counters := self.observe.counters) is not None:
             counters.add_success(operation.name, permit.asked_at, permit.sent_at, permit.received_at, size)
-        if self.observe.wants_polled_requests if is_poll else self.observe.wants_requests:
+        if permit.is_observed if is_poll else self.observe.wants_requests:
             self._report(permit, operation, attempt, None, held, is_poll=is_poll)
 
     def _report(

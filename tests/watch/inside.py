@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 import bkjob_async as bkjob
-from bkjob_async.engine.tracking.next_request import job_request
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.wire.session import nothing_known
 
 
@@ -53,7 +53,7 @@ def polled_by(client: bkjob.JobClient) -> Collection[Any]:
 async def poll_once(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
     """Poll a job as a watch does, over an idle connection where there is one; raise the error."""
     session, done = client._session, asyncio.get_running_loop().create_future()
-    request = job_request(job, with_rows=True)
+    request = GetJobInstanceStatus(ref=job, return_ip_result=True)
     permit = await session.limiter.acquire(job.scope, request.name)
     try:
         if session.begin_poll(request, permit, nothing_known, done.set_result):

@@ -15,7 +15,7 @@ from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.poll_view import PollView
-from bkjob_async.wire.prepared_requests import PollOperation
+from bkjob_async.wire.poll_requests import PollOperation
 from bkjob_async.wire.session import Session
 
 pytestmark = pytest.mark.looptime
@@ -320,28 +320,6 @@ async def test_a_poll_that_stays_refused_is_an_error_without_secrets() -> None:
         await polled(session_of(transport, credentials=provider), READ)
     assert (provider.calls, len(transport.sent), refused.value.details.attempts) == (2, 2, 2)
     assert "s3cr3tstuff" not in "".join(traceback.format_exception(refused.value))
-
-
-async def test_compressed_responses_are_requested_where_that_is_cheaper() -> None:
-    """The size of the last response predicts that of the next; the size of the first is unknown."""
-
-    def padded(size: int) -> HttpResponse:
-        return HttpResponse(status=200, body=OK.body + b" " * size)
-
-    sizes = (100, 100, 100_000, 100_000, 5_000_000, 5_000_000)
-    transport = FakeTransport(*(padded(size) for size in sizes))
-    session = session_of(transport)
-    for _ in sizes:
-        await polled(session, READ)
-
-    assert [request.accept_compressed for request in transport.sent] == [
-        True,
-        False,
-        False,
-        True,
-        True,
-        False,
-    ]
 
 
 async def test_a_command_that_was_redirected_did_not_happen() -> None:

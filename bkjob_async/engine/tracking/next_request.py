@@ -22,8 +22,7 @@ from bkjob_async.engine.tracking.step_state import (
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.structures.bounded_cache import BoundedCache
+from bkjob_async.model.refs import StepRef
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
@@ -35,11 +34,6 @@ ROWS_RETRY_INTERVAL = 15.0
 # After this many seconds the job itself is requested again, in case it is over without the step that
 # represents it.
 LONGEST_REPRESENTED = 15.0
-
-# Polls repeat the same few requests: so many of either kind are kept.
-KEPT_REQUESTS = 4096
-_step_requests: BoundedCache[tuple[StepRef, ReadMode], GetStepInstanceStatus] = BoundedCache(KEPT_REQUESTS)
-_job_requests: BoundedCache[tuple[JobRef, bool], GetJobInstanceStatus] = BoundedCache(KEPT_REQUESTS)
 
 
 def next_request(
@@ -66,7 +60,7 @@ def next_request(
     if step is None:
         job.polled_via_step = False
         with_rows = wants_rows_with_job(job, capabilities, requests_are_scarce=requests_are_scarce)
-        return job_request(job.ref, with_rows=with_rows)
+        return GetJobInstanceStatus(ref=job.ref, return_ip_result=with_rows)
     return step_request(step.ref, read_mode_for(job, step, capabilities, single_request=requests_are_scarce))
 
 
@@ -104,22 +98,10 @@ def wants_final_rows(step: StepState) -> bool:
 
 def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceStatus:
     """Return the request for the hosts of a step in this *read_mode*, in all its batches."""
-    kept = _step_requests.values.get((ref, read_mode))
-    if kept is not None:
-        return kept
     limit = read_mode.limit if isinstance(read_mode, CountsOnly) else None
     group = read_mode if isinstance(read_mode, SingleGroup) else None
     status, tag = (None, None) if group is None else (group.status, group.tag or None)
-    request = GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit, status=status, tag=tag)
-    return _step_requests.keep((ref, read_mode), request)
-
-
-def job_request(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:
-    """Return the request for a job, with or without its host rows."""
-    kept = _job_requests.values.get((ref, with_rows))
-    if kept is not None:
-        return kept
-    return _job_requests.keep((ref, with_rows), GetJobInstanceStatus(ref=ref, return_ip_result=with_rows))
+    return GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit, status=status, tag=tag)
 
 
 def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilities) -> None:

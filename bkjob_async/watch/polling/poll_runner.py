@@ -158,7 +158,7 @@ class PollRunner(Generic[K]):
 
     def _ask(self, key: K, *, urgent: bool) -> None:
         """Have *key* polled soon, or queue it for a permit."""
-        permit = self._limiter.try_acquire(self._group(key), "", urgent=False)
+        permit = self._limiter.try_acquire(None, "", urgent=False)  # its scope is known when it is sent
         if permit is None:
             self._queue(key, urgent=urgent)
         else:  # no other key waits, nor does this one
@@ -238,16 +238,17 @@ class PollRunner(Generic[K]):
         finally:
             self._end(run, key)
 
-    def end(self, key: K) -> None:
-        """Let the poll of *key* be over: it is polled again if it was scheduled meanwhile."""
+    def end(self, key: K, again_at: float | None = None) -> None:
+        """Let the poll of *key* be over: it is polled at *again_at*, or earlier if it was scheduled meanwhile."""
         if self._run is not None:
-            self._end(self._run, key)
+            self._end(self._run, key, again_at)
 
-    def _end(self, run: _Run[K], key: K) -> None:
+    def _end(self, run: _Run[K], key: K, again_at: float | None = None) -> None:
         busy = run.busy.pop(key, None)
         if busy is None:
             return  # its permit was given back when the run ended
-        again_at = busy.again_at
+        if busy.again_at is not None and (again_at is None or busy.again_at < again_at):
+            again_at = busy.again_at
         if again_at == URGENT:
             self._queue(key, urgent=True)  # before the permit goes to another
         elif again_at is not None:

@@ -111,7 +111,7 @@ class Poller:
 
     def add_subscriber(self, subscriber: Subscriber) -> None:
         """Deliver to *subscriber* from now on what concerns all targets, and an outage that lasts already."""
-        self._registry.subscribers.append(subscriber)
+        self._registry.add_subscriber(subscriber)
         if self.errors.outage is not None:
             at = self._stamp()
             subscriber.on_platform_event(at, replace(self.errors.outage))

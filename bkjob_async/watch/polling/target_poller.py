@@ -40,7 +40,7 @@ from bkjob_async.engine.tracking.next_request import (
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, HostChanged
-from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
 from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.watch.polling.error_reporting import (
@@ -50,11 +50,12 @@ from bkjob_async.watch.polling.error_reporting import (
     lose_missing_steps,
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
-from bkjob_async.watch.polling.poll_reports import PollReports, active_times
+from bkjob_async.watch.polling.poll_reports import PollReport, PollReports, active_times
 from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 from bkjob_async.wire.limits.permits import Permit
+from bkjob_async.wire.poll_requests import MAX_COMPRESSED, MIN_COMPRESSED
 from bkjob_async.wire.session import Session, ViewOrRest
 
 # These errors say nothing of the other steps of a job.
@@ -68,7 +69,8 @@ PAUSE_SECONDS = 1.0
 class TargetPoller(Struct, eq=False, kw_only=True):
     """Polls targets: `poll` begins one; when its response has come, that is applied, and the next poll scheduled.
 
-    `longest_block` is for how many seconds at most handling a response kept the event loop.
+    `longest_block` is for how many seconds at most handling a response kept the event loop. `accept_compressed` is whether
+    the last response was worth compressing whose size was not known before.
     """
 
     session: Session
@@ -83,6 +85,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     health: PlatformHealth
     outage_recovery: OutageRecovery
     longest_block: float = 0.0
+    accept_compressed: bool = True
 
     def poll(self, target: Polled, permit: Permit) -> Coroutine[Any, Any, None] | None:
         """Poll one target, or a list of jobs, with a *permit*, as `PollRunner` says."""
@@ -106,34 +109,37 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         is_scarce = limiter.waiting > 0 and limiter.is_scarce
         request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=is_scarce)
         self._count(target, request, started)
+        permit.is_observed = self.session.observe.wants_polling
+        permit.accept_compressed = self._accepts_compressed(target, request)
         known = partial(known_rows, target, request)
-        on_view = partial(self._on_view, target, request, started)
+        on_view = partial(self._on_view, target, request, permit)
         if self.session.begin_poll(request, permit, known, on_view):
             return None
-        return self._await_view(target, request, started, partial(self.session.poll, request, permit, known))
+        return self._await_view(target, request, permit, partial(self.session.poll, request, permit, known))
 
-    def _on_view(self, target: PollTarget, request: PollRequest, started: float, view: ViewOrRest) -> None:
+    def _on_view(self, target: PollTarget, request: PollRequest, permit: Permit, view: ViewOrRest) -> None:
         """Go on with a poll whose response has come; what takes longer becomes a task."""
         try:
             if callable(view):  # a response with many new hosts is large, and so to be awaited
-                self.runner.await_rest(target, self._await_view(target, request, started, view))
+                self.runner.await_rest(target, self._await_view(target, request, permit, view))
             else:
-                self._on_response(target, request, view, started)
-                self.runner.end(target)
+                self.runner.end(target, self._on_response(target, request, view, permit))
         except Exception as error:  # noqa: BLE001 - whoever calls this back has no use for it
             self.runner.fail(error)
 
     async def _await_view(
-        self, target: PollTarget, request: PollRequest, started: float, view: ViewOrRest
+        self, target: PollTarget, request: PollRequest, permit: Permit, view: ViewOrRest
     ) -> None:
         """Await the response of a poll, and apply it."""
         try:
             view = await view() if callable(view) else view
         except BkJobError as error:
-            self._on_failure(target, request, error, started)
+            self._on_failure(target, request, error, permit.sent_at)
             return
         names = await self._read_names(view) if lists_many_new_hosts(target, view) else ()
-        self._on_response(target, request, view, started)
+        again_at = self._on_response(target, request, view, permit)
+        if again_at is not None:
+            self.runner.schedule(target, again_at)
         del names  # nothing else refers to them until the response is applied
 
     async def _read_names(self, view: PollView) -> list[Sequence[HostKey]]:
@@ -153,6 +159,19 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             self.session.observe.polls.jobs += 1
         else:
             self.session.observe.polls.steps += 1
+
+    def _accepts_compressed(self, target: PollTarget, request: PollRequest) -> bool:
+        """Return whether a compressed response is worth asking for: its size is about that of the last one."""
+        if counts_groups(request):
+            return False
+        known = target.accept_compressed
+        return self.accept_compressed if known is None else known
+
+    def _learn_size(self, target: PollTarget, request: PollRequest, size: int) -> None:
+        """Note whether a response of *size* bytes was worth compressing."""
+        accepts = MIN_COMPRESSED <= size <= MAX_COMPRESSED
+        if target.accept_compressed is not accepts and not counts_groups(request):
+            target.accept_compressed = self.accept_compressed = accepts
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
@@ -184,7 +203,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         capabilities = self.session.dialect.capabilities
         if not (view.lacks_addresses and capabilities.step_status):
             changes = apply_job(target, view, at)
-            plan_follow_ups(target, request, capabilities)
+            lists_hosts = isinstance(request, GetJobInstanceStatus) and request.return_ip_result
+            if not lists_hosts or target.poll_failures is not NO_FAILURES:
+                plan_follow_ups(target, request, capabilities)
             return changes
         view, unnamed = without_unnamed_rows(target, view)
         changes = apply_job(target, view, at)
@@ -192,15 +213,22 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         target.pending = unnamed or target.pending
         return changes
 
-    def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
-        """Apply a response, deliver the events, and schedule the next poll, unless the target was dropped meanwhile."""
+    def _on_response(
+        self, target: PollTarget, request: PollRequest, view: PollView, permit: Permit
+    ) -> float | None:
+        """Apply a response, and deliver the events, unless the target was dropped meanwhile.
+
+        Return when the job is polled next, None where it was scheduled here, or is not to be.
+        """
         if target.group == NO_SUBSCRIBERS:
-            return
-        received = self.session.limiter.received_at
+            return None
+        started, received = permit.sent_at, self.session.limiter.received_at
         self._count_response(received, started)
+        if permit.size is not None:
+            self._learn_size(target, request, permit.size)
         at = self._stamp()
         observe, report = self.session.observe, None
-        if observe.wants_polls:
+        if permit.is_observed and observe.wants_polls:
             report = self.reports.begin(target, request, view, started, received)
         counts = observe.counters is not None
         self.longest_block = max(self.longest_block, at.now - received)
@@ -214,10 +242,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
             others = NO_EVENTS if is_plain else self._other_events(target)
             is_unchanged = changes is NO_EVENTS and not others and not was_forgotten
-            if is_unchanged and self._go_on_unchanged(target, at, begun):
-                if report is not None:
-                    report.send(NO_EVENTS, at.now)
-                return
+            if is_unchanged and self._goes_on_unchanged(target):
+                return self._after_unchanged(target, at, begun, report)
             events = [*others, *changes]
         else:
             mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
@@ -225,10 +251,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             may_end = counts and (view.finished or view.status not in OPEN_CODES)
             active_at = active_times(target, view) if may_end else None
             changes = apply_step(target, view, at, mode)
-            if changes is NO_EVENTS and self._go_on_unchanged(target, at, begun):
-                if report is not None:
-                    report.send(NO_EVENTS, at.now)
-                return
+            if changes is NO_EVENTS and self._goes_on_unchanged(target):
+                return self._after_unchanged(target, at, begun, report)
             plan_follow_ups(target, request, self.session.dialect.capabilities)
             events = [*self.errors.on_success(target), *changes]
         if report is not None:
@@ -237,6 +261,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             self.reports.count(target, events, active_at, at.now)
         self._deliver(target, at, events, begun, may_settle=was_forgotten)
         self.longest_block = max(self.longest_block, self._now() - received)
+        return None
 
     def _other_events(self, target: PollTarget) -> list[Event]:
         """Return the events that polling works again, and that steps do not exist."""
@@ -282,17 +307,22 @@ class TargetPoller(Struct, eq=False, kw_only=True):
 
     # When a target is polled next -----------------------------------------------------------------------------------
 
-    def _go_on_unchanged(self, target: PollTarget, at: PollStamp, begun: float) -> bool:
-        """Schedule the next poll after one without events; return False, and do nothing, if more is pending or awaited."""
+    def _goes_on_unchanged(self, target: PollTarget) -> bool:
+        """Return True if a poll without events leaves nothing to read, and nothing that waits for it."""
         if target.pending or target.operated_at is not None or target in self.registry.joined:
             return False
         # A response that shows the present state is of a job that goes on; single steps may have ended.
-        if not target.is_target and target.has_ends() and target.all_settled():
-            return False
-        self.registry.publish_unchanged(target, at)
-        if target.group != NO_SUBSCRIBERS:
-            self._go_on(target, at.now, begun, settling=False)
-        return True
+        return target.is_target or not (target.has_ends() and target.all_settled())
+
+    def _after_unchanged(
+        self, target: PollTarget, at: PollStamp, begun: float, report: PollReport | None
+    ) -> float | None:
+        """Deliver and report a poll without events, begun at *begun*; return when the job is polled next."""
+        if self.registry.may_be_behind:
+            self.registry.publish_unchanged(target, at)
+        if report is not None:
+            report.send(NO_EVENTS, at.now)
+        return None if target.group == NO_SUBSCRIBERS else self._next_at(target, at.now, begun)
 
     def _schedule_next(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> None:
         """Determine which watches have settled, and schedule the next poll, if any; *begun* is when this one began.
@@ -312,7 +342,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         elif registry.awaits(target):
             self.runner.schedule(target, now)
         elif not target.all_settled():
-            self._go_on(target, now, begun, settling=target.is_settling())
+            self.runner.schedule(target, self._next_at(target, now, begun, settling=target.is_settling()))
         else:
             self.list_pollers.forget(target)
             self.planner.rest(target)
@@ -321,8 +351,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             if interval is not None and target.group != NO_SUBSCRIBERS:
                 self.runner.schedule(target, now + interval)
 
-    def _go_on(self, target: PollTarget, now: float, begun: float, *, settling: bool) -> None:
-        """Schedule the next poll of a job that is not over, last polled at *begun*; sooner while it is *settling*."""
+    def _next_at(self, target: PollTarget, now: float, begun: float, *, settling: bool = False) -> float:
+        """Return when a job that is not over is polled next, last polled at *begun*; sooner while it is *settling*."""
         intervals = self.planner.intervals
         if intervals.interval is not None and settling:
             at = now + intervals.while_settling
@@ -338,9 +368,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
                 expects_callbacks=self.registry.expects_callbacks(target),
                 ends_in=None if deadline is None else deadline - now,
             )
-        self.runner.schedule(target, at)
         if self.list_pollers.page_size:
             self.list_pollers.update(target, now)
+        return at
 
     # Failures and outages -------------------------------------------------------------------------------------------
 
@@ -415,3 +445,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def counts_groups(request: PollRequest) -> bool:
+    """Return True if *request* is for the sizes of groups: its response is small, whatever the others are."""
+    return isinstance(request, GetStepInstanceStatus) and request.max_host_num_per_group is not None

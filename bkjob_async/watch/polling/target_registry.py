@@ -93,10 +93,12 @@ class PollTarget(JobState, eq=False, gc=False):
     """One job that is polled, compared by identity.
 
     *group* is the number of its subscribers' group: references to them would form a cycle through the job, which the
-    garbage collector does not look for here. *due* and *urgent* belong to the poll runner.
+    garbage collector does not look for here. *due* and *urgent* belong to the poll runner. *accept_compressed* is whether
+    the last response was worth compressing, None before the first.
     """
 
     group: int = NO_SUBSCRIBERS
+    accept_compressed: bool | None = None
     due: float | None = None
     urgent: bool | None = None
 
@@ -114,10 +116,16 @@ class TargetRegistry:
         self.joined: dict[PollTarget, ReadTimes] = {}
         self._cursors = cursors
         self.may_be_full = False  # whether any subscriber ever had a journal, or was paused
+        self.may_be_behind = False  # whether any subscriber is not in sync yet
         self._groups: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
         self._numbers: dict[tuple[Subscriber, ...], int] = {(): NO_SUBSCRIBERS}
         self.polls: dict[int, int] = {NO_SUBSCRIBERS: 0}
         self._last_number = NO_SUBSCRIBERS
+
+    def add_subscriber(self, subscriber: Subscriber) -> None:
+        """Add a *subscriber* without targets."""
+        self.subscribers.append(subscriber)
+        self.may_be_behind = True
 
     def subscribers_of(self, target: PollTarget) -> tuple[Subscriber, ...]:
         """Return the subscribers that want the events of a job."""
@@ -206,10 +214,11 @@ class TargetRegistry:
             subscriber.on_events(target, at, events, times)
 
     def publish_unchanged(self, target: PollTarget, at: PollStamp) -> None:
-        """Deliver a poll without events to subscribers that may become in sync by it."""
+        """Deliver a poll without events to subscribers that may become in sync by it; the others need not know of it."""
         for subscriber in self._groups[target.group]:
             if not subscriber.is_in_sync:
                 subscriber.on_events(target, at, (), None)
+        self.may_be_behind = not all(subscriber.is_in_sync for subscriber in self.subscribers)
 
     def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Deliver an event that concerns all targets."""

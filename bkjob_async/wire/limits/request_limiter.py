@@ -187,10 +187,22 @@ class RequestLimiter:
 
     # After a request ------------------------------------------------------------------------------------------------
 
-    def on_response(self, permit: Permit, size: int, rate_limit: RateLimitHeaders | None, now: float) -> None:
-        """Learn from a response of *size* bytes, which came *now*, and from its *rate_limit* headers."""
+    def on_response(
+        self,
+        permit: Permit,
+        size: int,
+        rate_limit: RateLimitHeaders | None,
+        now: float,
+        *,
+        was_read: bool = False,
+    ) -> None:
+        """Learn from a response of *size* bytes, which came *now*, and from its *rate_limit* headers.
+
+        *was_read*: the request was not throttled; else `on_success` says so later.
+        """
         limit = self.limit
-        permit.received_at = self.received_at = now
+        permit.received_at, permit.size = now, size
+        self.received_at = now
         limit.concurrency.on_response(now, sent=permit.sent_at, size=size, in_flight=limit.in_flight)
         if rate_limit is not None:
             self._quota_of(permit.resource, per_resource=rate_limit.per_resource).on_headers(
@@ -204,6 +216,8 @@ class RequestLimiter:
         if size > BYTES_PER_TURN and self.waiting:
             waiters = self._queue_of(permit.resource).waiters
             waiters.add_cost(permit.scope, size / BYTES_PER_TURN, priority=permit.priority)
+        if was_read:
+            self.on_success(permit)
 
     def on_throttled(
         self, permit: Permit, *, retry_after: float | None, per_resource: bool, too_concurrent: bool

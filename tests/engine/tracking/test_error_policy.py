@@ -5,7 +5,7 @@ import pytest
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error, lose_target
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
-from bkjob_async.engine.tracking.next_request import job_request, step_request
+from bkjob_async.engine.tracking.next_request import step_request
 from bkjob_async.engine.tracking.step_state import REFUSALS
 from bkjob_async.errors import (
     ApiNotFound,
@@ -22,6 +22,7 @@ from bkjob_async.errors import (
     WrongState,
 )
 from bkjob_async.model.events import LostReason
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from tests.engine.poll_views import JOB, at, host, job, step
 
 STEP = JOB.step(200)
@@ -55,12 +56,12 @@ def watched_job() -> JobState:
 )
 def test_who_is_in_trouble(error: CallFailed, action: ErrorAction) -> None:
     """One target, everybody, or nobody yet."""
-    assert classify_poll_error(error, job_request(JOB, with_rows=False), watched_job(), 0.0) is action
+    assert classify_poll_error(error, GetJobInstanceStatus(ref=JOB), watched_job(), 0.0) is action
 
 
 def test_unknown_twice_is_unknown() -> None:
     """Once may be a database that is behind; a response in between starts over."""
-    state, request = JobState(JOB, is_target=True), job_request(JOB, with_rows=False)
+    state, request = JobState(JOB, is_target=True), GetJobInstanceStatus(ref=JOB)
     assert classify_poll_error(NotFound(ErrorDetails()), request, state, 0.0) is ErrorAction.RETRY_ONCE
     state.poll_failures = state.poll_failures.found(JOB).after_response()
     assert classify_poll_error(NotFound(ErrorDetails()), request, state, 0.0) is ErrorAction.RETRY_ONCE
@@ -78,7 +79,7 @@ def test_unknown_twice_is_unknown() -> None:
 )
 def test_what_was_read_is_lost_after_a_while(error: CallFailed, action: ErrorAction) -> None:
     """Half a minute without any other response, however often it was asked for meanwhile."""
-    state, request = watched_job(), job_request(JOB, with_rows=False)
+    state, request = watched_job(), GetJobInstanceStatus(ref=JOB)
     apply_job(state, job(2), at(1))
     actions = [classify_poll_error(error, request, state, float(now)) for now in range(10, 45, 5)]
 
@@ -126,7 +127,7 @@ def test_what_showed_its_hosts_does_not_lose_them_to_a_bad_moment() -> None:
 
 def test_job_rows_that_are_refused_again_and_again_are_not_asked_for() -> None:
     """Unless hosts were read before: then it is a passing error."""
-    request = job_request(JOB, with_rows=True)
+    request = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
     new, known = watched_job(), watched_job()
     apply_job(known, job(2, step(2, [host(1, 7)])), at(1))
 
@@ -146,7 +147,7 @@ def test_job_rows_that_are_refused_again_and_again_are_not_asked_for() -> None:
 @pytest.mark.parametrize("error", [NotFound(ErrorDetails()), NotAllowed(ErrorDetails(code=9900403))])
 def test_a_lost_target_that_is_added_again_is_refused_anew(error: CallFailed) -> None:
     """Refusals from before it was added say nothing: it is lost after as many of them, and as long, as the first time."""
-    state, request = watched_job(), job_request(JOB, with_rows=False)
+    state, request = watched_job(), GetJobInstanceStatus(ref=JOB)
     for now in (0.0, 20.0, 40.0):
         classify_poll_error(error, request, state, now)
     lose_target(state, JOB, LostReason.GONE, "")

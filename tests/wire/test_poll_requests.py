@@ -1,4 +1,4 @@
-"""Requests that are prepared once, and those made from others of the same kind."""
+"""Requests of polls that are made from others of the same kind."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
-from bkjob_async.wire.prepared_requests import JOB_ID, PollOperation, PreparedRequestCache, RequestTemplates
+from bkjob_async.wire.poll_requests import JOB_ID, PollOperation, PollRequests
 from bkjob_async.wire.session import Session
 from tests.wire.test_session import CREDENTIALS
 
@@ -19,10 +19,6 @@ ONE, OTHER = (
     bkjob.AppCredentials(bk_app_code="made", bk_app_secret=secret, bk_username="up")
     for secret in ("one", "other")
 )
-OPERATIONS = [
-    bkjob.operations.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), number))
-    for number in range(1, 10)
-]
 
 
 class CountingSigner:
@@ -30,50 +26,74 @@ class CountingSigner:
 
     def __init__(self) -> None:
         self.signed = 0
-        self.cache = PreparedRequestCache(self.sign)
+        self.requests = PollRequests(self.sign)
 
-    def sign(self, _operation: Operation[object], credentials: bkjob.Credentials) -> HttpRequest:
+    def sign(self, operation: Operation[object], credentials: bkjob.Credentials) -> HttpRequest:
         """Return a request."""
         self.signed += 1
-        return HttpRequest(method="GET", url=URL("/"), headers={"X-Auth": repr(id(credentials))})
+        assert isinstance(operation, GetJobInstanceStatus)
+        ref = operation.ref
+        return HttpRequest(
+            method="GET",
+            url=url(f"?in={ref.scope.id}&id={ref.job_instance_id}&rows={operation.return_ip_result}"),
+            headers={"X-Auth": repr(id(credentials))},
+        )
 
-    def get(self, *numbers: int, credentials: bkjob.Credentials = ONE) -> int:
-        """Prepare some operations in turn; return how many had to be signed."""
+    def get(self, *refs: JobRef, rows: bool = True, credentials: bkjob.Credentials = ONE) -> int:
+        """Prepare polls in turn; return how many had to be signed."""
         before = self.signed
-        for number in numbers:
-            assert self.cache.get(OPERATIONS[number], credentials).operation is OPERATIONS[number]
+        for ref in refs:
+            operation = GetJobInstanceStatus(ref=ref, return_ip_result=rows)
+            request = self.requests.request(operation, credentials)
+            assert request == self.sign(operation, credentials)
+            self.signed -= 1
         return self.signed - before
 
 
-def test_an_operation_is_prepared_once() -> None:
-    """And all share one object of equal headers, which the transport compares by identity."""
+JOBS = [JobRef(Scope.biz(number % 3 + 1), number) for number in range(1, 10)]
+
+
+def test_a_kind_of_poll_is_prepared_once() -> None:
+    """Each scope and way to read is a kind; all requests share one object of equal headers, compared by identity later."""
     signer = CountingSigner()
-    signer.get(0, 1, 2)
 
-    assert signer.get(2, 1, 0, 1) == 0
-    assert len({id(signer.cache.get(each, ONE).request.headers) for each in OPERATIONS}) == 1
+    assert signer.get(*JOBS) == 3 * 2
+    assert signer.get(*JOBS, *JOBS) == 0
+    assert signer.get(*JOBS, rows=False) == 3 * 2
+    made = [signer.requests.request(GetJobInstanceStatus(ref=ref), ONE) for ref in JOBS]
+    assert len({id(request.headers) for request in made}) == 1
 
 
-def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What finds no room does not push out what is there; it gets its turn in the end."""
-    monkeypatch.setattr("bkjob_async.wire.prepared_requests.CACHE_SIZE", 4)
+def test_further_kinds_are_prepared_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is bounded, however many scopes there are."""
+    monkeypatch.setattr("bkjob_async.wire.poll_requests.MAX_TEMPLATES", 2)
     signer = CountingSigner()
-    signer.get(*range(9))
+    signer.get(*JOBS)
 
-    assert signer.get(0, 1, 2, 3) == 0
-    assert signer.get(4, 5, 4) == 3
-    assert len(signer.cache._kept.values) == 4
-    signer.get(*[8] * 64)
-    assert signer.get(8) == 0
+    assert signer.get(JOBS[0], JOBS[1], JOBS[3]) == 0
+    assert signer.get(JOBS[2], JOBS[5]) == 2
+    assert signer.get(*JOBS[:2], rows=False) == 2
+    assert len(signer.requests._templates) == 2
 
 
 def test_nothing_is_kept_for_other_credentials() -> None:
     """Other credentials get requests that they signed."""
     signer = CountingSigner()
-    signer.get(0)
+    signer.get(JOBS[0])
 
-    assert signer.get(0, credentials=OTHER)
-    assert signer.get(0)
+    assert signer.get(JOBS[0], credentials=OTHER)
+    assert signer.get(JOBS[0])
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+def test_each_request_says_whether_its_response_may_be_compressed(accepts: bool) -> None:  # noqa: FBT001 - a parameter
+    """The first of a kind, and those after it."""
+    requests = CountingSigner().requests
+    made = [
+        requests.request(GetJobInstanceStatus(ref=ref), ONE, accept_compressed=accepts) for ref in JOBS[::3]
+    ]
+
+    assert [request.accept_compressed for request in made] == [accepts] * 3
 
 
 # Templates ----------------------------------------------------------------------------------------------------------
@@ -105,7 +125,7 @@ def operations(scope: Scope) -> list[PollOperation]:
 @pytest.mark.parametrize("name", ["gateway-v3", "esb-job"])
 def test_a_filled_in_template_is_the_request_itself(name: str) -> None:
     """URL, headers and all, in every dialect and scope."""
-    templates, signed = RequestTemplates(), 0
+    signed = 0
     session = Session(
         "http://host/base",
         transport=AiohttpTransport(),
@@ -113,15 +133,16 @@ def test_a_filled_in_template_is_the_request_itself(name: str) -> None:
         credentials=CREDENTIALS,
     )
 
-    def sign(operation: Operation[object]) -> HttpRequest:
+    def sign(operation: Operation[object], credentials: bkjob.Credentials) -> HttpRequest:
         nonlocal signed
         signed += 1
-        return session._signed(operation, CREDENTIALS)
+        return session._signed(operation, credentials)
 
+    requests = PollRequests(sign)
     for scope in (Scope.biz(2), Scope.biz_set(2), Scope.biz(3)):
         for operation in operations(scope):
-            before = sign(operation)
-            request, _ = templates.request(operation, sign)
+            before = sign(operation, CREDENTIALS)
+            request = requests.request(operation, CREDENTIALS)
             assert request == before
             assert request.url.raw_path_qs == before.url.raw_path_qs
     kinds = 3 * (len(KINDS) + 2)
@@ -142,13 +163,14 @@ MAKERS: list[Callable[[int], HttpRequest]] = [
 @pytest.mark.parametrize("make", MAKERS)
 def test_ids_outside_of_a_query_have_no_template(make: Callable[[int], HttpRequest]) -> None:
     """Such a request is prepared in full each time: with the id in a body, in a path, twice, or in another text."""
-    templates = RequestTemplates()
 
-    def sign(operation: Operation[object]) -> HttpRequest:
+    def sign(operation: Operation[object], _credentials: bkjob.Credentials) -> HttpRequest:
         assert isinstance(operation, GetJobInstanceStatus)
         return make(operation.ref.job_instance_id)
+
+    requests = PollRequests(sign)
 
     assert JOB_ID % 7 != 3
     for number in (3, 4, 5):
         operation = GetJobInstanceStatus(ref=JobRef(Scope.biz(2), number))
-        assert templates.request(operation, sign) == (make(number), None)
+        assert requests.request(operation, ONE) == make(number)
