@@ -65,3 +65,11 @@ def picked(things: Any, keys: Sequence[Any]) -> Sequence[Any]:
     """Return the items of *things* at *keys*; half the time of a list comprehension."""
     # `itemgetter` takes at least one key, and returns a single item bare.
     return itemgetter(*keys)(things) if len(keys) > 1 else [things[key] for key in keys]
+
+
+def each_picked(keys: Sequence[int], *columns: Sequence[Any]) -> list[Any]:
+    """Return the items of each column at *keys*."""
+    if len(keys) > 1:
+        pick = itemgetter(*keys)
+        return [pick(column) for column in columns]
+    return [[column[key] for key in keys] for column in columns]

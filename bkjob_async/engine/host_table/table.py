@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from bkjob_async.engine.host_table.byte_columns import (
     ByteColumn,
     differing,
+    each_picked,
     marked,
     marking_all_but,
     picked,
@@ -112,7 +113,7 @@ class HostTable(Struct, eq=False, gc=False):
 
     def keys_at(self, places: Sequence[int]) -> Sequence[HostKey]:
         """Return all names of each host at *places*."""
-        return picked(self.keys, places)
+        return self.keys if isinstance(places, range) else picked(self.keys, places)
 
     def copy(self) -> HostTable:
         """Return the table as it is now."""
@@ -309,8 +310,8 @@ class HostTable(Struct, eq=False, gc=False):
         if not positions:
             return NO_CHANGES
         if len(positions) < len(places):
-            places, rows = picked(places, positions), picked(rows, positions)
-            smalls, before = bytes(picked(smalls, positions)), bytes(picked(before, positions))
+            places, rows, *columns = each_picked(positions, places, rows, smalls, before)
+            smalls, before = map(bytes, columns)
             codes = codes and picked(codes, positions)
         befores = self.statuses.decoded_column(places, before) if self._irregular.codes else codes_of(before)
         self._set_statuses(places, smalls, sequence)

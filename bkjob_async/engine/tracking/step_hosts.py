@@ -14,7 +14,6 @@ from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.host_events import host_events
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,
@@ -158,32 +157,38 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
     by_code = tags_by_code(view.groups or ())
     rows = moves.rows if by_code is not None else with_names(view, moves.rows)
     no_tag = "" if view.tells_tags else None
-    if by_code is None:
-        tags = [tag if row is None else row.tag or no_tag for row in rows]
-    else:
-        own = {code: by_code.get(code) or no_tag for code in set(moves.afters)}
-        tags = [
-            tag if row is None else own[code] if row.tag is None else row.tag
-            for code, row in zip(moves.afters, rows, strict=True)
-        ]
-    ended = rows
-    if not UNFINISHED_HOST_CODES.isdisjoint(moves.afters):
-        ended = [
-            None if code in UNFINISHED_HOST_CODES else row
-            for code, row in zip(moves.afters, rows, strict=True)
-        ]
-    return host_events(
-        step.ref,
-        step.hosts.keys_at(moves.places),
-        moves.befores,
-        moves.afters,
-        tags=tags,
-        exit_codes=[None if row is None else row.exit_code for row in rows],
-        start_times=[None if row is None else row.start_time for row in rows],
-        end_times=[None if row is None else row.end_time for row in ended],
-        execute_count=step.execute_count,
-        epoch=step.epoch,
+    own_tags = (
+        {code: by_code.get(code) or no_tag for code in set(moves.afters)} if by_code is not None else {}
     )
+    statuses = {code: None if code is None else host_status(code) for code in set(moves.befores)}
+    ref, execute_count, epoch = step.ref, step.execute_count, step.epoch
+    events: list[HostChanged] = []
+    # One loop over all members: what is first seen of ten thousand hosts is made here.
+    for host, before, after, row in zip(
+        step.hosts.keys_at(moves.places), moves.befores, moves.afters, rows, strict=True
+    ):
+        its_tag: str | None = tag
+        if row is not None:
+            its_tag = row.tag
+            if by_code is None:
+                its_tag = its_tag or no_tag
+            elif its_tag is None:
+                its_tag = own_tags[after]
+        events.append(
+            HostChanged(
+                ref=ref,
+                host=host,
+                execute_count=execute_count,
+                before=statuses[before],
+                after=host_status(after),
+                tag=its_tag,
+                exit_code=None if row is None else row.exit_code,
+                epoch=epoch,
+                start_time=None if row is None else row.start_time,
+                end_time=None if row is None or after in UNFINISHED_HOST_CODES else row.end_time,
+            )
+        )
+    return events
 
 
 def with_names(view: StepPollView, rows: Sequence[HostRow | None]) -> Sequence[NamedRow | None]:
