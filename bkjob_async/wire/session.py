@@ -35,7 +35,7 @@ from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.limits.permits import Permit
-from bkjob_async.wire.limits.rate_limit_headers import REMAINING, RateLimitHeaders, parse_rate_limit_headers
+from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from bkjob_async.wire.poll_requests import PollOperation, PollRequests
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
@@ -94,7 +94,7 @@ class Session:
         self.observe = observe or ObserverDispatch(client=dialect.name)
         self._retry_budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
-        self._poll_requests = PollRequests(self._signed)
+        self.poll_requests = PollRequests(self._signed)
         self._large_bodies = LargeBodyTurns()
         self._random = Random(seed)  # noqa: S311 - spreads waiting times, keeps no secret
 
@@ -161,8 +161,7 @@ class Session:
             now = asyncio.get_running_loop().time()
             try:
                 view = self.dialect.decode_poll(operation, received, known=known())
-                is_announced = REMAINING in received.headers
-                rate_limit = parse_rate_limit_headers(received.headers) if is_announced else None
+                rate_limit = parse_rate_limit_headers(received.headers)
             except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
                 on_view(partial(self.poll, operation, permit, known, received))
                 return
@@ -172,7 +171,7 @@ class Session:
             on_view(view)
 
         try:
-            request = self._poll_requests.request(
+            request = self.poll_requests.request(
                 operation, credentials, accept_compressed=permit.accept_compressed
             )
             permit.under_way = self._callbacks.begin(request, self.request_timeout, on_received)
@@ -194,7 +193,7 @@ class Session:
 
         Rows that are *known* when the response has come need not be decoded. What was *received* already is not requested again.
         """
-        sign = partial(self._poll_requests.request, operation, accept_compressed=permit.accept_compressed)
+        sign = partial(self.poll_requests.request, operation, accept_compressed=permit.accept_compressed)
 
         def decode(response: HttpResponse) -> PollView:
             return self.dialect.decode_poll(operation, response, known=known())
@@ -401,7 +400,8 @@ class Session:
             self._retry_budget.on_success()
         if (counters := self.observe.counters) is not None:
             counters.add_success(operation.name, permit.asked_at, permit.sent_at, permit.received_at, size)
-        if permit.is_observed if is_poll else self.observe.wants_requests:
+        observe = self.observe
+        if (permit.is_observed and observe.wants_polled_requests) if is_poll else observe.wants_requests:
             self._report(permit, operation, attempt, None, held, is_poll=is_poll)
 
     def _report(

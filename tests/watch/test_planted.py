@@ -274,10 +274,10 @@ def remember_for_others(patch: Patch) -> None:
 
 def end_with_the_others(patch: Patch) -> None:
     """See that a target is over only when all of its job are."""
-    after_poll = TargetPoller._schedule_next
+    after_poll = TargetPoller._settle
     patch.setattr(
         TargetPoller,
-        "_schedule_next",
+        "_settle",
         lambda self, target, now, begun, **_: after_poll(self, target, now, begun, may_settle=False),
     )
 

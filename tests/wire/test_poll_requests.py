@@ -64,16 +64,16 @@ def test_a_kind_of_poll_is_prepared_once() -> None:
     assert len({id(request.headers) for request in made}) == 1
 
 
-def test_further_kinds_are_prepared_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is kept is bounded, however many scopes there are."""
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there are too many kinds all are made anew, so that those of today have their turn."""
     monkeypatch.setattr("bkjob_async.wire.poll_requests.MAX_TEMPLATES", 2)
     signer = CountingSigner()
-    signer.get(*JOBS)
 
-    assert signer.get(JOBS[0], JOBS[1], JOBS[3]) == 0
+    assert signer.get(JOBS[0], JOBS[1], JOBS[3], JOBS[4]) == 2 * 2
     assert signer.get(JOBS[2], JOBS[5]) == 2
-    assert signer.get(*JOBS[:2], rows=False) == 2
-    assert len(signer.requests._templates) == 2
+    assert len(signer.requests._templates) == 1
+    assert signer.get(JOBS[0], JOBS[2], JOBS[3], JOBS[5]) == 2
+    assert signer.get(JOBS[0], JOBS[2], JOBS[3], JOBS[5]) == 0
 
 
 def test_nothing_is_kept_for_other_credentials() -> None:

@@ -281,8 +281,8 @@ async def test_an_error_knows_its_call_and_no_secret(
 # Polls --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_poll_is_prepared_once() -> None:
-    """It is sent again and again; each request and each response is its own."""
+async def test_the_polls_of_a_job_are_equal() -> None:
+    """But for those of another job; all share their headers."""
     transport = FakeTransport(OK)
     session = session_of(transport)
     other = bkjob.operations.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), 2))
@@ -295,7 +295,7 @@ async def test_a_poll_is_prepared_once() -> None:
     assert third.url != first.url
 
 
-async def test_prepared_requests_are_dropped_with_their_credentials() -> None:
+async def test_polls_are_sent_with_the_newest_credentials() -> None:
     """A rejected poll is sent once more with new credentials, and so are all later ones."""
     provider = FakeProvider("old", "new")
     transport = FakeTransport(OK, error_response(1640001, status=400), OK)

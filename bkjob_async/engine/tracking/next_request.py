@@ -31,6 +31,10 @@ JOB_ITSELF = 0
 # For how many seconds hosts are not requested again after the platform refused to list them.
 ROWS_RETRY_INTERVAL = 15.0
 
+# A response that lists so many hosts is worth compressing. Compressing less gains nearly nothing; decompressing more blocks
+# the event loop for longer than reading the response. (about 32 kB and 1.5 MB)
+FEWEST_COMPRESSED, MOST_COMPRESSED = 128, 6000
+
 # After this many seconds the job itself is requested again, in case it is over without the step that
 # represents it.
 LONGEST_REPRESENTED = 15.0
@@ -102,6 +106,23 @@ def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceSta
     group = read_mode if isinstance(read_mode, SingleGroup) else None
     status, tag = (None, None) if group is None else (group.status, group.tag or None)
     return GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit, status=status, tag=tag)
+
+
+def is_worth_compressing(job: JobState, request: PollRequest, capabilities: Capabilities) -> bool | None:
+    """Return True if the response to *request* is, by the hosts that it will list; None while none are known."""
+    if isinstance(request, GetJobInstanceStatus):
+        if capabilities.job_rows_on_request and not request.return_ip_result:
+            return False
+        hosts = sum([len(step.hosts.keys) for step in job.steps])
+    elif request.max_host_num_per_group is not None:
+        return False
+    else:
+        step = job.step(request.ref.step_instance_id)
+        hosts = len(step.hosts.keys)
+        if hosts and request.status is not None:
+            hosts = step.hosts.statuses.count(request.status)
+            return FEWEST_COMPRESSED <= hosts <= MOST_COMPRESSED
+    return FEWEST_COMPRESSED <= hosts <= MOST_COMPRESSED if hosts else None
 
 
 def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilities) -> None:

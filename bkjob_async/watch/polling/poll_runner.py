@@ -34,7 +34,7 @@ MAX_ASKED_AT_ONCE = 256
 # Keys due within this many seconds are polled together: waking up costs more than one poll.
 COALESCE_SECONDS = 0.002
 
-# In place of the next due time of a key that is being polled: it is due at once, and goes before late ones.
+# In place of the next due time of a key that is being polled: it is due at its end, and goes before late ones.
 URGENT = 0.0
 
 
@@ -239,7 +239,7 @@ class PollRunner(Generic[K]):
             self._end(run, key)
 
     def end(self, key: K, again_at: float | None = None) -> None:
-        """Let the poll of *key* be over: it is polled at *again_at*, or earlier if it was scheduled meanwhile."""
+        """Let the poll of *key* be over: it is due *again_at*, or earlier if it was scheduled meanwhile; None for never."""
         if self._run is not None:
             self._end(self._run, key, again_at)
 

@@ -34,13 +34,14 @@ from bkjob_async.engine.tracking.new_hosts import lists_many_new_hosts, read_nam
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
+    is_worth_compressing,
     next_request,
     plan_follow_ups,
 )
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, HostChanged
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView
 from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.watch.polling.error_reporting import (
@@ -51,11 +52,10 @@ from bkjob_async.watch.polling.error_reporting import (
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
 from bkjob_async.watch.polling.poll_reports import PollReport, PollReports, active_times
-from bkjob_async.watch.polling.poll_runner import PollRunner
+from bkjob_async.watch.polling.poll_runner import URGENT, PollRunner
 from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 from bkjob_async.wire.limits.permits import Permit
-from bkjob_async.wire.poll_requests import MAX_COMPRESSED, MIN_COMPRESSED
 from bkjob_async.wire.session import Session, ViewOrRest
 
 # These errors say nothing of the other steps of a job.
@@ -69,8 +69,7 @@ PAUSE_SECONDS = 1.0
 class TargetPoller(Struct, eq=False, kw_only=True):
     """Polls targets: `poll` begins one; when its response has come, that is applied, and the next poll scheduled.
 
-    `longest_block` is for how many seconds at most handling a response kept the event loop. `accept_compressed` is whether
-    the last response was worth compressing whose size was not known before.
+    `longest_block` is for how many seconds at most handling a response kept the event loop.
     """
 
     session: Session
@@ -85,7 +84,6 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     health: PlatformHealth
     outage_recovery: OutageRecovery
     longest_block: float = 0.0
-    accept_compressed: bool = True
 
     def poll(self, target: Polled, permit: Permit) -> Coroutine[Any, Any, None] | None:
         """Poll one target, or a list of jobs, with a *permit*, as `PollRunner` says."""
@@ -110,7 +108,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=is_scarce)
         self._count(target, request, started)
         permit.is_observed = self.session.observe.wants_polling
-        permit.accept_compressed = self._accepts_compressed(target, request)
+        permit.accept_compressed = is_worth_compressing(target, request, self.session.dialect.capabilities)
         known = partial(known_rows, target, request)
         on_view = partial(self._on_view, target, request, permit)
         if self.session.begin_poll(request, permit, known, on_view):
@@ -160,19 +158,6 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         else:
             self.session.observe.polls.steps += 1
 
-    def _accepts_compressed(self, target: PollTarget, request: PollRequest) -> bool:
-        """Return whether a compressed response is worth asking for: its size is about that of the last one."""
-        if counts_groups(request):
-            return False
-        known = target.accept_compressed
-        return self.accept_compressed if known is None else known
-
-    def _learn_size(self, target: PollTarget, request: PollRequest, size: int) -> None:
-        """Note whether a response of *size* bytes was worth compressing."""
-        accepts = MIN_COMPRESSED <= size <= MAX_COMPRESSED
-        if target.accept_compressed is not accepts and not counts_groups(request):
-            target.accept_compressed = self.accept_compressed = accepts
-
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
         if self.registry.may_be_full and self.registry.is_full(target):
@@ -203,9 +188,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         capabilities = self.session.dialect.capabilities
         if not (view.lacks_addresses and capabilities.step_status):
             changes = apply_job(target, view, at)
-            lists_hosts = isinstance(request, GetJobInstanceStatus) and request.return_ip_result
-            if not lists_hosts or target.poll_failures is not NO_FAILURES:
-                plan_follow_ups(target, request, capabilities)
+            plan_follow_ups(target, request, capabilities)
             return changes
         view, unnamed = without_unnamed_rows(target, view)
         changes = apply_job(target, view, at)
@@ -218,14 +201,12 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     ) -> float | None:
         """Apply a response, and deliver the events, unless the target was dropped meanwhile.
 
-        Return when the job is polled next, None where it was scheduled here, or is not to be.
+        Return when the job is polled next, None where it is not to be.
         """
         if target.group == NO_SUBSCRIBERS:
             return None
         started, received = permit.sent_at, self.session.limiter.received_at
         self._count_response(received, started)
-        if permit.size is not None:
-            self._learn_size(target, request, permit.size)
         at = self._stamp()
         observe, report = self.session.observe, None
         if permit.is_observed and observe.wants_polls:
@@ -259,9 +240,13 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             report.send(events, at.now)
         if events and counts:
             self.reports.count(target, events, active_at, at.now)
-        self._deliver(target, at, events, begun, may_settle=was_forgotten)
+        if permit.accept_compressed is None:
+            accepts = is_worth_compressing(target, request, self.session.dialect.capabilities)
+            if accepts is not None:
+                self.session.poll_requests.compress_unknown = accepts
+        again_at = self._deliver(target, at, events, begun, may_settle=was_forgotten)
         self.longest_block = max(self.longest_block, self._now() - received)
-        return None
+        return again_at
 
     def _other_events(self, target: PollTarget) -> list[Event]:
         """Return the events that polling works again, and that steps do not exist."""
@@ -275,8 +260,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         begun: float,
         *,
         may_settle: bool = False,
-    ) -> None:
-        """Deliver the events of a poll that was begun at *begun*, and schedule the next one.
+    ) -> float | None:
+        """Deliver the events of a poll that was begun at *begun*; return when the next one is due, None for never.
 
         *may_settle*: more than events can settle a target, as the response does that ends the doubt after an operation.
         """
@@ -289,10 +274,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         may_settle |= bool(events) and (
             target.has_ends() or any(not isinstance(event, HostChanged) for event in events)
         )
-        self._schedule_next(target, at.now, begun, may_settle=may_settle)
+        return self._settle(target, at.now, begun, may_settle=may_settle)
 
     async def _poll_list(self, poller: ListPoller[PollTarget], permit: Permit) -> None:
-        started = self._now()
+        started, permit.scope = self._now(), poller
         request = self.list_pollers.next_request(poller, started)
         if request is None:
             self.session.limiter.return_unused(permit)
@@ -318,16 +303,17 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         self, target: PollTarget, at: PollStamp, begun: float, report: PollReport | None
     ) -> float | None:
         """Deliver and report a poll without events, begun at *begun*; return when the job is polled next."""
-        if self.registry.may_be_behind:
+        if self.registry.behind:
             self.registry.publish_unchanged(target, at)
         if report is not None:
             report.send(NO_EVENTS, at.now)
         return None if target.group == NO_SUBSCRIBERS else self._next_at(target, at.now, begun)
 
-    def _schedule_next(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> None:
-        """Determine which watches have settled, and schedule the next poll, if any; *begun* is when this one began.
+    def _settle(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> float | None:
+        """Determine which watches have settled; return when the job is polled next, None for never.
 
-        *may_settle*: something was published that can settle a target or reopen one, as changes of hosts alone do not.
+        *begun* is when this poll began. *may_settle*: something was published that can settle a target or reopen one, as
+        changes of hosts alone do not.
         """
         registry = self.registry
         if target.ended:
@@ -335,21 +321,19 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if may_settle or target.operated_at is not None or target in registry.joined:
             registry.update_settled(target)
         if target.group == NO_SUBSCRIBERS:
-            return
+            return None
         if target.pending:
             # Before other targets that are late: what is known of this one is whole, and reported, only then.
-            self.runner.schedule(target, now, urgent=True)
-        elif registry.awaits(target):
-            self.runner.schedule(target, now)
-        elif not target.all_settled():
-            self.runner.schedule(target, self._next_at(target, now, begun, settling=target.is_settling()))
-        else:
-            self.list_pollers.forget(target)
-            self.planner.rest(target)
-            registry.update_settled(target)
-            interval = registry.revisit_interval(target)
-            if interval is not None and target.group != NO_SUBSCRIBERS:
-                self.runner.schedule(target, now + interval)
+            return URGENT
+        if registry.joined and registry.awaits(target):
+            return now
+        if not target.all_settled():
+            return self._next_at(target, now, begun, settling=target.is_settling())
+        self.list_pollers.forget(target)
+        self.planner.rest(target)
+        registry.update_settled(target)
+        interval = registry.revisit_interval(target)
+        return None if interval is None or target.group == NO_SUBSCRIBERS else now + interval
 
     def _next_at(self, target: PollTarget, now: float, begun: float, *, settling: bool = False) -> float:
         """Return when a job that is not over is polled next, last polled at *begun*; sooner while it is *settling*."""
@@ -404,7 +388,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             at = self._stamp()  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
         if target.all_settled() and not self.registry.awaits(target):
-            self._schedule_next(target, at.now, begun, may_settle=True)
+            again_at = self._settle(target, at.now, begun, may_settle=True)
+            if again_at is not None:
+                self.runner.schedule(target, again_at)
             return
         if events:
             self.registry.update_settled(target)
@@ -445,8 +431,3 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def counts_groups(request: PollRequest) -> bool:
-    """Return True if *request* is for the sizes of groups: its response is small, whatever the others are."""
-    return isinstance(request, GetStepInstanceStatus) and request.max_host_num_per_group is not None

@@ -93,12 +93,10 @@ class PollTarget(JobState, eq=False, gc=False):
     """One job that is polled, compared by identity.
 
     *group* is the number of its subscribers' group: references to them would form a cycle through the job, which the
-    garbage collector does not look for here. *due* and *urgent* belong to the poll runner. *accept_compressed* is whether
-    the last response was worth compressing, None before the first.
+    garbage collector does not look for here. *due* and *urgent* belong to the poll runner.
     """
 
     group: int = NO_SUBSCRIBERS
-    accept_compressed: bool | None = None
     due: float | None = None
     urgent: bool | None = None
 
@@ -116,7 +114,8 @@ class TargetRegistry:
         self.joined: dict[PollTarget, ReadTimes] = {}
         self._cursors = cursors
         self.may_be_full = False  # whether any subscriber ever had a journal, or was paused
-        self.may_be_behind = False  # whether any subscriber is not in sync yet
+        # Subscribers that are not in sync, with others that are by now; none is missing.
+        self.behind: dict[Subscriber, None] = {}
         self._groups: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
         self._numbers: dict[tuple[Subscriber, ...], int] = {(): NO_SUBSCRIBERS}
         self.polls: dict[int, int] = {NO_SUBSCRIBERS: 0}
@@ -125,7 +124,7 @@ class TargetRegistry:
     def add_subscriber(self, subscriber: Subscriber) -> None:
         """Add a *subscriber* without targets."""
         self.subscribers.append(subscriber)
-        self.may_be_behind = True
+        self.behind[subscriber] = None
 
     def subscribers_of(self, target: PollTarget) -> tuple[Subscriber, ...]:
         """Return the subscribers that want the events of a job."""
@@ -188,6 +187,7 @@ class TargetRegistry:
         if subscriber not in self.subscribers:
             return
         self.subscribers.remove(subscriber)
+        self.behind.pop(subscriber, None)
         for members, number in list(self._numbers.items()):
             if subscriber in members:
                 polls = self.polls.pop(number)
@@ -218,7 +218,8 @@ class TargetRegistry:
         for subscriber in self._groups[target.group]:
             if not subscriber.is_in_sync:
                 subscriber.on_events(target, at, (), None)
-        self.may_be_behind = not all(subscriber.is_in_sync for subscriber in self.subscribers)
+        while self.behind and next(reversed(self.behind)).is_in_sync:
+            self.behind.popitem()
 
     def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Deliver an event that concerns all targets."""

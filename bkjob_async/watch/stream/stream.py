@@ -44,7 +44,7 @@ class EventStream:
         self._history: StoredHistory | None = None
         self._begins_behind = ""
         self._error: BaseException | None = None
-        self._unreadable: BaseException | None = None
+        self.unreadable: BaseException | None = None  # what readers raise that are not shown `Trouble`
         self._opened_at: int | None = None
         self._waiters: set[asyncio.Future[None]] = set()
 
@@ -63,14 +63,9 @@ class EventStream:
         self.state, self._error = "closed", error
         self._wake_readers()
 
-    @property
-    def is_unreadable(self) -> bool:
-        """Whether readers that are not shown `Trouble` raise an error."""
-        return self._unreadable is not None
-
     def set_unreadable(self, error: BaseException | None) -> None:
         """Let readers that are not shown `Trouble` raise *error*, for nothing can be read; None when something was."""
-        self._unreadable = error
+        self.unreadable = error
         if error is not None:
             self._wake_readers()
 
@@ -148,8 +143,8 @@ class EventStream:
         """Return True when no batch will be added any more; raise the error that the stream ended with, or waits with."""
         if self._error is not None:
             raise self._error
-        if self._unreadable is not None and not position.shows_trouble:
-            raise self._unreadable
+        if self.unreadable is not None and not position.shows_trouble:
+            raise self.unreadable
         return self.state == "closed"
 
     async def _find_place(self, position: Position) -> Batch | None:

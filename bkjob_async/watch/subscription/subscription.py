@@ -364,7 +364,7 @@ class Subscription:
         if self._fleet is not None and target.seen_at is not None and self._fleet.end_outage():
             own.append(Recovered(ref=None, targets=self.targets.size))
         self._append(at, len(events), shared, own, target)
-        if target.seen_at is not None and self.stream.is_unreadable:
+        if target.seen_at is not None and self.stream.unreadable is not None:
             self.stream.set_unreadable(None)
         if self._drops_with_job:
             asyncio.get_running_loop().call_soon(self._drop_with_job, job)

@@ -17,8 +17,8 @@ URGENT_CALL, URGENT_POLL, DUE = range(3)
 class Permit(Struct, eq=False, gc=False):
     """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock.
 
-    `request` is what was sent with it, `under_way` what can cancel that, `response` what came back, of *size* bytes.
-    *accept_compressed*: a poll asks for a compressed response. *is_observed*: somebody may listen to it. `is_held` is True
+    `request` is what was sent with it, `under_way` what can cancel that, `response` what came back.
+    *accept_compressed*: a poll asks for a compressed response, None where its size is unknown. *is_observed*: somebody may listen to it. `is_held` is True
     until it is released.
     """
 
@@ -31,8 +31,7 @@ class Permit(Struct, eq=False, gc=False):
     request: HttpRequest | None = None
     under_way: RequestUnderWay | None = None
     response: HttpResponse | None = None
-    size: int | None = None
-    accept_compressed: bool = True
+    accept_compressed: bool | None = None
     is_observed: bool = True
     is_held: bool = True
 

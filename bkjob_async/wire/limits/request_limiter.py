@@ -201,8 +201,7 @@ class RequestLimiter:
         *was_read*: the request was not throttled; else `on_success` says so later.
         """
         limit = self.limit
-        permit.received_at, permit.size = now, size
-        self.received_at = now
+        permit.received_at = self.received_at = now
         limit.concurrency.on_response(now, sent=permit.sent_at, size=size, in_flight=limit.in_flight)
         if rate_limit is not None:
             self._quota_of(permit.resource, per_resource=rate_limit.per_resource).on_headers(

@@ -9,6 +9,7 @@ from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     LONGEST_REPRESENTED,
+    is_worth_compressing,
     next_request,
     plan_follow_ups,
 )
@@ -213,6 +214,28 @@ def test_an_equal_response_about_a_job_need_not_be_decoded() -> None:
     known = known_rows(state, request)
     assert known is not None
     assert not known.digest
+
+
+def test_a_response_with_many_hosts_is_worth_compressing() -> None:
+    """By the hosts that it will list, as far as any are known."""
+    with_rows, without = (GetJobInstanceStatus(ref=JOB, return_ip_result=rows) for rows in (True, False))
+    whole, counts, failed, running = (
+        GetStepInstanceStatus(ref=STEP, max_host_num_per_group=limit, status=code)
+        for limit, code in ((None, None), (1, None), (None, 11), (None, 7))
+    )
+
+    def worth(hosts: int, capabilities: Capabilities = GATEWAY) -> list[bool | None]:
+        state = job_state(JOB)
+        rows = [host(n, 11 if n <= 10 else 7) for n in range(1, hosts + 1)]
+        apply_job(state, job(2, step(2, rows)), at(0))
+        requests = (with_rows, without, whole, counts, failed, running)
+        return [is_worth_compressing(state, request, capabilities) for request in requests]
+
+    assert worth(0) == [None, False, None, False, None, None]
+    assert worth(50) == [False] * 6
+    assert worth(500) == [True, False, True, False, False, True]
+    assert worth(7000) == [False] * 6
+    assert worth(500, ESB)[:2] == [True, True], "its responses list all hosts in any case"
 
 
 def test_a_small_job_is_one_question() -> None:
