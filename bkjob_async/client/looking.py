@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from attrs import define, field
 
@@ -23,12 +24,11 @@ from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
+from bkjob_async.watch.stats import since_start
 from bkjob_async.watch.watch import Watch
 
 # The statuses that wait for a person, and the operation that lets the step go on.
 CONTINUING = {7: StepOperation.CONFIRM_CONTINUE, 15: StepOperation.ROLLING_CONTINUE}
-# Clocks that differ by more show no duration.
-PLAUSIBLE = timedelta(days=30)
 BAD = frozenset({Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL})
 SIGHT = HostChanged | StepChanged | JobChanged | Finished
 
@@ -162,8 +162,5 @@ def elapsed(watch: Watch, seen: JobSnapshot | StepSnapshot) -> float | None:
     """
     if seen.is_finished:
         return seen.times.total_time
-    if seen.times.start_time is not None:
-        since = datetime.now(UTC) - seen.times.start_time
-        if timedelta(0) <= since <= PLAUSIBLE:
-            return since.total_seconds()
-    return watch.explain(seen.ref).running_for
+    since = since_start(seen.times, time.time())
+    return watch.explain(seen.ref).running_for if since is None else since

@@ -8,7 +8,11 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.journal_errors import JournalError
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.request_limit import RequestLimit
+from bkjob_async.model.snapshot import Times
 from bkjob_async.model.text.printing import counted
+
+# What seems to have started longer ago than this many seconds has another clock.
+PLAUSIBLE = 30.0 * 86_400.0
 
 
 class WatchStats(Struct, frozen=True, kw_only=True):
@@ -85,10 +89,12 @@ def explanation_of(
     expected_duration: str,
     running_for: float | None,
     ends_in: tuple[float, float] | None,
+    started_ago: float | None,
 ) -> Explanation:
     """Explain one target of a job; the first reason that holds is given, the strongest first.
 
-    *limit* is what holds up polls at present, if anything does.
+    *limit* is what holds up polls at present, if anything does. *started_ago* is for how many seconds it has been running by
+    the platform's clock, None where that is unknown: then it is how long it was seen running.
     """
     is_due = is_polled or (due is not None and due <= now)
     held_up_by = limit if is_due else None
@@ -104,7 +110,8 @@ def explanation_of(
         (target.is_waiting(now), "it waits for a user"),
         (not target.was_read(ref), "it was not seen yet"),
     )
-    duration = expected_duration or f"{target.age(now):.0f} s"
+    seen = f"at least {target.age(now):.0f} s" if started_ago is None else f"{started_ago:.0f} s"
+    duration = expected_duration or seen
     return Explanation(
         ref=ref,
         because=next((reason for holds, reason in reasons if holds), f"it has been running for {duration}"),
@@ -115,6 +122,20 @@ def explanation_of(
         running_for=running_for,
         ends_in=ends_in,
     )
+
+
+def since_start(times: Times, wall: float) -> float | None:
+    """Return the seconds from a start to the Unix time *wall*; None unless both clocks seem to be the same."""
+    if times.start_time is None:
+        return None
+    seconds = wall - times.start_time.timestamp()
+    return seconds if 0.0 <= seconds <= PLAUSIBLE else None
+
+
+def started_ago(job: JobState, ref: Ref, wall: float) -> float | None:
+    """Return for how many seconds *ref*, the job or a step of it, has been running at the Unix time *wall*, if that is known."""
+    run = job.run_of(ref)
+    return None if run is None else since_start(run.times, wall)
 
 
 def explanation_of_ended(kept: JobState, ref: Ref, now: float) -> Explanation:

@@ -38,7 +38,7 @@ from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, polling_load
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget, Subscriber, TargetRegistry
-from bkjob_async.watch.stats import Explanation, explanation_of, explanation_of_ended
+from bkjob_async.watch.stats import Explanation, explanation_of, explanation_of_ended, started_ago
 from bkjob_async.wire.session import Session
 
 # Seconds between two polls of the same job that callbacks or callers ask for.
@@ -199,13 +199,16 @@ class Poller:
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
         """Stop polling *ref*, no longer a target of *subscriber*, unless another one wants it."""
+        target = self._registry.targets.get(ref.job)
+        # A job that went on after an operation and is over again shows nothing from before it any more.
+        is_over = target is not None and target.is_target and target.is_settled(target.ref)
         unwatched = self._registry.unsubscribe(subscriber, ref)
         self.phases.mark_changed(ref.job)
         if unwatched is not None:
             self.planner.end(unwatched)
             self._list_pollers.forget(unwatched)
             self._runner.forget(unwatched)
-            if unwatched.operated_at is not None:
+            if unwatched.operated_at is not None and not is_over:
                 confirmed = {
                     step.ref: step.waits.count for step in unwatched.steps if step.waits.is_confirmed
                 }
@@ -291,6 +294,7 @@ class Poller:
             is_polled=self._runner.is_busy(target),
             is_unreachable=self.errors.health.is_closed,
             limit=self.limit_at_work(),
+            started_ago=started_ago(target, ref, time.time()),
             expected_duration=self.planner.expects(target, now),
             running_for=self.planner.running_for(target, ref, now),
             ends_in=self.planner.ends_in(target, ref, now),
