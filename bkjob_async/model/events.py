@@ -234,6 +234,8 @@ class JobChanged(StreamEvent, frozen=True, kw_only=True):
 class InSync(StreamEvent, frozen=True, kw_only=True):
     """All events before it are the present state; all events after it are changes.
 
+    A target in `Trouble` does not hold it up: what is first seen of that one comes later, with no status before.
+
     *ref* is None: it is about all targets.
     """
 

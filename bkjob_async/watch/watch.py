@@ -423,7 +423,7 @@ class Watch:
 
     @property
     def is_in_sync(self) -> bool:
-        """Whether the present state of all targets was delivered.
+        """Whether the present state of all targets was delivered, but of those in trouble.
 
         >>> async with client.watch(job) as watch:
         ...     ends = await watch.results()
