@@ -1,8 +1,8 @@
-"""Every wrong argument is a typed error that names it and says what to write."""
+"""Every wrong argument is a typed error that names it and says what to write, before anything is sent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async import operations
+from tests.client.clients import CREDENTIALS, URLS
 
 Slip = tuple[Callable[..., Any], type[Exception], Sequence[str]]
 HOST = "0:10.0.0.1"
@@ -27,6 +28,37 @@ async def is_refused(slip: Callable[..., Any], given: Sequence[Any], error: type
             await made
     assert isinstance(refused.value, bkjob.UsageError)
     return str(refused.value)
+
+
+OPTIONS: Sequence[tuple[Mapping[str, Any], type[Exception], Sequence[str]]] = [
+    ({"dialect": 3}, TYPE, ["dialect", "'gateway-v3'", "not int"]),
+    ({"retries": 3}, TYPE, ["retries", "Retries(attempts=3)"]),
+    ({"retries": bkjob.Retries}, TYPE, ["retries", "not the class Retries"]),
+    ({"http": {}}, TYPE, ["http", "HttpOptions", "not dict"]),
+    ({"callbacks": "x"}, TYPE, ["callbacks", "CallbackReceiver(base=...)"]),
+    ({"session": 5}, TYPE, ["session", "ClientSession"]),
+    ({"transport": 5}, TYPE, ["transport", "send", "aclose", "not int"]),
+    ({"observers": 5}, TYPE, ["observers=[...]", "not int"]),
+    ({"observers": print}, TYPE, ["observers=[...]"]),
+    ({"language": "fr"}, VALUE, ["language", "'en'", "'zh-cn'", "not 'fr'"]),
+    ({"credentials_in": "cookie", "dialect": "esb-job"}, VALUE, ["credentials_in", "'header'", "'cookie'"]),
+    ({"tenant": 5}, bkjob.UsageError, ["tenant", "text"]),
+    ({"name": 5}, TYPE, ["name", "text"]),
+    ({"profile": 5}, TYPE, ["profile", "text"]),
+    ({"scope": 0}, TYPE, ["scope", "Scope.biz(2)"]),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "words"), OPTIONS)
+async def test_a_client_is_made_of_the_parts_that_it_takes(
+    options: Mapping[str, Any], error: type[Exception], words: Sequence[str]
+) -> None:
+    """Else `connect` refuses them, and not the first call."""
+    slip = lambda: untyped.connect(**{"url": URLS["gateway-v3"], "credentials": CREDENTIALS, **options})  # noqa: E731
+
+    said = await is_refused(slip, (), error)
+
+    assert [word for word in words if word not in said] == []
 
 
 VALUES: Sequence[Slip] = [
