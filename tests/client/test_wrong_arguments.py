@@ -10,7 +10,9 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async import operations
-from tests.client.clients import CREDENTIALS, URLS
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world.plans import SimulatedJob
+from tests.client.clients import CREDENTIALS, URLS, client_of
 
 Slip = tuple[Callable[..., Any], type[Exception], Sequence[str]]
 HOST = "0:10.0.0.1"
@@ -107,4 +109,95 @@ async def test_a_value_is_refused_where_it_is_made(
     """By its constructor, in the words of whoever wrote it."""
     said = await is_refused(slip, (), error)
 
+    assert [word for word in words if word not in said] == []
+
+
+CALLS: Sequence[Slip] = [
+    (lambda c: c.watch(b"20000000001"), TYPE, ["a bytes names no job or step"]),
+    (lambda c: c.watch([b"20000000001"]), TYPE, ["a bytes names no job or step"]),
+    (lambda c: c.wait(b"20000000001"), TYPE, ["a bytes names no job or step"]),
+    (lambda c: c.status(bytearray(b"20000000001")), TYPE, ["a bytearray names no job or step"]),
+    (lambda c: c.watch(callbacks=1), TYPE, ["callbacks", "CallbackReceiver"]),
+    (lambda c: c.watch(journal=5, name="night"), TYPE, ["journal", "Journal", "not int"]),
+    (lambda c: c.watch("2:100").hosts(scope=2), TYPE, ["scope", "Scope.biz(2)", "not 2"]),
+    (lambda c: c.watch("2:100").hosts(scope="2"), TYPE, ["scope", "Scope.biz(2)", "not '2'"]),
+    (lambda c: c.watch("2:100").events(scope=2), TYPE, ["scope", "Scope.biz(2)", "not 2"]),
+    (lambda c: c.job(100, scope=0), TYPE, ["scope", "Scope.biz(2)"]),
+    (lambda c: c.with_options(retries=3), TYPE, ["retries", "Retries(attempts=3)"]),
+    (lambda c: c.with_options(request_timeout="5"), TYPE, ["request_timeout", "number", "not str"]),
+    (lambda c: c.with_options(request_timeout=0), VALUE, ["request_timeout", "not 0"]),
+    (lambda c: c.with_options(priority="high"), VALUE, ["priority", "'urgent'", "'high'"]),
+    (lambda c: c.run_script(5, HOST), TYPE, ["script", "text (str)", "not int"]),
+    (lambda c: c.run_script(b"uptime", HOST), TYPE, ["script", "text (str)", "not bytes"]),
+    (lambda c: c.run_script(" ", HOST), VALUE, ["script", "empty"]),
+    (lambda c: c.run_script("uptime", None), TYPE, ["hosts", "'cloud:ip'", "not NoneType"]),
+    (lambda c: c.run_script("uptime", b"10.0.0.1"), TYPE, ["hosts", "'cloud:ip'", "not bytes"]),
+    (lambda c: c.run_script("uptime", [None]), VALUE, ["host", "'cloud:ip'", "not NoneType"]),
+    (lambda c: c.run_script("uptime", []), VALUE, ["no host", HOST]),
+    (lambda c: c.run_script("uptime", bkjob.Targets()), VALUE, ["no host", HOST]),
+    (lambda c: c.run_script("uptime", bkjob.HostKey(ip="x")), VALUE, ["hosts", "'x'", HOST]),
+    (lambda c: c.run_script("uptime", HOST, account=None), TYPE, ["account", "not NoneType"]),
+    (lambda c: c.run_script("uptime", HOST, account=5.0), TYPE, ["account", "not float"]),
+    (lambda c: c.run_script("uptime", HOST, account=0), VALUE, ["account", "not 0"]),
+    (lambda c: c.run_script("uptime", HOST, account=""), VALUE, ["account", "empty"]),
+    (lambda c: c.run_script("uptime", HOST, name=5), TYPE, ["name", "text (str)", "not int"]),
+    (lambda c: c.run_script("uptime", HOST, parameters=["a"]), TYPE, ["parameters", "text", "not list"]),
+    (lambda c: c.run_script("uptime", HOST, rolling="x"), TYPE, ["rolling", "RollingConfig", "not str"]),
+    (lambda c: c.run_script("uptime", HOST, language="shell"), TYPE, ["language", "ScriptLanguage.SHELL"]),
+    (lambda c: c.run_script("uptime", HOST, timeout="5"), TYPE, ["timeout", "whole number", "not str"]),
+    (lambda c: c.run_script("uptime", HOST, timeout=0), VALUE, ["timeout", "from 1 to 259200", "not 0"]),
+    (lambda c: c.run_script("uptime", HOST, scope=2), TYPE, ["scope", "Scope.biz(2)", "not 2"]),
+    (lambda c: c.run_script("uptime", HOST, until=5), TYPE, ["until", "HostsDone(0.9)"]),
+    (lambda c: c.run_plan("1000"), TYPE, ["job_plan_id", "whole number", "not str"]),
+    (lambda c: c.run_plan(1000, 5), TYPE, ["variables", "{'version': '1.3'}", "not int"]),
+    (lambda c: c.run_plan(1000, "ab"), TYPE, ["variables", "{'version': '1.3'}", "not str"]),
+    (lambda c: c.run_plan(1000, {"version": None}), TYPE, ["version", "text", "not NoneType"]),
+    (lambda c: c.run_plan(1000, until=5), TYPE, ["until", "HostsDone(0.9)"]),
+    (lambda c: c.send_file(5, "/data/", HOST, source=HOST), TYPE, ["files", "text", "not int"]),
+    (lambda c: c.send_file([5], "/data/", HOST, source=HOST), TYPE, ["files", "text", "not int"]),
+    (lambda c: c.send_file([], "/data/", HOST, source=HOST), VALUE, ["files", "no file"]),
+    (lambda c: c.send_file("/a", 5, HOST, source=HOST), TYPE, ["destination", "text", "not int"]),
+    (lambda c: c.send_file("/a", "/data/", [], source=HOST), VALUE, ["no host", HOST]),
+    (lambda c: c.send_file("/a", "/data/", HOST, source=[]), VALUE, ["server", "no host"]),
+    (lambda c: c.send_file("/a", "/data/", HOST, source=None), TYPE, ["source", "'cloud:ip'"]),
+    (lambda c: c.send_file("/a", "/data/", HOST, source=HOST, mode="x"), TYPE, ["mode", "TransferMode"]),
+    (lambda c: c.fast_execute_script(5, HOST), TYPE, ["script_content", "text (str)", "not int"]),
+    (lambda c: c.fast_execute_script("x", HOST, account_id="5"), TYPE, ["account_id", "whole number"]),
+    (lambda c: c.fast_execute_script("x", HOST, rolling_config=5), TYPE, ["rolling_config", "RollingConfig"]),
+    (lambda c: c.fast_execute_sql("x", [], db_account_id=3), VALUE, ["no host", HOST]),
+    (lambda c: c.fast_transfer_file(5, "/data/", HOST), TYPE, ["file_source_list", "FileSource", "not int"]),
+    (lambda c: c.fast_transfer_file(["/a"], "/data/", HOST), TYPE, ["FileSource", "not str"]),
+    (lambda c: c.push_config_file({"motd": "x"}, "/etc/", []), VALUE, ["no host", HOST]),
+    (lambda c: c.push_config_file(5, "/etc/", HOST), TYPE, ["file_list", "mapping", "not int"]),
+    (lambda c: c.push_config_file({"motd": 5}, "/etc/", HOST), TYPE, ["motd", "text", "not int"]),
+    (lambda c: c.logs("2:100", hosts=5.0), TYPE, ["hosts", "'cloud:ip'", "not float"]),
+    (lambda c: c.call("get_job_instance_status", 5), TYPE, ["parameters", "mapping", "not int"]),
+    (lambda c: c.call("get_job_instance_status", []), TYPE, ["parameters", "mapping", "not list"]),
+    (lambda c: c.call("get job"), VALUE, ["name", "'get job'"]),
+    (lambda c: c.call("get_job_instance_status", method="PUT"), VALUE, ["method", "'GET'", "'PUT'"]),
+    (lambda c: c.call("get_job_instance_status", scope=2), TYPE, ["scope", "Scope.biz(2)"]),
+    (lambda c: c.call(5), TYPE, ["operation", "not int"]),
+    (lambda c: c.get_job_instance_status(100, request_timeout="5"), TYPE, ["request_timeout", "number"]),
+    (
+        lambda c: c.get_step_instance_status("2:100/200", max_host_num_per_group="1"),
+        TYPE,
+        ["max_host_num_per_group", "whole number"],
+    ),
+    (lambda c: c.operate_job_instance("2:100", "TERMINATE"), TYPE, ["operation_code", "whole number"]),
+    (lambda c: c.operate_step_instance("2:100/200", operation_code="x"), TYPE, ["operation_code"]),
+]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("slip", "error", "words"), CALLS)
+async def test_a_call_is_refused_before_it_is_sent(
+    slip: Callable[[bkjob.JobClient], Any], error: type[Exception], words: Sequence[str]
+) -> None:
+    """With the name of the argument, what it may be, and what it was."""
+    simulator = Simulator()
+    simulator.add(SimulatedJob())
+    async with client_of(simulator) as (client, transport):
+        said = await is_refused(slip, (client,), error)
+
+        assert transport.requests == 0
     assert [word for word in words if word not in said] == []
