@@ -141,7 +141,7 @@ def test_a_client_brings_no_server_and_no_terminal() -> None:
 def test_a_client_brings_no_classes_of_rare_operations() -> None:
     """Nor other dialects, nor the converters of JSON: all are imported when they are first used."""
     connected = (
-        "connect('http://sim', AppCredentials(bk_app_code='', bk_app_secret=''), dialect='gateway-v3')"
+        "connect('http://sim', AppCredentials(bk_app_code='a', bk_app_secret='b'), dialect='gateway-v3')"
     )
     loaded = modules_after(f"from bkjob_async import AppCredentials, connect; {connected}")
 

@@ -16,18 +16,20 @@ from bkjob_async.client.lifetime import Lifetime
 from bkjob_async.client.operation_reports import reported
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.errors import InvalidRequest, OutcomeUnknown, UsageError
+from bkjob_async.model.base_error import check_number, check_type, in_range, one_of
 from bkjob_async.model.operations.base import (
     OperateJobInstance,
     OperateStepInstance,
     Operation,
     R,
     StepOperation,
+    check_fields,
 )
 from bkjob_async.model.operations.launches import PushConfigFile
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
-from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef, check_scope
+from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef, check_optional_scope
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource, PerCall
@@ -51,9 +53,11 @@ SCOPE_KEYS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
 class CallOptions:
     """How a view of a client sends its requests; None means as the client does."""
 
-    request_timeout: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
+    request_timeout: float | None = field(
+        default=None, validator=validators.optional(in_range(0, whole=False, above=True))
+    )
     retries: Retries | None = None
-    priority: Priority = field(default="urgent", validator=validators.in_(("urgent", "background")))
+    priority: Priority = field(default="urgent", validator=one_of("urgent", "background"))
     credentials: CredentialsCache | PerCall | None = field(default=None, repr=False)
 
 
@@ -98,8 +102,8 @@ class Caller:
         >>> await patient.get_job_instance_status(job)
         <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
         """
-        if scope is not None:
-            check_scope(scope, "scope=Scope.biz(2)")
+        check_optional_scope(scope)
+        check_type("retries", retries, Retries | None, "retries=Retries(attempts=3)")
         old = self._options
         view = copy.copy(self)
         view._options = build(
@@ -127,7 +131,7 @@ class Caller:
         >>> print(client.job(100), client.job("https://job.example.com/api_execute/100"))
         2:100 2:100
         """
-        return as_job_ref(job, scope or self.scope)
+        return as_job_ref(job, self._scope(scope))
 
     def step(
         self, job: RefLike, step_instance_id: int | None = None, *, scope: Scope | None = None
@@ -140,13 +144,18 @@ class Caller:
         >>> print(client.step(100, 200), client.step("2:100/200"))
         2:100/200 2:100/200
         """
-        return as_step_ref(job, step_instance_id, scope or self.scope)
+        return as_step_ref(job, step_instance_id, self._scope(scope))
 
     def _ref(self, value: RefLike) -> Ref:
         return as_ref(value, self.scope)
 
+    def _scope(self, scope: Scope | None) -> Scope | None:
+        """Return *scope*, else the client's."""
+        check_optional_scope(scope)
+        return scope or self.scope
+
     def _needed_scope(self, scope: Scope | None) -> Scope:
-        chosen = scope or self.scope
+        chosen = self._scope(scope)
         if chosen is None:
             raise UsageError("a scope is needed: pass scope=, here or to connect()")
         return chosen
@@ -220,14 +229,17 @@ class Caller:
         method: Literal["GET", "POST"],
         scope: Scope | None,
     ) -> Operation[Any]:
+        check_type("operation", operation, str | Operation, "'get_job_instance_status'")
         if not isinstance(operation, str):
             if parameters is not None or scope is not None:
                 raise UsageError(
                     "an operation has its own parameters; pass parameters and scope only with the name of one"
                 )
             return operation
+        check_type("parameters", parameters, Mapping | None, "{'job_instance_id': 100}")
         given = dict(parameters or {})
-        where = None if SCOPE_KEYS & given.keys() else scope or self.scope
+        chosen = self._scope(scope)
+        where = None if SCOPE_KEYS & given.keys() else chosen
         return build(RawCall, name=operation, parameters=given, method=method, scope=where)
 
     def _callback_url(self, given: str | None, launch: type[Operation[Any]]) -> str | None:
@@ -251,6 +263,9 @@ class Caller:
     ) -> Any:
         """Send an operation; poll its target at once if it may have been carried out."""
         self._lifetime.check()
+        check_fields(operation)
+        if request_timeout is not None:
+            check_number("request_timeout", request_timeout, 0, whole=False, above=True)
         options = self._options
         changed = target_of(operation)
         waits = None if changed is None else self._poller.waits_of(changed)
@@ -322,6 +337,8 @@ def build(make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what *make* returns; its TypeError or ValueError becomes a `UsageError`."""
     try:
         return make(*args, **kwargs)
+    except UsageError:
+        raise
     except (TypeError, ValueError) as error:
         reason = error.args[0] if error.args and isinstance(error.args[0], str) else type(error).__name__
         raise UsageError(reason) from error

@@ -21,8 +21,8 @@ from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.errors import UsageError
-from bkjob_async.model.base_error import WrongType
-from bkjob_async.model.refs import Scope, check_scope
+from bkjob_async.model.base_error import OptionTypes, WrongType, check_options, kind_of
+from bkjob_async.model.refs import Scope, check_optional_scope
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import Observer
@@ -98,6 +98,18 @@ def connect(
     altogether. *observers* receive what happens inside the client (see `Observer`); *name* is what they, logs
     and metrics call it, by default its dialect's name. Raises `UsageError` for arguments that cannot work.
     """
+    check_options(
+        OPTIONS,
+        profile=profile,
+        dialect=dialect,
+        callbacks=callbacks,
+        retries=retries,
+        http=http,
+        session=session,
+        name=name,
+    )
+    check_optional_scope(scope)
+    check_transport(transport)
     if session is not None and transport is not None:
         raise UsageError("give a session or a transport, not both")
     if url is None or credentials is None or profile is not None:
@@ -113,7 +125,7 @@ def connect(
     dialect = dialect or "gateway-v3"
     assert url is not None  # noqa: S101 - settings without one raise
     assert credentials is not None  # noqa: S101
-    check_types(url, scope)
+    check_url(url)
     check_positive(
         request_timeout=request_timeout,
         max_in_flight=max_in_flight,
@@ -157,12 +169,31 @@ def connect(
     return JobClient(own_session, poller, scope=scope, callbacks=callbacks)
 
 
-def check_types(url: object, scope: object) -> None:
-    """Raise `UsageError` for a URL that is no text, as a missing variable of the environment is, and for a bare scope id."""
+# What `connect` takes of each class, and how that is written.
+OPTIONS: OptionTypes = {
+    "profile": (str, "profile='prod'"),
+    "dialect": (str | Dialect, "dialect='gateway-v3'"),
+    "callbacks": (CallbackReceiver, "callbacks=CallbackReceiver(base=...)"),
+    "retries": (Retries, "retries=Retries(attempts=3)"),
+    "http": (HttpOptions, "http=HttpOptions(proxy=...)"),
+    "session": (aiohttp.ClientSession, "session=aiohttp.ClientSession()"),
+    "name": (str, "name='billing'"),
+}
+
+
+def check_transport(transport: object) -> None:
+    """Raise `UsageError` for a transport that has no methods of one."""
+    methods = (getattr(transport, name, None) for name in ("send", "aclose"))
+    if transport is not None and (isinstance(transport, type) or not all(map(callable, methods))):
+        raise WrongType(
+            f"transport must have the methods send and aclose of a Transport, not {kind_of(transport)}"
+        )
+
+
+def check_url(url: object) -> None:
+    """Raise `UsageError` for a URL that is no text, as a missing variable of the environment is."""
     if not isinstance(url, str | URL):
         raise WrongType(f"the URL must be a text, not {type(url).__name__}")
-    if scope is not None:
-        check_scope(scope, "scope=Scope.biz(2)")
 
 
 def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSession | None) -> int:

@@ -15,12 +15,13 @@ from bkjob_async.client.operations.launches import execute_job_plan, fast_execut
 from bkjob_async.client.operations.operate_step import operate_step_instance
 from bkjob_async.client.operations.queries import get_job_instance_log
 from bkjob_async.client.watching import Deadline, seconds, wait
-from bkjob_async.engine.stream.wait_conditions import Condition
+from bkjob_async.engine.stream.wait_conditions import Condition, check_condition
 from bkjob_async.errors import ErrorDetails, NotFound, UsageError
+from bkjob_async.model.base_error import OptionTypes, WrongValue, check_number, check_options, check_type
 from bkjob_async.model.operations.base import StepOperation
 from bkjob_async.model.operations.launches import FileSource, GlobalVarsLike, RollingConfig
 from bkjob_async.model.operations.responses import JobLaunch, StepLogs
-from bkjob_async.model.operations.targets import HostLike, TargetsLike, host_keys
+from bkjob_async.model.operations.targets import HostLike, TargetsLike, host_keys, targets_of
 from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult
@@ -66,6 +67,7 @@ async def run_script(
     >>> print(result.ok, result.status)
     True SUCCESS
     """
+    check_condition(until)
     ends_at = loop_time_after(deadline)
     launched = await launch_script(
         client,
@@ -109,7 +111,9 @@ async def launch_script(
     >>> result.ok
     True
     """
-    alias, number = named(account)
+    check_texts(script=script)
+    check_options(OPTIONS, language=language, parameters=parameters, name=name, rolling=rolling)
+    alias, number = named("account", account)
     return await fast_execute_script(
         client,
         script,
@@ -148,6 +152,7 @@ async def run_plan(
     >>> result.raise_for_status()
     <JobResult 2:20000000002 SUCCESS: 1 step; 3 SUCCESS>
     """
+    check_condition(until)
     ends_at = loop_time_after(deadline)
     launched = await execute_job_plan(client, job_plan_id, variables, scope=scope)
     return await wait_for_launched(client, launched, until, ends_at)
@@ -182,12 +187,21 @@ async def send_file(
     >>> result.ok
     True
     """
+    check_condition(until)
+    check_texts(destination=destination)
+    check_options(OPTIONS, mode=mode, name=name)
     ends_at = loop_time_after(deadline)
-    alias, number = named(account)
-    their_alias, their_number = named(account if source_account is None else source_account)
+    alias, number = named("account", account)
+    theirs = ("account", account) if source_account is None else ("source_account", source_account)
+    their_alias, their_number = named(*theirs)
     launched = await fast_transfer_file(
         client,
-        FileSource(files=files, server=source, account_alias=their_alias, account_id=their_number),
+        FileSource(
+            files=files,
+            server=build(targets_of, source, "source"),
+            account_alias=their_alias,
+            account_id=their_number,
+        ),
         destination,
         hosts,
         account_alias=alias,
@@ -218,6 +232,7 @@ async def retry_failed(
     >>> result.ok
     True
     """
+    check_condition(until)
     ends_at = loop_time_after(deadline)
     ref = client._ref(result)
     seen = result if isinstance(result, JobResult) else await get_job_instance_status(client, ref.job)
@@ -322,9 +337,32 @@ def remaining(ends_at: float | None) -> float | None:
     return None if ends_at is None else max(SHORTEST_WAIT, ends_at - asyncio.get_running_loop().time())
 
 
-def named(account: str | int) -> tuple[str | None, int | None]:
-    """Return an account as an alias or an id."""
-    return (account, None) if isinstance(account, str) else (None, account)
+# What shortcuts take under names of their own, and how that is written.
+OPTIONS: OptionTypes = {
+    "language": (int, "language=ScriptLanguage.SHELL"),
+    "parameters": (str, "parameters='--all'"),
+    "name": (str, "name='restart nginx'"),
+    "rolling": (RollingConfig, "rolling=RollingConfig(...)"),
+    "mode": (int, "mode=TransferMode.STRICT"),
+}
+
+
+def check_texts(**given: object) -> None:
+    """Raise `UsageError` for what is no text, or an empty one."""
+    for name, value in given.items():
+        check_type(name, value, str)
+        if not str(value).strip():
+            raise WrongValue(f"{name} must not be empty")
+
+
+def named(name: str, account: str | int) -> tuple[str | None, int | None]:
+    """Return an account as an alias or an id; raise `UsageError`."""
+    if isinstance(account, str):
+        check_texts(**{name: account})
+        return account, None
+    check_type(name, account, str | int, f"{name}='root'")
+    check_number(name, account, 1)
+    return None, account
 
 
 def hosts_in(step: StepSnapshot) -> tuple[HostKey, ...]:

@@ -14,7 +14,7 @@ from bkjob_async.errors import (
 )
 from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.urls import check_fleet_name
-from bkjob_async.model.base_error import WrongType, WrongValue
+from bkjob_async.model.base_error import WrongType, WrongValue, check_type
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Trouble
 from bkjob_async.model.ref_input import RefLike, as_refs
@@ -62,6 +62,8 @@ def watch(
     """
     client._lifetime.check()
     check_how_closely(detail_level, linger)
+    check_type("callbacks", callbacks, CallbackReceiver | None, "CallbackReceiver()")
+    check_type("journal", journal, str | Journal | None, "journal='sqlite:///fleet.db'")
     targets = as_refs(refs, client.scope)
     opened = Watch(
         WatchPlan(

@@ -46,9 +46,6 @@ def dialect_by_name(name: str, *, timezone: tzinfo = DEFAULT_ZONE, **options: An
     """
     dialect = dialect_named(name)
     refused = options.keys() - dialect.options - COMMON_OPTIONS
-    try:
-        if not refused:
-            return evolve(dialect, zone=timezone, supported_by=dialects_with, **options)
-    except ValueError as error:
-        raise UsageError(f"{name} does not take these options: {', '.join(sorted(options))}") from error
-    raise UsageError(f"{name} does not take these options: {', '.join(sorted(refused))}")
+    if refused:
+        raise UsageError(f"{name} does not take these options: {', '.join(sorted(refused))}")
+    return evolve(dialect, zone=timezone, supported_by=dialects_with, **options)

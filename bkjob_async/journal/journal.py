@@ -14,6 +14,7 @@ from bkjob_async.journal.shards import ShardStore, no_such_log
 from bkjob_async.journal.store import FleetEntry, Store
 from bkjob_async.journal.stores import store_at
 from bkjob_async.journal.urls import check_fleet_name, parse_journal_url
+from bkjob_async.model.base_error import check_type
 from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
@@ -82,12 +83,14 @@ def open_journal(url: str, *, keep: Keep = KEEP) -> Journal:
     or `redis+sentinel://host,host/service`; raises `UsageError` at once for any other. *keep* says how much of the past is kept; the journal's writer decides.
     """
     try:
+        check_type("the url of a journal", url, str, "open_journal('sqlite:///fleet.db')")
+        check_type("keep", keep, Keep, "Keep(age=timedelta(days=7))")
         place = parse_journal_url(url)
     except UsageError as error:
-        text = str(error)
+        kind, text = type(error), str(error)
     else:
         return Journal(store_at(place, keep))
     finally:
         del url
     # Raised here, for the frames of the first error hold the URL, which may contain a password.
-    raise UsageError(text)
+    raise kind(text)

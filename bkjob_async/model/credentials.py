@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attrs import field, fields, frozen
+from attrs import NOTHING, field, fields, frozen
 
 from bkjob_async.model.base_error import WrongType, WrongValue
 
@@ -16,6 +16,8 @@ def _text(owner: object, attribute: Any, value: Any) -> None:
         raise WrongValue(
             f"{name} has half of a surrogate pair, as bytes that are not UTF-8 become: it cannot be sent"
         )
+    if attribute.default is NOTHING and not str(value).strip():
+        raise WrongValue(f"{name} must not be empty: a setting or a variable may be missing")
 
 
 @frozen(kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from bkjob_async.model.base_error import UsageError
+from bkjob_async.model.base_error import UsageError, WrongType
 from bkjob_async.model.refs import JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
 
 R = TypeVar("R", bound=Ref)
@@ -71,11 +71,19 @@ def as_ref(value: RefLike, default_scope: Scope | None = None) -> Ref:
     ref = getattr(value, "ref", None)
     if isinstance(ref, JobRef | StepRef):
         return ref
-    raise UsageError(f"{_shown(value)} names no job or step; give {ACCEPTED}")
+    raise _no_ref(value)
+
+
+def _no_ref(value: object) -> WrongType:
+    """Return the error for what names nothing."""
+    return WrongType(f"{_shown(value)} names no job or step; give {ACCEPTED}")
 
 
 def as_refs(values: Iterable[RefLike] | RefLike, default_scope: Scope | None = None) -> tuple[Ref, ...]:
     """Return what *values*, one or many, name; raise `UsageError`."""
+    # The items of bytes are numbers, which would be taken for ids.
+    if isinstance(values, bytes | bytearray | memoryview):
+        raise _no_ref(values)
     if isinstance(values, JobRef | StepRef | int | str) or not isinstance(values, Iterable):
         return (as_ref(values, default_scope),)
     # There may be hundreds of thousands, nearly all of them refs already.

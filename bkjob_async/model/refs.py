@@ -51,6 +51,12 @@ def check_scope(value: object, example: str) -> None:
         raise WrongType(f"scope must be a Scope, not {value!r:.60}: {example}")
 
 
+def check_optional_scope(scope: object) -> None:
+    """Raise `UsageError` for a *scope* that is given and is none."""
+    if scope is not None:
+        check_scope(scope, "scope=Scope.biz(2)")
+
+
 class ScopeType(StrEnum):
     """The kinds of resource scope (`bk_scope_type`)."""
 

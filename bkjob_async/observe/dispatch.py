@@ -9,6 +9,7 @@ from logging import DEBUG
 from typing import Any
 
 from bkjob_async.errors import UsageError
+from bkjob_async.model.base_error import WrongType, kind_of
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.counters import Counters, PollCounts
 from bkjob_async.observe.observer import OBSERVATIONS, Observation, Observer, PollCompleted, RequestSent
@@ -29,6 +30,8 @@ class ObserverDispatch:
         self.client = client
         self.polls = PollCounts()
         self.counters: Counters | None = None
+        if not isinstance(observers, Iterable):
+            raise WrongType(f"observers are several: observers=[...], not {kind_of(observers)}")
         self._observers = tuple(observers)
         self._log = Log()
         for observer in self._observers:

@@ -8,19 +8,12 @@ from collections.abc import Sequence
 from bkjob_async.engine.stream.wait_conditions import Condition, Waiting
 from bkjob_async.engine.tracking.job_views import are_all_counted, count_hosts_not_begun, target_result
 from bkjob_async.errors import BkJobError, ConditionUnreachable, TargetLost, UsageError
-from bkjob_async.model.base_error import WrongType
 from bkjob_async.model.events import Event, Finished, Lost, Stalled, StepWaiting, Trouble
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.stream.readers import batch_notices
 from bkjob_async.watch.subscription.subscription import Subscription
-
-
-def check_condition(until: object) -> None:
-    """Raise `UsageError` for what cannot say whether it holds; a class cannot."""
-    if until is not None and (isinstance(until, type) or not hasattr(until, "holds")):
-        raise WrongType(f"until is a condition, such as HostsDone(0.9) or FirstFailure(), not {until!r:.60}")
 
 
 async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condition | None) -> JobResult:

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from bkjob_async.engine.folding.stream_state import StreamState
-from bkjob_async.engine.stream.wait_conditions import Condition
+from bkjob_async.engine.stream.wait_conditions import Condition, check_condition
 from bkjob_async.engine.tracking.host_pages import host_page
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
-from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.refs import Ref, Scope, check_optional_scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import HostPage, JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase, as_phase
@@ -31,7 +31,7 @@ from bkjob_async.watch.stream.readers import (
     whole_batch,
 )
 from bkjob_async.watch.subscription.subscription import Subscription
-from bkjob_async.watch.waiting import check_condition, result_so_far, wait_for
+from bkjob_async.watch.waiting import result_so_far, wait_for
 
 # A notebook is shown the failed hosts of so many targets.
 MOST_SHOWN = 200
@@ -214,6 +214,7 @@ class Watch:
         about = self._ref_or_none(ref)
         if about is None and scope is None:
             return self._stream.reader(all_events, after)
+        check_optional_scope(scope)
         return self._stream.reader(partial(events_about, ref=about, scope=scope), after)
 
     def hosts(
@@ -232,6 +233,7 @@ class Watch:
         2:20000000001/30000000001 0:10.0.0.2 ∅ → FAILED (SCRIPT_NOT_ZERO_EXIT_CODE)
         """
         into = None if phase is None else as_phase(phase)
+        check_optional_scope(scope)
         select = partial(host_changes, ref=self._ref_or_none(ref), scope=scope, phase=into)
         return self._stream.reader(select, after, shows_trouble=False)
 

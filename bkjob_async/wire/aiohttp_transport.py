@@ -15,6 +15,7 @@ from yarl import URL
 
 from bkjob_async.errors import ErrorDetails, RequestTimedOut, SessionClosed, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse, Received
+from bkjob_async.model.base_error import check_type, in_range
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
 from bkjob_async.wire.bodies.buffer import keep_freed_memory
 from bkjob_async.wire.bodies.reading import (
@@ -35,7 +36,10 @@ DEFAULT_CONNECTIONS = 64
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
+    check_type("HttpOptions: headers", headers, Mapping, "headers={'X-Site': 'north'}")
     for name, value in headers.items():
+        check_type("HttpOptions: the name of a header", name, str)
+        check_type(f"HttpOptions: the header {name}", value, str)
         if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
             raise UsageError(f"{name!r} cannot be the name of a header: use letters, digits, - and _")
         if not (value.isascii() and value.isprintable()):
@@ -43,6 +47,7 @@ def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, s
 
 
 def _is_proxy(_options: object, _attribute: object, proxy: str | None) -> None:
+    check_type("HttpOptions: proxy", proxy, str | URL | None)
     if proxy is not None and (URL(proxy).scheme not in ("http", "https") or not URL(proxy).host):
         raise UsageError("a proxy must be an absolute http:// or https:// URL")
 
@@ -65,12 +70,12 @@ class HttpOptions:
     through the lent session all the same; so it is where its connector is of a class of your own.
     """
 
-    connections: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
+    connections: int | None = field(default=None, validator=validators.optional(in_range(1)))
     ssl: ssl_module.SSLContext | bool = True
     proxy: str | None = field(default=None, repr=False, validator=_is_proxy)
     trust_env: bool = False
     headers: Mapping[str, str] = field(factory=dict, repr=False, validator=_plain_headers)
-    largest_body: int = field(default=MAX_BODY_SIZE, validator=validators.ge(MIB))
+    largest_body: int = field(default=MAX_BODY_SIZE, validator=in_range(MIB))
     fast: bool = True
     commands_through_lent_session: bool = False
 

@@ -265,7 +265,7 @@ def test_invalid_options_are_refused() -> None:
         dialect_by_name("gateway-v5")
     with pytest.raises(UsageError, match="does not take these options: system"):
         dialect_by_name("esb-job", system=True)
-    with pytest.raises(UsageError, match="does not take these options: credentials_in"):
+    with pytest.raises(UsageError, match="credentials_in must be 'header' or 'body', not 'cookie'"):
         dialect_by_name("esb-job", credentials_in="cookie")
     with pytest.raises(UsageError, match="system=True"):
         dialect_by_name("gateway-v3", acting_user="ada")

@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 import msgspec
-from attrs import field, frozen, validators
+from attrs import field, frozen
 from msgspec import Struct
 from yarl import URL
 
@@ -25,6 +25,7 @@ from bkjob_async.dialects.common.status_views import (
 )
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.model.base_error import check_choice
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.operations.capabilities import Capabilities
@@ -43,6 +44,7 @@ NOT_CACHED = {"Cache-Control": "no-cache"}
 GATEWAY_OPTIONS = frozenset(("system", "acting_user"))
 ESB_OPTIONS = frozenset(("credentials_in",))
 COMMON_OPTIONS = frozenset(("tenant", "language"))
+LANGUAGES = ("en", "zh-cn")
 
 
 class ReadView(Protocol):
@@ -180,9 +182,7 @@ class Dialect:
     language: str | None = None
     system: bool = False
     acting_user: str | None = None
-    credentials_in: Literal["header", "body"] = field(
-        default="header", validator=validators.in_(("header", "body"))
-    )
+    credentials_in: Literal["header", "body"] = "header"
     supported_by: Callable[[type[Operation[Any]]], Sequence[str]] = field(
         default=lambda _: (), repr=False, eq=False
     )
@@ -198,6 +198,9 @@ class Dialect:
                 raise UsageError(
                     f"{name} goes into a header, and must be plain ASCII text, not {value!r:.60}"
                 )
+        if self.language is not None:
+            check_choice("language", self.language, LANGUAGES)
+        check_choice("credentials_in", self.credentials_in, ("header", "body"))
         if not isinstance(self.zone, tzinfo):
             raise UsageError(
                 f"timezone is a tzinfo, such as ZoneInfo('Asia/Shanghai'), not {self.zone!r:.60}"

@@ -9,6 +9,7 @@ from typing import Any
 from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.hosts import host_list_parameters, host_parameters
 from bkjob_async.errors import NotSupported, UsageError
+from bkjob_async.model.base_error import check_type
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.codes import FileSourceType, RollingExecution, RollingType
 from bkjob_async.model.operations.targets import Targets
@@ -233,5 +234,9 @@ def push_config_file_parameters(operation: launches.PushConfigFile) -> dict[str,
 
 
 def config_file_parameters(operation: launches.PushConfigFile) -> list[dict[str, Any]]:
-    """Return small files by name, their contents encoded."""
+    """Return small files by name, their contents encoded; raise `UsageError` for what is none."""
+    check_type("file_list", operation.files, Mapping, "{'motd': 'Hello'}")
+    for name, content in operation.files.items():
+        check_type("each name in file_list", name, str)
+        check_type(f"file_list: the content of {name}", content, str | bytes)
     return [{"file_name": name, "content": to_base64(text)} for name, text in operation.files.items()]

@@ -1,9 +1,10 @@
 """Decide whether to retry a failed call, and after how many seconds."""
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 from msgspec import Struct
 
 from bkjob_async.errors import BkJobError, PlatformTrouble, Throttled, TransportFailed
+from bkjob_async.model.base_error import in_range
 
 RETRYABLE = (PlatformTrouble, Throttled, TransportFailed)
 
@@ -20,10 +21,10 @@ class Retries:
     *attempts* counts the first try, too: 1 means that nothing is repeated.
     """
 
-    attempts: int = field(default=3, validator=validators.ge(1))
-    first: float = 0.5
-    longest: float = 10.0
-    budget: int = field(default=32, validator=validators.ge(0))
+    attempts: int = field(default=3, validator=in_range(1))
+    first: float = field(default=0.5, validator=in_range(0, whole=False))
+    longest: float = field(default=10.0, validator=in_range(0, whole=False))
+    budget: int = field(default=32, validator=in_range(0))
 
     def next_wait(
         self,

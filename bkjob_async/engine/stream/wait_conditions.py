@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 from msgspec import Struct
 
+from bkjob_async.model.base_error import WrongType, in_range
 from bkjob_async.model.status import Phase
 
 UNFINISHED = frozenset({Phase.PENDING, Phase.RUNNING})
@@ -25,6 +26,12 @@ class Condition(Protocol):
         ...
 
 
+def check_condition(until: object) -> None:
+    """Raise `UsageError` for what cannot say whether it holds; a class cannot."""
+    if until is not None and (isinstance(until, type) or not hasattr(until, "holds")):
+        raise WrongType(f"until is a condition, such as HostsDone(0.9) or FirstFailure(), not {until!r:.60}")
+
+
 @frozen
 class HostsDone:
     """A *share* (0 to 1) of the hosts has ended, with or without success.
@@ -32,7 +39,7 @@ class HostsDone:
     The hosts of a job are those of the steps that have begun.
     """
 
-    share: float = field(default=1.0, validator=[validators.gt(0.0), validators.le(1.0)])
+    share: float = field(default=1.0, validator=in_range(0, 1, whole=False, above=True))
 
     def holds(self, hosts: Mapping[Phase, int], *, over: bool) -> bool | None:
         """Return whether enough hosts have ended; None when the target ended with too few."""

@@ -6,13 +6,18 @@ those of `client/operations/batch_logs.py` and `client/operations/operate_step.p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Generic, TypeVar
+from functools import cache
+from types import UnionType
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, field, fields, frozen, has, validators
 from msgspec import Struct
 
+from bkjob_async.model.base_error import WrongType, WrongValue, check_type, in_range
+from bkjob_async.model.operations.targets import Targets, check_hosts
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
@@ -71,7 +76,7 @@ class GetStepInstanceStatus(Operation[StepSnapshot]):
     ref: StepRef
     execute_count: int | None = None
     batch: int | None = 0
-    max_host_num_per_group: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    max_host_num_per_group: int | None = field(default=None, validator=validators.optional(in_range(1)))
     keyword: str | None = None
     search_ip: str | None = None
     status: int | None = None
@@ -145,6 +150,31 @@ def has_zone(_operation: object, attribute: Attribute[Any], value: object) -> No
     if value is None:
         return
     if not isinstance(value, datetime):
-        raise TypeError(f"{attribute.name} is a datetime with a zone, not {value!r:.60}")
+        raise WrongType(f"{attribute.name} is a datetime with a zone, not {value!r:.60}")
     if value.tzinfo is None:
-        raise ValueError(f"{attribute.name} needs a zone: datetime.now(UTC), not datetime.now()")
+        raise WrongValue(f"{attribute.name} needs a zone: datetime.now(UTC), not datetime.now()")
+
+
+def check_fields(operation: Operation[Any]) -> None:
+    """Raise `UsageError` for a field of another type than declared, and for targets without hosts."""
+    kind: Any = type(operation)
+    for name, kinds in _declared(kind).items():
+        check_type(f"{kind.__name__}: {name}", getattr(operation, name), kinds)
+    targets = getattr(operation, "targets", None)
+    if isinstance(targets, Targets):
+        check_hosts(f"{kind.__name__}: targets", targets)
+
+
+@cache
+def _declared(kind: type[Operation[Any]]) -> Mapping[str, type | UnionType]:
+    """Return the types of those fields that take plain classes and nothing else."""
+    if not has(kind):
+        return {}
+    hints = get_type_hints(kind)
+    return {each.name: hints[each.name] for each in fields(kind) if _is_plain(hints[each.name])}
+
+
+def _is_plain(hint: Any) -> bool:
+    """Return True for a class, or a choice among several."""
+    choices = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    return all(isinstance(each, type) and each is not Any for each in choices)

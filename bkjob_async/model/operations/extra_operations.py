@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
+from bkjob_async.model.base_error import in_range
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.details import GseTask, LocalFileUpload, StepDetail, TaskContextField
 from bkjob_async.model.operations.launches import ScriptFields, TransferFields
@@ -48,7 +49,7 @@ class QueryGseTask(Operation[tuple[GseTask, ...]]):
 
     name = "query_gse_task"
 
-    step_instance_id: int = field(converter=step_id, validator=validators.gt(0))
+    step_instance_id: int = field(converter=step_id, validator=in_range(1))
 
 
 @frozen(kw_only=True)

@@ -7,13 +7,21 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
+from bkjob_async.model.base_error import WrongType, WrongValue, check_several, in_range
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.responses import JobLaunch
-from bkjob_async.model.operations.targets import Targets, TargetsLike, mappings, targets_of, texts
+from bkjob_async.model.operations.targets import (
+    Targets,
+    TargetsLike,
+    check_hosts,
+    mappings,
+    targets_of,
+    texts,
+)
 from bkjob_async.model.refs import Scope
 
-_seconds = validators.optional(validators.and_(validators.ge(1), validators.le(259_200)))
+_seconds = validators.optional(in_range(1, 259_200))
 
 
 def _optional_targets(value: TargetsLike | None) -> Targets | None:
@@ -80,10 +88,12 @@ def global_vars_of(given: GlobalVarsLike) -> tuple[GlobalVar, ...]:
     """Return variables given as such, or as a mapping of names to texts or targets."""
     if isinstance(given, Mapping):
         return tuple(_global_var(str(name), value) for name, value in given.items())
-    return tuple(given)
+    return check_several("the variables", given, GlobalVar, "{'version': '1.3'}")
 
 
 def _global_var(name: str, value: str | Targets) -> GlobalVar:
+    if value is None:
+        raise WrongType(f"the variable {name} is text or Targets, not NoneType: leave it out")
     if isinstance(value, str):
         return GlobalVar(name=name, value=value)
     return GlobalVar(name=name, server=value)
@@ -201,6 +211,18 @@ class FastExecuteSql(Operation[JobLaunch]):
     start_task: bool | None = None
 
 
+def _has_files(_source: object, _attribute: object, files: tuple[str, ...]) -> None:
+    """Raise `WrongValue` where no file is named."""
+    if not files:
+        raise WrongValue("files has no file: give one path or many, such as '/etc/hosts'")
+
+
+def _names_hosts(_source: object, _attribute: object, server: Targets | None) -> None:
+    """Raise `WrongValue` for a server that is given without hosts."""
+    if server is not None:
+        check_hosts("FileSource: server", server)
+
+
 @frozen(kw_only=True)
 class FileSource:
     """Files to send: paths on *server*'s hosts, in a third-party source by id or code, or files uploaded before.
@@ -213,9 +235,9 @@ class FileSource:
     names the third-party source.
     """
 
-    files: tuple[str, ...] = field(converter=texts)
+    files: tuple[str, ...] = field(converter=texts, validator=_has_files)
     file_type: int | None = None
-    server: Targets | None = field(default=None, converter=_optional_targets)
+    server: Targets | None = field(default=None, converter=_optional_targets, validator=_names_hosts)
     account_alias: str | None = None
     account_id: int | None = None
     file_source_id: int | None = None
@@ -229,7 +251,9 @@ class FileSource:
 
 
 def _sources(given: FileSource | Iterable[FileSource]) -> tuple[FileSource, ...]:
-    return (given,) if isinstance(given, FileSource) else tuple(given)
+    if isinstance(given, FileSource):
+        return (given,)
+    return check_several("file_source_list", given, FileSource, "FileSource(files='/a', server='0:10.0.0.1')")
 
 
 @frozen(kw_only=True)

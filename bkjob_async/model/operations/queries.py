@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from attrs import Factory, evolve, field, frozen, validators
+from attrs import Factory, evolve, field, frozen
 
-from bkjob_async.model.base_error import UsageError
+from bkjob_async.model.base_error import UsageError, WrongValue, check_type, in_range, one_of
 from bkjob_async.model.operations.base import Operation, has_zone
 from bkjob_async.model.operations.responses import (
     HostLog,
@@ -24,6 +25,7 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
 USUAL_PAGE, LONGEST_PAGE = 100, 1000
 # Version 3 has no page of job instances that starts later; older ones are reached by an earlier end of the time span.
 LAST_START = 1000
+_NAME = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*")
 
 
 @frozen(kw_only=True)
@@ -102,8 +104,8 @@ def page_length(given: int | None) -> int:
 class ListQuery:
     """A request for one page of a list: *length* items at most, 1 to 1000, from *start* on, which counts from 0."""
 
-    start: int = field(default=0, validator=validators.ge(0))
-    length: int = field(default=20, validator=validators.and_(validators.ge(1), validators.le(LONGEST_PAGE)))
+    start: int = field(default=0, validator=in_range(0))
+    length: int = field(default=20, validator=in_range(1, LONGEST_PAGE))
 
     def after(self, page: Page[Any]) -> Self | None:
         """Return the query for the page after *page*, None after the last one."""
@@ -142,7 +144,7 @@ class GetJobInstanceList(ListQuery, Operation[Page[JobInstance]]):
     status: int | None = None
     ip: str | None = None
     # How long a page may be differs: each dialect checks it.
-    length: int = field(default=20, converter=page_length, validator=validators.ge(1))
+    length: int = field(default=20, converter=page_length, validator=in_range(1))
 
     def after(self, page: Page[JobInstance]) -> Self | None:
         """Return the query for the page after *page*, None after the last one.
@@ -177,6 +179,14 @@ class GetJobInstanceGlobalVarValue(Operation[tuple[StepVariables, ...]]):
     ref: JobRef
 
 
+def _is_name(_call: object, _attribute: object, name: str) -> None:
+    check_type("the name of an operation", name, str)
+    if _NAME.fullmatch(name) is None:
+        raise WrongValue(
+            f"the name of an operation must match {_NAME.pattern}, such as 'get_job_instance_status', not {name!r:.60}"
+        )
+
+
 def _reads_only(call: RawCall) -> bool:
     return call.method == "GET"
 
@@ -192,8 +202,8 @@ class RawCall(Operation[Any]):
     of a POST (*method*).
     """
 
-    name: str = field(validator=validators.matches_re(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*"))
+    name: str = field(validator=_is_name)
     parameters: Mapping[str, Any] = field(factory=dict, repr=False)
-    method: Literal["GET", "POST"] = field(default="POST", validator=validators.in_(("GET", "POST")))
+    method: Literal["GET", "POST"] = field(default="POST", validator=one_of("GET", "POST"))
     scope: Scope | None = None
     repeatable: bool = field(default=Factory(_reads_only, takes_self=True))

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import field, frozen
 from msgspec import Struct
 
+from bkjob_async.model.base_error import WrongType, WrongValue, check_several, kind_of
 from bkjob_async.model.refs import HostKey
 
 HostLike = HostKey | int | str
+HOST_FORMS = "a HostKey, a host id (bk_host_id) or 'cloud:ip'"
+_IPV4 = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
 
 
 def host_key(host: HostLike) -> HostKey:
-    """Return the key of a host given as key, `bk_host_id` or `"cloud:ip"`; raise ValueError."""
+    """Return the key of a host given as key, `bk_host_id` or `"cloud:ip"`; raise `UsageError`."""
     if isinstance(host, HostKey):
         return host
     if isinstance(host, bool) or not isinstance(host, int | str):
-        raise ValueError(f"a host is a HostKey, a host id or 'cloud:ip', not {type(host).__name__}")  # noqa: TRY004 - one error for all that is no host
+        raise WrongValue(f"a host is {HOST_FORMS}, not {kind_of(host)}")
     if isinstance(host, str):
         return HostKey.parse(host.strip())
     if host <= 0:
-        raise ValueError("a host id is positive")
+        raise WrongValue(f"a host id is positive, not {host}")
     return HostKey(bk_host_id=host)
 
 
-def host_keys(hosts: HostLike | Iterable[HostLike]) -> tuple[HostKey, ...]:
-    """Return the keys of one host or many, each once, in their order; raise ValueError."""
+def host_keys(hosts: HostLike | Iterable[HostLike], name: str = "hosts") -> tuple[HostKey, ...]:
+    """Return the keys of one host or many, each once, in their order; raise `UsageError`."""
+    # The bytes of an address are numbers, which would be taken for ids.
+    if isinstance(hosts, bytes | bytearray | Mapping) or not isinstance(
+        hosts, HostKey | int | str | Iterable
+    ):
+        raise WrongType(f"{name} must be one or many, each {HOST_FORMS}, not {kind_of(hosts)}")
     several = (hosts,) if isinstance(hosts, HostKey | int | str) else hosts
     return tuple(dict.fromkeys(host_key(host) for host in several))
 
@@ -43,17 +52,19 @@ class TopoNode(Struct, frozen=True):
 
 
 def texts(given: str | Iterable[str]) -> tuple[str, ...]:
-    """Return one text or many."""
-    return (given,) if isinstance(given, str) else tuple(given)
+    """Return one text or many; raise `UsageError`."""
+    return (given,) if isinstance(given, str) else check_several("files or names", given, str, "['a', 'b']")
 
 
 def mappings(given: Iterable[Mapping[str, object]]) -> tuple[Mapping[str, Any], ...]:
-    """Return mappings under the platform's names."""
-    return tuple(given)
+    """Return mappings under the platform's names; raise `UsageError`."""
+    return check_several("filters or passwords", given, Mapping, "[{...}]")
 
 
 def _nodes(nodes: Iterable[TopoNode | tuple[str, int]]) -> tuple[TopoNode, ...]:
-    return tuple(node if isinstance(node, TopoNode) else TopoNode(*node) for node in nodes)
+    if isinstance(nodes, Iterable):
+        nodes = [TopoNode(*node) if isinstance(node, tuple) else node for node in nodes]
+    return check_several("topo_nodes", nodes, TopoNode, "TopoNode(node_type='module', id=5)")
 
 
 @frozen(kw_only=True)
@@ -83,6 +94,15 @@ class Targets:
 TargetsLike = Targets | HostLike | Iterable[HostLike]
 
 
-def targets_of(value: TargetsLike) -> Targets:
-    """Return targets given as such, or as one host or many; raise ValueError."""
-    return value if isinstance(value, Targets) else Targets(hosts=value)
+def targets_of(value: TargetsLike, name: str = "hosts") -> Targets:
+    """Return targets given as such, or as one host or many; raise `UsageError`."""
+    return value if isinstance(value, Targets) else Targets(hosts=host_keys(value, name))
+
+
+def check_hosts(name: str, targets: Targets) -> None:
+    """Raise `WrongValue` for targets that name no host, or one by no address."""
+    if not targets:
+        raise WrongValue(f"{name} has no host: give one or many, such as '0:10.0.0.1'")
+    for host in targets.hosts:
+        if host.ip is not None and _IPV4.fullmatch(host.ip) is None:
+            raise WrongValue(f"{name}: the ip of hosts is an IPv4 address, not {host.ip!r:.60}: '0:10.0.0.1'")
