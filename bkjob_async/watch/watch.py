@@ -127,6 +127,10 @@ class Watch:
         )
         self._stream = self._subscription.stream
 
+    def _name_opening(self, statement: str) -> None:
+        """Name another *statement* that opens this watch, where it is used without await."""
+        self._stream.opened_by = statement
+
     def __repr__(self) -> str:
         watched = self._subscription
         return (

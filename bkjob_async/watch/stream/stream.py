@@ -36,6 +36,7 @@ class EventStream:
         """Begin empty; *present* is for readers that fell behind, *cursors* numbers the batches of the client."""
         self.log = EventLog(is_watched=present.has_target)
         self.state = "new"
+        self.opened_by = "async with client.watch(...) as watch"  # a client without await has another statement
         self.in_sync_at: int | None = None
         self.in_sync_index = 0  # within that batch
         self.fallen_behind = 0  # readers that the newest changes were given in place of what they missed
@@ -124,7 +125,7 @@ class EventStream:
         """Return the next batch for the reader at *position* and advance it; None at the end."""
         while True:
             if self.state == "new":
-                raise UsageError("open the watch first: async with client.watch(...) as watch")
+                raise UsageError(f"open the watch first: {self.opened_by}")
             if position.place < self.log.first:
                 stored = await self._find_place(position)
                 if stored is not None:
