@@ -96,8 +96,8 @@ def explanation_lines(target: TargetStatus, settings: Settings) -> Iterator[str]
     """Yield what a target does, why it fails, what it waits for, and the next command."""
     yield "  ".join(cell for cell in status_row(target) if cell)
     if target.status is None:
-        reason = target.lost.value if target.lost else "it could not be read"
-        yield f"  {target.message or reason}"
+        if target.lost and target.message:  # else it stands there already
+            yield f"  {target.message}"
         return
     yield f"  {seen_lately(target)}"
     for step, operation in target.waiting.items():
