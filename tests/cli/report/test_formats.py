@@ -40,8 +40,21 @@ def test_markdown_says_what_matters() -> None:
         "* ✗ **1** × `SCRIPT_NOT_ZERO_EXIT_CODE`, exit code 1, tag `disk full`: `0:10.0.0.2`"
         in text.splitlines()
     )
-    assert "| `deploy` | ✗ `rollout` | 3 | ✗ 1 | 0:35 |" in text
+    assert "| `deploy` `2:100` | ✗ `rollout` | 3 | ✗ 1 | 0:35 |" in text
     assert "median 0:20, 90 % 0:30, 99 % 0:30" in text
+
+
+def test_markdown_tells_jobs_of_one_name_apart() -> None:
+    """By their ids, in the table and below it: each can be watched, or looked up on the platform."""
+    run = RunModel()
+    for number in range(101, 104):
+        run.job_changed(f"2:{number}", 7 if number == 101 else 4, is_finished=number != 101, name="nightly")
+        run.step_changed(f"2:{number}/{number + 100}", 0, 3, is_finished=True, name="rollout")
+    text = report(run, "md")
+
+    assert [text.count(f"| `nightly` `2:{number}` |") for number in range(101, 104)] == [1, 1, 1]
+    assert "* `nightly` `2:101` waits for a person" in text
+    assert "* `nightly` `2:103` failed without a failed host" in text
 
 
 def test_markdown_fits_a_chat() -> None:
