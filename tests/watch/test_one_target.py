@@ -85,7 +85,9 @@ async def test_a_wait_for_a_target_that_is_dropped_says_so(linger: float | None)
                 watch.drop(dropped)
                 with pytest.raises(bkjob.UsageError) as error:
                     await asyncio.wait_for(wait, 1)
-                assert str(error.value) == f"{dropped} was dropped from this watch while a wait for it went on"
+                assert (
+                    str(error.value) == f"{dropped} was dropped from this watch while a wait for it went on"
+                )
 
 
 async def test_a_wait_goes_on_for_a_target_that_is_dropped_and_added_again() -> None:

@@ -36,7 +36,9 @@ class EventStream:
         """Begin empty; *present* is for readers that fell behind, *cursors* numbers the batches of the client."""
         self.log = EventLog(is_watched=present.has_target)
         self.state = "new"
-        self.opened_by = "async with client.watch(...) as watch"  # a client without await has another statement
+        self.opened_by = (
+            "async with client.watch(...) as watch"  # a client without await has another statement
+        )
         self.in_sync_at: int | None = None
         self.in_sync_index = 0  # within that batch
         self.fallen_behind = 0  # readers that the newest changes were given in place of what they missed

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from bkjob_async.report.formats.markdown import MAX_BYTES, code
 from bkjob_async.report.reading.run_model import RunModel
-from tests.cli.report.reports import FAILED, JOB, RUNNING, STEP, SUCCESS, figures, finished_run, host, report
+from tests.cli.report.reports import (
+    FAILED,
+    JOB,
+    PENDING,
+    RUNNING,
+    STEP,
+    SUCCESS,
+    figures,
+    finished_run,
+    host,
+    report,
+)
 from tests.cli.report.test_page import ATTACKS, hostile_run, names
 
 CODES = st.lists(st.sampled_from([SUCCESS, FAILED, 16, 1, RUNNING, 403, 999]), max_size=30)
@@ -169,6 +180,22 @@ def test_nothing_that_did_not_succeed_is_green(codes: list[int], job: int) -> No
     assert int(root.attrib["failures"]) == len(found.failed) + (job in (4, 11) and not found.failed)
     assert int(root.attrib["errors"]) == codes.count(RUNNING) + (job == 7) + 1
     assert int(root.attrib["tests"]) == max(1, len(codes)) + alone + 1
+
+
+def test_a_step_that_never_began_is_skipped() -> None:
+    """Its job failed in an earlier step; hosts that it lists already are skipped as well. While the job runs nobody knows."""
+    run = finished_run()
+    empty, listed, open_still = f"{JOB}/201", f"{JOB}/202", "2:101/301"
+    for step, over in ((empty, False), (listed, True), (open_still, False)):
+        run.step_changed(step, 0, 1, is_finished=over, name="later")
+    host(run, 1, PENDING, step=listed)
+    _, found = cases(report(run, "junit"))
+    kinds = [[(child.tag, child.get("message")) for child in case] for case in found]
+
+    assert kinds[0] == []
+    assert kinds[1][0][0] == "failure"
+    assert kinds.count([("skipped", "never began")]) == 2
+    assert kinds.count([("error", "did not end: BLANK")]) == 1
 
 
 @given(names | st.sampled_from(ATTACKS))
