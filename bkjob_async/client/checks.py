@@ -199,7 +199,7 @@ async def at_the_platform(way: Way) -> AsyncIterator[Finding]:
             envelope = await first_call(client, scope, way)
             took = monotonic() - began
     except UsageError as error:
-        yield Finding("credentials", FindingState.FAILED, str(error), "you: set them")
+        yield Finding("credentials", FindingState.FAILED, str(error), f"you: {error.advice or 'set them'}")
         return
     except BkJobError as error:
         yield finding_of(error)
@@ -265,6 +265,8 @@ MEANINGS: tuple[tuple[type[BkJobError], str, str], ...] = (
 def finding_of(error: BkJobError) -> Finding:
     """Return what the error of a first call means, and who must act."""
     step, act = next((step, act) for kind, step, act in MEANINGS if isinstance(error, kind))
+    if isinstance(error, NotAuthenticated) and not error.details.sent:
+        act = "you: repair what gives the credentials; nothing was sent"
     return Finding(step, FindingState.FAILED, str(error), act)
 
 

@@ -26,6 +26,7 @@ from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.text.printing import first_of
 from bkjob_async.wire.tracebacks import hide_arguments
 
 # Failed, abnormal, terminated: the statuses from which the platform allows a retry.
@@ -226,7 +227,7 @@ async def retry_failed(
     read first. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta,
     counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed,
     and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4`
-    (`NotSupported`).
+    (`NotSupported`). Cancelling it stops no retry that was accepted: the error has a note that names the steps.
 
     >>> result = await client.retry_failed(job, deadline=600)
     >>> result.ok
@@ -239,9 +240,18 @@ async def retry_failed(
     steps = [step.ref for step in seen.steps if step.status.code in RETRYABLE and is_meant(step.ref, ref)]
     if not steps:
         raise UsageError(f"{ref} has no failed step to retry: the job is {seen.status.name}")
-    for step in steps:
-        await operate_step_instance(client, step, operation_code=StepOperation.RETRY_FAILED_HOSTS)
-    return await wait(client, ref, until=until, deadline=remaining(ends_at))
+    accepted: list[StepRef] = []
+    try:
+        for step in steps:
+            await operate_step_instance(client, step, operation_code=StepOperation.RETRY_FAILED_HOSTS)
+            accepted.append(step)
+        return await wait(client, ref, until=until, deadline=remaining(ends_at))
+    except BaseException as error:
+        if accepted:
+            again = first_of(accepted)
+            note = f"the retry of {again} was accepted, and its hosts run again: client.wait({str(ref)!r})"
+            say_what_goes_on(error, ref, note, f"the retry of {again}", "its hosts run on")
+        raise
 
 
 async def logs(
@@ -317,13 +327,17 @@ async def wait_for_launched(
     try:
         return await wait(client, ref, until=until, deadline=remaining(ends_at))
     except BaseException as error:
-        if str(ref) not in str(error):
-            error.add_note(f"the job {ref} was launched, and goes on: client.wait({str(ref)!r})")
-        if isinstance(error, asyncio.CancelledError):
-            logger.warning(
-                "the wait for the job %s, launched by this call, was cancelled; the job goes on", ref
-            )
+        note = f"the job {ref} was launched, and goes on: client.wait({str(ref)!r})"
+        say_what_goes_on(error, ref, note, f"the job {ref}, launched by this call,", "the job goes on")
         raise
+
+
+def say_what_goes_on(error: BaseException, ref: Ref, note: str, what: str, goes_on: str) -> None:
+    """Give *error* a *note* unless it names *ref*; log where the wait for *what* was cancelled, and what *goes_on*."""
+    if str(ref) not in str(error):
+        error.add_note(note)
+    if isinstance(error, asyncio.CancelledError):
+        logger.warning("the wait for %s was cancelled; %s", what, goes_on)
 
 
 def loop_time_after(deadline: Deadline) -> float | None:

@@ -118,12 +118,19 @@ def from_command(source: SecretSource) -> str:
     try:
         done = subprocess.run(source.words, stdout=subprocess.PIPE, check=False, timeout=COMMAND_SECONDS)  # noqa: S603 - the user's own
     except OSError as error:
-        raise UsageError(f"{source} cannot be run: {error.strerror}") from None
+        raise to_repair(f"{source} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise UsageError(f"{source} did not end within {COMMAND_SECONDS} s") from None
+        raise to_repair(f"{source} did not end within {COMMAND_SECONDS} s") from None
     if done.returncode:
-        raise UsageError(f"{source} failed with exit code {done.returncode}")
+        raise to_repair(f"{source} failed with exit code {done.returncode}")
     first = done.stdout.decode("utf-8", "replace").split("\n", 1)[0].strip()
     if not first:
-        raise UsageError(f"{source} wrote nothing")
+        raise to_repair(f"{source} wrote nothing")
     return first
+
+
+def to_repair(text: str) -> UsageError:
+    """Return the error of a program that gave no secret: it is set, and need not be set anew."""
+    error = UsageError(text)
+    error.advice = "repair the command, which the profile names"
+    return error

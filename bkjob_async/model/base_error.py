@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 from types import NoneType, UnionType
-from typing import Any, ClassVar, get_args
+from typing import Any, get_args
 
 from bkjob_async.model.text.printing import printable
 
@@ -13,7 +13,7 @@ from bkjob_async.model.text.printing import printable
 class BkJobError(Exception):
     """The base of every error of this package."""
 
-    advice: ClassVar[str] = ""
+    advice: str = ""
 
     def __str__(self) -> str:
         return printable(super().__str__())

@@ -399,7 +399,7 @@ class JobClient:
         read first. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta,
         counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed,
         and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4`
-        (`NotSupported`).
+        (`NotSupported`). Cancelling it stops no retry that was accepted: the error has a note that names the steps.
 
         >>> result = client.retry_failed(job, deadline=600)
         >>> result.ok

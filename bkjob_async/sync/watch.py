@@ -104,6 +104,7 @@ class Watch:
         """Hand over to *watch*, in the loop of *thread*; `client.watch` does so."""
         self._thread = thread
         self._watch = watch
+        watch._name_opening("with client.watch(...) as watch")
 
     def __repr__(self) -> str:
         return repr(self._watch)
@@ -217,8 +218,8 @@ class Watch:
         The result is returned whether the job succeeded or not, at once where it has ended and has not run again. With *until*
         (`HostsDone`, `FirstFailure`, `Waiting` for the next wait, or a condition of your own) it returns the result so far as
         soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more, `TargetLost` when the target
-        cannot be read any more, what ends the watch, and `UsageError` for what is no target. Before the first successful poll
-        it also raises what `client.wait` does.
+        cannot be read any more, what ends the watch, and `UsageError` for what is no target, or is dropped meanwhile. Before
+        the first successful poll it also raises what `client.wait` does.
 
         >>> with client.watch([job, step]) as watch:
         ...     result = watch.wait(step)

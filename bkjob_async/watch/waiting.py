@@ -21,7 +21,12 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
     if ref not in watched.targets and watched.stream.state != "new" and not watched.is_changing:
         raise UsageError(f"{ref} is no target of this watch")
     # What comes later is behind the newest batch; what was before is in the state.
-    notices = watched.stream.reader(batch_notices, watched.stream.last_cursor or None, shows_trouble=False)
+    notices = watched.stream.reader(
+        batch_notices,
+        watched.stream.last_cursor or None,
+        shows_trouble=False,
+        is_over=lambda: is_dropped(watched, ref),
+    )
     if (result := reached_before(watched, ref, until)) is not None:
         return result
     async for events in notices:
@@ -32,7 +37,14 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
                 poller.raise_if_hopeless()
         if (result := reached_with(watched, ref, until, events)) is not None:
             return result
+    if is_dropped(watched, ref):
+        raise UsageError(f"{ref} was dropped from this watch while a wait for it went on")
     raise BkJobError(f"the watch of {ref} ended without a result")
+
+
+def is_dropped(watched: Subscription, ref: Ref) -> bool:
+    """Return whether *ref* is no target, and not about to be added."""
+    return ref not in watched.targets and not watched.is_changing
 
 
 def reached_before(watched: Subscription, ref: Ref, until: Condition | None) -> JobResult | None:

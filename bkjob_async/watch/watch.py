@@ -127,6 +127,10 @@ class Watch:
         )
         self._stream = self._subscription.stream
 
+    def _name_opening(self, statement: str) -> None:
+        """Name another *statement* that opens this watch, where it is used without await."""
+        self._stream.opened_by = statement
+
     def __repr__(self) -> str:
         watched = self._subscription
         return (
@@ -279,8 +283,8 @@ class Watch:
         The result is returned whether the job succeeded or not, at once where it has ended and has not run again. With *until*
         (`HostsDone`, `FirstFailure`, `Waiting` for the next wait, or a condition of your own) it returns the result so far as
         soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more, `TargetLost` when the target
-        cannot be read any more, what ends the watch, and `UsageError` for what is no target. Before the first successful poll
-        it also raises what `client.wait` does.
+        cannot be read any more, what ends the watch, and `UsageError` for what is no target, or is dropped meanwhile. Before
+        the first successful poll it also raises what `client.wait` does.
 
         >>> async with client.watch([job, step]) as watch:
         ...     result = await watch.wait(step)

@@ -296,10 +296,12 @@ def typed_error(error: Exception, timeout: float) -> Exception:
         case TimeoutError():
             return timeout_error(timeout)
         case aiohttp.ClientConnectorError():
-            details = ErrorDetails(message=one_line(error) + tls_hint(error.os_error), sent=False)
+            server = str(URL.build(host=error.host, port=error.port)).removeprefix("//")
+            if isinstance(error, aiohttp.ClientProxyConnectionError):
+                server = f"the proxy {server}"
+            details = not_connected(server, error.os_error)
         case ConnectFailed(server=server, reason=reason):
-            message = f"cannot connect to {server}: {one_line(reason)}{tls_hint(reason)}"
-            details = ErrorDetails(message=message, sent=False)
+            details = not_connected(server, reason)
         case aiohttp.ClientHttpProxyError():
             # Its text contains the headers of its request, and so the proxy's password.
             details = ErrorDetails(message=f"the proxy refused: HTTP {error.status}", sent=False)
@@ -312,6 +314,13 @@ def typed_error(error: Exception, timeout: float) -> Exception:
         case _:
             return error
     return TransportFailed(details)
+
+
+def not_connected(server: str, reason: Exception) -> ErrorDetails:
+    """Return what is known where no connection to *server* could be opened."""
+    return ErrorDetails(
+        message=f"cannot connect to {server}: {one_line(reason)}{tls_hint(reason)}", sent=False
+    )
 
 
 def tls_hint(error: Exception) -> str:

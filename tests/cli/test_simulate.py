@@ -11,7 +11,7 @@ from tests.cli import shell
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_an_interruption_is_its_clean_end(number: signal.Signals) -> None:
     """The first line is the URL; the rest is said on stderr; the exit code is 0."""
     process = shell.start("simulate", "--scenario", "all-succeed")

@@ -299,6 +299,27 @@ async def test_a_cancelled_shortcut_names_the_job_that_it_launched(
     assert [record.message for record in caplog.records if str(job.ref) in record.message]
 
 
+async def test_a_cancelled_retry_names_the_steps_that_run_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Once the operation was accepted: in a note of the error and in the log, as a launch does."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    simulator.advance(3600)
+    step = simulator.steps(job)[0]
+    async with client_of(simulator) as (client, _):
+        task = asyncio.create_task(client.retry_failed(job))
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await task
+
+    assert cancelled.value.__notes__ == [
+        f"the retry of {step} was accepted, and its hosts run again: client.wait('{job}')"
+    ]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        f"the wait for the retry of {step} was cancelled; its hosts run on"
+    ]
+
+
 async def test_a_launch_that_is_cancelled_while_under_way_may_have_been_executed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -332,6 +332,7 @@ WATCH_CLASS = '''
         """Hand over to *watch*, in the loop of *thread*; `client.watch` does so."""
         self._thread = thread
         self._watch = watch
+        watch._name_opening("with client.watch(...) as watch")
 
     def __repr__(self) -> str:
         return repr(self._watch)

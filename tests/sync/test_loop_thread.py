@@ -151,6 +151,16 @@ def test_a_watch_is_an_ordinary_iterator() -> None:
         assert watch.expects_callbacks
 
 
+def test_a_watch_that_is_not_open_names_the_with_of_this_client() -> None:
+    """In a comprehension, a wait and a reader; `async with` would be a mistake here."""
+    simulator = fast_simulator()
+    job = simulator.add(FAILING)
+    with connected(simulator) as client:
+        for act in (list, lambda w: w.wait(job), lambda w: list(w.hosts())):
+            with pytest.raises(bkjob.UsageError, match=r"^open the watch first: with client\.watch"):
+                act(client.watch(job))
+
+
 def test_what_a_watch_has_seen_can_be_looked_at_when_all_is_closed() -> None:
     """As in the asynchronous client."""
     simulator = fast_simulator()

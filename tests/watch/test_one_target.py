@@ -71,6 +71,39 @@ async def test_what_cannot_be_waited_for_says_why() -> None:
                     await watch.wait(missing)
 
 
+@pytest.mark.parametrize("linger", [0.0, None])
+async def test_a_wait_for_a_target_that_is_dropped_says_so(linger: float | None) -> None:
+    """At once, and with the error of a wait that begins behind the drop, whether the watch goes on or ends."""
+    world = World(1)
+    plan = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)),))
+    kept, dropped = world.add(plan), world.add(plan)
+    async with client_of(world) as (client, _):
+        for targets in ([kept, dropped], [dropped]):
+            async with client.watch(targets, linger=linger) as watch:
+                wait = asyncio.create_task(watch.wait(dropped))
+                await asyncio.sleep(1)
+                watch.drop(dropped)
+                with pytest.raises(bkjob.UsageError) as error:
+                    await asyncio.wait_for(wait, 1)
+                assert (
+                    str(error.value) == f"{dropped} was dropped from this watch while a wait for it went on"
+                )
+
+
+async def test_a_wait_goes_on_for_a_target_that_is_dropped_and_added_again() -> None:
+    """It is a target as before."""
+    world = World(1)
+    job = world.add(AGAIN)
+    async with client_of(world) as (client, _), client.watch(job, linger=None) as watch:
+        wait = asyncio.create_task(watch.wait(job))
+        await asyncio.sleep(0.1)
+        watch.drop(job)
+        watch.add(job)
+        result = await asyncio.wait_for(wait, 600)
+
+    assert result.ref == job
+
+
 async def test_a_watch_that_is_paused_polls_nothing_until_it_goes_on() -> None:
     """With a journal or without."""
     world = World(1)

@@ -104,11 +104,26 @@ async def test_silence_times_out(serve: Serve) -> None:
 
 
 async def test_a_refused_connection_was_never_sent(unused_tcp_port: int) -> None:
-    """Only then may a command safely go out again."""
+    """Only then may a command safely go out again. The error is the same whichever way the request went."""
     with pytest.raises(TransportFailed) as failed:
         await get(URL(f"http://127.0.0.1:{unused_tcp_port}/"))
 
     assert not failed.value.details.sent
+    assert failed.value.details.message.startswith(
+        f"cannot connect to 127.0.0.1:{unused_tcp_port}: ConnectionRefusedError: [Errno"
+    )
+
+
+async def test_a_proxy_that_cannot_be_reached_is_named(unused_tcp_port: int) -> None:
+    """And not the platform, which nobody has tried."""
+    transport = AiohttpTransport(HttpOptions(proxy=f"http://user:geheim@127.0.0.1:{unused_tcp_port}"))
+    try:
+        with pytest.raises(TransportFailed, match=f"the proxy 127.0.0.1:{unused_tcp_port}: ") as failed:
+            await transport.send(HttpRequest(method="GET", url=URL("http://127.0.0.1:1/")), timeout=5.0)
+    finally:
+        await transport.aclose()
+
+    assert "geheim" not in str(failed.value)
 
 
 async def test_a_redirect_is_an_answer(serve: Serve) -> None:

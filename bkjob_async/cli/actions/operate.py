@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import bkjob_async as bkjob
 from bkjob_async.cli.configuration.connection import client_of
+from bkjob_async.cli.configuration.operable import check_operable
 from bkjob_async.cli.configuration.targets import OPERATIONS, target_from, targets_from, word_of
 from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
@@ -18,6 +19,7 @@ from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.causes import has_failed
+from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance
 from bkjob_async.model.text.printing import counted, first_of, tally
 
 
@@ -32,6 +34,7 @@ async def retry(
     detach: bool,
 ) -> ExitCode:
     """Retry the failed steps of the targets, and watch these."""
+    check_operable(settings, OperateStepInstance)
     recorded = await journal_of_begun(settings, name, detach=detach)
     refs = targets_from(targets, settings.scope)
     operation = bkjob.StepOperation.RETRY_ALL_HOSTS if all_hosts else bkjob.StepOperation.RETRY_FAILED_HOSTS
@@ -68,6 +71,9 @@ async def operate(settings: Settings, *, target: str, operation: str, yes: bool)
     ref, code = target_from(target, settings.scope), OPERATIONS[operation]
     if isinstance(code, bkjob.JobOperation) and isinstance(ref, bkjob.StepRef):
         raise bkjob.UsageError(f"{operation} is for jobs: name the job, {ref.job}")
+    check_operable(
+        settings, OperateJobInstance if isinstance(code, bkjob.JobOperation) else OperateStepInstance
+    )
     async with client_of(settings) as client:
         job = await client.get_job_instance_status(ref.job, return_ip_result=True)
         if isinstance(ref, bkjob.JobRef) and isinstance(code, bkjob.StepOperation):

@@ -30,7 +30,7 @@ async def simulate(
     rate_limit: int | None,
     remote_callbacks: bool,
 ) -> ExitCode:
-    """Serve a scenario until SIGINT or SIGTERM; the first line on stdout is the URL."""
+    """Serve a scenario until a signal, which is its usual end and no failure; the first line on stdout is the URL."""
     played = scenario_by_name(scenario)
     limit = RateLimit(rate_limit) if rate_limit is not None else None
     simulator = Simulator(played, seed=seed, speed=speed, rate_limit=limit, begins=datetime.now(UTC))
@@ -48,7 +48,7 @@ async def simulate(
         if rate_limit is not None:
             write_note(f"rate limit: {rate_limit} requests a second")
         introduce(server.url, simulator.refs)
-        with suppress(asyncio.CancelledError):  # so Ctrl-C and SIGTERM arrive, and are the usual end
+        with suppress(asyncio.CancelledError):  # so Ctrl-C and other signals arrive
             await asyncio.Event().wait()
     finally:
         await server.aclose()

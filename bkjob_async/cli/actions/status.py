@@ -7,11 +7,12 @@ from typing import Any
 
 from bkjob_async import ScopeType, TargetStatus, to_json
 from bkjob_async.cli.configuration.connection import client_of
+from bkjob_async.cli.configuration.operable import can_operate_steps
 from bkjob_async.cli.configuration.targets import targets_from, word_of
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import step_text, write_table
-from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.cli.watching.resuming import next_command, waits_for_person
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.model.text.printing import first_of, printable, tally
 from bkjob_async.report.times import seconds_text
@@ -95,19 +96,18 @@ def explanation_lines(target: TargetStatus, settings: Settings) -> Iterator[str]
     """Yield what a target does, why it fails, what it waits for, and the next command."""
     yield "  ".join(cell for cell in status_row(target) if cell)
     if target.status is None:
-        reason = target.lost.value if target.lost else "it could not be read"
-        yield f"  {target.message or reason}"
+        if target.lost and target.message:  # else it stands there already
+            yield f"  {target.message}"
         return
     yield f"  {seen_lately(target)}"
     for step, operation in target.waiting.items():
-        go_on = next_command(["operate"], [step], settings, [word_of(operation)])
-        yield f"  {step} waits for a person: {go_on}"
+        yield f"  {waits_for_person(step, word_of(operation), settings)}"
     groups = failures_of(target)
     for line in groups:
         yield f"  {line}"
     if groups:
         yield f"  next: {next_command(['logs'], [target.ref], settings, ['--failed'])}"
-        if target.is_finished:
+        if target.is_finished and can_operate_steps(settings):
             yield f"        {next_command(['retry'], [target.ref], settings)}"
 
 

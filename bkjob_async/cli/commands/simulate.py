@@ -87,7 +87,8 @@ FAULTS = (
 def simulate_command(**options: Any) -> ExitCode:
     """Run a simulated platform on the loopback interface until interrupted.
 
-    The first line on stdout is its URL, for every dialect; it accepts any app code and secret.
+    The first line on stdout is its URL, for every dialect; it accepts any app code and secret. Ctrl-C and other signals are
+    its usual end: the exit code is 0.
     """
     return run_action("bkjob_async.cli.actions.simulate:simulate", **options)
 

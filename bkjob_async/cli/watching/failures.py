@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import bkjob_async as bkjob
+from bkjob_async.cli.configuration.operable import can_operate_steps
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.configuration.settings import Settings
@@ -32,7 +33,7 @@ def last_lines(text: str, count: int) -> list[str]:
 async def report_failures(
     client: bkjob.JobClient, settings: Settings, results: Sequence[bkjob.JobResult]
 ) -> None:
-    """Write the failed hosts of *results* to stderr, and how to retry them; nothing where there are none."""
+    """Write the failed hosts of *results* to stderr, and how to retry them where that can be done; nothing where there are none."""
     grouping = Grouping()
     for result in results:
         for _ in grouping.add(result):
@@ -44,7 +45,8 @@ async def report_failures(
         write_note(f"  {line}")
     if refs := [result.ref for result in results]:
         write_note(f"next: {next_command(['logs'], refs, settings, ['--failed'])}")
-        write_note(f"      {next_command(['retry'], refs, settings)}")
+        if can_operate_steps(settings):
+            write_note(f"      {next_command(['retry'], refs, settings)}")
 
 
 async def described(client: bkjob.JobClient, groups: Sequence[bkjob.HostsByCause]) -> AsyncIterator[str]:

@@ -16,7 +16,7 @@ from bkjob_async.cli.watching.consumers import Consumer, OpenWatch, run_consumer
 from bkjob_async.cli.watching.failures import report_failures
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
-from bkjob_async.cli.watching.resuming import WatchRequest, next_command, resume_command
+from bkjob_async.cli.watching.resuming import WatchRequest, resume_command, waits_for_person
 from bkjob_async.configuration.settings import Settings
 from bkjob_async.report.phases import BAD
 
@@ -108,7 +108,7 @@ async def conclude(
     has_failed = outcome.host_failed or bool(outcome.failures)
     if not has_failed:
         ref, operation = next(iter(outcome.waiting.items()))
-        write_note(f"{ref} waits for a person: {next_command(['operate'], [ref], settings, [operation])}")
+        write_note(waits_for_person(ref, operation, settings))
     say_how_to_resume(outcome, opened.watch, settings, request)
     return ExitCode.SOMETHING_FAILED if has_failed else ExitCode.WAITS_FOR_PERSON
 

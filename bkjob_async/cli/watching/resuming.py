@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from bkjob_async.cli.configuration.operable import can_operate_steps
 from bkjob_async.cli.lines import program_name
 from bkjob_async.configuration.settings import OPTION, OPTIONS, SETTINGS, Settings
 from bkjob_async.model.refs import Ref
@@ -34,6 +35,13 @@ def next_command(
     shown = [str(ref) for ref in refs[:MAX_SHOWN]]
     line = [program_name(), *map(shlex.quote, [*words, *same_platform(settings), *shown, *options])]
     return " ".join(line) + (" …" if len(refs) > MAX_SHOWN else "")
+
+
+def waits_for_person(step: Ref, operation: str, settings: Settings) -> str:
+    """Return that a *step* waits, with the command that lets it go on where there is one."""
+    if not can_operate_steps(settings):
+        return f"{step} waits for a person"
+    return f"{step} waits for a person: {next_command(['operate'], [step], settings, [operation])}"
 
 
 def same_platform(settings: Settings) -> list[str]:

@@ -212,20 +212,24 @@ class Dialect:
 
     def call_for(self, operation: Operation[Any]) -> Call:
         """Return the line of the table for *operation*; raise `NotSupported`."""
-        kind = type(operation)
-        call = self.calls.get(kind)
-        if call is not None:
-            return call
         if isinstance(operation, RawCall):
             return Call(operation.method, attrgetter("parameters"))
-        call = calls_at(self.rare_calls).get(kind)
-        if call is not None:
-            return call
+        call = self.line_of(type(operation))
+        if call is None:
+            raise self.not_supported(type(operation))
+        return call
+
+    def line_of(self, kind: type[Operation[Any]]) -> Call | None:
+        """Return the line of the table for operations of this *kind*, None where there is none."""
+        return self.calls.get(kind) or calls_at(self.rare_calls).get(kind)
+
+    def not_supported(self, kind: type[Operation[Any]]) -> NotSupported:
+        """Return the error that names the dialects which have this *kind* of operation, or what there is instead."""
         others = self.supported_by(kind)
         has = f"; {', '.join(others)} can" if others else ""
-        other = self.instead.get(operation.name)
+        other = self.instead.get(kind.name)
         hint = f"; {other}" if other else ""
-        raise NotSupported(f"{self.name} has no {operation.name}{has}{hint}")
+        return NotSupported(f"{self.name} has no {kind.name}{has}{hint}")
 
     def all_calls(self) -> Calls:
         """Return the whole table, with the rare lines."""

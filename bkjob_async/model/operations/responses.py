@@ -12,6 +12,7 @@ from msgspec import Struct
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HostStatus, RunStatus
+from bkjob_async.model.text.printing import printable
 
 T = TypeVar("T")
 
@@ -43,6 +44,9 @@ class JobLaunch(Struct, frozen=True, kw_only=True):
     ref: JobRef
     name: str = ""
     step: StepRef | None = None
+
+    def __str__(self) -> str:
+        return printable(f"{self.ref} {self.name!r}" if self.name else f"{self.ref}")
 
 
 class FileLog(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ from bkjob_async.report.hosts import code_name, order_of
 from bkjob_async.report.phases import BAD, OPEN
 from bkjob_async.report.reading.rows import HostRow, JobRow, facts_of
 
+NEVER_BEGAN = "never began"
+
 
 @frozen
 class Case:
@@ -50,7 +52,8 @@ def junit_of(figures: Figures) -> Iterator[str]:
     """Yield the XML, suite by suite.
 
     A host that failed is a failure; one that did not end, and a target that was lost, is an error. A step without hosts
-    is one test case. A job that failed without a failed host is a failure in a suite of its own.
+    is one test case. A step that never began is skipped. A job that failed without a failed host is a failure in a suite of
+    its own.
     """
     suites = [*map(suite_of, figures.steps), *suites_of_jobs(figures)]
     began = (
@@ -79,11 +82,22 @@ def suite_of(step: StepFigures) -> Suite:
     row, job = step.row, step.job
     group = f"{job.name or job.key}.{row.name or row.key}"
     hosts = sorted(row.hosts.items(), key=lambda item: order_of(item[0]))
-    cases = [host_case(label, host, group) for label, host in hosts]
+    if has_never_begun(step):
+        cases = [
+            Case(label, group, None, "skipped", NEVER_BEGAN) for label in dict(hosts) or [row.name or row.key]
+        ]
+    else:
+        cases = [host_case(label, host, group) for label, host in hosts]
     if not cases:
         status = "" if row.status is None else row.status.name
         cases = [phase_case(row.name or row.key, group, step.phase, status, step.took)]
     return Suite(f"{job.name or job.key}: {row.name or 'step'} ({row.key})", tuple(cases), step.took or 0.0)
+
+
+def has_never_begun(step: StepFigures) -> bool:
+    """Return whether a step is over as it was before its turn, since its job ended in an earlier one."""
+    is_over = step.row.is_finished or step.job.is_finished
+    return is_over and step.phase is Phase.PENDING
 
 
 def host_case(label: str, host: HostRow, group: str) -> Case:

@@ -9,6 +9,7 @@ from bkjob_async.model.text.printing import counted, printable
 from bkjob_async.report.figures import Figures
 from bkjob_async.report.hosts import FailureGroup, names_within
 from bkjob_async.report.phases import SIGNS
+from bkjob_async.report.reading.rows import JobRow
 from bkjob_async.report.times import clock
 from bkjob_async.report.verdict import counted_large
 
@@ -80,7 +81,7 @@ def slowest(figures: Figures) -> Iterator[str]:
         name = f"{SIGNS[step.phase]} {code(step.row.name or step.row.key)}"
         failed = f"✗ {step.failed:,}" if step.failed else ""
         took = "" if step.took is None else clock(step.took)
-        yield f"| {code(step.job.name or step.job.key)} | {name} | {step.hosts:,} | {failed} | {took} |"
+        yield f"| {named(step.job)} | {name} | {step.hosts:,} | {failed} | {took} |"
     if len(figures.steps) > MAX_STEPS:
         yield ""
         yield f"{counted(len(figures.steps) - MAX_STEPS, 'more step')}, with fewer failures and quicker."
@@ -93,16 +94,21 @@ def notes(figures: Figures) -> Iterator[str]:
     if percentiles:
         yield "Hosts ran: " + ", ".join(f"{each.label} {clock(each.seconds)}" for each in percentiles) + "."
     for word, items in (
-        ("waits for a person", [job.name or job.key for job in figures.waiting]),
-        ("failed without a failed host", [job.name or job.key for job in figures.failed_alone]),
-        ("lost", list(figures.lost)),
+        ("waits for a person", [*map(named, figures.waiting)]),
+        ("failed without a failed host", [*map(named, figures.failed_alone)]),
+        ("lost", [*map(code, figures.lost)]),
     ):
         for item in items[:MAX_NOTES]:
-            yield f"* {code(item)} {word}"
+            yield f"* {item} {word}"
         if len(items) > MAX_NOTES:
             yield f"* … and {len(items) - MAX_NOTES:,} more"
     if figures.outage_count:
         yield f"* polling failed {counted(figures.outage_count, 'time')}"
+
+
+def named(job: JobRow) -> str:
+    """Return the name of a job, which others may have too, and its id."""
+    return f"{code(job.name)} {code(job.key)}" if job.name else code(job.key)
 
 
 def code(text: str, most: int | None = MAX_TEXT) -> str:

@@ -65,15 +65,18 @@ class Reader(Generic[T]):
         after: CursorPosition = BEGINNING,
         cursor: str = "",
         shows_trouble: bool = True,
+        is_over: Callable[[], bool] | None = None,
     ) -> None:
         """Read *source* from the place *after*, which *cursor* names; *select* picks the items of each batch.
 
-        Unless it *shows_trouble*, the reader raises what keeps everything from being read, instead of waiting for ever.
+        Unless it *shows_trouble*, the reader raises what keeps everything from being read, instead of waiting for ever. It
+        ends where it would wait once *is_over* returns True.
         """
         self._source = source
         self._select = select
         self._position = Position(after, cursor)
         self._position.shows_trouble = shows_trouble
+        self._position.is_over = is_over
         self._ready: Iterator[T] = iter(())
         self._slices: Iterator[Sequence[T]] = iter(())
         # Events of the present batch whose slices are still to come, and events since other tasks could run.
@@ -194,13 +197,14 @@ class Position:
 
     *cursor* is that of the last batch that the reader was given, or the one that it began at; a batch that a reader
     begins inside is delivered from that event on. The *place* is looked up before the first batch. *shows_trouble* is
-    whether the reader is given `Trouble`.
+    whether the reader is given `Trouble`, *is_over* says that it wants no more.
     """
 
     __slots__ = (
         "_start",
         "backlog",
         "cursor",
+        "is_over",
         "place",
         "portions",
         "present_until",
@@ -216,6 +220,7 @@ class Position:
         self.cursor = cursor
         self.backlog: Backlog | None = None
         self.shows_trouble = True
+        self.is_over: Callable[[], bool] | None = None
         self.stored: list[StoredRecord] = []  # read from a journal, the next one last
         # Of the present state, in place of records that are gone up to a number.
         self.portions: Iterator[Batch] | None = None

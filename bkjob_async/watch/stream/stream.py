@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -36,6 +36,9 @@ class EventStream:
         """Begin empty; *present* is for readers that fell behind, *cursors* numbers the batches of the client."""
         self.log = EventLog(is_watched=present.has_target)
         self.state = "new"
+        self.opened_by = (
+            "async with client.watch(...) as watch"  # a client without await has another statement
+        )
         self.in_sync_at: int | None = None
         self.in_sync_index = 0  # within that batch
         self.fallen_behind = 0  # readers that the newest changes were given in place of what they missed
@@ -61,20 +64,21 @@ class EventStream:
     def close(self, error: BaseException | None) -> None:
         """End the stream; readers that reach the end raise *error*, if any."""
         self.state, self._error = "closed", error
-        self._wake_readers()
+        self.wake_readers()
 
     def set_unreadable(self, error: BaseException | None) -> None:
         """Let readers that are not shown `Trouble` raise *error*, for nothing can be read; None when something was."""
         self.unreadable = error
         if error is not None:
-            self._wake_readers()
+            self.wake_readers()
 
     def append(self, batch: Batch) -> None:
         """Add a batch and wake the readers that wait for it."""
         self.log.append(batch)
-        self._wake_readers()
+        self.wake_readers()
 
-    def _wake_readers(self) -> None:
+    def wake_readers(self) -> None:
+        """Let readers that wait look again whether they have to."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -87,13 +91,20 @@ class EventStream:
 
     # Readers --------------------------------------------------------------------------------------------------------
 
-    def reader(self, select: Select[T], after: str | None = None, *, shows_trouble: bool = True) -> Reader[T]:
+    def reader(
+        self,
+        select: Select[T],
+        after: str | None = None,
+        *,
+        shows_trouble: bool = True,
+        is_over: Callable[[], bool] | None = None,
+    ) -> Reader[T]:
         """Return a new reader of what *select* returns of each batch, after a cursor or from the beginning.
 
         With a journal, empty text is the beginning of what it keeps, and None that of this watch. *shows_trouble* is False
-        where *select* leaves `Trouble` out.
+        where *select* leaves `Trouble` out. *is_over* is asked where the reader would wait, and after `wake_readers`.
         """
-        reader = partial(Reader[T], self, shows_trouble=shows_trouble)
+        reader = partial(Reader[T], self, shows_trouble=shows_trouble, is_over=is_over)
         if self._history is not None:
             after = self._begins_behind if after is None else after
             return reader(select, after=self._history.position(after), cursor=after)
@@ -116,7 +127,7 @@ class EventStream:
         """Return the next batch for the reader at *position* and advance it; None at the end."""
         while True:
             if self.state == "new":
-                raise UsageError("open the watch first: async with client.watch(...) as watch")
+                raise UsageError(f"open the watch first: {self.opened_by}")
             if position.place < self.log.first:
                 stored = await self._find_place(position)
                 if stored is not None:
@@ -140,12 +151,12 @@ class EventStream:
                 return found
 
     def _is_at_end(self, position: Position) -> bool:
-        """Return True when no batch will be added any more; raise the error that the stream ended with, or waits with."""
+        """Return True when no batch will be added any more, or the reader wants none; raise the error that the stream ended with, or waits with."""
         if self._error is not None:
             raise self._error
         if self.unreadable is not None and not position.shows_trouble:
             raise self.unreadable
-        return self.state == "closed"
+        return self.state == "closed" or (position.is_over is not None and position.is_over())
 
     async def _find_place(self, position: Position) -> Batch | None:
         """Find the place in the log behind what was read; return the next batch from a journal if there is one before."""

@@ -265,6 +265,7 @@ class Subscription:
                 self._fleet.forget()
             self._record_changes()
             self._close_when_settled()
+            self.stream.wake_readers()
             return False
         ref, add = self._pending.pop()
         if add:
@@ -322,6 +323,7 @@ class Subscription:
                 self._lingering.awaited.pop(ref.job, None)
             if self._drops_with_job:
                 self._drop_with_job(ref.job)
+            self.stream.wake_readers()
 
     def _drop_with_job(self, job: JobRef) -> None:
         """Drop the steps that waited until *job* was read, or until it is a target no longer."""

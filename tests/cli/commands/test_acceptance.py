@@ -407,3 +407,53 @@ def test_nothing_that_the_platform_says_steers_a_terminal(platform: dict[str, st
     assert any("\\x1b]0;title\\x07b\\x9b31m\\u202ec" in text for text in texts)
     assert any("\\x1b[31mevil\\u2028" in text for text in texts)
     assert {done.returncode for done in written} == {0, 1, 2}
+
+
+V4 = ("--dialect", "gateway-v4")
+
+
+@pytest.mark.parametrize("command", ["watch", "explain"])
+def test_no_command_is_recommended_that_the_dialect_cannot_carry_out(
+    command: str, platform: dict[str, str], failing: str
+) -> None:
+    """Version 4 of the gateway operates no steps: the logs are the only next step there."""
+    launched = shell.run("run", "script", failing, "--hosts", "0:10.0.0.1", "--detach", env=platform)
+    ref = launched.stdout.strip()
+    shell.run("wait", ref, env=platform)
+    told = {}
+    for name in ("gateway-v3", "gateway-v4"):
+        done = shell.run(command, "--dialect", name, ref, env=platform)
+        told[name] = done.stdout + done.stderr
+
+    assert f"logs --dialect gateway-v4 {ref} --failed" in told["gateway-v4"]
+    assert (" retry " in told["gateway-v3"], " retry " in told["gateway-v4"]) == (True, False)
+
+
+@pytest.mark.parametrize("command", ["watch", "explain"])
+def test_a_step_that_waits_where_no_command_lets_it_go_on_is_only_named(command: str) -> None:
+    """The line ends where the command would stand."""
+    more = ("--fail-on-waiting", "--interval", "0.1") if command == "watch" else ()
+    with shell.simulator("manual-confirm") as url:
+        shell.control(url, "advance", {"seconds": 60})
+        done = shell.run(command, *V4, "--url", url, f"2:{JOB}", *more)
+
+    (line,) = [line for line in (done.stdout + done.stderr).splitlines() if "waits for a person" in line]
+    assert line.endswith("waits for a person")
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (("retry", f"2:{JOB}"), "operate_step_instance"),
+        (("operate", f"2:{JOB}/30000000001", "skip"), "operate_step_instance"),
+        (("operate", f"2:{JOB}", "terminate"), "operate_job_instance"),
+    ],
+)
+def test_an_operation_that_the_dialect_lacks_is_refused_before_anything_is_read(
+    words: tuple[str, ...], missing: str
+) -> None:
+    """Nothing is listed and nobody is asked; the dialects that have it are named."""
+    done = shell.run(*words, *V4, "--url", "http://127.0.0.1:1")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"bkjob: gateway-v4 has no {missing}; esb-job, esb-jobv3, gateway-v3 can\n"

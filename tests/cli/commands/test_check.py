@@ -7,6 +7,7 @@ import json
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import trustme
@@ -59,6 +60,13 @@ def test_each_error_says_which_step_failed_and_who_must_act(
 
     assert (found.step, found.state) == (step, FindingState.FAILED)
     assert found.act.startswith(actor)
+
+
+def test_credentials_that_nobody_gave_were_not_refused() -> None:
+    """Nothing was sent: what gives them is to be repaired, and they may be right."""
+    failed = NotAuthenticated(ErrorDetails(message="the credentials provider failed: OSError", sent=False))
+
+    assert finding_of(failed).act == "you: repair what gives the credentials; nothing was sent"
 
 
 def test_the_permission_to_apply_for_is_named() -> None:
@@ -148,6 +156,23 @@ async def test_the_whole_way() -> None:
     assert old[0] == 0
     assert none[1]["scope"] == ("warning", "you")
     assert refused == (3, {**refused[1], "credentials": ("failed", "you")})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["false", "/nonexistent/program"])
+def test_a_program_that_gives_no_secret_is_to_be_repaired(command: str, tmp_path: Path) -> None:
+    """The secret is set: the profile names where it is kept."""
+    config = tmp_path / "config.toml"
+    secret = f"command:{json.dumps([command])}"
+    config.write_text(
+        f'default = "p"\n[profiles.p]\nbiz = 2\napp_code = "a"\nusername = "b"\napp_secret = {secret!r}\n',
+        encoding="utf-8",
+    )
+    with shell.simulator("all-succeed") as url:
+        done = shell.run("check", "--url", url, env={"BKJOB_CONFIG": str(config)})
+
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-1].strip() == "→ you: repair the command, which the profile names"
 
 
 @pytest.mark.slow

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from bkjob_async.report.formats.markdown import MAX_BYTES, code
 from bkjob_async.report.reading.run_model import RunModel
-from tests.cli.report.reports import FAILED, JOB, RUNNING, STEP, SUCCESS, figures, finished_run, host, report
+from tests.cli.report.reports import (
+    FAILED,
+    JOB,
+    PENDING,
+    RUNNING,
+    STEP,
+    SUCCESS,
+    figures,
+    finished_run,
+    host,
+    report,
+)
 from tests.cli.report.test_page import ATTACKS, hostile_run, names
 
 CODES = st.lists(st.sampled_from([SUCCESS, FAILED, 16, 1, RUNNING, 403, 999]), max_size=30)
@@ -40,8 +51,21 @@ def test_markdown_says_what_matters() -> None:
         "* ✗ **1** × `SCRIPT_NOT_ZERO_EXIT_CODE`, exit code 1, tag `disk full`: `0:10.0.0.2`"
         in text.splitlines()
     )
-    assert "| `deploy` | ✗ `rollout` | 3 | ✗ 1 | 0:35 |" in text
+    assert "| `deploy` `2:100` | ✗ `rollout` | 3 | ✗ 1 | 0:35 |" in text
     assert "median 0:20, 90 % 0:30, 99 % 0:30" in text
+
+
+def test_markdown_tells_jobs_of_one_name_apart() -> None:
+    """By their ids, in the table and below it: each can be watched, or looked up on the platform."""
+    run = RunModel()
+    for number in range(101, 104):
+        run.job_changed(f"2:{number}", 7 if number == 101 else 4, is_finished=number != 101, name="nightly")
+        run.step_changed(f"2:{number}/{number + 100}", 0, 3, is_finished=True, name="rollout")
+    text = report(run, "md")
+
+    assert [text.count(f"| `nightly` `2:{number}` |") for number in range(101, 104)] == [1, 1, 1]
+    assert "* `nightly` `2:101` waits for a person" in text
+    assert "* `nightly` `2:103` failed without a failed host" in text
 
 
 def test_markdown_fits_a_chat() -> None:
@@ -156,6 +180,22 @@ def test_nothing_that_did_not_succeed_is_green(codes: list[int], job: int) -> No
     assert int(root.attrib["failures"]) == len(found.failed) + (job in (4, 11) and not found.failed)
     assert int(root.attrib["errors"]) == codes.count(RUNNING) + (job == 7) + 1
     assert int(root.attrib["tests"]) == max(1, len(codes)) + alone + 1
+
+
+def test_a_step_that_never_began_is_skipped() -> None:
+    """Its job failed in an earlier step; hosts that it lists already are skipped as well. While the job runs nobody knows."""
+    run = finished_run()
+    empty, listed, open_still = f"{JOB}/201", f"{JOB}/202", "2:101/301"
+    for step, over in ((empty, False), (listed, True), (open_still, False)):
+        run.step_changed(step, 0, 1, is_finished=over, name="later")
+    host(run, 1, PENDING, step=listed)
+    _, found = cases(report(run, "junit"))
+    kinds = [[(child.tag, child.get("message")) for child in case] for case in found]
+
+    assert kinds[0] == []
+    assert kinds[1][0][0] == "failure"
+    assert kinds.count([("skipped", "never began")]) == 2
+    assert kinds.count([("error", "did not end: BLANK")]) == 1
 
 
 @given(names | st.sampled_from(ATTACKS))

@@ -30,6 +30,7 @@ from bkjob_async import (
     TargetLost,
     Trouble,
 )
+from bkjob_async.model.operations.responses import JobLaunch
 from bkjob_async.model.text.printing import first_of, printable
 
 # What clears a terminal, what turns the direction of writing, what breaks a line.
@@ -105,6 +106,15 @@ def test_a_snapshot_of_many_hosts_is_short() -> None:
         assert str(shown).isprintable()
     assert "500 hosts: 0:10.0.0.0 FAILED, " in str(step)
     assert "50 steps: 5 FAIL, 5 FAIL, 5 FAIL and 47 more" in str(job)
+
+
+def test_a_launch_is_printed_as_its_job() -> None:
+    """With its name, as a result and a snapshot are; the repr has all of it."""
+    launch = JobLaunch(ref=JOB, name="deploy", step=STEP)
+
+    assert [str(launch), str(JobLaunch(ref=JOB))] == ["2:100 'deploy'", "2:100"]
+    assert str(JobLaunch(ref=JOB, name=EVIL)).isprintable()
+    assert "step=StepRef" in repr(launch)
 
 
 def test_a_batch_of_many_events_is_short() -> None:
