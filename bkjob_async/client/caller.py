@@ -57,7 +57,7 @@ class CallOptions:
         default=None, validator=validators.optional(in_range(0, whole=False, above=True))
     )
     retries: Retries | None = None
-    priority: Priority = field(default="urgent", validator=one_of("urgent", "background"))
+    priority: Priority = field(default="urgent", validator=one_of(("urgent", "background")))
     credentials: CredentialsCache | PerCall | None = field(default=None, repr=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 from types import NoneType, UnionType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from bkjob_async.model.text.printing import printable
 
@@ -31,6 +31,8 @@ class WrongValue(UsageError, ValueError):
     """An argument has a value that it cannot have; callers may expect the built-in error."""
 
 
+C = TypeVar("C", bound=str)
+
 # How messages call the types that an argument may have; classes of this package are called by their names.
 _TYPES: Mapping[object, str] = {
     str: "text (str)",
@@ -52,7 +54,7 @@ def check_type(name: str, value: object, kinds: type | UnionType, example: str =
 
     *name* is that of the argument, *example* shows how one is written. The value is not shown: it may be a secret.
     """
-    taken = get_args(kinds) or (kinds,)
+    taken: tuple[Any, ...] = get_args(kinds) or (kinds,)
     classes = (*taken, int) if float in taken else taken
     if isinstance(value, classes) and (not isinstance(value, bool) or bool in taken):
         return
@@ -114,10 +116,10 @@ def in_range(
     return check
 
 
-def one_of(*choices: str) -> Callable[[object, Any, Any], None]:
+def one_of(choices: Collection[C]) -> Callable[[object, Any, C], None]:
     """Return a validator of an attrs field: `check_choice`, with the class in the message."""
 
-    def check(owner: object, attribute: Any, value: Any) -> None:
+    def check(owner: object, attribute: Any, value: C) -> None:
         check_choice(f"{type(owner).__name__}: {attribute.name}", value, choices)
 
     return check

@@ -204,6 +204,6 @@ class RawCall(Operation[Any]):
 
     name: str = field(validator=_is_name)
     parameters: Mapping[str, Any] = field(factory=dict, repr=False)
-    method: Literal["GET", "POST"] = field(default="POST", validator=one_of("GET", "POST"))
+    method: Literal["GET", "POST"] = field(default="POST", validator=one_of(("GET", "POST")))
     scope: Scope | None = None
     repeatable: bool = field(default=Factory(_reads_only, takes_self=True))
