@@ -24,7 +24,7 @@ from bkjob_async.model.operations.responses import JobLaunch, StepLogs
 from bkjob_async.model.operations.targets import HostLike, TargetsLike, host_keys, targets_of
 from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
-from bkjob_async.model.result import JobResult
+from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.text.printing import first_of
 from bkjob_async.wire.tracebacks import hide_arguments
@@ -226,7 +226,7 @@ async def retry_failed(
     *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is
     read first. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta,
     counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed,
-    and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4`
+    `NotFound` for a step that the job does not have, and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4`
     (`NotSupported`). Cancelling it stops no retry that was accepted: the error has a note that names the steps.
 
     >>> result = await client.retry_failed(job, deadline=600)
@@ -239,6 +239,7 @@ async def retry_failed(
     seen = result if isinstance(result, JobResult) else await get_job_instance_status(client, ref.job)
     steps = [step.ref for step in seen.steps if step.status.code in RETRYABLE and is_meant(step.ref, ref)]
     if not steps:
+        check_step(ref, seen.steps)
         raise UsageError(f"{ref} has no failed step to retry: the job is {seen.status.name}")
     accepted: list[StepRef] = []
     try:
@@ -262,7 +263,8 @@ async def logs(
     They are those of all hosts, or of *hosts* only.
 
     It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error. One of *hosts*
-    that is in no step is in `missing` of each, with `NotFound`. Raises a `CallFailed` when nothing can be read at all.
+    that is in no step is in `missing` of each, with `NotFound`. Raises a `CallFailed` when nothing can be read at all, and
+    `NotFound` for a step that the job does not have.
 
     >>> for gathered in await client.logs(step, hosts="0:10.0.0.2"):
     ...     for log in gathered.hosts:
@@ -284,11 +286,22 @@ async def logs(
         gathered = tuple(
             [await batch_get_job_instance_ip_log(client, step, hosts=some) for step, some in steps]
         )
+    if not gathered and isinstance(ref, StepRef):
+        job = job or await get_job_instance_status(client, ref.job)
+        check_step(ref, job.steps)
     silent = [key for key in keys or () if not any(each.of(key) or key in each.missing for each in gathered)]
     if not silent:
         return gathered
     job = job or await get_job_instance_status(client, ref.job, return_ip_result=True)
     return with_absent(gathered, job, ref, silent)
+
+
+def check_step(ref: Ref, steps: Sequence[StepSnapshot | StepResult]) -> None:
+    """Raise `NotFound` for a step that is none of *steps*, those of its job."""
+    if isinstance(ref, StepRef) and all(step.ref != ref for step in steps):
+        names = ", ".join(str(step.ref.step_instance_id) for step in steps) or "none"
+        message = f"{ref.job} has no step {ref.step_instance_id}; its steps are {names}"
+        raise NotFound(ErrorDetails(operation="get_job_instance_status", message=message))
 
 
 def hosts_of(

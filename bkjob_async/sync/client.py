@@ -398,7 +398,7 @@ class JobClient:
         *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is
         read first. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta,
         counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed,
-        and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4`
+        `NotFound` for a step that the job does not have, and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4`
         (`NotSupported`). Cancelling it stops no retry that was accepted: the error has a note that names the steps.
 
         >>> result = client.retry_failed(job, deadline=600)
@@ -415,7 +415,8 @@ class JobClient:
         They are those of all hosts, or of *hosts* only.
 
         It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error. One of *hosts*
-        that is in no step is in `missing` of each, with `NotFound`. Raises a `CallFailed` when nothing can be read at all.
+        that is in no step is in `missing` of each, with `NotFound`. Raises a `CallFailed` when nothing can be read at all, and
+        `NotFound` for a step that the job does not have.
 
         >>> for gathered in client.logs(step, hosts="0:10.0.0.2"):
         ...     for log in gathered.hosts:

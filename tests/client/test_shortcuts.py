@@ -76,6 +76,21 @@ async def test_what_was_retried_and_is_over_is_over_for_the_next_call() -> None:
     assert (status.is_finished, result.ok, took < 3.0) == (True, True, True)
 
 
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-job"])
+async def test_a_step_that_a_job_does_not_have_is_not_found(dialect: str) -> None:
+    """For its logs, and for a retry; the steps that there are are named."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    simulator.advance(3600)
+    async with client_of(simulator, dialect) as (client, _):
+        for call in (client.logs, client.retry_failed):
+            with pytest.raises(
+                bkjob.NotFound, match=f"no step 1; its steps are {simulator.steps(job)[0].step_instance_id}"
+            ):
+                await call(job.step(1))
+        assert await client.logs(simulator.steps(job)[0])
+
+
 async def test_a_deadline_covers_launch_and_wait() -> None:
     """It counts from the call, and the job goes on."""
     simulator = Simulator(site=SiteConfig(outcomes=(HANGS,)))

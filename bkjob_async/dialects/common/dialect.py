@@ -212,6 +212,9 @@ class Dialect:
 
     def call_for(self, operation: Operation[Any]) -> Call:
         """Return the line of the table for *operation*; raise `NotSupported`."""
+        call = self.calls.get(type(operation))
+        if call is not None:
+            return call
         if isinstance(operation, RawCall):
             return Call(operation.method, attrgetter("parameters"))
         call = self.line_of(type(operation))
