@@ -18,7 +18,7 @@ from bkjob_async.client.watching import Deadline, seconds, wait
 from bkjob_async.engine.stream.wait_conditions import Condition, check_condition
 from bkjob_async.errors import ErrorDetails, NotFound, UsageError
 from bkjob_async.model.base_error import OptionTypes, WrongValue, check_number, check_options, check_type
-from bkjob_async.model.operations.base import StepOperation
+from bkjob_async.model.operations.base import OperateStepInstance, StepOperation
 from bkjob_async.model.operations.launches import FileSource, GlobalVarsLike, RollingConfig
 from bkjob_async.model.operations.responses import JobLaunch, StepLogs
 from bkjob_async.model.operations.targets import HostLike, TargetsLike, host_keys, targets_of
@@ -234,6 +234,7 @@ async def retry_failed(
     True
     """
     check_condition(until)
+    client._session.dialect.check_has(OperateStepInstance)
     ends_at = loop_time_after(deadline)
     ref = client._ref(result)
     seen = result if isinstance(result, JobResult) else await get_job_instance_status(client, ref.job)

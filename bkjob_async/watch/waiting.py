@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bkjob_async.engine.stream.wait_conditions import Condition, Waiting
 from bkjob_async.engine.tracking.job_views import are_all_counted, count_hosts_not_begun, target_result
-from bkjob_async.errors import BkJobError, ConditionUnreachable, TargetLost, UsageError
+from bkjob_async.errors import ConditionUnreachable, TargetLost, UsageError
 from bkjob_async.model.events import Event, Finished, Lost, Stalled, StepWaiting, Trouble
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
@@ -39,7 +39,7 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
             return result
     if is_dropped(watched, ref):
         raise UsageError(f"{ref} was dropped from this watch while a wait for it went on")
-    raise BkJobError(f"the watch of {ref} ended without a result")
+    raise UsageError(f"the watch was closed while a wait for {ref} went on")
 
 
 def is_dropped(watched: Subscription, ref: Ref) -> bool:

@@ -314,6 +314,16 @@ async def test_a_cancelled_shortcut_names_the_job_that_it_launched(
     assert [record.message for record in caplog.records if str(job.ref) in record.message]
 
 
+async def test_a_retry_is_refused_where_the_dialect_has_none() -> None:
+    """Before the job is read."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    async with client_of(simulator, "gateway-v4") as (client, transport):
+        with pytest.raises(bkjob.NotSupported, match="operate_step_instance"):
+            await client.retry_failed(job)
+        assert transport.requests == 0
+
+
 async def test_a_cancelled_retry_names_the_steps_that_run_again(caplog: pytest.LogCaptureFixture) -> None:
     """Once the operation was accepted: in a note of the error and in the log, as a launch does."""
     simulator = Simulator()

@@ -71,6 +71,18 @@ async def test_what_cannot_be_waited_for_says_why() -> None:
                     await watch.wait(missing)
 
 
+async def test_a_wait_in_a_watch_that_is_closed_says_so() -> None:
+    """It is the program that closes a watch."""
+    world = World(1)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
+    async with client_of(world) as (client, _):
+        async with client.watch(job) as watch:
+            wait = asyncio.create_task(watch.wait(job))
+            await asyncio.sleep(1)
+        with pytest.raises(bkjob.UsageError, match=r"the watch was closed while a wait for .* went on"):
+            await asyncio.wait_for(wait, 1)
+
+
 @pytest.mark.parametrize("linger", [0.0, None])
 async def test_a_wait_for_a_target_that_is_dropped_says_so(linger: float | None) -> None:
     """At once, and with the error of a wait that begins behind the drop, whether the watch goes on or ends."""

@@ -21,6 +21,4 @@ def can_operate_steps(settings: Settings) -> bool:
 
 def check_operable(settings: Settings, kind: type[OperateStepInstance | OperateJobInstance]) -> None:
     """Raise `NotSupported` where the dialect has no operation of this *kind*."""
-    dialect = dialect_of(settings)
-    if dialect.line_of(kind) is None:
-        raise dialect.not_supported(kind)
+    dialect_of(settings).check_has(kind)

@@ -226,6 +226,11 @@ class Dialect:
         """Return the line of the table for operations of this *kind*, None where there is none."""
         return self.calls.get(kind) or calls_at(self.rare_calls).get(kind)
 
+    def check_has(self, kind: type[Operation[Any]]) -> None:
+        """Raise `NotSupported` where the table has no line for operations of this *kind*."""
+        if self.line_of(kind) is None:
+            raise self.not_supported(kind)
+
     def not_supported(self, kind: type[Operation[Any]]) -> NotSupported:
         """Return the error that names the dialects which have this *kind* of operation, or what there is instead."""
         others = self.supported_by(kind)
