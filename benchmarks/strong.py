@@ -61,8 +61,8 @@ FIRST = {
     Row("first look, 10 000 hosts", 1.20, 1.00): Life(steps=5, hosts=10_000, seconds=1e6),
 }
 GROWTH = {
-    Row("growth 8 000", 1.25, 1.10): scaled(8_000, 16),
-    Row("growth 30 000", 1.25, 1.10): scaled(30_000, 16),
+    Row("growth 8 000", 1.20, 1.10): scaled(8_000, 16),
+    Row("growth 30 000", 1.20, 1.10): scaled(30_000, 16),
 }
 LARGE = Life(steps=4, hosts=scaled(10_000, 100), seconds=scaled(5.0, 0.5))
 STALLS = {Row("stall, prompt reader", 60.0, 20.0): False, Row("stall, late reader", 60.0, 20.0): True}
