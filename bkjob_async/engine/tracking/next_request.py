@@ -23,6 +23,7 @@ from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.refs import StepRef
+from bkjob_async.model.status import Phase, run_status
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
@@ -35,8 +36,8 @@ ROWS_RETRY_INTERVAL = 15.0
 # the event loop for longer than reading the response. (about 32 kB and 1.5 MB)
 FEWEST_COMPRESSED, MOST_COMPRESSED = 128, 6000
 
-# After this many seconds the job itself is requested again, in case it is over without the step that
-# represents it.
+# After this many seconds the job itself is requested again, in case it is over without the steps that are
+# read in its place.
 LONGEST_REPRESENTED = 15.0
 
 
@@ -209,8 +210,7 @@ def representative_step(job: JobState, capabilities: Capabilities) -> StepState 
         return None
     if not any(step.progress.group_poller is not None for step in job.steps):
         return None  # no step is large, as in most jobs
-    seen_at, job_seen_at = job.seen_at, job.job_seen_at
-    if seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_REPRESENTED:
+    if is_long_unread(job):
         return None
     if job.status_code != RUNNING or job.is_settling():
         return None
@@ -227,15 +227,25 @@ def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepSta
     """Return the watched steps; none where the job must be requested for one of them.
 
     A step that shows no hosts is read through its job. So is one that has not started, because it never will
-    if the job is over, and one that is in doubt after an operation.
+    if the job is over, and one that is in doubt after an operation; now and then one that waits for a user, which it may
+    still show when the job was ended.
     """
     if job.is_target or not capabilities.step_status or job.has_doubtful_step():
         return []
     steps = job.open_steps()
     for step in steps:
-        if not step.hosts_visible or step.status_code == NOT_STARTED:
+        code = step.status_code
+        if not step.hosts_visible or code == NOT_STARTED:
+            return []
+        if code is not None and run_status(code).phase is Phase.WAITING and is_long_unread(job):
             return []
     return steps
+
+
+def is_long_unread(job: JobState) -> bool:
+    """Return True if only steps of a job were requested for so long that it may be over without them."""
+    seen_at, job_seen_at = job.seen_at, job.job_seen_at
+    return seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_REPRESENTED
 
 
 def wants_rows_with_job(
