@@ -14,6 +14,9 @@ from bkjob_async.model.events import Lost
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.status import Phase, run_status
 
+# Who joins is given the hosts as they are known after so many seconds in which rows of each response were not believed.
+DISTRUST_BOUND = 10.0
+
 # A pending job or step starts by itself within this time; if it is pending longer, it waits for a user. (seconds)
 PENDING_SOON = 30.0
 
@@ -202,7 +205,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     def is_up_to_date(self, ref: Ref) -> bool:
         """Return True if all that the last response showed was announced: nothing settles or is in doubt."""
-        if not self.was_read(ref):
+        if not self.was_read(ref) or self.distrusts_rows(ref):
             return False
         if isinstance(ref, StepRef):
             settles = self.step(ref.step_instance_id).progress.settling is not None
@@ -211,6 +214,12 @@ class JobState(RunState[JobRef], eq=False, gc=False):
                 self.settling_since is not None and not self.announced.finished
             )
         return not settles and (not self.has_finished(ref) or self.is_settled(ref))
+
+    def distrusts_rows(self, ref: Ref) -> bool:
+        """Return True if the next response shows whether rows of the last one about *ref*, or a step of it, are believed."""
+        since = [step.progress.distrusted_since for step in self.steps if ref in (step.ref, self.ref)]
+        seen_at = self.seen_at or 0.0
+        return any(at is not None and seen_at - at < DISTRUST_BOUND for at in since)
 
     def will_end_with_job(self, ref: Ref) -> bool:
         """Return True if *ref* is a step that is open although its job is final: it is announced finished after a bound."""

@@ -82,6 +82,12 @@ def apply_all_rows(
         group_poller.on_full_read(stamp.now, groups)
     elif group_poller is not None:
         group_poller.abandon_round()
+    if not taken.trusted:
+        progress = step.own_progress()
+        if progress.distrusted_since is None:
+            progress.distrusted_since = stamp.now
+    elif step.progress is not NO_PROGRESS:
+        step.progress.distrusted_since = None
     step.digest = view.digest if view.complete and taken.trusted and taken.each_once else 0
     events = apply_status_changes(step, taken.changes, view, stamp)
     settling = step.progress.settling

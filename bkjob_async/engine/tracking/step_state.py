@@ -75,7 +75,8 @@ class StepProgress:
     has gone on to a later step. *is_unread*: the job ran again since the step was announced finished, so that its hosts
     may have moved, though it looks as before; they are read before the job is over. *is_large*: it listed more than
     `MAX_FULL_READ_HOSTS` hosts, which are not followed before it is over. *outdated_since*: since then all responses,
-    *outdated_responses* of them, showed an earlier execution.
+    *outdated_responses* of them, showed an earlier execution. *distrusted_since*: since then no response had rows that were
+    all believed.
     """
 
     settling: Settling | None = None
@@ -86,6 +87,7 @@ class StepProgress:
     is_large: bool = False
     outdated_since: float | None = None
     outdated_responses: int = 0
+    distrusted_since: float | None = None
 
 
 # Shared defaults of steps without progress or hosts of their own: never changed.
@@ -125,7 +127,8 @@ class StepState(RunState[StepRef], eq=False, gc=False):
         """Forget what is in progress: the step is no longer a target."""
         progress = self.progress
         if progress is not NO_PROGRESS:
-            progress.settling = progress.group_poller = progress.outdated_since = None
+            progress.settling = progress.group_poller = None
+            progress.outdated_since = progress.distrusted_since = None
             progress.is_unread = False
 
     @property
