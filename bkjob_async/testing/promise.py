@@ -147,10 +147,12 @@ class _Checker:
 
     def _end(self, event: Finished | Lost) -> None:
         ref = event.ref
-        is_repeated = ref in self._ended_refs and not self._restart_watch(ref)
-        is_marked = isinstance(event, Finished) and event.skipped
-        if is_repeated and not is_marked and not self.target_starts.again(ref):
-            self._report(f"{event} a second time")
+        if ref in self._ended_refs:
+            # A step whose job is a target, too, is given its end alone when it is added again; so that is asked first.
+            is_marked = isinstance(event, Finished) and event.skipped
+            was_added_again = not is_marked and self.target_starts.again(ref)
+            if not (was_added_again or self._restart_watch(ref) or is_marked):
+                self._report(f"{event} a second time")
         if isinstance(event, Finished):
             self._finished(event)
         self._ended_refs.add(ref)
