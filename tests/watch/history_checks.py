@@ -210,7 +210,11 @@ class Checks:
         history = self.history
         least = HASTE * min(1.0, history.interval or 1.0)
         reasons = sorted(
-            [*(watch.opens for watch in history.watches), *(action[0] for action in history.actions)]
+            [
+                *(watch.opens for watch in history.watches),
+                *(action[0] for action in history.actions),
+                *(at for at, *_ in self.past.operations),  # such as those that confirm what waits
+            ]
         )
         failed: dict[str, float] = {}
         if history.latency or history.callbacks is not None or any(watch.linger for watch in history.watches):
