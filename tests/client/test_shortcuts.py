@@ -61,21 +61,6 @@ async def test_what_failed_runs_again_in_one_line(dialect: str) -> None:
     assert second.raise_for_status().steps[0].execute_count == 1
 
 
-async def test_what_was_retried_and_is_over_is_over_for_the_next_call() -> None:
-    """The wait of the retry has seen the job run again and end, so that no later one has to make sure."""
-    simulator = Simulator()
-    job = simulator.add(FAILING)
-    simulator.advance(3600)
-    async with client_of(simulator) as (client, _):
-        await client.retry_failed(job, deadline=600)
-        begun = asyncio.get_running_loop().time()
-        (status,) = await client.status(job)
-        result = await client.wait(job)
-        took = asyncio.get_running_loop().time() - begun
-
-    assert (status.is_finished, result.ok, took < 3.0) == (True, True, True)
-
-
 @pytest.mark.parametrize("dialect", ["gateway-v3", "esb-job"])
 async def test_a_step_that_a_job_does_not_have_is_not_found(dialect: str) -> None:
     """For its logs, and for a retry; the steps that there are are named."""

@@ -6,7 +6,16 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
-from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.world.plans import (
+    FAILS,
+    HANGS,
+    SUCCEEDS,
+    HostOutcome,
+    SimulatedJob,
+    StepPlan,
+    exactly,
+)
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import DIALECTS, client_of
 from tests.watch.inside import note_operation, noted_operations, polled_by
@@ -94,3 +103,27 @@ async def test_operations_of_long_ago_are_not_remembered() -> None:
             await asyncio.sleep(SETTLE_BOUND - 1.0)
 
         assert noted_operations(client) == jobs[-2:]
+
+
+async def test_a_response_from_before_a_retry_ends_no_later_wait() -> None:
+    """Although an earlier wait has seen the retry end: the next response may come from a replica that lags behind."""
+    world = World(1)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, pinned={1: FAILS}, retry_outcomes=(SUCCEEDS,)),)))
+    async with client_of(world) as (client, transport):
+        older: dict[str, HttpResponse] = {}
+
+        def kept(request: HttpRequest, response: HttpResponse, _now: float) -> HttpResponse:
+            older[str(request.url)] = response
+            return response
+
+        transport.outdate = kept
+        failed = await client.wait(job)
+        transport.outdate = lambda _request, response, _now: response
+        retried = await client.retry_failed(failed)
+        behind_until = asyncio.get_running_loop().time() + 3.0
+        transport.outdate = lambda request, response, now: (
+            older.get(str(request.url), response) if now < behind_until else response
+        )
+        again = await client.wait(job)
+
+    assert (failed.ok, retried.ok, again.ok) == (False, True, True)

@@ -199,16 +199,13 @@ class Poller:
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
         """Stop polling *ref*, no longer a target of *subscriber*, unless another one wants it."""
-        target = self._registry.targets.get(ref.job)
-        # A job that went on after an operation and is over again shows nothing from before it any more.
-        is_over = target is not None and target.is_target and target.is_settled(target.ref)
         unwatched = self._registry.unsubscribe(subscriber, ref)
         self.phases.mark_changed(ref.job)
         if unwatched is not None:
             self.planner.end(unwatched)
             self._list_pollers.forget(unwatched)
             self._runner.forget(unwatched)
-            if unwatched.operated_at is not None and not is_over:
+            if unwatched.operated_at is not None:
                 confirmed = {
                     step.ref: step.waits.count for step in unwatched.steps if step.waits.is_confirmed
                 }
