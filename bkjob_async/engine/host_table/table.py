@@ -272,10 +272,9 @@ class HostTable(Struct, eq=False, gc=False):
         positions = marked(befores.translate(marking_all_but(small)))
         if not positions:
             return NO_CHANGES
-        places = picked(places, positions)
+        places, rows, befores = each_picked(positions, places, rows, befores)
         self._set_statuses(places, bytes((small,)) * len(places), sequence)
-        befores = bytes(picked(befores, positions))
-        return StatusChanges(places, codes_of(befores), [code] * len(places), picked(rows, positions))
+        return StatusChanges(places, codes_of(befores), [code] * len(places), rows)
 
     def infer_status(self, unlisted: ByteColumn, code: int, sequence: int) -> StatusChanges:
         """Set the status of the *unlisted* hosts, which no response listed.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from bkjob_async.engine.group_polling.group_poller import (
@@ -112,18 +114,20 @@ def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceSta
 def is_worth_compressing(job: JobState, request: PollRequest, capabilities: Capabilities) -> bool | None:
     """Return True if the response to *request* is, by the hosts that it will list; None while none are known."""
     if isinstance(request, GetJobInstanceStatus):
-        if capabilities.job_rows_on_request and not request.return_ip_result:
-            return False
-        hosts = sum([len(step.hosts.keys) for step in job.steps])
-    elif request.max_host_num_per_group is not None:
-        return False
+        lists_hosts = request.return_ip_result or not capabilities.job_rows_on_request
+        steps: Sequence[StepState] = job.steps
     else:
-        step = job.step(request.ref.step_instance_id)
-        hosts = len(step.hosts.keys)
-        if hosts and request.status is not None:
-            hosts = step.hosts.statuses.count(request.status)
-            return FEWEST_COMPRESSED <= hosts <= MOST_COMPRESSED
-    return FEWEST_COMPRESSED <= hosts <= MOST_COMPRESSED if hosts else None
+        lists_hosts = request.max_host_num_per_group is None
+        step = job.find_step(request.ref.step_instance_id)
+        steps = () if step is None else (step,)
+    if not lists_hosts:
+        return False
+    hosts = sum([len(step.hosts.keys) for step in steps])
+    if not hosts:
+        return None
+    if isinstance(request, GetStepInstanceStatus) and request.status is not None:
+        hosts = sum(step.hosts.statuses.count(request.status) for step in steps)
+    return FEWEST_COMPRESSED <= hosts <= MOST_COMPRESSED
 
 
 def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilities) -> None:

@@ -166,7 +166,6 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
     own_tags = (
         {code: by_code.get(code) or no_tag for code in set(moves.afters)} if by_code is not None else {}
     )
-    statuses = {code: None if code is None else host_status(code) for code in set(moves.befores)}
     ref, execute_count, epoch = step.ref, step.execute_count, step.epoch
     events: list[HostChanged] = []
     # One loop over all members: what is first seen of ten thousand hosts is made here.
@@ -185,7 +184,7 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
                 ref=ref,
                 host=host,
                 execute_count=execute_count,
-                before=statuses[before],
+                before=None if before is None else host_status(before),
                 after=host_status(after),
                 tag=its_tag,
                 exit_code=None if row is None else row.exit_code,
