@@ -50,11 +50,17 @@ def recorded(record: Callable[[FrameType], None]) -> Callable[[FrameType, str, o
     frames = set[FrameType]()
 
     def profile(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and frame not in frames and is_ours(frame) and not is_simulated(frame):
+        begins = event == "call" and frame not in frames and not continues(frame)
+        if begins and is_ours(frame) and not is_simulated(frame):
             frames.add(frame)
             record(frame)
 
     return profile
+
+
+def continues(frame: FrameType) -> bool:
+    """Return True for a coroutine or generator that goes on: functions begin with `RESUME 0`."""
+    return frame.f_code.co_code[frame.f_lasti + 1] != 0
 
 
 def is_ours(frame: FrameType) -> bool:
