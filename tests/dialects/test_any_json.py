@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bkjob_async.dialects.common.dialect import ReadLeniently, ReadStrictly
 from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
+from bkjob_async.dialects.common.status_calls import ReadLeniently, ReadStrictly
 from bkjob_async.dialects.esb.job_responses import read_job as read_esb_job
 from bkjob_async.dialects.esb.job_responses import read_job_strictly as quick_esb_job
 from bkjob_async.dialects.gateway.v3_responses import (

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
-from functools import cache, partial
+from functools import cache
 from operator import attrgetter
 from pkgutil import resolve_name
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 import msgspec
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 from msgspec import Struct
+from msgspec.structs import replace
 from yarl import URL
 
-from bkjob_async.dialects.common.auth import sign_body, sign_header
 from bkjob_async.dialects.common.envelopes import open_envelope, read_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.dialects.common.ref_checks import check_raw
-from bkjob_async.dialects.common.status_views import (
-    read_unless_known,
-    snapshot,
-    with_empty_lists,
-)
+from bkjob_async.dialects.common.status_views import snapshot
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.base_error import check_choice
-from bkjob_async.model.credentials import Credentials
+from bkjob_async.model.credentials import AccessToken, Credentials
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import NOTHING_READ, JobPollView, KnownRows, PollView, StepPollView
+from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
 from bkjob_async.model.refs import Ref, Scope, StepRef
 from bkjob_async.model.snapshot import LazyResponseData
 
 R = TypeVar("R")
 
+AUTHORIZATION = "X-Bkapi-Authorization"
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 # A cached response would show a job as it was.
 NOT_CACHED = {"Cache-Control": "no-cache"}
@@ -58,27 +56,9 @@ class ReadView(Protocol):
         /,
         *,
         for_poll: bool,
-        is_first: bool = False,
+        known: KnownRows | None = None,
     ) -> PollView:
-        """Return the view of a *response*, as lightly as possible *for_poll*, unless it *is_first* and all of it is wanted."""
-        ...
-
-
-class ReadStrictly(Protocol):
-    """How a dialect reads a status response that is exactly as documented."""
-
-    def __call__(
-        self, operation: Any, response: HttpResponse, zone: tzinfo, /, *, for_poll: bool, in_part: bool
-    ) -> PollView | None:
-        """Return the view of a *response*, its rows *in_part* if that is faster; None where it is not as documented."""
-        ...
-
-
-class ReadLeniently(Protocol):
-    """How a dialect reads any status response that can be understood."""
-
-    def __call__(self, operation: Any, envelope: JsonObject, /, *, for_poll: bool) -> PollView:
-        """Return the same view of the *envelope* of a response."""
+        """Return the view of a *response*, as lightly as possible *for_poll*, and without rows where they are *known*."""
         ...
 
 
@@ -110,40 +90,6 @@ class Call(Struct, frozen=True):
         if self.choose_name is not None:
             return self.choose_name(operation)
         return self.platform_name or operation.name
-
-
-def status_call(
-    method: str,
-    parameters: Callable[[Any], Mapping[str, Any]],
-    read_leniently: ReadLeniently,
-    read_strictly: ReadStrictly | None = None,
-    *,
-    omits_empty_lists: bool = False,
-    paths: Literal["system", "user"] | None = None,
-) -> Call:
-    """Return a line of a dialect's table for the status of the job or step that is an operation's *ref*.
-
-    A poll and a snapshot are made of the same views. *omits_empty_lists*: a step without a list of hosts has none, where
-    hosts were requested.
-    """
-
-    def read_view(
-        operation: Any, response: HttpResponse, zone: tzinfo, *, for_poll: bool, is_first: bool = False
-    ) -> PollView:
-        view: PollView | None = None
-        if read_strictly is not None:
-            if is_first:
-                view = read_strictly(operation, response, zone, for_poll=for_poll, in_part=False)
-            if view is None:  # the rest of a row may be as nobody has documented it
-                view = read_strictly(operation, response, zone, for_poll=for_poll, in_part=for_poll)
-        if view is None:
-            envelope = JsonObject(open_envelope(response), zone=zone)
-            view = read_leniently(operation, envelope, for_poll=for_poll)
-        if omits_empty_lists and operation.return_ip_result and isinstance(view, JobPollView):
-            return with_empty_lists(view)
-        return view
-
-    return Call(method, parameters, read_view=read_view, paths=paths)
 
 
 Calls = Mapping[type[Operation[Any]], Call]
@@ -346,9 +292,7 @@ class Dialect:
         call = self.call_for(operation)
         if call.read_view is None:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
-        is_first = known is NOTHING_READ
-        read = partial(call.read_view, operation, response, self.zone, for_poll=True, is_first=is_first)
-        return read() if known is None else read_unless_known(operation.ref, response, known, read)
+        return call.read_view(operation, response, self.zone, for_poll=True, known=known)
 
 
 @cache
@@ -387,3 +331,26 @@ def query_text(value: object) -> str:
     if isinstance(value, bool | list | tuple | dict):
         return msgspec.json.encode(value).decode()
     return str(int(value)) if isinstance(value, int) else str(value)
+
+
+# Credentials: in one header or the body, never in a URL -------------------------------------------
+
+
+def credential_fields(credentials: Credentials) -> dict[str, str]:
+    """Return credentials under the platform's names, without what is absent."""
+    return asdict(credentials, filter=lambda _, value: value is not None)
+
+
+def sign_header(request: HttpRequest, credentials: Credentials) -> HttpRequest:
+    """Return *request* with *credentials* in the gateway's header: one JSON object, ASCII only."""
+    return replace(
+        request, headers={**request.headers, AUTHORIZATION: json.dumps(credential_fields(credentials))}
+    )
+
+
+def sign_body(request: HttpRequest, credentials: Credentials) -> HttpRequest:
+    """Return *request* with *credentials* in the body of a POST; raise `UsageError` for an access token."""
+    if isinstance(credentials, AccessToken):
+        raise UsageError("an access token travels in the header only: use credentials_in='header'")
+    body = {**msgspec.json.decode(request.body or b"{}"), **credential_fields(credentials)}
+    return replace(request, body=msgspec.json.encode(body))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import replace
 
 from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, GroupedHostRow, names_host
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import check_ref
-from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.poll_view import (
     GroupPollView,
     HostRow,
     JobPollView,
-    KnownRows,
     PollView,
     StepPollView,
     times_of,
@@ -25,14 +22,6 @@ from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, LazyResponseData, StepSnapshot
 from bkjob_async.model.status import RUN_CODES, host_status, run_status
 from bkjob_async.model.structures.lazy_tuple import joined, lazy_tuple
-
-# Where the first list of a response begins.
-LIST = b'":['
-# What differs in every response, where nothing but a JSON number or text as usual can follow the name.
-TOTAL_TIME = re.compile(rb'"total_time":(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,9})?(?=[,}])')
-REQUEST_ID = re.compile(rb'request_id":"[0-9A-Za-z_.:-]{0,64}"')  # that of the ESB, and `job_request_id`
-# A larger response is about a step that is read by groups next time, which needs no digest. (bytes)
-LARGEST_DIGESTED = 128 * 1024
 
 # Groups of hosts ----------------------------------------------------------------------------------
 
@@ -127,59 +116,6 @@ def read_step_members(
         grouped=grouped,
         complete=complete and groups is not None and list_all(groups),
         tells_tags=tells_tags,
-    )
-
-
-# Equal responses ----------------------------------------------------------------------------------
-
-
-def read_unless_known(
-    ref: JobRef | StepRef, response: HttpResponse, known: KnownRows, read: Callable[[], PollView]
-) -> PollView:
-    """Return the view of a response about *ref*, without rows where it says nothing but what is *known*.
-
-    Otherwise it is what *read* returns, with a digest.
-    """
-    content = content_of(response)
-    if content and known.digest == digest_of(content, known):
-        return known_view(ref, known)
-    view = read()
-    if content:
-        force_setattr(view, "digest", digest_of(content, view))  # nobody else has the view yet
-    return view
-
-
-def content_of(response: HttpResponse) -> int:
-    """Return a hash of a status response, 0 for one that lists nothing or is large.
-
-    While a step runs, its total time differs in every response, and so does the id of the request. All other bytes are
-    hashed, and then what was read of the step or job (`digest_of`): equal digests are equal responses.
-    """
-    body = response.body
-    begin, end = body.find(LIST), body.rfind(b"]")
-    if begin < 0 or len(body) > LARGEST_DIGESTED:
-        return 0
-    rest = TOTAL_TIME.sub(b"", REQUEST_ID.sub(b"", b"%b%b" % (body[:begin], body[end:])))
-    return hash((response.status, rest, body[begin:end]))
-
-
-def digest_of(content: int, read: KnownRows | PollView) -> int:
-    """Return the digest of a response with this *content*, a hash of its bytes, about what was *read* like this."""
-    run = 0 if isinstance(read, JobPollView) else read.execute_count
-    return hash((content, read.status, run, read.name))
-
-
-def known_view(ref: JobRef | StepRef, known: KnownRows) -> PollView:
-    """Return the view of a response that says nothing but what is *known*."""
-    if not isinstance(ref, StepRef):
-        return JobPollView(status=known.status, name=known.name, digest=known.digest, has_known_rows=True)
-    return StepPollView(
-        step_instance_id=ref.step_instance_id,
-        status=known.status,
-        name=known.name,
-        execute_count=known.execute_count,
-        digest=known.digest,
-        has_known_rows=True,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect, status_call
+from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, Dialect
 from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.responses import (
     read_job_launch,
@@ -12,6 +12,7 @@ from bkjob_async.dialects.common.responses import (
     read_operation_accepted,
     read_variables,
 )
+from bkjob_async.dialects.common.status_calls import status_call
 from bkjob_async.dialects.esb import job_requests as requests
 from bkjob_async.dialects.esb.job_responses import read_job, read_job_strictly, read_step
 from bkjob_async.model.operations import launches

@@ -7,12 +7,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bkjob_async.dialects.common.dialect import Call, Calls, status_call
+from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.fields import field_values, read_fields
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject, unexpected_value
 from bkjob_async.dialects.common.ref_checks import read_scope
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch
+from bkjob_async.dialects.common.status_calls import status_call
 from bkjob_async.dialects.gateway.step_detail import read_step_detail
 from bkjob_async.dialects.gateway.stored_items import items_reader
 from bkjob_async.dialects.gateway.v3_launch_requests import (

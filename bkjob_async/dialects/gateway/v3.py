@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect
 from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.responses import (
     read_host_log,
@@ -12,6 +12,7 @@ from bkjob_async.dialects.common.responses import (
     read_operation_accepted,
     read_variables,
 )
+from bkjob_async.dialects.common.status_calls import status_call
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.v3_responses import (

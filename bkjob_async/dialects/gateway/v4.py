@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect, status_call
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Dialect
 from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
+from bkjob_async.dialects.common.status_calls import status_call
 from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
 from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.v4_responses import read_job, read_job_strictly
