@@ -30,9 +30,10 @@ from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
+from bkjob_async.engine.responses.job_tracker import apply_job, apply_step
+from bkjob_async.engine.responses.unchanged import note_unchanged_job, note_unchanged_step
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.next_request import PollRequest, next_request, plan_follow_ups, step_request
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.credentials import AppCredentials
@@ -169,12 +170,15 @@ class EnginePolls:
 
     def _apply(self, request: PollRequest, body: bytes, at: PollStamp) -> Sequence[Event]:
         response = HttpResponse(status=200, body=body)
+        job, events = self._tracker, list[Event]()
         if isinstance(request, GetJobInstanceStatus):
-            events = apply_job(self._tracker, DIALECT.decode_poll(request, response), at)
+            seen = DIALECT.decode_poll(request, response)
+            if not note_unchanged_job(job, seen, at.now):
+                events = apply_job(job, seen, at)
         else:
-            events = apply_step(
-                self._tracker, DIALECT.decode_poll(request, response), at, read_mode_of(request)
-            )
+            shown, mode = DIALECT.decode_poll(request, response), read_mode_of(request)
+            if not note_unchanged_step(job, shown, at.now, mode):
+                events = apply_step(job, shown, at, mode)
         plan_follow_ups(self._tracker, request, DIALECT.capabilities)
         return events
 

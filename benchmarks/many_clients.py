@@ -16,13 +16,14 @@ from attrs import frozen
 
 from benchmarks.lifecycles import burst
 from benchmarks.scale import scaled
+from bkjob_async.engine.responses.job_tracker import apply_job
+from bkjob_async.engine.responses.unchanged import note_unchanged_job
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import JobRef, Scope
@@ -210,7 +211,8 @@ class Fleet:
         times = Times(total_time=min(now, end) - start)
         status = RUNNING if end > now else SUCCESS
         view = JobPollView(status=status, name=f"plan {plan}", times=times)
-        apply_job(run, view, PollStamp(now, 1, ""))
+        if not note_unchanged_job(run, view, now):
+            apply_job(run, view, PollStamp(now, 1, ""))
         calls_back = self._callbacks > 0.0
         if end > now:
             due = planner.next_poll_at(

@@ -19,10 +19,11 @@ from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.responses.job_tracker import apply_job
+from bkjob_async.engine.responses.unchanged import note_unchanged_job
 from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.tracking.job_tracker import apply_job
-from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
+from bkjob_async.model.poll_view import NO_OUTCOME, GroupPollView, JobPollView, Outcome, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
@@ -47,8 +48,10 @@ class Row:
     container_id: int | None = None
     tag: str | None = None
     exit_code: int | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
+
+    def outcome(self) -> Outcome:
+        """Return nothing: the host has not ended."""
+        return NO_OUTCOME
 
 
 def by_id(number: int) -> Row:
@@ -141,13 +144,10 @@ def watched_jobs(steps: int, steps_of_a_job: int, hosts: int) -> Callable[[], ob
                 step_view(first + n, 2 if n == running else 3 if n < running else 1, hosts)
                 for n in range(steps_of_a_job)
             ]
-            for now in (number, number + 1):
-                apply_job(
-                    target,
-                    JobPollView(status=2, name=f"plan {number % 100}", times=views[0].times, steps=views),
-                    PollStamp(float(now), number, ""),
-                )
-                target.ended = ()  # durations were learnt from it
+            view = JobPollView(status=2, name=f"plan {number % 100}", times=views[0].times, steps=views)
+            apply_job(target, view, PollStamp(float(number), number, ""))
+            note_unchanged_job(target, view, float(number + 1))
+            target.ended = ()  # durations were learnt from it
             schedule.put(target, number / 1_000)  # a thousand polls a second
         return targets, schedule
 

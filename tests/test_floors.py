@@ -35,6 +35,7 @@ INNER_HOUSES = {
         {"stream"},
         {"group_polling"},
         {"tracking"},
+        {"responses"},
         {"folding"},
         {"scheduling", "journaling", "delivery"},
     ],

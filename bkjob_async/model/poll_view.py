@@ -14,6 +14,10 @@ from msgspec import Struct
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.structures.unix_time import from_unix_time
 
+# An exit code, and when a host started and ended, each None for unknown.
+Outcome = tuple[int | None, datetime | None, datetime | None]
+NO_OUTCOME: Outcome = None, None, None
+
 
 class HostRow(Protocol):
     """One host in a response: its names, its status code, and the other members of an event.
@@ -61,14 +65,8 @@ class HostRow(Protocol):
         """The exit code of its script, None for none."""
         ...
 
-    @property
-    def start_time(self) -> datetime | None:
-        """When it started, None for unknown."""
-        ...
-
-    @property
-    def end_time(self) -> datetime | None:
-        """When it ended, None for unknown; a host that runs may have that of an earlier run."""
+    def outcome(self) -> Outcome:
+        """Return its exit code, and when it started and ended; a host that runs may have the end of an earlier run."""
         ...
 
 

@@ -35,7 +35,7 @@ from bkjob_async.testing.truth import Truth
 from bkjob_async.testing.truth_match import TruthMatcher
 
 NOT_STARTED = 1
-# A job's end is reported at the latest so many seconds after it, whatever its steps show. (`engine.tracking.step_tracker`)
+# A job's end is reported at the latest so many seconds after it, whatever its steps show. (`engine.responses.step_tracker`)
 SETTLE_BOUND = 15.0
 IGNORED, WAITING_USER = 6, 7
 

@@ -9,12 +9,12 @@ from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_step
 from bkjob_async.model.events import Batch, Event
-from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, Outcome, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
+from tests.engine.applied import apply_step
 
 JOB = JobRef(Scope.biz(2), 100)
 
@@ -33,6 +33,10 @@ class Row:
     exit_code: int | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
+
+    def outcome(self) -> Outcome:
+        """Return how the host ended."""
+        return self.exit_code, self.start_time, self.end_time
 
     def details(self) -> HostSnapshot:
         """Return the model's reading of the row."""

@@ -8,8 +8,8 @@ from bkjob_async.engine.host_table import machines as module
 from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.refs import HostKey, JobRef, Scope
+from tests.engine.applied import apply_job
 from tests.engine.poll_views import Row, step
 from tests.engine.poll_views import job as running
 

@@ -7,14 +7,14 @@ import pytest
 from attrs import frozen
 from msgspec.structs import replace
 
-from bkjob_async.engine.tracking.job_tracker import apply_step
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.model.events import Finished, HostCounts, Reopened, StepChanged
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.snapshot import Times
+from tests.engine.applied import apply_step
 from tests.engine.poll_views import JOB, at, host, job, step
-from tests.engine.tracking.test_job_tracker import STEP, apply, job_state
+from tests.engine.responses.test_job_tracker import STEP, apply, job_state
 
 Told = Sequence[str]
 

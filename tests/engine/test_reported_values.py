@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.job_views import target_result, target_snapshot
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import host_status
+from tests.engine.applied import apply_job, apply_step
 from tests.engine.poll_views import JOB, Row, at, batch_of, host, job, step
-from tests.engine.tracking.test_job_tracker import STEP, job_state
+from tests.engine.responses.test_job_tracker import STEP, job_state
 
 # Few are made at once, many when they are read.
 SIZES = [1, 3, 100, 1500]

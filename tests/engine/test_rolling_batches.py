@@ -9,15 +9,15 @@ from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.engine.tracking.job_views import target_result, target_snapshot
 from bkjob_async.model.events import Event, Finished, HostChanged
 from bkjob_async.model.json_values import event_from_json, event_to_json
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
+from tests.engine.applied import apply_job
 from tests.engine.poll_views import JOB, Row, at, job, present, step
-from tests.engine.tracking.test_job_tracker import STEP, job_state
+from tests.engine.responses.test_job_tracker import STEP, job_state
 
 GOOD = Row(status=9, bk_host_id=1, tag="ok", exit_code=0)
 BAD = Row(status=104, bk_host_id=1, tag="bad", exit_code=3)

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_step
 from bkjob_async.engine.tracking.job_views import count_hosts, target_snapshot
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.poll_view import GroupPollView, StepPollView
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot
 from bkjob_async.model.status import host_status
+from tests.engine.applied import apply_step
 from tests.engine.poll_views import STRANGE_CODES, Row, at, host, show_strange_codes, step
-from tests.engine.tracking.test_job_tracker import STEP, job_state
+from tests.engine.responses.test_job_tracker import STEP, job_state
 from tests.examples import examples
 
 # Hosts beside those that a test is about: few and many are kept in different forms.

@@ -10,9 +10,9 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.journal.store import Checkpoint, Holder, Store, StoredRecord
 from bkjob_async.model.events import Batch, Event
+from tests.engine.applied import apply_job
 from tests.engine.poll_views import JOB, batch_of, host, job, step
 
 HOSTS = 30

@@ -11,16 +11,19 @@ from bkjob_async.engine.tracking.next_request import next_request
 
 # Steps count as large, their hosts are read by group, and jobs of which only the end is wanted by lists.
 LARGE_STEPS = {
-    "engine.tracking.job_tracker.MAX_FULL_READ_HOSTS": 0,
+    "engine.responses.unwanted_rows.MAX_FULL_READ_HOSTS": 0,
     "engine.tracking.next_request.MAX_FULL_READ_HOSTS": 0,
-    "engine.tracking.step_hosts.MAX_FULL_READ_HOSTS": 0,
-    "engine.tracking.new_hosts.MAX_NEW_HOSTS": 0,
+    "engine.responses.step_hosts.MAX_FULL_READ_HOSTS": 0,
+    "engine.responses.new_hosts.MAX_NEW_HOSTS": 0,
     "wire.session.LARGE_BODY": 0,
     "engine.scheduling.list_polling.FEWEST": 1,
     "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
 }
 # Faults of half a minute and less lose targets that were read before, and jobs of few hosts have a digest.
-ALWAYS = {"engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0, "engine.tracking.job_tracker.FEW_HOSTS": 0}
+ALWAYS = {
+    "engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0,
+    "engine.responses.unchanged.FEW_HOSTS": 0,
+}
 # What readers are given in slices: how many events in each.
 IN_SLICES = {
     "model.structures.lazy_tuple.MAX_PLAIN": 0,
@@ -48,5 +51,5 @@ def small_bounds(group_polling: str, log_limit: int, *, checkpoints: bool = Fals
         if group_polling == "guess":
             scarce = partial(next_request, requests_are_scarce=True)
             ask = lambda job, capabilities, **_: scarce(job, capabilities)  # noqa: E731
-            patches.enter_context(mock.patch("bkjob_async.watch.polling.target_poller.next_request", ask))
+            patches.enter_context(mock.patch("bkjob_async.engine.tracking.next_request.next_request", ask))
         yield

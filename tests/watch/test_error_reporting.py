@@ -1,9 +1,9 @@
 """What failed polls tell of their targets."""
 
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.events import Lost, LostReason
 from bkjob_async.watch.polling.error_reporting import lose_missing_steps
+from tests.engine.applied import apply_job
 from tests.engine.poll_views import JOB, at, job, step
 
 

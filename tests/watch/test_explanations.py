@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.snapshot import Times
 from bkjob_async.watch.stats import explanation_of, started_ago
+from tests.engine.applied import apply_job
 from tests.engine.poll_views import JOB, at, job, step
 
 

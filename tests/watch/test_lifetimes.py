@@ -128,7 +128,7 @@ async def test_an_engine_crash_comes_out_of_the_next_read(monkeypatch: pytest.Mo
     """As itself, from every reader; the body is not cancelled."""
     world, jobs = hanging_world()
     async with client_of(world) as (client, _):
-        monkeypatch.setattr("bkjob_async.watch.polling.target_poller.next_request", lambda *_, **__: 1 // 0)
+        monkeypatch.setattr("bkjob_async.watch.polling.target_poller.plan_poll", lambda *_, **__: 1 // 0)
         async with client.watch(jobs) as watch:
             await asyncio.sleep(1)  # the body goes on
             with pytest.raises(ZeroDivisionError):

@@ -9,7 +9,7 @@ from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.common import status_views
+from bkjob_async.dialects.common import status_calls, status_views
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.delivery import target_delivery
@@ -22,8 +22,8 @@ from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.responses import job_tracker, step_hosts, step_tracker
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, PollStamp
-from bkjob_async.engine.tracking import job_tracker, step_hosts, step_tracker
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
@@ -156,7 +156,7 @@ def poll_error_is_failure(patch: Patch) -> None:
 
     def blaming(self: TargetPoller, target: PollTarget, request: Any, error: Any, begun: float) -> None:
         failed(self, target, request, error, begun)
-        at = self._stamp()
+        at = self._stamp(self._now())
         for step in target.steps:
             changes = step.hosts.statuses.changes_since()
             for place, before, after in zip(changes.places, changes.befores, changes.afters, strict=True):
@@ -191,7 +191,7 @@ def job_before_its_steps(patch: Patch) -> None:
 
 def ignored_error_is_final(patch: Patch) -> None:
     """Take code 6 for the end, although a rolling step shows it between batches."""
-    patch.setattr("bkjob_async.engine.tracking.step_tracker.PROVISIONAL", -1)
+    patch.setattr("bkjob_async.engine.responses.step_tracker.PROVISIONAL", -1)
 
 
 def read_twice(patch: Patch) -> None:
@@ -378,7 +378,7 @@ def believe_old_responses(patch: Patch) -> None:
 
 def know_every_response(patch: Patch) -> None:
     """Take each response about a job or step for the one before."""
-    patch.setattr(status_views, "content_of", lambda response: response.status)
+    patch.setattr(status_calls, "content_of", lambda response: response.status)
 
 
 def never_believe_a_backup(patch: Patch) -> None:

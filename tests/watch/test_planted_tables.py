@@ -15,15 +15,16 @@ from bkjob_async.engine.delivery.read_times import ReadTimes
 from bkjob_async.engine.delivery.reported import SHARED, Own
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.folding.diff import NOTHING, diff
-from bkjob_async.engine.tracking import job_state, job_tracker, step_tracker
+from bkjob_async.engine.responses import job_tracker, step_tracker
+from bkjob_async.engine.responses.job_tracker import expect_change, forget_old_operation
+from bkjob_async.engine.tracking import job_state
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import expect_change, forget_old_operation
 from bkjob_async.engine.tracking.run_state import Stage, stage_of
 from bkjob_async.model.events import Lost
 from bkjob_async.model.poll_view import JobPollView
 from tests.engine.poll_views import JOB, host, job, step
-from tests.engine.tracking.test_job_tracker import apply
-from tests.engine.tracking.test_job_tracker import job_state as new_job
+from tests.engine.responses.test_job_tracker import apply
+from tests.engine.responses.test_job_tracker import job_state as new_job
 from tests.watch import test_what_a_watch_is_given as given
 from tests.watch.planted_faults import Patch
 

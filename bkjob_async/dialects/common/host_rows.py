@@ -16,7 +16,7 @@ from bkjob_async.dialects.common.json_fields import (
     as_time,
 )
 from bkjob_async.errors import InvalidResponse
-from bkjob_async.model.poll_view import HostRow, unix_times
+from bkjob_async.model.poll_view import NO_OUTCOME, HostRow, Outcome, unix_times
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
@@ -51,15 +51,9 @@ class FullHostRow(Struct, gc=False):
     # What a row without a tag says of it: that there is none.
     no_tag = ""
 
-    @property
-    def start_time(self) -> datetime | None:
-        """When the host started, None for unknown."""
-        return from_unix_time(self.raw_start_time)
-
-    @property
-    def end_time(self) -> datetime | None:
-        """When the host ended, None for unknown."""
-        return from_unix_time(self.raw_end_time)
+    def outcome(self) -> Outcome:
+        """Return the exit code, and when the host started and ended."""
+        return self.exit_code, from_unix_time(self.raw_start_time), from_unix_time(self.raw_end_time)
 
     def details(self) -> HostSnapshot:
         """Return the host's snapshot."""
@@ -112,17 +106,16 @@ class PartialHostRow(Struct, gc=False):
         is_plain = found is None or (type(found) is int and 0 <= found < INT64)
         return found if is_plain else as_integer(found)
 
-    @property
-    def start_time(self) -> datetime | None:
-        """When the host started, None where that is unknown or cannot be understood."""
-        found = self.raw_start_time
-        return from_unix_time(found) if found is None or type(found) is int else plain_time(found)
-
-    @property
-    def end_time(self) -> datetime | None:
-        """When the host ended, None where that is unknown or cannot be understood."""
-        found = self.raw_end_time
-        return from_unix_time(found) if found is None or type(found) is int else plain_time(found)
+    def outcome(self) -> Outcome:
+        """Return the exit code, and when the host started and ended; None for what cannot be understood."""
+        start, end = self.raw_start_time, self.raw_end_time
+        if start is None and end is None and self.raw_exit_code is None:
+            return NO_OUTCOME  # as of a host that waits
+        return (
+            self.exit_code,
+            from_unix_time(start) if start is None or type(start) is int else plain_time(start),
+            from_unix_time(end) if end is None or type(end) is int else plain_time(end),
+        )
 
 
 class FlatHostRow(PartialHostRow, gc=False, kw_only=True):

@@ -12,11 +12,11 @@ from attrs import evolve
 
 from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
 from bkjob_async.engine.host_table.failure_details import FailureDetails
+from bkjob_async.engine.responses.step_hosts import is_failure
 from bkjob_async.engine.stream.batches import run_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts, target_result, target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times
-from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.events import (
     Batch,

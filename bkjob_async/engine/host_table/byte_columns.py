@@ -33,10 +33,10 @@ def marking_all_but(*smalls: int) -> bytes:
 _MARK_NONZERO = marking_all_but(0)
 
 
-def differing(one: ByteColumn, other: ByteColumn) -> bytes:
-    """Return 255 where two columns differ and 0 where they are equal."""
+def differing(one: ByteColumn, other: ByteColumn) -> Sequence[int]:
+    """Return the positions at which two columns differ; a range where they do at all."""
     difference = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
-    return difference.to_bytes(len(one), "little").translate(_MARK_NONZERO)
+    return marked(difference.to_bytes(len(one), "little").translate(_MARK_NONZERO))
 
 
 def marked(marks: bytes) -> Sequence[int]:

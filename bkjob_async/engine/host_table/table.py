@@ -304,7 +304,7 @@ class HostTable(Struct, eq=False, gc=False):
             known = self.statuses.code
             positions: Sequence[int] = [n for n, place in enumerate(places) if known(place) != codes[n]]
         else:
-            positions = () if before == smalls else marked(differing(before, smalls))
+            positions = () if before == smalls else differing(before, smalls)
             codes = None
         if not positions:
             return NO_CHANGES

@@ -33,11 +33,11 @@ from bkjob_async.engine.journaling.jobs import (
     parts_of,
 )
 from bkjob_async.engine.journaling.records import event_from
+from bkjob_async.engine.responses.step_hosts import is_failure
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import target_snapshot
 from bkjob_async.engine.tracking.packed_times import packed_times, times_from
-from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.events import (
     UNKNOWN_TIME,

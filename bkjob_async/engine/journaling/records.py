@@ -30,12 +30,12 @@ from bkjob_async.engine.journaling.forms import (
     TargetsForm,
 )
 from bkjob_async.engine.journaling.host_names import keys_from, names_form
+from bkjob_async.engine.responses.step_hosts import is_failure
 from bkjob_async.engine.stream.batches import last_place, place_of, run_of
 from bkjob_async.engine.stream.cursor import place
 from bkjob_async.engine.stream.host_events import host_events
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import unpacked_moments
-from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, StepWaiting
 from bkjob_async.model.json_values import event_from_json, event_to_json

@@ -1,1 +1,1 @@
-"""The state of a job and its steps, and how a response changes it."""
+"""The state of a job and its steps, and which request can show a change of it."""

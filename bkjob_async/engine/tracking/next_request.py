@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 
 from bkjob_async.engine.group_polling.group_poller import (
@@ -41,6 +39,14 @@ FEWEST_COMPRESSED, MOST_COMPRESSED = 128, 6000
 # After this many seconds the job itself is requested again, in case it is over without the steps that are
 # read in its place.
 LONGEST_REPRESENTED = 15.0
+
+
+def plan_poll(
+    job: JobState, capabilities: Capabilities, *, requests_are_scarce: bool = False
+) -> tuple[PollRequest, bool | None]:
+    """Return the request to send next for a job (`next_request`), and whether its response `is_worth_compressing`."""
+    request = next_request(job, capabilities, requests_are_scarce=requests_are_scarce)
+    return request, is_worth_compressing(job, request, capabilities)
 
 
 def next_request(
@@ -105,28 +111,29 @@ def wants_final_rows(step: StepState) -> bool:
 
 def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceStatus:
     """Return the request for the hosts of a step in this *read_mode*, in all its batches."""
-    limit = read_mode.limit if isinstance(read_mode, CountsOnly) else None
-    group = read_mode if isinstance(read_mode, SingleGroup) else None
-    status, tag = (None, None) if group is None else (group.status, group.tag or None)
-    return GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit, status=status, tag=tag)
+    if isinstance(read_mode, CountsOnly):
+        return GetStepInstanceStatus(ref=ref, max_host_num_per_group=read_mode.limit)
+    if isinstance(read_mode, SingleGroup):
+        return GetStepInstanceStatus(ref=ref, status=read_mode.status, tag=read_mode.tag or None)
+    return GetStepInstanceStatus(ref=ref)
 
 
 def is_worth_compressing(job: JobState, request: PollRequest, capabilities: Capabilities) -> bool | None:
     """Return True if the response to *request* is, by the hosts that it will list; None while none are known."""
-    if isinstance(request, GetJobInstanceStatus):
-        lists_hosts = request.return_ip_result or not capabilities.job_rows_on_request
-        steps: Sequence[StepState] = job.steps
-    else:
-        lists_hosts = request.max_host_num_per_group is None
+    if isinstance(request, GetStepInstanceStatus):
+        if request.max_host_num_per_group is not None:
+            return False
         step = job.find_step(request.ref.step_instance_id)
-        steps = () if step is None else (step,)
-    if not lists_hosts:
-        return False
-    hosts = sum([len(step.hosts.keys) for step in steps])
-    if not hosts:
-        return None
-    if isinstance(request, GetStepInstanceStatus) and request.status is not None:
-        hosts = sum(step.hosts.statuses.count(request.status) for step in steps)
+        if step is None or not step.hosts.keys:
+            return None
+        status = request.status
+        hosts = len(step.hosts.keys) if status is None else step.hosts.statuses.count(status)
+    else:
+        if not request.return_ip_result and capabilities.job_rows_on_request:
+            return False
+        hosts = sum([len(step.hosts.keys) for step in job.steps])
+        if not hosts:
+            return None
     return FEWEST_COMPRESSED <= hosts <= MOST_COMPRESSED
 
 
@@ -212,7 +219,10 @@ def representative_step(job: JobState, capabilities: Capabilities) -> StepState 
     """
     if not (capabilities.step_status and capabilities.groups) or job.detail_level is DetailLevel.END_ONLY:
         return None
-    if not any(step.progress.group_poller is not None for step in job.steps):
+    for step in job.steps:
+        if step.progress.group_poller is not None:
+            break
+    else:
         return None  # no step is large, as in most jobs
     if is_long_unread(job):
         return None

@@ -8,8 +8,8 @@ from operator import attrgetter
 
 from msgspec import Struct
 
+from bkjob_async.engine.responses.view_ends import OPEN_CODES
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import OPEN_CODES
 from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.model.events import Event
 from bkjob_async.model.operations.queries import GetJobInstanceList

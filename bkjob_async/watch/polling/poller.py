@@ -11,11 +11,11 @@ from math import inf
 
 from msgspec.structs import replace
 
+from bkjob_async.engine.responses.job_tracker import confirm_wait, expect_change, waits_of
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import confirm_wait, expect_change, waits_of
 from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from functools import partial
+from logging import DEBUG
 from typing import Any
 
 from msgspec import Struct
@@ -13,37 +14,41 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.flow_control.health import PlatformEvent, PlatformHealth, PlatformState
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
-from bkjob_async.engine.scheduling.list_polling import ListPoller
-from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot
-from bkjob_async.engine.scheduling.poll_planner import PollPlanner
-from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
-from bkjob_async.engine.tracking.job_tracker import (
-    NO_EVENTS,
-    OPEN_CODES,
+from bkjob_async.engine.responses.job_tracker import (
     abandon_round,
     abandon_step,
     apply_job,
     apply_step,
     forget_old_operation,
-    known_rows,
     note_unread,
-    without_unnamed_rows,
 )
-from bkjob_async.engine.tracking.new_hosts import lists_many_new_hosts, read_names
+from bkjob_async.engine.responses.new_hosts import lists_many_new_hosts, read_names
+from bkjob_async.engine.responses.unchanged import (
+    known_rows,
+    note_unchanged_job,
+    note_unchanged_step,
+)
+from bkjob_async.engine.responses.unwanted_rows import without_unnamed_rows
+from bkjob_async.engine.responses.view_ends import OPEN_CODES
+from bkjob_async.engine.scheduling.list_polling import ListPoller
+from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot
+from bkjob_async.engine.scheduling.poll_planner import PollPlanner
+from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
     is_worth_compressing,
-    next_request,
     plan_follow_ups,
+    plan_poll,
 )
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, HostChanged
-from bkjob_async.model.operations.base import GetJobInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, PollView
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import JobPollView, PollView, StepPollView
 from bkjob_async.model.refs import HostKey, StepRef
+from bkjob_async.observe.to_logging import polling_logger, requests_logger
 from bkjob_async.watch.polling.error_reporting import (
     PLATFORM_EVENTS,
     ErrorReporting,
@@ -62,6 +67,7 @@ from bkjob_async.wire.session import Session, ViewOrRest
 ABOUT_THE_TARGET = frozenset(
     {ErrorAction.TARGET_TROUBLE, ErrorAction.RETRY_ONCE, ErrorAction.NOT_FOUND, ErrorAction.FORBIDDEN}
 )
+NO_EVENTS: Sequence[Event] = ()
 # A target whose journal can take no more events is considered again after this many seconds.
 PAUSE_SECONDS = 1.0
 
@@ -105,10 +111,14 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if not target.pending:
             self._begin_round(target, started)
         is_scarce = limiter.waiting > 0 and limiter.is_scarce
-        request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=is_scarce)
+        capabilities = self.session.dialect.capabilities
+        request, permit.accept_compressed = plan_poll(target, capabilities, requests_are_scarce=is_scarce)
         self._count(target, request, started)
-        permit.is_observed = self.session.observe.wants_polling
-        permit.accept_compressed = is_worth_compressing(target, request, self.session.dialect.capabilities)
+        permit.is_observed = (
+            self.session.observe.has_poll_observers
+            or polling_logger.isEnabledFor(DEBUG)
+            or requests_logger.isEnabledFor(DEBUG)
+        )
         known = partial(known_rows, target, request)
         on_view = partial(self._on_view, target, request, permit)
         if self.session.begin_poll(request, permit, known, on_view):
@@ -182,19 +192,44 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             target.pending = (JOB_ITSELF,)
 
     def _apply_job(
-        self, target: PollTarget, request: PollRequest, view: JobPollView, at: PollStamp
-    ) -> Sequence[Event]:
-        """Apply a response about the whole job, and set what the round requests next; return the events."""
+        self, target: PollTarget, request: PollRequest, view: JobPollView, started: float, now: float
+    ) -> tuple[PollStamp, list[Event]] | None:
+        """Apply a response about the whole job, requested at *started*, and set what the round requests next.
+
+        Return the events and their stamp, None where nothing has changed and nothing waits for the response.
+        """
+        was_forgotten = target.operated_at is not None and forget_old_operation(target, started)
         capabilities = self.session.dialect.capabilities
-        if not (view.lacks_addresses and capabilities.step_status):
+        unnamed: tuple[int, ...] = ()
+        if view.lacks_addresses and capabilities.step_status:
+            view, unnamed = without_unnamed_rows(target, view)
+        at, changes, others = None, NO_EVENTS, NO_EVENTS
+        if not note_unchanged_job(target, view, now):
+            at = self._stamp(now)
             changes = apply_job(target, view, at)
+        is_plain, has_rows = target.poll_failures is NO_FAILURES, getattr(request, "return_ip_result", False)
+        if not (is_plain and has_rows):  # else nothing follows
             plan_follow_ups(target, request, capabilities)
-            return changes
-        view, unnamed = without_unnamed_rows(target, view)
-        changes = apply_job(target, view, at)
-        plan_follow_ups(target, request, capabilities)
         target.pending = unnamed or target.pending
-        return changes
+        if target.target_steps or not is_plain:
+            others = [*self.errors.on_success(target), *lose_missing_steps(target)]
+        is_unchanged = at is None and not others and not was_forgotten
+        if is_unchanged and self._goes_on_unchanged(target):
+            return None
+        return at or self._stamp(now), [*others, *changes]
+
+    def _apply_step(
+        self, target: PollTarget, request: PollRequest, view: StepPollView, now: float
+    ) -> tuple[PollStamp, list[Event]] | None:
+        """Apply a response about one step, as `_apply_job` does."""
+        mode = read_mode_of(request) if isinstance(request, GetStepInstanceStatus) else None
+        is_unchanged = note_unchanged_step(target, view, now, mode)
+        if is_unchanged and self._goes_on_unchanged(target):
+            return None
+        at = self._stamp(now)
+        changes = NO_EVENTS if is_unchanged else apply_step(target, view, at, mode)
+        plan_follow_ups(target, request, self.session.dialect.capabilities)
+        return at, [*self.errors.on_success(target), *changes]
 
     def _on_response(
         self, target: PollTarget, request: PollRequest, view: PollView, permit: Permit
@@ -207,50 +242,39 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return None
         started, received = permit.sent_at, self.session.limiter.received_at
         self._count_response(received, started)
-        at = self._stamp()
+        now = self._now()
         observe, report = self.session.observe, None
         if permit.is_observed and observe.wants_polls:
             report = self.reports.begin(target, request, view, started, received)
-        counts = observe.counters is not None
-        self.longest_block = max(self.longest_block, at.now - received)
+        self.longest_block = max(self.longest_block, now - received)
         # A poll from before the end of a silence counts as one that was begun now.
-        begun = at.now if started < self.health.silence_ended_at else started
-        was_forgotten = False
+        begun = now if started < self.health.silence_ended_at else started
+        # `active_times` decides; a poll of a job that plainly goes on is spared the call.
+        may_end = view.finished or view.status not in OPEN_CODES or target.target_steps
+        active_at = active_times(target, view) if may_end and observe.counters is not None else None
+        operated_at = target.operated_at
         if isinstance(view, JobPollView):
-            active_at = active_times(target, view) if counts else None
-            was_forgotten = target.operated_at is not None and forget_old_operation(target, started)
-            changes = self._apply_job(target, request, view, at)
-            is_plain = target.poll_failures is NO_FAILURES and not target.target_steps
-            others = NO_EVENTS if is_plain else self._other_events(target)
-            is_unchanged = changes is NO_EVENTS and not others and not was_forgotten
-            if is_unchanged and self._goes_on_unchanged(target):
-                return self._after_unchanged(target, at, begun, report)
-            events = [*others, *changes]
+            applied = self._apply_job(target, request, view, started, now)
         else:
-            mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
-            # `active_times` decides; a poll of a step that plainly goes on is spared the call.
-            may_end = counts and (view.finished or view.status not in OPEN_CODES)
-            active_at = active_times(target, view) if may_end else None
-            changes = apply_step(target, view, at, mode)
-            if changes is NO_EVENTS and self._goes_on_unchanged(target):
-                return self._after_unchanged(target, at, begun, report)
-            plan_follow_ups(target, request, self.session.dialect.capabilities)
-            events = [*self.errors.on_success(target), *changes]
+            applied = self._apply_step(target, request, view, now)
+        if applied is None:
+            return self._after_unchanged(target, now, begun, report)
+        at, events = applied
         if report is not None:
-            report.send(events, at.now)
-        if events and counts:
-            self.reports.count(target, events, active_at, at.now)
+            report.send(events, now)
+        if events and observe.counters is not None:
+            self.reports.count(target, events, active_at, now)
         if permit.accept_compressed is None:
-            accepts = is_worth_compressing(target, request, self.session.dialect.capabilities)
-            if accepts is not None:
-                self.session.poll_requests.compress_unknown = accepts
-        again_at = self._deliver(target, at, events, begun, may_settle=was_forgotten)
+            self._learn_size(target, request)
+        again_at = self._deliver(target, at, events, begun, may_settle=target.operated_at != operated_at)
         self.longest_block = max(self.longest_block, self._now() - received)
         return again_at
 
-    def _other_events(self, target: PollTarget) -> list[Event]:
-        """Return the events that polling works again, and that steps do not exist."""
-        return [*self.errors.on_success(target), *lose_missing_steps(target)]
+    def _learn_size(self, target: PollTarget, request: PollRequest) -> None:
+        """Learn from the first response to a poll of *target* whether others of unknown size are worth compressing."""
+        accepts = is_worth_compressing(target, request, self.session.dialect.capabilities)
+        if accepts is not None:
+            self.session.poll_requests.compress_unknown = accepts
 
     def _deliver(
         self,
@@ -300,14 +324,14 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         return target.is_target or not (target.has_ends() and target.all_settled())
 
     def _after_unchanged(
-        self, target: PollTarget, at: PollStamp, begun: float, report: PollReport | None
+        self, target: PollTarget, now: float, begun: float, report: PollReport | None
     ) -> float | None:
         """Deliver and report a poll without events, begun at *begun*; return when the job is polled next."""
         if self.registry.behind:
-            self.registry.publish_unchanged(target, at)
+            self.registry.publish_unchanged(target, self._stamp(now))
         if report is not None:
-            report.send(NO_EVENTS, at.now)
-        return None if target.group == NO_SUBSCRIBERS else self._next_at(target, at.now, begun)
+            report.send(NO_EVENTS, now)
+        return None if target.group == NO_SUBSCRIBERS else self._next_at(target, now, begun)
 
     def _settle(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> float | None:
         """Determine which watches have settled; return when the job is polled next, None for never.
@@ -373,7 +397,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE:
             self._count_response(self._now(), begun)
-        at = self._stamp()
+        at = self._stamp(self._now())
         if action is ErrorAction.USE_OTHER_REQUEST:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
             self.runner.schedule(target, at.now + SETTLE_INTERVAL)
@@ -385,7 +409,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             self.reports.count(target, events, None, at.now)
             self.phases.mark_changed(target.ref)
         else:
-            at = self._stamp()  # an event for all targets may have been published since
+            at = self._stamp(self._now())  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
         if target.all_settled() and not self.registry.awaits(target):
             again_at = self._settle(target, at.now, begun, may_settle=True)
@@ -424,9 +448,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if before is PlatformState.CLOSED or (before is not None and self.runner.overdue):
             self.outage_recovery.resume_all()
 
-    def _stamp(self) -> PollStamp:
-        """Return the time now with the next number of a batch."""
-        return self.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
+    def _stamp(self, now: float) -> PollStamp:
+        """Return the time *now* with the next number of a batch."""
+        return self.cursors.next_stamp(now, time.time())
 
     @staticmethod
     def _now() -> float:

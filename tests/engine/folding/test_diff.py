@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from bkjob_async import Batch, Event, HostChanged, HostCounts, StreamState
 from bkjob_async.engine.folding.diff import NOTHING, Missed, ReportedState, diff
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_step
 from bkjob_async.engine.tracking.job_views import copy_of
 from bkjob_async.model.poll_view import JobPollView, StepPollView
+from tests.engine.applied import apply_step
 from tests.engine.folding.test_stream_state import STEP, present_in
 from tests.engine.journaling.test_fold import played, views
 from tests.engine.poll_views import JOB, Row, at, step
-from tests.engine.tracking.test_job_tracker import job_state
+from tests.engine.responses.test_job_tracker import job_state
 from tests.examples import examples
 
 HOSTS = [Row(status=7, bk_host_id=number) for number in (1, 2)]

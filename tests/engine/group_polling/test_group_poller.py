@@ -19,13 +19,13 @@ from bkjob_async.engine.group_polling.group_poller import (
     read_mode_of,
 )
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import NO_EVENTS, apply_step
 from bkjob_async.engine.tracking.next_request import PollRequest, next_request, plan_follow_ups
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import GroupPollView, StepPollView
+from tests.engine.applied import NO_EVENTS, apply_step
 from tests.engine.poll_views import JOB, Row, at, hosts_of
 from tests.examples import examples
 
@@ -37,8 +37,8 @@ States = dict[int, tuple[int, str]]
 @pytest.fixture(autouse=True)
 def every_step_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count the hosts of small steps, too."""
-    for module in ("next_request", "step_hosts"):
-        monkeypatch.setattr(f"bkjob_async.engine.tracking.{module}.MAX_FULL_READ_HOSTS", 0)
+    for module in ("tracking.next_request", "responses.step_hosts"):
+        monkeypatch.setattr(f"bkjob_async.engine.{module}.MAX_FULL_READ_HOSTS", 0)
 
 
 def answer(question: PollRequest, states: States, *, run: int = 0, status: int = 2) -> StepPollView:

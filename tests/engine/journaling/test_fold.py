@@ -15,13 +15,13 @@ from bkjob_async.engine.journaling.forms import VERSION, JobForm, PartForm, Term
 from bkjob_async.engine.journaling.jobs import encode_part
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, StepChanged, Trouble
 from bkjob_async.model.json_values import event_to_json
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
+from tests.engine.applied import apply_job, apply_step
 from tests.engine.journaling.folding import fold
 from tests.engine.poll_views import JOB, Row, at, batch_of, job, present, step
 from tests.examples import examples

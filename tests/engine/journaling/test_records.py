@@ -24,12 +24,12 @@ from bkjob_async.engine.journaling.records import batch_of as batch_in
 from bkjob_async.engine.journaling.records import encode_record, host_changes_from, in_range
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.errors import JournalDamaged, JournalTooNew
 from bkjob_async.model.events import Batch, Event, HostChanged, HostCounts, InSync, StepWaiting
 from bkjob_async.model.json_values import KINDS, event_to_json
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import HostStatus
+from tests.engine.applied import apply_job
 from tests.engine.poll_views import JOB, at, batch_of, host, job, step
 from tests.examples import examples
 from tests.model.test_json_of_events import whole

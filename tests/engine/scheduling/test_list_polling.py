@@ -6,13 +6,13 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.scheduling.list_polling import LONGEST_SPAN, PAGE, PAUSE, ListPoller
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import JobInstance, Page
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import run_status
+from tests.engine.applied import apply_job
 from tests.engine.poll_views import at, job, step
 
 SCOPE = Scope.biz(2)

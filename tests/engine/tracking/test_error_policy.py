@@ -4,7 +4,6 @@ import pytest
 
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error, lose_target
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.next_request import step_request
 from bkjob_async.engine.tracking.step_state import REFUSALS
 from bkjob_async.errors import (
@@ -23,6 +22,7 @@ from bkjob_async.errors import (
 )
 from bkjob_async.model.events import LostReason
 from bkjob_async.model.operations.base import GetJobInstanceStatus
+from tests.engine.applied import apply_job, apply_step
 from tests.engine.poll_views import JOB, at, host, job, step
 
 STEP = JOB.step(200)

@@ -2,9 +2,10 @@
 
 from msgspec.structs import replace
 
+from bkjob_async.engine.responses.job_tracker import expect_change
+from bkjob_async.engine.responses.unchanged import known_rows
 from bkjob_async.engine.tracking.error_policy import classify_poll_error
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change, known_rows
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
@@ -27,6 +28,7 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import NOTHING_READ, JobPollView
 from bkjob_async.model.refs import Ref
+from tests.engine.applied import apply_job, apply_step
 from tests.engine.poll_views import JOB, at, host, job, step
 
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)

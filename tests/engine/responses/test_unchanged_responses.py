@@ -6,19 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from bkjob_async.engine.responses import job_tracker
+from bkjob_async.engine.responses.job_tracker import expect_change
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import (
-    NO_EVENTS,
-    apply_changed_job,
-    apply_changed_step,
-    apply_job,
-    expect_change,
-)
 from bkjob_async.engine.tracking.job_views import target_snapshot
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref
+from tests.engine.applied import NO_EVENTS, apply_job
 from tests.engine.poll_views import JOB, Row, at, host, job, present, step
-from tests.engine.tracking.test_job_tracker import apply, word
+from tests.engine.responses.test_job_tracker import apply, word
 from tests.examples import examples
 
 
@@ -32,9 +28,9 @@ def watched(target: Ref) -> JobState:
 def apply_in_full(state: JobState, now: float, view: JobPollView | StepPollView) -> list[str]:
     """Apply a response without the comparison at the beginning; return the events in words."""
     if isinstance(view, JobPollView):
-        events = apply_changed_job(state, view, at(now))
+        events = job_tracker.apply_job(state, view, at(now))
     else:
-        events = apply_changed_step(state, state.step(view.step_instance_id), view, at(now))
+        events = job_tracker.apply_step(state, view, at(now))
     return [word(event) for event in events]
 
 

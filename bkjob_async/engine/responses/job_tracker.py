@@ -1,9 +1,8 @@
 """Apply a response to the state of a job and its steps, and return the events.
 
-`apply_job` and `apply_step` take every response. One that shows just the present state is found by
-comparison, and nothing else is done. Another one goes on to the steps (`step_tracker.apply_step_view`) and their
-hosts (`step_hosts.apply_groups`). Then what has settled is announced: hosts before their step, steps before
-the job.
+`apply_job` and `apply_step` take what does not just show the present state (`unchanged`). It goes on to the
+steps (`step_tracker.apply_step_view`) and their hosts (`step_hosts.apply_groups`). Then what has settled is announced:
+hosts before their step, steps before the job.
 """
 
 from __future__ import annotations
@@ -13,11 +12,15 @@ from sys import intern
 
 from msgspec.structs import replace
 
-from bkjob_async.engine.group_polling.group_poller import (
-    MAX_FULL_READ_HOSTS,
-    CountsOnly,
-    ReadMode,
+from bkjob_async.engine.group_polling.group_poller import ReadMode
+from bkjob_async.engine.responses.step_tracker import (
+    apply_step_view,
+    finish,
+    finish_if_settled,
+    note_wait,
 )
+from bkjob_async.engine.responses.unwanted_rows import without_open_rows, without_open_step_rows
+from bkjob_async.engine.responses.view_ends import is_final, shows_end
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
@@ -25,236 +28,34 @@ from bkjob_async.engine.tracking.next_request import PollRequest, steps_to_read_
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
-from bkjob_async.engine.tracking.step_hosts import has_same_counts
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
-    NO_HOSTS,
-    NO_PROGRESS,
     NO_WAITS,
     SETTLE_BOUND,
     UNREAD_BOUND,
     WAIT_CONFIRMED,
     StepState,
 )
-from bkjob_async.engine.tracking.step_tracker import (
-    apply_step_view,
-    finish,
-    finish_if_settled,
-    note_wait,
-)
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Reopened
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import NOTHING_READ, JobPollView, KnownRows, StepPollView, times_of
+from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.poll_view import JobPollView, StepPollView, times_of
 from bkjob_async.model.refs import Ref, StepRef
-from bkjob_async.model.status import RUN_CODES, run_status
-
-NO_EVENTS: Sequence[Event] = ()
-
-# Codes of a job or step that is over, and of one that is not, whatever flag comes with them.
-FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
-OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
-
-# A response about a job with so few hosts is decoded nearly as fast as hashed, and a hundred thousand digests take memory.
-FEW_HOSTS = 5
 
 # An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
 RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
 
 
-def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> Sequence[Event]:
-    """Apply a response about the whole job; return the events, `NO_EVENTS` if it shows just the present state."""
+def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]:
+    """Apply a response about the whole job in full; return the events."""
     if job.detail_level is DetailLevel.END_ONLY:
         view = without_open_rows(job, view)
-    if view.has_known_rows or (is_undisturbed(job) and shows_same_job(job, view)):
-        if job.detail_level is not DetailLevel.END_ONLY:
-            job.digest = view.digest
-        job.seen_at = job.job_seen_at = job.active_at = stamp.now
-        for step in job.steps:
-            note_seen_again(step, stamp)
-        return NO_EVENTS
-    return apply_changed_job(job, view, stamp)
-
-
-def apply_step(
-    job: JobState, view: StepPollView, stamp: PollStamp, read_mode: ReadMode = None
-) -> Sequence[Event]:
-    """Apply a response about one step; return the events, `NO_EVENTS` if it shows just the present state.
-
-    *read_mode* is how the step was requested.
-    """
-    step = job.step(view.step_instance_id)
-    if job.detail_level is DetailLevel.END_ONLY and not shows_end(step, view, job_finished=None):
-        view = without_unknown_rows(job, view)
-    if is_undisturbed(job) and not job.has_settling_step() and shows_same_step(step, view, read_mode):
-        job.seen_at = stamp.now
-        step.host_refusals = 0
-        if view.complete:
-            step.digest = view.digest
-        note_seen_again(step, stamp)
-        return NO_EVENTS
-    return apply_changed_step(job, step, view, stamp, read_mode)
-
-
-def without_open_rows(job: JobState, view: JobPollView) -> JobPollView:
-    """Return a response without the hosts of steps that are not over: for the end only, they are not followed."""
-    finished = is_final(view)
-    steps = [
-        step_view
-        if step_view.groups is None or is_final(step_view, job_finished=finished)
-        else without_unknown_rows(job, step_view)
-        for step_view in view.steps
-    ]
-    return replace(view, steps=steps)
-
-
-def without_unnamed_rows(job: JobState, view: JobPollView) -> tuple[JobPollView, tuple[int, ...]]:
-    """Return a response without the rows of steps whose hosts are not known yet, and the ids of these steps.
-
-    For a response that lacks addresses, where the steps' own responses have them: hosts keep the names of their first row.
-    Where the platform has refused a step's own response, these rows are all there is.
-    """
-    unnamed = tuple(
-        each.step_instance_id
-        for each in view.steps
-        if each.groups
-        and any(group.size for group in each.groups)
-        and (job.is_target or job.ref.step(each.step_instance_id) in job.target_steps)
-        and (
-            (step := job.find_step(each.step_instance_id)) is None
-            or not (step.hosts.size or step.host_refusals)
-        )
-    )
-    steps = [
-        replace(each, groups=None, complete=False) if each.step_instance_id in unnamed else each
-        for each in view.steps
-    ]
-    return replace(view, steps=steps, digest=0), unnamed
-
-
-def without_unknown_rows(job: JobState, view: StepPollView) -> StepPollView:
-    """Return the response about a step that is not over without its hosts, unless they were read for another watch."""
-    is_watched = job.is_target or job.ref.step(view.step_instance_id) in job.target_steps
-    step = job.step(view.step_instance_id) if is_watched else None
-    if step is None or step.hosts is NO_HOSTS:
-        if step is not None and sum(group.size for group in view.groups or ()) > MAX_FULL_READ_HOSTS:
-            step.own_progress().is_large = True
-        return replace(view, groups=None)
-    return view
-
-
-# Responses that change nothing -------------------------------------------------------------------------------------
-
-
-def known_rows(job: JobState, request: PollRequest) -> KnownRows | None:
-    """Return what is known of the rows that *request* asks for; None where they are to be decoded in any case."""
-    if isinstance(request, GetStepInstanceStatus):
-        step = job.find_step(request.ref.step_instance_id)
-        return None if step is None or request.max_host_num_per_group else known_of_step(step)
-    if job.detail_level is DetailLevel.END_ONLY:
-        return None
-    if job.status_code is None:
-        return NOTHING_READ
-    if not (is_undisturbed(job) and goes_on(job)):
-        return None
-    hosts = 0
-    for step in job.steps:
-        if not is_steady(step):
-            return None
-        hosts += len(step.hosts.keys)
-    return KnownRows(job.status_code, 0, job.name, job.digest) if hosts > FEW_HOSTS else None
-
-
-def known_of_step(step: StepState) -> KnownRows | None:
-    """Return what is known of the rows of a step; None where it is read by groups, and at its end.
-
-    With an unknown status it ends with its job.
-    """
-    if step.progress.group_poller is not None or step.progress.settling is not None:
-        return None
-    if step.status_code is None:
-        return NOTHING_READ
-    if step.hosts is NO_HOSTS or step.announced.finished or step.status_code not in RUN_CODES:
-        return None
-    return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
-
-
-def is_undisturbed(job: JobState) -> bool:
-    """Return True if no poll failed and the job's status does not settle."""
-    return job.poll_failures is NO_FAILURES and job.settling_since is None
-
-
-def goes_on(job: JobState) -> bool:
-    """Return True if a job is watched and not over, and its present status was announced."""
-    code, _, finished = job.announced
-    return job.is_target and not finished and code == job.status_code and code in OPEN_CODES
-
-
-def is_steady(step: StepState) -> bool:
-    """Return True if the present status of a step was announced and does not settle, and its wait, if any, was reported."""
-    code, _, finished = step.announced
-    return (
-        code == step.status_code
-        and code in (FINAL_CODES if finished else OPEN_CODES)
-        and step.progress.settling is None
-        and (code != WAITING or step.waits.is_present)
-    )
-
-
-def shows_same_job(job: JobState, view: JobPollView) -> bool:
-    """Return True if a response shows just the present state of the job and all its steps, and the job goes on."""
-    if view.status != job.status_code or view.finished or view.name != job.name or not goes_on(job):
-        return False
-    if len(view.steps) != len(job.steps):
-        return False
-    for step, step_view in zip(job.steps, view.steps, strict=True):
-        if step.ref.step_instance_id != step_view.step_instance_id or not shows_same_step(step, step_view):
-            return False
-    return True
-
-
-def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = None) -> bool:
-    """Return True if a response, requested in *read_mode*, shows just the present state, and no status settles."""
-    code, execute_count, finished = step.announced
-    if (
-        code != view.status
-        or execute_count != view.execute_count
-        or view.name != step.name
-        or view.finished not in (None, finished)
-        or not is_steady(step)
-    ):
-        return False
-    if read_mode is not None:
-        return (
-            isinstance(read_mode, CountsOnly)
-            and view.groups is not None
-            and has_same_counts(step, view.groups)
-        )
-    if view.has_known_rows or step.progress.group_poller is not None or step.failures is not None:
-        return view.has_known_rows and view.digest == step.digest
-    if view.groups is None:
-        return True
-    return view.complete and step.hosts is not NO_HOSTS and step.hosts.is_unchanged(view.groups)
-
-
-def note_seen_again(step: StepState, stamp: PollStamp) -> None:
-    """Note that a response showed the present state of a step."""
-    if not step.announced.finished:
-        step.active_at = stamp.now
-    if step.progress is not NO_PROGRESS:
-        step.progress.outdated_since = None
-
-
-# Responses that change something ----------------------------------------------------------------------------
-
-
-def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]:
-    """Apply a response about the whole job in full; return the events."""
     job.job_seen_at, job.digest = stamp.now, 0
     step_views = without_duplicates(view.steps)
     if job.poll_failures is not NO_FAILURES:
         job.poll_failures = job.poll_failures.found(job.ref).after_response()
-    steps = [job.find_step(each.step_instance_id) for each in step_views]
+    by_id = {step.ref.step_instance_id: step for step in job.steps}
+    steps = [by_id.get(each.step_instance_id) for each in step_views]
     outdated = [
         step is not None and is_outdated(step, each.execute_count, stamp.now)
         for step, each in zip(steps, step_views, strict=True)
@@ -290,10 +91,13 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
     return events + finish_settled(job, stamp)
 
 
-def apply_changed_step(
-    job: JobState, step: StepState, view: StepPollView, stamp: PollStamp, read_mode: ReadMode = None
+def apply_step(
+    job: JobState, view: StepPollView, stamp: PollStamp, read_mode: ReadMode = None
 ) -> list[Event]:
-    """Apply a response about one step in full; return the events."""
+    """Apply a response about one step, requested in *read_mode*, in full; return the events."""
+    step = job.step(view.step_instance_id)
+    if job.detail_level is DetailLevel.END_ONLY:
+        view = without_open_step_rows(job, step, view)
     job.seen_at, job.digest = stamp.now, 0
     if job.poll_failures is not NO_FAILURES:
         job.poll_failures = job.poll_failures.found(step.ref).after_response()
@@ -384,26 +188,6 @@ def is_outdated(step: StepState, execute_count: int, now: float) -> bool:
         progress.outdated_responses < RESTORED_AFTER_RESPONSES
         or now - progress.outdated_since < RESTORED_AFTER_SECONDS
     )
-
-
-def shows_end(step: StepState, view: StepPollView, *, job_finished: bool | None) -> bool:
-    """Return True if a response shows a step over; *job_finished* is whether its job is, None if unknown.
-
-    A step that was announced finished with an open status, because its job is, stays so as long as nothing changes.
-    """
-    return is_final(view, job_finished=job_finished) or (
-        step.announced.finished
-        and job_finished is not False
-        and view.status in OPEN_CODES
-        and (view.status, view.execute_count) == (step.status_code, step.execute_count)
-    )
-
-
-def is_final(view: JobPollView | StepPollView, *, job_finished: bool | None = None) -> bool:
-    """Return True if a response shows a final status; an unknown code without a flag is final if the job is."""
-    if view.finished is not None:
-        return view.finished
-    return view.status in FINAL_CODES if view.status in RUN_CODES else bool(job_finished)
 
 
 def apply_status(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:

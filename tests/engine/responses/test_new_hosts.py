@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from unittest import mock
 
+from bkjob_async.engine.responses import new_hosts
+from bkjob_async.engine.responses.new_hosts import lists_many_new_hosts, read_names
 from bkjob_async.engine.stream.cursor import CursorSequence
-from bkjob_async.engine.tracking import new_hosts
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import apply_job
-from bkjob_async.engine.tracking.new_hosts import lists_many_new_hosts, read_names
 from bkjob_async.model.poll_view import JobPollView
+from tests.engine.applied import apply_job
 from tests.engine.poll_views import JOB, host, job, step
 
 

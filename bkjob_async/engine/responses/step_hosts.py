@@ -23,7 +23,7 @@ from bkjob_async.engine.tracking.step_state import (
     StepState,
 )
 from bkjob_async.model.events import Event, HostChanged, Reopened
-from bkjob_async.model.poll_view import GroupPollView, HostRow, NamedRow, StepPollView
+from bkjob_async.model.poll_view import NO_OUTCOME, GroupPollView, HostRow, NamedRow, StepPollView
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES, host_status
 
@@ -173,7 +173,9 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
         step.hosts.keys_at(moves.places), moves.befores, moves.afters, rows, strict=True
     ):
         its_tag: str | None = tag
+        exit_code, start_time, end_time = NO_OUTCOME
         if row is not None:
+            exit_code, start_time, end_time = row.outcome()
             its_tag = row.tag
             if by_code is None:
                 its_tag = its_tag or no_tag
@@ -187,10 +189,10 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
                 before=None if before is None else host_status(before),
                 after=host_status(after),
                 tag=its_tag,
-                exit_code=None if row is None else row.exit_code,
+                exit_code=exit_code,
                 epoch=epoch,
-                start_time=None if row is None else row.start_time,
-                end_time=None if row is None or after in UNFINISHED_HOST_CODES else row.end_time,
+                start_time=start_time,
+                end_time=None if after in UNFINISHED_HOST_CODES else end_time,
             )
         )
     return events

@@ -2,14 +2,9 @@
 
 from msgspec.structs import replace
 
+from bkjob_async.engine.responses.job_tracker import expect_change, forget_old_operation
 from bkjob_async.engine.tracking.error_policy import lose_target
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_tracker import (
-    apply_job,
-    apply_step,
-    expect_change,
-    forget_old_operation,
-)
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.engine.tracking.run_state import announced_state
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
@@ -24,6 +19,7 @@ from bkjob_async.model.events import (
 )
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
+from tests.engine.applied import apply_job, apply_step
 from tests.engine.poll_views import JOB, at, host, job, present, step
 
 STEP = JOB.step(200)

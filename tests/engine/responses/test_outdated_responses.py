@@ -5,7 +5,7 @@ from __future__ import annotations
 from bkjob_async.engine.tracking.error_policy import count_not_found
 from bkjob_async.engine.tracking.job_views import target_result
 from tests.engine.poll_views import JOB, host, job, step
-from tests.engine.tracking.test_job_tracker import STEP, apply, job_state
+from tests.engine.responses.test_job_tracker import STEP, apply, job_state
 
 
 def test_a_response_from_before_a_retry_says_nothing_of_the_job_either() -> None:

@@ -13,10 +13,10 @@ from sys import intern
 from msgspec.structs import replace
 
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
+from bkjob_async.engine.responses.step_hosts import apply_groups, reopen_step
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
-from bkjob_async.engine.tracking.step_hosts import apply_groups, reopen_step
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     HOSTS_HIDDEN,

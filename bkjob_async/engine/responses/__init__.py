@@ -1,0 +1,1 @@
+"""Apply responses to the states of jobs, steps and hosts."""

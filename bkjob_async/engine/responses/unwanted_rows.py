@@ -1,0 +1,63 @@
+"""Rows of a response that are left out: nobody wants them yet, or they lack the names of their hosts."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from bkjob_async.engine.group_polling.group_poller import MAX_FULL_READ_HOSTS
+from bkjob_async.engine.responses.view_ends import is_final, shows_end
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
+from bkjob_async.model.poll_view import JobPollView, StepPollView
+
+
+def without_open_rows(job: JobState, view: JobPollView) -> JobPollView:
+    """Return a response without the hosts of steps that are not over: for the end only, they are not followed."""
+    finished = is_final(view)
+    steps = [
+        step_view
+        if step_view.groups is None or is_final(step_view, job_finished=finished)
+        else without_unknown_rows(job, step_view)
+        for step_view in view.steps
+    ]
+    return replace(view, steps=steps)
+
+
+def without_open_step_rows(job: JobState, step: StepState, view: StepPollView) -> StepPollView:
+    """Return a response about one step without its hosts if it is not over: for the end only, they are not followed."""
+    return view if shows_end(step, view, job_finished=None) else without_unknown_rows(job, view)
+
+
+def without_unnamed_rows(job: JobState, view: JobPollView) -> tuple[JobPollView, tuple[int, ...]]:
+    """Return a response without the rows of steps whose hosts are not known yet, and the ids of these steps.
+
+    For a response that lacks addresses, where the steps' own responses have them: hosts keep the names of their first row.
+    Where the platform has refused a step's own response, these rows are all there is.
+    """
+    unnamed = tuple(
+        each.step_instance_id
+        for each in view.steps
+        if each.groups
+        and any(group.size for group in each.groups)
+        and (job.is_target or job.ref.step(each.step_instance_id) in job.target_steps)
+        and (
+            (step := job.find_step(each.step_instance_id)) is None
+            or not (step.hosts.size or step.host_refusals)
+        )
+    )
+    steps = [
+        replace(each, groups=None, complete=False) if each.step_instance_id in unnamed else each
+        for each in view.steps
+    ]
+    return replace(view, steps=steps, digest=0), unnamed
+
+
+def without_unknown_rows(job: JobState, view: StepPollView) -> StepPollView:
+    """Return the response about a step that is not over without its hosts, unless they were read for another watch."""
+    is_watched = job.is_target or job.ref.step(view.step_instance_id) in job.target_steps
+    step = job.step(view.step_instance_id) if is_watched else None
+    if step is None or step.hosts is NO_HOSTS:
+        if step is not None and sum(group.size for group in view.groups or ()) > MAX_FULL_READ_HOSTS:
+            step.own_progress().is_large = True
+        return replace(view, groups=None)
+    return view
