@@ -72,4 +72,21 @@ def test_the_jobs_of_a_client_share_their_machines() -> None:
         apply_job(state, running(2, step(2, [row(1), row(2)])), sequence.next_stamp(1.0, 1.0))
         found.append(state.step(200).hosts.keys)
 
-    assert [one is other for one, other in zip(*found, strict=True)] == [True, True]
+    assert found[0] is found[1]
+    assert [key.bk_host_id for key in found[0]] == [1, 2]
+
+
+def test_long_lists_of_hosts_share_their_machines_only() -> None:
+    """Of short ones each is kept once, as long as there are few."""
+    machines = Machines()
+    few, many = (machines.keys([row(n) for n in range(1, size + 1)]) for size in (3, module.MAX_LISTED + 1))
+
+    kept = machines.list_of(few)
+
+    assert machines.list_of([*few]) is kept
+    assert machines.list_of([*many]) == machines.list_of(many)
+    assert machines.list_of([*many]) is not machines.list_of(many)
+    for number in range(module.MAX_LISTS):
+        machines.list_of([machines.key(row(number + 1))])
+    assert machines.list_of(few) == kept
+    assert machines.list_of(few) is not kept

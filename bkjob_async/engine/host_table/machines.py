@@ -11,6 +11,8 @@ from bkjob_async.model.refs import HostKey
 
 # Machines that no table has any more are dropped when there are twice as many as after the last time, and so many at least.
 FEWEST_SWEPT = 4096
+# Of short lists of hosts each is kept once: so many lists, of so many hosts at most.
+MAX_LISTS, MAX_LISTED = 512, 16
 
 K = TypeVar("K", bound=Hashable)
 
@@ -18,15 +20,16 @@ K = TypeVar("K", bound=Hashable)
 class Machines:
     """The keys of the machines whose hosts are watched, each once; a key takes about 150 bytes.
 
-    Jobs run on the same machines again and again. Keys that nothing else refers to are dropped from time to time, so there
-    are at most twice as many as are in use.
+    Jobs run on the same machines again and again, and so do the steps of one. Keys that nothing else refers to are dropped
+    from time to time, so there are at most twice as many as are in use.
     """
 
-    __slots__ = ("_by_id", "_others", "_sweep_at")
+    __slots__ = ("_by_id", "_lists", "_others", "_sweep_at")
 
     def __init__(self) -> None:
         self._by_id: dict[int, HostKey] = {}
         self._others: dict[HostKey, HostKey] = {}
+        self._lists: dict[tuple[HostKey, ...], tuple[HostKey, ...]] = {}
         self._sweep_at = FEWEST_SWEPT
 
     def __len__(self) -> int:
@@ -56,8 +59,18 @@ class Machines:
         """Return the names that a *row* has, as `keys` does."""
         return self.keys((row,))[0]
 
+    def list_of(self, keys: Sequence[HostKey]) -> tuple[HostKey, ...]:
+        """Return *keys* as a tuple, a short one as one object for equal ones."""
+        made = tuple(keys)
+        if len(made) > MAX_LISTED:
+            return made
+        if len(self._lists) >= MAX_LISTS:
+            self._lists.clear()
+        return self._lists.setdefault(made, made)
+
     def _sweep(self) -> None:
         """Drop the keys that nothing else refers to."""
+        self._lists.clear()
         self._by_id = used(self._by_id, {0: HostKey()})
         self._others = used(self._others, twice(HostKey()))
         self._sweep_at = max(FEWEST_SWEPT, 2 * len(self))

@@ -227,16 +227,16 @@ class HostTable(Struct, eq=False, gc=False):
         index = IdentityIndex(self.keys, irregular.later_ids, machines)
         places = index.places(rows, named, complete=complete)
         if index.changed:
-            self._add_hosts(index.keys)
+            self._add_hosts(tuple(index.keys) if machines is None else machines.list_of(index.keys))
             if index.later_ids is not irregular.later_ids:
                 self._irregular = replace(irregular, later_ids=index.later_ids).or_shared()
         return places
 
-    def _add_hosts(self, keys: Sequence[HostKey]) -> None:
+    def _add_hosts(self, keys: tuple[HostKey, ...]) -> None:
         """Take *keys* for the hosts; those behind the last are new, and were not seen yet."""
         none, size, cells = bytes(len(keys) - len(self.keys)), len(self.keys), self._cells
         sequences = (*sequences_in(cells, size), *none)
-        self.keys = tuple(keys)
+        self.keys = keys
         self._set_cells(cells[:size] + none, cells[size : 2 * size] + none, sequences)
 
     def find_hosts(self, keys: Sequence[HostKey]) -> Sequence[int]:
