@@ -167,6 +167,21 @@ CALLS: Sequence[Slip] = [
     (lambda c: c.fast_execute_sql("x", [], db_account_id=3), VALUE, ["no host", HOST]),
     (lambda c: c.fast_transfer_file(5, "/data/", HOST), TYPE, ["file_source_list", "FileSource", "not int"]),
     (lambda c: c.fast_transfer_file(["/a"], "/data/", HOST), TYPE, ["FileSource", "not str"]),
+    (
+        lambda c: c.fast_transfer_file([untyped.FileSource(files="/a", account_id="root")], "/data/", HOST),
+        TYPE,
+        ["FileSource: account_id", "not str"],
+    ),
+    (
+        lambda c: c.run_script("uptime", HOST, rolling=untyped.RollingConfig(expression=10)),
+        TYPE,
+        ["RollingConfig: expression", "text", "not int"],
+    ),
+    (
+        lambda c: c.execute_job_plan(1, [untyped.GlobalVar(name="version", value=1.3)]),
+        TYPE,
+        ["GlobalVar: value", "text", "not float"],
+    ),
     (lambda c: c.push_config_file({"motd": "x"}, "/etc/", []), VALUE, ["no host", HOST]),
     (lambda c: c.push_config_file(5, "/etc/", HOST), TYPE, ["file_list", "mapping", "not int"]),
     (lambda c: c.push_config_file({"motd": 5}, "/etc/", HOST), TYPE, ["motd", "text", "not int"]),

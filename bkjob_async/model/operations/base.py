@@ -6,7 +6,7 @@ those of `client/operations/batch_logs.py` and `client/operations/operate_step.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
 from functools import cache
@@ -156,22 +156,39 @@ def has_zone(_operation: object, attribute: Attribute[Any], value: object) -> No
 
 
 def check_fields(operation: Operation[Any]) -> None:
-    """Raise `UsageError` for a field of another type than declared, and for targets without hosts."""
-    kind: Any = type(operation)
-    for name, kinds in _declared(kind).items():
-        check_type(f"{kind.__name__}: {name}", getattr(operation, name), kinds)
+    """Raise `UsageError` for a field of another type than declared, in its parts too, and for targets without hosts."""
+    _check_parts(operation)
     targets = getattr(operation, "targets", None)
     if isinstance(targets, Targets):
-        check_hosts(f"{kind.__name__}: targets", targets)
+        check_hosts(f"{type(operation).__name__}: targets", targets)
+
+
+def _check_parts(owner: object) -> None:
+    """Raise `WrongType` for a field of another type than declared, of *owner* or of what it is composed of."""
+    kind: Any = type(owner)
+    plain, composed = _declared(kind)
+    for name, kinds in plain.items():
+        check_type(f"{kind.__name__}: {name}", getattr(owner, name), kinds)
+    for name in composed:
+        value = getattr(owner, name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if has(type(part)):
+                _check_parts(part)
 
 
 @cache
-def _declared(kind: type[Operation[Any]]) -> Mapping[str, type | UnionType]:
-    """Return the types of those fields that take plain classes and nothing else."""
+def _declared(kind: type[Any]) -> tuple[Mapping[str, type | UnionType], Sequence[str]]:
+    """Return the types of those fields that take plain classes and nothing else, and the fields with classes like *kind*."""
     if not has(kind):
-        return {}
+        return {}, ()
     hints = get_type_hints(kind)
-    return {each.name: hints[each.name] for each in fields(kind) if _is_plain(hints[each.name])}
+    plain = {each.name: hints[each.name] for each in fields(kind) if _is_plain(hints[each.name])}
+    return plain, [each.name for each in fields(kind) if _is_composed(hints[each.name])]
+
+
+def _is_composed(hint: Any) -> bool:
+    """Return True for a class with fields, and what has one among its arguments."""
+    return (isinstance(hint, type) and has(hint)) or any(map(_is_composed, get_args(hint)))
 
 
 def _is_plain(hint: Any) -> bool:
