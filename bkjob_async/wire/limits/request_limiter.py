@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from math import inf
+from operator import methodcaller
 
 from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
 from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLimiter
@@ -266,10 +267,19 @@ class RequestLimiter:
 
     def _grant_permits(self) -> None:
         """Grant as many permits as the bounds allow; set a timer for the next one if only time is missing."""
-        loop = asyncio.get_running_loop()
-        due_at = self._timer_at
-        while self.waiting and not self.limit.is_full:
+        loop, limit, due_at = asyncio.get_running_loop(), self.limit, self._timer_at
+        is_plain = limit.rate is None and not self.quota.is_known and not self.resource_queues
+        while self.waiting and limit.in_flight < limit.concurrency.allowed:
             now = loop.time()
+            if (
+                is_plain
+            ):  # nothing but the number under way holds requests up, and nothing else is to be counted
+                waiter = self._shared_queue.waiters.pop()
+                if waiter is None:
+                    return
+                limit.in_flight += 1
+                self._give_permit(waiter, now)
+                continue
             found = self._next_waiter(now)
             if not isinstance(found, tuple):
                 if found is not None:
@@ -287,6 +297,9 @@ class RequestLimiter:
         self.quota.acquire(now)
         if queue.quota is not None:
             queue.quota.acquire(now)
+        self._give_permit(waiter, now)
+
+    def _give_permit(self, waiter: Waiting, now: float) -> None:
         if isinstance(waiter, WaitingCall):
             self._leave(waiter)
         resource = waiter.resource if self.resource_queues else ""
@@ -358,12 +371,9 @@ class RequestQueue:
 
     def __init__(self, quota: ServerQuota | None) -> None:
         self.quota = quota
-        self.waiters: PriorityFairQueue[Hashable, Waiting] = PriorityFairQueue(3, is_live=still_waits)
-
-
-def still_waits(waiter: Waiting) -> bool:
-    """Return whether *waiter* still wants a permit."""
-    return waiter.is_waiting()
+        self.waiters: PriorityFairQueue[Hashable, Waiting] = PriorityFairQueue(
+            3, is_live=methodcaller("is_waiting")
+        )
 
 
 def not_sent(waited: float, retry_after: float | None) -> Throttled:
