@@ -46,11 +46,17 @@ R = TypeVar("R")
 T = TypeVar("T")
 # What a response to a poll comes to: its view, or what is to be called and awaited for it.
 ViewOrRest = PollView | Callable[[], Awaitable[PollView]]
+# Returns what is known of the rows that a poll asks for, None where they are to be decoded in any case.
+Known = Callable[[], KnownRows | None]
 
 # The gateway's error codes for the quota of one resource, and for too many requests at the same time.
 RESOURCE_QUOTA_CODE, CONCURRENCY_CODE = 1642903, 1642904
 
 logger = logging.getLogger("bkjob_async.requests")
+
+
+def nothing_known() -> None:
+    """Return nothing: all rows are to be decoded."""
 
 
 class Session:
@@ -133,7 +139,7 @@ class Session:
         self,
         operation: PollOperation,
         permit: Permit,
-        known: KnownRows | None,
+        known: Known,
         on_view: Callable[[ViewOrRest], None],
     ) -> bool:
         """Poll as `poll` does, but without a task; return False, and do nothing, where one is needed to send.
@@ -154,7 +160,7 @@ class Session:
                 return
             now = asyncio.get_running_loop().time()
             try:
-                view = self.dialect.decode_poll(operation, received, known=known)
+                view = self.dialect.decode_poll(operation, received, known=known())
                 rate_limit = parse_rate_limit_headers(received.headers)
             except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
                 on_view(partial(self.poll, operation, permit, known, received))
@@ -180,17 +186,17 @@ class Session:
         self,
         operation: PollOperation,
         permit: Permit,
-        known: KnownRows | None = None,
+        known: Known = nothing_known,
         received: Received | None = None,
     ) -> PollView:
         """Send *operation* with a *permit*, once, and decode only what the engine needs; raise a `CallFailed`.
 
-        Rows that are *known* need not be decoded. What was *received* already is not requested again.
+        Rows that are *known* when the response has come need not be decoded. What was *received* already is not requested again.
         """
         sign = partial(self.poll_requests.request, operation, accept_compressed=permit.accept_compressed)
 
         def decode(response: HttpResponse) -> PollView:
-            return self.dialect.decode_poll(operation, response, known=known)
+            return self.dialect.decode_poll(operation, response, known=known())
 
         timeout, held = self.request_timeout, self.credentials
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import bkjob_async as bkjob
 from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.wire.session import nothing_known
 
 
 def limit_log(watch: bkjob.Watch, events: int) -> None:
@@ -55,7 +56,7 @@ async def poll_once(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
     request = GetJobInstanceStatus(ref=job, return_ip_result=True)
     permit = await session.limiter.acquire(job.scope, request.name)
     try:
-        if session.begin_poll(request, permit, None, done.set_result):
+        if session.begin_poll(request, permit, nothing_known, done.set_result):
             view = await done
             if callable(view):
                 await view()

@@ -22,7 +22,7 @@ LARGE_STEPS = {
 # Faults of half a minute and less lose targets that were read before, and jobs of few hosts have a digest.
 ALWAYS = {
     "engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0,
-    "engine.tracking.next_request.FEW_HOSTS": 0,
+    "engine.responses.unchanged.FEW_HOSTS": 0,
 }
 # What readers are given in slices: how many events in each.
 IN_SLICES = {

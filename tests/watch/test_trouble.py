@@ -346,3 +346,19 @@ async def test_credentials_that_cannot_be_sent_are_a_trouble_of_the_polls() -> N
         await reading
 
     assert [each.error for each in troubles] == ["UsageError"]
+
+
+async def test_a_stall_is_reported_again_after_a_response_that_shows_nothing_new() -> None:
+    """What is known of a response's rows is asked for when it comes: the stall came meanwhile."""
+    world = World(1)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=10, outcomes=(HANGS,)),)))
+    stalled = list[bkjob.Stalled]()
+    async with client_of(world, interval=1.0, request_timeout=500.0) as (client, transport):
+        asyncio.get_running_loop().call_later(20.5, setattr, transport, "latency", 200.0)
+        with pytest.raises(bkjob.DeadlineExceeded):
+            async with client.watch(job, deadline=2000.0) as watch:
+                async for event in watch:
+                    if isinstance(event, bkjob.Stalled):
+                        stalled.append(event)
+
+    assert len(stalled) == len([at for at in transport.times if at > 20.5])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from bkjob_async.engine.tracking.run_state import FINAL_CODES, OPEN_CODES
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from bkjob_async.model.status import RUN_CODES
+from bkjob_async.model.status import RUN_CODES, run_status
+
+# Codes of a job or step that is over, and of one that is not, whatever flag comes with them.
+FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
+OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
 
 
 def shows_end(step: StepState, view: StepPollView, *, job_finished: bool | None) -> bool:

@@ -12,21 +12,18 @@ from bkjob_async.engine.group_polling.group_poller import (
     SingleGroup,
 )
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.poll_state import NO_FAILURES
-from bkjob_async.engine.tracking.run_state import FINAL_CODES, NOT_STARTED, OPEN_CODES, RUNNING, WAITING
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, RUNNING
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     HOSTS_HIDDEN,
-    NO_HOSTS,
     REFUSALS,
     StepState,
 )
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
-from bkjob_async.model.poll_view import NOTHING_READ, KnownRows
 from bkjob_async.model.refs import StepRef
-from bkjob_async.model.status import RUN_CODES, Phase, run_status
+from bkjob_async.model.status import Phase, run_status
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
@@ -43,16 +40,13 @@ FEWEST_COMPRESSED, MOST_COMPRESSED = 128, 6000
 # read in its place.
 LONGEST_REPRESENTED = 15.0
 
-# A response about a job with so few hosts is decoded nearly as fast as hashed, and a hundred thousand digests take memory.
-FEW_HOSTS = 5
-
 
 def plan_poll(
     job: JobState, capabilities: Capabilities, *, requests_are_scarce: bool = False
-) -> tuple[PollRequest, bool | None, KnownRows | None]:
-    """Return the request to send next for a job, whether its response is worth compressing, and what is known of its rows."""
+) -> tuple[PollRequest, bool | None]:
+    """Return the request to send next for a job (`next_request`), and whether its response `is_worth_compressing`."""
     request = next_request(job, capabilities, requests_are_scarce=requests_are_scarce)
-    return request, is_worth_compressing(job, request, capabilities), known_rows(job, request)
+    return request, is_worth_compressing(job, request, capabilities)
 
 
 def next_request(
@@ -141,67 +135,6 @@ def is_worth_compressing(job: JobState, request: PollRequest, capabilities: Capa
         if not hosts:
             return None
     return FEWEST_COMPRESSED <= hosts <= MOST_COMPRESSED
-
-
-# What is known of a response -----------------------------------------------------------------------------------------
-
-
-def known_rows(job: JobState, request: PollRequest) -> KnownRows | None:
-    """Return what is known of the rows that *request* asks for; None where they are to be decoded in any case."""
-    if isinstance(request, GetStepInstanceStatus):
-        step = job.find_step(request.ref.step_instance_id)
-        return None if step is None or request.max_host_num_per_group else known_of_step(step)
-    if job.detail_level is DetailLevel.END_ONLY:
-        return None
-    if job.status_code is None:
-        return NOTHING_READ
-    if not (is_undisturbed(job) and goes_on(job)):
-        return None
-    hosts = 0
-    for step in job.steps:
-        if not is_steady(step):
-            return None
-        hosts += len(step.hosts.keys)
-    return KnownRows(job.status_code, 0, job.name, job.digest) if hosts > FEW_HOSTS else None
-
-
-def known_of_step(step: StepState) -> KnownRows | None:
-    """Return what is known of the rows of a step; None where it is read by groups, and at its end.
-
-    With an unknown status it ends with its job.
-    """
-    if step.progress.group_poller is not None or step.progress.settling is not None:
-        return None
-    if step.status_code is None:
-        return NOTHING_READ
-    if step.hosts is NO_HOSTS or step.announced.finished or step.status_code not in RUN_CODES:
-        return None
-    return KnownRows(step.status_code, step.execute_count, step.name, step.digest)
-
-
-def is_undisturbed(job: JobState) -> bool:
-    """Return True if no poll failed and the job's status does not settle."""
-    return job.poll_failures is NO_FAILURES and job.settling_since is None
-
-
-def goes_on(job: JobState) -> bool:
-    """Return True if a job is watched and not over, and its present status was announced."""
-    code, _, finished = job.announced
-    return job.is_target and not finished and code == job.status_code and code in OPEN_CODES
-
-
-def is_steady(step: StepState) -> bool:
-    """Return True if the present status of a step was announced and does not settle, and its wait, if any, was reported."""
-    code, _, finished = step.announced
-    return (
-        code == step.status_code
-        and code in (FINAL_CODES if finished else OPEN_CODES)
-        and step.progress.settling is None
-        and (code != WAITING or step.waits.is_present)
-    )
-
-
-# What follows --------------------------------------------------------------------------------------------------------
 
 
 def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilities) -> None:

@@ -28,12 +28,8 @@ from msgspec import Struct
 from bkjob_async.engine.tracking.packed_times import NO_TIMES, unpacked_times
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import Times
-from bkjob_async.model.status import RUN_CODES, run_status
 
 NOT_STARTED, RUNNING, WAITING = 1, 2, 7
-# Codes of a job or step that is over, and of one that is not, whatever flag comes with them.
-FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
-OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
 
 R = TypeVar("R", JobRef, StepRef)
 

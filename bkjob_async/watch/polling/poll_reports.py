@@ -8,9 +8,9 @@ from operator import attrgetter
 
 from msgspec import Struct
 
+from bkjob_async.engine.responses.view_ends import OPEN_CODES
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
-from bkjob_async.engine.tracking.run_state import OPEN_CODES
 from bkjob_async.model.events import Event
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.poll_view import PollView, StepPollView

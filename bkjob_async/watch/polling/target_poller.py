@@ -23,8 +23,13 @@ from bkjob_async.engine.responses.job_tracker import (
     note_unread,
 )
 from bkjob_async.engine.responses.new_hosts import lists_many_new_hosts, read_names
-from bkjob_async.engine.responses.unchanged import note_unchanged_job, note_unchanged_step
+from bkjob_async.engine.responses.unchanged import (
+    known_rows,
+    note_unchanged_job,
+    note_unchanged_step,
+)
 from bkjob_async.engine.responses.unwanted_rows import without_unnamed_rows
+from bkjob_async.engine.responses.view_ends import OPEN_CODES
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
@@ -38,7 +43,6 @@ from bkjob_async.engine.tracking.next_request import (
     plan_poll,
 )
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
-from bkjob_async.engine.tracking.run_state import OPEN_CODES
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -108,15 +112,14 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             self._begin_round(target, started)
         is_scarce = limiter.waiting > 0 and limiter.is_scarce
         capabilities = self.session.dialect.capabilities
-        request, permit.accept_compressed, known = plan_poll(
-            target, capabilities, requests_are_scarce=is_scarce
-        )
+        request, permit.accept_compressed = plan_poll(target, capabilities, requests_are_scarce=is_scarce)
         self._count(target, request, started)
         permit.is_observed = (
             self.session.observe.has_poll_observers
             or polling_logger.isEnabledFor(DEBUG)
             or requests_logger.isEnabledFor(DEBUG)
         )
+        known = partial(known_rows, target, request)
         on_view = partial(self._on_view, target, request, permit)
         if self.session.begin_poll(request, permit, known, on_view):
             return None

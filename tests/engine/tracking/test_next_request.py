@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from bkjob_async.engine.responses.job_tracker import expect_change
+from bkjob_async.engine.responses.unchanged import known_rows
 from bkjob_async.engine.tracking.error_policy import classify_poll_error
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import target_result
@@ -10,7 +11,6 @@ from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     LONGEST_REPRESENTED,
     is_worth_compressing,
-    known_rows,
     next_request,
     plan_follow_ups,
 )
