@@ -34,7 +34,7 @@ _MARK_NONZERO = marking_all_but(0)
 
 
 def differing(one: ByteColumn, other: ByteColumn) -> Sequence[int]:
-    """Return the positions at which two columns differ; a range where they do at all."""
+    """Return the positions at which two columns differ; a range where they differ at each."""
     difference = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
     return marked(difference.to_bytes(len(one), "little").translate(_MARK_NONZERO))
 
