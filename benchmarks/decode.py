@@ -20,6 +20,7 @@ from benchmarks.compare.bodies import STEP, step_body
 from benchmarks.compare.full_read import StepResponse
 from benchmarks.scale import scaled
 from benchmarks.table import show
+from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetStepInstanceStatus
@@ -35,7 +36,7 @@ CATTRS = make_converter()
 
 def poll_view(response: HttpResponse, every: int = 0) -> None:
     """Decode a response as a poll does; read the details of one in *every* hosts (0: of none)."""
-    seen = DIALECT.decode_poll(REQUEST, response)
+    seen = decode_poll(DIALECT, REQUEST, response)
     if every:
         rows = [row for group in seen.groups or () for row in group.rows or ()]
         for row in seen.named(rows[::every]):
@@ -45,13 +46,13 @@ def poll_view(response: HttpResponse, every: int = 0) -> None:
 def ways(body: bytes) -> dict[str, Callable[[], object]]:
     """Return the ways to decode *body*."""
     response = HttpResponse(status=200, body=body)
-    seen = DIALECT.decode_poll(REQUEST, response, NOTHING_READ)
+    seen = decode_poll(DIALECT, REQUEST, response, NOTHING_READ)
     known = KnownRows(seen.status, seen.execute_count, seen.name, seen.digest)
     return {
         "cattrs": lambda: CATTRS.loads(body, StepResponse),
         "poll view": lambda: poll_view(response),
-        "first response": lambda: DIALECT.decode_poll(REQUEST, response, NOTHING_READ),
-        "known response": lambda: DIALECT.decode_poll(REQUEST, response, known),
+        "first response": lambda: decode_poll(DIALECT, REQUEST, response, NOTHING_READ),
+        "known response": lambda: decode_poll(DIALECT, REQUEST, response, known),
         "1 % details": lambda: poll_view(response, 100),
         "all details": lambda: poll_view(response, 1),
         "snapshot": lambda: DIALECT.decode(REQUEST, response),

@@ -28,6 +28,7 @@ from benchmarks.compare.full_read import Host, StepResponse, changed_hosts, host
 from benchmarks.lifecycles import HOSTS, LIFECYCLES, POLLS, simulated
 from benchmarks.scale import scaled
 from benchmarks.table import show
+from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.responses.job_tracker import apply_job, apply_step
@@ -172,11 +173,11 @@ class EnginePolls:
         response = HttpResponse(status=200, body=body)
         job, events = self._tracker, list[Event]()
         if isinstance(request, GetJobInstanceStatus):
-            seen = DIALECT.decode_poll(request, response)
+            seen = decode_poll(DIALECT, request, response)
             if not note_unchanged_job(job, seen, at.now):
                 events = apply_job(job, seen, at)
         else:
-            shown, mode = DIALECT.decode_poll(request, response), read_mode_of(request)
+            shown, mode = decode_poll(DIALECT, request, response), read_mode_of(request)
             if not note_unchanged_step(job, shown, at.now, mode):
                 events = apply_step(job, shown, at, mode)
         plan_follow_ups(self._tracker, request, DIALECT.capabilities)

@@ -165,7 +165,7 @@ async def journeys() -> dict[str, Journey]:
                 await client.operate_job_instance(job, operation_code=1)
             finally:
                 found["a command"] = recorder.stop()
-                parts = recorder.stop_in_parts("parse_rate_limit_headers", "Poller.on_operation")
+                parts = recorder.stop_in_parts("RequestLimiter.on_response", "Poller.on_operation")
                 found |= zip(("  to the wire", "  and back", "  and to the next poll"), parts, strict=True)
             seen.cancel()
     return found

@@ -22,6 +22,7 @@ class ObserverDispatch:
     """Passes each observation of one client to the observers that listen to its kind, and to the log.
 
     `polls` counts polls. `counters` count the other happenings as plain numbers, None until they are asked for.
+    `has_poll_observers` is whether an observer listens to some polls, or to their requests.
     An observer that raises is logged once, with its error, and removed.
     """
 
@@ -55,14 +56,9 @@ class ObserverDispatch:
         self._polls = tuple(filter(wants_polls, polls))
         self._quiet_polls = tuple(filter(wants_quiet_polls, polls))
         self._polled_requests = tuple(filter(wants_quiet_polls, requests))
+        self.has_poll_observers = bool(self._polls or self._polled_requests)
 
-    # Asked for every request and every poll.
-
-    @property
-    def wants_polling(self) -> bool:
-        """Whether anybody listens to some polls, or to their requests."""
-        is_logged = polling_logger.isEnabledFor(DEBUG) or requests_logger.isEnabledFor(DEBUG)
-        return bool(self._polls or self._polled_requests) or is_logged
+    # Asked for every request, and for every poll that somebody may listen to.
 
     @property
     def wants_polls(self) -> bool:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect, scope_of
+from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.flow_control.retry import LONGEST_RETRY_AFTER, Retries, RetryBudget
@@ -35,7 +36,7 @@ from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.limits.permits import Permit
-from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
+from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from bkjob_async.wire.poll_requests import PollOperation, PollRequests
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
@@ -160,13 +161,11 @@ class Session:
                 return
             now = asyncio.get_running_loop().time()
             try:
-                view = self.dialect.decode_poll(operation, received, known=known())
-                rate_limit = parse_rate_limit_headers(received.headers)
+                view = decode_poll(self.dialect, operation, received, known=known())
             except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
                 on_view(partial(self.poll, operation, permit, known, received))
                 return
-            permit.response = received
-            limiter.on_response(permit, len(received.body), rate_limit, now, was_read=True)
+            rate_limit = limiter.on_response(permit, received, now, was_read=True)
             self._on_success(operation, permit, rate_limit, held=self.credentials, is_poll=True)
             on_view(view)
 
@@ -196,7 +195,7 @@ class Session:
         sign = partial(self.poll_requests.request, operation, accept_compressed=permit.accept_compressed)
 
         def decode(response: HttpResponse) -> PollView:
-            return self.dialect.decode_poll(operation, response, known=known())
+            return decode_poll(self.dialect, operation, response, known=known())
 
         timeout, held = self.request_timeout, self.credentials
         try:
@@ -313,13 +312,10 @@ class Session:
                         response = await self.transport.send(request, timeout=timeout)
                     else:
                         response = received if isinstance(received, HttpResponse) else await received()
-                    permit.response, received = response, None
-                    rate_limit = parse_rate_limit_headers(response.headers)
-                    size = len(response.body)
-                    limiter.on_response(permit, size, rate_limit, asyncio.get_running_loop().time())
-                    result = (
-                        decode(response) if size < LARGE_BODY else await self._decode_large(decode, response)
-                    )
+                    received = None
+                    rate_limit = limiter.on_response(permit, response, asyncio.get_running_loop().time())
+                    is_large = len(response.body) >= LARGE_BODY
+                    result = await self._decode_large(decode, response) if is_large else decode(response)
                     limiter.on_success(permit)
                 except CallFailed as error:
                     self._learn(permit, error, rate_limit)

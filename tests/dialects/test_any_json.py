@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
-from bkjob_async.dialects.common.status_calls import ReadLeniently, ReadStrictly
+from bkjob_async.dialects.common.status_calls import ReadLeniently, ReadStrictly, decode_poll
 from bkjob_async.dialects.esb.job_responses import read_job as read_esb_job
 from bkjob_async.dialects.esb.job_responses import read_job_strictly as quick_esb_job
 from bkjob_async.dialects.gateway.v3_responses import (
@@ -150,7 +150,7 @@ def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) ->
         repr(codec.decode(operation, response))
     if isinstance(operation, GetJobInstanceStatus | GetStepInstanceStatus):
         try:
-            view = codec.decode_poll(operation, response)
+            view = decode_poll(codec, operation, response)
         except CallFailed:
             return
         steps: tuple[StepPollView, ...] = (view,) if isinstance(view, StepPollView) else tuple(view.steps)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect
+from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import NotAuthenticated, NotFound
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -131,7 +132,7 @@ def test_a_view_agrees_with_a_snapshot(caller: Caller) -> None:
     response = caller.json_response(operation)
 
     view, snapshot = (
-        caller.dialect.decode_poll(operation, response),
+        decode_poll(caller.dialect, operation, response),
         caller.dialect.decode(operation, response),
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import HostKey
@@ -30,14 +31,14 @@ def job_with(dialect: str, *, status: object, flag: object = ...) -> Any:
 def read_job(dialect: str, body: Any) -> tuple[JobSnapshot, JobPollView]:
     """Return the snapshot and the poll view of a job."""
     operation = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
-    return DIALECTS[dialect].decode(operation, json_response(body)), DIALECTS[dialect].decode_poll(
-        operation, json_response(body)
+    return DIALECTS[dialect].decode(operation, json_response(body)), decode_poll(
+        DIALECTS[dialect], operation, json_response(body)
     )
 
 
 def read_step(body: Any, dialect: str = "gateway-v3", **filters: Any) -> Any:
     """Return the poll view of a step."""
-    return DIALECTS[dialect].decode_poll(GetStepInstanceStatus(ref=STEP, **filters), json_response(body))
+    return decode_poll(DIALECTS[dialect], GetStepInstanceStatus(ref=STEP, **filters), json_response(body))
 
 
 @pytest.mark.parametrize("dialect", JOBS)

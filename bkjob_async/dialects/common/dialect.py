@@ -8,7 +8,7 @@ from datetime import tzinfo
 from functools import cache
 from operator import attrgetter
 from pkgutil import resolve_name
-from typing import Any, Literal, Protocol, TypeVar, cast, overload
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import msgspec
 from attrs import asdict, field, frozen
@@ -24,11 +24,11 @@ from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.base_error import check_choice
 from bkjob_async.model.credentials import AccessToken, Credentials
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
+from bkjob_async.model.poll_view import KnownRows, PollView
 from bkjob_async.model.refs import Ref, Scope, StepRef
 from bkjob_async.model.snapshot import LazyResponseData
 
@@ -262,37 +262,6 @@ class Dialect:
         scoped = {} if scope is None else self.scope_parameters(scope)
         named = {} if ref is None else ref_parameters(ref)
         return {**scoped, **named, **call.parameters(operation)}
-
-    @overload
-    def decode_poll(
-        self, operation: GetJobInstanceStatus, response: HttpResponse, known: KnownRows | None = None
-    ) -> JobPollView: ...
-    @overload
-    def decode_poll(
-        self, operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows | None = None
-    ) -> StepPollView: ...
-    @overload
-    def decode_poll(
-        self,
-        operation: GetJobInstanceStatus | GetStepInstanceStatus,
-        response: HttpResponse,
-        known: KnownRows | None = None,
-    ) -> JobPollView | StepPollView: ...
-    def decode_poll(
-        self,
-        operation: GetJobInstanceStatus | GetStepInstanceStatus,
-        response: HttpResponse,
-        known: KnownRows | None = None,
-    ) -> JobPollView | StepPollView:
-        """Return the poll view of a status response, or raise a `CallFailed`.
-
-        The response is read as lightly as a poll needs it: in full where `NOTHING_READ` is known. One that says nothing but
-        what is *known* is not decoded: its view has no rows. The others have a digest, then, by which the next one may be known.
-        """
-        call = self.call_for(operation)
-        if call.read_view is None:
-            raise NotSupported(f"{self.name} cannot watch by {operation.name}")
-        return call.read_view(operation, response, self.zone, for_poll=True, known=known)
 
 
 @cache

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, overload
 
 from msgspec.structs import force_setattr
 
-from bkjob_async.dialects.common.dialect import Call
+from bkjob_async.dialects.common.dialect import Call, Dialect
 from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.status_views import with_empty_lists
+from bkjob_async.errors import NotSupported
 from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import NOTHING_READ, JobPollView, KnownRows, PollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 
@@ -42,6 +44,38 @@ class ReadLeniently(Protocol):
     def __call__(self, operation: Any, envelope: JsonObject, /, *, for_poll: bool) -> PollView:
         """Return the same view of the *envelope* of a response."""
         ...
+
+
+@overload
+def decode_poll(
+    dialect: Dialect, operation: GetJobInstanceStatus, response: HttpResponse, known: KnownRows | None = None
+) -> JobPollView: ...
+@overload
+def decode_poll(
+    dialect: Dialect, operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows | None = None
+) -> StepPollView: ...
+@overload
+def decode_poll(
+    dialect: Dialect,
+    operation: GetJobInstanceStatus | GetStepInstanceStatus,
+    response: HttpResponse,
+    known: KnownRows | None = None,
+) -> PollView: ...
+def decode_poll(
+    dialect: Dialect,
+    operation: GetJobInstanceStatus | GetStepInstanceStatus,
+    response: HttpResponse,
+    known: KnownRows | None = None,
+) -> PollView:
+    """Return the poll view of a status response of a *dialect*, or raise a `CallFailed`.
+
+    The response is read as lightly as a poll needs it: in full where `NOTHING_READ` is known. One that says nothing but
+    what is *known* is not decoded: its view has no rows. The others have a digest, then, by which the next one may be known.
+    """
+    call = dialect.calls.get(type(operation)) or dialect.call_for(operation)
+    if call.read_view is None:
+        raise NotSupported(f"{dialect.name} cannot watch by {operation.name}")
+    return call.read_view(operation, response, dialect.zone, for_poll=True, known=known)
 
 
 def status_call(

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from functools import partial
+from logging import DEBUG
 from typing import Any
 
 from msgspec import Struct
@@ -47,6 +48,7 @@ from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView, StepPollView
 from bkjob_async.model.refs import HostKey, StepRef
+from bkjob_async.observe.to_logging import polling_logger, requests_logger
 from bkjob_async.watch.polling.error_reporting import (
     PLATFORM_EVENTS,
     ErrorReporting,
@@ -112,7 +114,11 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         capabilities = self.session.dialect.capabilities
         request, permit.accept_compressed = plan_poll(target, capabilities, requests_are_scarce=is_scarce)
         self._count(target, request, started)
-        permit.is_observed = self.session.observe.wants_polling
+        permit.is_observed = (
+            self.session.observe.has_poll_observers
+            or polling_logger.isEnabledFor(DEBUG)
+            or requests_logger.isEnabledFor(DEBUG)
+        )
         known = partial(known_rows, target, request)
         on_view = partial(self._on_view, target, request, permit)
         if self.session.begin_poll(request, permit, known, on_view):
@@ -201,7 +207,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if not note_unchanged_job(target, view, now):
             at = self._stamp(now)
             changes = apply_job(target, view, at)
-        plan_follow_ups(target, request, capabilities)
+        has_rows = isinstance(request, GetJobInstanceStatus) and request.return_ip_result
+        if at is not None or not has_rows:
+            plan_follow_ups(target, request, capabilities)
         target.pending = unnamed or target.pending
         if target.target_steps or target.poll_failures is not NO_FAILURES:
             others = [*self.errors.on_success(target), *lose_missing_steps(target)]

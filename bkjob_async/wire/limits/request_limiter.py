@@ -11,9 +11,14 @@ from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
 from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLimiter
 from bkjob_async.engine.flow_control.server_quota import LATENESS, ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
+from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.wire.limits.permits import DUE, URGENT_CALL, Permit, Waiting, WaitingCall
-from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
+from bkjob_async.wire.limits.rate_limit_headers import (
+    REMAINING,
+    RateLimitHeaders,
+    parse_rate_limit_headers,
+)
 
 # While others wait, a scope pays one more turn for each so many bytes of a response.
 BYTES_PER_TURN = 65_536
@@ -191,18 +196,19 @@ class RequestLimiter:
     def on_response(
         self,
         permit: Permit,
-        size: int,
-        rate_limit: RateLimitHeaders | None,
+        response: HttpResponse,
         now: float,
         *,
         was_read: bool = False,
-    ) -> None:
-        """Learn from a response of *size* bytes, which came *now*, and from its *rate_limit* headers.
+    ) -> RateLimitHeaders | None:
+        """Learn from the *response* that came *now* to the request of *permit*; return what it announces, if anything.
 
         *was_read*: the request was not throttled; else `on_success` says so later.
         """
-        limit = self.limit
-        permit.received_at = self.received_at = now
+        limit, size = self.limit, len(response.body)
+        permit.response, permit.received_at, self.received_at = response, now, now
+        announces = REMAINING in response.headers
+        rate_limit = parse_rate_limit_headers(response.headers) if announces else None
         limit.concurrency.on_response(now, sent=permit.sent_at, size=size, in_flight=limit.in_flight)
         if rate_limit is not None:
             self._quota_of(permit.resource, per_resource=rate_limit.per_resource).on_headers(
@@ -218,6 +224,7 @@ class RequestLimiter:
             waiters.add_cost(permit.scope, size / BYTES_PER_TURN, priority=permit.priority)
         if was_read:
             self.on_success(permit)
+        return rate_limit
 
     def on_throttled(
         self, permit: Permit, *, retry_after: float | None, per_resource: bool, too_concurrent: bool

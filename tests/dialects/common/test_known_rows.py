@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -32,7 +33,7 @@ def polled_all(
     codec, operation = sample_call(sample)
     asked = operation if isinstance(operation, GetJobInstanceStatus) else ALL_ROWS
     try:
-        return codec.decode_poll(asked, response, known)
+        return decode_poll(codec, asked, response, known)
     except CallFailed:
         return None
 

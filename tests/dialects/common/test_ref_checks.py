@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bkjob_async.dialects.common.host_rows import PartialHostRow
+from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.dialects.decode import decode
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -49,7 +50,7 @@ def possible_texts(sample: str, body: Any) -> list[Any]:
     found: list[Any] = []
     readers: list[Any] = [codec.decode]
     if isinstance(operation, GetJobInstanceStatus | GetStepInstanceStatus):
-        readers.append(codec.decode_poll)
+        readers.append(lambda operation, response: decode_poll(codec, operation, response))
     for read in readers:
         try:
             found.append(read(operation, json_response(body)))
@@ -164,7 +165,7 @@ def test_a_business_set_may_go_by_a_business_number(sample: str, scope: Scope, n
 
     assert codec.decode(operation, json_response(body)).ref.scope == scope
     assert (
-        codec.decode_poll(operation, json_response(body)).status
+        decode_poll(codec, operation, json_response(body)).status
         == codec.decode(operation, json_response(body)).status.code
     )
 
@@ -241,7 +242,7 @@ def test_comparing_keeps_the_response_light() -> None:
         for sample in ("gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"):
             codec, operation = sample_call(sample)
             assert isinstance(operation, GetJobInstanceStatus | GetStepInstanceStatus)
-            view = codec.decode_poll(operation, json_response(renamed(sample, **names)))
+            view = decode_poll(codec, operation, json_response(renamed(sample, **names)))
             steps = view.steps if isinstance(view, JobPollView) else (view,)
             rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
             assert rows

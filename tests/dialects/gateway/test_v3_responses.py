@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import PartialHostRow
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.common.status_calls import ReadLeniently
+from bkjob_async.dialects.common.status_calls import ReadLeniently, decode_poll
 from bkjob_async.dialects.gateway.lazy_rows import BULK_SHARE
 from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
 from bkjob_async.errors import CallFailed, InvalidResponse
@@ -33,7 +33,7 @@ def polled(sample: str, response: HttpResponse, known: KnownRows | None = None) 
     """Return the poll view of a response, by the dialect."""
     codec, operation = sample_call(sample)
     assert isinstance(operation, GetJobInstanceStatus | GetStepInstanceStatus)
-    return codec.decode_poll(operation, response, known)
+    return decode_poll(codec, operation, response, known)
 
 
 def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView:

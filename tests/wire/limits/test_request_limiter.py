@@ -8,11 +8,17 @@ import pytest
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.errors import ClientClosed, Throttled
+from bkjob_async.http_messages import HttpResponse
 from bkjob_async.wire.limits.permits import URGENT_CALL
-from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
 from bkjob_async.wire.limits.request_limiter import BYTES_PER_TURN, RequestLimiter
 
 pytestmark = pytest.mark.looptime
+
+
+def announcing(**said: int) -> HttpResponse:
+    """Return a response that announces how many requests may still be sent."""
+    headers = {f"x-bkapi-ratelimit-{name}": str(value) for name, value in said.items()}
+    return HttpResponse(status=200, headers=headers)
 
 
 async def pass_through(
@@ -177,7 +183,9 @@ async def test_large_responses_cost_their_scope_turns() -> None:
         permit = await limiter.acquire(scope)
         await asyncio.sleep(1)
         done.append(scope)
-        limiter.on_response(permit, size, None, asyncio.get_running_loop().time())
+        limiter.on_response(
+            permit, HttpResponse(status=200, body=bytes(size)), asyncio.get_running_loop().time()
+        )
         limiter.release(permit)
 
     tasks = [asyncio.create_task(ask("long", 10 * BYTES_PER_TURN)) for _ in range(50)]
@@ -194,8 +202,9 @@ async def test_the_announced_rest_is_spread_over_the_window() -> None:
     """Ten of a hundred are left for ten seconds: one a second, and what is urgent goes at once."""
     limiter = RequestLimiter(RateLimiter())
     permit = await limiter.acquire()
-    rate_limit = RateLimitHeaders(limit=100, remaining=10, reset=10.0, per_resource=False)
-    limiter.on_response(permit, 0, rate_limit, asyncio.get_running_loop().time())
+    limiter.on_response(
+        permit, announcing(limit=100, remaining=10, reset=10), asyncio.get_running_loop().time()
+    )
     limiter.release(permit)
     start = asyncio.get_running_loop().time()
     times: list[float] = []
@@ -233,10 +242,7 @@ async def test_the_known_rate_is_the_lower_one() -> None:
 
     permit = await limiter.acquire()
     limiter.on_response(
-        permit,
-        10,
-        RateLimitHeaders(limit=60, remaining=50, reset=60.0, per_resource=False),
-        asyncio.get_running_loop().time(),
+        permit, announcing(limit=60, remaining=50, reset=60), asyncio.get_running_loop().time()
     )
     assert limiter.requests_per_second == 1.0
 
@@ -273,7 +279,7 @@ async def test_whoever_waits_behind_others_that_succeed_waits_on() -> None:
     waiting = asyncio.ensure_future(limiter.acquire(urgent=True, patience=10.0))
     for _ in range(5):
         await asyncio.sleep(6)
-        limiter.on_response(permit, 10, None, asyncio.get_running_loop().time())
+        limiter.on_response(permit, HttpResponse(status=200), asyncio.get_running_loop().time())
         limiter.quota.on_success(permit.received_at, sent=permit.sent_at)
     assert not waiting.done()
 
