@@ -19,7 +19,7 @@ from bkjob_async.engine.flow_control import health
 from bkjob_async.engine.flow_control.health import wait_after
 from bkjob_async.engine.folding.diff import diff
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.encoding import small_code
+from bkjob_async.engine.host_table.columns import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.responses import job_tracker, step_hosts, step_tracker

@@ -189,8 +189,7 @@ def step_events(step: StepState, difference: StepDifference, *, skipped: bool) -
 
 def changes_of_hosts(step: StepState, changes: StatusChanges, *, skipped: bool) -> list[HostChanged]:
     """Return the events of hosts whose status has changed."""
-    failures = step.failures
-    details = [None if failures is None else failures.get(place) for place in changes.places]
+    details = [step.failure_at(place) for place in changes.places]
     return host_events(
         step.ref,
         step.hosts.keys_at(changes.places),

@@ -78,8 +78,7 @@ def apply_hosts(
     if step.hosts is NO_HOSTS:
         step.hosts = HostTable()
     places = step.hosts.set_codes(hosts, codes, sequence)
-    if step.failures is not None:
-        step.failures.discard(places)
+    step.forget_failures(places)
     return places
 
 

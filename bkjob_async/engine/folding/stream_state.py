@@ -11,7 +11,6 @@ from typing import assert_never, cast
 from attrs import evolve
 
 from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
-from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.responses.step_hosts import is_failure
 from bkjob_async.engine.stream.batches import run_of
 from bkjob_async.engine.tracking.job_state import JobState
@@ -195,8 +194,8 @@ class StreamState:
         )
         for place, change in zip(places, changes, strict=True):
             if is_failure(change.after.code):
-                failures = step.failures = step.failures or FailureDetails()
-                failures.keep(place, failed_host(step.hosts.keys[place], change))
+                step.failures = step.failures or {}
+                step.failures[place] = failed_host(step.hosts.keys[place], change)
 
     def _apply_result(self, result: JobResult) -> None:
         """Apply what no event before it has: times, and what was read late of hosts that failed."""
@@ -316,7 +315,7 @@ def failed_host(host: HostKey, change: HostChanged) -> HostSnapshot:
 def note_failures(step: StepState, result: StepResult) -> None:
     """Keep the details of failed hosts that the *result* of their step has; some are read after its last host."""
     keys = [host.host for host in result.failed]
-    failures = step.failures = step.failures or FailureDetails()
+    failures = step.failures = step.failures or {}
     for place, host in zip(step.hosts.find_hosts(keys), result.failed, strict=True):
         if place >= 0 and step.hosts.statuses.code(place) == host.status.code:
-            failures.keep(place, host)
+            failures[place] = host

@@ -47,9 +47,8 @@ from bkjob_async.engine.group_polling.group_round import (
     may_lead_to,
     read_order,
 )
-from bkjob_async.engine.host_table.byte_columns import picked
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.encoding import NOT_SEEN, small_code
+from bkjob_async.engine.host_table.columns import NOT_SEEN, picked, small_code
 from bkjob_async.engine.host_table.identity import places_by_id
 from bkjob_async.engine.host_table.table import HostTable, IdLookup
 from bkjob_async.model.operations.base import GetStepInstanceStatus

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.encoding import NOT_SEEN, UNENCODABLE, small_code
+from bkjob_async.engine.host_table.columns import NOT_SEEN, UNENCODABLE, small_code
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import cast
 
-from bkjob_async.engine.host_table.byte_columns import ByteColumn, picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
-from bkjob_async.engine.host_table.encoding import (
+from bkjob_async.engine.host_table.columns import (
     CODES,
     FINAL,
     NOT_SEEN,
     OPEN,
     UNENCODABLE,
+    ByteColumn,
     code_of,
     codes_of,
+    picked,
     small_code,
 )
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status

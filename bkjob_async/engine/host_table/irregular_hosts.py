@@ -8,7 +8,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
+from bkjob_async.engine.host_table.columns import UNENCODABLE, small_code
 from bkjob_async.engine.host_table.identity import NO_LATER_IDS
 
 NO_CODES: Mapping[tuple[int, bool], int] = MappingProxyType({})

@@ -22,20 +22,18 @@ from typing import cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.byte_columns import (
+from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
+from bkjob_async.engine.host_table.columns import (
+    NOT_SEEN,
+    UNENCODABLE,
     ByteColumn,
-    differing,
+    changed,
+    codes_in,
+    codes_of,
     each_picked,
     marked,
     marking_all_but,
     picked,
-)
-from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.encoding import (
-    NOT_SEEN,
-    UNENCODABLE,
-    codes_in,
-    codes_of,
     small_code,
     small_codes,
     small_codes_in,
@@ -66,7 +64,7 @@ class HostTable(Struct, eq=False, gc=False):
     name that is learnt later joins the host, it never makes another.
 
     A host takes 14 bytes beside its key, which all tables of a client share: a reference to that (8), the batch of its last
-    change (4; 8 once a number needs it), its status and the one before (a byte of `encoding` each). Statuses, statuses before
+    change (4; 8 once a number needs it), its status and the one before (a byte of `columns` each). Statuses, statuses before
     and batch numbers stand one after the other in one string.
     """
 
@@ -298,26 +296,34 @@ class HostTable(Struct, eq=False, gc=False):
         sequence: int,
     ) -> StatusChanges:
         """Set the statuses of hosts, each named once; *codes* are given where one may not be encodable."""
+        if UNENCODABLE in smalls or self._irregular.codes:
+            return self._set_irregular(places, smalls, codes or codes_of(smalls), rows, sequence)
         statuses = self._cells[: len(self.keys)]
         before = statuses if isinstance(places, range) else bytes(picked(statuses, places))
-        if codes is not None and UNENCODABLE in smalls:
-            known = self.statuses.code
-            positions: Sequence[int] = [n for n, place in enumerate(places) if known(place) != codes[n]]
-        else:
-            positions = () if before == smalls else differing(before, smalls)
-            codes = None
+        if before == smalls:
+            return NO_CHANGES
+        places, rows, smalls, befores, afters = changed(before, smalls, places, rows)
+        self._set_statuses(places, smalls, sequence)
+        return StatusChanges(places, befores, cast("Sequence[int]", afters), rows)
+
+    def _set_irregular(
+        self,
+        places: Sequence[int],
+        smalls: bytes,
+        codes: Sequence[int | None],
+        rows: Sequence[HostRow],
+        sequence: int,
+    ) -> StatusChanges:
+        """Do the same where hosts have codes that no byte is left for."""
+        statuses = self.statuses
+        positions = [n for n, place in enumerate(places) if statuses.code(place) != codes[n]]
         if not positions:
             return NO_CHANGES
-        if len(positions) < len(places):
-            places, rows, *columns = each_picked(positions, places, rows, smalls, before)
-            smalls, before = map(bytes, columns)
-            codes = codes and picked(codes, positions)
-        befores = self.statuses.decoded_column(places, before) if self._irregular.codes else codes_of(before)
-        self._set_statuses(places, smalls, sequence)
-        afters = codes or cast("Sequence[int]", codes_of(smalls))
-        if codes is not None or self._irregular.codes:
-            self._irregular = self._irregular.with_changes(places, befores, afters)
-        return StatusChanges(places, befores, afters, rows)
+        places, rows, codes, column = each_picked(positions, places, rows, codes, smalls)
+        befores = statuses.decoded_column(places, statuses.at(places))
+        self._set_statuses(places, bytes(column), sequence)
+        self._irregular = self._irregular.with_changes(places, befores, codes)
+        return StatusChanges(places, befores, cast("Sequence[int]", codes), rows)
 
     # Cells ----------------------------------------------------------------------------------------------------------
 

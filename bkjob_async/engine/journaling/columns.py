@@ -74,10 +74,7 @@ def failure_form(number: int, host: HostSnapshot, known: HostKey) -> FailureForm
 
 def failure_forms(step: StepState, places: Iterable[tuple[int, int]]) -> list[FailureForm]:
     """Return the details of failed hosts of a *step*, each given by its number in the columns and its place in the step."""
-    if step.failures is None:
-        return []
-    hosts, details = step.hosts.keys, step.failures.get
-    found = ((number, details(place), hosts[place]) for number, place in places)
+    found = ((number, step.failure_at(place), step.hosts.keys[place]) for number, place in places)
     return [failure_form(number, host, known) for number, host, known in found if host is not None]
 
 

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
-from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.journaling.columns import expanded, failures_from
 from bkjob_async.engine.journaling.decoding import damage_if_senseless, decode_form, decode_record
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
@@ -162,10 +161,10 @@ class Fold:
             epoch=form.epoch,
         )
         if any(is_failure(code) for code in set(codes)):
-            failures = step.failures = step.failures or FailureDetails()
+            failures = step.failures = step.failures or {}
             keys = step.hosts.keys_at(places) if form.failures else ()
             for number, details in failures_from(form.failures, keys):
-                failures.keep(places[number], details)
+                failures[places[number]] = details
 
     def _apply_event(self, form: EventForm, cursor: str) -> None:
         event = event_from(form, cursor, UNKNOWN_TIME)
@@ -243,6 +242,4 @@ def note_facts(job: JobState, event: RunEvent, facts: StepFacts) -> None:
         if facts.failed is not None and facts.failures:
             keys = keys_from(facts.failed)
             places = step.hosts.find_hosts(keys)
-            failures = step.failures = FailureDetails()
-            for number, details in failures_from(facts.failures, keys):
-                failures.keep(places[number], details)
+            step.failures = {places[number]: it for number, it in failures_from(facts.failures, keys)}

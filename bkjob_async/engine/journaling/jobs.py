@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import (
     column,
@@ -155,7 +154,7 @@ def waits_form(waits: StepWaits) -> WaitsForm | None:
 def table_form(step: StepState) -> TableForm:
     """Return the hosts of a step in their form."""
     hosts, statuses = step.hosts.keys, step.hosts.statuses
-    failed = [] if step.failures is None else step.failures.places()
+    failed = sorted(step.failures or ())
     failures = failure_forms(step, zip(failed, failed, strict=True))
     codes, befores = column(statuses.codes()), column(statuses.codes(before=True))
     return TableForm(names_form(hosts), codes, befores, column(statuses.sequences()), failures)
@@ -197,24 +196,19 @@ def step_from(form: StepForm, job: JobRef, known: KnownKeys) -> StepState:
     elif step.announced.code == WAITING:
         step.waits = WAIT_DUE  # a version that did not report waits wrote this
     if form.table is not None:
-        step.hosts, step.failures = table_from(form.table, known)
+        step.hosts = table_from(form.table, known)
+        step.failures = dict(failures_from(form.table.failures, step.hosts.keys)) or None
     return step
 
 
-def table_from(form: TableForm, known: KnownKeys) -> tuple[HostTable, FailureDetails | None]:
-    """Return the hosts of a step from their form, and the details of those that failed; *known* hosts were read before."""
+def table_from(form: TableForm, known: KnownKeys) -> HostTable:
+    """Return the hosts of a step from their form; *known* hosts were read before."""
     size, hosts = form.hosts.size, keys_from(form.hosts, known)
     if not size:
-        return NO_HOSTS, None
-    table = HostTable.of(
+        return NO_HOSTS
+    return HostTable.of(
         hosts, expanded(form.codes, size), expanded(form.befores, size), expanded(form.sequences, size)
     )
-    if not form.failures:
-        return table, None
-    failures = FailureDetails()
-    for place, details in failures_from(form.failures, hosts):
-        failures.keep(place, details)
-    return table, failures
 
 
 def note_trouble(job: JobState, ref: Ref, trouble: Trouble | None) -> None:

@@ -163,7 +163,7 @@ def failures_among(
     step = job.find_step(events[0].ref.step_instance_id) if failed and job is not None else None
     if step is None or not step.failures:
         return []
-    places = {step.hosts.keys[place]: place for place in step.failures.places()}
+    places = {step.hosts.keys[place]: place for place in sorted(step.failures)}
     hosts = ((number, events[number].host) for number, code in enumerate(afters) if code in failed)
     return failure_forms(step, [(number, places[host]) for number, host in hosts if host in places])
 

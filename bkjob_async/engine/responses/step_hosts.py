@@ -11,7 +11,6 @@ from bkjob_async.engine.group_polling.group_poller import (
     ReadMode,
 )
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.step_state import (
@@ -77,7 +76,7 @@ def apply_all_rows(
     taken = hosts.apply(
         groups, stamp.sequence, view.named, id_lookup, machines=stamp.machines, complete=view.complete
     )
-    if view.complete and taken.trusted and hosts.size > MAX_FULL_READ_HOSTS:
+    if view.complete and taken.trusted and len(hosts.keys) > MAX_FULL_READ_HOSTS:
         group_poller = step.own_progress().group_poller = group_poller or GroupPoller(stamp.now)
         group_poller.on_full_read(stamp.now, groups)
     elif group_poller is not None:
@@ -210,17 +209,17 @@ def keep_failures(step: StepState, moves: StatusChanges, view: StepPollView, tag
     if step.failures is not None and any(
         code is not None and is_failure(code) for code in set(moves.befores)
     ):
-        step.failures.discard(moves.places)
+        step.forget_failures(moves.places)
     if not failed:
         return
-    failures = step.failures = step.failures or FailureDetails()
+    failures = step.failures = step.failures or {}
     found = [n for n, code in enumerate(moves.afters) if code in failed]
     for n, row in zip(found, with_names(view, [moves.rows[n] for n in found]), strict=True):
         if row is not None:
-            failures.keep(moves.places[n], row)
+            failures[moves.places[n]] = row
         else:  # no response listed it: this is what its group says
             host, status = step.hosts.keys[moves.places[n]], host_status(moves.afters[n])
-            failures.keep(moves.places[n], HostSnapshot(host=host, status=status, tag=tag))
+            failures[moves.places[n]] = HostSnapshot(host=host, status=status, tag=tag)
 
 
 def update_failures(
@@ -238,7 +237,7 @@ def update_failures(
         if group.status is None or is_failure(group.status) or not taken.each_once:
             known = [n for n, place in enumerate(places) if place in failures]
             for n, row in zip(known, view.named([rows[n] for n in known]), strict=True):
-                failures.keep(places[n], row)
+                failures[places[n]] = row
 
 
 def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:

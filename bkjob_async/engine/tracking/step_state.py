@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import define
 from msgspec import Struct, field
 
 from bkjob_async.engine.group_polling.group_poller import GroupPoller
-from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, RunState
+from bkjob_async.model.poll_view import NamedRow
 from bkjob_async.model.refs import StepRef
+from bkjob_async.model.snapshot import HostSnapshot
 
 CONFIRMATION = 3  # a type of step: a user confirms, and there are no hosts
 
@@ -100,7 +103,8 @@ class StepState(RunState[StepRef], eq=False, gc=False):
 
     `host_refusals` counts how often in a row the platform refused to list the step's hosts. `digest` is that of
     the last response if all its rows were believed, else 0. `execution_began_at` is when polls saw its present execution
-    begin to run, and `execution_seconds` how long they saw it run to its end; None where either was not seen.
+    begin to run, and `execution_seconds` how long they saw it run to its end; None where either was not seen. `failures` are
+    the rows of the hosts that failed, by place, which `failure_at` reads; a host that no response listed has a snapshot.
 
     There may be a hundred thousand steps, so the garbage collector does not track them: nothing that a step
     refers to may refer back to it.
@@ -110,12 +114,23 @@ class StepState(RunState[StepRef], eq=False, gc=False):
     execute_count: int = 0
     host_refusals: int = 0
     hosts: HostTable = field(default_factory=lambda: NO_HOSTS)
-    failures: FailureDetails | None = None
+    failures: dict[int, NamedRow | HostSnapshot] | None = None
     progress: StepProgress = NO_PROGRESS
     digest: int = 0
     execution_began_at: float | None = None
     execution_seconds: float | None = None
     waits: StepWaits = NO_WAITS
+
+    def failure_at(self, place: int) -> HostSnapshot | None:
+        """Return the details of the failed host at *place*, None where none are kept."""
+        kept = None if self.failures is None else self.failures.get(place)
+        return kept if kept is None or isinstance(kept, HostSnapshot) else kept.details()
+
+    def forget_failures(self, places: Iterable[int]) -> None:
+        """Forget the details of hosts that are not failed any more."""
+        if self.failures is not None:
+            for place in self.failures.keys() & places:
+                del self.failures[place]
 
     def own_progress(self) -> StepProgress:
         """Return the step's own progress, to be changed."""

@@ -113,7 +113,7 @@ def host_snapshots(step: StepState, places: Sequence[int], codes: Sequence[int])
     made = [HostSnapshot(host=key, status=host_status(code)) for key, code in zip(keys, codes, strict=True)]
     if not step.failures:
         return made
-    details = map(step.failures.get, places)
+    details = map(step.failure_at, places)
     return [with_details(host, each) for host, each in zip(made, details, strict=True)]
 
 
