@@ -76,7 +76,7 @@ class HostChanged(StreamEvent, frozen=True, kw_only=True):
     not fail are not kept for readers that join later.
 
     *ref* is the step, *host* has all names of the host that are known, *after* is its new status, *exit_code*
-    that of its script, None where unknown.
+    that of its script, None where unknown, and while the host has not ended.
 
     *start_time* and *end_time* are those of the host itself, in the execution that it is shown in, by the clocks of the
     platform, in UTC. They are None where the platform gave none, *end_time* also while the host has not ended. Some dialects

@@ -84,7 +84,7 @@ class UntaggedRow(FullHostRow, gc=False):
 class PartialHostRow(Struct, gc=False):
     """A host's row of which a poll read only what it needs; `LazyHostRows` reads the rest.
 
-    The exit code and the times may be anything: no poll fails for them.
+    The times, and the exit code, may be anything: no poll fails for them.
     """
 
     # Not read, so no members of the row: they have no type.
@@ -95,8 +95,31 @@ class PartialHostRow(Struct, gc=False):
     container_id = None
 
     bk_host_id: Identity
-    raw_exit_code: Any = field(default=None, name="exit_code")
     raw_start_time: Any = field(default=None, name="start_time")
+
+
+class OpenHostRow(PartialHostRow, gc=False):
+    """A host's row in a group of hosts that have not ended; the group has its code and its tag."""
+
+    # Not read, and no members of the row.
+    tag = None
+    exit_code = None
+
+    @property
+    def status(self) -> int:
+        """Not read: the group has it, and hosts move while the server reads group after group."""
+        raise LookupError("the row is in the state of its group")
+
+    def outcome(self) -> Outcome:
+        """Return when the host started, None for what cannot be understood."""
+        start = self.raw_start_time
+        return NO_OUTCOME if start is None else (None, plain_time(start), None)
+
+
+class RowWithOutcome(PartialHostRow, gc=False):
+    """A host's row of which the exit code and the end were read, too."""
+
+    raw_exit_code: Any = field(default=None, name="exit_code")
     raw_end_time: Any = field(default=None, name="end_time")
 
     @property
@@ -111,30 +134,22 @@ class PartialHostRow(Struct, gc=False):
         start, end = self.raw_start_time, self.raw_end_time
         if start is None and end is None and self.raw_exit_code is None:
             return NO_OUTCOME  # as of a host that waits
-        return (
-            self.exit_code,
-            from_unix_time(start) if start is None or type(start) is int else plain_time(start),
-            from_unix_time(end) if end is None or type(end) is int else plain_time(end),
-        )
+        return self.exit_code, plain_time(start), plain_time(end)
 
 
-class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
-    """A host's row in a flat list: id, status code, and what an event needs."""
+class EndedHostRow(RowWithOutcome, gc=False):
+    """A host's row in a group of hosts that have ended; the group has its code and its tag."""
+
+    # Not read, and no member of the row.
+    tag = None
+    status = OpenHostRow.status
+
+
+class FlatHostRow(RowWithOutcome, gc=False, kw_only=True):
+    """A host's row in a flat list, which has its own code and tag."""
 
     status: Code
     tag: str | None = None
-
-
-class GroupedHostRow(PartialHostRow, gc=False):
-    """A host's row in a group, which has its code and its tag."""
-
-    # Not read, and no member of the row: the group has it.
-    tag = None
-
-    @property
-    def status(self) -> int:
-        """Not read: the group has it, and hosts move while the server reads group after group."""
-        raise LookupError("the row is in the state of its group")
 
 
 class ContainerRow(FullHostRow, gc=False):
@@ -247,8 +262,10 @@ def row_time(row: JsonObject, name: str) -> int | None:
     return None if time is None else milliseconds_of(time)
 
 
-def plain_time(found: object) -> datetime | None:
+def plain_time(found: Any) -> datetime | None:
     """Return a row's time from whatever came, None where it cannot be understood."""
+    if found is None or type(found) is int:
+        return from_unix_time(found)
     time = as_time(found)
     return None if time is None else from_unix_time(milliseconds_of(time))
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, GroupedHostRow, names_host
+from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, names_host
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.model.poll_view import (
@@ -50,7 +50,7 @@ def group_rows(
     The group's own status and tag replace the rows': groups are read one after the other while hosts change. Rows that
     were read in part have none.
     """
-    if rows and not isinstance(rows[0], GroupedHostRow):
+    if rows and isinstance(rows[0], FullHostRow):
         for row in cast("Sequence[FullHostRow]", rows):
             if status is not None and row.status != status:
                 row.status = status

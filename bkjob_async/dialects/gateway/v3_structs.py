@@ -10,17 +10,19 @@ from typing import Any, Generic, TypeVar, Union
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from bkjob_async.dialects.common.host_rows import Code, FlatHostRow, FullHostRow, GroupedHostRow, Identity
+from bkjob_async.dialects.common.host_rows import (
+    Code,
+    EndedHostRow,
+    FlatHostRow,
+    FullHostRow,
+    Identity,
+    OpenHostRow,
+)
 from bkjob_async.dialects.common.status_structs import EnvelopeStruct, JobDataStruct, StepStruct
 from bkjob_async.model.status import HOST_CODES, SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES
 
 R = TypeVar("R")
 G = TypeVar("G")
-
-# Groups of these codes are polled with partial rows. The details of failed hosts are kept, so each of their
-# rows is read in full sooner or later. Reading them at once costs little more than skipping the rest of the
-# row; reading them later takes the whole response apart again.
-PARTIAL_CODES = SUCCESSFUL_HOST_CODES | UNFINISHED_HOST_CODES
 
 
 class FlatStepStruct(StepStruct[Code], Generic[R], gc=False, kw_only=True):
@@ -63,8 +65,14 @@ _NAMED_ROW: Any = msgspec.defstruct(
 
 
 def polled_group_struct(code: int) -> Any:
-    """Return the struct of a group of hosts with this *code*, which decides the struct of its rows."""
-    rows = list[GroupedHostRow] if code in PARTIAL_CODES else list[_NAMED_ROW]
+    """Return the struct of a group of hosts with this *code*, which decides the struct of its rows.
+
+    The details of failed hosts are kept, so each of their rows is read in full sooner or later. Reading them at once costs
+    little more than skipping the rest of the row; reading them later takes the whole response apart again.
+    """
+    rows: Any = list[OpenHostRow] if code in UNFINISHED_HOST_CODES else list[_NAMED_ROW]
+    if code in SUCCESSFUL_HOST_CODES:
+        rows = list[EndedHostRow]
     return msgspec.defstruct(
         f"Group{code}",
         [("host_size", Code), ("tag", str | None, None), ("host_result_list", rows | None, None)],

@@ -166,6 +166,7 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
         {code: by_code.get(code) or no_tag for code in set(moves.afters)} if by_code is not None else {}
     )
     ref, execute_count, epoch = step.ref, step.execute_count, step.epoch
+    statuses = {code: host_status(code) for code in {*moves.befores, *moves.afters} if code is not None}
     events: list[HostChanged] = []
     # One loop over all members: what is first seen of ten thousand hosts is made here.
     for host, before, after, row in zip(
@@ -175,6 +176,8 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
         exit_code, start_time, end_time = NO_OUTCOME
         if row is not None:
             exit_code, start_time, end_time = row.outcome()
+            if after in UNFINISHED_HOST_CODES:
+                exit_code = end_time = None  # of an earlier run, if any
             its_tag = row.tag
             if by_code is None:
                 its_tag = its_tag or no_tag
@@ -185,13 +188,13 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
                 ref=ref,
                 host=host,
                 execute_count=execute_count,
-                before=None if before is None else host_status(before),
-                after=host_status(after),
+                before=None if before is None else statuses[before],
+                after=statuses[after],
                 tag=its_tag,
                 exit_code=exit_code,
                 epoch=epoch,
                 start_time=start_time,
-                end_time=None if after in UNFINISHED_HOST_CODES else end_time,
+                end_time=end_time,
             )
         )
     return events

@@ -295,9 +295,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if events:
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
-        may_settle |= bool(events) and (
-            target.has_ends() or any(not isinstance(event, HostChanged) for event in events)
-        )
+        may_settle |= bool(events) and (target.has_ends() or {*map(type, events)} != {HostChanged})
         return self._settle(target, at.now, begun, may_settle=may_settle)
 
     async def _poll_list(self, poller: ListPoller[PollTarget], permit: Permit) -> None:
