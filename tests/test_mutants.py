@@ -80,3 +80,14 @@ def test_the_tests_that_run_a_line_are_measured(tmp_path: Path) -> None:
     assert all(name.startswith(test) for name in first.tests)
     assert last.tests == HISTORIES
     assert covering.of("bkjob_async/engine/tracking/error_policy.py", 1, 2, [test]) == []
+
+
+def test_what_several_processes_measure_is_joined() -> None:
+    """Each numbers its own tests."""
+    one = CoveringTests(["a", "b"], [0.1, 0.2], {"x.py": {"1": [0, 1]}})
+    other = CoveringTests(["c"], [0.3], {"x.py": {"1": [0], "2": [0]}, "y.py": {"7": [0]}})
+
+    joined = CoveringTests.joined([one, other])
+
+    assert joined.of("x.py", 1, 1, []) == [("a", 0.1), ("b", 0.2), ("c", 0.3)]
+    assert joined.of("x.py", 2, 2, []) == joined.of("y.py", 7, 7, []) == [("c", 0.3)]

@@ -54,7 +54,9 @@ def run(
     """Try the mutants that were not killed yet; print and keep what became of each."""
     path = keep / "killed"
     before = set(path.read_text().splitlines()) if path.exists() else set()
-    covering = measured(keep / "covering_tests.json") if tests is None else CoveringTests([], [], {})
+    covering = (
+        measured(keep / "covering_tests.json", processes) if tests is None else CoveringTests([], [], {})
+    )
     given = [Group(tuple(tests or ()))]
     groups = partial(groups_for, covering=covering)
     waiting = [mutant for mutant in sample if mutant.place(ROOT) not in before]

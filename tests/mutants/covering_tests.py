@@ -13,7 +13,7 @@ from pathlib import Path
 
 import coverage
 import pytest
-from attrs import frozen
+from attrs import asdict, frozen
 
 MEASURED_TO = "BKJOB_COVERING_TESTS"
 # What runs while tests are collected belongs to no test.
@@ -32,6 +32,24 @@ class CoveringTests:
     def read(cls, path: Path) -> CoveringTests:
         """Return what was measured to *path*."""
         return cls(**json.loads(path.read_text()))
+
+    @classmethod
+    def joined(cls, parts: Sequence[CoveringTests]) -> CoveringTests:
+        """Return what was measured in several *parts*."""
+        whole = cls([], [], {})
+        for part in parts:
+            behind = len(whole.names)
+            whole.names.extend(part.names)
+            whole.seconds.extend(part.seconds)
+            for file, lines in part.lines.items():
+                known = whole.lines.setdefault(file, {})
+                for line, tests in lines.items():
+                    known.setdefault(line, []).extend(behind + test for test in tests)
+        return whole
+
+    def write(self, path: Path) -> None:
+        """Write what was measured to *path*."""
+        path.write_text(json.dumps(asdict(self)))
 
     def of(self, file: str, first: int, last: int, near: Sequence[str]) -> list[tuple[str, float]]:
         """Return the tests that run lines *first* to *last* of a file: those in the files *near*, then the quickest."""
@@ -76,8 +94,7 @@ class Measuring:
             }
             for file in data.measured_files()
         }
-        found = {"names": [*self.seconds], "seconds": [*self.seconds.values()], "lines": lines}
-        self.path.write_text(json.dumps(found))
+        CoveringTests([*self.seconds], [*self.seconds.values()], lines).write(self.path)
 
 
 def pytest_configure(config: pytest.Config) -> None:

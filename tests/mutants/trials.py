@@ -89,24 +89,32 @@ def grouped(tests: Sequence[tuple[str, float]]) -> Group:
     return Group(tuple(name for name, _ in tests), sum(seconds for _, seconds in tests))
 
 
-def measured(path: Path) -> CoveringTests:
-    """Return which tests run each line; measure it to *path* where that does not exist yet."""
+def measured(path: Path, processes: int) -> CoveringTests:
+    """Return which tests run each line; measure it to *path*, in so many processes, where that does not exist yet."""
     if not path.exists():
-        with TemporaryDirectory(prefix="mutants-") as folder:
-            copy = Copy(Path(folder) / "measured")
-            rooms = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir())
-            tests = [
-                name for room in rooms if room not in NOT_MEASURED for name in tests_in(Path("tests") / room)
-            ]
-            options = (
-                "-p",
-                "tests.mutants.covering_tests",
-                "--hypothesis-profile=quick",
-                "-m",
-                "not slow and not deep",
-            )
-            if not copy.passes(Group((*options, *tests), 3600.0), **{MEASURED_TO: str(path.absolute())}):
-                raise RuntimeError("the tests fail without any mutant")
+        rooms = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir())
+        files = [
+            name for room in rooms if room not in NOT_MEASURED for name in tests_in(Path("tests") / room)
+        ]
+        shares = [files[number::processes] for number in range(processes)]
+        with TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(processes) as pool:
+            found = [*pool.map(measured_share, [Path(folder) / str(n) for n in range(processes)], shares)]
+        CoveringTests.joined(found).write(path)
+    return CoveringTests.read(path)
+
+
+def measured_share(folder: Path, files: Sequence[str]) -> CoveringTests:
+    """Return which tests in some *files* run each line, measured in a copy of the project in *folder*."""
+    options = (
+        "-p",
+        "tests.mutants.covering_tests",
+        "--hypothesis-profile=quick",
+        "-m",
+        "not slow and not deep",
+    )
+    path = folder / "covering_tests.json"
+    if not Copy(folder).passes(Group((*options, *files), 3600.0), **{MEASURED_TO: str(path)}):
+        raise RuntimeError("the tests fail without any mutant")
     return CoveringTests.read(path)
 
 
