@@ -45,7 +45,7 @@ async def test_a_client_survives(deed: str, way: str, scheme: str, tls: ssl.SSLC
         assert [answer for answer in answers if not is_fine(deed, answer)] == []
         assert again == ["OK"] * 3
         assert client._session.limiter.limit.in_flight == 0
-        assert (transport._budget.reserved, len(transport._budget._reservations)) == (0, 0)
+        assert (transport._budget.reserved, len(transport._budget.reservations)) == (0, 0)
 
 
 @pytest.mark.parametrize("way", PATHS)

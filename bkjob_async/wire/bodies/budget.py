@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 MIB = 1024 * 1024
 # This many bytes of each body are not counted; there are no more bodies than connections.
@@ -25,60 +23,37 @@ class BodyBudget:
         self.size = max_body_size // 4
         self.reserved = 0
         self.decompression_lock = asyncio.Lock()
-        self._reservations: dict[Reservation, None] = {}
-        self._waiting: dict[Reservation, tuple[int, Callable[[], object]]] = {}
-
-    def reservation(self) -> Reservation:
-        """Return an empty reservation for one more body; it must be released."""
-        return Reservation(self)
-
-    def try_add(self, reservation: Reservation, count: int) -> bool:
-        """Add *count* bytes to *reservation* if that many are free, or if it is the oldest."""
-        if self.reserved + count > self.size and reservation is not next(
-            iter(self._reservations), reservation
-        ):
-            return False
-        self._reservations[reservation] = None
-        self.reserved += count
-        reservation.size += count
-        return True
-
-    def add_later(self, reservation: Reservation, count: int, callback: Callable[[], object]) -> None:
-        """Add *count* bytes to *reservation* as soon as that many are free, then call *callback*."""
-        self._reservations[reservation] = None
-        self._waiting[reservation] = count, callback
-
-    def release(self, reservation: Reservation) -> None:
-        """Take the bytes of *reservation* back, and give them to those that wait, the oldest first."""
-        if reservation not in self._reservations:
-            return
-        del self._reservations[reservation]
-        self._waiting.pop(reservation, None)
-        self.reserved -= reservation.size
-        reservation.size = 0
-        for other in [other for other in self._reservations if other in self._waiting]:
-            count, callback = self._waiting[other]
-            if not self.try_add(other, count):
-                return
-            del self._waiting[other]
-            callback()
+        # Those that have bytes or wait for some, the oldest first.
+        self.reservations: dict[Reservation, None] = {}
 
 
 class Reservation:
-    """The part of the budget that one body has: *size* bytes. A context manager that releases it."""
+    """The part of *budget* that one body has: *size* bytes. It must be closed."""
 
-    __slots__ = ("_budget", "size")
+    __slots__ = ("_budget", "size", "waiting")
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
         self.size = 0
+        # The bytes that it waits for, and what is called when it has them.
+        self.waiting: tuple[int, Callable[[], object]] | None = None
 
     def reserve(self, count: int, callback: Callable[[], object]) -> bool:
         """Reserve *count* bytes more; where there are too few, return False and call *callback* once it is done."""
-        if self._budget.try_add(self, count):
+        if self.try_add(count):
             return True
-        self._budget.add_later(self, count, callback)
+        self.waiting = count, callback
         return False
+
+    def try_add(self, count: int) -> bool:
+        """Reserve *count* bytes more if that many are free, or if this is the oldest."""
+        budget = self._budget
+        budget.reservations[self] = None
+        if budget.reserved + count > budget.size and self is not next(iter(budget.reservations)):
+            return False
+        budget.reserved += count
+        self.size += count
+        return True
 
     async def wait_for_total(self, size: int) -> None:
         """Wait until a body of *size* bytes may be held."""
@@ -89,17 +64,21 @@ class Reservation:
         if not self.reserve(count, lambda: finish(reserved)):
             await reserved
 
-    def release(self) -> None:
-        """Give back everything; harmless when repeated."""
-        self._budget.release(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
+    def close(self) -> None:
+        """Give everything back, and to those that wait, the oldest first; harmless when repeated."""
+        reservations = self._budget.reservations
+        if self not in reservations:
+            return
+        del reservations[self]
+        self._budget.reserved -= self.size
+        self.size, self.waiting = 0, None
+        for other in tuple(reservations):
+            if other.waiting is not None:
+                count, callback = other.waiting
+                if not other.try_add(count):
+                    return
+                other.waiting = None
+                callback()
 
 
 def finish(future: asyncio.Future[None]) -> None:

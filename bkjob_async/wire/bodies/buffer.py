@@ -5,8 +5,6 @@ from __future__ import annotations
 import mmap
 from functools import cache
 from io import BytesIO
-from types import TracebackType
-from typing import Self
 
 # The first bytes of a body are collected in one block of the heap, which for nearly all bodies is all.
 FIRST_SEGMENT = 4 * 1024 * 1024
@@ -29,7 +27,7 @@ def keep_freed_memory() -> None:
 class BodyBuffer:
     """Collects *size* bytes; only `getvalue` makes one block of a large body.
 
-    A body whose length is known takes at most twice as much memory as came. A context manager that frees it.
+    A body whose length is known takes at most twice as much memory as came. It must be closed.
     """
 
     __slots__ = ("_capacity", "_expected_size", "_first", "_further", "size")
@@ -87,11 +85,3 @@ class BodyBuffer:
         self._first.close()
         for segment in self._further:
             segment.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing
 
 import aiohttp
 
 from bkjob_async.errors import ErrorDetails, InvalidResponse, TransportFailed
-from bkjob_async.wire.bodies.budget import MIB, UNCOUNTED_BYTES, BodyBudget
+from bkjob_async.wire.bodies.budget import MIB, UNCOUNTED_BYTES, BodyBudget, Reservation
 from bkjob_async.wire.bodies.buffer import BodyBuffer
 
 # Status, headers with lower-case names, body as it came.
@@ -69,7 +70,7 @@ async def read_body(
         return b""
     size = chunks = 0
     # Closed at the end, so that no frame of an error keeps the bytes.
-    with budget.reservation() as reservation, BodyBuffer() as body:
+    with closing(Reservation(budget)) as reservation, closing(BodyBuffer()) as body:
         async for piece, is_end_of_chunk in content.iter_chunks():
             size += len(piece)
             chunks += is_end_of_chunk
@@ -93,14 +94,14 @@ async def decompress_body(body: bytes, encoding: str, status: int, budget: BodyB
     if name not in ENCODINGS:
         message = "the response is compressed in a format that was not asked for"
         raise InvalidResponse(ErrorDetails(message=message, http_status=status))
-    decompressor = Decompressor(body, max_size=budget.max_body_size)
+    slices = decompressed_slices(body, budget.max_body_size)
     try:
-        first = decompressor.next_slice() if len(body) <= MAX_COMPRESSED_INLINE else b""
-        if decompressor.is_done:
+        first, is_last = next(slices) if len(body) <= MAX_COMPRESSED_INLINE else (b"", False)
+        if is_last:
             return first
         # One large body after the other: two at once would not be done sooner, and hold twice as much.
         async with budget.decompression_lock:
-            return await _decompress_in_thread(first, decompressor, len(body), budget)
+            return await _decompress_in_thread(first, slices, len(body), budget)
     except ValueError as error:
         message = f"the response was cut off or damaged: {error}"
     except BodyTooLarge:
@@ -109,14 +110,16 @@ async def decompress_body(body: bytes, encoding: str, status: int, budget: BodyB
 
 
 async def _decompress_in_thread(
-    first: bytes, decompressor: Decompressor, compressed_size: int, budget: BodyBudget
+    first: bytes, slices: Iterator[tuple[bytes, bool]], compressed_size: int, budget: BodyBudget
 ) -> bytes:
     """Return *first* and all that follows it."""
-    with budget.reservation() as reservation, BodyBuffer() as body:
+    is_last = False
+    with closing(Reservation(budget)) as reservation, closing(BodyBuffer()) as body:
         body.write(first)
-        while not decompressor.is_done:
-            await reservation.wait_for_total(compressed_size + decompressor.size)
-            body.write(await asyncio.to_thread(decompressor.next_slice))
+        while not is_last:
+            await reservation.wait_for_total(compressed_size + body.size)
+            piece, is_last = await asyncio.to_thread(next, slices)
+            body.write(piece)
         return body.getvalue()
 
 
@@ -129,53 +132,34 @@ def body_too_large(budget: BodyBudget, status: int) -> InvalidResponse:
     return InvalidResponse(ErrorDetails(message=message, http_status=status))
 
 
-class Decompressor:
-    """Decompresses a body a slice at a time; each slice is bounded work, during which other threads run.
+def decompressed_slices(body: bytes, max_size: int) -> Iterator[tuple[bytes, bool]]:
+    """Yield *body*, decompressed to at most *max_size* bytes, in slices, and whether each is the last; it may be empty.
 
-    `is_done` is True after the last slice; `size` is that of all slices so far.
+    Each slice is bounded work, during which other threads run. Raises ValueError for a broken body, or `BodyTooLarge`.
     """
-
-    __slots__ = ("_body", "_decompressobj", "_input", "_max_size", "_members", "_position", "is_done", "size")
-
-    def __init__(self, body: bytes, *, max_size: int) -> None:
-        """Decompress nothing yet, and never more than *max_size* bytes in all."""
-        self._body = body
-        self._max_size = min(max_size, max(HARMLESS_SIZE, MAX_RATIO * len(body)))
-        self._decompressobj = zlib.decompressobj(ANY_FORMAT)
-        self._members = 1
-        self._input = b""
-        self._position = 0
-        self.size = 0
-        self.is_done = False
-
-    def next_slice(self) -> bytes:
-        """Return the next bytes, possibly none; raise ValueError for a broken body, or `BodyTooLarge`."""
-        data = self._input
+    max_size = min(max_size, max(HARMLESS_SIZE, MAX_RATIO * len(body)))
+    decompressobj, members = zlib.decompressobj(ANY_FORMAT), 1
+    data, position, size = b"", 0, 0
+    while True:
         if not data:
-            data = self._body[self._position : self._position + INPUT_SLICE]
-            self._position += len(data)
-        decompressobj, size = self._decompressobj, self.size
+            data = body[position : position + INPUT_SLICE]
+            position += len(data)
         try:
             # One byte more than allowed shows that there is more; zlib takes 0 for no bound.
-            count = min(SLICE, self._max_size - size + 1)
-            piece = decompressobj.decompress(data, count)
+            piece = decompressobj.decompress(data, min(SLICE, max_size - size + 1))
         except zlib.error as error:
             raise ValueError("the compressed body is broken") from error
-        self.size = size = size + len(piece)
-        if size > self._max_size:
+        size += len(piece)
+        if size > max_size:
             raise BodyTooLarge
-        self._input = decompressobj.unused_data if decompressobj.eof else decompressobj.unconsumed_tail
-        is_input_used_up = not self._input and self._position >= len(self._body)
-        if decompressobj.eof:
-            self.is_done = is_input_used_up
-            if not is_input_used_up:
-                self._start_next_member()
-        elif is_input_used_up and not piece:
+        is_end = decompressobj.eof
+        data = decompressobj.unused_data if is_end else decompressobj.unconsumed_tail
+        is_input_used_up = not data and position >= len(body)
+        if is_input_used_up and not piece and not is_end:
             raise ValueError("the compressed body is incomplete")
-        return piece
-
-    def _start_next_member(self) -> None:
-        self._members += 1
-        if self._members > MAX_MEMBERS:
-            raise ValueError("the compressed body is broken: it has too many members")
-        self._decompressobj = zlib.decompressobj(ANY_FORMAT)
+        yield piece, is_end and is_input_used_up
+        if is_end:
+            members += 1
+            if members > MAX_MEMBERS:
+                raise ValueError("the compressed body is broken: it has too many members")
+            decompressobj = zlib.decompressobj(ANY_FORMAT)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget
+from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget, Reservation
 from bkjob_async.wire.bodies.reading import RawResponse
 from bkjob_async.wire.clean_connections import arrivals_at
 from bkjob_async.wire.fast_http.response_parser import ResponseParser
@@ -40,7 +40,7 @@ class Connection(asyncio.BufferedProtocol):
         """Wait for the transport."""
         self._release = release
         self._read_buffer = read_buffer
-        self._reservation = budget.reservation()
+        self._reservation = Reservation(budget)
         self._parser = ResponseParser(budget)
         self._transport: asyncio.Transport | None = None
         # Of the request under way.
@@ -82,7 +82,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close the connection at once; a request under way ends with an error. Harmless when repeated."""
-        self._reservation.release()
+        self._reservation.close()
         self._parser.close()
         # A transport with TLS that is closed twice drops its connection, and all but closing fails.
         if self._transport is not None and not self._transport.is_closing():
@@ -122,7 +122,7 @@ class Connection(asyncio.BufferedProtocol):
         else:
             if self.is_partial:
                 self.is_partial = False
-                self._reservation.release()
+                self._reservation.close()
             self._release(self)
         on_outcome(outcome)
 

@@ -4,6 +4,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ def test_the_pieces_come_out_in_order(pieces: list[bytes], is_sized: bool, are_v
     """Whether or not the size is known, and whatever the pieces are."""
     whole = b"".join(pieces)
 
-    with BodyBuffer(len(whole) if is_sized else None) as buffer:
+    with closing(BodyBuffer(len(whole) if is_sized else None)) as buffer:
         for piece in pieces:
             buffer.write(memoryview(piece) if are_views else piece)
         assert buffer.size == len(whole)
@@ -51,6 +52,7 @@ def test_a_body_that_never_becomes_whole_is_freed(pieces: list[bytes]) -> None:
 
 WAVES = """
 import resource
+from contextlib import closing
 from bkjob_async.wire.bodies.buffer import BodyBuffer, keep_freed_memory
 
 keep_freed_memory() if {kept} else None
@@ -59,7 +61,7 @@ keep_freed_memory() if {kept} else None
 def wave():
     bodies = []
     for _ in range(8):
-        with BodyBuffer(280_000) as body:
+        with closing(BodyBuffer(280_000)) as body:
             body.write(b"x" * 280_000)
             bodies.append(body.getvalue())
 

@@ -2,23 +2,28 @@
 
 import gzip
 import zlib
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.wire.bodies.reading import MAX_MEMBERS, SLICE, BodyTooLarge, Decompressor
+from bkjob_async.wire.bodies.reading import MAX_MEMBERS, SLICE, BodyTooLarge, decompressed_slices
 
 BODY = b'{"code": 0, "data": "' + b"x" * 1000 + b'"}'
 
 
+def slices(body: bytes, max_size: int) -> Iterator[bytes]:
+    """Yield the slices of the decompressed *body*, up to the last one."""
+    for piece, is_last in decompressed_slices(body, max_size):
+        yield piece
+        if is_last:
+            return
+
+
 def decompress(body: bytes, *, max_size: int) -> bytes:
     """Return the decompressed *body*."""
-    decompressor = Decompressor(body, max_size=max_size)
-    pieces = []
-    while not decompressor.is_done:
-        pieces.append(decompressor.next_slice())
-    return b"".join(pieces)
+    return b"".join(slices(body, max_size))
 
 
 @given(st.binary(max_size=2000), st.integers(0, 9))
@@ -74,23 +79,19 @@ def test_very_many_members_are_refused() -> None:
 
 def test_an_extreme_ratio_is_refused_early() -> None:
     """Only small bodies may be a thousand times as large as their compressed form."""
-    compressed = gzip.compress(bytes(40_000_000))
-    decompressor = Decompressor(compressed, max_size=64_000_000)
+    size = 0
 
     with pytest.raises(BodyTooLarge):
-        while not decompressor.is_done:
-            decompressor.next_slice()
-    assert decompressor.size <= 16 * 1024 * 1024 + 1
+        for piece in slices(gzip.compress(bytes(40_000_000)), 64_000_000):
+            size += len(piece)
+    assert size <= 16 * 1024 * 1024
 
 
 @pytest.mark.parametrize("size", [0, 1, SLICE - 1, SLICE, SLICE + 1, 3 * SLICE])
 def test_slices_are_bounded_and_make_up_the_body(size: int) -> None:
     """A small body comes in one slice."""
     body = bytes(range(256)) * (size // 256 + 1)
-    decompressor = Decompressor(gzip.compress(body[:size], 1), max_size=64_000_000)
-    pieces = [decompressor.next_slice()]
-    while not decompressor.is_done:
-        pieces.append(decompressor.next_slice())
+    pieces = list(slices(gzip.compress(body[:size], 1), 64_000_000))
 
     assert b"".join(pieces) == body[:size]
     assert max(map(len, pieces)) <= SLICE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Protocol
 
 import looptime
@@ -19,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.errors import Throttled
 from bkjob_async.watch.polling.poll_runner import PollRunner
-from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget
+from bkjob_async.wire.bodies.budget import UNCOUNTED_BYTES, BodyBudget, Reservation
 from bkjob_async.wire.limits.permits import DUE, Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from tests.examples import examples
@@ -98,7 +99,7 @@ class BudgetGate:
 
     async def pass_through(self, leave: asyncio.Event, patience: float | None, scope: int) -> None:
         """Reserve and release."""
-        with self.budget.reservation() as reservation:
+        with closing(Reservation(self.budget)) as reservation:
             self.waiting += 1
             try:
                 async with asyncio.timeout(patience):
