@@ -35,23 +35,23 @@ class BatchedReads:
     All connections but those in *idle* await a response.
     """
 
-    __slots__ = ("_epoll", "_idle", "_is_watched", "_loop", "_timer", "_transports")
+    __slots__ = ("_epoll", "_idle", "_timer", "_transports", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, idle: Sized) -> None:
         """Watch nothing yet."""
-        self._loop = loop
+        self.loop = loop
         self._idle = idle
         self._epoll = select.epoll()
         self._transports: dict[int, BatchedTransport] = {}
-        self._is_watched = False
+        # That of a window. Without one the event loop watches, if there is any transport.
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, descriptor: int, transport: BatchedTransport) -> None:
         """Read a *transport* from now on."""
         self._epoll.register(descriptor, select.EPOLLIN)
+        if not self._transports:
+            self.loop.add_reader(self._epoll.fileno(), self._read)
         self._transports[descriptor] = transport
-        if self._timer is None:
-            self._watch()
 
     def pause(self, descriptor: int) -> None:
         """Do not read a transport until `resume`."""
@@ -66,24 +66,13 @@ class BatchedReads:
         self._epoll.unregister(descriptor)
         del self._transports[descriptor]
         if not self._transports:
-            self._unwatch()
+            self.loop.remove_reader(self._epoll.fileno())
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
 
-    def _watch(self) -> None:
-        if not self._is_watched:
-            self._is_watched = True
-            self._loop.add_reader(self._epoll.fileno(), self._read)
-
-    def _unwatch(self) -> None:
-        if self._is_watched:
-            self._is_watched = False
-            self._loop.remove_reader(self._epoll.fileno())
-
     def _read(self) -> None:
         """Read all that has come; begin a window if that is worth it, else let the event loop watch."""
-        self._timer = None
         found = self._epoll.poll(0)
         has_partial = False
         for descriptor, _ in found:
@@ -93,26 +82,22 @@ class BatchedReads:
                 has_partial = has_partial or transport.connection.is_partial
         awaited = len(self._transports) - len(self._idle)
         if found and awaited >= FEWEST_AWAITED and not has_partial:
-            self._unwatch()
-            self._timer = self._loop.call_later(WINDOW, self._read)
-        elif self._transports:
-            self._watch()
+            if self._timer is None:
+                self.loop.remove_reader(self._epoll.fileno())
+            self._timer = self.loop.call_later(WINDOW, self._read)
+        elif self._timer is not None:
+            self._timer = None
+            self.loop.add_reader(self._epoll.fileno(), self._read)
 
 
 class BatchedTransport(asyncio.Transport):
     """The transport of a plain *connection*: writes at once, and is read by *reads*."""
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        sock: socket.socket,
-        connection: Connection,
-        reads: BatchedReads,
-    ) -> None:
+    def __init__(self, sock: socket.socket, connection: Connection, reads: BatchedReads) -> None:
         """Take a connected *sock*."""
         super().__init__({"socket": sock})
         self.connection = connection
-        self._loop = loop
+        self._loop = reads.loop
         self._socket = sock
         self._descriptor = sock.fileno()
         self._reads = reads
@@ -144,8 +129,6 @@ class BatchedTransport(asyncio.Transport):
 
     def read(self) -> None:
         """Read what has come."""
-        if self._is_closing:
-            return
         try:
             size = self._socket.recv_into(self._read_buffer)
         except (BlockingIOError, InterruptedError):
@@ -160,13 +143,11 @@ class BatchedTransport(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """Read nothing until `resume_reading`."""
-        if not self._is_closing:
-            self._reads.pause(self._descriptor)
+        self._reads.pause(self._descriptor)
 
     def resume_reading(self) -> None:
         """Read again."""
-        if not self._is_closing:
-            self._reads.resume(self._descriptor)
+        self._reads.resume(self._descriptor)
 
     def is_closing(self) -> bool:
         """Return True once closed."""

@@ -85,7 +85,7 @@ class ConnectionPool:
             )
             connection = Connection(self._read_buffer, self._budget, self._release)
             if self._tls is None and self._batched_reads is not None:
-                BatchedTransport(loop, sock, connection, self._batched_reads)
+                BatchedTransport(sock, connection, self._batched_reads)
             else:
                 await loop.create_connection(
                     lambda: connection,
@@ -130,7 +130,7 @@ class ConnectionPool:
 
     def _release(self, connection: Connection) -> None:
         """Keep *connection* for the next request if it is open."""
-        if self._is_closed or not connection.is_open:
+        if not connection.is_open:
             connection.close()
             return
         self._idle.append(connection)

@@ -63,7 +63,6 @@ async def test_a_connection_that_is_not_silent_in_a_window_is_not_used_again(
 
 async def test_what_does_not_fit_into_a_socket_is_sent_later() -> None:
     """A request may be long, and its server slow."""
-    loop = asyncio.get_running_loop()
     reads = open_batched_reads([])
     if reads is None:
         pytest.skip("this event loop or system reads each connection by itself")
@@ -71,15 +70,15 @@ async def test_what_does_not_fit_into_a_socket_is_sent_later() -> None:
     own.setblocking(False)
     other.setblocking(False)
     connection = Connection(memoryview(bytearray(16)), BodyBudget(4 * MIB), lambda _: None)
-    transport = BatchedTransport(loop, own, connection, reads)
+    transport = BatchedTransport(own, connection, reads)
     data = bytes(range(256)) * 16_384
     for at in range(0, len(data), 3 * MIB):
         transport.write(data[at : at + 3 * MIB])
     received = b""
     while len(received) < len(data):
-        received += await loop.sock_recv(other, MIB)
+        received += await reads.loop.sock_recv(other, MIB)
     transport.abort()
-    end = await loop.sock_recv(other, 1)
+    end = await reads.loop.sock_recv(other, 1)
     other.close()
 
     assert received == data
