@@ -125,19 +125,27 @@ class AiohttpTransport:
     ) -> Exchange | None:
         """Send *request* through the fast client where it can; see `CallbackTransport`."""
         fast = self._fast or self._fast_client(request.url)
-        return None if fast is None else fast.begin(request, timeout, on_received)
+        if fast is None:
+            return None
+        return fast.begin(request, timeout, partial(self._on_end, request, timeout, on_received))
 
-    def _on_end(self, ended: Exchange) -> None:
+    def _on_end(
+        self,
+        request: HttpRequest,
+        timeout: float,
+        on_received: Callable[[Received], None],
+        ended: Exchange,
+    ) -> None:
         """Go on with the response of an exchange that has *ended*; what is not plain takes a task."""
         outcome = ended.outcome
         if isinstance(outcome, tuple):
             status, headers, body = outcome
             if not self._decompresses or headers.get(CONTENT_ENCODING) is None:
-                ended.on_received(
+                on_received(
                     HttpResponse(status=status, headers=headers, body=body, connection=ended.connection)
                 )
                 return
-        ended.on_received(partial(self._response_to, ended.request, ended.timeout, ended))
+        on_received(partial(self._response_to, request, timeout, ended))
 
     async def _response_to(
         self,
@@ -222,7 +230,7 @@ class AiohttpTransport:
         needs_session = self._proxy is not None or options.trust_env or self._session.trace_configs
         if options.fast and not needs_session and url.scheme in ("http", "https"):
             pool = ConnectionPool(url.origin(), options.ssl, self._budget)
-            self._fast = FastHttpClient(pool, self._full_headers, self._on_end)
+            self._fast = FastHttpClient(pool, self._full_headers)
         return self._session
 
     def _open_command_session(self, session: aiohttp.ClientSession) -> aiohttp.ClientSession:

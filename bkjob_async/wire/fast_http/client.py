@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
-from bkjob_async.http_messages import HttpRequest, Received
+from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.fast_http.pool import ConnectionPool
 from bkjob_async.wire.timeouts import TimeoutManager
@@ -49,54 +49,35 @@ class SharedHead:
 
 
 class FastHttpClient:
-    """Sends GET requests to one server over the connections of *pool*.
+    """Sends GET requests to one server over the connections of *pool*; *full_headers* returns all headers of one."""
 
-    *full_headers* returns all headers of a request, *on_end* gets each exchange that has ended.
-    """
+    __slots__ = ("_full_headers", "_last_headers", "_pool", "_templates", "_timeouts")
 
-    __slots__ = ("_full_headers", "_last_headers", "_on_end", "_pool", "_templates", "_timeouts")
-
-    def __init__(
-        self,
-        pool: ConnectionPool,
-        full_headers: Callable[[HttpRequest], Headers],
-        on_end: Callable[[Exchange], None],
-    ) -> None:
+    def __init__(self, pool: ConnectionPool, full_headers: Callable[[HttpRequest], Headers]) -> None:
         """Send nothing yet."""
         self._pool = pool
         self._full_headers = full_headers
-        self._on_end = on_end
         self._timeouts = TimeoutManager()
         # One for requests that accept compressed responses, one for those that do not.
         self._templates: dict[bool, SharedHead] = {}
         self._last_headers: Headers | None = None
 
     def begin(
-        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+        self, request: HttpRequest, timeout: float, on_end: Callable[[Exchange], None]
     ) -> Exchange | None:
         """Send *request*, and return the exchange; None where it needs the ordinary path."""
-        request_bytes = self._bytes_of(request)
-        if request_bytes is None:
+        template, target = self._template_for(request), request.url.raw_path_qs
+        if template is None or not is_plain(target):
             return None
         exchange = Exchange(
             pool=self._pool,
             timeouts=self._timeouts,
-            request=request,
-            request_bytes=request_bytes,
-            timeout=timeout,
+            request_bytes=f"GET {target}".encode() + template.after_target,
             at=asyncio.get_running_loop().time() + timeout,
-            on_received=on_received,
-            on_end=self._on_end,
+            on_end=on_end,
         )
         exchange.begin()
         return exchange
-
-    def _bytes_of(self, request: HttpRequest) -> bytes | None:
-        """Return *request* as it is sent, None where it needs the ordinary path."""
-        template, target = self._template_for(request), request.url.raw_path_qs
-        if template is None or not is_plain(target):
-            return None
-        return f"GET {target}".encode() + template.after_target
 
     def _template_for(self, request: HttpRequest) -> SharedHead | None:
         """Return the template of *request*, None where it needs the ordinary path.

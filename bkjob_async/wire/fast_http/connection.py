@@ -76,14 +76,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def cancel(self, on_outcome: Callable[[Outcome], None]) -> None:
         """Close the connection if it still waits for the response of that request: it must not answer the next one."""
-        if self._on_outcome is on_outcome:
+        if self._on_outcome == on_outcome:
             self._on_outcome = None
             self.close()
 
     def close(self) -> None:
         """Close the connection at once; a request under way ends with an error. Harmless when repeated."""
         self._reservation.close()
-        self._parser.close()
+        self._parser.reset()
         # A transport with TLS that is closed twice drops its connection, and all but closing fails.
         if self._transport is not None and not self._transport.is_closing():
             self._transport.abort()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from bkjob_async.http_messages import HttpRequest, Received
 from bkjob_async.wire.bodies.reading import RawResponse
 from bkjob_async.wire.fast_http.connection import Connection, Outcome
 from bkjob_async.wire.fast_http.pool import ConnectionPool
@@ -15,23 +14,19 @@ from bkjob_async.wire.timeouts import TimeoutManager
 
 
 class Exchange(Struct, eq=False, kw_only=True):
-    """A *request*, sent as *request_bytes* over a connection of *pool*, and its *outcome*; *on_end* is called with it.
+    """A request, sent as *request_bytes* over a connection of *pool*, and its *outcome*.
 
-    It is called once, later, unless the exchange is cancelled. At loop time *at* it expires, with a `TimeoutError` for its
+    *on_end* is called with the exchange, once, later, unless it is cancelled. At loop time *at* it expires, with a `TimeoutError` for its
     outcome. Like aiohttp, it sends the request once more, over a new connection, when its connection turns out to be closed.
     """
 
     pool: ConnectionPool
     timeouts: TimeoutManager
-    request: HttpRequest
     request_bytes: bytes
-    timeout: float
     at: float
-    on_received: Callable[[Received], None]
     on_end: Callable[[Exchange], None]
     connection: Connection | None = None
     outcome: Outcome | None = None
-    _sent: Callable[[Outcome], None] | None = None
     _opening: asyncio.Task[Connection] | None = None
     _is_retry: bool = False
     _is_over: bool = False
@@ -61,8 +56,8 @@ class Exchange(Struct, eq=False, kw_only=True):
             self._send(opening.result())
 
     def _send(self, connection: Connection) -> None:
-        self.connection, self._sent = connection, self._on_outcome
-        connection.send(self.request_bytes, self._sent)
+        self.connection = connection
+        connection.send(self.request_bytes, self._on_outcome)
 
     def _on_outcome(self, outcome: Outcome) -> None:
         if self._is_over:
@@ -76,7 +71,6 @@ class Exchange(Struct, eq=False, kw_only=True):
     def _end(self, outcome: Outcome) -> None:
         self.timeouts.discard(self)
         self.outcome, self._is_over = outcome, True
-        self._sent = None  # a method of this object, which holds the connection
         self.on_end(self)
 
     def expire(self) -> None:
@@ -90,9 +84,8 @@ class Exchange(Struct, eq=False, kw_only=True):
         self.timeouts.discard(self)
         if self._opening is not None:
             self._opening.cancel()
-        if self.connection is not None and self._sent is not None:
-            self.connection.cancel(self._sent)
-            self._sent = None
+        if self.connection is not None:
+            self.connection.cancel(self._on_outcome)
 
     def response(self) -> RawResponse:
         """Return the response, or raise the error, that it has ended with."""

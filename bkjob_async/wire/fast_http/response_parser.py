@@ -43,9 +43,6 @@ class ResponseHeaders(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return decoded(self._fields[field_name(name)])
 
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and field_name(name) in self._fields
-
     def __iter__(self) -> Iterator[str]:
         return map(decoded, self._fields)
 
@@ -95,9 +92,10 @@ class ResponseParser:
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
         self._buffer: BodyBuffer | None = None
-        self._start()
+        self.reset()
 
-    def _start(self) -> None:
+    def reset(self) -> None:
+        """Begin with the next response; free what was parsed."""
         self._status = self._overhead = self.size = 0
         self._lines_before = self._chunks_count = self._interim_count = 0
         self._is_complete = self.is_last = False
@@ -157,12 +155,8 @@ class ResponseParser:
         """Return the response, and begin with the next one."""
         body = self._body if self._buffer is None else self._buffer.getvalue()
         response = self._status, ResponseHeaders(self._fields), body
-        self._start()
+        self.reset()
         return response
-
-    def close(self) -> None:
-        """Free what was parsed."""
-        self._start()
 
     def _is_chunked(self) -> bool:
         """Return whether the chunks end the body; of several such headers the last one counts."""
