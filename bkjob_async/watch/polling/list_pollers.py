@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 
 from msgspec import Struct, field
 
-from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller, is_list_pollable
 from bkjob_async.engine.scheduling.poll_planner import BEFORE_END, PollPlanner
 from bkjob_async.engine.tracking.next_request import JOB_ITSELF
@@ -31,8 +30,6 @@ class ListPollers(Struct, eq=False, kw_only=True):
     registry: TargetRegistry
     planner: PollPlanner
     runner: PollRunner[Polled]
-    health: PlatformHealth
-    now: Callable[[], float]
     page_size: int = 0
     _by_scope: dict[Scope, ListPoller[PollTarget]] = field(default_factory=dict)
 
@@ -60,7 +57,7 @@ class ListPollers(Struct, eq=False, kw_only=True):
     def next_request(self, poller: ListPoller[PollTarget], now: float) -> GetJobInstanceList | None:
         """Return the request for the next page of running jobs, None when a list is not worth a request."""
         request = poller.next_request(self.page_size)
-        if request is None or not poller.is_worthwhile(now) or self.health.is_closed:
+        if request is None or not poller.is_worthwhile(now) or self.session.health.is_closed:
             return None  # the next poll of one of its jobs starts the list again
         return request
 
@@ -69,12 +66,13 @@ class ListPollers(Struct, eq=False, kw_only=True):
 
         Raises the error of a failed request.
         """
+        loop = asyncio.get_running_loop()
         try:
             page = await self.session.poll_list(request, permit)
         except BkJobError:
-            poller.failed(self.now())
+            poller.failed(loop.time())
             raise
-        now = self.now()
+        now = loop.time()
         hints = poller.on_page(page, now)
         groups = {target.group: target for target in (*hints.still_running, *hints.maybe_finished)}
         for subscriber in {each for one in groups.values() for each in self.registry.subscribers_of(one)}:

@@ -68,12 +68,7 @@ class Poller:
             on_crash=self._registry.crash, limiter=session.limiter, group=group_of, resource=resource_of
         )
         self._list_pollers = ListPollers(
-            session=session,
-            registry=self._registry,
-            planner=poll_planner,
-            runner=self._runner,
-            health=session.health,
-            now=self._now,
+            session=session, registry=self._registry, planner=poll_planner, runner=self._runner
         )
         # When operations on jobs that nobody watches were sent, and the steps whose wait for a user they ended, each with
         # the number of that wait, if it is known.
