@@ -76,7 +76,7 @@ class ListPollers(Struct, eq=False, kw_only=True):
         hints = poller.on_page(page, now)
         groups = {target.group: target for target in (*hints.still_running, *hints.maybe_finished)}
         for subscriber in {each for one in groups.values() for each in self.registry.subscribers_of(one)}:
-            subscriber.other_polls += 1
+            subscriber.polls += 1
         for target in hints.still_running:
             if is_list_pollable(target):
                 until = self._delayed_until(target, poller.next_listing_by(now))

@@ -133,10 +133,6 @@ class Poller:
         """For how many seconds at most handling a response kept the event loop."""
         return self._target_poller.longest_block
 
-    def polls_of(self, subscriber: Subscriber) -> int:
-        """Return how many polls of its targets *subscriber* has had."""
-        return self._registry.polls_of(subscriber)
-
     def is_only_subscriber(self, subscriber: Subscriber, job: JobRef) -> bool:
         """Return True if *subscriber* alone follows a job."""
         target = self._registry.targets.get(job)

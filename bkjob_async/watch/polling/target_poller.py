@@ -162,7 +162,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         """Count a poll that begins *now*."""
         if target.first_polled_at is None and target.seen_at is None:
             target.first_polled_at = now
-        self.registry.polls[target.group] += 1
+        for subscriber in self.registry.members[target.group]:
+            subscriber.polls += 1
         if isinstance(request, GetJobInstanceStatus):
             self.session.observe.polls.jobs += 1
         else:

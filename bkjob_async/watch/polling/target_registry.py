@@ -24,8 +24,8 @@ class Subscriber(Protocol):
     number: int
     """The number of the watch within its client, from 1."""
 
-    other_polls: int
-    """Polls of its targets that `TargetRegistry.polls` does not count: of lists, and of groups that are gone."""
+    polls: int
+    """How many polls of its targets there were so far."""
 
     @property
     def log_events(self) -> int:
@@ -104,8 +104,8 @@ class PollTarget(JobState, eq=False, gc=False):
 class TargetRegistry:
     """The jobs that are polled, by ref, each with the group of its subscribers.
 
-    All jobs with the same subscribers share one group, which the job names by a number. `polls` counts the polls of each
-    group's jobs. `joined` are the jobs that are read in full, because a watch joined them.
+    All jobs with the same subscribers share one group, which the job names by a number; `members` has each. `joined` are the
+    jobs that are read in full, because a watch joined them.
     """
 
     def __init__(self, cursors: CursorSequence) -> None:
@@ -116,9 +116,8 @@ class TargetRegistry:
         self.may_be_full = False  # whether any subscriber ever had a journal, or was paused
         # Subscribers that are not in sync, with others that are by now; none is missing.
         self.behind: dict[Subscriber, None] = {}
-        self._groups: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
+        self.members: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
         self._numbers: dict[tuple[Subscriber, ...], int] = {(): NO_SUBSCRIBERS}
-        self.polls: dict[int, int] = {NO_SUBSCRIBERS: 0}
         self._last_number = NO_SUBSCRIBERS
 
     def add_subscriber(self, subscriber: Subscriber) -> None:
@@ -128,7 +127,7 @@ class TargetRegistry:
 
     def subscribers_of(self, target: PollTarget) -> tuple[Subscriber, ...]:
         """Return the subscribers that want the events of a job."""
-        return self._groups[target.group]
+        return self.members[target.group]
 
     def subscribe(
         self,
@@ -190,18 +189,11 @@ class TargetRegistry:
         self.behind.pop(subscriber, None)
         for members, number in list(self._numbers.items()):
             if subscriber in members:
-                polls = self.polls.pop(number)
-                for member in members:
-                    member.other_polls += polls
-                del self._groups[number], self._numbers[members]
+                del self.members[number], self._numbers[members]
 
     def groups_of(self, subscriber: Subscriber) -> frozenset[int]:
         """Return the numbers of the groups that *subscriber* belongs to."""
         return frozenset(number for members, number in self._numbers.items() if subscriber in members)
-
-    def polls_of(self, subscriber: Subscriber) -> int:
-        """Return how many polls of its targets *subscriber* has had."""
-        return subscriber.other_polls + sum(self.polls[number] for number in self.groups_of(subscriber))
 
     # Delivering to subscribers --------------------------------------------------------------------------------------
 
@@ -210,12 +202,12 @@ class TargetRegistry:
         if events:
             at.place(events)
         times = self.joined.get(target) if self.joined else None
-        for subscriber in self._groups[target.group]:
+        for subscriber in self.members[target.group]:
             subscriber.on_events(target, at, events, times)
 
     def publish_unchanged(self, target: PollTarget, at: PollStamp) -> None:
         """Deliver a poll without events to subscribers that may become in sync by it; the others need not know of it."""
-        for subscriber in self._groups[target.group]:
+        for subscriber in self.members[target.group]:
             if not subscriber.is_in_sync:
                 subscriber.on_events(target, at, (), None)
         while self.behind and next(reversed(self.behind)).is_in_sync:
@@ -228,7 +220,7 @@ class TargetRegistry:
 
     def update_settled(self, target: PollTarget) -> None:
         """Have the subscribers of a job determine which of their targets have settled."""
-        for subscriber in self._groups[target.group]:
+        for subscriber in self.members[target.group]:
             subscriber.update_settled(target)
 
     def crash(self, error: BaseException) -> None:
@@ -284,8 +276,7 @@ class TargetRegistry:
         number = self._numbers.get(members)
         if number is None:
             number = self._last_number = self._last_number + 1
-            self._groups[number], self._numbers[members] = members, number
-            self.polls[number] = 0
+            self.members[number], self._numbers[members] = members, number
         target.group = number
 
 

@@ -63,7 +63,7 @@ class Subscription:
         self.event_count = 0
         self.number = next(poller.watch_numbers)
         self._reports = WatchReports(poller.observe, self.number)
-        self.other_polls = 0
+        self.polls = 0
         self.is_open = False
         # Whether the present of all targets was delivered; those that are added later do not count.
         self.is_in_sync = False
@@ -193,11 +193,6 @@ class Subscription:
         if not self.is_open:
             return PollingLoad(0, 0, None, 0)
         return self._poller.load(asyncio.get_running_loop().time(), self)
-
-    @property
-    def polls(self) -> int:
-        """How many polls of its targets there were so far."""
-        return self._poller.polls_of(self)
 
     async def aclose(self) -> None:
         """End the stream and wait until all targets are released."""
