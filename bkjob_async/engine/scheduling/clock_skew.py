@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from bkjob_async.model.snapshot import Times
 
 # How fast an old estimate loses its weight, because the clock may be set back: a tenth of a second in a
@@ -9,14 +11,11 @@ from bkjob_async.model.snapshot import Times
 LEAK = 1e-4
 
 
-class ServerClock:
+class ServerClock(Struct):
     """The least by which the platform's clock is ahead of ours: no time in a response is in its future."""
 
-    __slots__ = ("_ahead", "_at")
-
-    def __init__(self) -> None:
-        self._ahead: float | None = None
-        self._at = 0.0
+    _ahead: float | None = None
+    _at: float = 0.0
 
     def on_times(self, times: Times, now: float) -> None:
         """Update the estimate by the times in a response received at *now*."""

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from math import exp, isfinite, log, sqrt
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct, ValidationError, convert
 
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction, LogNormal
 from bkjob_async.errors import UsageError
@@ -41,6 +41,13 @@ STAMP = re.compile(r"\d{4,}(?:[-_:. T/]?\d{1,2})*")
 
 Key = tuple[Scope, str, str | None]
 
+# What exported figures may be.
+Positive = Annotated[float, Meta(ge=1e-6, le=1e9)]
+Weight = Annotated[float, Meta(ge=1e-6, le=1e6)]
+Mean = Annotated[float, Meta(ge=log(SHORTEST) - 1e-9, le=log(LONGEST))]
+Squares = Annotated[float, Meta(ge=0.0, le=1e9)]
+Runs = Annotated[int, Meta(ge=0, le=10**15)]
+
 
 class DurationStats(Struct, frozen=True, kw_only=True):
     """How long earlier runs of a job (*step* None) or of one of its steps took.
@@ -60,18 +67,29 @@ class DurationStats(Struct, frozen=True, kw_only=True):
     spread: float
 
 
-class DurationRecord:
+class ExportedDurations(Struct, frozen=True):
+    """The statistics of a table as plain data: `DurationRecord`s, each of *names* behind its key."""
+
+    version: int
+    all: tuple[Weight, Mean, Squares, Runs]
+    within: tuple[Positive, Positive]
+    names: list[tuple[str, str, str | None, Weight, Mean, Squares, Runs]]
+
+
+class DurationRecord(Struct, eq=False):
     """Logarithms of durations, as count, mean and sum of squares about the mean; old ones lose their weight."""
 
-    __slots__ = ("expectation", "mean", "outlier_side", "runs", "squares", "weight")
+    weight: float = 0.0
+    mean: float = 0.0
+    squares: float = 0.0
+    runs: int = 0
+    outlier_side: int = 0
+    expectation: EndPrediction | None = None
 
-    def __init__(self, weight: float = 0.0, mean: float = 0.0, squares: float = 0.0, runs: int = 0) -> None:
-        self.weight = weight
-        self.mean = mean
-        self.squares = squares
-        self.runs = runs
-        self.outlier_side = 0
-        self.expectation: EndPrediction | None = None
+    @property
+    def figures(self) -> tuple[float, float, float, int]:
+        """What is exported."""
+        return self.weight, self.mean, self.squares, self.runs
 
     def add(self, value: float, memory: float) -> None:
         """Add one logarithm; at most *memory* of them have weight at a time."""
@@ -107,7 +125,7 @@ class DurationTable:
         """Add how long a run of a job, or of one of its steps, took; return False for an impossible duration."""
         if not is_duration(seconds):
             return False
-        key = (scope, normalize_name(job), None if step is None else normalize_name(step))
+        key = key_of(scope, job, step)
         record = self._records.get(key)
         if record is None:
             record = self._records[key] = DurationRecord()
@@ -162,7 +180,7 @@ class DurationTable:
         return self._unknown_name
 
     def _find(self, scope: Scope, job: str, step: str | None) -> DurationRecord | None:
-        return self._records.get((scope, normalize_name(job), None if step is None else normalize_name(step)))
+        return self._records.get(key_of(scope, job, step))
 
     def _own(self, record: DurationRecord) -> LogNormal:
         """Return the distribution of one name, moved towards that of all names while it has few runs."""
@@ -214,10 +232,10 @@ class DurationTable:
         """Return all statistics as plain data for JSON."""
         return {
             "version": VERSION,
-            "all": [self._all.weight, self._all.mean, self._all.squares, self._all.runs],
-            "within": list(self._within_variance),
+            "all": [*self._all.figures],
+            "within": [*self._within_variance],
             "names": [
-                [str(scope), job, step, record.weight, record.mean, record.squares, record.runs]
+                [str(scope), job, step, *record.figures]
                 for (scope, job, step), record in self._records.items()
             ],
         }
@@ -226,16 +244,14 @@ class DurationTable:
     def imported(cls, data: Mapping[str, Any], *, keys: int = KEYS) -> DurationTable:
         """Read back what `exported` wrote; raise `UsageError` for anything else."""
         try:
-            if data["version"] != VERSION:
-                raise UsageError(f"the durations have version {data['version']!r}, not {VERSION}")
+            exported = convert(data, ExportedDurations)
+            if exported.version != VERSION:
+                raise UsageError(f"the durations have version {exported.version}, not {VERSION}")
             made = cls(keys=keys)
-            made._all = record_from(*data["all"])
-            weight, squares = data["within"]
-            made._within_variance = (number(weight, low=1e-6), number(squares, low=1e-6))
-            for scope, job, step, *figures in data["names"][-keys:]:
-                key = (Scope.parse(scope), text(job), None if step is None else text(step))
-                made._records[key] = record_from(*figures)
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            made._all, made._within_variance = DurationRecord(*exported.all), exported.within
+            for scope, job, step, weight, mean, squares, runs in exported.names[-keys:]:
+                made._records[Scope.parse(scope), job, step] = DurationRecord(weight, mean, squares, runs)
+        except (ValidationError, ValueError) as error:
             raise UsageError("these are not durations that were exported before") from error
         return made
 
@@ -256,26 +272,6 @@ def normalize_name(name: str) -> str:
     return STAMP.sub("#", name)
 
 
-def record_from(weight: object, mean: object, squares: object, runs: object) -> DurationRecord:
-    """Read back one record; raise ValueError for impossible numbers."""
-    whole = number(runs, low=0.0, high=1e15)
-    return DurationRecord(
-        number(weight, low=1e-6, high=1e6),
-        number(mean, low=log(SHORTEST) - 1e-9, high=log(LONGEST)),
-        number(squares, low=0.0, high=1e9),
-        int(whole),
-    )
-
-
-def number(value: object, *, low: float, high: float = 1e9) -> float:
-    """Return a number between *low* and *high*; raise ValueError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ValueError("not a number in range")
-    return float(value)
-
-
-def text(value: object) -> str:
-    """Return a text; raise TypeError for anything else."""
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
+def key_of(scope: Scope, job: str, step: str | None) -> Key:
+    """Return what the statistics of runs are found by."""
+    return scope, normalize_name(job), None if step is None else normalize_name(step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from attrs import define, field, setters, validators
+from msgspec import Struct
 
 # The lowest cost, where there is no limit. At this cost a run of which nothing is known is polled at the
 # platform's own rhythm; one that is known not to end soon is polled less often.
@@ -25,18 +25,17 @@ STRAIN_GAIN = 0.1
 LEAST_STRAIN, MOST_STRAIN = 0.3, 1e4
 
 
-@define(kw_only=True, on_setattr=setters.NO_OP)
-class RequestCost:
+class RequestCost(Struct, kw_only=True):
     """The cost of a request, such that the requests of all targets fit the limit.
 
     *at_rest* is the lowest cost, *unseen* how many targets wait for their first poll.
     """
 
-    at_rest: float = field(default=AT_REST, validator=validators.gt(0.0))
-    strain: float = field(default=1.0, init=False)
+    at_rest: float = AT_REST
+    strain: float = 1.0
     unseen: int = 0
-    _weights: float = field(default=0.0, init=False)
-    _weighed: int = field(default=0, init=False)
+    _weights: float = 0.0
+    _weighed: int = 0
 
     @property
     def live(self) -> int:
