@@ -14,7 +14,7 @@ from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.watch.polling import error_reporting
-from bkjob_async.watch.polling.error_reporting import STALL_CHECK_INTERVAL, STALL_CHECK_SIZE, StallTimer
+from bkjob_async.watch.polling.error_reporting import STALL_CHECK_SIZE, StallTimer
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.poller import group_of
@@ -128,21 +128,3 @@ async def test_a_check_is_finished_before_another_begins(monkeypatch: pytest.Mon
     timer.stop()
 
     assert targets.checks == 1
-
-
-async def test_a_target_is_known_to_wait_while_it_is_checked_again() -> None:
-    """From its first check on, also between two turns of the next one; after the end nothing is kept of it."""
-    timer, targets = timer_of(9 * STALL_CHECK_SIZE)
-    loop, last = asyncio.get_running_loop(), targets[-1]
-    begun = loop.time()
-
-    timer.start()
-    await asyncio.sleep(1.5 * STALL_CHECK_INTERVAL)
-    first_seen = timer.unseen_since(last)
-    while targets.checks < 2:  # noqa: ASYNC110 - a check sets no event
-        await asyncio.sleep(0.0 if loop.time() >= begun + 2 * STALL_CHECK_INTERVAL else 0.5)
-    seen_meanwhile = timer.unseen_since(last)
-    timer.stop()
-
-    assert first_seen == seen_meanwhile == pytest.approx(begun + STALL_CHECK_INTERVAL, abs=0.1)
-    assert timer.unseen_since(last) is None

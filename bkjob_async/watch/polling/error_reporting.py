@@ -248,9 +248,6 @@ class StallTimer(Struct, eq=False, kw_only=True):
     health: PlatformHealth
     limit: float
     report: Callable[[PollTarget, float], None]
-    # Since when targets wait that no response has shown, in this check and in the one before; few wait for long.
-    _first_seen: dict[PollTarget, float] = field(default_factory=dict)
-    _seen_before: dict[PollTarget, float] = field(default_factory=dict)
     # What the present check has still to look at, None between two checks.
     _unchecked: Iterator[PollTarget] | None = None
     _timer: asyncio.TimerHandle | None = None
@@ -260,14 +257,9 @@ class StallTimer(Struct, eq=False, kw_only=True):
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._on_timer)
 
-    def unseen_since(self, target: PollTarget) -> float | None:
-        """Return since when a target that no response has shown is known to wait, None where that is not known."""
-        return self._first_seen.get(target, self._seen_before.get(target, target.first_polled_at))
-
     def stop(self) -> None:
         """Stop the timer; harmless when repeated."""
         self._unchecked = None
-        self._first_seen, self._seen_before = {}, {}  # they would keep jobs that nobody watches
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -278,7 +270,6 @@ class StallTimer(Struct, eq=False, kw_only=True):
             self.start()
             if self._unchecked is None:  # else the last check is not over yet
                 self._unchecked = iter(tuple(self.targets))
-                self._seen_before, self._first_seen = self._first_seen, {}
                 self._check_next()
 
     def _check_next(self) -> None:
@@ -294,11 +285,7 @@ class StallTimer(Struct, eq=False, kw_only=True):
             self._check(target, loop.time())
 
     def _check(self, target: PollTarget, now: float) -> None:
-        since = target.seen_at
-        if since is None:
-            # Also before its first poll, which may wait for a permit.
-            first = now if target.first_polled_at is None else target.first_polled_at
-            since = self._first_seen[target] = self._seen_before.get(target, first)
+        since = target.added_at if target.seen_at is None else target.seen_at
         if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
             return
         if not target.all_settled() and self._is_overdue(target, now):

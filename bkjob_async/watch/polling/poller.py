@@ -141,7 +141,7 @@ class Poller:
     def load(self, now: float, subscriber: Subscriber | None = None) -> PollingLoad:
         """Return the load of polling all jobs, or those of one *subscriber*."""
         groups = None if subscriber is None else self._registry.groups_of(subscriber)
-        return polling_load(self._registry, self._runner, self._stall_timer.unseen_since, now, groups)
+        return polling_load(self._registry, self._runner, now, groups)
 
     @property
     def subscribers(self) -> Sequence[Subscriber]:
@@ -175,8 +175,10 @@ class Poller:
         if ref.job not in self._registry.targets:
             self.planner.begin()
             self._stall_timer.start()
-        operated_at = self._operated_at.pop(ref.job, None)
-        target, since = self._registry.subscribe(subscriber, ref, operated_at=operated_at, recorded=recorded)
+        operated_at, now = self._operated_at.pop(ref.job, None), self._now()
+        target, since = self._registry.subscribe(
+            subscriber, ref, now=now, operated_at=operated_at, recorded=recorded
+        )
         is_newer = operated_at is not None and operated_at > recorded_until
         for step, waits in self._confirmed.pop(ref.job, {}).items():
             # Otherwise another process may have recorded the wait that came after the operation.
@@ -185,7 +187,7 @@ class Poller:
         self.phases.mark_changed(ref.job)
 
         if recorded is None or any(each not in target.lost for each in target.targets):
-            self._runner.schedule(target, self._now())
+            self._runner.schedule(target, now)
         return target, since
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:

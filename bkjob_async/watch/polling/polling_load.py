@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.phase_totals import PhaseTotals
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
-from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
+from bkjob_async.watch.polling.target_registry import TargetRegistry
 
 # The most jobs that have changed and wait to be counted again: a few microseconds each when the figures are asked for.
 MOST_UNCOUNTED = 512
@@ -37,14 +37,10 @@ class PollingLoad(Struct, frozen=True):
 def polling_load(
     registry: TargetRegistry,
     runner: PollRunner[Polled],
-    unseen_since: Callable[[PollTarget], float | None],
     now: float,
     groups: Collection[int] | None = None,
 ) -> PollingLoad:
-    """Return the load that all jobs are, or those of some *groups* of subscribers.
-
-    *unseen_since* is the time since when a job that no response has shown is known to wait.
-    """
+    """Return the load that all jobs are, or those of some *groups* of subscribers."""
     busy = runner.busy
     due = in_trouble = 0
     oldest = now
@@ -56,9 +52,7 @@ def polling_load(
             due += 1
         elif at is None and target not in busy:
             continue  # it is over
-        since = target.seen_at if target.seen_at is not None else unseen_since(target)
-        if since is not None and since < oldest:
-            oldest = since
+        oldest = min(oldest, target.added_at if target.seen_at is None else target.seen_at)
         in_trouble += bool(target.poll_failures.troubled)
     in_flight = sum(
         groups is None or (not isinstance(polled, ListPoller) and polled.group in groups) for polled in busy

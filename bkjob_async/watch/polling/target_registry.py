@@ -93,10 +93,12 @@ class PollTarget(JobState, eq=False, gc=False):
     """One job that is polled, compared by identity.
 
     *group* is the number of its subscribers' group: references to them would form a cycle through the job, which the
-    garbage collector does not look for here. *due* and *urgent* belong to the poll runner.
+    garbage collector does not look for here. *added_at* is when it was first wanted. *due* and *urgent* belong to the poll
+    runner.
     """
 
     group: int = NO_SUBSCRIBERS
+    added_at: float = 0.0
     due: float | None = None
     urgent: bool | None = None
 
@@ -134,6 +136,7 @@ class TargetRegistry:
         subscriber: Subscriber,
         ref: Ref,
         *,
+        now: float,
         operated_at: float | None,
         recorded: PollTarget | None = None,
     ) -> tuple[PollTarget, int | None]:
@@ -149,6 +152,7 @@ class TargetRegistry:
         if target is None:
             target = PollTarget(job) if recorded is None else recorded
             target.operated_at, target.was_operated = operated_at, operated_at is not None
+            target.added_at = now
             self.targets[job] = target
         group = self.subscribers_of(target)
         if subscriber not in group:
