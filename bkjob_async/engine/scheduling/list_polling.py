@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
@@ -52,36 +52,21 @@ class ListHints(Struct, Generic[S], frozen=True):
     maybe_finished: Sequence[S] = ()
 
 
-class ListPoller(Generic[S]):
-    """The running jobs of one *scope* of which only the end matters, by their ids."""
+class ListPoller(Struct, Generic[S], eq=False):
+    """The running jobs of one *scope* of which only the end matters, by their ids; `_created` is when each was."""
 
-    __slots__ = (
-        "_created",
-        "_hinted",
-        "_listed",
-        "_pages",
-        "_pause",
-        "_shown",
-        "_start",
-        "due",
-        "paused_until",
-        "running",
-        "scope",
-        "urgent",
-    )
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.running: dict[int, S] = {}
-        self.due: float | None = None
-        self.urgent: bool | None = None
-        self.paused_until = 0.0
-        self._pause = PAUSE
-        self._created: dict[int, datetime] = {}
-        self._start = self._shown = 0
-        self._pages = 1
-        self._listed: set[int] = set()
-        self._hinted: set[int] = set()
+    scope: Scope
+    running: dict[int, S] = field(default_factory=dict)
+    due: float | None = None
+    urgent: bool | None = None
+    paused_until: float = 0.0
+    _pause: float = PAUSE
+    _created: dict[int, datetime] = field(default_factory=dict)
+    _start: int = 0
+    _shown: int = 0
+    _pages: int = 1
+    _listed: set[int] = field(default_factory=set)
+    _hinted: set[int] = field(default_factory=set)
 
     def note(self, job: S) -> None:
         """Record the state of a job after a poll."""
