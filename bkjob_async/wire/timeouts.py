@@ -23,8 +23,6 @@ class TimeoutManager:
     Nearly every request comes back in time, so a timer of its own for each would be created for nothing.
     """
 
-    __slots__ = ("_fires_at", "_running", "_timer")
-
     def __init__(self) -> None:
         self._running: set[Expiring] = set()
         self._timer: asyncio.TimerHandle | None = None

@@ -35,8 +35,6 @@ class BatchedReads:
     All connections but those in *idle* await a response.
     """
 
-    __slots__ = ("_epoll", "_idle", "_timer", "_transports", "loop")
-
     def __init__(self, loop: asyncio.AbstractEventLoop, idle: Sized) -> None:
         """Watch nothing yet."""
         self.loop = loop

@@ -24,8 +24,6 @@ Headers = Mapping[str, str]
 class SharedHead:
     """What requests with the same headers have in common: everything but the target."""
 
-    __slots__ = ("after_target", "authority", "headers", "scheme")
-
     def __init__(self, request: HttpRequest, headers: Headers) -> None:
         """Take what *request* shares with others, and all its *headers*; what aiohttp adds is added."""
         self.headers = request.headers
@@ -50,8 +48,6 @@ class SharedHead:
 
 class FastHttpClient:
     """Sends GET requests to one server over the connections of *pool*; *full_headers* returns all headers of one."""
-
-    __slots__ = ("_full_headers", "_last_headers", "_pool", "_templates", "_timeouts")
 
     def __init__(self, pool: ConnectionPool, full_headers: Callable[[HttpRequest], Headers]) -> None:
         """Send nothing yet."""

@@ -29,11 +29,6 @@ class Connection(asyncio.BufferedProtocol):
     *budget* has no room for more of a body. *is_partial* is True while more of a response is to come.
     """
 
-    __slots__ = (
-        *("__weakref__", "_arrivals", "_on_outcome", "_parser", "_read_buffer", "_release"),
-        *("_reservation", "_transport", "is_partial"),
-    )
-
     def __init__(
         self, read_buffer: memoryview, budget: BodyBudget, release: Callable[[Connection], None]
     ) -> None:

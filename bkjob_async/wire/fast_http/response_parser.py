@@ -70,20 +70,6 @@ class ResponseParser:
     llhttp is as lenient here as aiohttp lets it be, so that a response means the same on both paths.
     """
 
-    __slots__ = (
-        *(
-            "_body",
-            "_budget",
-            "_buffer",
-            "_chunks_count",
-            "_fields",
-            "_interim_count",
-            "_is_complete",
-            "_length",
-        ),
-        *("_lines", "_lines_before", "_llhttp", "_overhead", "_status", "is_last", "size"),
-    )
-
     def __init__(self, budget: BodyBudget) -> None:
         """Parse nothing yet; a body may have as many bytes as *budget* allows to one."""
         self._budget = budget
