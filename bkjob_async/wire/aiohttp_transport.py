@@ -186,14 +186,13 @@ class AiohttpTransport:
             proxy=self._proxy,
             proxy_headers=self._proxy_headers,
         )
-        content, headers, status = response.content, response.headers, response.status
         connection = connection_of(response)
         try:
-            body = await read_body(content, headers, status, self._budget, read=response.read)
+            body = await read_body(response, self._budget)
         except BaseException:
             response.close()
             raise
-        return (status, headers, body), connection
+        return (response.status, response.headers, body), connection
 
     def _full_headers(self, request: HttpRequest) -> Mapping[str, str]:
         """Return the headers of *request* with those of every request."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 import aiohttp
@@ -43,27 +43,14 @@ TOO_MANY_CHUNKS = "there are too many small chunks"
 HARMLESS_SIZE, MAX_RATIO = 16 * 1024 * 1024, 200
 
 
-class BodyTooLarge(Exception):
-    """The decompressed body is larger than allowed."""
-
-
-async def read_body(
-    content: aiohttp.StreamReader,
-    headers: Mapping[str, str],
-    status: int,
-    budget: BodyBudget,
-    *,
-    read: Callable[[], Awaitable[bytes]] | None = None,
-) -> bytes:
-    """Read the whole body; raise `InvalidResponse` for one that is too large.
-
-    *read* reads a body that is known to be small, where that has to do more than to read *content*.
-    """
+async def read_body(response: aiohttp.ClientResponse, budget: BodyBudget) -> bytes:
+    """Read the whole body of *response*; raise `InvalidResponse` for one that is too large."""
+    content, headers, status = response.content, response.headers, response.status
     # The length of a compressed body says little: aiohttp may be decompressing it.
     length = None if CONTENT_ENCODING in headers else headers.get(CONTENT_LENGTH)
     if length is not None and length.isdigit():
         if int(length) <= UNCOUNTED_BYTES:
-            return await (read or content.read)()
+            return await response.read()
         if int(length) > budget.max_body_size:
             raise body_too_large(budget, status)
     if content.at_eof():  # aiohttp's reader of bodies that cannot be there yields chunks without end
@@ -94,33 +81,19 @@ async def decompress_body(body: bytes, encoding: str, status: int, budget: BodyB
     if name not in ENCODINGS:
         message = "the response is compressed in a format that was not asked for"
         raise InvalidResponse(ErrorDetails(message=message, http_status=status))
-    slices = decompressed_slices(body, budget.max_body_size)
-    try:
-        first, is_last = next(slices) if len(body) <= MAX_COMPRESSED_INLINE else (b"", False)
-        if is_last:
-            return first
-        # One large body after the other: two at once would not be done sooner, and hold twice as much.
-        async with budget.decompression_lock:
-            return await _decompress_in_thread(first, slices, len(body), budget)
-    except ValueError as error:
-        message = f"the response was cut off or damaged: {error}"
-    except BodyTooLarge:
-        raise body_too_large(budget, status) from None
-    raise TransportFailed(ErrorDetails(message=message, http_status=status))
-
-
-async def _decompress_in_thread(
-    first: bytes, slices: Iterator[tuple[bytes, bool]], compressed_size: int, budget: BodyBudget
-) -> bytes:
-    """Return *first* and all that follows it."""
-    is_last = False
-    with closing(Reservation(budget)) as reservation, closing(BodyBuffer()) as body:
-        body.write(first)
-        while not is_last:
-            await reservation.wait_for_total(compressed_size + body.size)
-            piece, is_last = await asyncio.to_thread(next, slices)
-            body.write(piece)
-        return body.getvalue()
+    slices = decompressed_slices(body, status, budget)
+    first, is_last = next(slices) if len(body) <= MAX_COMPRESSED_INLINE else (b"", False)
+    if is_last:
+        return first
+    # One large body after the other: two at once would not be done sooner, and hold twice as much.
+    async with budget.decompression_lock:
+        with closing(Reservation(budget)) as reservation, closing(BodyBuffer()) as whole:
+            whole.write(first)
+            while not is_last:
+                await reservation.wait_for_total(len(body) + whole.size)
+                piece, is_last = await asyncio.to_thread(next, slices)
+                whole.write(piece)
+            return whole.getvalue()
 
 
 def body_too_large(budget: BodyBudget, status: int) -> InvalidResponse:
@@ -132,12 +105,18 @@ def body_too_large(budget: BodyBudget, status: int) -> InvalidResponse:
     return InvalidResponse(ErrorDetails(message=message, http_status=status))
 
 
-def decompressed_slices(body: bytes, max_size: int) -> Iterator[tuple[bytes, bool]]:
-    """Yield *body*, decompressed to at most *max_size* bytes, in slices, and whether each is the last; it may be empty.
+def damaged(status: int, how: str) -> TransportFailed:
+    """Return the error of a compressed body that is not whole."""
+    message = f"the response was cut off or damaged: the compressed body is {how}"
+    return TransportFailed(ErrorDetails(message=message, http_status=status))
 
-    Each slice is bounded work, during which other threads run. Raises ValueError for a broken body, or `BodyTooLarge`.
+
+def decompressed_slices(body: bytes, status: int, budget: BodyBudget) -> Iterator[tuple[bytes, bool]]:
+    """Yield the decompressed *body* in slices, and whether each is the last; it may be empty.
+
+    Each slice is bounded work, during which other threads run. Raises what `decompress_body` does.
     """
-    max_size = min(max_size, max(HARMLESS_SIZE, MAX_RATIO * len(body)))
+    max_size = min(budget.max_body_size, max(HARMLESS_SIZE, MAX_RATIO * len(body)))
     decompressobj, members = zlib.decompressobj(ANY_FORMAT), 1
     data, position, size = b"", 0, 0
     while True:
@@ -147,19 +126,19 @@ def decompressed_slices(body: bytes, max_size: int) -> Iterator[tuple[bytes, boo
         try:
             # One byte more than allowed shows that there is more; zlib takes 0 for no bound.
             piece = decompressobj.decompress(data, min(SLICE, max_size - size + 1))
-        except zlib.error as error:
-            raise ValueError("the compressed body is broken") from error
+        except zlib.error:
+            raise damaged(status, "broken") from None
         size += len(piece)
         if size > max_size:
-            raise BodyTooLarge
+            raise body_too_large(budget, status)
         is_end = decompressobj.eof
         data = decompressobj.unused_data if is_end else decompressobj.unconsumed_tail
         is_input_used_up = not data and position >= len(body)
         if is_input_used_up and not piece and not is_end:
-            raise ValueError("the compressed body is incomplete")
+            raise damaged(status, "incomplete")
         yield piece, is_end and is_input_used_up
         if is_end:
             members += 1
             if members > MAX_MEMBERS:
-                raise ValueError("the compressed body is broken: it has too many members")
+                raise damaged(status, "broken: it has too many members")
             decompressobj = zlib.decompressobj(ANY_FORMAT)
