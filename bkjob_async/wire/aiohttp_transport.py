@@ -124,17 +124,14 @@ class AiohttpTransport:
         self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
     ) -> Exchange | None:
         """Send *request* through the fast client where it can; see `CallbackTransport`."""
-        fast = self._fast or self._fast_client(request.url)
-        if fast is None:
+        if self._fast is None:
+            self._open_session(request.url)
+        if self._fast is None:
             return None
-        return fast.begin(request, timeout, partial(self._on_end, request, timeout, on_received))
+        return self._fast.begin(request, timeout, partial(self._on_end, request, timeout, on_received))
 
     def _on_end(
-        self,
-        request: HttpRequest,
-        timeout: float,
-        on_received: Callable[[Received], None],
-        ended: Exchange,
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None], ended: Exchange
     ) -> None:
         """Go on with the response of an exchange that has *ended*; what is not plain takes a task."""
         outcome = ended.outcome
@@ -201,18 +198,13 @@ class AiohttpTransport:
             common = {"Accept-Encoding": "gzip" if request.accept_compressed else "identity", **common}
         return {**common, **request.headers}
 
-    def _fast_client(self, url: URL) -> FastHttpClient | None:
-        """Return the fast client, None where there is none; raise `TransportFailed` once closed."""
-        self._open_session(url)
-        return self._fast
-
     def _open_session(self, url: URL) -> aiohttp.ClientSession:
         """Return the session, opened if need be, for *url* first; raise `TransportFailed` once closed."""
         if self._closed:
             raise TransportFailed(ErrorDetails(message="the transport is closed", sent=False))
-        if self._session is not None and self._session.closed:
-            raise SessionClosed(ErrorDetails(message="the lent aiohttp session is closed", sent=False))
         if self._session is not None:
+            if self._session.closed:
+                raise SessionClosed(ErrorDetails(message="the lent aiohttp session is closed", sent=False))
             return self._session
         options = self._options
         limit = options.connections or DEFAULT_CONNECTIONS
@@ -301,7 +293,7 @@ def typed_error(error: Exception, timeout: float) -> Exception:
     """Return this package's error for one of aiohttp's; any other is returned as it is."""
     match error:
         case TimeoutError():
-            return timeout_error(timeout)
+            return RequestTimedOut(ErrorDetails(message=f"no response within {timeout:g} s"))
         case aiohttp.ClientConnectorError():
             server = str(URL.build(host=error.host, port=error.port)).removeprefix("//")
             if isinstance(error, aiohttp.ClientProxyConnectionError):
@@ -334,11 +326,6 @@ def tls_hint(error: Exception) -> str:
     """Return more to say where TLS was begun, and the server answered otherwise: the URL has https in place of http."""
     is_plain = isinstance(error, ssl_module.SSLError) and error.reason == "WRONG_VERSION_NUMBER"
     return "; the server does not speak TLS at this port" if is_plain else ""
-
-
-def timeout_error(timeout: float) -> RequestTimedOut:
-    """Return the error of a request that took longer than *timeout* seconds."""
-    return RequestTimedOut(ErrorDetails(message=f"no response within {timeout:g} s"))
 
 
 def one_line(error: BaseException) -> str:
