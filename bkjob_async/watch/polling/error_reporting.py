@@ -248,40 +248,29 @@ class StallTimer(Struct, eq=False, kw_only=True):
     health: PlatformHealth
     limit: float
     report: Callable[[PollTarget, float], None]
-    # What the present check has still to look at, None between two checks.
-    _unchecked: Iterator[PollTarget] | None = None
-    _timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.Handle | None = None
 
     def start(self) -> None:
-        """Start the timer unless it runs; it stops by itself when there is no target."""
+        """Check in a while, unless a check is due or under way; there is none any more when there is no target."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._on_timer)
+            self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._check_all)
 
     def stop(self) -> None:
-        """Stop the timer; harmless when repeated."""
-        self._unchecked = None
+        """Check no more; harmless when repeated."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _on_timer(self) -> None:
-        self._timer = None
+    def _check_all(self) -> None:
+        self._check_next(iter(tuple(self.targets)))
+
+    def _check_next(self, targets: Iterator[PollTarget]) -> None:
+        """Check some targets, and the others in further turns of the event loop."""
+        loop, some = asyncio.get_running_loop(), list(islice(targets, STALL_CHECK_SIZE))
+        self._timer = loop.call_soon(self._check_next, targets) if some else None
         if self.targets:
             self.start()
-            if self._unchecked is None:  # else the last check is not over yet
-                self._unchecked = iter(tuple(self.targets))
-                self._check_next()
-
-    def _check_next(self) -> None:
-        """Check some targets, and the others in further turns of the event loop."""
-        if self._unchecked is None:
-            return
-        loop, targets = asyncio.get_running_loop(), list(islice(self._unchecked, STALL_CHECK_SIZE))
-        if len(targets) == STALL_CHECK_SIZE:
-            loop.call_soon(self._check_next)
-        else:
-            self._unchecked = None
-        for target in targets:
+        for target in some:
             self._check(target, loop.time())
 
     def _check(self, target: PollTarget, now: float) -> None:
