@@ -135,19 +135,15 @@ class ConnectionPool:
             return
         self._idle.append(connection)
         if self._timer is None:
-            self._start_timer()
+            self._close_unused()
 
-    def _start_timer(self) -> None:
-        self._unused = len(self._idle)
-        self._timer = asyncio.get_running_loop().call_later(IDLE_TIMEOUT, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
+    def _close_unused(self) -> None:
+        """Close the connections that were not used since this was called before, and look again later."""
         for connection in self._idle[: self._unused]:
             connection.close()
         del self._idle[: self._unused]
-        if self._idle:
-            self._start_timer()
+        self._unused, loop = len(self._idle), asyncio.get_running_loop()
+        self._timer = loop.call_later(IDLE_TIMEOUT, self._close_unused) if self._idle else None
 
     def close(self) -> None:
         """Close all connections, and open no more."""
