@@ -81,8 +81,8 @@ def current(
         fallen_behind=poller.fallen_behind
         + sum(subscriber.fallen_behind for subscriber in poller.subscribers),
         longest_block=poller.longest_block,
-        target_phases=dict(phases.targets),
-        host_phases=dict(phases.hosts),
+        target_phases=dict(phases.targets.total),
+        host_phases=dict(phases.hosts.total),
         journal_waiting=waiting_by_journal(client),
         counters=observe.counters,
     )

@@ -65,13 +65,14 @@ class PhaseCounts:
     """How many targets and hosts of all jobs are in each phase, counted again for each job that has changed.
 
     Nothing is counted before `start`. Jobs that have changed are counted when the figures are asked for, some of them
-    earlier where many change: a job that changes at every poll is counted once for many polls.
+    earlier where many change: a job that changes at every poll is counted once for many polls. `targets` and `hosts` are
+    the sums.
     """
 
     def __init__(self, jobs: Mapping[JobRef, JobState]) -> None:
         """Count *jobs*, once started."""
-        self._targets = PhaseTotals()
-        self._hosts = PhaseTotals()
+        self.targets = PhaseTotals()
+        self.hosts = PhaseTotals()
         self._jobs = jobs
         self._changed: set[JobRef] = set()
         self._first_count = CooperativeIterator()
@@ -81,9 +82,8 @@ class PhaseCounts:
         """Begin to count; the jobs there are by now are counted in slices."""
         if not self.is_started:
             self.is_started = True
-            if not self._jobs:
-                return
-            self._first_count.start(self._count_all(tuple(self._jobs)))
+            if self._jobs:  # else there may be no event loop yet
+                self._first_count.start(self._count_all(tuple(self._jobs)))
 
     def _count_all(self, jobs: tuple[JobRef, ...]) -> Iterator[None]:
         for job in jobs:
@@ -104,18 +104,8 @@ class PhaseCounts:
 
     def _count(self, job: JobRef) -> None:
         state = self._jobs.get(job)
-        self._targets.replace(job, {} if state is None else count_targets(state))
-        self._hosts.replace(job, {} if state is None else count_hosts_of_targets(state))
-
-    @property
-    def targets(self) -> Mapping[Phase, int]:
-        """Return how many targets are in each phase."""
-        return self._targets.total
-
-    @property
-    def hosts(self) -> Mapping[Phase, int]:
-        """Return how many hosts are in each phase."""
-        return self._hosts.total
+        self.targets.replace(job, {} if state is None else count_targets(state))
+        self.hosts.replace(job, {} if state is None else count_hosts_of_targets(state))
 
 
 def count_targets(job: JobState) -> Mapping[Phase, int]:
