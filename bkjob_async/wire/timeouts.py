@@ -44,7 +44,7 @@ class TimeoutManager:
         self._timer, self._fires_at = asyncio.get_running_loop().call_at(at, self._on_timer), at
 
     def _on_timer(self) -> None:
-        self._timer, self._fires_at = None, inf
+        self._fires_at = inf
         now = asyncio.get_running_loop().time()
         for expiring in [each for each in self._running if each.at <= now]:
             self._running.discard(expiring)
@@ -56,4 +56,4 @@ class TimeoutManager:
         """Cancel the timer, unless something is yet to expire."""
         if self._timer is not None and not self._running:
             self._timer.cancel()
-            self._timer, self._fires_at = None, inf
+            self._fires_at = inf

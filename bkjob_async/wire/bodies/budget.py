@@ -60,9 +60,9 @@ class Reservation:
         count = size - UNCOUNTED_BYTES - self.size
         if count <= 0:
             return
-        reserved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self.reserve(count, lambda: finish(reserved)):
-            await reserved
+        reserved = asyncio.Event()
+        if not self.reserve(count, reserved.set):
+            await reserved.wait()
 
     def close(self) -> None:
         """Give everything back, and to those that wait, the oldest first; harmless when repeated."""
@@ -79,9 +79,3 @@ class Reservation:
                     return
                 other.waiting = None
                 callback()
-
-
-def finish(future: asyncio.Future[None]) -> None:
-    """Finish *future*, unless its waiter was cancelled."""
-    if not future.done():
-        future.set_result(None)
