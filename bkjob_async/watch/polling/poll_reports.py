@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 
 from msgspec import Struct
@@ -21,6 +21,8 @@ from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 
 ActiveTimes = tuple[float | None, list[float | None]]
 LagBounds = tuple[tuple[Ref, float], ...]
+# Reports a poll, given the events that it gave and when it was applied, before they are delivered.
+Report = Callable[[Sequence[Event], float], None]
 
 
 class PollReports(Struct, eq=False):
@@ -31,10 +33,20 @@ class PollReports(Struct, eq=False):
 
     def begin(
         self, target: PollTarget, request: PollRequest, view: PollView, started: float, received: float
-    ) -> PollReport:
-        """Return the report of a poll whose response was *received* and is not applied yet."""
-        watches = self._watches(target)
-        return PollReport(self, target, request, started, received, watches, active_times(target, view))
+    ) -> Report:
+        """Return what reports a poll whose response was *received* and is not applied yet."""
+        watches, before = self._watches(target), active_times(target, view)
+
+        def report(events: Sequence[Event], now: float) -> None:
+            if not events and not self.observe.wants_quiet_polls:
+                return
+            lags = () if before is None else lag_bounds(target, before, now)
+            decode_seconds = now - received
+            self.report(
+                watches, request, now - started, decode_seconds=decode_seconds, events=events, lags=lags
+            )
+
+        return report
 
     def _watches(self, target: PollTarget) -> tuple[int, ...]:
         return tuple([subscriber.number for subscriber in self.registry.subscribers_of(target)])
@@ -89,31 +101,6 @@ class PollReports(Struct, eq=False):
                 lag_bounds=lags,
                 watches=watches,
             )
-        )
-
-
-class PollReport(Struct, eq=False):
-    """The report of one poll, begun before its response is applied and sent before its events are delivered."""
-
-    reports: PollReports
-    target: PollTarget
-    request: PollRequest
-    started: float
-    received: float
-    watches: tuple[int, ...]
-    active_at: ActiveTimes | None
-
-    def send(self, events: Sequence[Event], now: float) -> None:
-        """Report the poll, applied at *now*, and the *events* that it gave; one without any only where it is wanted."""
-        if not events and not self.reports.observe.wants_quiet_polls:
-            return
-        self.reports.report(
-            self.watches,
-            self.request,
-            now - self.started,
-            decode_seconds=now - self.received,
-            events=events,
-            lags=() if self.active_at is None else lag_bounds(self.target, self.active_at, now),
         )
 
 

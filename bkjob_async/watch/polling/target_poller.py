@@ -56,7 +56,7 @@ from bkjob_async.watch.polling.error_reporting import (
     lose_missing_steps,
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
-from bkjob_async.watch.polling.poll_reports import PollReport, PollReports, active_times
+from bkjob_async.watch.polling.poll_reports import PollReports, Report, active_times
 from bkjob_async.watch.polling.poll_runner import URGENT, PollRunner
 from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
@@ -262,7 +262,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return self._after_unchanged(target, now, begun, report)
         at, events = applied
         if report is not None:
-            report.send(events, now)
+            report(events, now)
         if events and observe.counters is not None:
             self.reports.count(target, events, active_at, now)
         if permit.accept_compressed is None:
@@ -323,13 +323,13 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         return target.is_target or not (target.has_ends() and target.all_settled())
 
     def _after_unchanged(
-        self, target: PollTarget, now: float, begun: float, report: PollReport | None
+        self, target: PollTarget, now: float, begun: float, report: Report | None
     ) -> float | None:
         """Deliver and report a poll without events, begun at *begun*; return when the job is polled next."""
         if self.registry.behind:
             self.registry.publish_unchanged(target, self._stamp(now))
         if report is not None:
-            report.send(NO_EVENTS, now)
+            report(NO_EVENTS, now)
         return None if target.group == NO_SUBSCRIBERS else self._next_at(target, now, begun)
 
     def _settle(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> float | None:
