@@ -109,10 +109,9 @@ class DurationRecord(Struct, eq=False):
 
 
 class DurationTable:
-    """The distribution of the durations of each name; beyond *keys* names those used least recently are removed."""
+    """The distribution of the durations of each name; beyond `KEYS` names those used least recently are removed."""
 
-    def __init__(self, *, keys: int = KEYS) -> None:
-        self._keys = keys
+    def __init__(self) -> None:
         self._records: OrderedDict[Key, DurationRecord] = OrderedDict()
         self._all = DurationRecord(*ALL_RUNS)
         self._within_variance = WITHIN_VARIANCE
@@ -129,7 +128,7 @@ class DurationTable:
         record = self._records.get(key)
         if record is None:
             record = self._records[key] = DurationRecord()
-            if len(self._records) > self._keys:
+            if len(self._records) > KEYS:
                 self._records.popitem(last=False)
         else:
             self._records.move_to_end(key)
@@ -204,7 +203,7 @@ class DurationTable:
         taken = 0
         for key, record in reversed(others._records.items()):
             own = self._records.get(key)
-            if own is None and len(self._records) >= self._keys:
+            if own is None and len(self._records) >= KEYS:
                 continue
             if own is None or record.runs > own.runs:
                 self._records[key] = record
@@ -241,15 +240,15 @@ class DurationTable:
         }
 
     @classmethod
-    def imported(cls, data: Mapping[str, Any], *, keys: int = KEYS) -> DurationTable:
+    def imported(cls, data: Mapping[str, Any]) -> DurationTable:
         """Read back what `exported` wrote; raise `UsageError` for anything else."""
         try:
             exported = convert(data, ExportedDurations)
             if exported.version != VERSION:
                 raise UsageError(f"the durations have version {exported.version}, not {VERSION}")
-            made = cls(keys=keys)
+            made = cls()
             made._all, made._within_variance = DurationRecord(*exported.all), exported.within
-            for scope, job, step, weight, mean, squares, runs in exported.names[-keys:]:
+            for scope, job, step, weight, mean, squares, runs in exported.names[-KEYS:]:
                 made._records[Scope.parse(scope), job, step] = DurationRecord(weight, mean, squares, runs)
         except (ValidationError, ValueError) as error:
             raise UsageError("these are not durations that were exported before") from error

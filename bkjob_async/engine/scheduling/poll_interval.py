@@ -88,15 +88,13 @@ class PollIntervals:
         hosts: int = 0,
         moves: float = 0.0,
     ) -> float:
-        """Return the seconds until the next poll.
+        """Return the seconds until the next poll, where the interval is not fixed.
 
         *age* is how long this run has been going on. *waiting*: it waits for a user. *expectation* predicts
         the end; None: unknown, so the platform's rhythm is followed. *cost* is what a request costs, in
         seconds of detection lag; *usual* the interval that all targets could have. *hosts* is the number of
         hosts, *moves* how many of them change each second.
         """
-        if self.interval is not None:
-            return self.interval
         shortest = self.shortest(age)
         if waiting:
             return max(shortest, WAITING_INTERVAL, usual)

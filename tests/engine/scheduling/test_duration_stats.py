@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bkjob_async.engine.scheduling import duration_stats
 from bkjob_async.engine.scheduling.duration_stats import LONGEST, DurationRecord, DurationTable
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
@@ -129,14 +130,16 @@ def test_every_distribution_can_be_computed_with(runs: list[tuple[str, str | Non
         assert 1.0 <= expectation.wait(seconds / 2, 0.1, 1.0, 100.0) <= 100.0
 
 
-def test_names_used_least_recently_are_forgotten() -> None:
+def test_names_used_least_recently_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded; what is used stays."""
-    durations = DurationTable(keys=3)
+    monkeypatch.setattr(duration_stats, "KEYS", 3)
+    durations = DurationTable()
     for name in ("one", "two", "three", "one", "four"):
         durations.learn(HERE, name, None, 5.0)
 
     assert [d.job for d in durations] == ["three", "one", "four"]
-    assert len(DurationTable.imported(durations.exported(), keys=2)) == 2
+    monkeypatch.setattr(duration_stats, "KEYS", 2)
+    assert len(DurationTable.imported(durations.exported())) == 2
 
 
 @pytest.mark.parametrize(
@@ -187,15 +190,17 @@ def test_no_more_runs_count_than_the_memory_holds() -> None:
     assert record.runs == 101
 
 
-def test_names_of_which_others_saw_more_runs_are_taken_over() -> None:
+def test_names_of_which_others_saw_more_runs_are_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others stay; names that are new come last, and only while there is room."""
-    own, others = DurationTable(keys=3), DurationTable()
+    own, others = DurationTable(), DurationTable()
     for name, runs in (("deploy", 2), ("backup", 5)):
         for _ in range(runs):
             own.learn(HERE, name, None, 10.0)
     for name, runs in (("old", 1), ("deploy", 4), ("backup", 5), ("restart", 1)):
         for _ in range(runs):
             others.learn(HERE, name, None, 100.0)
+
+    monkeypatch.setattr(duration_stats, "KEYS", 3)
 
     assert own.take(others) == 2
     assert [(each.job, each.runs) for each in own] == [("restart", 1), ("deploy", 4), ("backup", 5)]

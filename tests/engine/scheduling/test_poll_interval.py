@@ -48,11 +48,6 @@ def test_a_job_that_waits_for_a_user_is_polled_rarely() -> None:
     assert PollIntervals().next_wait(age=0.0, waiting=True) == 5.0
 
 
-def test_a_fixed_interval_is_kept() -> None:
-    """The user's setting is used."""
-    assert PollIntervals(interval=3.0).next_wait(age=500.0, expectation=HALF_A_MINUTE, cost=1.0) == 3.0
-
-
 def test_a_run_that_should_not_end_yet_is_polled_less_often() -> None:
     """Half a minute is expected: polls are rare at first, frequent near the end, and rare again much later."""
     waits = [
