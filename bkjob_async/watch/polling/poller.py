@@ -140,8 +140,7 @@ class Poller:
 
     def load(self, now: float, subscriber: Subscriber | None = None) -> PollingLoad:
         """Return the load of polling all jobs, or those of one *subscriber*."""
-        groups = None if subscriber is None else self._registry.groups_of(subscriber)
-        return polling_load(self._registry, self._runner, now, groups)
+        return polling_load(self._registry, self._runner, now, subscriber)
 
     @property
     def subscribers(self) -> Sequence[Subscriber]:

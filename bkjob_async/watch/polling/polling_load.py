@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.phase_totals import PhaseTotals
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
-from bkjob_async.watch.polling.target_registry import TargetRegistry
+from bkjob_async.watch.polling.target_registry import Subscriber, TargetRegistry
 
 # The most jobs that have changed and wait to be counted again: a few microseconds each when the figures are asked for.
 MOST_UNCOUNTED = 512
@@ -38,14 +38,14 @@ def polling_load(
     registry: TargetRegistry,
     runner: PollRunner[Polled],
     now: float,
-    groups: Collection[int] | None = None,
+    subscriber: Subscriber | None = None,
 ) -> PollingLoad:
-    """Return the load that all jobs are, or those of some *groups* of subscribers."""
+    """Return the load that all jobs are, or those of one *subscriber*."""
     busy = runner.busy
     due = in_trouble = 0
     oldest = now
     for target in tuple(registry.targets.values()):  # may be called from another thread
-        if groups is not None and target.group not in groups:
+        if subscriber is not None and subscriber not in registry.subscribers_of(target):
             continue
         at, late = target.due, target.urgent is not None
         if late or (at is not None and at <= now):
@@ -55,7 +55,9 @@ def polling_load(
         oldest = min(oldest, target.added_at if target.seen_at is None else target.seen_at)
         in_trouble += bool(target.poll_failures.troubled)
     in_flight = sum(
-        groups is None or (not isinstance(polled, ListPoller) and polled.group in groups) for polled in busy
+        subscriber is None
+        or (not isinstance(polled, ListPoller) and subscriber in registry.subscribers_of(polled))
+        for polled in busy
     )
     is_followed = due or in_flight or oldest < now
     return PollingLoad(due, in_flight, now - oldest if is_followed else None, in_trouble)

@@ -128,8 +128,8 @@ class TargetRegistry:
         self.behind[subscriber] = None
 
     def subscribers_of(self, target: PollTarget) -> tuple[Subscriber, ...]:
-        """Return the subscribers that want the events of a job."""
-        return self.members[target.group]
+        """Return the subscribers that want the events of a job; may be called from another thread."""
+        return self.members.get(target.group, ())
 
     def subscribe(
         self,
@@ -194,10 +194,6 @@ class TargetRegistry:
         for members, number in list(self._numbers.items()):
             if subscriber in members:
                 del self.members[number], self._numbers[members]
-
-    def groups_of(self, subscriber: Subscriber) -> frozenset[int]:
-        """Return the numbers of the groups that *subscriber* belongs to."""
-        return frozenset(number for members, number in self._numbers.items() if subscriber in members)
 
     # Delivering to subscribers --------------------------------------------------------------------------------------
 
