@@ -286,11 +286,10 @@ class PollPlanner:
 
         A run that has not begun counts as one that begins now.
         """
-        run, step = self._run_of(job, ref), None
+        run = self._run_of(job, ref)
         if run is None:
             return None
-        if isinstance(run, StepState):
-            step = run.name
+        step = run.name if isinstance(run, StepState) else None
         known = self.durations.expectation(job.ref.scope, job.name, step)
         if known is None or self.durations.runs(job.ref.scope, job.name, step) < FEWEST_RUNS:
             return None
@@ -300,11 +299,9 @@ class PollPlanner:
     def _run_of(self, job: JobState, ref: Ref) -> JobState | StepState | None:
         """Return the job or the step of it that *ref* names, None where it is over or was not seen."""
         run = job.run_of(ref)
-        return (
-            None
-            if run is None or run.status_code is None or run.announced.finished or ref in job.lost
-            else run
-        )
+        if run is None or run.status_code is None or run.announced.finished or ref in job.lost:
+            return None
+        return run
 
     def expects(self, job: JobState, now: float) -> str:
         """Return the expected duration of *job* in a few words, empty when nothing is known."""
@@ -335,12 +332,9 @@ def is_first_run_of_all(job: JobState) -> bool:
 
 
 def seconds_of(times: Times, observed_duration: float | None, sharp: float) -> float | None:
-    """Return how long a run took: as reported, by its times, else as polled if that is *sharp*."""
+    """Return how long a run took: as reported, by its times, else as polled if that is *sharp*; it may be impossible."""
     if times.total_time is not None and is_duration(times.total_time):
         return times.total_time
     if times.start_time is not None and times.end_time is not None:
-        seconds = (times.end_time - times.start_time).total_seconds()
-        return seconds if is_duration(seconds) else None
-    if observed_duration is not None and is_duration(observed_duration) and observed_duration >= sharp:
-        return observed_duration
-    return None
+        return (times.end_time - times.start_time).total_seconds()
+    return observed_duration if observed_duration is not None and observed_duration >= sharp else None
