@@ -256,12 +256,10 @@ class AiohttpTransport:
         fast, self._fast = self._fast, None
         if fast is not None:
             fast.close()
-        commands, self._command_session = self._command_session, None
-        if commands is not None:
-            await commands.close()
-        session, self._session = self._session, None
-        if session is not None and not self._is_lent:
-            await session.close()
+        if self._command_session is not None:
+            await self._command_session.close()
+        if self._session is not None and not self._is_lent:
+            await self._session.close()
         if fast is not None:
             await fast.wait_closed()
 
@@ -317,15 +315,10 @@ def typed_error(error: Exception, timeout: float) -> Exception:
 
 def not_connected(server: str, reason: Exception) -> ErrorDetails:
     """Return what is known where no connection to *server* could be opened."""
-    return ErrorDetails(
-        message=f"cannot connect to {server}: {one_line(reason)}{tls_hint(reason)}", sent=False
-    )
-
-
-def tls_hint(error: Exception) -> str:
-    """Return more to say where TLS was begun, and the server answered otherwise: the URL has https in place of http."""
-    is_plain = isinstance(error, ssl_module.SSLError) and error.reason == "WRONG_VERSION_NUMBER"
-    return "; the server does not speak TLS at this port" if is_plain else ""
+    # TLS was begun, and the server answered otherwise: the URL has https in place of http.
+    is_plain = isinstance(reason, ssl_module.SSLError) and reason.reason == "WRONG_VERSION_NUMBER"
+    hint = "; the server does not speak TLS at this port" if is_plain else ""
+    return ErrorDetails(message=f"cannot connect to {server}: {one_line(reason)}{hint}", sent=False)
 
 
 def one_line(error: BaseException) -> str:
