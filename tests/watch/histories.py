@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
+from bkjob_async.simulator.world.hosts import Host, host
 from bkjob_async.simulator.world.plans import (
     HANGS,
     IGNORES_STOP,
@@ -74,8 +75,27 @@ script_steps = st.builds(
     abnormal_after=st.none() | st.none() | st.floats(0.5, 20.0),
     abnormal_status=st.sampled_from([9, 14]),
 ).map(rolling_over_all)
+# Hosts with other names than most have: the address of another one elsewhere, two addresses, or none of version 4.
+FIRST_MIXED_ID = 901
+MIXED_HOSTS = (
+    host(1),
+    Host(bk_host_id=901, bk_cloud_id=3, ip="10.0.0.1"),
+    Host(bk_host_id=902, ip="10.0.9.2", ipv6="fe80::902"),
+    Host(bk_host_id=903, ipv6="fe80::903"),
+    Host(bk_host_id=904, container_id=500_904, container_name="side"),
+    Host(bk_host_id=905, container_id=500_905, container_name="app"),
+)
+mixed_steps = st.builds(
+    StepPlan,
+    hosts=st.sampled_from([MIXED_HOSTS, MIXED_HOSTS[:3]]),
+    outcomes=outcomes,
+    retry_outcomes=outcomes,
+    ignore_error=st.booleans(),
+)
 confirm_steps = st.just(StepPlan(kind=CONFIRM, hosts=0))
-steps = st.lists(st.one_of(script_steps, script_steps, script_steps, confirm_steps), min_size=1, max_size=3)
+steps = st.lists(
+    st.one_of(*[script_steps] * 5, mixed_steps, confirm_steps, confirm_steps), min_size=1, max_size=3
+)
 jobs = st.builds(
     SimulatedJob,
     steps=steps.map(tuple),
@@ -185,6 +205,7 @@ class History:
     after the ends of jobs, some twice and some never; without a number nobody expects any. *restored*: from the second of
     these moments on, the platform is what was backed up at the first. The client has at most *in_flight* requests under way,
     and sends *rate* a second; a gateway lets *quota* requests through, (how many, in so many seconds), and announces it.
+    *anew*: from some second on, one in so many hosts is registered with another id.
     """
 
     seed: int
@@ -202,6 +223,7 @@ class History:
     in_flight: int = 32
     rate: float | None = None
     quota: tuple[int, int] | None = None
+    anew: tuple[float, int] | None = None
 
 
 def site_of(seed: int, latency: float) -> SiteConfig:
@@ -223,6 +245,7 @@ slow_windows = st.builds(
     length=st.floats(5, 40),
     share=st.floats(0.1, 1.0),
 )
+anew = st.none() | st.none() | st.tuples(st.floats(0, 60), st.integers(1, 3))
 slowness = st.just(()) | st.just(()) | st.just(()) | st.tuples(slow_windows)
 PARTS = ("job", "job", "first", "last", "steps", "both")
 cuts = st.tuples(
@@ -260,4 +283,5 @@ histories = st.builds(
     in_flight=st.sampled_from([32, 32, 32, 32, 2, 1]),
     rate=st.sampled_from([None, None, None, None, None, 5.0, 2.0]),
     quota=st.sampled_from([None, None, None, None, None, (20, 10), (4, 1)]),
+    anew=anew,
 )

@@ -25,6 +25,7 @@ from tests.watch.histories import CONDITIONS, HORIZON, OPERATIONS, History, Watc
 from tests.watch.history_backup import Backup, backup_of, broken_after_restore
 from tests.watch.history_checks import PROMPT, Cut, Past, WatchRecord, broken
 from tests.watch.history_faults import delays, launch_spoiler, spoiler, tearer
+from tests.watch.history_hosts import registered_anew, with_shown_hosts
 from tests.watch.history_replica import LaggingReplica
 from tests.watch.history_users import confirm, in_time, now, operate, parts_of
 from tests.watch.history_waits import Waited
@@ -60,7 +61,7 @@ async def _run(history: History) -> list[str]:
     receiver = None if history.callbacks is None else bkjob.CallbackReceiver(base=HERE)
     async with client_of(platform, history.dialect, callbacks=receiver, **options) as (client, transport):
         transport.spoil = spoiler(history, dice, refs[0].job_instance_id)
-        transport.tear = tearer(history, dice)
+        transport.tear = registered_anew(history, tearer(history, dice))
         transport.delay = delays(history.faults, Random(f"{history.seed}/slow"))
         replica = LaggingReplica(history, dice, partial(knows_later, client))
         outdate, spoil_launch = replica.outdate if backup is None else backup.outdate, launch_spoiler(history)
@@ -87,7 +88,8 @@ async def _run(history: History) -> list[str]:
 
 
 def plan_in(history: History, plan: SimulatedJob) -> SimulatedJob:
-    """Return a job's plan with a callback where somebody expects it."""
+    """Return a job's plan with a callback where somebody expects it, and with the hosts that the dialect can show."""
+    plan = with_shown_hosts(history, plan)
     return plan if history.callbacks is None else evolve(plan, callback_url=HERE)
 
 

@@ -29,7 +29,8 @@ from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of
 from tests.watch.histories import History, site_of
-from tests.watch.history_faults import spoiler, tearer
+from tests.watch.history_faults import delays, spoiler, tearer
+from tests.watch.history_hosts import registered_anew
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
 from tests.watch.inside import fleets_in, limit_log, takes_targets
 from tests.watch.interrupted import interrupted
@@ -168,10 +169,15 @@ class Stage:
             self.followed.note(self.world, *self.first)
             self.begun.set()
         as_history = History(
-            seed=history.seed, dialect=history.dialect, plans=history.plans, faults=history.faults
+            seed=history.seed,
+            dialect=history.dialect,
+            plans=history.plans,
+            faults=history.faults,
+            anew=history.anew,
         )
         door.spoil = spoiler(as_history, Random(history.seed), self.refs[0].job_instance_id)
-        door.tear = tearer(as_history, Random(history.seed))
+        door.tear = registered_anew(as_history, tearer(as_history, Random(history.seed)))
+        door.delay = delays(history.faults, Random(f"{history.seed}/slow"))
         beside = asyncio.create_task(self.watch_beside(client, store, life.beside, stack))
         if history.companion and life.beside < 0:
             await asyncio.sleep(min(-life.beside, life.seconds / 2))
@@ -398,7 +404,7 @@ class Stage:
         found += [
             f"the other fleet: {each}" for each in broken_promises(self.other) if not self.is_excused(each)
         ]
-        if not (self.history.faults or self.history.actions):
+        if not (self.history.faults or self.history.actions or self.history.anew):
             found += self.differing_results()
         return found
 

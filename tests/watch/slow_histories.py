@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
-from tests.watch.histories import ACTIONS, FAILS, LONG, FaultWindow, WatchPlan, jobs, watch_plans, windows
+from tests.watch.histories import (
+    ACTIONS,
+    FAILS,
+    LONG,
+    FaultWindow,
+    WatchPlan,
+    anew,
+    jobs,
+    watch_plans,
+    windows,
+)
 from tests.watch.history_kinds import CAN_OPERATE, of
 
 long_slowness = st.builds(
@@ -34,6 +44,7 @@ slow = of(
     group_polling=st.sampled_from(["small", "counts", "guess"]),
     callbacks=st.sampled_from([None, None, 0.0, 0.7]),
     in_flight=st.sampled_from([32, 32, 2]),
+    anew=anew,
 )
 # One silence after the other, about jobs that change little meanwhile.
 silent = of(
@@ -78,6 +89,7 @@ scarce = of(
     in_flight=st.sampled_from([1, 2, 32]),
     rate=st.sampled_from([None, 5.0, 2.0]),
     quota=st.sampled_from([None, None, (20, 10), (4, 1)]),
+    anew=anew,
 )
 operated_meanwhile = of(
     SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(LONG, FAILS)),)),

@@ -20,9 +20,11 @@ from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.flow_control import health
 from bkjob_async.engine.flow_control.health import wait_after
 from bkjob_async.engine.folding.diff import diff
+from bkjob_async.engine.host_table import identity
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
+from bkjob_async.engine.host_table.identity import IdentityIndex, names_of
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.responses import job_tracker, step_hosts, step_tracker
 from bkjob_async.engine.responses.unchanged import known_rows
@@ -443,6 +445,7 @@ def in_sync_at_the_first_batch(patch: Patch) -> None:
 
 def know_too_early(patch: Patch) -> None:
     """Take what is known of rows when they are requested for what is known when they come."""
+
     def early(function: Any, *args: Any) -> Any:
         if function is not known_rows:
             return partial(function, *args)
@@ -493,6 +496,23 @@ def forget_in_the_queue(patch: Patch) -> None:
             self.waiting += 1
 
     patch.setattr(RequestLimiter, "queue_poll", forgetful)
+
+
+# Where hosts have several names.
+
+
+def take_another_id_for_another_host(patch: Patch) -> None:
+    """Take a host that is registered anew for another one."""
+    patch.setattr(IdentityIndex, "_by_conflicting_id", lambda *_: None)
+
+
+def forget_cloud_areas(patch: Patch) -> None:
+    """Take hosts with one address in two cloud areas for one."""
+
+    def names(host: Any) -> Any:
+        return [(0, name[1]) if isinstance(name, tuple) else name for name in names_of(host)]
+
+    patch.setattr(identity, "names_of", names)
 
 
 # A bug that shows in one kind of history only is looked for in that kind.
@@ -568,6 +588,8 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     confirm_nothing_after_a_callback,
     end_a_wait_early,
     in_sync_at_the_first_batch,
+    take_another_id_for_another_host,
+    forget_cloud_areas,
     know_too_early,
     stall_again,
     stall_in_secret,
