@@ -245,7 +245,7 @@ slow_windows = st.builds(
     length=st.floats(5, 40),
     share=st.floats(0.1, 1.0),
 )
-anew = st.none() | st.none() | st.tuples(st.floats(0, 60), st.integers(1, 3))
+anew = st.none() | st.none() | st.none() | st.none() | st.tuples(st.floats(0, 60), st.integers(1, 3))
 slowness = st.just(()) | st.just(()) | st.just(()) | st.tuples(slow_windows)
 PARTS = ("job", "job", "first", "last", "steps", "both")
 cuts = st.tuples(
@@ -280,8 +280,8 @@ histories = st.builds(
     log_limit=st.sampled_from([100_000, 100_000, 25, 8]),
     group_polling=st.sampled_from(["small", "counts", "counts", "guess"]),
     callbacks=st.sampled_from([None, None, None, 0.0, 0.7, 8.0]),
-    in_flight=st.sampled_from([32, 32, 32, 32, 2, 1]),
-    rate=st.sampled_from([None, None, None, None, None, 5.0, 2.0]),
-    quota=st.sampled_from([None, None, None, None, None, (20, 10), (4, 1)]),
+    in_flight=st.sampled_from([*[32] * 6, 2, 1]),
+    rate=st.sampled_from([*[None] * 10, 5.0, 2.0]),
+    quota=st.sampled_from([*[None] * 10, (20, 10), (4, 1)]),
     anew=anew,
 )

@@ -185,6 +185,8 @@ class Stalls:
         """Yield the silences from *begin* to *end* of which nothing was *told*."""
         heard, limit = self.heard_of(ref.job), limit_of(self.history)
         for silent, heard_again in heard.all(begin, end):
+            if heard_again - silent < limit + STALL_CHECK_INTERVAL + MARGIN:
+                continue
             good = heard.last_good(silent + 2 * NEAR)
             if good is None or abs(good[0] - silent) > NEAR or told.is_over(ref, silent):
                 continue
