@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -28,11 +29,12 @@ from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of
+from tests.watch.gauge import Gauge, has_read_all_there_is
 from tests.watch.histories import History, site_of
 from tests.watch.history_faults import delays, spoiler, tearer
 from tests.watch.history_hosts import registered_anew
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
-from tests.watch.inside import fleets_in, limit_log, takes_targets
+from tests.watch.inside import fleets_in, has_stored_all, limit_log, takes_targets
 from tests.watch.interrupted import interrupted
 from tests.watch.resume_histories import END, Life, Resumption
 from tests.watch.small_bounds import small_bounds
@@ -322,10 +324,32 @@ class Stage:
                 count = None if count is None else count - 1
 
     async def read(self, watch: bkjob.Watch, life: Life) -> None:
-        """Read on behind what an earlier life has read."""
-        async for batch in watch.batches(after=self.cursor):
+        """Read on behind what an earlier life has read, and count the hosts."""
+        gauge = Gauge()
+        for event in (event for batch in self.delivered for event in batch.events):
+            gauge.count(event)
+        reader = watch.batches(after=self.cursor)
+        async for batch in reader:
             self.delivered.append(batch)
             self.cursor = batch.cursor
+            for event in batch.events:
+                gauge.count(event)
+            self.compare_counts(watch, reader, gauge)
+
+    def compare_counts(self, watch: bkjob.Watch, reader: bkjob.Reader[bkjob.Batch], gauge: Gauge) -> None:
+        """Compare the hosts that the lives were given with those that a watch counts, where all was read.
+
+        Who drops targets has to do more than these readers do. What was recorded of a job that another watch reads is counted
+        once it was read for this one.
+        """
+        has_read_all = has_stored_all(watch) and has_read_all_there_is(reader, watch)
+        is_comparable = has_read_all and watch.targets == self.followed.targets
+        is_joining = bool(self.history.companion) and not watch.is_in_sync
+        if is_joining or not is_comparable or any(action == "drop" for _, action, _ in self.history.actions):
+            return
+        counted, truly = gauge.total(self.followed.targets), Counter(watch.counts())
+        if counted != truly:
+            self.problems.append(f"the readers count {counted} at {self.cursor}, the watch {truly}")
 
     def forget_unread(self, life: Life) -> None:
         """Take back what the reader has not read, and put the cursor behind the last event that it has."""
