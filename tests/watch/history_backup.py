@@ -67,7 +67,7 @@ def backup_of(history: History, site: SiteConfig) -> Backup | None:
         return None
     world = World(history.seed)
     for plan in history.plans:
-        world.add(with_shown_hosts(history, plan))
+        world.add(with_shown_hosts(history.dialect, plan))
     return Backup(world, Platform(world, site=site), Restore(*history.restored))
 
 

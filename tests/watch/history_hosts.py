@@ -19,13 +19,13 @@ LATER_IDS = 50_000
 Tear = Callable[[HttpResponse, float], HttpResponse]
 
 
-def with_shown_hosts(history: History, plan: SimulatedJob) -> SimulatedJob:
-    """Return a job without the hosts that the dialect cannot show: containers, and in an ESB hosts with an IPv6 address alone."""
+def with_shown_hosts(dialect: str, plan: SimulatedJob) -> SimulatedJob:
+    """Return a job without those mixed hosts that a dialect cannot show: containers, and in an ESB hosts with an IPv6 address alone."""
 
     def is_shown(host: Host) -> bool:
-        if history.dialect == "gateway-v4":
+        if dialect == "gateway-v4" or host.bk_host_id < FIRST_MIXED_ID:
             return True
-        return host.container_id is None and (history.dialect.startswith("gateway") or host.ip is not None)
+        return host.container_id is None and (dialect.startswith("gateway") or host.ip is not None)
 
     def shown(step: StepPlan) -> StepPlan:
         hosts = step.hosts

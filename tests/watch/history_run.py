@@ -89,7 +89,7 @@ async def _run(history: History) -> list[str]:
 
 def plan_in(history: History, plan: SimulatedJob) -> SimulatedJob:
     """Return a job's plan with a callback where somebody expects it, and with the hosts that the dialect can show."""
-    plan = with_shown_hosts(history, plan)
+    plan = with_shown_hosts(history.dialect, plan)
     return plan if history.callbacks is None else evolve(plan, callback_url=HERE)
 
 
