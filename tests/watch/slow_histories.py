@@ -76,6 +76,21 @@ silent = of(
     interval=st.none() | st.floats(0.5, 4.0),
     group_polling=st.sampled_from(["small", "small", "small", "counts"]),
 )
+# A job that does not change at all, and whose responses are all slow, so that a silence follows the other.
+silent_again = of(
+    SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)),
+    watches=st.just((WatchPlan(linger=None),)),
+    faults=st.tuples(
+        st.builds(
+            FaultWindow,
+            kind=st.sampled_from(["slow request", "slow response"]),
+            start=st.floats(5, 30),
+            length=st.floats(60, 120),
+            share=st.just(1.0),
+        )
+    ),
+    interval=st.floats(0.5, 3.0),
+)
 # More is due than may be sent.
 scarce = of(
     plans=st.lists(jobs, min_size=2, max_size=5).map(tuple),

@@ -543,7 +543,7 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     never_believe_a_backup: kinds.restored,
     confirm_nothing_after_a_callback: kinds.called_back,
     end_a_wait_early: kinds.waited_for,
-    know_too_early: late.silent,
+    know_too_early: late.silent_again,
     stall_again: late.silent,
     stall_in_secret: late.silent,
     stall_while_it_is_seen: late.silent,

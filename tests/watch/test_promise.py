@@ -15,7 +15,7 @@ from tests.watch.history_kinds import (
 )
 from tests.watch.history_run import run
 from tests.watch.random_histories import keep_the_promise, regressions
-from tests.watch.slow_histories import operated_meanwhile, scarce, silent, slow
+from tests.watch.slow_histories import operated_meanwhile, scarce, silent, silent_again, slow
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def test_what_the_platforms_own_classes_do_is_followed(kind: SearchStrategy[Hist
     keep_the_promise(kind, run, share=1 / 32)
 
 
-@pytest.mark.parametrize("kind", [slow, silent, scarce, operated_meanwhile])
+@pytest.mark.parametrize("kind", [slow, silent, silent_again, scarce, operated_meanwhile])
 def test_late_responses_change_nothing(kind: SearchStrategy[History]) -> None:
     """Responses that take seconds, in which much happens, silences, and fewer requests than are due."""
     keep_the_promise(kind, run, share=1 / 64)
