@@ -46,6 +46,7 @@ class Row:
     ip: str | None = None
     ipv6: str | None = None
     container_id: int | None = None
+    container_name: str | None = None
     tag: str | None = None
     exit_code: int | None = None
 

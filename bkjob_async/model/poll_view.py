@@ -51,6 +51,11 @@ class HostRow(Protocol):
         ...
 
     @property
+    def container_name(self) -> str | None:
+        """The container's name, where it has one."""
+        ...
+
+    @property
     def status(self) -> int:
         """Its status code; the code of its group, where it has one, takes precedence."""
         ...

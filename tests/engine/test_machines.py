@@ -27,13 +27,15 @@ def test_equal_names_are_one_object() -> None:
         Row(status=7, ip="10.0.0.1"),
         Row(status=7, bk_host_id=2, ipv6="fd00::1"),
         Row(status=7, container_id=5, bk_cloud_id=None),
+        Row(status=7, container_id=6, bk_cloud_id=None, container_name="app"),
         Row(status=7, bk_host_id=3),
     ]
 
     keys = [machines.key(each) for each in rows]
 
     assert [machines.key(each) is key for each, key in zip(rows, keys, strict=True)] == [True] * len(rows)
-    assert [str(key) for key in keys] == ["0:10.0.0.1", "0:10.0.0.1", "0:[fd00::1]", "container#5", "#3"]
+    names = ["0:10.0.0.1", "0:10.0.0.1", "0:[fd00::1]", "container#5", "app", "#3"]
+    assert [str(key) for key in keys] == names
 
 
 def test_a_machine_with_another_address_has_other_names() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+
+from attrs import define
 
 import bkjob_async as bkjob
 from bkjob_async.dialects.common.dialect import Dialect
@@ -27,9 +30,24 @@ SCOPE = bkjob.Scope.biz(2)
 Spoil = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
 
 
+@define(eq=False)
+class Exchange:
+    """A *request*, and the *response* or error that was *received* for it; none of one that was cancelled.
+
+    *is_true*: the response is what the platform returned.
+    """
+
+    request: HttpRequest
+    sent: float
+    received: float | None = None
+    response: HttpResponse | bkjob.BkJobError | None = None
+    is_true: bool = False
+
+
 class RecordingTransport(SimulatedTransport):
     """The simulator's transport that records the URLs and times of requests.
 
+    *delay* returns how many seconds a request takes more before the platform has it, and its response behind that.
     *spoil* may return a response or an error in place of the platform's, by request and time; *outdate* may
     return an older one in place of a response, and *tear* may change it. Every other poll goes the way of `begin`, as most
     do over real connections.
@@ -42,6 +60,8 @@ class RecordingTransport(SimulatedTransport):
         self.urls: list[str] = []
         self.times: list[float] = []
         self.spoilt: list[bool] = []
+        self.exchanges: list[Exchange] = []
+        self.delay: Callable[[HttpRequest, float], tuple[float, float]] = lambda _request, _now: (0.0, 0.0)
         self.spoil: Spoil = lambda _request, _now: None
         self.outdate: Callable[[HttpRequest, HttpResponse, float], HttpResponse] = (
             lambda _request, response, _now: response
@@ -56,18 +76,34 @@ class RecordingTransport(SimulatedTransport):
         return super().begin(request, timeout, on_received) if self._begun % 2 else None
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
-        """Send *request*, and record its URL."""
+        """Send *request*, and record its URL, and what comes of it."""
+        exchange = Exchange(request, self.clock.now())
+        self.exchanges.append(exchange)
         self.urls.append(str(request.url))
-        self.times.append(self.clock.now())
-        spoilt = self.spoil(request, self.clock.now())
+        self.times.append(exchange.sent)
+        spoilt = self.spoil(request, exchange.sent)
         self.spoilt.append(spoilt is not None)
-        if isinstance(spoilt, bkjob.BkJobError):
-            raise spoilt
-        if spoilt is not None:
-            return spoilt
-        response = await super().send(request, timeout=timeout)
+        before, behind = self.delay(request, exchange.sent)
+        try:
+            if before:
+                await asyncio.sleep(before)
+            response = spoilt or await self._respond(exchange, timeout)
+            if behind:
+                await asyncio.sleep(behind)
+            exchange.response = response
+            if isinstance(response, bkjob.BkJobError):
+                raise response
+            return response
+        finally:
+            exchange.received = self.clock.now()
+
+    async def _respond(self, exchange: Exchange, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - as above
+        """Return the platform's response, as it is when it leaves the platform."""
+        response = await super().send(exchange.request, timeout=timeout)
         now = self.clock.now()
-        return self.tear(self.outdate(request, response, now), now)
+        changed = self.tear(self.outdate(exchange.request, response, now), now)
+        exchange.is_true = changed is response
+        return changed
 
 
 @asynccontextmanager

@@ -71,5 +71,10 @@ def given_of(state: bkjob.StreamState, watch: bkjob.Watch, targets: Collection[b
 
 def has_read_all(reader: bkjob.Reader[Any], watch: bkjob.Watch) -> bool:
     """Whether a reader has read all that a watch reported so far, and that is the whole present."""
+    return watch.is_in_sync and has_read_all_there_is(reader, watch)
+
+
+def has_read_all_there_is(reader: bkjob.Reader[Any], watch: bkjob.Watch) -> bool:
+    """Whether a reader has read all that a watch reported so far."""
     position = reader._position
-    return watch.is_in_sync and position.place == log_of(watch).end and position.backlog is None
+    return bool(position.place == log_of(watch).end) and position.backlog is None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from operator import add
+
 from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
+from bkjob_async.simulator.world.hosts import Host, host
 from bkjob_async.simulator.world.plans import (
     HANGS,
     IGNORES_STOP,
@@ -72,8 +75,27 @@ script_steps = st.builds(
     abnormal_after=st.none() | st.none() | st.floats(0.5, 20.0),
     abnormal_status=st.sampled_from([9, 14]),
 ).map(rolling_over_all)
+# Hosts with other names than most have: the address of another one elsewhere, two addresses, or none of version 4.
+FIRST_MIXED_ID = 901
+MIXED_HOSTS = (
+    host(1),
+    Host(bk_host_id=901, bk_cloud_id=3, ip="10.0.0.1"),
+    Host(bk_host_id=902, ip="10.0.9.2", ipv6="fe80::902"),
+    Host(bk_host_id=903, ipv6="fe80::903"),
+    Host(bk_host_id=904, container_id=500_904, container_name="side"),
+    Host(bk_host_id=905, container_id=500_905, container_name="app"),
+)
+mixed_steps = st.builds(
+    StepPlan,
+    hosts=st.sampled_from([MIXED_HOSTS, MIXED_HOSTS[:3]]),
+    outcomes=outcomes,
+    retry_outcomes=outcomes,
+    ignore_error=st.booleans(),
+)
 confirm_steps = st.just(StepPlan(kind=CONFIRM, hosts=0))
-steps = st.lists(st.one_of(script_steps, script_steps, script_steps, confirm_steps), min_size=1, max_size=3)
+steps = st.lists(
+    st.one_of(*[script_steps] * 5, mixed_steps, confirm_steps, confirm_steps), min_size=1, max_size=3
+)
 jobs = st.builds(
     SimulatedJob,
     steps=steps.map(tuple),
@@ -124,6 +146,8 @@ OTHER_FAULTS = (
     "reads",
     "launch",
 )
+# What a slow request, or response, takes longer at most: less than what a request is waited for, in seconds.
+SLOWEST = 20.0
 
 
 @frozen(kw_only=True)
@@ -132,7 +156,8 @@ class FaultWindow:
 
     *kind* torn spoils rows only, one step refuses to show every other step, lagging shows steps as before their last retry, reads
     lets every read of a status fail and nothing else, launch lets launches succeed and their responses be trouble of a
-    backing service.
+    backing service. With slow request the platform has a request some seconds later; with slow response it responds
+    at once, and that is received some seconds later.
     """
 
     kind: str
@@ -143,6 +168,11 @@ class FaultWindow:
     def covers(self, now: float) -> bool:
         """Return whether *now* lies in it."""
         return self.start <= now < self.start + self.length
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it only lets responses come later."""
+        return self.kind.startswith("slow")
 
 
 @frozen(kw_only=True)
@@ -173,7 +203,9 @@ class History:
     were large by `counts`, or with a `guess` of how many hosts to ask for, and jobs of which only the end is wanted by
     lists; then the platform takes its time between two groups of one answer, too. *callbacks* come so many seconds
     after the ends of jobs, some twice and some never; without a number nobody expects any. *restored*: from the second of
-    these moments on, the platform is what was backed up at the first.
+    these moments on, the platform is what was backed up at the first. The client has at most *in_flight* requests under way,
+    and sends *rate* a second; a gateway lets *quota* requests through, (how many, in so many seconds), and announces it.
+    *anew*: from some second on, one in so many hosts is registered with another id.
     """
 
     seed: int
@@ -188,6 +220,10 @@ class History:
     group_polling: str = "small"
     callbacks: float | None = None
     restored: tuple[float, float] | None = None
+    in_flight: int = 32
+    rate: float | None = None
+    quota: tuple[int, int] | None = None
+    anew: tuple[float, int] | None = None
 
 
 def site_of(seed: int, latency: float) -> SiteConfig:
@@ -202,6 +238,15 @@ windows = st.builds(
     length=st.floats(0.5, 30),
     share=st.floats(0.1, 0.5),
 )
+slow_windows = st.builds(
+    FaultWindow,
+    kind=st.sampled_from(["slow request", "slow response"]),
+    start=st.floats(0, 90),
+    length=st.floats(5, 40),
+    share=st.floats(0.1, 1.0),
+)
+anew = st.none() | st.none() | st.none() | st.none() | st.tuples(st.floats(0, 60), st.integers(1, 3))
+slowness = st.just(()) | st.just(()) | st.just(()) | st.tuples(slow_windows)
 PARTS = ("job", "job", "first", "last", "steps", "both")
 cuts = st.tuples(
     st.integers(1, 25), st.sampled_from([0.0, 20.0]), st.sampled_from(["events", "hosts", "about"])
@@ -229,10 +274,14 @@ histories = st.builds(
     plans=st.lists(jobs, min_size=1, max_size=3).map(tuple),
     watches=st.lists(watch_plans, min_size=1, max_size=3).map(tuple),
     actions=actions,
-    faults=st.lists(windows, max_size=2).map(tuple),
+    faults=st.builds(add, st.lists(windows, max_size=2).map(tuple), slowness),
     interval=st.none() | st.floats(0.5, 8.0),
     latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
     log_limit=st.sampled_from([100_000, 100_000, 25, 8]),
     group_polling=st.sampled_from(["small", "counts", "counts", "guess"]),
     callbacks=st.sampled_from([None, None, None, 0.0, 0.7, 8.0]),
+    in_flight=st.sampled_from([*[32] * 6, 2, 1]),
+    rate=st.sampled_from([*[None] * 10, 5.0, 2.0]),
+    quota=st.sampled_from([*[None] * 10, (20, 10), (4, 1)]),
+    anew=anew,
 )

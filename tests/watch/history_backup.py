@@ -17,6 +17,7 @@ from bkjob_async.testing import Truth, broken_promises, truth_of
 from tests.watch.histories import History
 from tests.watch.history_checks import Checks, Past, WatchRecord
 from tests.watch.history_faults import is_read
+from tests.watch.history_hosts import with_shown_hosts
 
 # An earlier execution is believed after half a minute; then everything is read once more, at the latest after so long.
 BELIEVED = 90.0
@@ -66,7 +67,7 @@ def backup_of(history: History, site: SiteConfig) -> Backup | None:
         return None
     world = World(history.seed)
     for plan in history.plans:
-        world.add(plan)
+        world.add(with_shown_hosts(history.dialect, plan))
     return Backup(world, Platform(world, site=site), Restore(*history.restored))
 
 

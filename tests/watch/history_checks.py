@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import count
 
 from attrs import define, field
@@ -15,8 +16,11 @@ from bkjob_async.simulator.world.history import History as WorldHistory
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from bkjob_async.testing.results import result_errors
 from bkjob_async.testing.truth import SLACK
+from bkjob_async.watch.subscription.lingering import MAX_SECONDS
+from tests.watch.clients import Exchange
 from tests.watch.gauge import Gauge, forget, given_of, has_read_all, told_by
-from tests.watch.histories import History, WatchPlan
+from tests.watch.histories import SLOWEST, History, WatchPlan
+from tests.watch.history_stalls import Stalls, Told
 from tests.watch.history_users import FollowedTargets
 from tests.watch.history_waits import Waited, may_hold, must_hold
 
@@ -36,8 +40,12 @@ NOTICED = 40.0
 
 # A poll that failed is repeated after this share of an interval, or of a second, at the earliest.
 HASTE = 0.45
+# With more requests under way none waits. To read a step takes so many requests; what is reported takes so many rounds.
+FEW_IN_FLIGHT, REQUESTS_OF_A_STEP, ROUNDS = 3, 1, 3
 # What comes within so many seconds was under way already.
 AT_ONCE = 0.001
+# A log of so many events holds all of a history.
+WHOLE = 1000
 
 # What was reported last of whether each target is over, and when.
 Reports = Mapping[bkjob.Ref, tuple[float, bkjob.Event]]
@@ -141,6 +149,7 @@ class Past:
     operations: list[tuple[float, bkjob.JobRef, bool]] = field(factory=list)
     requests: list[tuple[float, str, bool]] = field(factory=list)
     launches: list[str] = field(factory=list)
+    exchanges: list[Exchange] = field(factory=list)
 
 
 def broken(history: History, world: WorldHistory, past: Past) -> list[str]:
@@ -166,13 +175,19 @@ def ended_without_hosts(batches: Sequence[bkjob.Batch]) -> set[bkjob.Ref]:
     return found
 
 
-@define
+@define(slots=False)
 class Checks:
     """Holds what was seen against the truth."""
 
     history: History
     truth: Truth
     past: Past
+
+    @cached_property
+    def silences(self) -> Stalls:
+        """What was heard of jobs."""
+        end = max((seen.ended or 0.0 for seen in self.past.watches), default=0.0)
+        return Stalls(self.history, self.past.exchanges, end)
 
     def of_watch(self, seen: WatchRecord) -> Iterator[str]:
         """Yield what is wrong with a watch."""
@@ -183,6 +198,7 @@ class Checks:
             yield f"results() were {seen.results}, and are {seen.results_again} at the end"
         yield from self.cut(seen, self.truth)
         yield from self.lost(seen)
+        yield from self.stalls(seen)
         yield from seen.miscounted
         yield from self.in_sync(seen)
         yield from self.end(seen)
@@ -202,8 +218,41 @@ class Checks:
         return [words for words in broken if not words.startswith(early)]
 
     def disturbed(self, begin: float, end: float) -> bool:
-        """Whether faults may have kept polls from working between two moments."""
-        return any(w.start <= end and w.start + w.length + RECOVERY >= begin for w in self.history.faults)
+        """Whether faults may have kept polls from working between two moments; slow responses come all the same."""
+        return any(
+            w.start <= end and w.start + w.length + RECOVERY >= begin
+            for w in self.history.faults
+            if not w.is_slow
+        )
+
+    def delay(self, begin: float, end: float) -> float:
+        """Return by how many seconds polls may be late between two moments: for slow responses, and for want of requests."""
+        slow = (
+            min(end, w.start + w.length + SLOWEST) - max(begin, w.start)
+            for w in self.history.faults
+            if w.is_slow
+        )
+        return self.shortage + sum(max(0.0, seconds) for seconds in slow)
+
+    def before(self, end: float, seconds: float) -> float:
+        """Return a moment so many *seconds* before *end*, and as many more as polls may be late."""
+        begin = end - seconds
+        for _ in range(1 + len(self.history.faults)):
+            begin = end - seconds - self.delay(begin, end)
+        return begin
+
+    @cached_property
+    def shortage(self) -> float:
+        """For how many seconds polls wait at most until others have had their turns, several times."""
+        history = self.history
+        jobs = len(history.plans) + sum(action[1] in ("add", "launch") for action in history.actions)
+        requests = jobs * (1 + REQUESTS_OF_A_STEP * max(len(plan.steps) for plan in history.plans))
+        seconds = max(
+            (history.latency / history.in_flight) if history.in_flight < FEW_IN_FLIGHT else 0.0,
+            0.0 if history.rate is None else 1.0 / history.rate,
+            0.0 if history.quota is None else history.quota[1] / history.quota[0],
+        )
+        return ROUNDS * requests * seconds
 
     def hasty(self) -> Iterator[str]:
         """Yield which polls were repeated at once after an error, with nothing in between that says why."""
@@ -217,7 +266,8 @@ class Checks:
             ]
         )
         failed: dict[str, float] = {}
-        if history.latency or history.callbacks is not None or any(watch.linger for watch in history.watches):
+        is_slow = history.latency or any(window.is_slow for window in history.faults)
+        if is_slow or history.callbacks is not None or any(watch.linger for watch in history.watches):
             return  # a callback may have come, another request may have got through meanwhile, or the end of linger may be due
         for time, url, spoilt in self.past.requests:
             before = failed.get(url)
@@ -260,6 +310,21 @@ class Checks:
                 if not any(w.start <= time and w.start + w.length + 1 >= joined for w in windows):
                     yield f"{event}, and could be read ever since it was added at {joined:.0f} s"
 
+    def stalls(self, seen: WatchRecord) -> Iterator[str]:
+        """Check that targets were stalled when nothing was heard of them, and only then, once each time."""
+        told = Told.of(zip(seen.times, seen.batches, strict=True))
+        for ref, times in told.stalls.items():
+            joins = (*seen.followed.joins.get(ref, ()), *seen.followed.added.get(ref, ()))
+            yield from self.silences.unfounded(ref, times, joins)
+        if seen.after or seen.ended is None or self.history.log_limit < WHOLE:
+            return  # what was missed is not repeated
+        dropped = {ref.job for _, ref in seen.dropped}
+        end = seen.ended if seen.left is None else seen.left
+        for ref in seen.followed.targets & told.shown.keys():
+            if ref.job not in dropped:
+                begin = max(told.shown[ref], *seen.followed.added[ref])
+                yield from self.silences.untold(ref, told, begin, end)
+
     # Ends -----------------------------------------------------------------------------------------------------------
 
     def end(self, seen: WatchRecord) -> Iterator[str]:
@@ -295,9 +360,9 @@ class Checks:
             operated,
         )
         # What became of an operation is read once more, as soon as polls work.
-        is_in_doubt = operated + SETTLED > since and self.disturbed(since, seen.ended)
+        is_in_doubt = operated > self.before(since, SETTLED) and self.disturbed(since, seen.ended)
         # That it stays over is read after the bound, and once more as the linger ends: each time the job, then a step of it.
-        late = SETTLED + 4.0 * self.history.latency
+        late = SETTLED + 4.0 * self.history.latency + self.delay(since, seen.ended)
         if seen.ended > since + linger + late and not is_in_doubt:
             yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
 
@@ -315,7 +380,7 @@ class Checks:
             followed = seen.followed
             joined = (*followed.joins.get(ref, [0.0]), *followed.added.get(ref, ()))
             begin = max(since[place], *joined, *self.operated(ref.job, time))
-            if time > begin + QUIET and not self.disturbed(begin, time):
+            if begin < self.before(time, QUIET) and not self.disturbed(begin, time):
                 yield f"{ref} is over since {since[place]:.0f} s, and that is reported at {time:.0f} s"
 
     def operated(self, job: bkjob.JobRef, end: float) -> list[float]:
@@ -326,9 +391,10 @@ class Checks:
         """Check that only unfinished targets were called late, or such as were operated on shortly before."""
         assert seen.ended is not None
         for ref in seen.late or ():
-            begin = max(0.0, seen.ended - QUIET)
+            begin = max(0.0, self.before(seen.ended, QUIET))
             own = any(
-                job == ref.job and o and at > seen.ended - SETTLED for at, job, o in self.past.operations
+                job == ref.job and o and at > self.before(seen.ended, SETTLED)
+                for at, job, o in self.past.operations
             )
             if ref in reports and not own:
                 yield f"the deadline calls {ref} late, and {reports[ref][1]} was reported"
@@ -346,7 +412,7 @@ class Checks:
     def running(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
         """Check that a watch that ended by itself left nothing running, as far as it can know."""
         assert seen.ended is not None
-        begin = seen.ended - SETTLED
+        begin = self.before(seen.ended, SETTLED)
         for ref in seen.followed.targets:
             if ref not in reports:
                 yield f"ended by itself before {ref} was reported as over"
@@ -367,18 +433,21 @@ class Checks:
     def lingering(self, seen: WatchRecord, reports: Reports, moment: float) -> Iterator[str]:
         """Check that what ran at the *moment* when a watch had lingered, at the earliest, kept it open."""
         assert seen.ended is not None
-        if self.disturbed(moment, seen.ended):
-            return
+        late = self.delay(moment, seen.ended)
+        if self.disturbed(moment, seen.ended) or (late and seen.ended >= moment + MAX_SECONDS):
+            return  # the last polls are not waited for any longer
         for ref in seen.followed.targets:
             never_began = self.truth.codes(ref) == (1,)
             if isinstance(reports[ref][1], bkjob.Lost) or never_began:
                 continue
-            if not any(self.truth.is_over(each, moment, moment) for each in (ref, ref.job)):
+            read_at = min(seen.ended, moment + late)
+            if not any(self.truth.is_over(each, moment, read_at) for each in (ref, ref.job)):
                 yield f"ended at {seen.ended:.1f} s, and {ref} ran again at {moment:.1f} s"
 
     def unseen(self, seen: WatchRecord, batches: Sequence[bkjob.Batch]) -> Iterator[str]:
         """Check that what has been so for long at the end, undisturbed, was reported."""
-        if seen.ended is None or self.disturbed(seen.ended - QUIET, seen.ended):
+        begin = self.before(seen.ended or 0.0, QUIET)
+        if seen.ended is None or self.disturbed(begin, seen.ended):
             return
         last: dict[bkjob.Ref, int] = {}
         lost: set[bkjob.Ref] = set()
@@ -392,12 +461,12 @@ class Checks:
             if not {part, part.job} & seen.followed.targets or {part, part.job} & lost:
                 continue
             codes, since = self.truth.codes(part), self.truth.since.get(part)
-            if not codes or not since or joins[-1] > seen.ended - QUIET:
+            if not codes or not since or joins[-1] > begin:
                 continue
             place = max(0, bisect_right(since, seen.ended) - 1)
             others = [at for at, job, own in self.past.operations if job == part.job and not own]
             excused = seen.plan.linger in (0.0, None) and others and part in last
-            moved = since[place] > seen.ended - QUIET
+            moved = since[place] > begin
             if moved or excused or codes[place] == last.get(part, 1):
                 continue
             yield f"{part} is {codes[place]} since {since[place]:.0f} s, and was last reported as {last.get(part)}"
@@ -415,7 +484,9 @@ class Checks:
                 if isinstance(event, bkjob.InSync):
                     dropped = {ref for at, ref in seen.dropped if at <= time}
                     targets = {ref for ref, at in seen.followed.added.items() if min(at) < time} - dropped
-                    unknown = {ref for ref in targets - given if self.runs(ref, time - SETTLED, time)}
+                    unknown = {
+                        ref for ref in targets - given if self.runs(ref, self.before(time, SETTLED), time)
+                    }
                     if unknown and None not in given:
                         yield f"in sync at {time:.0f} s, and nothing was given of {sorted(map(str, unknown))}"
                     return
@@ -429,7 +500,8 @@ class Checks:
 
     def waits(self, seen: WatchRecord) -> Iterator[str]:
         """Check that a wait for a user that lasts for long was reported, and ended where it was confirmed."""
-        if seen.ended is None or self.disturbed(seen.ended - QUIET, seen.ended):
+        begin = self.before(seen.ended or 0.0, QUIET)
+        if seen.ended is None or self.disturbed(begin, seen.ended):
             return
         times: dict[bkjob.Ref, float] = {
             event.ref: time
@@ -441,7 +513,7 @@ class Checks:
         by_others = {job for _, job, own in self.past.operations if not own}
         for step, joins in seen.followed.joins.items():
             began = self.waits_since(step, seen.ended)
-            if began is None or max(began, joins[-1]) > seen.ended - QUIET or step.job in by_others:
+            if began is None or max(began, joins[-1]) > begin or step.job in by_others:
                 continue  # somebody else may have confirmed between two polls
             if {step, step.job}.isdisjoint(seen.followed.targets) or not lost.isdisjoint({step, step.job}):
                 continue
@@ -475,9 +547,10 @@ class Checks:
             if not any(w.start <= waited.ended and w.start + w.length + 1 >= waited.begun for w in windows):
                 yield f"a wait from {waited.begun:.0f} s on ended with {error!r}"
         elif isinstance(error, bkjob.DeadlineExceeded) and not self.disturbed(waited.begun, waited.ended):
-            if self.is_quietly_over(ref, waited.begun, waited.ended):
+            begin = self.before(waited.ended, NOTICED)
+            if waited.begun < begin and self.is_quietly_over(ref, waited.begun, waited.ended):
                 yield f"a wait from {waited.begun:.0f} s on did not end, and {ref} was over before"
-            if must_hold(self.truth, waited, waited.ended - NOTICED):
+            if must_hold(self.truth, waited, begin):
                 yield f"a wait from {waited.begun:.0f} s until {waited.until} did not end, and it was so for long"
 
     def of_result(self, waited: Waited, result: bkjob.JobResult) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -15,7 +15,7 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.histories import History
+from tests.watch.histories import SLOWEST, FaultWindow, History
 
 HTML = HttpResponse(status=502, body=b"<html>bad gateway</html>")
 BACKING = HttpResponse(
@@ -74,7 +74,7 @@ def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
 
     def spoil(request: HttpRequest, now: float) -> HttpResponse | bkjob.BkJobError | None:
         for window in history.faults:
-            if not window.covers(now):
+            if not window.covers(now) or window.is_slow:
                 continue
             if window.kind in ("forbidden", "one step", "reads"):
                 refusal = refusal_of(request, window.kind, history.dialect, forbidden)
@@ -109,6 +109,22 @@ def launch_spoiler(history: History) -> Callable[[HttpRequest, HttpResponse, flo
         return BACKING_IN_V4 if history.dialect == "gateway-v4" else BACKING
 
     return spoil
+
+
+def delays(
+    windows: Iterable[FaultWindow], dice: Random
+) -> Callable[[HttpRequest, float], tuple[float, float]]:
+    """Return what says how many seconds a request takes more, and its response behind that, while such a fault lasts."""
+    slow = [window for window in windows if window.is_slow]
+
+    def delay(_request: HttpRequest, now: float) -> tuple[float, float]:
+        for window in slow:
+            if window.covers(now) and dice.random() < window.share:
+                seconds = SLOWEST * dice.choice((0.05, 0.3, 1.0)) * dice.uniform(0.5, 1.0)
+                return (seconds, 0.0) if window.kind == "slow request" else (0.0, seconds)
+        return 0.0, 0.0
+
+    return delay
 
 
 def refusal_of(request: HttpRequest, kind: str, dialect: str, forbidden: int) -> HttpResponse | None:

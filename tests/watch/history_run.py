@@ -14,6 +14,7 @@ import looptime
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
+from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.plans import SimulatedJob
@@ -23,7 +24,8 @@ from tests.watch.clients import client_of
 from tests.watch.histories import CONDITIONS, HORIZON, OPERATIONS, History, WatchPlan, site_of
 from tests.watch.history_backup import Backup, backup_of, broken_after_restore
 from tests.watch.history_checks import PROMPT, Cut, Past, WatchRecord, broken
-from tests.watch.history_faults import launch_spoiler, spoiler, tearer
+from tests.watch.history_faults import delays, launch_spoiler, spoiler, tearer
+from tests.watch.history_hosts import registered_anew, with_shown_hosts
 from tests.watch.history_replica import LaggingReplica
 from tests.watch.history_users import confirm, in_time, now, operate, parts_of
 from tests.watch.history_waits import Waited
@@ -48,11 +50,19 @@ async def _run(history: History) -> list[str]:
     dice = Random(history.seed)
     site = site_of(history.seed, history.latency)
     platform, backup = Platform(world, site=site), backup_of(history, site)
-    options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
+    options: dict[str, Any] = {
+        "latency": history.latency,
+        "interval": history.interval,
+        "max_in_flight": history.in_flight,
+        "requests_per_second": history.rate,
+    }
+    if history.quota is not None and history.dialect.startswith("gateway"):
+        platform.rate_limit = RateLimit(*history.quota)
     receiver = None if history.callbacks is None else bkjob.CallbackReceiver(base=HERE)
     async with client_of(platform, history.dialect, callbacks=receiver, **options) as (client, transport):
         transport.spoil = spoiler(history, dice, refs[0].job_instance_id)
-        transport.tear = tearer(history, dice)
+        transport.tear = registered_anew(history, tearer(history, dice))
+        transport.delay = delays(history.faults, Random(f"{history.seed}/slow"))
         replica = LaggingReplica(history, dice, partial(knows_later, client))
         outdate, spoil_launch = replica.outdate if backup is None else backup.outdate, launch_spoiler(history)
         transport.outdate = lambda request, response, at: spoil_launch(
@@ -65,6 +75,7 @@ async def _run(history: History) -> list[str]:
         calling_back.cancel()
         await asyncio.wait([calling_back])
         stage.past.requests = list(zip(transport.times, transport.urls, transport.spoilt, strict=True))
+        stage.past.exchanges = transport.exchanges
         for seen in stage.past.watches:
             await reread(seen)
     left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -77,7 +88,8 @@ async def _run(history: History) -> list[str]:
 
 
 def plan_in(history: History, plan: SimulatedJob) -> SimulatedJob:
-    """Return a job's plan with a callback where somebody expects it."""
+    """Return a job's plan with a callback where somebody expects it, and with the hosts that the dialect can show."""
+    plan = with_shown_hosts(history.dialect, plan)
     return plan if history.callbacks is None else evolve(plan, callback_url=HERE)
 
 
@@ -228,7 +240,10 @@ class Stage:
         self.past.operations.append((now(), job.ref, not elsewhere))
         if self.backup is not None and elsewhere:
             self.backup.operate_elsewhere(job.ref, verb, OPERATIONS[number % len(OPERATIONS)], now())
-        await operate(self.world, None if elsewhere else self.client, job, verb, number)
+        try:
+            await operate(self.world, None if elsewhere else self.client, job, verb, number)
+        finally:
+            self.past.operations.append((now(), job.ref, not elsewhere))  # a slow request was sent long ago
 
     async def launch(self) -> None:
         """Launch a job; where its outcome is unknown, it is among those of the platform, or was not launched."""

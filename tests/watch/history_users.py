@@ -100,3 +100,5 @@ async def confirm(
             await asyncio.sleep(5.0)
         else:
             return
+        finally:
+            operations.append((now(), ref.job, True))

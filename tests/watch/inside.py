@@ -45,6 +45,11 @@ def journal_of(watch: bkjob.Watch) -> Any:
     return watch._subscription.journal
 
 
+def has_stored_all(watch: bkjob.Watch) -> bool:
+    """Return whether a recorded watch has given its readers all that it knows, as that is stored."""
+    return bool(journal_of(watch).records.waiting_events == 0)
+
+
 def polled_by(client: bkjob.JobClient) -> Collection[Any]:
     """Return the states of the jobs that a client polls."""
     return client._poller._registry.targets.values()

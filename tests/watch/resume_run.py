@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -23,15 +24,18 @@ from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Checkpoint
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import client_of
+from tests.watch.gauge import Gauge, has_read_all_there_is
 from tests.watch.histories import History, site_of
-from tests.watch.history_faults import spoiler, tearer
+from tests.watch.history_faults import delays, spoiler, tearer
+from tests.watch.history_hosts import registered_anew, with_shown_hosts
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
-from tests.watch.inside import fleets_in, limit_log, takes_targets
+from tests.watch.inside import fleets_in, has_stored_all, limit_log, takes_targets
 from tests.watch.interrupted import interrupted
 from tests.watch.resume_histories import END, Life, Resumption
 from tests.watch.small_bounds import small_bounds
@@ -139,7 +143,7 @@ class Stage:
     def __attrs_post_init__(self) -> None:
         history = self.history
         self.world = World(history.seed)
-        self.refs = [self.world.add(plan) for plan in history.plans]
+        self.refs = [self.world.add(with_shown_hosts(history.dialect, plan)) for plan in history.plans]
         site = site_of(history.seed, history.latency)
         self.platform = Platform(self.world, site=site)
 
@@ -168,10 +172,15 @@ class Stage:
             self.followed.note(self.world, *self.first)
             self.begun.set()
         as_history = History(
-            seed=history.seed, dialect=history.dialect, plans=history.plans, faults=history.faults
+            seed=history.seed,
+            dialect=history.dialect,
+            plans=history.plans,
+            faults=history.faults,
+            anew=history.anew,
         )
         door.spoil = spoiler(as_history, Random(history.seed), self.refs[0].job_instance_id)
-        door.tear = tearer(as_history, Random(history.seed))
+        door.tear = registered_anew(as_history, tearer(as_history, Random(history.seed)))
+        door.delay = delays(history.faults, Random(f"{history.seed}/slow"))
         beside = asyncio.create_task(self.watch_beside(client, store, life.beside, stack))
         if history.companion and life.beside < 0:
             await asyncio.sleep(min(-life.beside, life.seconds / 2))
@@ -316,10 +325,35 @@ class Stage:
                 count = None if count is None else count - 1
 
     async def read(self, watch: bkjob.Watch, life: Life) -> None:
-        """Read on behind what an earlier life has read."""
-        async for batch in watch.batches(after=self.cursor):
+        """Read on behind what an earlier life has read, and count the hosts."""
+        gauge = Gauge()
+        for event in (event for batch in self.delivered for event in batch.events):
+            gauge.count(event)
+        reader = watch.batches(after=self.cursor)
+        async for batch in reader:
             self.delivered.append(batch)
             self.cursor = batch.cursor
+            for event in batch.events:
+                gauge.count(event)
+            self.compare_counts(watch, reader, gauge)
+
+    def compare_counts(self, watch: bkjob.Watch, reader: bkjob.Reader[bkjob.Batch], gauge: Gauge) -> None:
+        """Compare the hosts that the lives were given with those that a watch counts, where all was read.
+
+        Who drops targets has to do more than these readers do. What was recorded of a job that another watch reads is counted
+        once it was read for this one.
+        """
+        has_read_all = has_stored_all(watch) and has_read_all_there_is(reader, watch)
+        is_comparable = has_read_all and watch.targets == self.followed.targets
+        is_joining = bool(self.history.companion) and not watch.is_in_sync
+        if is_joining or not is_comparable or any(action == "drop" for _, action, _ in self.history.actions):
+            return
+        counted, truly = gauge.total(self.followed.targets), Counter(watch.counts())
+        if self.history.companion:
+            # What only its own response lists of a step that never began, read for the other watch, is not reported.
+            counted[bkjob.Phase.PENDING] = truly[bkjob.Phase.PENDING] = 0
+        if counted != truly:
+            self.problems.append(f"the readers count {counted} at {self.cursor}, the watch {truly}")
 
     def forget_unread(self, life: Life) -> None:
         """Take back what the reader has not read, and put the cursor behind the last event that it has."""
@@ -382,9 +416,9 @@ class Stage:
 
     def broken(self) -> list[str]:
         """Return every promise that the lives together broke."""
-        # Dialects name containers in different ways, so those are compared with the uncut watch only.
+        # Dialects name containers without a name in different ways, so those are compared with the uncut watch only.
         has_containers = any(
-            not isinstance(step.hosts, int) and any(host.container_id for host in step.hosts)
+            not isinstance(step.hosts, int) and any(is_nameless(host) for host in step.hosts)
             for plan in self.history.plans
             for step in plan.steps
         )
@@ -398,7 +432,7 @@ class Stage:
         found += [
             f"the other fleet: {each}" for each in broken_promises(self.other) if not self.is_excused(each)
         ]
-        if not (self.history.faults or self.history.actions):
+        if not (self.history.faults or self.history.actions or self.history.anew):
             found += self.differing_results()
         return found
 
@@ -437,6 +471,11 @@ class Stage:
             if comparable(result, error_codes=has_codes) != comparable(event.result, error_codes=has_codes):
                 found.append(f"{ref} ended {result}, and uncut {event.result}")
         return found
+
+
+def is_nameless(host: Host) -> bool:
+    """Return True for a container without a name."""
+    return host.container_id is not None and host.container_name is None
 
 
 def is_local(batch: bkjob.Batch) -> bool:

@@ -29,6 +29,7 @@ from bkjob_async.testing import Truth, broken_promises, truth_of
 from tests.watch.clients import client_of
 from tests.watch.histories import History
 from tests.watch.history_faults import spoiler, tearer
+from tests.watch.history_hosts import with_shown_hosts
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
 from tests.watch.inside import cursors_of, fleets_in, journal_of, limit_log
 from tests.watch.interrupted import interrupted
@@ -148,7 +149,8 @@ class Stage:
 
     def __attrs_post_init__(self) -> None:
         self.world = World(self.history.seed)
-        self.refs = [self.world.add(plan) for plan in self.history.plans]
+        plans = (with_shown_hosts(self.history.dialect, plan) for plan in self.history.plans)
+        self.refs = [self.world.add(plan) for plan in plans]
 
     async def play(self) -> list[str]:
         """Open the clients, let all of them do what they do, and check what they were given."""

@@ -19,10 +19,15 @@ LARGE_STEPS = {
     "engine.scheduling.list_polling.FEWEST": 1,
     "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
 }
-# Faults of half a minute and less lose targets that were read before, and jobs of few hosts have a digest.
+# A target is stalled after so many seconds, or polls at a fixed interval, and looked at so often.
+STALLED_AFTER, STALLED_POLLS, STALL_CHECK_INTERVAL = 8.0, 2, 3.0
+# Faults of half a minute and less lose targets that were read before, and jobs of few hosts have a digest; targets stall.
 ALWAYS = {
     "engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0,
     "engine.responses.unchanged.FEW_HOSTS": 0,
+    "watch.polling.poller.STALLED_AFTER": STALLED_AFTER,
+    "watch.polling.poller.STALLED_POLLS": STALLED_POLLS,
+    "watch.polling.error_reporting.STALL_CHECK_INTERVAL": STALL_CHECK_INTERVAL,
 }
 # What readers are given in slices: how many events in each.
 IN_SLICES = {

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -18,11 +20,14 @@ from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.flow_control import health
 from bkjob_async.engine.flow_control.health import wait_after
 from bkjob_async.engine.folding.diff import diff
+from bkjob_async.engine.host_table import identity
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.columns import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
+from bkjob_async.engine.host_table.identity import IdentityIndex, names_of
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.responses import job_tracker, step_hosts, step_tracker
+from bkjob_async.engine.responses.unchanged import known_rows
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
@@ -31,6 +36,8 @@ from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.model.status import Phase, host_status
 from bkjob_async.watch import waiting
 from bkjob_async.watch.callbacks import CallbackReceiver
+from bkjob_async.watch.polling import poller, target_poller
+from bkjob_async.watch.polling.error_reporting import StallTimer, mark_stalled
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
@@ -39,7 +46,9 @@ from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.stream.targets import TargetSet
 from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.subscription import Subscription
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from tests.watch import history_kinds as kinds
+from tests.watch import slow_histories as late
 from tests.watch.histories import History, histories
 from tests.watch.history_kinds import retried, rolled, skipped, slowly_read
 from tests.watch.history_run import run
@@ -431,6 +440,81 @@ def in_sync_at_the_first_batch(patch: Patch) -> None:
     patch.setattr(TargetSet, "all_read", True)
 
 
+# Where responses come late.
+
+
+def know_too_early(patch: Patch) -> None:
+    """Take what is known of rows when they are requested for what is known when they come."""
+
+    def early(function: Any, *args: Any) -> Any:
+        if function is not known_rows:
+            return partial(function, *args)
+        known = known_rows(*args)
+        return lambda: known
+
+    patch.setattr(target_poller, "partial", early)
+
+
+def stall_again(patch: Patch) -> None:
+    """Report at each check that a target is stalled."""
+
+    def again(target: JobState, silence: float) -> Any:
+        events = mark_stalled(target, silence)
+        target.poll_failures = replace(target.poll_failures, stalled=False).or_none()
+        return events
+
+    patch.setattr(poller, "mark_stalled", again)
+
+
+def stall_in_secret(patch: Patch) -> None:
+    """Report no target as stalled."""
+    patch.setattr(poller, "mark_stalled", lambda *_: [])
+
+
+def stall_while_it_is_seen(patch: Patch) -> None:
+    """Report a target as stalled though one step of it is seen, which is not the one that was seen first."""
+    patch.setattr(StallTimer, "unseen_since", lambda *_: None)
+    check = StallTimer._check
+
+    def from_the_first_poll(self: StallTimer, target: PollTarget, now: float) -> None:
+        seen_at, target.seen_at = target.seen_at, target.job_seen_at
+        check(self, target, now)
+        target.seen_at = seen_at
+
+    patch.setattr(StallTimer, "_check", from_the_first_poll)
+
+
+def forget_in_the_queue(patch: Patch) -> None:
+    """Give some late polls no permit, ever: they stay late."""
+    queue_poll = RequestLimiter.queue_poll
+    queued = count(1)
+
+    def forgetful(self: RequestLimiter, poll: Any) -> None:
+        if next(queued) % 20:
+            queue_poll(self, poll)
+        else:
+            self.waiting += 1
+
+    patch.setattr(RequestLimiter, "queue_poll", forgetful)
+
+
+# Where hosts have several names.
+
+
+def take_another_id_for_another_host(patch: Patch) -> None:
+    """Take a host that is registered anew for another one."""
+    patch.setattr(IdentityIndex, "_by_conflicting_id", lambda *_: None)
+
+
+def forget_cloud_areas(patch: Patch) -> None:
+    """Take hosts with one address in two cloud areas for one."""
+
+    def names(host: Any) -> Any:
+        return [(0, name[1]) if isinstance(name, tuple) else name for name in names_of(host)]
+
+    patch.setattr(identity, "names_of", names)
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
@@ -459,6 +543,11 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     never_believe_a_backup: kinds.restored,
     confirm_nothing_after_a_callback: kinds.called_back,
     end_a_wait_early: kinds.waited_for,
+    know_too_early: late.silent_again,
+    stall_again: late.silent,
+    stall_in_secret: late.silent,
+    stall_while_it_is_seen: late.silent,
+    forget_in_the_queue: late.scarce,
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     emit_twice,
@@ -499,6 +588,13 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     confirm_nothing_after_a_callback,
     end_a_wait_early,
     in_sync_at_the_first_batch,
+    take_another_id_for_another_host,
+    forget_cloud_areas,
+    know_too_early,
+    stall_again,
+    stall_in_secret,
+    stall_while_it_is_seen,
+    forget_in_the_queue,
 )
 
 

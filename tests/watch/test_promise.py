@@ -15,6 +15,7 @@ from tests.watch.history_kinds import (
 )
 from tests.watch.history_run import run
 from tests.watch.random_histories import keep_the_promise, regressions
+from tests.watch.slow_histories import operated_meanwhile, scarce, silent, silent_again, slow
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ def test_every_random_history_keeps_the_promise(dialect: str) -> None:
     part = ALL_DIALECTS.index(dialect)
     of_dialect = histories.map(lambda history: evolve(history, dialect=dialect))
 
-    keep_the_promise(of_dialect, run, share=9 / 64, part=part)
+    keep_the_promise(of_dialect, run, share=1 / 8, part=part)
 
 
 def test_a_platform_that_is_restored_is_followed_on() -> None:
@@ -44,6 +45,12 @@ def test_a_platform_that_is_restored_is_followed_on() -> None:
 def test_what_the_platforms_own_classes_do_is_followed(kind: SearchStrategy[History]) -> None:
     """Steps without rows, a row for each batch of files, launches that a backing service lets fail after they began."""
     keep_the_promise(kind, run, share=1 / 32)
+
+
+@pytest.mark.parametrize("kind", [slow, silent, silent_again, scarce, operated_meanwhile])
+def test_late_responses_change_nothing(kind: SearchStrategy[History]) -> None:
+    """Responses that take seconds, in which much happens, silences, and fewer requests than are due."""
+    keep_the_promise(kind, run, share=1 / 64)
 
 
 def test_targets_that_are_added_again_are_reported_as_they_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.delivery import target_delivery
+from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
 from bkjob_async.engine.folding.diff import diff
 from bkjob_async.engine.journaling import jobs, records
 from bkjob_async.engine.journaling.fold import Fold
@@ -22,6 +24,7 @@ from bkjob_async.journal.store import Page
 from bkjob_async.model.base_error import UsageError
 from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
 from bkjob_async.watch.stream.stored_history import StoredHistory
+from bkjob_async.watch.stream.target_states import TargetStates
 from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_before_storing
 from tests.watch.resume_histories import Resumption, resumptions
 from tests.watch.resume_run import run
@@ -92,6 +95,25 @@ def hide_what_was_removed(patch: Patch) -> None:
     patch.setattr(StoredHistory, "_read", as_if_whole)
 
 
+def count_nothing_before_it_is_read(patch: Patch) -> None:
+    """Count no hosts that were recorded, before another change of their job."""
+    joined = TargetStates.total_counts
+
+    def count(self: TargetStates) -> Any:
+        is_read = all(
+            state is None or state.seen_at is not None
+            for state in map(self.state, self.targets.copy_of_jobs())
+        )
+        return joined(self) if is_read else {}
+
+    patch.setattr(TargetStates, "total_counts", count)
+
+
+def count_what_is_shown_alone(patch: Patch) -> None:
+    """Count no hosts that were recorded, and that the present state does not have."""
+    patch.setattr(UnseenHosts, "counts", lambda *_: Counter())
+
+
 def with_companion(history: Resumption) -> Resumption:
     """Return a history in which another watch follows the same jobs."""
     return evolve(history, companion=history.companion or ("job",))
@@ -106,6 +128,7 @@ KINDS: dict[Callable[[Patch], None], Any] = {
     hide_what_others_saw: resumptions.map(with_companion),
     lose_hosts_in_checkpoints: resumptions.map(with_checkpoints),
     hide_what_was_removed: resumptions.map(with_checkpoints),
+    count_what_is_shown_alone: resumptions.map(with_companion),
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     report_the_present_again,
@@ -119,6 +142,8 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     append_what_was_stored_again,
     let_older_terms_write,
     hide_what_was_removed,
+    count_nothing_before_it_is_read,
+    count_what_is_shown_alone,
 )
 
 

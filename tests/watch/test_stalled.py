@@ -94,6 +94,20 @@ async def test_a_target_polled_rarely_is_not_stalled() -> None:
         assert await stalled(client, jobs, 900.0) == []
 
 
+async def test_who_joins_in_a_silence_is_told_of_it() -> None:
+    """Nothing else is ever given of a job that another watch saw, and that does not respond any more."""
+    world = World(1, at_once=True)
+    job = world.add(LONG)
+    gone = bkjob.TransportFailed(bkjob.ErrorDetails(message="connection refused", sent=False))
+    async with client_of(world, interval=2.0) as (client, transport):
+        transport.spoil = lambda _request, now: gone if now > 30.0 else None
+        async with client.watch(job, linger=None):
+            await asyncio.sleep(40.0)
+            reported = await stalled(client, [job], 90.0)
+
+    assert [event.ref for _, event in reported] == [job]
+
+
 class Targets(list[PollTarget]):
     """Targets that were never polled; each check of them is counted."""
 

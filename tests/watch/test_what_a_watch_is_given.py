@@ -291,7 +291,8 @@ TABLE: dict[Comes, tuple[dict[str, list[str]], str, str]] = {
     resumes: (DIFFERENCE, "resumed in_sync", "resumed trouble in_sync recovered"),
     resumes_beside: (DIFFERENCE, "resumed in_sync", "resumed trouble in_sync recovered"),
     has_lost: (NOTHING, "", ""),
-    joins_what_another_lost: (PRESENT, "in_sync", "trouble in_sync recovered"),
+    # Nothing was received of it since before it was lost.
+    joins_what_another_lost: (PRESENT, "in_sync", "trouble in_sync stalled recovered"),
 }
 # A target that had ended for the watch is told to be in no trouble: its end stands.
 ENDED = {(resumes_beside, "over"), (resumes_beside, "reopened")}

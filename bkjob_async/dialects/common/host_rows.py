@@ -93,6 +93,7 @@ class PartialHostRow(Struct, gc=False):
     ipv6 = None
     # A host is no container.
     container_id = None
+    container_name = None
 
     bk_host_id: Identity
     raw_start_time: Any = field(default=None, name="start_time")

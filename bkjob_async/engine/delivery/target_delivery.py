@@ -22,6 +22,7 @@ from bkjob_async.model.events import (
     Lost,
     Recovered,
     Reopened,
+    Stalled,
     StepChanged,
     StepWaiting,
     Trouble,
@@ -258,9 +259,12 @@ class TargetDelivery:
         return joined
 
     def _is_signal(self, event: Event, joined: Mapping[Ref, Own]) -> bool:
-        """Return True for the end of trouble that was given of a joining target, or its loss."""
+        """Return True for the end of trouble that was given of a joining target, its loss, or that nothing comes of it."""
         if isinstance(event, Lost):
             return self.is_joining(event.ref)
+        if isinstance(event, Stalled):
+            own = self.reported(event.ref)
+            return isinstance(own, Own) and not own.has_ended(event.ref)
         if not isinstance(event, Recovered) or event.ref is None:
             return False
         own = joined.get(event.ref) or self.reported(event.ref)

@@ -101,7 +101,14 @@ def key_of_row(row: HostRow) -> HostKey:
         cloud, ipv6 = cloud or 0, None
     elif ipv6 is None and container_id is None:
         cloud = None
-    return HostKey(bk_host_id=row.bk_host_id, bk_cloud_id=cloud, ip=ip, ipv6=ipv6, container_id=container_id)
+    return HostKey(
+        bk_host_id=row.bk_host_id,
+        bk_cloud_id=cloud,
+        ip=ip,
+        ipv6=ipv6,
+        container_id=container_id,
+        container_name=row.container_name if container_id is not None else None,
+    )
 
 
 def merged_keys(known: HostKey, more: HostKey) -> HostKey:
