@@ -11,10 +11,10 @@ import bkjob_async as bkjob
 from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.watch.polling import error_reporting
-from bkjob_async.watch.polling.error_reporting import STALL_CHECK_SIZE, StallTimer
+from bkjob_async.watch.polling.error_reporting import STALL_CHECK_INTERVAL, STALL_CHECK_SIZE, StallTimer
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.poller import group_of
@@ -55,6 +55,21 @@ async def test_targets_whose_polls_hang_are_stalled_in_time(latency: float) -> N
     expected = sorted(jobs, key=str) if latency > 1.0 else []
     assert sorted((event.ref for _, event in reported), key=str) == expected
     assert all(60.0 <= event.seconds <= at <= 70.0 for at, event in reported)
+
+
+async def test_a_job_that_runs_again_after_a_long_rest_is_not_stalled() -> None:
+    """Nobody has awaited a response since it was over; the first one after the retry takes its time."""
+    world = World(1)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(FAILS,), retry_outcomes=(SUCCEEDS,)),)))
+    step = world.jobs[job.job_instance_id].steps[0]
+    async with client_of(world, latency=STALL_CHECK_INTERVAL + 1.0) as (client, _):
+        async with client.watch(job, linger=None, deadline=1000.0) as watch:
+            await asyncio.sleep(600.0)
+            await client.operate_step_instance(step.ref, operation_code=2)
+            events = [event async for event in watch]
+
+    assert any(isinstance(event, bkjob.Finished) and event.result.ok for event in events)
+    assert not any(isinstance(event, bkjob.Stalled) for event in events)
 
 
 async def test_targets_behind_a_closed_gateway_are_stalled() -> None:

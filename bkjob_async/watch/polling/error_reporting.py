@@ -274,7 +274,7 @@ class StallTimer(Struct, eq=False, kw_only=True):
             self._check(target, loop.time())
 
     def _check(self, target: PollTarget, now: float) -> None:
-        since = target.added_at if target.seen_at is None else target.seen_at
+        since = target.unseen_since()
         if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
             return
         if not target.all_settled() and self._is_overdue(target, now):

@@ -253,6 +253,8 @@ class Poller:
         else:
             for step in confirmed:
                 confirm_wait(target, step, waits)
+            if target.all_settled():
+                target.awaited_since = now
             expect_change(target, now)
             self._registry.update_settled(target)
             self._runner.schedule(target, now)

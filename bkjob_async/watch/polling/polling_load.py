@@ -52,7 +52,7 @@ def polling_load(
             due += 1
         elif at is None and target not in busy:
             continue  # it is over
-        oldest = min(oldest, target.added_at if target.seen_at is None else target.seen_at)
+        oldest = min(oldest, target.unseen_since())
         in_trouble += bool(target.poll_failures.troubled)
     in_flight = sum(
         subscriber is None

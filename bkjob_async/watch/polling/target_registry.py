@@ -93,14 +93,18 @@ class PollTarget(JobState, eq=False, gc=False):
     """One job that is polled, compared by identity.
 
     *group* is the number of its subscribers' group: references to them would form a cycle through the job, which the
-    garbage collector does not look for here. *added_at* is when it was first wanted. *due* and *urgent* belong to the poll
-    runner.
+    garbage collector does not look for here. *awaited_since* is when a response about it was first awaited: it was added, or operated
+    on after it was over. *due* and *urgent* belong to the poll runner.
     """
 
     group: int = NO_SUBSCRIBERS
-    added_at: float = 0.0
+    awaited_since: float = 0.0
     due: float | None = None
     urgent: bool | None = None
+
+    def unseen_since(self) -> float:
+        """Return since when no response about the job has come that is awaited."""
+        return self.awaited_since if self.seen_at is None else max(self.seen_at, self.awaited_since)
 
 
 class TargetRegistry:
@@ -152,7 +156,7 @@ class TargetRegistry:
         if target is None:
             target = PollTarget(job) if recorded is None else recorded
             target.operated_at, target.was_operated = operated_at, operated_at is not None
-            target.added_at = now
+            target.awaited_since = now
             self.targets[job] = target
         group = self.subscribers_of(target)
         if subscriber not in group:
