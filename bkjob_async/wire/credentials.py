@@ -124,6 +124,13 @@ class CredentialsCache:
             else:
                 message = "the credentials provider is not async: write it as async def"
                 failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # What the provider awaits was cancelled: nobody who waits for credentials is.
+            message = f"the credentials provider failed: {type(error).__name__}"
+            failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
         except CallFailed as error:
             failure = type(error)(replace(error.details, message=redact_named(error.details.message)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
