@@ -8,6 +8,7 @@ hosts before their step, steps before the job.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, nextafter
 from sys import intern
 
 from msgspec.structs import replace
@@ -309,6 +310,16 @@ def confirm_wait(job: JobState, ref: StepRef, waits: int | None) -> None:
         step.waits = WAIT_CONFIRMED
     elif step.waits.is_shown and step.waits.count == waits:
         step.waits = replace(step.waits, is_due=False, is_confirmed=True)
+
+
+def put_off_operation(job: JobState, requested_at: float, now: float) -> None:
+    """Let the last operation count as made after a response that is applied *now*, if that was requested before it.
+
+    What such a response shows is from before the operation, also where it is news. The next request may be sent in the same
+    moment.
+    """
+    if job.operated_at is not None and requested_at < nextafter(job.operated_at, -inf) < now:
+        job.operated_at = nextafter(now, inf)
 
 
 def forget_old_operation(job: JobState, requested_at: float) -> bool:

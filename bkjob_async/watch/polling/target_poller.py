@@ -21,6 +21,7 @@ from bkjob_async.engine.responses.job_tracker import (
     apply_step,
     forget_old_operation,
     note_unread,
+    put_off_operation,
 )
 from bkjob_async.engine.responses.new_hosts import lists_many_new_hosts, read_names
 from bkjob_async.engine.responses.unchanged import (
@@ -253,6 +254,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         # `active_times` decides; a poll of a job that plainly goes on is spared the call.
         may_end = view.finished or view.status not in OPEN_CODES or target.target_steps
         active_at = active_times(target, view) if may_end and observe.counters is not None else None
+        if target.operated_at is not None:
+            put_off_operation(target, started, now)
         operated_at = target.operated_at
         if isinstance(view, JobPollView):
             applied = self._apply_job(target, request, view, started, now)
