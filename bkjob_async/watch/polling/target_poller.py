@@ -98,6 +98,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if isinstance(target, ListPoller):
             return self._poll_list(target, permit)
         is_delayed = target.group == NO_SUBSCRIBERS
+        if self.session.credentials.current is None and self.session.lacks_credentials and not is_delayed:
+            self.runner.schedule(target, started + PAUSE_SECONDS)
+            is_delayed = True
         if self.health.state is PlatformState.CLOSED or self.registry.may_be_full:
             delayed_until = None if is_delayed else self._delayed_until(target, started)
             if delayed_until is not None:
