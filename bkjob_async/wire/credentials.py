@@ -87,6 +87,8 @@ class CredentialsCache:
             )
         self._known: deque[Credentials] = deque([self.current] if self.current else [], maxlen=MAX_KNOWN)
         self._fetching: asyncio.Task[Credentials] | None = None
+        # How many requests wait for the provider.
+        self.waiting = 0
         # Not that of the first caller: its user's credentials would be used for all.
         self._context = copy_context()
 
@@ -104,7 +106,11 @@ class CredentialsCache:
             self._fetching = asyncio.get_running_loop().create_task(call, context=self._context.copy())
             self._fetching.add_done_callback(retrieve_exception)
         assert self._fetching is not None  # noqa: S101 - without a provider the credentials were given
-        return await asyncio.shield(self._fetching)
+        self.waiting += 1
+        try:
+            return await asyncio.shield(self._fetching)
+        finally:
+            self.waiting -= 1
 
     def invalidate(self, refused: Credentials) -> bool:
         """Drop *refused* credentials; return whether the provider may have others."""
@@ -124,6 +130,13 @@ class CredentialsCache:
             else:
                 message = "the credentials provider is not async: write it as async def"
                 failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # What the provider awaits was cancelled: nobody who waits for credentials is.
+            message = f"the credentials provider failed: {type(error).__name__}"
+            failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
         except CallFailed as error:
             failure = type(error)(replace(error.details, message=redact_named(error.details.message)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below

@@ -99,6 +99,12 @@ class Session:
         self._large_bodies = LargeBodyTurns()
         self._random = Random(seed)  # noqa: S311 - spreads waiting times, keeps no secret
 
+    @property
+    def lacks_credentials(self) -> bool:
+        """Whether as many requests wait for credentials as may be under way: they need no permit meanwhile."""
+        credentials = self.credentials
+        return credentials.current is None and credentials.waiting >= self.limiter.limit.max_in_flight
+
     # The three ways in ----------------------------------------------------------------------------------------------
 
     async def call(
@@ -157,13 +163,13 @@ class Session:
         def on_received(received: Received) -> None:
             permit.under_way = None
             if not isinstance(received, HttpResponse) or len(received.body) >= LARGE_BODY:
-                on_view(partial(self.poll, operation, permit, known, received))
+                on_view(partial(self.poll, operation, permit, known, received, credentials))
                 return
             now = asyncio.get_running_loop().time()
             try:
                 view = decode_poll(self.dialect, operation, received, known=known())
             except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
-                on_view(partial(self.poll, operation, permit, known, received))
+                on_view(partial(self.poll, operation, permit, known, received, credentials))
                 return
             rate_limit = limiter.on_response(permit, received, now, was_read=True)
             self._on_success(operation, permit, rate_limit, held=self.credentials, is_poll=True)
@@ -187,10 +193,12 @@ class Session:
         permit: Permit,
         known: Known = nothing_known,
         received: Received | None = None,
+        credentials: Credentials | None = None,
     ) -> PollView:
         """Send *operation* with a *permit*, once, and decode only what the engine needs; raise a `CallFailed`.
 
-        Rows that are *known* when the response has come need not be decoded. What was *received* already is not requested again.
+        Rows that are *known* when the response has come need not be decoded. What was *received* already, requested with
+        *credentials*, is not requested again.
         """
         sign = partial(self.poll_requests.request, operation, accept_compressed=permit.accept_compressed)
 
@@ -200,7 +208,15 @@ class Session:
         timeout, held = self.request_timeout, self.credentials
         try:
             return await self._attempt(
-                operation, sign, decode, timeout, held=held, urgent=False, permit=permit, received=received
+                operation,
+                sign,
+                decode,
+                timeout,
+                held=held,
+                urgent=False,
+                permit=permit,
+                received=received,
+                credentials=credentials,
             )
         except BaseException as error:  # noqa: BLE001 - as in `_without_frames`, without one more frame for each poll
             stripped = strip_traceback(error, self.credentials.secrets)
@@ -285,29 +301,33 @@ class Session:
         number: int = 1,
         permit: Permit | None = None,
         received: Received | None = None,
+        credentials: Credentials | None = None,
     ) -> T:
         """Send with a permit and decode, as attempt *number*; raise a `CallFailed`, complete.
 
         A poll has its *permit*, which it may keep: the poll runner releases it. The limiter and the observers learn from the
-        outcome. What was *received* with the permit is the response. Where the credentials that are *held* were refused and
-        there are new ones, it is sent once more, with another permit.
+        outcome. What was *received* with the permit is the response, to a request that was signed with *credentials*: those
+        that are *held* may be others by now. Where they were refused and there are new ones, it is sent once more, with another
+        permit.
         """
         limiter, kept, refused = self.limiter, permit, False
         is_poll = permit is not None
         while True:
-            credentials: Credentials | None = None
             rate_limit: RateLimitHeaders | None = None
             try:
-                if received is None:
-                    permit = self._usable(permit, operation, held)
-                credentials = held.current or await held.fetch()
-                request = sign(credentials)
-                permit = permit or await limiter.acquire(
-                    scope_of(operation), operation.name, urgent=urgent, patience=timeout if urgent else None
-                )
+                if permit is None or received is None:
+                    permit, credentials = self._usable(permit, operation, held), None
+                    credentials = held.current or await held.fetch()
+                    request = sign(credentials)
+                    permit = permit or await limiter.acquire(
+                        scope_of(operation),
+                        operation.name,
+                        urgent=urgent,
+                        patience=timeout if urgent else None,
+                    )
+                    permit.request = request
                 # It is released last: when the response forbids further requests, the next waiter must not go.
                 try:
-                    permit.request = request
                     if received is None:
                         response = await self.transport.send(request, timeout=timeout)
                     else:

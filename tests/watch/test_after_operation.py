@@ -7,6 +7,8 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.world.plans import (
     FAILS,
     HANGS,
@@ -17,7 +19,7 @@ from bkjob_async.simulator.world.plans import (
     exactly,
 )
 from bkjob_async.simulator.world.world import World
-from tests.watch.clients import DIALECTS, client_of
+from tests.watch.clients import CREDENTIALS, DIALECTS, SCOPE, URLS, client_of
 from tests.watch.inside import note_operation, noted_operations, polled_by
 
 pytestmark = pytest.mark.looptime
@@ -127,3 +129,35 @@ async def test_a_response_from_before_a_retry_ends_no_later_wait() -> None:
         again = await client.wait(job)
 
     assert (failed.ok, retried.ok, again.ok) == (False, True, True)
+
+
+class SlowTransport(SimulatedTransport):
+    """The simulator's transport whose responses to polls take their time to come back."""
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
+        """Send *request*."""
+        response = await super().send(request, timeout=timeout)
+        if request.method == "GET":
+            await asyncio.sleep(1.0)
+        return response
+
+
+async def test_a_response_to_a_request_from_before_a_retry_ends_no_wait() -> None:
+    """It shows the failure for the first time, after the retry was accepted."""
+    world = World(1)
+    outcomes = (HostOutcome(duration=exactly(8.0), status=FAILS.status),)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=outcomes, retry_outcomes=(SUCCEEDS,)),)))
+    step = world.jobs[job.job_instance_id].steps[0]
+    transport = SlowTransport(Platform(world))
+    async with bkjob.connect(
+        URLS["gateway-v3"], CREDENTIALS, scope=SCOPE, transport=transport, interval=1.0
+    ) as client:
+        waiting = asyncio.create_task(client.wait(job, deadline=200.0))
+        while step.status != 4:
+            await asyncio.sleep(0.3)
+            transport.clock.now()
+        await client.operate_step_instance(step.ref, operation_code=2)
+        assert not waiting.done()
+        result = await waiting
+
+    assert result.ok

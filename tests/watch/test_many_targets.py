@@ -11,7 +11,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.clients import client_of, keeps_its_promise
+from tests.watch.clients import CREDENTIALS, client_of, keeps_its_promise
 
 pytestmark = pytest.mark.slow
 
@@ -198,3 +198,24 @@ def test_leaving_early_leaves_no_task_no_socket_no_warning(dialect: str) -> None
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.looptime
+async def test_targets_that_wait_for_credentials_need_no_task_each() -> None:
+    """While a provider takes its time, no more requests wait for it than may be under way; then all targets are read."""
+    world, jobs = fleet(2000)
+    tasks: list[int] = []
+
+    async def provider() -> bkjob.Credentials:
+        await asyncio.sleep(5.0)
+        tasks.append(len(asyncio.all_tasks()))
+        return CREDENTIALS
+
+    async with (
+        client_of(world, credentials=provider, max_in_flight=16) as (client, _),
+        client.watch(jobs) as watch,
+    ):
+        batches = [batch async for batch in watch.batches()]
+
+    assert keeps_its_promise(batches, world)
+    assert tasks[0] < 40

@@ -10,7 +10,7 @@ from yarl import URL
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.watch.polling.poll_runner import COALESCE_SECONDS, PollRunner
+from bkjob_async.watch.polling.poll_runner import COALESCE_SECONDS, MAX_BEGUN_AT_ONCE, PollRunner
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
@@ -227,3 +227,48 @@ def test_keys_that_are_due_almost_at_once_are_polled_in_uvloop() -> None:
         runner.run(schedule())
 
     assert sorted(key for _, key in polls) == ["a", "b", "c", "d", "e", "f"]
+
+
+async def test_polls_that_need_not_go_out_do_not_block_the_event_loop() -> None:
+    """However many are late, only some of them end in each turn of the event loop."""
+    poll_runner, at = pool_of([], workers=1), asyncio.get_running_loop().time()
+    turn, turns = 0, list[int]()
+
+    def hang(_key: Key, _permit: Permit) -> None:
+        """Keep the only permit."""
+
+    def end(key: Key, _permit: Permit) -> None:
+        turns.append(turn)
+        poll_runner.end(key)
+
+    poll_runner.poll, first = hang, Key("first")
+    poll_runner.schedule(first, at)
+    for number in range(2000):
+        poll_runner.schedule(Key(f"a{number}"), at)
+    await asyncio.sleep(0.01)
+    assert poll_runner.overdue == 2000
+    poll_runner.poll = end
+    poll_runner.end(first)
+    while len(turns) < 2000:
+        await asyncio.sleep(0)
+        turn += 1
+    await poll_runner.aclose()
+
+    assert max(map(turns.count, turns)) <= 2 * MAX_BEGUN_AT_ONCE
+
+
+@pytest.mark.looptime
+async def test_a_poll_that_is_cancelled_by_what_it_awaits_is_no_silent_end() -> None:
+    """It is an error like any other: else its key would never be polled again."""
+    crashes: list[BaseException] = []
+    poll_runner = PollRunner[Key](on_crash=crashes.append, limiter=RequestLimiter(RateLimiter()))
+
+    async def poll(_key: Key, _permit: Permit) -> None:
+        raise asyncio.CancelledError
+
+    poll_runner.poll = poll
+    poll_runner.schedule(Key("a"), 1.0)
+    await asyncio.sleep(2.0)
+    await poll_runner.aclose()
+
+    assert [str(error) for error in crashes] == ["a poll was cancelled by what it awaited"]

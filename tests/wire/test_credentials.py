@@ -63,6 +63,15 @@ async def test_an_error_of_a_provider_that_calls_the_platform_keeps_its_class() 
     assert SECRET not in str(failed.value)
 
 
+async def test_a_provider_that_awaits_what_is_cancelled_has_failed() -> None:
+    """Nobody who waits for credentials is cancelled with it; the next one calls the provider again."""
+    cache = CredentialsCache(provider_of(asyncio.CancelledError(), credentials()))
+    with pytest.raises(bkjob.NotAuthenticated, match="the credentials provider failed: CancelledError"):
+        await cache.fetch()
+
+    assert await cache.fetch() == credentials()
+
+
 async def test_earlier_secrets_stay_hidden_for_a_while() -> None:
     """A response to a request that was signed with them may still come; older ones are forgotten."""
     cache = CredentialsCache(provider_of(*(credentials(f"secret-number-{n}") for n in range(MAX_KNOWN + 1))))

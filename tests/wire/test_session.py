@@ -13,10 +13,10 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
 from bkjob_async.model.poll_view import PollView
 from bkjob_async.wire.poll_requests import PollOperation
-from bkjob_async.wire.session import Session
+from bkjob_async.wire.session import Session, ViewOrRest, nothing_known
 
 pytestmark = pytest.mark.looptime
 
@@ -113,6 +113,42 @@ async def test_refused_credentials_are_renewed_once() -> None:
 
     assert provider.calls == 2
     assert ["new" in request.headers["X-Bkapi-Authorization"] for request in transport.sent] == [False, True]
+
+
+class CallbackTransport(FakeTransport):
+    """The same, which sends polls without a task; each response takes a second longer than the one before."""
+
+    def begin(
+        self, request: HttpRequest, timeout: float, on_received: Callable[[Received], None]
+    ) -> asyncio.TimerHandle:
+        """Return what can cancel the *request*."""
+        self.sent.append(request)
+        response = self.responses.pop(0)
+        assert isinstance(response, HttpResponse)
+        return asyncio.get_running_loop().call_later(5.0 + len(self.sent), on_received, response)
+
+
+async def test_polls_that_are_refused_later_do_not_drop_the_credentials_that_were_renewed() -> None:
+    """Each was sent with the old ones: the provider is asked once more, not once for each."""
+    provider = FakeProvider("old", "new", "newer")
+    refused = error_response(1640001, status=400)
+    transport = CallbackTransport(*[refused] * 4, OK)
+    session = session_of(transport, credentials=provider)
+    await session.credentials.fetch()
+    permits = [await session.limiter.acquire() for _ in range(4)]
+    views: list[asyncio.Future[ViewOrRest]] = []
+    for permit in permits:
+        views.append(asyncio.get_running_loop().create_future())
+        assert session.begin_poll(READ, permit, nothing_known, views[-1].set_result)
+
+    async def awaited(view: asyncio.Future[ViewOrRest]) -> PollView:
+        rest = await view
+        return await rest() if callable(rest) else rest
+
+    statuses = [view.status for view in await asyncio.gather(*map(awaited, views))]
+    assert statuses == [3] * 4
+    assert (provider.calls, len(transport.sent)) == (2, 8)
+    assert all("new" in request.headers["X-Bkapi-Authorization"] for request in transport.sent[4:])
 
 
 async def test_credentials_that_stay_wrong_are_an_error() -> None:

@@ -54,6 +54,9 @@ class ServerQuota(Struct, kw_only=True):
     _window_seconds: float = 1.0
     last_success_at: float = -inf
     _sent_at: float = 0.0
+    # When the next request was allowed before and after the last one was counted, and when the one before was sent.
+    _before_last: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    _after_last: tuple[float, float] | None = None
     _headers_at: float = 0.0
     _paused_until: float = 0.0
     _spread_until: float = 0.0
@@ -80,6 +83,7 @@ class ServerQuota(Struct, kw_only=True):
 
     def acquire(self, now: float) -> None:
         """Count a request that goes out at *now*."""
+        before = self.next_allowed_at, self.next_allowed_urgent_at, self._sent_at
         if self.limit is not None:
             if now >= self.window_ends_at:  # assume a full window until its first response
                 self.remaining, self.window_ends_at = self.limit, now + self._window_seconds
@@ -94,6 +98,17 @@ class ServerQuota(Struct, kw_only=True):
             )
         if self._throttled_in_a_row and self.limit is None:
             self.next_allowed_at = self.next_allowed_urgent_at = now + PROBE_TIMEOUT
+        self._before_last, self._after_last = before, (self.next_allowed_at, self.next_allowed_urgent_at)
+
+    def uncount(self) -> None:
+        """Let the next request go as if the one that was acquired last had not, which did not go out."""
+        if self.limit is not None:
+            self.remaining = min(self.remaining + 1, self.limit)
+        if (
+            self.next_allowed_at,
+            self.next_allowed_urgent_at,
+        ) == self._after_last:  # nothing was learnt since
+            self.next_allowed_at, self.next_allowed_urgent_at, self._sent_at = self._before_last
 
     def on_headers(
         self, now: float, *, limit: int | None, remaining: int, reset: float, sent: float, in_flight: int

@@ -8,6 +8,7 @@ hosts before their step, steps before the job.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, nextafter
 from sys import intern
 
 from msgspec.structs import replace
@@ -81,6 +82,7 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]
             note_hosts_read(job, step, step_view)
             events += note_wait_of(job, step, step_view, stamp, finished=is_over)
             events += finish_settled_step(job, step, stamp)
+    note_unlisted(job, step_views, stamp.now)
     if job.is_target and read < len(job.steps):
         order_steps(job, step_views)
     if job.announced.finished and any(
@@ -156,6 +158,17 @@ def note_hosts_read(job: JobState, step: StepState, view: StepPollView) -> None:
     """Note that a response which lists a step's hosts shows them as they are at the end of its job, if that is over."""
     if view.groups is not None and job.settling_since is not None and step.progress.is_unread:
         step.progress.is_unread = False
+
+
+def note_unlisted(job: JobState, step_views: Sequence[StepPollView], now: float) -> None:
+    """Note that hosts of steps which settle, and which a response about the job does not list, are not waited for without end."""
+    if len(step_views) >= len(job.steps):
+        return
+    listed = {view.step_instance_id for view in step_views}
+    for step in job.steps:
+        settling = step.progress.settling
+        if settling is not None and step.ref.step_instance_id not in listed:
+            settling.tried_at = now
 
 
 def order_steps(job: JobState, step_views: Sequence[StepPollView]) -> None:
@@ -309,6 +322,16 @@ def confirm_wait(job: JobState, ref: StepRef, waits: int | None) -> None:
         step.waits = WAIT_CONFIRMED
     elif step.waits.is_shown and step.waits.count == waits:
         step.waits = replace(step.waits, is_due=False, is_confirmed=True)
+
+
+def put_off_operation(job: JobState, requested_at: float, now: float) -> None:
+    """Let the last operation count as made after a response that is applied *now*, if that was requested before it.
+
+    What such a response shows is from before the operation, also where it is news. The next request may be sent in the same
+    moment.
+    """
+    if job.operated_at is not None and requested_at < nextafter(job.operated_at, -inf) < now:
+        job.operated_at = nextafter(now, inf)
 
 
 def forget_old_operation(job: JobState, requested_at: float) -> bool:

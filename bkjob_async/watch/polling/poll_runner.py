@@ -30,6 +30,8 @@ K = TypeVar("K", bound=Pollable)
 
 # How many keys that are due ask for a permit at a time, so that a long backlog does not block the event loop.
 MAX_ASKED_AT_ONCE = 256
+# How many polls begin in one turn of the event loop: one that need not go out ends at once, and the next has its permit.
+MAX_BEGUN_AT_ONCE = 256
 
 # Keys due within this many seconds are polled together: waking up costs more than one poll.
 COALESCE_SECONDS = 0.002
@@ -202,10 +204,15 @@ class PollRunner(Generic[K]):
             asyncio.get_running_loop().call_soon(self._begin_ready)
 
     def _begin_ready(self) -> None:
-        """Begin to poll all keys that have a permit."""
-        run = self._run
+        """Begin to poll all keys that have a permit, and those that get one meanwhile in further turns of the event loop."""
+        run, left = self._run, MAX_BEGUN_AT_ONCE
+        self._is_beginning = True
         if run is not None and not run.is_ending:
             while run.ready and not run.is_over:
+                if not left:
+                    asyncio.get_running_loop().call_soon(self._begin_ready)
+                    return
+                left -= 1
                 key = run.ready.popleft()
                 busy = run.busy[key]
                 busy.has_begun = True
@@ -233,6 +240,14 @@ class PollRunner(Generic[K]):
     async def _await_rest(self, run: _Run[K], key: K, rest: Coroutine[Any, Any, None]) -> None:
         try:
             await rest
+        except asyncio.CancelledError as error:
+            if not is_cancelled():  # else nobody would ever poll this key again
+                run.fail(
+                    RuntimeError("a poll was cancelled by what it awaited").with_traceback(
+                        error.__traceback__
+                    )
+                )
+            raise
         except Exception as error:  # noqa: BLE001 - all polls end, and `on_crash` gets it
             run.fail(error)
         finally:
@@ -257,9 +272,9 @@ class PollRunner(Generic[K]):
                 self._set_timer(again_at)
         is_nested, self._is_beginning = self._is_beginning, True
         self._limiter.release(busy.permit)
+        self._is_beginning = is_nested
         if run.ready and not is_nested:
             self._begin_ready()
-        self._is_beginning = is_nested
 
     def fail(self, error: Exception) -> None:
         """End all polls, because of an *error* in one of them."""
@@ -400,6 +415,12 @@ async def wait_until_done(tasks: Collection[asyncio.Task[None]]) -> None:
     """Wait until all *tasks* have ended, even when cancelled meanwhile; raise the cancellation afterwards."""
     left = set(tasks)
     await wait_uncancellable(lambda: not all(task.done() for task in left), lambda: asyncio.wait(left))
+
+
+def is_cancelled() -> bool:
+    """Return whether the present task is cancelled, which what it awaits cannot do."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def is_late(key: Pollable) -> bool:

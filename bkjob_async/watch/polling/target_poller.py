@@ -21,6 +21,7 @@ from bkjob_async.engine.responses.job_tracker import (
     apply_step,
     forget_old_operation,
     note_unread,
+    put_off_operation,
 )
 from bkjob_async.engine.responses.new_hosts import lists_many_new_hosts, read_names
 from bkjob_async.engine.responses.unchanged import (
@@ -97,6 +98,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if isinstance(target, ListPoller):
             return self._poll_list(target, permit)
         is_delayed = target.group == NO_SUBSCRIBERS
+        if self.session.credentials.current is None and self.session.lacks_credentials and not is_delayed:
+            self.runner.schedule(target, started + PAUSE_SECONDS)
+            is_delayed = True
         if self.health.state is PlatformState.CLOSED or self.registry.may_be_full:
             delayed_until = None if is_delayed else self._delayed_until(target, started)
             if delayed_until is not None:
@@ -253,6 +257,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         # `active_times` decides; a poll of a job that plainly goes on is spared the call.
         may_end = view.finished or view.status not in OPEN_CODES or target.target_steps
         active_at = active_times(target, view) if may_end and observe.counters is not None else None
+        if target.operated_at is not None:
+            put_off_operation(target, started, now)
         operated_at = target.operated_at
         if isinstance(view, JobPollView):
             applied = self._apply_job(target, request, view, started, now)

@@ -155,6 +155,10 @@ class RequestLimiter:
         """Take back a *permit* with which no request was sent, as if it had not been granted; harmless once it is released."""
         if permit.is_held:
             self.limit.uncount()
+            self.quota.uncount()
+            queue = self.resource_queues.get(permit.resource) if self.resource_queues else None
+            if queue is not None and queue.quota is not None:
+                queue.quota.uncount()
             self.release(permit)
 
     def fits(self, permit: Permit, resource: str) -> bool:

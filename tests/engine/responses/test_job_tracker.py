@@ -534,3 +534,16 @@ def test_an_execution_that_was_seen_running_ends_without_delay() -> None:
 
     assert doubted
     assert state.has_finished(STEP)
+
+
+def test_a_step_that_vanishes_while_it_settles_is_not_waited_for_without_end() -> None:
+    """Its hosts can never be read; the job is over after the bound, with what was seen of the step."""
+    state = job_state()
+    apply(state, 0.0, job(2, step(4, [host(1, 7), host(2, 104)]), step(2, [host(3, 7)], number=201)))
+    left = job(4, step(3, [host(3, 9)], number=201))
+    apply(state, 1.0, left)
+    apply(state, SETTLE_BOUND - 1.0, left)
+    waited = not state.has_finished(JOB)
+
+    assert waited
+    assert apply(state, SETTLE_BOUND, left) == ["step #0 4.", "job 4.", "finished 2:100"]

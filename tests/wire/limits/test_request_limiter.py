@@ -335,3 +335,30 @@ async def test_a_permit_that_sends_nothing_costs_nothing() -> None:
     assert taken - start == pytest.approx(1.0)
     assert asyncio.get_running_loop().time() - taken == pytest.approx(10.0)
     assert limiter.limit.in_flight == 1
+
+
+@pytest.mark.parametrize("kind", ["announced", "announced for the resource", "learnt", "refused"])
+async def test_a_permit_that_is_not_used_takes_none_of_the_gateways_quota(kind: str) -> None:
+    """Polls that wait for a journal, or for the platform, hold up nobody else."""
+    limiter = RequestLimiter(RateLimiter(max_in_flight=100))
+    sent = await limiter.acquire(resource="poll")
+    sent.resource = "poll"
+    now = asyncio.get_running_loop().time()
+    if kind.startswith("announced"):
+        plugin = {"x-bkapi-ratelimit-plugin": "bk-resource-rate-limit"} if kind != "announced" else {}
+        said = announcing(limit=10, remaining=4, reset=60)
+        limiter.on_response(sent, HttpResponse(status=200, headers={**said.headers, **plugin}), now)
+    else:
+        limiter.on_throttled(sent, retry_after=None, per_resource=False, too_concurrent=False)
+    limiter.release(sent)
+    if kind == "learnt":
+        await asyncio.sleep(1.1)
+        limiter.on_success(await limiter.acquire(resource="poll"))
+        limiter.quota.learned_rate = 0.2
+    for _ in range(20):
+        limiter.return_unused(await limiter.acquire(resource="poll"))
+    begun = asyncio.get_running_loop().time()
+    limiter.release(await limiter.acquire(resource="poll"))
+
+    assert asyncio.get_running_loop().time() == pytest.approx(begun, abs=0.01)
+    assert begun - now < 20.0
