@@ -62,11 +62,13 @@ async def test_a_job_that_runs_again_after_a_long_rest_is_not_stalled() -> None:
     world = World(1)
     job = world.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(FAILS,), retry_outcomes=(SUCCEEDS,)),)))
     step = world.jobs[job.job_instance_id].steps[0]
-    async with client_of(world, latency=STALL_CHECK_INTERVAL + 1.0) as (client, _):
-        async with client.watch(job, linger=None, deadline=1000.0) as watch:
-            await asyncio.sleep(600.0)
-            await client.operate_step_instance(step.ref, operation_code=2)
-            events = [event async for event in watch]
+    async with (
+        client_of(world, latency=STALL_CHECK_INTERVAL + 1.0) as (client, _),
+        client.watch(job, linger=None, deadline=1000.0) as watch,
+    ):
+        await asyncio.sleep(600.0)
+        await client.operate_step_instance(step.ref, operation_code=2)
+        events = [event async for event in watch]
 
     assert any(isinstance(event, bkjob.Finished) and event.result.ok for event in events)
     assert not any(isinstance(event, bkjob.Stalled) for event in events)
