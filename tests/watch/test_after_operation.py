@@ -9,6 +9,7 @@ from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
+from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.plans import (
     FAILS,
     HANGS,
@@ -161,3 +162,27 @@ async def test_a_response_to_a_request_from_before_a_retry_ends_no_wait() -> Non
         result = await waiting
 
     assert result.ok
+
+
+async def test_a_wait_that_was_confirmed_before_it_was_seen_is_not_reported() -> None:
+    """The response that shows it was requested before; the next wait of the step is another one."""
+    world = World(1)
+    seconds = HostOutcome(duration=exactly(5.0))
+    steps = StepPlan(hosts=1, outcomes=(seconds,)), StepPlan(kind=CONFIRM, hosts=0), StepPlan(hosts=1)
+    job = world.add(SimulatedJob(steps=steps))
+    step = world.jobs[job.job_instance_id].steps[1]
+    transport = SlowTransport(Platform(world))
+    async with (
+        bkjob.connect(
+            URLS["gateway-v3"], CREDENTIALS, scope=SCOPE, transport=transport, interval=1.0
+        ) as client,
+        client.watch(job, deadline=100.0) as watch,
+    ):
+        while step.status != 7:
+            await asyncio.sleep(0.3)
+            transport.clock.now()
+        await client.operate_step_instance(step.ref, operation_code=bkjob.StepOperation.CONFIRM_CONTINUE)
+        events = [event async for event in watch]
+
+    assert not any(isinstance(event, bkjob.StepWaiting) for event in events)
+    assert any(isinstance(event, bkjob.Finished) and event.result.ok for event in events)

@@ -189,10 +189,9 @@ def step_from(form: StepForm, job: JobRef, known: KnownKeys) -> StepState:
     step.epoch, step.host_refusals = form.epoch, form.host_refusals
     step.raw_times = packed_times(times_from(form.times))
     if form.waits is not None:
-        count, sequence = form.waits.count, form.waits.sequence
-        step.waits = StepWaits(
-            count, sequence, form.waits.is_shown, form.waits.is_due, is_confirmed=False, rows=form.waits.rows
-        )
+        waits = form.waits
+        is_shown = waits.is_shown and form.status_code == WAITING  # not one that was only confirmed
+        step.waits = StepWaits(waits.count, waits.sequence, is_shown, waits.is_due, rows=waits.rows)
     elif step.announced.code == WAITING:
         step.waits = WAIT_DUE  # a version that did not report waits wrote this
     if form.table is not None:

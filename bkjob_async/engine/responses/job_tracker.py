@@ -315,13 +315,14 @@ def waits_of(job: JobState | None, ref: StepRef) -> int | None:
 def confirm_wait(job: JobState, ref: StepRef, waits: int | None) -> None:
     """Note that an operation was accepted which ends a step's wait for a user: number *waits*, None if it is not known.
 
-    If another wait was reported since the operation was sent, by this process or in a journal, it ended the one before.
+    If another wait was reported since the operation was sent, by this process or in a journal, it ended the one before. A
+    response that shows the wait for the first time may be under way.
     """
     step = job.step(ref.step_instance_id)
     if step.status_code is None:
         step.waits = WAIT_CONFIRMED
-    elif step.waits.is_shown and step.waits.count == waits:
-        step.waits = replace(step.waits, is_due=False, is_confirmed=True)
+    elif step.waits.count == waits:
+        step.waits = replace(step.waits, is_shown=True, is_due=False, is_confirmed=True)
 
 
 def put_off_operation(job: JobState, requested_at: float, now: float) -> None:
