@@ -99,12 +99,6 @@ class Session:
         self._large_bodies = LargeBodyTurns()
         self._random = Random(seed)  # noqa: S311 - spreads waiting times, keeps no secret
 
-    @property
-    def lacks_credentials(self) -> bool:
-        """Whether as many requests wait for credentials as may be under way: they need no permit meanwhile."""
-        credentials = self.credentials
-        return credentials.current is None and credentials.waiting >= self.limiter.limit.max_in_flight
-
     # The three ways in ----------------------------------------------------------------------------------------------
 
     async def call(

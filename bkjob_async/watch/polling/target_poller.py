@@ -69,7 +69,7 @@ ABOUT_THE_TARGET = frozenset(
     {ErrorAction.TARGET_TROUBLE, ErrorAction.RETRY_ONCE, ErrorAction.NOT_FOUND, ErrorAction.FORBIDDEN}
 )
 NO_EVENTS: Sequence[Event] = ()
-# A target whose journal can take no more events is considered again after this many seconds.
+# A target whose journal can take no more events, or that waits for credentials, is considered again after so many seconds.
 PAUSE_SECONDS = 1.0
 
 
@@ -98,10 +98,11 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if isinstance(target, ListPoller):
             return self._poll_list(target, permit)
         is_delayed = target.group == NO_SUBSCRIBERS
-        if self.session.credentials.current is None and self.session.lacks_credentials and not is_delayed:
-            self.runner.schedule(target, started + PAUSE_SECONDS)
-            is_delayed = True
-        if self.health.state is PlatformState.CLOSED or self.registry.may_be_full:
+        if (
+            self.health.state is PlatformState.CLOSED
+            or self.registry.may_be_full
+            or self.session.credentials.current is None
+        ):
             delayed_until = None if is_delayed else self._delayed_until(target, started)
             if delayed_until is not None:
                 self.runner.schedule(target, delayed_until)
@@ -174,7 +175,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             self.session.observe.polls.steps += 1
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
-        """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
+        """Return until when a poll waits for the platform, credentials or a journal; None when it may go out now."""
+        credentials, most = self.session.credentials, self.session.limiter.limit.max_in_flight
+        if credentials.current is None and credentials.waiting >= most:
+            return now + PAUSE_SECONDS  # others ask for them, which need no permit meanwhile
         if self.registry.may_be_full and self.registry.is_full(target):
             return now + PAUSE_SECONDS
         return self.errors.delay_if_closed(target, now) if self.health.is_closed else None
