@@ -40,7 +40,7 @@ from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from bkjob_async.wire.poll_requests import PollOperation, PollRequests
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
-from bkjob_async.wire.tracebacks import strip_traceback
+from bkjob_async.wire.tracebacks import without_frames
 from bkjob_async.wire.transport import CallbackTransport, Transport
 
 R = TypeVar("R")
@@ -116,9 +116,8 @@ class Session:
         """
         decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
         held = credentials or self.credentials
-        return await self._without_frames(
-            self._call(operation, decode, request_timeout, retries, held, urgent=urgent), held
-        )
+        call = self._call(operation, decode, request_timeout, retries, held, urgent=urgent)
+        return await without_frames(call, partial(self._secrets, held))
 
     async def call_raw(
         self,
@@ -132,9 +131,8 @@ class Session:
         """Send *operation* and return its response as the platform wrote it; raise a `CallFailed`."""
         decode = partial(self.dialect.decode_raw, operation)
         held = credentials or self.credentials
-        return await self._without_frames(
-            self._call(operation, decode, request_timeout, retries, held, urgent=urgent), held
-        )
+        call = self._call(operation, decode, request_timeout, retries, held, urgent=urgent)
+        return await without_frames(call, partial(self._secrets, held))
 
     def begin_poll(
         self,
@@ -199,34 +197,27 @@ class Session:
         def decode(response: HttpResponse) -> PollView:
             return decode_poll(self.dialect, operation, response, known=known())
 
-        timeout, held = self.request_timeout, self.credentials
-        try:
-            return await self._attempt(
-                operation,
-                sign,
-                decode,
-                timeout,
-                held=held,
-                urgent=False,
-                permit=permit,
-                received=received,
-                credentials=credentials,
-            )
-        except BaseException as error:  # noqa: BLE001 - as in `_without_frames`, without one more frame for each poll
-            stripped = strip_traceback(error, self.credentials.secrets)
-        try:
-            raise stripped
-        finally:
-            del stripped
+        held = self.credentials
+        attempt = self._attempt(
+            operation,
+            sign,
+            decode,
+            self.request_timeout,
+            held=held,
+            urgent=False,
+            permit=permit,
+            received=received,
+            credentials=credentials,
+        )
+        return await without_frames(attempt, partial(self._secrets, held))
 
     async def poll_list(self, operation: Operation[R], permit: Permit) -> R:
         """Send *operation* with a *permit*, once, and return its typed response; raise a `CallFailed`."""
         sign = partial(self.dialect.sign, self.prepare(operation))
         decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
         timeout, held = self.request_timeout, self.credentials
-        return await self._without_frames(
-            self._attempt(operation, sign, decode, timeout, held=held, urgent=False, permit=permit), held
-        )
+        attempt = self._attempt(operation, sign, decode, timeout, held=held, urgent=False, permit=permit)
+        return await without_frames(attempt, partial(self._secrets, held))
 
     # From an operation to its response ------------------------------------------------------------------------------
 
@@ -323,7 +314,8 @@ class Session:
                 # It is released last: when the response forbids further requests, the next waiter must not go.
                 try:
                     if received is None:
-                        response = await self.transport.send(request, timeout=timeout)
+                        assert permit.request is not None  # noqa: S101 - it was made just now
+                        response = await self.transport.send(permit.request, timeout=timeout)
                     else:
                         response = received if isinstance(received, HttpResponse) else await received()
                     received = None
@@ -459,17 +451,6 @@ class Session:
         """Return all secrets that must not be shown: the session's, and those of the credentials that are *held*."""
         own = self.credentials
         return own.secrets if held is own else own.secrets + held.secrets
-
-    async def _without_frames(self, awaited: Awaitable[T], held: CredentialsCache) -> T:
-        """Await, and raise any error as if it had been raised here: its frames hold credentials."""
-        try:
-            return await awaited
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-            stripped = strip_traceback(error, self._secrets(held))
-        try:
-            raise stripped
-        finally:
-            del stripped  # else it and this frame would hold each other
 
     def credentials_of(self, source: CredentialsSource) -> CredentialsCache:
         """Return other credentials for some calls; a provider of them is cancelled with the session."""

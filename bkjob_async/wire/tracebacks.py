@@ -50,7 +50,7 @@ def hide_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, C
 
     @wraps(method)
     def called(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        return _without_frames(method(*args, **kwargs))
+        return without_frames(method(*args, **kwargs))
 
     # From Python 3.12 on a function can be marked as one that returns a coroutine.
     mark: Callable[[Any], Any] = getattr(inspect, "markcoroutinefunction", lambda function: function)
@@ -77,12 +77,12 @@ def hide_call_arguments(function: Callable[P, T]) -> Callable[P, T]:
     return called
 
 
-async def _without_frames(awaited: Awaitable[T]) -> T:
-    """Await, and raise any error as if it had been raised here."""
+async def without_frames(awaited: Awaitable[T], secrets: Callable[[], Iterable[str]] = tuple) -> T:
+    """Await, and raise any error as if it had been raised here, without what *secrets* returns then."""
     try:
         return await awaited
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-        shown = strip_traceback(error)
+        shown = strip_traceback(error, secrets())
     try:
         raise shown
     finally:

@@ -68,7 +68,7 @@ async def test_arguments_are_in_no_frame() -> None:
         await launch(SECRET, fail=True)
     frames = [frame for frame, _ in traceback.walk_tb(failed.value.__traceback__)]
     ours = [frame for frame in frames if "bkjob_async/" in frame.f_code.co_filename]
-    assert [frame.f_code.co_name for frame in ours] == ["_without_frames"]
+    assert [frame.f_code.co_name for frame in ours] == ["without_frames"]
     assert SECRET not in str([frame.f_locals for frame in ours])
 
 
