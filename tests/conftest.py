@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from secrets import randbelow
@@ -30,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Choose the seed of the random histories, before the workers of pytest-xdist inherit it."""
     os.environ.setdefault("BKJOB_SEED", str(randbelow(1_000_000)))
+    if os.name == "posix" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # As under `nohup`. What is ignored is inherited, and tests send it to the commands that they start; a handler is not.
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_sessionstart() -> None:

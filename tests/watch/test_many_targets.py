@@ -203,7 +203,7 @@ def test_leaving_early_leaves_no_task_no_socket_no_warning(dialect: str) -> None
 @pytest.mark.looptime
 async def test_targets_that_wait_for_credentials_need_no_task_each() -> None:
     """While a provider takes its time, no more requests wait for it than may be under way; then all targets are read."""
-    world, jobs = fleet(2000)
+    world, jobs = fleet(200)
     tasks: list[int] = []
 
     async def provider() -> bkjob.Credentials:
