@@ -12,9 +12,11 @@ from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
+from bkjob_async.model.credentials import AppCredentials
 from bkjob_async.model.poll_view import StepPollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.wire.credentials import CredentialsCache
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from bkjob_async.wire.session import Session
 
@@ -25,6 +27,7 @@ class OfflineSession:
 
     response: StepPollView | None = None
     dialect = dialect_by_name("gateway-v3")
+    credentials = CredentialsCache(AppCredentials(bk_app_code="bench", bk_app_secret="bench"))  # noqa: S106 - made up
     limiter = RequestLimiter(RateLimiter())
     observe = ObserverDispatch()
     health = PlatformHealth()

@@ -79,6 +79,11 @@ actions = st.lists(
 losses = st.lists(
     st.tuples(st.floats(1, 90), st.sampled_from([0.1, 1.0, 100.0]) | st.floats(0, 30)), min_size=1, max_size=2
 ).map(lambda found: tuple(sorted(found)))
+# A reader that is late finds that the store has lost what has left the log.
+LATE_AND_AGAIN = (
+    Opening(client=0, pause=0.0, seconds=60.0, late=30.0),
+    Opening(client=1, pause=20.0, late=30.0),
+)
 # A store that loses the first of these openings gives its term to the second.
 ONE_AFTER_THE_OTHER = (Opening(client=0, pause=0.0), Opening(client=1, pause=2.0))
 early_losses = st.tuples(st.tuples(st.floats(1.0, 2.0), st.just(100.0)))

@@ -19,6 +19,7 @@ from bkjob_async.watch.subscription.subscription import Subscription
 from tests.watch.planted_faults import Patch, forget_hosts, is_found, show_before_storing
 from tests.watch.random_histories import keep_the_promise, regressions
 from tests.watch.rival_histories import (
+    LATE_AND_AGAIN,
     ONE_AFTER_THE_OTHER,
     Rivalry,
     early_losses,
@@ -81,7 +82,9 @@ def number_alike(patch: Patch) -> None:
 
 
 KINDS: dict[Callable[[Patch], None], Any] = {
-    hide_what_was_lost: st.builds(evolve, rivalries, goes_back=losses),
+    hide_what_was_lost: st.builds(
+        evolve, rivalries, openings=st.just(LATE_AND_AGAIN), goes_back=losses, log_limit=st.just(8)
+    ),
     number_alike: st.builds(evolve, rivalries, openings=st.just(ONE_AFTER_THE_OTHER), goes_back=early_losses),
 }
 PLANTED = (
