@@ -1,7 +1,7 @@
 """Plans whose runs have log-normal durations, and many such runs polled in virtual time.
 
 The decisions are the library's own: a whole fleet is polled when `PollPlanner` says, single runs by its `PollIntervals`,
-`DurationTable` and `TimerQueue`. Only the runs are random.
+`DurationTable` and `TimerWheel`. Only the runs are random.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
-from bkjob_async.engine.scheduling.timer_queue import TimerQueue
+from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.model.poll_view import JobPollView
@@ -153,7 +153,7 @@ class Fleet:
         self._durations = self._plans.duration_table(10)
         self._dice = Random(seed + 1)
         self._live, self._limit, self._callbacks = live, limit, callbacks
-        self._schedule: TimerQueue[PollTarget] = TimerQueue()
+        self._schedule: TimerWheel[PollTarget] = TimerWheel()
         # The plan of each run, when it started, and when it ends.
         self._runs: dict[PollTarget, tuple[int, float, float]] = {}
         self._callbacks_due: list[tuple[float, int, PollTarget]] = []

@@ -21,7 +21,7 @@ from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.responses.job_tracker import apply_job
 from bkjob_async.engine.responses.unchanged import note_unchanged_job
-from bkjob_async.engine.scheduling.timer_queue import TimerQueue
+from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.model.poll_view import NO_OUTCOME, GroupPollView, JobPollView, Outcome, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Scope
@@ -127,7 +127,7 @@ def step_view(number: int, status: int, hosts: int) -> StepPollView:
 
 
 def watched_jobs(steps: int, steps_of_a_job: int, hosts: int) -> Callable[[], object]:
-    """Return what builds watched jobs, one step of each running, with the job's entry in the timer queue.
+    """Return what builds watched jobs, one step of each running, with the job's entry in the timer wheel.
 
     The refs of the jobs are not counted.
     """
@@ -135,7 +135,7 @@ def watched_jobs(steps: int, steps_of_a_job: int, hosts: int) -> Callable[[], ob
 
     def build() -> object:
         targets: dict[JobRef, PollTarget] = {}
-        schedule: TimerQueue[PollTarget] = TimerQueue()
+        schedule: TimerWheel[PollTarget] = TimerWheel()
         for number, ref in enumerate(refs):
             target = targets[ref] = PollTarget(ref)
             target.add_target(ref)

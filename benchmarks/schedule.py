@@ -1,6 +1,6 @@
 """Scheduling a hundred thousand targets, compared with a task per target.
 
-* *ours* is the library's `PollRunner` with its `TimerQueue`: 32 workers, the targets of a watch.
+* *ours* is the library's `PollRunner` with its `TimerWheel`: 32 workers, the targets of a watch.
 * *tasks* is what people write: a task per target that sleeps until it is due.
 
 The first table is the steady state: every target every 20 s, so 5 000 polls a second; a poll is one iteration of the

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="number of mutants")
     parser.add_argument("--seed", type=int, default=1, help="seed of the sample")
     parser.add_argument(
-        "--only", default="", help="a part of the path or of the function's name: engine, TimerQueue"
+        "--only", default="", help="a part of the path or of the function's name: engine, TimerWheel"
     )
     parser.add_argument(
         "--tests", nargs="*", help="try these tests only, not those that run the mutant's line"

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from bkjob_async.engine.scheduling.timer_queue import Scheduled, TimerQueue
+from bkjob_async.engine.scheduling.timer_wheel import Scheduled, TimerWheel
 from bkjob_async.watch.cooperative import wait_uncancellable
 from bkjob_async.wire.limits.permits import DUE, URGENT_POLL, Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
@@ -61,7 +61,7 @@ class PollRunner(Generic[K]):
         resource: Callable[[K], str] = lambda _key: "",
     ) -> None:
         """Prepare; nothing runs before a key is due. *resource* returns the name of what a poll most likely requests."""
-        self.timers: TimerQueue[K] = TimerQueue()
+        self.timers: TimerWheel[K] = TimerWheel()
         self._group = group
         self.resource = resource
         self._limiter = limiter

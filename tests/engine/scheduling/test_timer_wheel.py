@@ -1,4 +1,4 @@
-"""Due times against a plain dict."""
+"""Due times in slots against a plain dict."""
 
 import tracemalloc
 from math import inf
@@ -7,7 +7,7 @@ from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.scheduling.timer_queue import TimerQueue
+from bkjob_async.engine.scheduling.timer_wheel import SLOTS, TimerWheel
 
 
 @define(eq=False)
@@ -20,7 +20,7 @@ class Thing:
 
 def test_the_earliest_comes_first_and_only_when_it_is_due() -> None:
     """Nothing comes before its time, then all in order."""
-    schedule: TimerQueue[Thing] = TimerQueue()
+    schedule: TimerWheel[Thing] = TimerWheel()
     early, late = Thing("early"), Thing("late")
     schedule.put(late, 3.0)
     schedule.put(early, 1.0)
@@ -32,7 +32,7 @@ def test_the_earliest_comes_first_and_only_when_it_is_due() -> None:
 
 def test_schedule_earlier_never_delays() -> None:
     """A nudge makes a poll earlier, never later."""
-    schedule: TimerQueue[Thing] = TimerQueue()
+    schedule: TimerWheel[Thing] = TimerWheel()
     thing = Thing("a")
     schedule.put(thing, 2.0)
     schedule.schedule_earlier(thing, 5.0)
@@ -43,8 +43,8 @@ def test_schedule_earlier_never_delays() -> None:
 
 
 def test_moving_for_ever_does_not_grow_the_heap() -> None:
-    """Dead entries are removed, also those of a due time to which their item has returned."""
-    schedule: TimerQueue[Thing] = TimerQueue()
+    """Dead entries are removed, also those in a slot to which their item has returned."""
+    schedule: TimerWheel[Thing] = TimerWheel()
     things = [Thing(number) for number in range(10)]
     tracemalloc.start()
     try:
@@ -67,7 +67,7 @@ def test_moving_for_ever_does_not_grow_the_heap() -> None:
 )
 def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]]) -> None:
     """After any actions, it has the same items as a dict."""
-    schedule: TimerQueue[Thing] = TimerQueue()
+    schedule: TimerWheel[Thing] = TimerWheel()
     things = [Thing(number) for number in range(6)]
     plain: dict[Thing, float] = {}
     for action, number, time in actions:
@@ -93,20 +93,21 @@ def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]
         assert schedule.first_due <= min(plain.values(), default=inf)
 
 
-@given(st.lists(st.floats(0.0, 3.0) | st.sampled_from([1.0, 2.0]), max_size=60))
-def test_time_decides_and_then_arrival(due_times: list[float]) -> None:
-    """Items come in their exact order."""
-    schedule: TimerQueue[Thing] = TimerQueue()
-    for number, due in enumerate(due_times):
+@given(st.lists(st.tuples(st.integers(0, 400), st.floats(0.0, 3.0)), max_size=60))
+def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float]]) -> None:
+    """Due times within one slot come in their exact order."""
+    schedule: TimerWheel[Thing] = TimerWheel()
+    at = [slot / SLOTS + round(within) / (4 * SLOTS) for slot, within in puts]
+    for number, due in enumerate(at):
         schedule.put(Thing(number), due)
-    popped = [thing.name for thing in schedule.pop_all_due(1000.0, len(due_times))]
+    popped = [thing.name for thing in schedule.pop_all_due(1000.0, len(at))]
 
-    assert popped == sorted(range(len(due_times)), key=lambda number: (due_times[number], number))
+    assert popped == sorted(range(len(at)), key=lambda number: (at[number], number))
 
 
-def test_a_time_that_has_come_leaves_no_dead_entries() -> None:
+def test_a_slot_whose_time_has_come_leaves_no_dead_entries() -> None:
     """What was discarded, or moved away, is not counted any more."""
-    schedule: TimerQueue[Thing] = TimerQueue()
+    schedule: TimerWheel[Thing] = TimerWheel()
     kept, discarded, moved = (Thing(name) for name in ("kept", "discarded", "moved"))
     for thing in (kept, discarded, moved):
         schedule.put(thing, 1.0)
@@ -118,8 +119,8 @@ def test_a_time_that_has_come_leaves_no_dead_entries() -> None:
 
 
 def test_what_was_popped_leaves_nothing() -> None:
-    """An empty queue holds nothing, however many items it had before and in whatever order they were removed."""
-    schedule: TimerQueue[Thing] = TimerQueue()
+    """An empty wheel holds nothing, however many items it had before and in whatever order they were removed."""
+    schedule: TimerWheel[Thing] = TimerWheel()
     things = [Thing(number) for number in range(20)]
     tracemalloc.start()
     try:
