@@ -8,7 +8,6 @@ hosts before their step, steps before the job.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, nextafter
 from sys import intern
 
 from msgspec.structs import replace
@@ -328,11 +327,10 @@ def confirm_wait(job: JobState, ref: StepRef, waits: int | None) -> None:
 def put_off_operation(job: JobState, requested_at: float, now: float) -> None:
     """Let the last operation count as made after a response that is applied *now*, if that was requested before it.
 
-    What such a response shows is from before the operation, also where it is news. The next request may be sent in the same
-    moment.
+    What such a response shows is from before the operation, also where it is news.
     """
-    if job.operated_at is not None and requested_at < nextafter(job.operated_at, -inf) < now:
-        job.operated_at = nextafter(now, inf)
+    if job.operated_at is not None and requested_at < job.operated_at:
+        job.operated_at = now
 
 
 def forget_old_operation(job: JobState, requested_at: float) -> bool:

@@ -175,7 +175,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     def is_doubtful(self, active_at: float | None) -> bool:
         """Return True if a final status may be from before an operation: *active_at* is not after it."""
         since = self.operated_at
-        return since is not None and (active_at is None or active_at < since)
+        return since is not None and (active_at is None or active_at <= since)
 
     def must_read_after_operation(self, now: float) -> bool:
         """Return True if a response about the job that is requested now shows what an operation made of it."""

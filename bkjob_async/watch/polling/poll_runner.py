@@ -240,13 +240,9 @@ class PollRunner(Generic[K]):
     async def _await_rest(self, run: _Run[K], key: K, rest: Coroutine[Any, Any, None]) -> None:
         try:
             await rest
-        except asyncio.CancelledError as error:
+        except asyncio.CancelledError:
             if not is_cancelled():  # else nobody would ever poll this key again
-                run.fail(
-                    RuntimeError("a poll was cancelled by what it awaited").with_traceback(
-                        error.__traceback__
-                    )
-                )
+                run.fail(RuntimeError("a poll was cancelled by what it awaited"))
             raise
         except Exception as error:  # noqa: BLE001 - all polls end, and `on_crash` gets it
             run.fail(error)

@@ -93,8 +93,8 @@ class PollTarget(JobState, eq=False, gc=False):
     """One job that is polled, compared by identity.
 
     *group* is the number of its subscribers' group: references to them would form a cycle through the job, which the
-    garbage collector does not look for here. *awaited_since* is when a response about it was first awaited: it was added, or operated
-    on after it was over. *due* and *urgent* belong to the poll runner.
+    garbage collector does not look for here. *awaited_since* is when a response about it was first awaited: it was added, or
+    operated on after it was over. *due* and *urgent* belong to the poll runner.
     """
 
     group: int = NO_SUBSCRIBERS
