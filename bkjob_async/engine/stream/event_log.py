@@ -12,6 +12,7 @@ from bkjob_async.model.refs import Ref
 # A reader may fall so many events behind; then it gets the newest event of each host instead. An event takes about 200
 # bytes.
 MAX_EVENTS = 32_768
+SIGNALS = frozenset({Trouble, Recovered})
 
 
 class EventLog:
@@ -95,6 +96,8 @@ class EventLog:
 
 def signals_in(batch: Batch) -> Iterator[tuple[Ref | None, tuple[int, Trouble | Recovered]]]:
     """Yield each `Trouble` and `Recovered` of a batch with its target and the batch's number."""
+    if SIGNALS.isdisjoint(map(type, batch.events)):
+        return  # as of nearly all batches
     for event in batch.events:
         if isinstance(event, Trouble | Recovered):
             yield event.ref, (batch.sequence, event)
