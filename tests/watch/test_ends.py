@@ -18,7 +18,7 @@ from bkjob_async.simulator.world.plans import (
     exactly,
 )
 from bkjob_async.simulator.world.world import World
-from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, watched
+from tests.watch.clients import ALL_DIALECTS, DIALECTS, client_of, keeps_its_promise, watched
 from tests.watch.test_joining import of_type, retry
 
 pytestmark = pytest.mark.looptime
@@ -305,3 +305,17 @@ async def test_hosts_are_read_once_more_after_an_outage_that_began_with_the_end(
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize("dialect", ALL_DIALECTS)
+async def test_the_end_of_a_step_whose_error_is_ignored_is_told_when_its_job_goes_on(dialect: str) -> None:
+    """Its code may be that of a batch; that the next step runs, only the job shows, which nobody watches."""
+    world = World(1)
+    steps = StepPlan(hosts=2, outcomes=(FAILS,), ignore_error=True), StepPlan(hosts=1, outcomes=(HANGS,))
+    step, _ = steps_of(world, world.add(SimulatedJob(steps=steps)))
+    async with client_of(world, dialect, interval=1.0) as (client, _):
+        await client.wait(step, deadline=100.0)
+        told = asyncio.get_running_loop().time()
+
+    ended = next(at for at, code in world.history().steps[step] if code == 6)
+    assert told - ended < 4.0

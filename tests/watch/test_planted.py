@@ -200,7 +200,7 @@ def job_before_its_steps(patch: Patch) -> None:
 
 def ignored_error_is_final(patch: Patch) -> None:
     """Take code 6 for the end, although a rolling step shows it between batches."""
-    patch.setattr("bkjob_async.engine.responses.step_tracker.PROVISIONAL", -1)
+    patch.setattr("bkjob_async.engine.tracking.step_state.PROVISIONAL", -1)
 
 
 def read_twice(patch: Patch) -> None:

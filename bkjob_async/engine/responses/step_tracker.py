@@ -21,6 +21,7 @@ from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     HOSTS_HIDDEN,
     NO_PROGRESS,
+    PROVISIONAL,
     SETTLE_BOUND,
     UNREAD_BOUND,
     Settling,
@@ -31,9 +32,6 @@ from bkjob_async.engine.tracking.step_views import host_counts, step_changed, st
 from bkjob_async.model.events import Event
 from bkjob_async.model.poll_view import StepPollView, times_of
 from bkjob_async.model.status import UNFINISHED_HOST_CODES
-
-# A rolling step that ignores errors shows code 6 between two batches, although 6 is a final code.
-PROVISIONAL = 6
 
 
 def apply_step_view(
@@ -233,12 +231,10 @@ def finish_if_settled(
     No status of a step that the job has passed is provisional. *doubtful*: an operation was just made, and
     the platform may still show the status from before it.
     """
-    provisional = step.status_code == PROVISIONAL or step.progress.is_first_of_execution
     stage = stage_of(
         was_over=False,
         is_final=True,
-        has_details=(step.progress.is_passed or not provisional)
-        and (settling.rows_settled or not step.hosts_visible),
+        has_details=not step.is_provisional and (settling.rows_settled or not step.hosts_visible),
         is_doubtful=doubtful,
         is_overdue=is_overdue(step, settling, stamp.now),
     )

@@ -241,8 +241,8 @@ def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepSta
     """Return the watched steps; none where the job must be requested for one of them.
 
     A step that shows no hosts is read through its job. So is one that has not started, because it never will
-    if the job is over, and one that is in doubt after an operation; now and then one that waits for a user, which it may
-    still show when the job was ended.
+    if the job is over, one that is in doubt after an operation, and one whose final status is provisional until the job has
+    passed it; now and then one that waits for a user, which it may still show when the job was ended.
     """
     if job.is_target or not capabilities.step_status or job.has_doubtful_step():
         return []
@@ -250,6 +250,8 @@ def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepSta
     for step in steps:
         code = step.status_code
         if not step.hosts_visible or code == NOT_STARTED:
+            return []
+        if step.progress.settling is not None and step.is_provisional:
             return []
         if code is not None and run_status(code).phase is Phase.WAITING and is_long_unread(job):
             return []

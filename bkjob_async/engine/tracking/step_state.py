@@ -26,6 +26,9 @@ REFUSALS, HOSTS_HIDDEN = 3, 1000
 SETTLE_BOUND = 15.0
 UNREAD_BOUND = 120.0
 
+# A rolling step that ignores errors shows code 6 between two batches, although 6 is a final code.
+PROVISIONAL = 6
+
 
 @define(eq=False, weakref_slot=False)
 class Settling:
@@ -160,6 +163,12 @@ class StepState(RunState[StepRef], eq=False, gc=False):
         """Return True while a final status settles, so that refusals to list hosts may still be a passing error."""
         settling = self.progress.settling
         return settling is not None and now - settling.since < SETTLE_BOUND
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether the present status, if it is final, may be that of a batch, or of the execution before."""
+        progress = self.progress
+        return not progress.is_passed and (self.status_code == PROVISIONAL or progress.is_first_of_execution)
 
     @property
     def needs_rows(self) -> bool:
