@@ -186,3 +186,40 @@ async def test_a_wait_that_was_confirmed_before_it_was_seen_is_not_reported() ->
 
     assert not any(isinstance(event, bkjob.StepWaiting) for event in events)
     assert any(isinstance(event, bkjob.Finished) and event.result.ok for event in events)
+
+
+class LateTransport(SimulatedTransport):
+    """The simulator's transport whose requests to read take their time to arrive."""
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
+        """Send *request*."""
+        if request.method == "GET":
+            await asyncio.sleep(3.0)
+        return await super().send(request, timeout=timeout)
+
+
+async def test_a_retry_that_failed_again_before_the_next_poll_is_over() -> None:
+    """The job shows the same status as before the retry; that its step has another execution shows that it went on."""
+    world = World(1)
+    again = HostOutcome(duration=exactly(0.0), status=FAILS.status)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(again,)),)))
+    step = world.jobs[job.job_instance_id].steps[0]
+    async with (
+        bkjob.connect(
+            URLS["gateway-v3"],
+            CREDENTIALS,
+            scope=SCOPE,
+            transport=LateTransport(Platform(world)),
+            interval=1.0,
+        ) as client,
+        client.watch(job, linger=30.0, deadline=100.0) as watch,
+    ):
+        first = await watch.wait(job)
+        await client.operate_step_instance(step.ref, operation_code=2)
+        retried_at = asyncio.get_running_loop().time()
+        second = await watch.wait(job)
+        seconds = asyncio.get_running_loop().time() - retried_at
+
+    assert [result.steps[0].execute_count for result in (first, second)] == [0, 1]
+    assert [result.ok for result in (first, second)] == [False, False]
+    assert seconds < 10.0

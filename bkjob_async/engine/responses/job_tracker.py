@@ -70,6 +70,7 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]
     if finished or view.status != job.status_code:
         job.raw_times = packed_times(times_of(view))
     events += apply_status(job, view.status, stamp, finished=finished)
+    note_later_execution(job, steps, step_views, stamp.now)
     last_started = last_started_index(step_views)
     read = sum(step.status_code is not None for step in job.steps)
     for index, (known, step_view) in enumerate(zip(steps, step_views, strict=True)):
@@ -178,6 +179,15 @@ def order_steps(job: JobState, step_views: Sequence[StepPollView]) -> None:
     listed = [view.step_instance_id for view in step_views]
     if len(listed) == len(job.steps):
         job.steps = tuple(map(job.step, listed))
+
+
+def note_later_execution(
+    job: JobState, steps: Sequence[StepState | None], step_views: Sequence[StepPollView], now: float
+) -> None:
+    """Note that a job ran again where a response shows another execution of a known step: its status may be as before."""
+    for step, view in zip(steps, step_views, strict=True):
+        if step is not None and step.status_code is not None and view.execute_count > step.execute_count:
+            job.active_at = now
 
 
 def is_outdated(step: StepState, execute_count: int, now: float) -> bool:
