@@ -25,8 +25,9 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
         batch_notices,
         watched.stream.last_cursor or None,
         shows_trouble=False,
-        is_over=lambda: is_dropped(watched, ref),
+        is_over=lambda: is_dropped(watched, ref) or (was_in_doubt and has_ended(watched, ref)),
     )
+    was_in_doubt = is_in_doubt(watched, ref)
     if (result := reached_before(watched, ref, until)) is not None:
         return result
     async for events in notices:
@@ -39,6 +40,8 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
             return result
     if is_dropped(watched, ref):
         raise UsageError(f"{ref} was dropped from this watch while a wait for it went on")
+    if was_in_doubt and (result := reached_before(watched, ref, until)) is not None:
+        return result
     raise UsageError(f"the watch was closed while a wait for {ref} went on")
 
 
@@ -54,7 +57,22 @@ def reached_before(watched: Subscription, ref: Ref, until: Condition | None) -> 
         raise lost(state.lost[ref])
     if state is None or not state.was_read(ref):
         return None
-    return reached(watched, ref, until, target_result(state, ref) if state.has_finished(ref) else None)
+    return reached(watched, ref, until, target_result(state, ref) if has_ended(watched, ref) else None)
+
+
+def has_ended(watched: Subscription, ref: Ref) -> bool:
+    """Return whether *ref* is over, and no operation was made since that may have it run again."""
+    state = watched.states.state_of(ref)
+    return state is not None and state.has_finished(ref) and not is_in_doubt(watched, ref)
+
+
+def is_in_doubt(watched: Subscription, ref: Ref) -> bool:
+    """Return whether *ref* was reported as over, and may run again by now: an operation was made since."""
+    state = watched.states.state_of(ref)
+    run = None if state is None else state.run_of(ref)
+    if not watched.is_open or state is None or run is None or watched.states.has_ended_before(ref):
+        return False
+    return run.announced.finished and state.is_doubtful(run.active_at)
 
 
 def reached_with(

@@ -280,7 +280,8 @@ class Watch:
     async def wait(self, ref: RefLike, *, until: Condition | None = None) -> JobResult:
         """Wait until *ref*, a target of this watch, has ended; return its result.
 
-        The result is returned whether the job succeeded or not, at once where it has ended and has not run again. With *until*
+        The result is returned whether the job succeeded or not, at once where it has ended and has not run again; after an
+        operation of this client once that is sure. With *until*
         (`HostsDone`, `FirstFailure`, `Waiting` for the next wait, or a condition of your own) it returns the result so far as
         soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more, `TargetLost` when the target
         cannot be read any more, what ends the watch, and `UsageError` for what is no target, or is dropped meanwhile. Before

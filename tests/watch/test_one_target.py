@@ -8,11 +8,13 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.engine.journaling.inbox_entries import entries_of
+from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
+from tests.watch.inside import note_operation
 
 pytestmark = pytest.mark.looptime
 LONG = HostOutcome(duration=exactly(60.0))
@@ -202,3 +204,35 @@ async def test_an_inbox_that_cannot_be_read_ends_its_watch() -> None:
         with pytest.raises(bkjob.JournalDamaged):
             await watch.results()
         assert isinstance(watch.error, bkjob.JournalDamaged)
+
+
+async def test_a_wait_that_follows_a_retry_is_for_its_end() -> None:
+    """The end that was reported is one from before."""
+    world = World(1)
+    job = world.add(AGAIN)
+    async with client_of(world) as (client, _), client.watch(job, linger=None) as watch:
+        first = await watch.wait(job)
+        await client.operate_step_instance(first.steps[0].ref, operation_code=2)
+        again = await watch.wait(job)
+
+    assert (first.ok, again.ok) == (False, True)
+
+
+@pytest.mark.parametrize("linger", [5.0, None])
+async def test_a_wait_that_follows_an_operation_without_effect_ends_behind_the_bound(
+    linger: float | None,
+) -> None:
+    """Then it is sure that the end stands; nothing is reported of that."""
+    world = World(1)
+    job = world.add(AGAIN)
+    async with client_of(world) as (client, _), client.watch(job, linger=linger) as watch:
+        first = await watch.wait(job)
+        note_operation(client, job)
+        begun = asyncio.get_running_loop().time()
+        same = await watch.wait(job)
+        seconds = asyncio.get_running_loop().time() - begun
+        with pytest.raises(bkjob.ConditionUnreachable):
+            await watch.wait(job, until=bkjob.Waiting())
+
+    assert same == first
+    assert SETTLE_BOUND <= seconds < SETTLE_BOUND + 5.0

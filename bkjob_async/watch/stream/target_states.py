@@ -71,6 +71,10 @@ class TargetStates(Struct, eq=False):
             return None
         return self.delivery.ended_before(ref) or self.state(ref.job)
 
+    def has_ended_before(self, ref: Ref) -> bool:
+        """Return whether *ref* had ended before the watch was opened, and cannot be read now."""
+        return self.delivery.ended_before(ref) is not None
+
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
         """Return *ref* as last seen, None before it was seen."""
         state = self.state_of(ref)

@@ -402,8 +402,11 @@ class Subscription:
         """Determine again which targets of a job have settled; end or begin to linger when all have."""
         if not self.is_open:
             return
+        before = self.targets.over
         for ref in self.targets.of(target.ref):
             self.targets.settle(ref, over=self._delivery.is_over(target, ref))
+        if self.targets.over > before:
+            self.stream.wake_readers()
         self._close_when_settled()
 
     def _close_when_settled(self) -> None:
