@@ -81,10 +81,13 @@ class FleetReader:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop reading; harmless when repeated."""
+        """Stop reading, and end whoever iterates; harmless when repeated."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+            while not self._arrived.empty():
+                self._arrived.get_nowait()
+            self._arrived.put_nowait((0, None))
 
     def __aiter__(self) -> Self:
         return self
@@ -97,6 +100,7 @@ class FleetReader:
             if isinstance(item, Batch):
                 self._cursors[shard] = item.cursor
                 return item
+            self._arrived.put_nowait((0, None))  # other tasks may wait, too
             self._has_ended = True
             if item is not None:
                 raise item

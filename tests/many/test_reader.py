@@ -235,3 +235,22 @@ async def test_what_is_no_cursor_and_no_fleet_is_refused_at_once() -> None:
     name: Any = "other"
     with pytest.raises(bkjob.UsageError, match="Fleet"):
         await fleet.copy(name)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("live", [True, False])
+async def test_the_end_of_a_reader_is_that_of_all_who_iterate(*, live: bool) -> None:
+    """Whether it is closed meanwhile, or has read everything."""
+    async with fleet_at(f"memory:{uuid4().hex}", 2) as fleet:
+        await report(fleet.journal.store, 0, 1, 3)
+        async with fleet.reader(live=live) as reader:
+
+            async def count() -> int:
+                return len([batch async for batch in reader])
+
+            counting = [asyncio.create_task(count()) for _ in range(3)]
+            await asyncio.sleep(1)
+        counts = await asyncio.wait_for(asyncio.gather(*counting), 60)
+
+    assert sum(counts) == 3
+    assert [batch async for batch in reader] == []
