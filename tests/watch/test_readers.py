@@ -68,3 +68,25 @@ async def test_a_reader_that_is_cancelled_in_a_large_batch_loses_nothing() -> No
             found.append(event)
 
     assert found == whole
+
+
+async def test_tasks_that_share_a_reader_are_given_each_event_once() -> None:
+    """Also where several of them wait for the next batch, and some are cancelled meanwhile."""
+    world = World(1)
+    jobs = [world.add(SimulatedJob(steps=(StepPlan(hosts=5), StepPlan(hosts=5)))) for _ in range(3)]
+    given: list[bkjob.Event] = []
+    async with client_of(world) as (client, _), client.watch(jobs) as watch:
+        reader = watch.events()
+
+        async def work() -> None:
+            async for event in reader:
+                given.append(event)
+                await asyncio.sleep(0)
+
+        workers = [asyncio.create_task(work()) for _ in range(4)]
+        await asyncio.sleep(2.5)
+        workers.pop().cancel()
+        await asyncio.gather(*workers)
+        whole = [event async for event in watch]
+
+    assert given == whole

@@ -53,8 +53,8 @@ class Reader(Generic[T]):
     """An async iterator over a watch; every reader has a position of its own.
 
     `cursor` is the cursor of the last batch that was read completely, at first the one that the reader was given. A
-    reader may be abandoned at any time and iterated again later; it needs no closing. After every thousand events or so it
-    lets other tasks of the event loop run, even if there are more events.
+    reader may be abandoned at any time and iterated again later; it needs no closing. Of tasks that share one each is given
+    other items. After every thousand events or so it lets other tasks of the event loop run, even if there are more events.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Reader(Generic[T]):
         self._slices: Iterator[Sequence[T]] = iter(())
         # Events of the present batch whose slices are still to come, and events since other tasks could run.
         self._left = self._since_pause = 0
+        self._reading = asyncio.Lock()
         self.cursor = cursor
 
     if not TYPE_CHECKING:  # a checker reports a `for`; this is for code that nobody checks
@@ -105,20 +106,21 @@ class Reader(Generic[T]):
 
     async def _first_of_next_slice(self) -> T:
         """Return the first item of the next slice that has any, of this batch or the next."""
-        while True:
-            if self._since_pause >= SLICE_SIZE:
-                await asyncio.sleep(0)
-                self._since_pause = 0
-            for items in self._slices:
-                size = min(self._left, SLICE_SIZE)
-                self._left -= size
-                self._since_pause += size
-                self._ready = iter(items)
-                break
-            else:
-                await self._begin_next_batch()
-            for item in self._ready:
-                return item
+        async with self._reading:
+            while True:
+                for item in self._ready:  # another task may have got them meanwhile
+                    return item
+                if self._since_pause >= SLICE_SIZE:
+                    await asyncio.sleep(0)
+                    self._since_pause = 0
+                for items in self._slices:
+                    size = min(self._left, SLICE_SIZE)
+                    self._left -= size
+                    self._since_pause += size
+                    self._ready = iter(items)
+                    break
+                else:
+                    await self._begin_next_batch()
 
     async def _begin_next_batch(self) -> None:
         self.cursor = self._position.cursor
