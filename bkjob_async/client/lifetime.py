@@ -31,7 +31,9 @@ class Lifetime:
         self._loop, self._pid = running_loop(), os.getpid()
 
     def close(self) -> bool:
-        """Close; return True the first time."""
+        """Close; return True the first time. Raise `WrongEventLoop` in another event loop or process."""
+        if self._loop is not None and not self._closed:
+            self.check()
         first, self._closed = not self._closed, True
         return first
 
