@@ -123,6 +123,7 @@ ACTIONS = (
     "wait",
     "wait",
     "wait until",
+    "wait here",
 )
 CONDITIONS: tuple[bkjob.Condition, ...] = (
     bkjob.FirstFailure(),
@@ -204,7 +205,8 @@ class History:
     lists; then the platform takes its time between two groups of one answer, too. *callbacks* come so many seconds
     after the ends of jobs, some twice and some never; without a number nobody expects any. *restored*: from the second of
     these moments on, the platform is what was backed up at the first. The client has at most *in_flight* requests under way,
-    and sends *rate* a second; a gateway lets *quota* requests through, (how many, in so many seconds), and announces it.
+    and sends *rate* a second; a gateway lets *quota* requests through, (how many, in so many seconds), and announces it;
+    *per_resource*: so many of each kind.
     *anew*: from some second on, one in so many hosts is registered with another id.
     """
 
@@ -223,6 +225,7 @@ class History:
     in_flight: int = 32
     rate: float | None = None
     quota: tuple[int, int] | None = None
+    per_resource: bool = False
     anew: tuple[float, int] | None = None
 
 
@@ -283,5 +286,6 @@ histories = st.builds(
     in_flight=st.sampled_from([*[32] * 6, 2, 1]),
     rate=st.sampled_from([*[None] * 10, 5.0, 2.0]),
     quota=st.sampled_from([*[None] * 10, (20, 10), (4, 1)]),
+    per_resource=st.booleans(),
     anew=anew,
 )

@@ -328,6 +328,13 @@ called_back = of(
         5, 60, (0, "stop", 0, 0), (4, "operate", 10, 0), (5, "callback", 0, 0), (6.1, "callback", 0, 0)
     ),
 )
+waited_for_again = of(
+    SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(LONG,)),)),
+    dialects=CAN_OPERATE,
+    watches=watched(FOR_EVER),
+    latency=st.just(1.5),
+    actions=at(25, 60, (0, "operate", 0, 0), (2.8, "wait here", 0, 0)),
+)
 waited_for = of(
     SimulatedJob(steps=(StepPlan(hosts=5, outcomes=(LONG, FAILS, QUICK)),)),
     actions=st.integers(0, 2).flatmap(lambda n: at(0, 20, (0, "wait until", 0, n), (3, "wait until", 2, n))),

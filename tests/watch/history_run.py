@@ -14,7 +14,6 @@ import looptime
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.plans import SimulatedJob
@@ -26,6 +25,7 @@ from tests.watch.history_backup import Backup, backup_of, broken_after_restore
 from tests.watch.history_checks import PROMPT, Cut, Past, WatchRecord, broken
 from tests.watch.history_faults import delays, launch_spoiler, spoiler, tearer
 from tests.watch.history_hosts import registered_anew, with_shown_hosts
+from tests.watch.history_quotas import limit
 from tests.watch.history_replica import LaggingReplica
 from tests.watch.history_users import confirm, in_time, now, operate, parts_of
 from tests.watch.history_waits import Waited
@@ -49,15 +49,16 @@ async def _run(history: History) -> list[str]:
     refs = [world.add(plan_in(history, plan)) for plan in history.plans]
     dice = Random(history.seed)
     site = site_of(history.seed, history.latency)
-    platform, backup = Platform(world, site=site), backup_of(history, site)
+    platform = limit(
+        Platform(world, site=site), history.dialect, history.quota, per_resource=history.per_resource
+    )
+    backup = backup_of(history, site)
     options: dict[str, Any] = {
         "latency": history.latency,
         "interval": history.interval,
         "max_in_flight": history.in_flight,
         "requests_per_second": history.rate,
     }
-    if history.quota is not None and history.dialect.startswith("gateway"):
-        platform.rate_limit = RateLimit(*history.quota)
     receiver = None if history.callbacks is None else bkjob.CallbackReceiver(base=HERE)
     async with client_of(platform, history.dialect, callbacks=receiver, **options) as (client, transport):
         transport.spoil = spoiler(history, dice, refs[0].job_instance_id)
@@ -209,6 +210,10 @@ class Stage:
         """Do what people do, at its time; what the platform refuses is refused."""
         waits: list[asyncio.Task[None]] = []
         async for job, (_, action, number, which) in in_time(self.world, self.refs, self.history.actions):
+            if action == "wait here":
+                found = [seen for seen in self.past.watches if seen.is_open and job.ref in seen.watch.targets]
+                waits += [asyncio.create_task(self.wait_here(seen, job.ref)) for seen in found]
+                continue
             if action == "wait":
                 waits.append(asyncio.create_task(self.wait(job.ref)))
                 continue
@@ -304,6 +309,19 @@ class Stage:
             bkjob.ConditionUnreachable,
         ) as error:
             waited.error = error
+        waited.ended = now()
+
+    async def wait_here(self, seen: WatchRecord, ref: bkjob.JobRef) -> None:
+        """Wait in a watch for one of its targets, which may be over already."""
+        waited = Waited(ref=ref, begun=now(), here=True)
+        self.past.waits.append(waited)
+        try:
+            async with asyncio.timeout(60.0):
+                waited.result = await seen.watch.wait(ref)
+        except TimeoutError:
+            waited.error = bkjob.DeadlineExceeded("the wait was cancelled", snapshots={})
+        except (bkjob.DeadlineExceeded, bkjob.TargetLost, bkjob.CallFailed, bkjob.UsageError) as error:
+            waited.error = error  # the target may be dropped, and the watch closed
         waited.ended = now()
 
     async def call_back(self, dice: Random) -> None:

@@ -15,10 +15,11 @@ from bkjob_async.testing.results import WAITING
 
 @define(kw_only=True)
 class Waited:
-    """A wait for an end, or *until* a condition holds, and what it brought."""
+    """A wait for an end, or *until* a condition holds, and what it brought; one in an open watch is *here*."""
 
     ref: bkjob.Ref
     begun: float
+    here: bool = False
     until: bkjob.Condition | None = None
     ended: float = 0.0
     result: bkjob.JobResult | None = None

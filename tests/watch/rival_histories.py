@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bkjob_async.simulator.world.plans import SimulatedJob
 from tests.watch.clients import ALL_DIALECTS
-from tests.watch.histories import FaultWindow, jobs, windows
+from tests.watch.histories import FaultWindow, jobs, slowness, windows
 
 # When the last watch is left, in seconds.
 END = 200.0
@@ -97,7 +97,7 @@ rivalries = st.builds(
         tuple
     ),
     actions=actions,
-    faults=st.lists(windows, max_size=1).map(tuple) | st.just(()),
+    faults=st.lists(windows, max_size=1).map(tuple) | st.just(()) | slowness,
     interval=st.none() | st.floats(0.5, 8.0),
     latency=st.sampled_from([0.0, 0.05, 1.5]),
     delay=st.sampled_from([0.0, 0.01, 0.3, 3.0]),

@@ -28,7 +28,7 @@ from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from tests.watch.clients import client_of
 from tests.watch.histories import History
-from tests.watch.history_faults import spoiler, tearer
+from tests.watch.history_faults import delays, spoiler, tearer
 from tests.watch.history_hosts import with_shown_hosts
 from tests.watch.history_users import FollowedTargets, in_time, now, operate, parts_of
 from tests.watch.inside import cursors_of, fleets_in, journal_of, limit_log
@@ -171,6 +171,7 @@ class Stage:
                 door.clock = clock
                 door.spoil = spoiler(as_history, dice, self.refs[0].job_instance_id)
                 door.tear = tearer(as_history, dice)
+                door.delay = delays(history.faults, Random(f"{history.seed}/slow"))
                 cursors_of(client).name = f"{dice.getrandbits(32):08x}"
                 self.clients.append(client)
             clock.now()

@@ -104,6 +104,7 @@ scarce = of(
     in_flight=st.sampled_from([1, 2, 32]),
     rate=st.sampled_from([None, 5.0, 2.0]),
     quota=st.sampled_from([None, None, (20, 10), (4, 1)]),
+    per_resource=st.booleans(),
     anew=anew,
 )
 operated_meanwhile = of(

@@ -435,6 +435,11 @@ def end_a_wait_early(patch: Patch) -> None:
     )
 
 
+def wait_for_what_was(patch: Patch) -> None:
+    """Let a wait in a watch return the end from before an operation."""
+    patch.setattr(waiting, "is_in_doubt", lambda *_: False)
+
+
 def in_sync_at_the_first_batch(patch: Patch) -> None:
     """Say that a watch is in sync with the first thing that it gives."""
     patch.setattr(TargetSet, "all_read", True)
@@ -497,6 +502,14 @@ def forget_in_the_queue(patch: Patch) -> None:
     patch.setattr(RequestLimiter, "queue_poll", forgetful)
 
 
+def open_no_resource_again(patch: Patch) -> None:
+    """Wait for no window of the quota of a single resource: what waits for it goes with another request."""
+    set_timer = RequestLimiter._set_timer
+    patch.setattr(
+        RequestLimiter, "_set_timer", lambda self, at: None if self.resource_queues else set_timer(self, at)
+    )
+
+
 # Where hosts have several names.
 
 
@@ -542,6 +555,8 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     never_believe_a_backup: kinds.restored,
     confirm_nothing_after_a_callback: kinds.called_back,
     end_a_wait_early: kinds.waited_for,
+    wait_for_what_was: kinds.waited_for_again,
+    open_no_resource_again: late.scarce,
     know_too_early: late.silent_again,
     stall_again: late.silent,
     stall_in_secret: late.silent,
@@ -586,6 +601,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     never_believe_a_backup,
     confirm_nothing_after_a_callback,
     end_a_wait_early,
+    wait_for_what_was,
     in_sync_at_the_first_batch,
     take_another_id_for_another_host,
     forget_cloud_areas,
@@ -594,6 +610,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     stall_in_secret,
     stall_while_it_is_seen,
     forget_in_the_queue,
+    open_no_resource_again,
 )
 
 
