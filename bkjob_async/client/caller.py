@@ -27,7 +27,7 @@ from bkjob_async.model.operations.base import (
 )
 from bkjob_async.model.operations.launches import PushConfigFile
 from bkjob_async.model.operations.queries import RawCall
-from bkjob_async.model.operations.responses import Envelope
+from bkjob_async.model.operations.responses import Envelope, JobLaunch
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef, check_optional_scope
 from bkjob_async.watch.callbacks import CallbackReceiver
@@ -296,6 +296,8 @@ class Caller:
         else:
             if changed is not None:
                 self._poller.on_operation(changed, confirms=ends_wait(operation), waits=waits)
+            elif isinstance(answer, JobLaunch):
+                self._poller.on_launch(answer.ref)
             return answer
         raise failure
 

@@ -378,6 +378,14 @@ sent_in_batches = of(
     latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
     group_polling=st.sampled_from(["small", "counts", "guess"]),
 )
+launched_unseen = of(
+    SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)),
+    watches=st.sampled_from([0.0, 20.0]).map(lambda linger: (WatchPlan(linger=linger),)),
+    faults=st.just((FaultWindow(kind="lagging", start=0.0, length=60.0, share=0.0),)),
+    interval=st.none() | st.floats(0.5, 4.0),
+    latency=st.sampled_from([0.0, 0.05]),
+    actions=at(1, 30, (0, "launch", 0, 0), (5, "launch", 0, 0)),
+)
 launched_in_trouble = of(
     SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)),
     watches=st.sampled_from([0.0, 20.0]).map(lambda linger: (WatchPlan(linger=linger),)),

@@ -1,8 +1,9 @@
-"""A database replica that lags behind, for random histories: it shows steps as they were before their last retry."""
+"""A database replica that lags behind, for random histories: it shows steps as they were before their last retry, and no new jobs."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
@@ -13,9 +14,20 @@ from tests.watch.history_faults import is_read, said
 
 Executions = Mapping[int, int]
 
+# For so many seconds a job that was just launched is not found: less than after which it is lost (`small_bounds`).
+LAG = 2.5
+NOT_FOUND_BY_CODE = HttpResponse(
+    status=200, body=b'{"result": false, "code": 1244006, "message": "no such job"}'
+)
+NOT_FOUND = {
+    "gateway-v4": HttpResponse(
+        status=404, body=b'{"error": {"code": "NOT_FOUND", "message": "no such job"}, "job_request_id": "1"}'
+    )
+}
+
 
 class LaggingReplica:
-    """Answers some reads with an earlier execution of a step while the fault of that name lasts.
+    """Answers some reads with an earlier execution of a step while the fault of that name lasts, and none of a job just launched.
 
     Only who *knows* of a later execution is shown an earlier one: at first sight nobody can distinguish it from the present.
     """
@@ -27,11 +39,19 @@ class LaggingReplica:
         self._knows = knows
         self._newest: dict[str, tuple[Executions, HttpResponse]] = {}
         self._old: dict[str, tuple[Executions, HttpResponse]] = {}
+        self._not_found = NOT_FOUND.get(history.dialect, NOT_FOUND_BY_CODE)
+        self._launched: dict[str, float] = {}
 
     def outdate(self, request: HttpRequest, response: HttpResponse, now: float) -> HttpResponse:
         """Return the response, or an old one in its place."""
+        if self._windows and request.url.path.rstrip("/").endswith("fast_execute_script"):
+            self._launched |= dict.fromkeys(re.findall(r"20000000\d{3}", response.body.decode()), now)
         if not self._windows or not is_read(request):
             return response
+        if any(window.covers(now) for window in self._windows) and any(
+            now - at < LAG and job in said(request) for job, at in self._launched.items()
+        ):
+            return self._not_found
         executions = dict(executions_in(json.loads(response.body)))
         key = said(request)
         newest = self._newest.get(key)

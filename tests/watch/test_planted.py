@@ -440,6 +440,11 @@ def wait_for_what_was(patch: Patch) -> None:
     patch.setattr(waiting, "is_in_doubt", lambda *_: False)
 
 
+def forget_launches(patch: Patch) -> None:
+    """Take a job for missing that was just launched, and is not found twice."""
+    patch.setattr(poller.Poller, "on_launch", lambda *_: None)
+
+
 def in_sync_at_the_first_batch(patch: Patch) -> None:
     """Say that a watch is in sync with the first thing that it gives."""
     patch.setattr(TargetSet, "all_read", True)
@@ -555,6 +560,7 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     never_believe_a_backup: kinds.restored,
     confirm_nothing_after_a_callback: kinds.called_back,
     end_a_wait_early: kinds.waited_for,
+    forget_launches: kinds.launched_unseen,
     wait_for_what_was: kinds.waited_for_again,
     open_no_resource_again: late.scarce,
     know_too_early: late.silent_again,
@@ -602,6 +608,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     confirm_nothing_after_a_callback,
     end_a_wait_early,
     wait_for_what_was,
+    forget_launches,
     in_sync_at_the_first_batch,
     take_another_id_for_another_host,
     forget_cloud_areas,

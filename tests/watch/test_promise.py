@@ -10,6 +10,7 @@ from tests.watch.history_kinds import (
     added_in_slow_stop,
     ends_without_rows,
     launched_in_trouble,
+    launched_unseen,
     restored,
     sent_in_batches,
 )
@@ -41,7 +42,7 @@ def test_a_platform_that_is_restored_is_followed_on() -> None:
     keep_the_promise(restored, run, share=1 / 16)
 
 
-@pytest.mark.parametrize("kind", [ends_without_rows, sent_in_batches, launched_in_trouble])
+@pytest.mark.parametrize("kind", [ends_without_rows, sent_in_batches, launched_in_trouble, launched_unseen])
 def test_what_the_platforms_own_classes_do_is_followed(kind: SearchStrategy[History]) -> None:
     """Steps without rows, a row for each batch of files, launches that a backing service lets fail after they began."""
     keep_the_promise(kind, run, share=1 / 32)

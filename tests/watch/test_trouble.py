@@ -43,6 +43,7 @@ SPOILT: dict[str, HttpResponse | bkjob.BkJobError] = {
         status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'
     ),
 }
+NOT_THERE = HttpResponse(status=200, body=b'{"result": false, "code": 1244006, "message": "no such job"}')
 RUNS = HostOutcome(duration=exactly(40.0))
 
 
@@ -362,3 +363,24 @@ async def test_a_stall_is_reported_again_after_a_response_that_shows_nothing_new
                         stalled.append(event)
 
     assert len(stalled) == len([at for at in transport.times if at > 20.5])
+
+
+@pytest.mark.parametrize("seconds", [4.0, 60.0])
+async def test_what_was_just_launched_is_not_taken_for_missing(seconds: float) -> None:
+    """Reads may come from a replica that lags behind; for how long is bounded."""
+    world = World(1)
+    async with client_of(world) as (client, transport):
+        launched = await client.launch_script("true", "0:10.0.0.1")
+        transport.spoil = lambda _request, now: NOT_THERE if now < seconds else None
+        async with client.watch(launched.ref) as watch:
+            events = [event async for event in watch]
+        lost_at = asyncio.get_running_loop().time()
+        with pytest.raises(bkjob.TargetLost):
+            transport.spoil = lambda *_: NOT_THERE
+            await client.wait(launched.ref.job_instance_id + 1)
+
+    is_lost = any(isinstance(event, bkjob.Lost) for event in events)
+    is_over = any(isinstance(event, bkjob.Finished) and event.result.ok for event in events)
+    assert (is_lost, is_over) == ((True, False) if seconds > 30.0 else (False, True))
+    assert not is_lost or 30.0 <= lost_at < 45.0
+    assert asyncio.get_running_loop().time() < lost_at + 2.0

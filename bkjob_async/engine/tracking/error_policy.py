@@ -29,12 +29,12 @@ from bkjob_async.model.events import Event, Lost, LostReason
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 
-# Right after a launch a response may come from a database replica that lags behind, so one "not found" is
+# Who watches what another process has just launched may be shown a database replica that lags behind, so one "not found" is
 # ignored.
 NOT_FOUND_TWICE = 2
 FORBIDDEN_AFTER = 3
-# A target that was read before is not lost before it could not be read for so many seconds: a platform that fails over
-# may show an empty database, or refuse everybody, for a while.
+# A target that was read before, or launched here, is not lost before it could not be read for so many seconds: a platform that
+# fails over may show an empty database, or refuse everybody, for a while.
 LOST_AFTER_SECONDS = 30.0
 INTERNAL_ERROR = 1240002
 
@@ -174,9 +174,13 @@ def note_absence(job: JobState, ref: Ref, now: float) -> float:
 
 
 def is_absent(job: JobState, ref: Ref, now: float) -> bool:
-    """Return True if *ref*, which cannot be read now, was never read, or has not been for `LOST_AFTER_SECONDS`."""
-    since = note_absence(job, ref, now)
-    return not job.was_read(ref) or now - since >= LOST_AFTER_SECONDS
+    """Return True if *ref*, which cannot be read now, was never read, or has not been for `LOST_AFTER_SECONDS`.
+
+    What was just launched is there, although a replica of the database that lags behind may not have it yet.
+    """
+    since, launched_at = note_absence(job, ref, now), job.launched_at
+    is_new = launched_at is not None and now - launched_at < LOST_AFTER_SECONDS
+    return now - since >= LOST_AFTER_SECONDS or not (is_new or job.was_read(ref))
 
 
 def count_not_found(job: JobState, ref: Ref) -> int:

@@ -15,6 +15,7 @@ from bkjob_async.engine.responses.job_tracker import confirm_wait, expect_change
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.tracking.error_policy import LOST_AFTER_SECONDS
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
@@ -74,6 +75,8 @@ class Poller:
         # the number of that wait, if it is known.
         self._operated_at: dict[JobRef, float] = {}
         self._confirmed: dict[JobRef, Mapping[StepRef, int | None]] = {}
+        # When jobs were launched, the latest last.
+        self._launched_at: dict[JobRef, float] = {}
         outage_recovery = OutageRecovery(
             registry=self._registry,
             runner=self._runner,
@@ -178,6 +181,7 @@ class Poller:
         target, since = self._registry.subscribe(
             subscriber, ref, now=now, operated_at=operated_at, recorded=recorded
         )
+        target.launched_at = self._launched_at.get(ref.job, target.launched_at)
         is_newer = operated_at is not None and operated_at > recorded_until
         for step, waits in self._confirmed.pop(ref.job, {}).items():
             # Otherwise another process may have recorded the wait that came after the operation.
@@ -258,6 +262,13 @@ class Poller:
             expect_change(target, now)
             self._registry.update_settled(target)
             self._runner.schedule(target, now)
+
+    def on_launch(self, job: JobRef) -> None:
+        """Record that a *job* was launched: it is there, whatever a response says that comes soon."""
+        now, launched = self._now(), self._launched_at
+        launched[job] = now
+        while now - launched[oldest := next(iter(launched))] >= LOST_AFTER_SECONDS:
+            del launched[oldest]
 
     def _keep_operation(self, job: JobRef, at: float, confirmed: Mapping[StepRef, int | None]) -> None:
         """Keep when an operation on a job was sent that nobody watches; somebody may watch it soon."""
