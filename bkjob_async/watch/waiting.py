@@ -95,6 +95,8 @@ def reached(
     state = watched.states.state_of(ref)
     if ended is None and not (watched.is_in_sync and state is not None and are_all_counted(state, ref)):
         return None  # of a part of the hosts it may hold, and not of all; another event comes
+    if ended is None and is_in_doubt(watched, ref):
+        return None  # these may be the hosts of the run before
     counts = watched.states.counts(ref)
     if state is not None and ref == state.ref:
         counts = Counter(counts) - count_hosts_not_begun(state)

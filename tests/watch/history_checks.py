@@ -534,6 +534,8 @@ class Checks:
     def of_wait(self, waited: Waited) -> Iterator[str]:
         """Yield what is wrong with the outcome of a wait."""
         ref, result, error = waited.ref, waited.result, waited.error
+        if waited.here and any(job == ref.job and not own for _, job, own in self.past.operations):
+            return  # that it runs again is not known at once
         if result is not None:
             yield from self.of_result(waited, result)
         elif isinstance(error, bkjob.ConditionUnreachable):
@@ -556,8 +558,6 @@ class Checks:
     def of_result(self, waited: Waited, result: bkjob.JobResult) -> Iterator[str]:
         """Yield what is wrong with the result of a wait."""
         ref = waited.ref
-        if waited.here and any(job == ref.job and not own for _, job, own in self.past.operations):
-            return  # that it runs again is not known at once
         codes = (self.truth.codes(ref) or ())[self.truth.index_at(ref, waited.begun) :]
         if result.status.code not in codes:
             yield f"a wait from {waited.begun:.0f} s on had {result.status}, truly {list(codes)}"

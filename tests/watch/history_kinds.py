@@ -333,7 +333,7 @@ waited_for_again = of(
     dialects=CAN_OPERATE,
     watches=watched(FOR_EVER),
     latency=st.just(1.5),
-    actions=at(25, 60, (0, "operate", 0, 0), (2.8, "wait here", 0, 0)),
+    actions=at(25, 60, (0, "operate", 0, 0), (2.8, "wait here", 0, 0), (2.8, "wait here", 0, 1)),
 )
 waited_for = of(
     SimulatedJob(steps=(StepPlan(hosts=5, outcomes=(LONG, FAILS, QUICK)),)),

@@ -212,7 +212,8 @@ class Stage:
         async for job, (_, action, number, which) in in_time(self.world, self.refs, self.history.actions):
             if action == "wait here":
                 found = [seen for seen in self.past.watches if seen.is_open and job.ref in seen.watch.targets]
-                waits += [asyncio.create_task(self.wait_here(seen, job.ref)) for seen in found]
+                until = (None, *CONDITIONS)[which % (1 + len(CONDITIONS))]
+                waits += [asyncio.create_task(self.wait_here(seen, job.ref, until)) for seen in found]
                 continue
             if action == "wait":
                 waits.append(asyncio.create_task(self.wait(job.ref)))
@@ -311,17 +312,24 @@ class Stage:
             waited.error = error
         waited.ended = now()
 
-    async def wait_here(self, seen: WatchRecord, ref: bkjob.JobRef) -> None:
+    async def wait_here(
+        self, seen: WatchRecord, ref: bkjob.JobRef, until: bkjob.Condition | None = None
+    ) -> None:
         """Wait in a watch for one of its targets, which may be over already."""
-        waited = Waited(ref=ref, begun=now(), here=True)
+        waited = Waited(ref=ref, begun=now(), until=until, here=True)
         self.past.waits.append(waited)
         try:
             async with asyncio.timeout(60.0):
-                waited.result = await seen.watch.wait(ref)
+                waited.result = await seen.watch.wait(ref, until=until)
         except TimeoutError:
             waited.error = bkjob.DeadlineExceeded("the wait was cancelled", snapshots={})
-        except (bkjob.DeadlineExceeded, bkjob.TargetLost, bkjob.CallFailed, bkjob.UsageError) as error:
-            waited.error = error  # the target may be dropped, and the watch closed
+        except (
+            bkjob.TargetLost,
+            bkjob.CallFailed,
+            bkjob.ConditionUnreachable,
+            bkjob.UsageError,  # the target may be dropped, and the watch closed
+        ) as error:
+            waited.error = error
         waited.ended = now()
 
     async def call_back(self, dice: Random) -> None:

@@ -213,6 +213,8 @@ async def test_a_wait_that_follows_a_retry_is_for_its_end() -> None:
     async with client_of(world) as (client, _), client.watch(job, linger=None) as watch:
         first = await watch.wait(job)
         await client.operate_step_instance(first.steps[0].ref, operation_code=2)
+        with pytest.raises(bkjob.ConditionUnreachable):
+            await watch.wait(job, until=bkjob.FirstFailure())
         again = await watch.wait(job)
 
     assert (first.ok, again.ok) == (False, True)
@@ -233,6 +235,8 @@ async def test_a_wait_that_follows_an_operation_without_effect_ends_behind_the_b
         seconds = asyncio.get_running_loop().time() - begun
         with pytest.raises(bkjob.ConditionUnreachable):
             await watch.wait(job, until=bkjob.Waiting())
+        note_operation(client, job)
+        held = await watch.wait(job, until=bkjob.FirstFailure())
 
-    assert same == first
+    assert same == held == first
     assert SETTLE_BOUND <= seconds < SETTLE_BOUND + 5.0
