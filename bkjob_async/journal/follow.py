@@ -66,7 +66,7 @@ class Follower:
 
     `cursor` is that of the last batch that was given, at first the one that the follower was given. `time` is when that batch
     was reported, in Unix seconds, None before the first; a present state has the time of the newest record in it. It needs no
-    closing, and may be abandoned at any time.
+    closing, and may be abandoned at any time. Of tasks that share one each is given other batches.
     """
 
     def __init__(self, store: Store, name: str, *, after: str | None, live: bool) -> None:
@@ -84,6 +84,7 @@ class Follower:
         self._rest_of: CursorPosition | None = None
         self._outage = Outage(name)
         self._holder: tuple[int, str] | None = None  # the term of the last record, and its client
+        self._reading = asyncio.Lock()
 
     @property
     def read_to(self) -> int:
@@ -94,9 +95,10 @@ class Follower:
         return self
 
     async def __anext__(self) -> Batch:
-        batch = await self._next_batch()
-        self.cursor = batch.cursor
-        return batch
+        async with self._reading:
+            batch = await self._next_batch()
+            self.cursor = batch.cursor
+            return batch
 
     async def _next_batch(self) -> Batch:
         if not self._has_begun:

@@ -286,3 +286,21 @@ async def test_records_out_of_order_are_damage() -> None:
             await load_fleet(store, "night")
         with pytest.raises(JournalDamaged):
             assert [batch async for batch in Journal(store).follow("night", live=False)]
+
+
+async def test_tasks_that_share_a_reader_are_given_each_batch_once(place: Place) -> None:
+    """They took each other's records for ones of a damaged journal."""
+    recorder = Recorder(place.open())
+    await recorder.open()
+    await recorder.record(5)
+    follower = Journal(place.open()).follow("night", live=False)
+    found: list[Batch] = []
+
+    async def work() -> None:
+        async for batch in follower:
+            found.append(batch)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(work() for _ in range(3)))
+
+    assert found == recorder.recorded
