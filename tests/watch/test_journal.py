@@ -306,6 +306,28 @@ async def test_without_takeover_a_busy_fleet_is_left_alone() -> None:
     assert caught.value.pid
 
 
+async def test_an_opening_that_is_cancelled_leaves_the_fleet_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who waits until nobody has it need not wait until it is silent."""
+    world, store = World(1), MemoryStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job):
+        pass
+    read_all = store.read
+
+    async def slowly(*args: Any, **options: Any) -> Any:
+        await asyncio.sleep(5.0)
+        return await read_all(*args, **options)
+
+    monkeypatch.setattr(store, "read", slowly)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2.0), fleet(world, store):
+            pass
+    async with fleet(world, store, takeover=False) as watch:
+        assert watch.targets == {job}
+
+
 async def test_what_is_not_stored_at_the_end_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     """After five seconds the watch ends all the same, with a warning."""
     world, store = World(1), FailingStore()

@@ -119,8 +119,10 @@ class FleetJournal:
     async def open(self, make_job: MakeJob, *, take_over: bool) -> tuple[Opened, Fold]:
         """Take the fleet; return how it was found, and its state."""
         opened = await self._store.open(self._name, own_holder(), take_over=take_over)
+        self.records.term = opened.term  # to be released, whatever comes
         while (loaded := await load_opened(self._store, self._name, opened, make_job)) is None:
             opened = await self._store.open(self._name, own_holder(), take_over=True, after_term=opened.term)
+            self.records.term = opened.term
         fold, records, self.head = loaded.fold, self.records, opened.head
         records.facts, records.last_put = fold.facts, self.head
         records.begin_term(opened.term, self.head)
@@ -406,7 +408,7 @@ class FleetJournal:
                 counted(self.records.waiting_events, "event"),
                 self._name,
             )
-        if self.records.waiting_events or (task is not None and task.cancelled()):
+        if not self.records.term or self.records.waiting_events or (task is not None and task.cancelled()):
             return  # the store is not asked for anything more
         try:
             async with asyncio.timeout(CLOSE_SECONDS):

@@ -121,7 +121,12 @@ class Subscription:
             poller=self._poller,
         )
         journal = FleetJournal(store, name, self._poller.cursors, watch, self._poller.observe)
-        opened, fold = await journal.open(PollTarget, take_over=take_over)
+        try:
+            opened, fold = await journal.open(PollTarget, take_over=take_over)
+            targets = [ref async for job in in_slices(fold.jobs.values()) for ref in job.targets]
+        except BaseException:
+            await journal.aclose()  # others need not wait until it is silent
+            raise
         head = journal.head
         terms = [*fold.facts.terms]
         history = StoredHistory(
@@ -130,7 +135,6 @@ class Subscription:
         self.stream.continue_behind(history, head)
         recorded_until = asyncio.get_running_loop().time() - (opened.silence or 0.0)
         self.journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage, recorded_until)
-        targets = [ref async for job in in_slices(fold.jobs.values()) for ref in job.targets]
         journal.records.targets = len(targets)
         self._poller.planner.restore_durations(fold.facts.durations)
         if head and opened.silence is not None:
