@@ -16,6 +16,8 @@ from bkjob_async.errors import ErrorDetails, TransportFailed
 
 # So many connections are opened in place of each other before the server is given up.
 ATTEMPTS = 3
+# The note of a cancellation before there was a connection.
+NOT_CONNECTED = "there was no connection yet"
 # aiohttp parses all bytes of one read at once: 256 KiB of tiny chunks or of interim responses would block the event loop
 # for a tenth of a second. So a read brings MAX_READ bytes at most, and MIN_READ once those of one turn of the event loop
 # have taken MAX_TURN seconds together.
@@ -84,9 +86,16 @@ class CleanConnector(aiohttp.TCPConnector):
         traces: list[aiohttp.tracing.Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
     ) -> aiohttp.connector.Connection:
-        """Return a connection from the pool or a new one; raise `TransportFailed` where the server always writes first."""
+        """Return a connection from the pool or a new one; raise `TransportFailed` where the server always writes first.
+
+        Who is cancelled meanwhile is told by a note that nothing was sent.
+        """
         for _ in range(ATTEMPTS):
-            connection = await super().connect(req, traces, timeout)
+            try:
+                connection = await super().connect(req, traces, timeout)
+            except asyncio.CancelledError as error:
+                error.add_note(NOT_CONNECTED)
+                raise
             try:
                 await asyncio.sleep(0)  # what has arrived by now is read
                 is_clean = not has_received(connection)
@@ -100,6 +109,11 @@ class CleanConnector(aiohttp.TCPConnector):
             f"the server wrote to {ATTEMPTS} connections, one after the other, before a request was sent"
         )
         raise TransportFailed(ErrorDetails(message=message, sent=False))
+
+
+def is_from_before_connection(error: TimeoutError) -> bool:
+    """Return True where a timeout has cancelled a request that waited for its connection."""
+    return NOT_CONNECTED in getattr(error.__cause__, "__notes__", ())
 
 
 def has_received(connection: aiohttp.connector.Connection) -> bool:

@@ -2,10 +2,12 @@
 
 import asyncio
 import gzip
+import socket
 import ssl
 import traceback
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 
 import aiohttp
 import pytest
@@ -496,3 +498,22 @@ async def test_https_in_place_of_http_is_named() -> None:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(TransportFailed, match="the server does not speak TLS at this port"):
             await get(URL(f"https://127.0.0.1:{port}/"))
+
+
+async def test_a_command_whose_connection_never_opens_was_not_sent() -> None:
+    """A host that drops packets, or an event loop that was busy meanwhile: nothing can have been executed."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):  # more than wait for who accepts none
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        url = URL.build(scheme="http", host="127.0.0.1", port=server.getsockname()[1])
+        transport = AiohttpTransport()
+        with pytest.raises(RequestTimedOut, match=r"no connection within 0\.05 s") as failed:
+            await transport.send(HttpRequest(method="POST", url=url, body=b"{}"), timeout=0.05)
+        await transport.aclose()
+
+    assert not failed.value.details.sent
