@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -271,6 +271,8 @@ def plain_time(found: Any) -> datetime | None:
     return None if time is None else from_unix_time(milliseconds_of(time))
 
 
-def names_host(row: HostRow) -> bool:
-    """Return True if a row has any name of its host."""
-    return row.bk_host_id is not None or bool(row.ip or row.ipv6) or row.container_id is not None
+def all_name_hosts(rows: Sequence[HostRow]) -> bool:
+    """Return True if each row has any name of its host."""
+    return all(
+        bool(row.ip or row.ipv6) or row.container_id is not None for row in rows if row.bk_host_id is None
+    )

@@ -7,7 +7,7 @@ about another job. What a response does not name is not compared.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from bkjob_async.dialects.common.json_fields import INT64, JsonObject, as_integer
 from bkjob_async.errors import ErrorDetails, InvalidResponse
@@ -25,40 +25,6 @@ SCOPE_MEMBERS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
 PARTS = ("job_instance", "step_instance", "step_instance_detail")
 
 ScopeName = tuple[str, int | None]
-
-
-class NamesJob(Protocol):
-    """The job and scope that a decoded struct names; None for what it does not name."""
-
-    job_instance_id: int | None
-    bk_scope_type: str | None
-    bk_scope_id: str | None
-    bk_biz_id: int | None
-
-
-class NamesStep(NamesJob, Protocol):
-    """The same of a response about one step."""
-
-    step_instance_id: int
-
-
-def matches_job(named: NamesJob, job: JobRef) -> bool:
-    """Return True when *named* is certainly of *job*; False leaves the response to `check_ref`."""
-    number, scope = named.job_instance_id, job.scope
-    if number is not None and number != job.job_instance_id:
-        return False
-    kind, text = named.bk_scope_type, named.bk_scope_id
-    if kind is not None or text is not None:
-        return kind == scope.type and text == str(scope.id)
-    business = named.bk_biz_id
-    return business is None or (
-        business == scope.id and (scope.type is ScopeType.BIZ or business in BIZ_SETS)
-    )
-
-
-def matches_step(named: NamesStep, step: StepRef) -> bool:
-    """Return True when *named* is certainly *step*."""
-    return named.step_instance_id == step.step_instance_id and matches_job(named, step.job)
 
 
 def check_ref(fields: JsonObject, ref: JobRef | StepRef) -> None:

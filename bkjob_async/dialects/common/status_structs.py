@@ -1,25 +1,24 @@
 """Structs of status responses that are exactly as documented, shared by all dialects.
 
-A strict decoder reads a documented response several times as fast as the lenient reader. It returns None for
-any other response, which is then left to the lenient reader, so that both return the same values. Members
-that only other versions send are declared too: they are UNSET in a documented response.
+A strict decoder reads a documented response several times as fast as the lenient reader. It refuses any other response,
+which is then left to the lenient reader, so that both return the same values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from bkjob_async.dialects.common.host_rows import Code, Identity, Number
+from bkjob_async.dialects.common.host_rows import Code, Identity, Number, all_name_hosts
 from bkjob_async.dialects.common.json_fields import INT64
-from bkjob_async.dialects.common.ref_checks import matches_job
-from bkjob_async.dialects.common.status_views import list_all
+from bkjob_async.dialects.common.ref_checks import BIZ_SETS
+from bkjob_async.dialects.common.status_views import flat_rows
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView, UnreadRows
-from bkjob_async.model.refs import JobRef
+from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView, UnreadRows
+from bkjob_async.model.refs import JobRef, ScopeType, StepRef
 from bkjob_async.model.snapshot import Times
 
 # How a time is sent: Unix milliseconds (`Code`) or text.
@@ -36,9 +35,12 @@ class UndocumentedResponse(ValueError):
 # What a strict decoder raises for a response that is not as documented.
 STRICT_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
+# A member that only other versions send: a strict decoder refuses whatever it is.
+Absent = Annotated[int, Meta(gt=0, lt=0)] | UnsetType
+
 
 class JobStruct(Struct, Generic[T], gc=False, kw_only=True):
-    """A job; what a poll does not need may be anything, and `job_view` checks it."""
+    """A job; what a poll does not need may be anything, and a read in full checks it."""
 
     status: Code
     name: str | None = None
@@ -64,7 +66,7 @@ class StepStruct(Struct, Generic[T], gc=False, kw_only=True):
     type: Code | None = None
     operator: Any = None
     execute_count: Code | None = None
-    retry_count: Any = UNSET
+    retry_count: Absent = UNSET
     create_time: T | None = None
     start_time: T | None = None
     end_time: T | None = None
@@ -77,26 +79,61 @@ class JobDataStruct(Struct, Generic[S], gc=False):
     job_instance: JobStruct[Code]
     finished: bool | None = None
     step_instance_list: list[S] | None = None
-    is_finished: Raw | UnsetType = UNSET
+    is_finished: Absent = UNSET
 
 
-class EnvelopeStruct(Struct, Generic[D], gc=False, kw_only=True):
-    """An envelope; version 4 sends neither *result* nor *code*."""
+class EnvelopeStruct(Struct, Generic[D], gc=False):
+    """The envelope of a success, but for its *result*."""
 
     data: D
-    result: bool | UnsetType = UNSET
-    code: Code | UnsetType = UNSET
-    error: Raw | UnsetType = UNSET
+    result: bool
+    code: Literal[0]
+    error: Absent = UNSET
 
 
-def is_success(response: HttpResponse, envelope: EnvelopeStruct[Any]) -> bool:
-    """Return True for HTTP 2xx with `result` true and `code` 0, and no error."""
-    return (
-        envelope.result is True
-        and envelope.code == 0
-        and envelope.error is UNSET
-        and 200 <= response.status < 300
+class NamesJob(Protocol):
+    """The job and scope that a decoded struct names; None for what it does not name."""
+
+    job_instance_id: int | None
+    bk_scope_type: str | None
+    bk_scope_id: str | None
+    bk_biz_id: int | None
+
+
+class NamesStep(NamesJob, Protocol):
+    """The same of a response about one step."""
+
+    step_instance_id: int
+
+
+def matches_job(named: NamesJob, job: JobRef) -> bool:
+    """Return True when *named* is certainly of *job*; False leaves the response to `check_ref`."""
+    number, scope = named.job_instance_id, job.scope
+    if number is not None and number != job.job_instance_id:
+        return False
+    kind, text = named.bk_scope_type, named.bk_scope_id
+    if kind is not None or text is not None:
+        return kind == scope.type and text == str(scope.id)
+    business = named.bk_biz_id
+    return business is None or (
+        business == scope.id and (scope.type is ScopeType.BIZ or business in BIZ_SETS)
     )
+
+
+def matches_step(named: NamesStep, step: StepRef) -> bool:
+    """Return True when *named* is certainly *step*."""
+    return named.step_instance_id == step.step_instance_id and matches_job(named, step.job)
+
+
+def decode_data(decoder: msgspec.json.Decoder[EnvelopeStruct[D]], response: HttpResponse) -> D | None:
+    """Return the data of a success that *decoder* can read, None for any other response."""
+    if not 200 <= response.status < 300:
+        return None
+    try:
+        envelope = decoder.decode(response.body)
+    except STRICT_ERRORS:
+        return None
+    return envelope.data if envelope.result else None
 
 
 def is_text(value: object) -> bool:
@@ -110,24 +147,24 @@ def is_code(value: object) -> bool:
 
 
 def read_job_data(
-    data: JobDataStruct[S],
+    data: JobDataStruct[Any],
+    rows: Sequence[Sequence[HostRow] | None],
     ref: JobRef,
-    read_groups: Callable[[S], Sequence[GroupPollView] | None],
     *,
     for_poll: bool,
     unread: UnreadRows | None = None,
     lacks_addresses: bool = False,
 ) -> JobPollView:
-    """Return the view of the job in *data*, *read_groups* reading a step's hosts; raise `UndocumentedResponse`.
+    """Return the view of the job in *data*, whose steps have these *rows*; raise `UndocumentedResponse`.
 
     Of rows that were read in part the rest is *unread*; what such a poll does not need is not checked.
     """
     job, in_full = data.job_instance, unread is None
-    if data.is_finished is not UNSET or (in_full and job.start_way is not UNSET):
+    if in_full and job.start_way is not UNSET:
         raise UndocumentedResponse
     steps = [
-        step_view(step, read_groups(step), for_poll=for_poll, unread=unread)
-        for step in data.step_instance_list or ()
+        flat_step_view(step, its_rows, for_poll=for_poll, unread=unread)
+        for step, its_rows in zip(data.step_instance_list or (), rows, strict=True)
     ]
     return job_view(
         job,
@@ -166,22 +203,39 @@ def job_view(
     )
 
 
+def flat_step_view(
+    step: StepStruct[Any],
+    rows: Sequence[HostRow] | None,
+    *,
+    for_poll: bool,
+    times: Times | None = None,
+    unread: UnreadRows | None = None,
+    tells_tags: bool = True,
+) -> StepPollView:
+    """Return the view of *step*, whose hosts are one list of *rows*; raise `UndocumentedResponse`."""
+    return step_view(
+        step,
+        flat_rows(rows),
+        complete=for_poll and rows is not None and (unread is not None or all_name_hosts(rows)),
+        times=times,
+        unread=unread,
+        tells_tags=tells_tags,
+    )
+
+
 def step_view(
     step: StepStruct[Any],
     groups: Sequence[GroupPollView] | None,
     *,
-    for_poll: bool,
+    complete: bool,
     times: Times | None = None,
     unread: UnreadRows | None = None,
     grouped: bool = False,
     tells_tags: bool = True,
 ) -> StepPollView:
-    """Return the view of *step* with its hosts in *groups*; raise `UndocumentedResponse`.
-
-    *for_poll*: it is a poll that asked for all hosts, which are complete if they are all listed; the others are as in the view.
-    """
+    """Return the view of *step* with its hosts in *groups*, as in the view; raise `UndocumentedResponse`."""
     in_full = unread is None
-    if step.retry_count is not UNSET or (in_full and not is_text(step.operator)):
+    if in_full and not is_text(step.operator):
         raise UndocumentedResponse
     return StepPollView(
         step_instance_id=step.step_instance_id,
@@ -193,7 +247,7 @@ def step_view(
         operator=step.operator if in_full else None,
         groups=groups,
         grouped=grouped,
-        complete=for_poll and groups is not None and list_all(groups, are_named=not in_full),
+        complete=complete,
         unread=unread,
         tells_tags=tells_tags,
     )

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, names_host
+from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, all_name_hosts
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.model.poll_view import (
@@ -61,12 +61,10 @@ def group_rows(
 
 def list_all(groups: Sequence[GroupPollView], *, are_named: bool = False) -> bool:
     """Return True when every group lists as many rows as it counts, and every row names its host, or all *are_named*."""
-    for group in groups:
-        if group.size != len(group.rows or ()):
-            return False
-    if are_named:
-        return True
-    return all(names_host(row) for group in groups for row in group.rows or () if row.bk_host_id is None)
+    return all(
+        group.size == len(group.rows or ()) and (are_named or all_name_hosts(group.rows or ()))
+        for group in groups
+    )
 
 
 # Lenient reading: members of any response that can be understood ----------------------------------

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
 
-from bkjob_async.dialects.common.host_rows import FullHostRow, UntaggedRow, read_row, read_rows
+from bkjob_async.dialects.common.host_rows import Code, FullHostRow, UntaggedRow, read_row, read_rows
 from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, as_time
 from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.dialects.common.status_structs import (
-    STRICT_ERRORS,
+    Absent,
     EnvelopeStruct,
     JobStruct,
     StepStruct,
     UndocumentedResponse,
-    is_code,
-    is_success,
+    decode_data,
+    flat_step_view,
     job_view,
-    step_view,
 )
 from bkjob_async.dialects.common.status_views import (
     flat_rows,
@@ -38,6 +36,7 @@ class TextStepStruct(StepStruct[str], gc=False, kw_only=True):
     """A step with its host rows; the newer backend counts executions by `retry_count`."""
 
     step_ip_status: list[UntaggedRow] | None = None
+    retry_count: Code | None = None  # type: ignore[assignment]  # other dialects have none
 
 
 class BlockStruct(Struct, gc=False):
@@ -52,7 +51,7 @@ class BlocksDataStruct(Struct, gc=False):
     job_instance: JobStruct[str]
     is_finished: bool
     blocks: list[BlockStruct] | None = None
-    finished: Any = UNSET
+    finished: Absent = UNSET
 
 
 _JOB = msgspec.json.Decoder(EnvelopeStruct[BlocksDataStruct])
@@ -70,38 +69,30 @@ def read_job_strictly(
     in_part: bool,  # noqa: ARG001 - rows are read in full
 ) -> JobPollView | None:
     """Return a job from a response exactly as documented, None for any other response."""
+    data = decode_data(_JOB, response)
+    if data is None or data.job_instance.launch_mode is not None:
+        return None
+    job = data.job_instance
+    steps = [step for block in data.blocks or () for step in block.step_instances or ()]
     try:
-        envelope = _JOB.decode(response.body)
-        if not is_success(response, envelope):
-            return None
-        job, blocks = envelope.data.job_instance, envelope.data.blocks or ()
-        if envelope.data.finished is not UNSET or job.launch_mode is not None:
-            return None
         return job_view(
             job,
             operation.ref,
-            [
-                text_step_view(step, zone, for_poll=for_poll)
-                for block in blocks
-                for step in block.step_instances or ()
-            ],
-            finished=envelope.data.is_finished,
+            [text_step_view(step, zone, for_poll=for_poll) for step in steps],
+            finished=data.is_finished,
             launch_mode=None if job.start_way is UNSET else job.start_way,
             times=text_times(job, zone),
         )
-    except STRICT_ERRORS:
+    except UndocumentedResponse:
         return None
 
 
 def text_step_view(step: TextStepStruct, zone: tzinfo, *, for_poll: bool) -> StepPollView:
     """Return the view of a step whose times are text; raise `UndocumentedResponse`."""
-    if step.retry_count is not UNSET:
-        if not is_code(step.retry_count):
-            raise UndocumentedResponse
-        count = step.retry_count if step.execute_count is None else step.execute_count
-        step.execute_count, step.retry_count = count, UNSET
-    groups = flat_rows(step.step_ip_status)
-    return step_view(step, groups, for_poll=for_poll, times=text_times(step, zone), tells_tags=False)
+    if step.execute_count is None:
+        step.execute_count = step.retry_count
+    times = text_times(step, zone)
+    return flat_step_view(step, step.step_ip_status, for_poll=for_poll, times=times, tells_tags=False)
 
 
 def text_times(struct: JobStruct[str] | StepStruct[str], zone: tzinfo) -> Times:

@@ -8,10 +8,7 @@ times as fast. For a poll they read little more than id and code of most rows, a
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Any, TypeVar
-
-import msgspec
-from msgspec import UNSET
+from typing import Any
 
 from bkjob_async.dialects.common.host_rows import (
     read_row,
@@ -19,19 +16,19 @@ from bkjob_async.dialects.common.host_rows import (
     read_rows,
 )
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
-from bkjob_async.dialects.common.ref_checks import check_ref, matches_step
+from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.dialects.common.status_structs import (
-    STRICT_ERRORS,
-    EnvelopeStruct,
     JobDataStruct,
     UndocumentedResponse,
-    is_success,
+    decode_data,
+    matches_step,
     read_job_data,
     step_view,
 )
 from bkjob_async.dialects.common.status_views import (
     flat_rows,
     group_rows,
+    list_all,
     read_job_members,
     read_step_members,
 )
@@ -41,14 +38,11 @@ from bkjob_async.dialects.gateway.v3_structs import (
     POLLED_JOB,
     POLLED_STEP,
     STEP,
-    FlatStepStruct,
     StepDataStruct,
 )
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
-
-D = TypeVar("D")
 
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
@@ -62,15 +56,6 @@ ADDRESS, NO_ADDRESS = b'"ip":"', b'"ip":""'
 # Strictly, as documented --------------------------------------------------------------------------
 
 
-def decode_data(decoder: msgspec.json.Decoder[EnvelopeStruct[D]], response: HttpResponse) -> D | None:
-    """Return the data of a success that *decoder* can read, None for any other response."""
-    try:
-        envelope = decoder.decode(response.body)
-    except STRICT_ERRORS:
-        return None
-    return envelope.data if is_success(response, envelope) else None
-
-
 def read_job_strictly(
     operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo, *, for_poll: bool, in_part: bool
 ) -> JobPollView | None:
@@ -81,22 +66,16 @@ def read_job_strictly(
     data = data or decode_data(JOB, response)
     if data is None:
         return None
+    rows = [step.step_ip_result_list for step in data.step_instance_list or ()]
     if for_poll:
-        rows = sum(len(step.step_ip_result_list or ()) for step in data.step_instance_list or ())
-        lacks_addresses = body.count(ADDRESS) - body.count(NO_ADDRESS) < rows
+        size = sum(map(len, filter(None, rows)))
+        lacks_addresses = body.count(ADDRESS) - body.count(NO_ADDRESS) < size
     try:
         return read_job_data(
-            data, operation.ref, read_hosts, for_poll=for_poll, unread=unread, lacks_addresses=lacks_addresses
+            data, rows, operation.ref, for_poll=for_poll, unread=unread, lacks_addresses=lacks_addresses
         )
     except UndocumentedResponse:
         return None
-
-
-def read_hosts(step: FlatStepStruct[Any]) -> tuple[GroupPollView, ...] | None:
-    """Return the host rows of a step in a response about a job; raise `UndocumentedResponse`."""
-    if step.step_host_result_list is not UNSET:
-        raise UndocumentedResponse
-    return flat_rows(step.step_ip_result_list)
 
 
 def read_step_strictly(
@@ -107,7 +86,7 @@ def read_step_strictly(
     unread = None if step is None else LazyHostRows(response.body, step)
     # For a poll, too: there may be an unknown code, or an older server, which names hosts by address only.
     step = step or decode_data(STEP, response)
-    if step is None or not (step.finished is step.is_finished is UNSET and matches_step(step, operation.ref)):
+    if step is None or not matches_step(step, operation.ref):
         return None
     groups = tuple(
         [
@@ -119,7 +98,9 @@ def read_step_strictly(
         return step_view(
             step,
             groups,
-            for_poll=for_poll and asks_for_all_hosts(operation),
+            complete=for_poll
+            and asks_for_all_hosts(operation)
+            and list_all(groups, are_named=unread is not None),
             unread=unread,
             grouped=True,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, Union
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from bkjob_async.dialects.common.host_rows import (
     Code,
@@ -18,7 +18,7 @@ from bkjob_async.dialects.common.host_rows import (
     Identity,
     OpenHostRow,
 )
-from bkjob_async.dialects.common.status_structs import EnvelopeStruct, JobDataStruct, StepStruct
+from bkjob_async.dialects.common.status_structs import Absent, EnvelopeStruct, JobDataStruct, StepStruct
 from bkjob_async.model.status import HOST_CODES, SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES
 
 R = TypeVar("R")
@@ -29,7 +29,7 @@ class FlatStepStruct(StepStruct[Code], Generic[R], gc=False, kw_only=True):
     """A step in a response about a job, with host rows R."""
 
     step_ip_result_list: list[R] | None = None
-    step_host_result_list: Raw | UnsetType = UNSET
+    step_host_result_list: Absent = UNSET
 
 
 class StepDataStruct(StepStruct[Code], Generic[G], gc=False, kw_only=True):
@@ -40,8 +40,8 @@ class StepDataStruct(StepStruct[Code], Generic[G], gc=False, kw_only=True):
     bk_scope_type: str | None = None
     bk_scope_id: str | None = None
     bk_biz_id: Identity | None = None
-    finished: Raw | UnsetType = UNSET
-    is_finished: Raw | UnsetType = UNSET
+    finished: Absent = UNSET
+    is_finished: Absent = UNSET
 
 
 class GroupStruct(Struct, Generic[R], gc=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from bkjob_async.dialects.common.host_rows import (
     Code,
@@ -18,10 +18,9 @@ from bkjob_async.dialects.common.host_rows import (
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
 from bkjob_async.dialects.common.status_structs import (
     STRICT_ERRORS,
-    EnvelopeStruct,
+    Absent,
     JobDataStruct,
     StepStruct,
-    UndocumentedResponse,
     read_job_data,
 )
 from bkjob_async.dialects.common.status_views import flat_rows, read_job_members, read_step_members
@@ -42,14 +41,14 @@ class HostStruct(Struct, gc=False):
     bk_cloud_id: Code | None = None
     ip: str | None = None
     ipv6: str | None = None
-    host_id: Raw | UnsetType = UNSET
+    host_id: Absent = UNSET
 
 
 class ExecuteObjectStruct(Struct, gc=False):
     """An execute object that is a host; a container is left to the lenient reader."""
 
     host: HostStruct
-    container: Raw | UnsetType = UNSET
+    container: Absent = UNSET
 
 
 class ObjectRowStruct(Struct, gc=False):
@@ -69,11 +68,20 @@ class ObjectStepStruct(StepStruct[Code], gc=False, kw_only=True):
     """A step with the rows of its execute objects."""
 
     step_execute_object_result_list: list[ObjectRowStruct] | None = None
-    execute_object_result_list: Raw | UnsetType = UNSET
-    step_ip_result_list: Raw | UnsetType = UNSET
+    execute_object_result_list: Absent = UNSET
+    step_ip_result_list: Absent = UNSET
 
 
-_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[ObjectStepStruct]])
+class EnvelopeStruct(Struct, gc=False):
+    """The envelope of a success; it has neither *result* nor *code*."""
+
+    data: JobDataStruct[ObjectStepStruct]
+    result: Absent = UNSET
+    code: Absent = UNSET
+    error: Absent = UNSET
+
+
+_JOB = msgspec.json.Decoder(EnvelopeStruct)
 
 
 # Strictly, as documented --------------------------------------------------------------------------
@@ -88,29 +96,25 @@ def read_job_strictly(
     in_part: bool,  # noqa: ARG001 - rows are read in full
 ) -> JobPollView | None:
     """Return a job from a response exactly as documented, with hosts only; None for any other."""
+    if not 200 <= response.status < 300:
+        return None
     try:
-        envelope = _JOB.decode(response.body)
-        is_documented = envelope.error is envelope.result is envelope.code is UNSET
-        if not (is_documented and 200 <= response.status < 300):
-            return None
-        return read_job_data(envelope.data, operation.ref, read_hosts, for_poll=for_poll)
+        data = _JOB.decode(response.body).data
+        rows = [host_rows(step) for step in data.step_instance_list or ()]
+        return read_job_data(data, rows, operation.ref, for_poll=for_poll)
     except STRICT_ERRORS:
         return None
 
 
-def read_hosts(step: ObjectStepStruct) -> tuple[GroupPollView, ...] | None:
-    """Return the host rows of a step; raise `UndocumentedResponse`."""
-    if not (step.execute_object_result_list is step.step_ip_result_list is UNSET):
-        raise UndocumentedResponse
+def host_rows(step: ObjectStepStruct) -> list[FullHostRow] | None:
+    """Return the host rows of a step."""
     rows = step.step_execute_object_result_list
-    return None if rows is None else flat_rows([read_host_struct(row) for row in rows])
+    return None if rows is None else [host_row(row) for row in rows]
 
 
-def read_host_struct(row: ObjectRowStruct) -> FullHostRow:
-    """Return the row of a host; raise `UndocumentedResponse` for a container."""
+def host_row(row: ObjectRowStruct) -> FullHostRow:
+    """Return the row of a host."""
     host = row.execute_object.host
-    if not (row.execute_object.container is host.host_id is UNSET):
-        raise UndocumentedResponse
     return FullHostRow(
         status=row.status,
         bk_host_id=host.bk_host_id,
