@@ -5,7 +5,7 @@ are the objects that the dialect decoded; their details become model values only
 view, so views are Structs: they are created ten times as fast as attrs' frozen classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -83,17 +83,13 @@ class NamedRow(HostRow, Protocol):
         ...
 
 
-class UnreadRows(Protocol):
-    """The rows of a response that were read in part; a view holds it, a row does not."""
-
-    def in_full(self, rows: Sequence[HostRow]) -> Sequence[NamedRow]:
-        """Return *rows* with all members that the response has."""
-        ...
+Named = Callable[[Sequence[HostRow]], Sequence[NamedRow]]
+"""Returns some rows of a response with all members that it has, without a reference to the response."""
 
 
-def with_all_names(rows: Sequence[HostRow]) -> Sequence[HostRow]:
-    """Return *rows*, which have all their names."""
-    return rows
+def as_read(rows: Sequence[HostRow]) -> Sequence[NamedRow]:
+    """Return *rows*, which were read with all their members."""
+    return cast("Sequence[NamedRow]", rows)
 
 
 # Times of which few are wanted stay the Unix milliseconds that came: created, started, ended, and the total time.
@@ -139,7 +135,7 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     no host, and in what is read for a snapshot. A host may be listed twice; one response does not show what that means.
     *tells_tags* is False where responses have no tags: a host without one may have one. *operator* is read for snapshots.
 
-    *unread* has the rest of rows that have no more than id and code, None where rows have all their members.
+    *named* reads the rest of rows that have no more than id and code; it is `as_read` where rows have all their members.
 
     *digest* is a hash of all that the response says of the step but its total time, 0 where none was made.
     *has_known_rows* says that it is that of the `KnownRows`: there are neither *groups* nor *times* then.
@@ -156,14 +152,10 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     groups: Sequence[GroupPollView] | None = None
     grouped: bool = False
     complete: bool = False
-    unread: UnreadRows | None = None
+    named: Named = as_read
     tells_tags: bool = True
     digest: int = 0
     has_known_rows: bool = False
-
-    def named(self, rows: Sequence[HostRow]) -> Sequence[NamedRow]:
-        """Return some of the view's rows with all their members, without a reference to the response."""
-        return cast("Sequence[NamedRow]", rows) if self.unread is None else self.unread.in_full(rows)
 
 
 class JobPollView(Struct, frozen=True, kw_only=True, gc=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -269,6 +269,15 @@ def plain_time(found: Any) -> datetime | None:
         return from_unix_time(found)
     time = as_time(found)
     return None if time is None else from_unix_time(milliseconds_of(time))
+
+
+def take_state(rows: Iterable[FullHostRow], status: int | None, tag: str | None) -> None:
+    """Give *rows* the status and tag of their group: groups are read one after the other while hosts change."""
+    for row in rows:
+        if status is not None and row.status != status:
+            row.status = status
+        if tag is not None and row.tag != tag:
+            row.tag = tag
 
 
 def all_name_hosts(rows: Sequence[HostRow]) -> bool:

@@ -17,7 +17,7 @@ from bkjob_async.dialects.common.json_fields import INT64
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.common.status_views import flat_rows
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView, UnreadRows
+from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, Named, StepPollView, as_read
 from bkjob_async.model.refs import JobRef, ScopeType, StepRef
 from bkjob_async.model.snapshot import Times
 
@@ -152,18 +152,18 @@ def read_job_data(
     ref: JobRef,
     *,
     for_poll: bool,
-    unread: UnreadRows | None = None,
+    named: Named = as_read,
     lacks_addresses: bool = False,
 ) -> JobPollView:
     """Return the view of the job in *data*, whose steps have these *rows*; raise `UndocumentedResponse`.
 
-    Of rows that were read in part the rest is *unread*; what such a poll does not need is not checked.
+    Where *named* reads the rest of rows, what such a poll does not need is not checked.
     """
-    job, in_full = data.job_instance, unread is None
+    job, in_full = data.job_instance, named is as_read
     if in_full and job.start_way is not UNSET:
         raise UndocumentedResponse
     steps = [
-        flat_step_view(step, its_rows, for_poll=for_poll, unread=unread)
+        flat_step_view(step, its_rows, for_poll=for_poll, named=named)
         for step, its_rows in zip(data.step_instance_list or (), rows, strict=True)
     ]
     return job_view(
@@ -209,16 +209,16 @@ def flat_step_view(
     *,
     for_poll: bool,
     times: Times | None = None,
-    unread: UnreadRows | None = None,
+    named: Named = as_read,
     tells_tags: bool = True,
 ) -> StepPollView:
     """Return the view of *step*, whose hosts are one list of *rows*; raise `UndocumentedResponse`."""
     return step_view(
         step,
         flat_rows(rows),
-        complete=for_poll and rows is not None and (unread is not None or all_name_hosts(rows)),
+        complete=for_poll and rows is not None and (named is not as_read or all_name_hosts(rows)),
         times=times,
-        unread=unread,
+        named=named,
         tells_tags=tells_tags,
     )
 
@@ -229,12 +229,12 @@ def step_view(
     *,
     complete: bool,
     times: Times | None = None,
-    unread: UnreadRows | None = None,
+    named: Named = as_read,
     grouped: bool = False,
     tells_tags: bool = True,
 ) -> StepPollView:
     """Return the view of *step* with its hosts in *groups*, as in the view; raise `UndocumentedResponse`."""
-    in_full = unread is None
+    in_full = named is as_read
     if in_full and not is_text(step.operator):
         raise UndocumentedResponse
     return StepPollView(
@@ -248,6 +248,6 @@ def step_view(
         groups=groups,
         grouped=grouped,
         complete=complete,
-        unread=unread,
+        named=named,
         tells_tags=tells_tags,
     )

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, all_name_hosts
+from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, all_name_hosts, take_state
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.model.poll_view import (
@@ -45,17 +45,9 @@ def with_empty_lists(job: JobPollView) -> JobPollView:
 def group_rows(
     status: int | None, tag: str | None, size: int | None, rows: Sequence[HostRow] | None
 ) -> GroupPollView:
-    """Return a group whose rows all have its status and tag.
-
-    The group's own status and tag replace the rows': groups are read one after the other while hosts change. Rows that
-    were read in part have none.
-    """
+    """Return a group whose rows all have its status and tag; those that were read in part have none."""
     if rows and isinstance(rows[0], FullHostRow):
-        for row in cast("Sequence[FullHostRow]", rows):
-            if status is not None and row.status != status:
-                row.status = status
-            if tag is not None and row.tag != tag:
-                row.tag = tag
+        take_state(cast("Sequence[FullHostRow]", rows), status, tag)
     return GroupPollView(status=status, tag=tag or "", size=size or 0, rows=rows)
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, field
 
-from bkjob_async.dialects.common.host_rows import FullHostRow, read_row_in_part
+from bkjob_async.dialects.common.host_rows import FullHostRow, read_row_in_part, take_state
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.status_structs import STRICT_ERRORS, EnvelopeStruct, JobDataStruct
-from bkjob_async.dialects.common.status_views import group_rows
 from bkjob_async.dialects.gateway.v3_structs import (
     JOB,
     STEP,
@@ -73,7 +72,8 @@ class LazyHostRows(Struct, eq=False, gc=False):
             except STRICT_ERRORS:
                 return False
             for rows, code, tag in lists:
-                group_rows(code, tag, 0, rows)
+                if code is not None:
+                    take_state(rows, code, tag)
             self.all_rows = [*chain.from_iterable(rows for rows, *_ in lists)]
         return True
 
@@ -84,9 +84,9 @@ class LazyHostRows(Struct, eq=False, gc=False):
         for (rows, code, tag), (row_texts, *_) in zip(row_lists(self.data), texts, strict=True):
             pairs = compress(zip(rows, row_texts, strict=True), map(wanted.__contains__, map(id, rows)))
             found = {id(row): read_row_text(text, row, code) for row, text in pairs}
-            if found:
-                group_rows(code, tag, 0, [*found.values()])
-                self.full.update(found)
+            if code is not None:
+                take_state(found.values(), code, tag)
+            self.full.update(found)
 
 
 def row_lists(

@@ -42,7 +42,7 @@ from bkjob_async.dialects.gateway.v3_structs import (
 )
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView, as_read
 
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
@@ -62,7 +62,7 @@ def read_job_strictly(
     """Return a job from a response exactly as documented, None for any other response."""
     body, lacks_addresses = response.body, False
     data: JobDataStruct[Any] | None = decode_data(POLLED_JOB, response) if in_part else None
-    unread = None if data is None else LazyHostRows(body, data)
+    named = as_read if data is None else LazyHostRows(body, data).in_full
     data = data or decode_data(JOB, response)
     if data is None:
         return None
@@ -72,7 +72,7 @@ def read_job_strictly(
         lacks_addresses = body.count(ADDRESS) - body.count(NO_ADDRESS) < size
     try:
         return read_job_data(
-            data, rows, operation.ref, for_poll=for_poll, unread=unread, lacks_addresses=lacks_addresses
+            data, rows, operation.ref, for_poll=for_poll, named=named, lacks_addresses=lacks_addresses
         )
     except UndocumentedResponse:
         return None
@@ -83,7 +83,7 @@ def read_step_strictly(
 ) -> StepPollView | None:
     """Return a step from a response exactly as documented, None for any other response."""
     step: StepDataStruct[Any] | None = decode_data(POLLED_STEP, response) if in_part else None
-    unread = None if step is None else LazyHostRows(response.body, step)
+    named = as_read if step is None else LazyHostRows(response.body, step).in_full
     # For a poll, too: there may be an unknown code, or an older server, which names hosts by address only.
     step = step or decode_data(STEP, response)
     if step is None or not matches_step(step, operation.ref):
@@ -100,8 +100,8 @@ def read_step_strictly(
             groups,
             complete=for_poll
             and asks_for_all_hosts(operation)
-            and list_all(groups, are_named=unread is not None),
-            unread=unread,
+            and list_all(groups, are_named=named is not as_read),
+            named=named,
             grouped=True,
         )
     except UndocumentedResponse:

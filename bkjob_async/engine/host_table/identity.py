@@ -10,18 +10,15 @@ that host's own id; they are two hosts again as soon as both ids are listed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 
 from bkjob_async.engine.host_table.machines import Machines, merged_keys
-from bkjob_async.model.poll_view import HostRow
+from bkjob_async.model.poll_view import HostRow, Named
 from bkjob_async.model.refs import HostKey
 
 NO_LATER_IDS: Mapping[int, int] = MappingProxyType({})
-
-Named = Callable[[Sequence[HostRow]], Sequence[HostRow]]
-"""Returns rows with all their names."""
 
 
 class IdentityIndex:
@@ -61,8 +58,8 @@ class IdentityIndex:
             return range(len(rows))
         found = list(map(self._by_id.get, ids))
         unknown = [n for n, place in enumerate(found) if place is None]
-        for n, row in zip(unknown, named([rows[n] for n in unknown]), strict=True):
-            found[n] = self._place(row)
+        for n, full_row in zip(unknown, named([rows[n] for n in unknown]), strict=True):
+            found[n] = self._place(full_row)
         for n, row in enumerate(rows):
             place = found[n]
             if row.ip and place is not None and place >= 0 and self.keys[place].ip is None:

@@ -39,7 +39,7 @@ from bkjob_async.engine.host_table.columns import (
     small_codes_in,
 )
 from bkjob_async.engine.host_table.host_statuses import HostStatuses, sequences_in
-from bkjob_async.engine.host_table.identity import IdentityIndex, Named, places_by_id
+from bkjob_async.engine.host_table.identity import IdentityIndex, places_by_id
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
     NO_COUNTS,
@@ -48,7 +48,7 @@ from bkjob_async.engine.host_table.irregular_hosts import (
 )
 from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.engine.host_table.repeated_rows import choose_rows
-from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
+from bkjob_async.model.poll_view import GroupPollView, HostRow, Named, as_read
 from bkjob_async.model.refs import HostKey
 
 LARGEST_SHORT = (1 << 32) - 1
@@ -131,7 +131,7 @@ class HostTable(Struct, eq=False, gc=False):
         self,
         groups: Sequence[GroupPollView],
         sequence: int,
-        named: Named = with_all_names,
+        named: Named = as_read,
         lookup: IdLookup | None = None,
         *,
         machines: Machines | None = None,
@@ -240,7 +240,7 @@ class HostTable(Struct, eq=False, gc=False):
     def find_hosts(self, keys: Sequence[HostKey]) -> Sequence[int]:
         """Return the place of each host, by any of its names; -1 for one that is not in the table."""
         size, rows = self.size, cast("Sequence[HostRow]", keys)
-        places = IdentityIndex(self.keys).places(rows, with_all_names)
+        places = IdentityIndex(self.keys).places(rows, as_read)
         return [place if place < size else -1 for place in places]
 
     # Changes of status ----------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ class HostTable(Struct, eq=False, gc=False):
         rows = cast("Sequence[HostRow]", keys)
         places = self.known_places([key.bk_host_id for key in keys], rows, lookup)
         if places is None:
-            places = self._resolve(rows, with_all_names)
+            places = self._resolve(rows, as_read)
         self._set(places, small_codes(codes), codes, rows, sequence)
         return places
 
