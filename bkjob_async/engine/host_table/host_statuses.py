@@ -149,7 +149,8 @@ class HostStatuses:
 
     def sequences(self) -> array[int]:
         """Return the batch of every host's last change."""
-        return sequences_in(self._cells, len(self._statuses))
+        size = len(self._statuses)
+        return array("Q" if len(self._cells) > 6 * size else "I", self._cells[2 * size :])
 
     def code(self, place: int) -> int | None:
         """Return the code of the host at *place*, None where it was not seen."""
@@ -168,8 +169,3 @@ class HostStatuses:
     def decoded(self, place: int, small: int, *, before: bool = False) -> int | None:
         """Return the code that a byte of the host at *place* means."""
         return self._codes[place, before] if small == UNENCODABLE else code_of(small)
-
-
-def sequences_in(cells: bytes, size: int) -> array[int]:
-    """Return the batch of every host's last change from the cells of a table of *size* hosts."""
-    return array("Q" if len(cells) > 6 * size else "I", cells[2 * size :])

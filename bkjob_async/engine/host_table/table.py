@@ -38,7 +38,7 @@ from bkjob_async.engine.host_table.columns import (
     small_codes,
     small_codes_in,
 )
-from bkjob_async.engine.host_table.host_statuses import HostStatuses, sequences_in
+from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.identity import IdentityIndex, places_by_id
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
@@ -233,7 +233,7 @@ class HostTable(Struct, eq=False, gc=False):
     def _add_hosts(self, keys: tuple[HostKey, ...]) -> None:
         """Take *keys* for the hosts; those behind the last are new, and were not seen yet."""
         none, size, cells = bytes(len(keys) - len(self.keys)), len(self.keys), self._cells
-        sequences = (*sequences_in(cells, size), *none)
+        sequences = (*self.statuses.sequences(), *none)
         self.keys = keys
         self._set_cells(cells[:size] + none, cells[size : 2 * size] + none, sequences)
 
@@ -333,15 +333,15 @@ class HostTable(Struct, eq=False, gc=False):
         if isinstance(places, range):  # all hosts
             self._set_cells(smalls, cells[:size], [sequence] * size)
             return
-        statuses, befores = bytearray(cells[:size]), bytearray(cells[size : 2 * size])
-        sequences = sequences_in(cells, size)
-        if sequence > LARGEST_SHORT:
-            sequences = array("Q", sequences)
+        if sequence > LARGEST_SHORT and len(cells) == 6 * size:
+            cells = cells[: 2 * size] + array("Q", self.statuses.sequences()).tobytes()
+        new = bytearray(cells)
+        sequences = memoryview(new)[2 * size :].cast("I" if len(new) == 6 * size else "Q")
         for place, small in zip(places, smalls, strict=True):
-            befores[place] = statuses[place]
-            statuses[place] = small
+            new[size + place] = new[place]
+            new[place] = small
             sequences[place] = sequence
-        self._cells = b"".join((statuses, befores, sequences))
+        self._cells = bytes(new)
 
     def _set_cells(self, statuses: ByteColumn, befores: ByteColumn, sequences: Sequence[int]) -> None:
         """Set all statuses, those before, and the batch of each host's last change."""

@@ -165,13 +165,11 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
     own_tags = (
         {code: by_code.get(code) or no_tag for code in set(moves.afters)} if by_code is not None else {}
     )
-    ref, execute_count, epoch = step.ref, step.execute_count, step.epoch
+    ref, keys, execute_count, epoch = step.ref, step.hosts.keys, step.execute_count, step.epoch
     statuses = {code: host_status(code) for code in {*moves.befores, *moves.afters} if code is not None}
     events: list[HostChanged] = []
     # One loop over all members: what is first seen of ten thousand hosts is made here.
-    for host, before, after, row in zip(
-        step.hosts.keys_at(moves.places), moves.befores, moves.afters, rows, strict=True
-    ):
+    for place, before, after, row in zip(moves.places, moves.befores, moves.afters, rows, strict=True):
         its_tag: str | None = tag
         exit_code, start_time, end_time = NO_OUTCOME
         if row is not None:
@@ -186,7 +184,7 @@ def events_of(step: StepState, moves: StatusChanges, view: StepPollView, tag: st
         events.append(
             HostChanged(
                 ref=ref,
-                host=host,
+                host=keys[place],
                 execute_count=execute_count,
                 before=None if before is None else statuses[before],
                 after=statuses[after],
