@@ -59,7 +59,8 @@ RUN_CODES: dict[int, tuple[str, Phase]] = {
     15: ("ROLLING_WAITING", Phase.WAITING),
 }
 
-FINISHED_RUN_CODES = frozenset({3, 4, 5, 6, 8, 9, 11, 13, 14})
+FINISHED_RUN_CODES = frozenset({3, 4, 5, 6, 8, 9, 11, 12, 13, 14})
+UNFINISHED_RUN_CODES = frozenset(RUN_CODES) - FINISHED_RUN_CODES
 
 HOST_CODES: dict[int, tuple[str, Phase]] = {
     0: ("UNKNOWN_ERROR", Phase.FAILED),
@@ -149,7 +150,7 @@ class RunStatus(Status):
         """
         if flag is not None:
             return flag
-        return self.code in FINISHED_RUN_CODES or self.code == 12
+        return self.code in FINISHED_RUN_CODES
 
 
 @frozen(repr=False)

@@ -114,7 +114,7 @@ def ignore_execute_count(patch: Patch) -> None:
     patch.setattr(
         job_tracker,
         "apply_step_view",
-        lambda step, view, stamp, **k: apply_step_view(step, replace(view, execute_count=0), stamp, **k),
+        lambda job, step, view, *a, **k: apply_step_view(job, step, replace(view, execute_count=0), *a, **k),
     )
 
 

@@ -13,24 +13,17 @@ from sys import intern
 from msgspec.structs import replace
 
 from bkjob_async.engine.group_polling.group_poller import ReadMode
-from bkjob_async.engine.responses.step_tracker import (
-    apply_step_view,
-    finish,
-    finish_if_settled,
-    note_wait,
-)
+from bkjob_async.engine.responses.step_tracker import apply_step_view, finish, finish_if_settled
 from bkjob_async.engine.responses.unwanted_rows import without_open_rows, without_open_step_rows
-from bkjob_async.engine.responses.view_ends import is_final, shows_end
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
 from bkjob_async.engine.tracking.next_request import PollRequest, steps_to_read_again
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
-from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
+from bkjob_async.engine.tracking.run_state import NOT_STARTED, Stage, announced_state, stage_of
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
-    NO_WAITS,
     SETTLE_BOUND,
     UNREAD_BOUND,
     WAIT_CONFIRMED,
@@ -41,6 +34,7 @@ from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView, times_of
 from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.status import FINISHED_RUN_CODES
 
 # An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
 RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
@@ -66,7 +60,7 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]
     events: list[Event] = []
     if view.name and view.name != job.name:
         job.name = intern(view.name)
-    finished = is_final(view)
+    finished = view.status in FINISHED_RUN_CODES if view.finished is None else view.finished
     if finished or view.status != job.status_code:
         job.raw_times = packed_times(times_of(view))
     events += apply_status(job, view.status, stamp, finished=finished)
@@ -77,10 +71,7 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]
         if job.is_target or job.ref.step(step_view.step_instance_id) in job.target_steps:
             step = known or job.step(step_view.step_instance_id)
             passed = finished or index < last_started
-            is_over = shows_end(step, step_view, job_finished=finished)
-            events += apply_step_view(step, step_view, stamp, finished=is_over, passed=passed)
-            note_hosts_read(job, step, step_view)
-            events += note_wait_of(job, step, step_view, stamp, finished=is_over)
+            events += apply_step_view(job, step, step_view, stamp, job_finished=finished, passed=passed)
             events += finish_settled_step(job, step, stamp)
     note_unlisted(job, step_views, stamp.now)
     if job.is_target and read < len(job.steps):
@@ -111,53 +102,10 @@ def apply_step(
     job_finished = (
         None if job.status_code is None else job.settling_since is not None or job.announced.finished
     )
-    is_over = shows_end(step, view, job_finished=job_finished)
-    if is_over and step.announced.finished and view.status == NOT_STARTED:
-        view = replace(
-            view, groups=None
-        )  # it never began: hosts that only its own response lists wait for ever
-    events = apply_step_view(
-        step,
-        view,
-        stamp,
-        finished=is_over,
-        read_mode=read_mode,
-        may_defer=job.detail_level < DetailLevel.EVERY_CHANGE and not job.reads_all,
-    )
-    note_hosts_read(job, step, view)
-    events += note_wait_of(job, step, view, stamp, finished=is_over, read_mode=read_mode)
+    events = apply_step_view(job, step, view, stamp, job_finished=job_finished, read_mode=read_mode)
     if job.announced.finished and any(isinstance(event, Reopened) for event in events):
         events.insert(0, reopen_job(job, stamp))
     return events + finish_settled(job, stamp)
-
-
-def note_wait_of(
-    job: JobState,
-    step: StepState,
-    view: StepPollView,
-    stamp: PollStamp,
-    *,
-    finished: bool,
-    read_mode: ReadMode = None,
-) -> list[Event]:
-    """Note whether a step of the job waits for a user; return the event of a new wait. See `note_wait`."""
-    if view.status != WAITING and step.waits is NO_WAITS:
-        return []
-    return note_wait(
-        step,
-        view,
-        stamp,
-        finished=finished,
-        read_mode=read_mode,
-        reads_hosts=job.detail_level is not DetailLevel.END_ONLY,
-        is_doubtful=job.operated_at is not None,
-    )
-
-
-def note_hosts_read(job: JobState, step: StepState, view: StepPollView) -> None:
-    """Note that a response which lists a step's hosts shows them as they are at the end of its job, if that is over."""
-    if view.groups is not None and job.settling_since is not None and step.progress.is_unread:
-        step.progress.is_unread = False
 
 
 def note_unlisted(job: JobState, step_views: Sequence[StepPollView], now: float) -> None:

@@ -15,12 +15,14 @@ from msgspec.structs import replace
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.responses.step_hosts import apply_groups, reopen_step
 from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     HOSTS_HIDDEN,
     NO_PROGRESS,
+    NO_WAITS,
     PROVISIONAL,
     SETTLE_BOUND,
     UNREAD_BOUND,
@@ -29,26 +31,36 @@ from bkjob_async.engine.tracking.step_state import (
     StepWaits,
 )
 from bkjob_async.engine.tracking.step_views import host_counts, step_changed, step_waiting
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event
 from bkjob_async.model.poll_view import StepPollView, times_of
-from bkjob_async.model.status import UNFINISHED_HOST_CODES
+from bkjob_async.model.status import (
+    FINISHED_RUN_CODES,
+    RUN_CODES,
+    UNFINISHED_HOST_CODES,
+    UNFINISHED_RUN_CODES,
+)
 
 
 def apply_step_view(
+    job: JobState,
     step: StepState,
     view: StepPollView,
     stamp: PollStamp,
     *,
-    finished: bool,
+    job_finished: bool | None,
     read_mode: ReadMode = None,
-    may_defer: bool = False,
     passed: bool | None = None,
 ) -> list[Event]:
-    """Apply a response about a step, *finished* or not; return the events that are due at once.
+    """Apply a response about a step of a job; return the events that are due at once.
 
-    *read_mode* is how the step was requested. *may_defer*: changes of few hosts may wait for a later poll.
-    *passed* is whether the job has gone on to a later step, None if the response does not show it.
+    *job_finished* is whether the job is, None if unknown. *read_mode* is how the step was requested. *passed* is whether the
+    job has gone on to a later step, None for a response about the step alone, which does not show it.
     """
+    finished = shows_end(step, view, job_finished=job_finished)
+    if finished and passed is None and step.announced.finished and view.status == NOT_STARTED:
+        # It never began: hosts that only its own response lists wait for ever.
+        view = replace(view, groups=None)
     before = step.status_code
     is_new_execution = before is not None and view.execute_count != step.execute_count
     events = note_activity(step, view, stamp, finished=finished, is_new_execution=is_new_execution)
@@ -69,10 +81,33 @@ def apply_step_view(
         events += announce(step, stamp, finished=False)
     if view.groups is not None:
         step.host_refusals = 0
+        may_defer = job.detail_level < DetailLevel.EVERY_CHANGE and not job.reads_all
         moves = apply_groups(step, view, view.groups, stamp, read_mode=read_mode, may_defer=may_defer)
-        on_rows_read(step, stamp, moved=bool(moves))
+        on_rows_read(job, step, stamp, moved=bool(moves))
         events += moves
+    if view.status == WAITING or step.waits is not NO_WAITS:
+        events += note_wait(job, step, view, stamp, finished=finished, read_mode=read_mode)
     return events
+
+
+def shows_end(step: StepState, view: StepPollView, *, job_finished: bool | None) -> bool:
+    """Return True if a response shows a step over; *job_finished* is whether its job is, None if unknown.
+
+    A step that was announced finished with an open status, because its job is, stays so as long as nothing changes.
+    """
+    return is_final(view, job_finished=job_finished) or (
+        step.announced.finished
+        and job_finished is not False
+        and view.status in UNFINISHED_RUN_CODES
+        and (view.status, view.execute_count) == (step.status_code, step.execute_count)
+    )
+
+
+def is_final(view: StepPollView, *, job_finished: bool | None) -> bool:
+    """Return True if a response shows a final status; an unknown code without a flag is final if the job is."""
+    if view.finished is not None:
+        return view.finished
+    return view.status in FINISHED_RUN_CODES if view.status in RUN_CODES else bool(job_finished)
 
 
 def note_activity(
@@ -115,20 +150,18 @@ def on_running(step: StepState, stamp: PollStamp, *, begins: bool) -> None:
 
 
 def note_wait(
+    job: JobState,
     step: StepState,
     view: StepPollView,
     stamp: PollStamp,
     *,
     finished: bool,
     read_mode: ReadMode,
-    reads_hosts: bool,
-    is_doubtful: bool,
 ) -> list[Event]:
     """Note, after *view* was applied, whether the step waits for a user; return the event of a wait that is new.
 
     A step that is seen waiting again waits anew if more of its host rows have ended, or if a response from long enough
-    after an accepted confirmation shows it. *reads_hosts*: the hosts of a wait are about to be read, if *view* has none.
-    *is_doubtful*: the platform may still show the status from before an operation.
+    after an accepted confirmation shows it.
     """
     waits = step.waits
     if finished or view.status != WAITING:
@@ -140,16 +173,20 @@ def note_wait(
     if rows is not None and known is not None and (rows[0] < known[0] or rows[1] < known[1]):
         rows = None  # rows are missing, or outdated
     if not waits.is_shown:
+        # Else the hosts of the wait are about to be read.
         is_read = (
             rows is not None
             or view.has_known_rows
-            or not (reads_hosts and step.needs_rows and step.type != CONFIRMATION)
+            or not (
+                job.detail_level is not DetailLevel.END_ONLY and step.needs_rows and step.type != CONFIRMATION
+            )
         )
         waits = replace(waits, is_shown=True, is_due=True, rows=rows)
     else:
         is_read = True
         has_more = rows is not None and known is not None and rows[0] > known[0]
-        is_proved = waits.is_confirmed and not is_doubtful
+        # After an operation the platform may still show the status from before it.
+        is_proved = waits.is_confirmed and job.operated_at is None
         # Without rows those of the wait before are no measure for the rows that come next.
         kept = rows or (None if is_proved else known)
         waits = replace(waits, is_due=waits.is_due or has_more or is_proved, rows=kept)
@@ -196,9 +233,11 @@ def begin_settling(step: StepState, stamp: PollStamp) -> None:
         step.host_refusals = 0
 
 
-def on_rows_read(step: StepState, stamp: PollStamp, *, moved: bool) -> None:
-    """Record a response with hosts while a final status settles."""
+def on_rows_read(job: JobState, step: StepState, stamp: PollStamp, *, moved: bool) -> None:
+    """Record a response with hosts while a final status of the step, or of its job, settles."""
     settling = step.progress.settling
+    if job.settling_since is not None and step.progress.is_unread:
+        step.progress.is_unread = False
     if settling is None:
         return
     settling.tried_at = stamp.now

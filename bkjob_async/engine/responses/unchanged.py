@@ -5,7 +5,6 @@ from __future__ import annotations
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.responses.step_hosts import has_same_counts
 from bkjob_async.engine.responses.unwanted_rows import without_open_rows, without_open_step_rows
-from bkjob_async.engine.responses.view_ends import FINAL_CODES, OPEN_CODES
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
@@ -14,7 +13,7 @@ from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_PROGRESS, StepSt
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.poll_view import NOTHING_READ, JobPollView, KnownRows, StepPollView
-from bkjob_async.model.status import RUN_CODES
+from bkjob_async.model.status import FINISHED_RUN_CODES, RUN_CODES, UNFINISHED_RUN_CODES
 
 # A response about a job with so few hosts is decoded nearly as fast as hashed, and a hundred thousand digests take memory.
 FEW_HOSTS = 5
@@ -90,7 +89,7 @@ def is_undisturbed(job: JobState) -> bool:
 def goes_on(job: JobState) -> bool:
     """Return True if a job is watched and not over, and its present status was announced."""
     code, _, finished = job.announced
-    return job.is_target and not finished and code == job.status_code and code in OPEN_CODES
+    return job.is_target and not finished and code == job.status_code and code in UNFINISHED_RUN_CODES
 
 
 def is_steady(step: StepState) -> bool:
@@ -98,7 +97,7 @@ def is_steady(step: StepState) -> bool:
     code, _, finished = step.announced
     return (
         code == step.status_code
-        and code in (FINAL_CODES if finished else OPEN_CODES)
+        and code in (FINISHED_RUN_CODES if finished else UNFINISHED_RUN_CODES)
         and step.progress.settling is None
         and (code != WAITING or step.waits.is_present)
     )

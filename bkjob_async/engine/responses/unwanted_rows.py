@@ -5,15 +5,16 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from bkjob_async.engine.group_polling.group_poller import MAX_FULL_READ_HOSTS
-from bkjob_async.engine.responses.view_ends import is_final, shows_end
+from bkjob_async.engine.responses.step_tracker import is_final, shows_end
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
 from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.status import FINISHED_RUN_CODES
 
 
 def without_open_rows(job: JobState, view: JobPollView) -> JobPollView:
     """Return a response without the hosts of steps that are not over: for the end only, they are not followed."""
-    finished = is_final(view)
+    finished = view.status in FINISHED_RUN_CODES if view.finished is None else view.finished
     steps = [
         step_view
         if step_view.groups is None or is_final(step_view, job_finished=finished)

@@ -8,13 +8,13 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from bkjob_async.engine.responses.view_ends import OPEN_CODES
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.model.events import Event
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.poll_view import PollView, StepPollView
 from bkjob_async.model.refs import Ref
+from bkjob_async.model.status import UNFINISHED_RUN_CODES
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import NO_EVENTS, PollCompleted
 from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
@@ -106,7 +106,7 @@ class PollReports(Struct, eq=False):
 
 def active_times(target: JobState, view: PollView) -> ActiveTimes | None:
     """Return when a job and each of its steps was last seen unfinished; None if *view* cannot show the end of a target."""
-    goes_on = view.status in OPEN_CODES if view.finished is None else not view.finished
+    goes_on = view.status in UNFINISHED_RUN_CODES if view.finished is None else not view.finished
     if goes_on and (isinstance(view, StepPollView) or not target.target_steps):
         return None
     return target.active_at, [step.active_at for step in target.steps]

@@ -30,7 +30,6 @@ from bkjob_async.engine.responses.unchanged import (
     note_unchanged_step,
 )
 from bkjob_async.engine.responses.unwanted_rows import without_unnamed_rows
-from bkjob_async.engine.responses.view_ends import OPEN_CODES
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
@@ -49,6 +48,7 @@ from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, PollView, StepPollView
 from bkjob_async.model.refs import HostKey, StepRef
+from bkjob_async.model.status import UNFINISHED_RUN_CODES
 from bkjob_async.observe.to_logging import polling_logger, requests_logger
 from bkjob_async.watch.polling.error_reporting import (
     PLATFORM_EVENTS,
@@ -259,7 +259,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         # A poll from before the end of a silence counts as one that was begun now.
         begun = now if started < self.health.silence_ended_at else started
         # `active_times` decides; a poll of a job that plainly goes on is spared the call.
-        may_end = view.finished or view.status not in OPEN_CODES or target.target_steps
+        may_end = view.finished or view.status not in UNFINISHED_RUN_CODES or target.target_steps
         active_at = active_times(target, view) if may_end and observe.counters is not None else None
         if target.operated_at is not None:
             put_off_operation(target, started, now)
