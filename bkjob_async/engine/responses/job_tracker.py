@@ -163,17 +163,20 @@ def is_outdated(step: StepState, execute_count: int, now: float) -> bool:
 def apply_status(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:
     """Keep the status that a response shows of the job itself; return the events."""
     events: list[Event] = []
-    stage = stage_of(was_over=job.announced.finished, is_final=finished, is_same=code == job.status_code)
-    if stage is Stage.REOPENED:
+    is_same = code == job.status_code
+    if (
+        job.announced.finished
+        and stage_of(was_over=True, is_final=finished, is_same=is_same) is Stage.REOPENED
+    ):
         events.append(reopen_job(job, stamp))
         for step in job.steps:
             if step.announced.finished and step.started and step.type != CONFIRMATION:
                 step.own_progress().is_unread = True
-    if not finished or (job.status_code is not None and code != job.status_code):
+    if not finished or (job.status_code is not None and not is_same):
         job.active_at = stamp.now
     if not finished:
         job.settling_since = None
-    elif job.settling_since is None or code != job.status_code:
+    elif job.settling_since is None or not is_same:
         job.settling_since = stamp.now
     if job.is_target and not finished:
         if code != NOT_STARTED and job.running_since is None:
