@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.offline import poller_without_platform
 from benchmarks.scale import scaled
 from benchmarks.table import show
-from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.cursor import PollStamp, place
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
@@ -77,7 +77,7 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
                 at = PollStamp(0.0, number, "")
                 events = [make(n) for n in range(BATCH)]
                 if make is not prepared_event:
-                    at.place(events)
+                    place(events, at.cursor, at.at)
                 watch._subscription.on_events(target, at, events, None)  # noqa: SLF001 - there is no public way
                 await asyncio.sleep(0)
             await watch.aclose()

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.cursor import PollStamp, place
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.events import Batch, Event
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, Outcome, StepPollView
@@ -72,14 +72,14 @@ def job(status: int, *steps: StepPollView, finished: bool | None = None) -> JobP
 def at(now: float) -> PollStamp:
     """Return the time *now*; places in the stream follow the time."""
     sequence = int(now * 1000) + 1
-    return PollStamp(now, sequence, "test")
+    return PollStamp(now, sequence, f"{sequence}-test")
 
 
 def batch_of(reported: Iterable[Event], stamp: PollStamp) -> Batch:
     """Return what a poll has reported as the batch that readers are given."""
     events = tuple(reported)
-    stamp.place(events)
-    return stamp.batch(events, size=len(events))
+    place(events, stamp.cursor, stamp.at)
+    return Batch(stamp.sequence, events, stamp.cursor, at=stamp.at, size=len(events))
 
 
 def present(

@@ -42,7 +42,7 @@ class Recorder:
         for _ in range(rounds):
             self.rounds += 1
             ended = [host(n, 9 if n <= self.rounds else 5) for n in range(1, self.hosts + 1)]
-            stamp = PollStamp(self.head + 1.0, self.head + 1, self.client)
+            stamp = PollStamp(self.head + 1.0, self.head + 1, f"{self.head + 1}-{self.client}")
             batch = batch_of(apply_job(self.state, job(2, step(2, ended)), stamp), stamp)
             targets = [(JOB, True)] if self.rounds == 1 else []
             data = encode_record(

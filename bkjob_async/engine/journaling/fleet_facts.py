@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bkjob_async.engine.journaling.forms import VERSION, PartForm, Term
-from bkjob_async.engine.stream.cursor import CursorPosition, PollStamp, parse_cursor
+from bkjob_async.engine.stream.cursor import CursorPosition, PollStamp, parse_cursor, place
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Event, Recovered, Trouble
 from bkjob_async.model.json_values import event_from_json, event_to_json
@@ -67,7 +67,7 @@ class FleetFacts:
     def renew_signals(self, at: PollStamp) -> None:
         """Give the newest trouble, and ends of it, the place of *at*."""
         signals = [*self.signals(0, skipped=True)]
-        at.place(signals)
+        place(signals, at.cursor, at.at)
         for signal in signals:
             if isinstance(signal, Trouble | Recovered):
                 self.note_signal(signal)

@@ -11,7 +11,7 @@ leaves out what does not concern it. So a cursor means the same in every watch o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
@@ -19,44 +19,23 @@ from msgspec.structs import force_setattr
 
 from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.errors import UsageError
-from bkjob_async.model.events import Batch, Event
+from bkjob_async.model.events import UNKNOWN_TIME, Event
 
 # More digits than any batch number has.
 MAX_DIGITS = 20
 
 
-class PollStamp(Struct, gc=False):
-    """The time *now* on the caller's clock, and the *sequence* number that a batch of the client *name* would have.
+class PollStamp(Struct, frozen=True, gc=False):
+    """The time *now* on the caller's clock, and the *sequence* number that a batch would have, with the *cursor* after it.
 
-    *wall* is the Unix time, *machines* are those that the client knows.
+    *at* is the time by the clock of this machine, in UTC; *machines* are those that the client knows.
     """
 
     now: float
     sequence: int
-    name: str
-    wall: float = 0.0
+    cursor: str
+    at: datetime = UNKNOWN_TIME
     machines: Machines = field(default_factory=Machines)
-    _at: datetime | None = None
-
-    @property
-    def cursor(self) -> str:
-        """The cursor after the batch."""
-        return f"{self.sequence}-{self.name}"
-
-    @property
-    def at(self) -> datetime:
-        """The time of the batch by the clock of this machine, in UTC, as one object."""
-        if self._at is None:
-            self._at = datetime.fromtimestamp(self.wall, UTC)
-        return self._at
-
-    def place(self, events: Sequence[Event], *, before: int = 0) -> None:
-        """Give new *events* their places in the batch, behind *before* others."""
-        place(events, self.cursor, self.at, before=before)
-
-    def batch(self, events: Iterable[Event], *, size: int = 0) -> Batch:
-        """Return the batch of these *events*, which have their places, of *size* in all."""
-        return Batch(self.sequence, tuple(events), self.cursor, at=self.at, size=size)
 
 
 class CursorPosition(Struct, frozen=True, gc=False):
@@ -92,7 +71,8 @@ class CursorSequence:
     def next_stamp(self, now: float, wall: float) -> PollStamp:
         """Return the stamp of a response applied at *now*, which is *wall* in Unix time, with the next batch number."""
         self.last += 1
-        return PollStamp(now, self.last, self.name, wall, self.machines)
+        at = datetime.fromtimestamp(wall, UTC)
+        return PollStamp(now, self.last, f"{self.last}-{self.name}", at, self.machines)
 
     def take_number(self) -> int:
         """Issue the next number."""

@@ -8,10 +8,10 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import JobForm
 from bkjob_async.engine.journaling.jobs import job_form, reported_form
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.cursor import PollStamp, place
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.journal.loading import in_slices
-from bkjob_async.model.events import Event
+from bkjob_async.model.events import Batch, Event
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.journaling.record_queue import RecordQueue
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
@@ -80,14 +80,14 @@ class Compaction:
         targets: Sequence[tuple[Ref, bool]] = (),
     ) -> None:
         """Apply a record of *events*, or of *targets* that were added and dropped, to what the store has left."""
-        at.place(events)
+        place(events, at.cursor, at.at)
         self._fold.apply(
             encode_record(
                 at.sequence,
-                time=at.wall,
+                time=at.at.timestamp(),
                 term=self._records.term,
-                client=at.name,
-                batch=at.batch(events) if events else None,
+                client=self._watch.poller.cursors.name,
+                batch=Batch(at.sequence, tuple(events), at.cursor, at=at.at) if events else None,
                 job=job,
                 targets=targets,
             )

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from bkjob_async.engine.delivery.read_times import ReadTimes
-from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp, place
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Recovered, Trouble
@@ -204,7 +204,7 @@ class TargetRegistry:
     def publish(self, target: PollTarget, at: PollStamp, events: Sequence[Event]) -> None:
         """Deliver the events of one poll to the subscribers of a job."""
         if events:
-            at.place(events)
+            place(events, at.cursor, at.at)
         times = self.joined.get(target) if self.joined else None
         for subscriber in self.members[target.group]:
             subscriber.on_events(target, at, events, times)

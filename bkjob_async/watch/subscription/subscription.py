@@ -9,12 +9,12 @@ from itertools import islice
 
 from bkjob_async.engine.delivery.read_times import ReadTimes
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
-from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.cursor import PollStamp, place
 from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Event, InSync, Recovered, Resumed, Trouble
+from bkjob_async.model.events import Batch, Event, InSync, Recovered, Resumed, Trouble
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.text.printing import counted, first_of
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
@@ -140,8 +140,8 @@ class Subscription:
         if head and opened.silence is not None:
             at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
             resumed = Resumed(term=opened.term, gap=opened.silence)
-            at.place([resumed])
-            journal.records.put(at.batch([resumed]))
+            place([resumed], at.cursor, at.at)
+            journal.records.put(Batch(at.sequence, (resumed,), at.cursor, at=at.at))
         else:
             journal.records.put_empty()
         journal.start(self._poller.planner.durations.exported)
@@ -392,8 +392,9 @@ class Subscription:
             self.stream.in_sync_index = size + len(own)
         if shared or own:
             if own:  # their places are behind those of the events that all watches share
-                at.place(own, before=size)
-            batch = at.batch((*shared, *own), size=size + max(1, len(own)))
+                place(own, at.cursor, at.at, before=size)
+            size += max(1, len(own))
+            batch = Batch(at.sequence, (*shared, *own), at.cursor, at=at.at, size=size)
             self.event_count += len(batch.events)
             if self.journal is None:
                 self.stream.append(batch)

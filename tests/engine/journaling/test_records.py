@@ -64,7 +64,7 @@ def test_every_batch_comes_back_whole(reported: list[Event]) -> None:
     """Events are equal, and so are their places in the stream."""
     assume(all(in_range(event_to_json(event)) == event_to_json(event) for event in reported))
     placed = [replace(with_whole_times(event), cursor=CURSOR) for event in reported]
-    stamp = PollStamp(0.0, 17, "0a1b2c3d")
+    stamp = PollStamp(0.0, 17, CURSOR)
     batch = batch_of(placed, stamp)
 
     back = batch_in(decode_record(written(batch)))

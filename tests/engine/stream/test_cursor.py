@@ -26,7 +26,6 @@ def test_batches_are_numbered_from_1() -> None:
         (5.0, 1, "1-0a1b2c3d"),
         (6.0, 2, "2-0a1b2c3d"),
     ]
-    assert stamps[0].at is stamps[0].at
     assert [stamp.at.timestamp() for stamp in stamps] == [1e9 + 5.0, 1e9 + 6.0]
 
 
