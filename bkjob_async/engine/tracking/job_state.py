@@ -229,6 +229,12 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     # How often to poll ----------------------------------------------------------------------------------------------
 
+    def stage(self) -> Stage:
+        """Return how far the targets are: over if every one is settled, settling while details of a final status may change."""
+        if self.all_settled():
+            return Stage.OVER
+        return Stage.SETTLING if self.is_settling() else Stage.OPEN
+
     def is_settling(self) -> bool:
         """Return True if a final status was seen whose details may still change."""
         if self.operated_at is not None:

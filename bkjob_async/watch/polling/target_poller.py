@@ -43,6 +43,7 @@ from bkjob_async.engine.tracking.next_request import (
     plan_poll,
 )
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
+from bkjob_async.engine.tracking.run_state import Stage
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -217,7 +218,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             at = self._stamp(now)
             changes = apply_job(target, view, at)
         has_rows = isinstance(request, GetJobInstanceStatus) and request.return_ip_result
-        if at is not None or not has_rows:
+        if not has_rows or target.poll_failures is not NO_FAILURES:
             plan_follow_ups(target, request, capabilities)
         target.pending = unnamed or target.pending
         if target.target_steps or target.poll_failures is not NO_FAILURES:
@@ -330,7 +331,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if target.pending or target.operated_at is not None or target in self.registry.joined:
             return False
         # A response that shows the present state is of a job that goes on; single steps may have ended.
-        return target.is_target or not (target.has_ends() and target.all_settled())
+        return target.is_target or not target.all_settled()
 
     def _after_unchanged(
         self, target: PollTarget, now: float, begun: float, report: Report | None
@@ -360,8 +361,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return URGENT
         if registry.joined and registry.awaits(target):
             return now
-        if not target.all_settled():
-            return self._next_at(target, now, begun, settling=target.is_settling())
+        stage = target.stage()
+        if stage is not Stage.OVER:
+            return self._next_at(target, now, begun, settling=stage is Stage.SETTLING)
         self.list_pollers.forget(target)
         self.planner.rest(target)
         registry.update_settled(target)
