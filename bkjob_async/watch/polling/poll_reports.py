@@ -17,6 +17,7 @@ from bkjob_async.model.refs import Ref
 from bkjob_async.model.status import UNFINISHED_RUN_CODES
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import NO_EVENTS, PollCompleted
+from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 
 ActiveTimes = tuple[float | None, list[float | None]]
@@ -26,10 +27,11 @@ Report = Callable[[Sequence[Event], float], None]
 
 
 class PollReports(Struct, eq=False):
-    """Reports each poll of the targets in *registry* to the observers, if any of them listens to polls."""
+    """Reports each poll of the targets in *registry* to the observers, if any of them listens to polls, and counts events."""
 
     observe: ObserverDispatch
     registry: TargetRegistry
+    phases: PhaseCounts
 
     def begin(
         self, target: PollTarget, request: PollRequest, view: PollView, started: float, received: float
@@ -71,6 +73,7 @@ class PollReports(Struct, eq=False):
         counters = self.observe.counters
         if counters is None:
             return
+        self.phases.mark_changed(target.ref)
         counters.events.update(count_by_kind(events))
         if before is not None:
             counters.add_lags(lag_bounds(target, before, now))

@@ -60,7 +60,6 @@ from bkjob_async.watch.polling.error_reporting import (
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
 from bkjob_async.watch.polling.poll_reports import PollReports, Report, active_times
 from bkjob_async.watch.polling.poll_runner import URGENT, PollRunner
-from bkjob_async.watch.polling.polling_load import PhaseCounts
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.session import Session, ViewOrRest
@@ -84,7 +83,6 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     cursors: CursorSequence
     registry: TargetRegistry
     errors: ErrorReporting
-    phases: PhaseCounts
     reports: PollReports
     runner: PollRunner[Polled]
     list_pollers: ListPollers
@@ -304,8 +302,6 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         times = self.registry.joined.get(target) if self.registry.joined else None
         if times is not None and not target.pending:
             times.complete(at.now, target.poll_failures.failed_in_round)
-        if events:
-            self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
         may_settle |= bool(events) and (target.has_ends() or {*map(type, events)} != {HostChanged})
         return self._settle(target, at.now, begun, may_settle=may_settle)
@@ -418,7 +414,6 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         events = self.errors.on_failure(target, request, error, action, at, targets=targets)
         if events:
             self.reports.count(target, events, None, at.now)
-            self.phases.mark_changed(target.ref)
         else:
             at = self._stamp(self._now())  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
