@@ -1,25 +1,36 @@
-"""Views of jobs and steps: their hosts in groups, their members read leniently from JSON, and the snapshots made of them."""
+"""Views of jobs and steps: their hosts in groups, made strictly or leniently, and the snapshots made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, all_name_hosts, take_state
-from bkjob_async.dialects.common.json_fields import JsonObject, read_times
-from bkjob_async.dialects.common.ref_checks import check_ref
+from bkjob_async.dialects.common.json_fields import INT64, JsonObject, read_times
+from bkjob_async.dialects.common.ref_checks import BIZ_SETS, check_ref
+from bkjob_async.dialects.common.status_structs import JobDataStruct, JobStruct, StepStruct
 from bkjob_async.model.poll_view import (
     GroupPollView,
     HostRow,
     JobPollView,
+    Named,
     PollView,
     StepPollView,
+    as_read,
     times_of,
 )
-from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, LazyResponseData, StepSnapshot
+from bkjob_async.model.refs import JobRef, ScopeType, StepRef
+from bkjob_async.model.snapshot import (
+    HostGroup,
+    HostSnapshot,
+    JobSnapshot,
+    LazyResponseData,
+    StepSnapshot,
+    Times,
+)
 from bkjob_async.model.status import RUN_CODES, host_status, run_status
 from bkjob_async.model.structures.lazy_tuple import joined, lazy_tuple
 
@@ -59,7 +70,165 @@ def list_all(groups: Sequence[GroupPollView], *, are_named: bool = False) -> boo
     )
 
 
-# Lenient reading: members of any response that can be understood ----------------------------------
+# Strictly: views of responses that are exactly as documented ---------------------------------------
+
+
+class UndocumentedResponse(ValueError):
+    """A response is not exactly as documented; never leaves this package's decoders."""
+
+
+def read_job_data(
+    data: JobDataStruct[Any],
+    rows: Sequence[Sequence[HostRow] | None],
+    ref: JobRef,
+    *,
+    for_poll: bool,
+    named: Named = as_read,
+    lacks_addresses: bool = False,
+) -> JobPollView:
+    """Return the view of the job in *data*, whose steps have these *rows*; raise `UndocumentedResponse`.
+
+    Where *named* reads the rest of rows, what such a poll does not need is not checked.
+    """
+    job, in_full = data.job_instance, named is as_read
+    if in_full and job.start_way is not UNSET:
+        raise UndocumentedResponse
+    steps = [
+        flat_step_view(step, its_rows, for_poll=for_poll, named=named)
+        for step, its_rows in zip(data.step_instance_list or (), rows, strict=True)
+    ]
+    return job_view(
+        job,
+        ref,
+        steps,
+        finished=data.finished,
+        launch_mode=job.launch_mode,
+        in_full=in_full,
+        lacks_addresses=lacks_addresses,
+    )
+
+
+def job_view(
+    job: JobStruct[Any],
+    ref: JobRef,
+    steps: Sequence[StepPollView],
+    *,
+    finished: bool | None,
+    launch_mode: Any,
+    times: Times | None = None,
+    in_full: bool = True,
+    lacks_addresses: bool = False,
+) -> JobPollView:
+    """Return the view of *job* with its *steps*; raise `UndocumentedResponse`, for another job than *ref* too."""
+    if not matches_job(job, ref) or (in_full and not (is_text(job.operator) and is_code(launch_mode))):
+        raise UndocumentedResponse
+    return JobPollView(
+        status=job.status,
+        finished=finished,
+        name=job.name or "",
+        operator=job.operator if in_full else None,
+        launch_mode=launch_mode if in_full else None,
+        times=times or (job.create_time, job.start_time, job.end_time, job.total_time),
+        steps=tuple(steps),
+        lacks_addresses=lacks_addresses,
+    )
+
+
+def flat_step_view(
+    step: StepStruct[Any],
+    rows: Sequence[HostRow] | None,
+    *,
+    for_poll: bool,
+    times: Times | None = None,
+    named: Named = as_read,
+    tells_tags: bool = True,
+) -> StepPollView:
+    """Return the view of *step*, whose hosts are one list of *rows*; raise `UndocumentedResponse`."""
+    return step_view(
+        step,
+        flat_rows(rows),
+        complete=for_poll and rows is not None and (named is not as_read or all_name_hosts(rows)),
+        times=times,
+        named=named,
+        tells_tags=tells_tags,
+    )
+
+
+def step_view(
+    step: StepStruct[Any],
+    groups: Sequence[GroupPollView] | None,
+    *,
+    complete: bool,
+    times: Times | None = None,
+    named: Named = as_read,
+    grouped: bool = False,
+    tells_tags: bool = True,
+) -> StepPollView:
+    """Return the view of *step* with its hosts in *groups*, as in the view; raise `UndocumentedResponse`."""
+    in_full = named is as_read
+    if in_full and not is_text(step.operator):
+        raise UndocumentedResponse
+    return StepPollView(
+        step_instance_id=step.step_instance_id,
+        status=step.status,
+        name=step.name or "",
+        type=step.type,
+        execute_count=step.execute_count or 0,
+        times=times or (step.create_time, step.start_time, step.end_time, step.total_time),
+        operator=step.operator if in_full else None,
+        groups=groups,
+        grouped=grouped,
+        complete=complete,
+        named=named,
+        tells_tags=tells_tags,
+    )
+
+
+class NamesJob(Protocol):
+    """The job and scope that a decoded struct names; None for what it does not name."""
+
+    job_instance_id: int | None
+    bk_scope_type: str | None
+    bk_scope_id: str | None
+    bk_biz_id: int | None
+
+
+class NamesStep(NamesJob, Protocol):
+    """The same of a response about one step."""
+
+    step_instance_id: int
+
+
+def matches_job(named: NamesJob, job: JobRef) -> bool:
+    """Return True when *named* is certainly of *job*; False leaves the response to `check_ref`."""
+    number, scope = named.job_instance_id, job.scope
+    if number is not None and number != job.job_instance_id:
+        return False
+    kind, text = named.bk_scope_type, named.bk_scope_id
+    if kind is not None or text is not None:
+        return kind == scope.type and text == str(scope.id)
+    business = named.bk_biz_id
+    return business is None or (
+        business == scope.id and (scope.type is ScopeType.BIZ or business in BIZ_SETS)
+    )
+
+
+def matches_step(named: NamesStep, step: StepRef) -> bool:
+    """Return True when *named* is certainly *step*."""
+    return named.step_instance_id == step.step_instance_id and matches_job(named, step.job)
+
+
+def is_text(value: object) -> bool:
+    """Return True for a text and for None."""
+    return value is None or isinstance(value, str)
+
+
+def is_code(value: object) -> bool:
+    """Return True for a whole number of 64 bits and for None."""
+    return value is None or (type(value) is int and -INT64 <= value < INT64)
+
+
+# Leniently: members of any response that can be understood -----------------------------------------
 
 
 def read_job_members(

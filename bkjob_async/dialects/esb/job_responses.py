@@ -15,14 +15,14 @@ from bkjob_async.dialects.common.status_structs import (
     EnvelopeStruct,
     JobStruct,
     StepStruct,
-    UndocumentedResponse,
     decode_data,
-    flat_step_view,
-    job_view,
 )
 from bkjob_async.dialects.common.status_views import (
+    UndocumentedResponse,
     flat_rows,
+    flat_step_view,
     group_rows,
+    job_view,
     read_job_members,
     read_step_members,
 )

@@ -17,20 +17,17 @@ from bkjob_async.dialects.common.host_rows import (
 )
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
 from bkjob_async.dialects.common.ref_checks import check_ref
-from bkjob_async.dialects.common.status_structs import (
-    JobDataStruct,
-    UndocumentedResponse,
-    decode_data,
-    matches_step,
-    read_job_data,
-    step_view,
-)
+from bkjob_async.dialects.common.status_structs import JobDataStruct, decode_data
 from bkjob_async.dialects.common.status_views import (
+    UndocumentedResponse,
     flat_rows,
     group_rows,
     list_all,
+    matches_step,
+    read_job_data,
     read_job_members,
     read_step_members,
+    step_view,
 )
 from bkjob_async.dialects.gateway.lazy_rows import LazyHostRows
 from bkjob_async.dialects.gateway.v3_structs import (

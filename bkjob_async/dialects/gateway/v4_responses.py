@@ -21,9 +21,13 @@ from bkjob_async.dialects.common.status_structs import (
     Absent,
     JobDataStruct,
     StepStruct,
-    read_job_data,
 )
-from bkjob_async.dialects.common.status_views import flat_rows, read_job_members, read_step_members
+from bkjob_async.dialects.common.status_views import (
+    flat_rows,
+    read_job_data,
+    read_job_members,
+    read_step_members,
+)
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView, JobPollView
