@@ -53,7 +53,12 @@ class FullHostRow(Struct, gc=False):
 
     def outcome(self) -> Outcome:
         """Return the exit code, and when the host started and ended."""
-        return self.exit_code, from_unix_time(self.raw_start_time), from_unix_time(self.raw_end_time)
+        end = self.raw_end_time
+        return (
+            self.exit_code,
+            from_unix_time(self.raw_start_time),
+            None if end is None else from_unix_time(end),
+        )
 
     def details(self) -> HostSnapshot:
         """Return the host's snapshot."""
@@ -135,7 +140,7 @@ class RowWithOutcome(PartialHostRow, gc=False):
         start, end = self.raw_start_time, self.raw_end_time
         if start is None and end is None and self.raw_exit_code is None:
             return NO_OUTCOME  # as of a host that waits
-        return self.exit_code, plain_time(start), plain_time(end)
+        return self.exit_code, plain_time(start), None if end is None else plain_time(end)
 
 
 class EndedHostRow(RowWithOutcome, gc=False):
@@ -265,7 +270,7 @@ def row_time(row: JsonObject, name: str) -> int | None:
 
 def plain_time(found: Any) -> datetime | None:
     """Return a row's time from whatever came, None where it cannot be understood."""
-    if found is None or type(found) is int:
+    if type(found) is int:
         return from_unix_time(found)
     time = as_time(found)
     return None if time is None else from_unix_time(milliseconds_of(time))
