@@ -19,19 +19,21 @@ class EventLog:
     """Batches in order; the oldest are dropped when the log holds more than *limit* events.
 
     A position is the number of batches before it, so a slow reader costs nothing. `first` is the position of the oldest
-    batch held, `end` the position after the newest, `last_dropped` the sequence number of the newest batch dropped (0:
-    none was). The newest `Trouble` or `Recovered` of each target survives its batch, because no later state repeats it;
-    it is kept while *is_watched* accepts the target.
+    batch held, `end` the position after the `newest`, `last_dropped` the sequence number of the newest batch dropped (0:
+    none was), `event_count` the number of events held. The newest `Trouble` or `Recovered` of each target survives its
+    batch, because no later state repeats it; it is kept while *is_watched* accepts the target.
     """
 
     __slots__ = (
         "_batches",
-        "_event_count",
         "_is_watched",
         "_limit",
         "_signals",
+        "end",
+        "event_count",
         "first",
         "last_dropped",
+        "newest",
     )
 
     def __init__(
@@ -40,38 +42,28 @@ class EventLog:
         self._limit = limit
         self._is_watched = is_watched
         self._batches: deque[Batch] = deque()
-        self._event_count = 0
-        self.first = 0
-        self.last_dropped = 0
+        self.newest: Batch | None = None
+        self.first = self.end = self.event_count = self.last_dropped = 0
         self._signals: dict[Ref | None, tuple[int, Trouble | Recovered]] = {}
-
-    @property
-    def event_count(self) -> int:
-        """The number of events held."""
-        return self._event_count
-
-    @property
-    def end(self) -> int:
-        """The position after the newest batch."""
-        return self.first + len(self._batches)
 
     def append(self, batch: Batch) -> None:
         """Add *batch*, and drop the oldest batches beyond the limit."""
         self._batches.append(batch)
-        self._event_count += len(batch.events)
-        while self._event_count > self._limit and len(self._batches) > 1:
+        self.newest = batch
+        self.end += 1
+        self.event_count += len(batch.events)
+        while self.event_count > self._limit and len(self._batches) > 1:
             oldest = self._batches.popleft()
-            self._event_count -= len(oldest.events)
+            self.event_count -= len(oldest.events)
             self.first += 1
             self.last_dropped = oldest.sequence
             self._signals.update(
                 (ref, signal) for ref, signal in signals_in(oldest) if ref is None or self._is_watched(ref)
             )
 
-    def batch_at(self, position: int) -> Batch | None:
-        """Return the batch at *position*; None at the end, and before `first`."""
-        number = position - self.first
-        return self._batches[number] if 0 <= number < len(self._batches) else None
+    def batch_at(self, position: int) -> Batch:
+        """Return the batch at a *position* from `first` to before `end`."""
+        return self._batches[position - self.first]
 
     def position_after(self, sequence: int) -> int:
         """Return the position of the first batch held whose number is larger than *sequence*."""
@@ -79,7 +71,8 @@ class EventLog:
 
     def batch_numbered(self, sequence: int) -> Batch | None:
         """Return the batch with the number *sequence*, None where it is not held."""
-        batch = self.batch_at(self.position_after(sequence - 1))
+        position = self.position_after(sequence - 1)
+        batch = self.batch_at(position) if position < self.end else None
         return batch if batch is not None and batch.sequence == sequence else None
 
     def discard_signals(self, ref: Ref) -> None:

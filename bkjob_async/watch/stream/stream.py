@@ -86,8 +86,8 @@ class EventStream:
     @property
     def last_cursor(self) -> str:
         """The cursor of the newest batch, empty before the first."""
-        newest = self.log.batch_at(self.log.end - 1)
-        return newest.cursor if newest else ""
+        newest = self.log.newest
+        return "" if newest is None else newest.cursor
 
     # Readers --------------------------------------------------------------------------------------------------------
 
@@ -133,9 +133,9 @@ class EventStream:
                 if stored is not None:
                     return stored
                 continue
-            batch, backlog = self.log.batch_at(position.place), position.backlog
-            if batch is not None:
-                found = position.advance(batch)
+            backlog = position.backlog
+            if position.place < self.log.end:
+                found = position.advance(self.log.batch_at(position.place))
             elif backlog is not None:
                 if not backlog.has_yielded:
                     await asyncio.sleep(0)  # let other tasks run between two portions
@@ -190,7 +190,7 @@ class EventStream:
             position.backlog = Backlog(self._present.jobs(), position, since=since)
         else:
             position.backlog.fall_behind_again(iter(self._present.jobs()), position.seen)
-        newest = self.log.batch_at(self.log.end - 1)
+        newest = self.log.newest
         assert newest is not None  # noqa: S101 - a log removes its oldest batches, never its newest
         position.place, position.seen = self.log.end, newest.sequence
 
