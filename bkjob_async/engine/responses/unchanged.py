@@ -136,7 +136,7 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
         return view.has_known_rows and view.digest == step.digest
     if view.groups is None:
         return True
-    return view.complete and step.hosts is not NO_HOSTS and step.hosts.is_unchanged(view.groups)
+    return view.complete and step.hosts.is_unchanged(view.groups)
 
 
 def note_seen_again(step: StepState, now: float) -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.responses import job_tracker
 from bkjob_async.engine.responses.job_tracker import expect_change
+from bkjob_async.engine.responses.unchanged import note_unchanged_job
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import target_snapshot
 from bkjob_async.model.poll_view import JobPollView, StepPollView
@@ -132,3 +133,13 @@ def test_a_response_that_shows_the_present_state_makes_no_event() -> None:
 
     assert apply_job(state, shown, at(3)) is NO_EVENTS
     assert state.seen_at == 3
+
+
+def test_a_step_that_lists_no_hosts_yet_is_unchanged_too() -> None:
+    """As most jobs of several steps have one: all that follow the step that runs."""
+    state = watched(JOB)
+    view = job(2, step(2, HOSTS[0]), step(1, [], number=201))
+    apply_in_full(state, 0.0, view)
+
+    assert note_unchanged_job(state, view, 1.0)
+    assert not note_unchanged_job(state, job(2, step(2, HOSTS[0]), step(1, HOSTS[0], number=201)), 2.0)
