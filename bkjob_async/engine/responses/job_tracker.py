@@ -76,6 +76,7 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]
     note_unlisted(job, step_views, stamp.now)
     if job.is_target and read < len(job.steps):
         order_steps(job, step_views)
+    job.digest = believed_digest(job, view)
     if job.announced.finished and any(
         isinstance(event, Reopened) and event.ref != job.ref for event in events
     ):
@@ -106,6 +107,23 @@ def apply_step(
     if job.announced.finished and any(isinstance(event, Reopened) for event in events):
         events.insert(0, reopen_job(job, stamp))
     return events + finish_settled(job, stamp)
+
+
+def believed_digest(job: JobState, view: JobPollView) -> int:
+    """Return the digest of a response that was applied, 0 if it might change anything when it came again."""
+    if not view.digest or not job.is_target or job.detail_level is DetailLevel.END_ONLY:
+        return 0
+    steps, views = job.steps, view.steps
+    return view.digest if len(steps) == len(views) and all(map(believes_rows, steps, views)) else 0
+
+
+def believes_rows(step: StepState, view: StepPollView) -> bool:
+    """Return True if a response is about a step, and every row that it lists was believed."""
+    hosts, progress = step.hosts, step.progress
+    if progress.distrusted_since is not None or progress.group_poller is not None:
+        return False
+    is_whole = view.groups is None or (view.complete and (not hosts.keys or hosts.is_countable))
+    return is_whole and view.step_instance_id == step.ref.step_instance_id
 
 
 def note_unlisted(job: JobState, step_views: Sequence[StepPollView], now: float) -> None:

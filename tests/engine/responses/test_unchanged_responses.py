@@ -1,6 +1,7 @@
 """A response that shows the present state is not applied: applying it would make no event either."""
 
 from collections.abc import Sequence
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,9 +9,10 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.responses import job_tracker
 from bkjob_async.engine.responses.job_tracker import expect_change
-from bkjob_async.engine.responses.unchanged import note_unchanged_job
+from bkjob_async.engine.responses.unchanged import known_rows, note_unchanged_job
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import target_snapshot
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref
 from tests.engine.applied import NO_EVENTS, apply_job
@@ -48,6 +50,8 @@ BASES = (
     step(6, HOSTS[3]),
     step(777, HOSTS[0]),
     step(2, HOSTS[0], run=1),
+    # The end of a host is believed at the second time.
+    replace(step(2, HOSTS[2]), complete=False),
 )
 
 
@@ -108,6 +112,31 @@ def test_the_comparison_changes_nothing(
             expect_change(thorough, now)
         now += seconds
         assert apply(quick, now, view) == apply_in_full(thorough, now, view)
+        assert state_of(quick, now) == state_of(thorough, now)
+
+
+@mock.patch("bkjob_async.engine.responses.unchanged.FEW_HOSTS", 0)
+@settings(max_examples=examples(300))
+@given(histories())
+def test_a_response_with_the_digest_of_the_last_one_changes_nothing(
+    views: Sequence[tuple[float, JobPollView | StepPollView, bool]],
+) -> None:
+    """As its bytes are those of a response whose rows were all believed, they need not be decoded."""
+    quick, thorough = watched(JOB), watched(JOB)
+    request, now, digests = GetJobInstanceStatus(ref=JOB), 0.0, list[JobPollView]()
+    for seconds, view, operated in views:
+        for state in (quick, thorough) if operated else ():
+            expect_change(state, now)
+        now += seconds
+        if isinstance(view, JobPollView):
+            digests += [view] * (view not in digests)
+            with_digest = replace(view, digest=1 + digests.index(view))
+            known = known_rows(quick, request)
+            if known is not None and known.digest == with_digest.digest and known.status == view.status:
+                with_digest = JobPollView(
+                    status=known.status, name=known.name, digest=known.digest, has_known_rows=True
+                )
+            assert apply(quick, now, with_digest) == apply_in_full(thorough, now, view)
         assert state_of(quick, now) == state_of(thorough, now)
 
 
