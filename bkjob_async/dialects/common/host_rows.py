@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -285,8 +285,6 @@ def take_state(rows: Iterable[FullHostRow], status: int | None, tag: str | None)
             row.tag = tag
 
 
-def all_name_hosts(rows: Sequence[HostRow]) -> bool:
-    """Return True if each row has any name of its host."""
-    return all(
-        bool(row.ip or row.ipv6) or row.container_id is not None for row in rows if row.bk_host_id is None
-    )
+def names_host(row: HostRow) -> bool:
+    """Return True if a row has any name of its host."""
+    return row.bk_host_id is not None or bool(row.ip or row.ipv6) or row.container_id is not None

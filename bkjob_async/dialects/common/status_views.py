@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, all_name_hosts, take_state
+from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, names_host, take_state
 from bkjob_async.dialects.common.json_fields import INT64, JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS, check_ref
 from bkjob_async.dialects.common.status_structs import JobDataStruct, JobStruct, StepStruct
@@ -64,10 +64,12 @@ def group_rows(
 
 def list_all(groups: Sequence[GroupPollView], *, are_named: bool = False) -> bool:
     """Return True when every group lists as many rows as it counts, and every row names its host, or all *are_named*."""
-    return all(
-        group.size == len(group.rows or ()) and (are_named or all_name_hosts(group.rows or ()))
-        for group in groups
-    )
+    for group in groups:
+        if group.size != len(group.rows or ()):
+            return False
+    if are_named:
+        return True
+    return all(names_host(row) for group in groups for row in group.rows or () if row.bk_host_id is None)
 
 
 # Strictly: views of responses that are exactly as documented ---------------------------------------
@@ -94,7 +96,7 @@ def read_job_data(
     if in_full and job.start_way is not UNSET:
         raise UndocumentedResponse
     steps = [
-        flat_step_view(step, its_rows, for_poll=for_poll, named=named)
+        step_view(step, flat_rows(its_rows), for_poll=for_poll, named=named)
         for step, its_rows in zip(data.step_instance_list or (), rows, strict=True)
     ]
     return job_view(
@@ -134,37 +136,20 @@ def job_view(
     )
 
 
-def flat_step_view(
-    step: StepStruct[Any],
-    rows: Sequence[HostRow] | None,
-    *,
-    for_poll: bool,
-    times: Times | None = None,
-    named: Named = as_read,
-    tells_tags: bool = True,
-) -> StepPollView:
-    """Return the view of *step*, whose hosts are one list of *rows*; raise `UndocumentedResponse`."""
-    return step_view(
-        step,
-        flat_rows(rows),
-        complete=for_poll and rows is not None and (named is not as_read or all_name_hosts(rows)),
-        times=times,
-        named=named,
-        tells_tags=tells_tags,
-    )
-
-
 def step_view(
     step: StepStruct[Any],
     groups: Sequence[GroupPollView] | None,
     *,
-    complete: bool,
+    for_poll: bool,
     times: Times | None = None,
     named: Named = as_read,
     grouped: bool = False,
     tells_tags: bool = True,
 ) -> StepPollView:
-    """Return the view of *step* with its hosts in *groups*, as in the view; raise `UndocumentedResponse`."""
+    """Return the view of *step* with its hosts in *groups*; raise `UndocumentedResponse`.
+
+    *for_poll*: it is a poll that asked for all hosts, which are complete if they are all listed; the others are as in the view.
+    """
     in_full = named is as_read
     if in_full and not is_text(step.operator):
         raise UndocumentedResponse
@@ -178,7 +163,7 @@ def step_view(
         operator=step.operator if in_full else None,
         groups=groups,
         grouped=grouped,
-        complete=complete,
+        complete=for_poll and groups is not None and list_all(groups, are_named=not in_full),
         named=named,
         tells_tags=tells_tags,
     )

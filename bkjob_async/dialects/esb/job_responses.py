@@ -20,11 +20,11 @@ from bkjob_async.dialects.common.status_structs import (
 from bkjob_async.dialects.common.status_views import (
     UndocumentedResponse,
     flat_rows,
-    flat_step_view,
     group_rows,
     job_view,
     read_job_members,
     read_step_members,
+    step_view,
 )
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -91,8 +91,8 @@ def text_step_view(step: TextStepStruct, zone: tzinfo, *, for_poll: bool) -> Ste
     """Return the view of a step whose times are text; raise `UndocumentedResponse`."""
     if step.execute_count is None:
         step.execute_count = step.retry_count
-    times = text_times(step, zone)
-    return flat_step_view(step, step.step_ip_status, for_poll=for_poll, times=times, tells_tags=False)
+    groups = flat_rows(step.step_ip_status)
+    return step_view(step, groups, for_poll=for_poll, times=text_times(step, zone), tells_tags=False)
 
 
 def text_times(struct: JobStruct[str] | StepStruct[str], zone: tzinfo) -> Times:

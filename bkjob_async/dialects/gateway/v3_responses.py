@@ -22,7 +22,6 @@ from bkjob_async.dialects.common.status_views import (
     UndocumentedResponse,
     flat_rows,
     group_rows,
-    list_all,
     matches_step,
     read_job_data,
     read_job_members,
@@ -95,9 +94,7 @@ def read_step_strictly(
         return step_view(
             step,
             groups,
-            complete=for_poll
-            and asks_for_all_hosts(operation)
-            and list_all(groups, are_named=named is not as_read),
+            for_poll=for_poll and asks_for_all_hosts(operation),
             named=named,
             grouped=True,
         )
