@@ -57,6 +57,8 @@ async def jobs(
     """Write a line for each job, the newest first."""
     if running and failed:
         raise UsageError("give --running or --failed, not both")
+    if settings.scope is None:
+        raise UsageError("in which scope? give --biz or --biz-set")
     now = datetime.now(UTC)
     begin = parse_since(since, now)
     end = min(now + MARGIN, begin + LONGEST)

@@ -142,6 +142,14 @@ def test_jobs_are_listed_and_can_be_watched(env: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+def test_a_list_without_a_scope_names_the_options_that_give_one(env: dict[str, str]) -> None:
+    """As every other command does; what a Python program passes is of no use in a shell."""
+    done = shell.run("jobs", env={**env, "BKJOB_BIZ": ""})
+
+    assert (done.returncode, done.stderr) == (2, "bkjob: in which scope? give --biz or --biz-set\n")
+
+
+@pytest.mark.slow
 def test_nothing_is_looked_at_without_credentials_that_are_accepted(env: dict[str, str]) -> None:
     """One line on stderr says what to check."""
     shell.control(env["BKJOB_URL"], "faults", {"name": "empty-401"})
