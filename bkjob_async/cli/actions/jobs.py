@@ -18,8 +18,8 @@ from bkjob_async.responses import JobInstance
 
 HEADER = ("JOB", "STATUS", "CREATED", "TIME", "BY", "NAME")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-# The platform looks no further back in one list.
-LONGEST = timedelta(days=30)
+# The platform lists no longer span at once, except through this dialect.
+LONGEST, ANY_SPAN = timedelta(days=30), "gateway-v4"
 RUNNING, FAILED = 2, 4
 # Jobs that are created while the list is read, and a clock that is ahead.
 MARGIN = timedelta(minutes=5)
@@ -60,8 +60,9 @@ async def jobs(
     if settings.scope is None:
         raise UsageError("in which scope? give --biz or --biz-set")
     now = datetime.now(UTC)
-    begin = parse_since(since, now)
-    end = min(now + MARGIN, begin + LONGEST)
+    begin, end = parse_since(since, now), now + MARGIN
+    if settings.get("dialect") != ANY_SPAN:
+        end = min(end, begin + LONGEST)
     if end < now:
         write_note(
             f"the platform lists {LONGEST.days} days at a time: until {end.astimezone():%Y-%m-%d %H:%M}"

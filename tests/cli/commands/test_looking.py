@@ -150,6 +150,18 @@ def test_a_list_without_a_scope_names_the_options_that_give_one(env: dict[str, s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("dialect", "names"), [("gateway-v4", [f"2:{JOB}"]), ("gateway-v3", [])])
+def test_only_a_platform_that_lists_30_days_has_its_list_cut(
+    env: dict[str, str], dialect: str, names: list[str]
+) -> None:
+    """Through version 4 the newest jobs are in a list of any span."""
+    listed = shell.run("jobs", "--since", "60d", "--dialect", dialect, env=env)
+
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == names
+    assert ("30 days" in listed.stderr) is (not names)
+
+
+@pytest.mark.slow
 def test_nothing_is_looked_at_without_credentials_that_are_accepted(env: dict[str, str]) -> None:
     """One line on stderr says what to check."""
     shell.control(env["BKJOB_URL"], "faults", {"name": "empty-401"})
