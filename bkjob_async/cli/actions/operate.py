@@ -56,13 +56,19 @@ async def retry(
 async def steps_to_retry(client: bkjob.JobClient, ref: bkjob.Ref) -> list[bkjob.StepSnapshot]:
     """Return the steps of *ref* that failed, each with its hosts; raise `UsageError` where none did."""
     job = await client.get_job_instance_status(ref.job, return_ip_result=True)
-    steps = [
-        step
-        for step in job.steps
-        if step.status.code in RETRYABLE and (isinstance(ref, bkjob.JobRef) or step.ref == ref)
-    ]
+    steps = [step for step in steps_of(job, ref) if step.status.code in RETRYABLE]
     if not steps:
         raise bkjob.UsageError(f"{ref} has no failed step to retry: the job is {job.status.name}")
+    return steps
+
+
+def steps_of(job: bkjob.JobSnapshot, ref: bkjob.Ref) -> list[bkjob.StepSnapshot]:
+    """Return the steps of *job* that *ref* names; raise `UsageError` for one that it does not have."""
+    if isinstance(ref, bkjob.JobRef):
+        return [*job.steps]
+    steps = [step for step in job.steps if step.ref == ref]
+    if not steps:
+        raise bkjob.UsageError(f"{ref.job} has no such step; it has {', '.join(step_names(job))}")
     return steps
 
 
@@ -78,10 +84,9 @@ async def operate(settings: Settings, *, target: str, operation: str, yes: bool)
         job = await client.get_job_instance_status(ref.job, return_ip_result=True)
         if isinstance(ref, bkjob.JobRef) and isinstance(code, bkjob.StepOperation):
             raise bkjob.UsageError(f"{operation} is for steps: name one of {', '.join(step_names(job))}")
-        steps = [step for step in job.steps if step.ref == ref]
-        if isinstance(ref, bkjob.StepRef) and not steps:
-            raise bkjob.UsageError(f"{ref.job} has no such step; it has {', '.join(step_names(job))}")
-        write_note(described(steps[0]) if steps else f"{job.ref} {job.status.phase} {job.name}")
+        steps = steps_of(job, ref)
+        is_step = isinstance(ref, bkjob.StepRef)
+        write_note(described(steps[0]) if is_step else f"{job.ref} {job.status.phase} {job.name}")
         confirm(f"send {operation} to {ref}?", yes=yes)
         return await send(client, settings, ref, code)
 

@@ -239,6 +239,20 @@ def test_a_step_that_is_named_twice_is_retried_once(platform: dict[str, str], fa
     assert done.stderr.count("accepted") == 1
 
 
+@pytest.mark.parametrize("words", [["retry"], ["operate", "ignore-error"]])
+def test_a_step_that_its_job_does_not_have_is_no_step_that_succeeded(
+    words: list[str], platform: dict[str, str], failing: str
+) -> None:
+    """The steps that there are are named, so that another one can be typed."""
+    launched = shell.run("run", "script", failing, "--hosts", "0:10.0.0.1", "--detach", env=platform)
+    ref = launched.stdout.strip()
+    shell.run("wait", ref, env=platform)
+    done = shell.run(words[0], f"{ref}/1", *words[1:], "--yes", env=platform)
+
+    assert done.returncode == 2
+    assert f"{ref} has no such step; it has {ref}/" in done.stderr
+
+
 def test_a_step_that_waits_for_a_person_is_reported_and_confirmed() -> None:
     """The command that lets it go on stands in the message."""
     with shell.simulator("manual-confirm", speed=20) as url:
