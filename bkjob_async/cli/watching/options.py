@@ -69,9 +69,8 @@ WATCH_OPTIONS = (
     ),
     click.option(
         "--web-host",
-        default="127.0.0.1",
         metavar="HOST",
-        help="Where the page is served; others than 127.0.0.1 can be reached by others.",
+        help="Where the page is served; others than 127.0.0.1 can be reached by others.  [default: 127.0.0.1]",
     ),
 )
 
@@ -84,7 +83,12 @@ def watch_options(command: F) -> F:
     names = [each.name for each in fields(WatchFlags)]
 
     def with_flags(**given: Any) -> Any:
-        flags = WatchFlags(**{name: given.pop(name) for name in names})
+        values = {name: given.pop(name) for name in names}
+        if values["web_host"] is None:
+            del values["web_host"]
+        elif values["web"] is None:
+            raise click.UsageError("--web-host goes with --web")
+        flags = WatchFlags(**values)
         return command(flags=flags, **given)
 
     return with_options(command, with_flags, WATCH_OPTIONS)

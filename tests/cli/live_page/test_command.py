@@ -133,6 +133,14 @@ def test_a_target_behind_web_is_explained(taken_for_a_port: str) -> None:
     assert "--web=PORT" in done.stderr
 
 
+def test_a_host_for_no_page_is_wrong_usage() -> None:
+    """Who names one expects a page there."""
+    done = shell.run("watch", "2:100", "--web-host", "127.0.0.1", "--url", "http://127.0.0.1:9")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--web-host goes with --web" in done.stderr
+
+
 def test_the_key_is_kept_for_the_next_process(tmp_path: Path) -> None:
     """For this user's eyes alone; one that others could read, or a broken one, is not used."""
     first = load_key(tmp_path / "state")
