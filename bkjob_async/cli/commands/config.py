@@ -17,14 +17,15 @@ from bkjob_async.configuration.settings import SETTINGS, Found, Settings
 from bkjob_async.model.text.printing import printable
 
 HELP = """\b
-A setting comes from its option, else from its variable, else from the profile that
---profile, BKJOB_PROFILE or the file's own default names. For example:
+A setting comes from its option, else from its variable, else from the
+profile that --profile, BKJOB_PROFILE or the file's own default names:
 {example}
+
 \b
 A secret is named by where it is kept, one place or several in their order:
-  env:NAME                           a variable of the environment
-  keyring:NAME                       the keyring's entry NAME of the service bkjob
-  command:["pass", "show", "NAME"]   the first line that a program writes
+  env:NAME                          a variable of the environment
+  keyring:NAME                      the keyring's entry NAME, service bkjob
+  command:["pass", "show", "NAME"]  the first line that a program writes
 A terminal is asked for what no place has. A secret in the file is refused.
 """
 

@@ -24,10 +24,10 @@ ACTIONS = "bkjob_async.cli.actions.fleet.manage"
 # What takes a setting away.
 NONE = "none"
 LEVELS = ("end-only", "coalesced", "every-change")
-HELP = """\b
-The journal is redis://HOST, rediss://HOST, redis+unix:///SOCKET or redis+sentinel://HOST,HOST/SERVICE,
-or sqlite:///PATH for the processes of one machine. Without --journal, BKJOB_JOURNAL of the environment or the journal of the profile is
-used; a URL with a password is taken from the environment only.
+HELP = """\
+The journal is redis://HOST, rediss://HOST, redis+unix:///SOCKET or redis+sentinel://HOST,HOST/SERVICE, or sqlite:///PATH for
+the processes of one machine. Without --journal, BKJOB_JOURNAL of the environment or the journal of the profile is used; a URL
+with a password is taken from the environment only.
 """
 EXIT_CODES = """\b
 Exit codes:
@@ -50,11 +50,7 @@ wide_option = click.option(
     metavar="SCOPE=N",
     help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
 )
-keep_option = click.option(
-    "--keep",
-    metavar="AGE,SIZE",
-    help="Keep records of the whole fleet no longer and no more than this: 7d,1G, 12h or 512M.  [default: 7d,1G]",
-)
+KEEP = "Keep records of the whole fleet no longer and no more than this: 7d,1G, 12h or 512M."
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON objects, one a line.")
 
 
@@ -90,7 +86,7 @@ def fleet_command() -> None:
     "--detail-level", type=click.Choice(LEVELS), default="every-change", help="How closely to follow hosts."
 )
 @wide_option
-@keep_option
+@click.option("--keep", metavar="AGE,SIZE", help=f"{KEEP}  [default: 7d,1G]")
 @tenant_option
 def create_command(**options: Any) -> ExitCode:
     """Create a fleet, or start again one that was stopped."""
@@ -116,7 +112,7 @@ def number_or_none(text: str) -> Any:
 )
 @click.option("--interval", type=number_or_none, metavar="S|none", help="Poll every S seconds.")
 @click.option("--detail-level", type=click.Choice(LEVELS), help="How closely to follow hosts.")
-@keep_option
+@click.option("--keep", metavar="AGE,SIZE", help=KEEP)
 @tenant_option
 @click.option("--shards", type=int, metavar="N", help="Cannot be changed: see bkjob fleet copy.")
 def set_command(**options: Any) -> ExitCode:
@@ -165,7 +161,7 @@ def drop_command(**options: Any) -> ExitCode:
     "--claim",
     type=click.IntRange(1, 1024),
     metavar="N",
-    help="Run N shards at a time of those that nobody runs: none whose runner gave a sign of life within 10 s.",
+    help="Run N shards at a time of those whose runner has ended, or gave no sign of life within 25 s.",
 )
 @click.option(
     "--standby",

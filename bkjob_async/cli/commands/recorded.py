@@ -14,16 +14,16 @@ from bkjob_async.configuration.gathering import DEFAULT_DIALECT
 from bkjob_async.dialects.names import DIALECTS
 
 ACTIONS = "bkjob_async.cli.actions.journal"
-HELP = """\b
-URL is sqlite:///PATH, redis://HOST, rediss://HOST or redis+unix:///SOCKET. Without it, BKJOB_JOURNAL
-of the environment or the journal of the profile is used; a URL with a password is taken
-from the environment only.
+HELP = """\
+URL is sqlite:///PATH, redis://HOST, rediss://HOST, redis+unix:///SOCKET or redis+sentinel://HOST,HOST/SERVICE. Without it,
+BKJOB_JOURNAL of the environment or the journal of the profile is used; a URL with a password is taken from the environment
+only.
 """
-REPORT_HELP = """\b
-SOURCE is a file that bkjob watch --json or bkjob journal export wrote, - for stdin,
-or with --name the URL of a journal (default: that of the environment or the profile).
-TARGETs limit the report to these jobs and steps: 2:100, 2:100/200, links, @FILE;
-bare ids are in --biz or --biz-set.
+REPORT_HELP = """\
+SOURCE is a file that bkjob watch --json or bkjob journal export wrote, - for stdin, or with --name the URL of a journal
+(default: that of the environment or the profile). TARGETs limit the report to these jobs and steps: 2:100, 2:100/200, links,
+@FILE; bare ids are in --biz or --biz-set.
+
 The exit code says whether the report was written, not what it says.
 """
 # The format of a file by the end of its name.

@@ -27,7 +27,7 @@ Exit codes:
   3  could not watch: targets lost, credentials refused, nothing ever seen
   4  the deadline passed; what becomes of the jobs is unknown
   5  a job waits for a person (--fail-on-waiting)
-\b
+
 Variables and profiles stand for options, and have the credentials: bkjob config --help
 """
 

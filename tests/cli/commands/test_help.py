@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from bkjob_async.cli.commands import simulate
 from bkjob_async.cli.commands.group import COMMANDS, bkjob
 from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.journal.store import ALIVE_SECONDS
 from bkjob_async.simulator.faults.faults import FAULTS
 from bkjob_async.simulator.world.scenarios import SCENARIOS
 from tests.cli import shell
@@ -177,6 +178,29 @@ def test_the_lists_of_commands_are_whole_sentences(name: str) -> None:
     shown = CliRunner().invoke(bkjob, [name, "--help"], terminal_width=80).output
 
     assert "..." not in shown.partition("Commands:")[2].partition("\n\n")[0]
+
+
+@pytest.mark.parametrize("name", dict.fromkeys(["", *COMMANDS, *dict(LEAVES)]))
+def test_help_fits_on_eighty_columns(name: str) -> None:
+    """A terminal breaks longer lines within words; only the choices of an option are one word."""
+    shown = CliRunner().invoke(bkjob, [*name.split(), "--help"], terminal_width=80).output
+
+    assert [line for line in shown.splitlines() if len(line) > 80 and "|" not in line] == []
+
+
+def test_the_help_of_claim_says_after_which_silence_a_shard_is_taken() -> None:
+    """As the store does."""
+    claim = next(each for each in dict(LEAVES)["fleet run"].params if each.name == "claim")
+
+    assert isinstance(claim, click.Option)
+    assert f"within {ALIVE_SECONDS:.0f} s" in (claim.help or "")
+
+
+def test_what_a_change_leaves_out_has_no_default() -> None:
+    """`bkjob fleet set` leaves it as it is."""
+    options = [each for each in dict(LEAVES)["fleet set"].params if isinstance(each, click.Option)]
+
+    assert [each.name for each in options if "default" in (each.help or "")] == []
 
 
 PAGES = sorted((shell.ROOT / "bkjob_async" / "docs").glob("*.md"))
