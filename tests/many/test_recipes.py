@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,8 +16,13 @@ import pytest
 from bkjob_async.cli.actions.fleet.health import HealthFiles
 from bkjob_async.cli.commands.fleet import run_command, shard_numbers
 from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.journal.store import ALIVE_SECONDS
 
 PAGE = Path(__file__).parent.parent.parent / "bkjob_async" / "docs" / "many-machines.md"
+
+
+# What the pages say of how long a runner is silent before its shard is claimed.
+SILENCE = re.compile(r"`--claim`[^|。.]*?(?:takes the shard after|that is held after|沉默|的进程) ?(\d+)")
 
 
 def block(language: str) -> str:
@@ -51,6 +57,14 @@ def test_the_manifest_is_one_that_kubernetes_takes() -> None:
     validator.validate(deployment(), validator.latest_version(), strict=True)
     with pytest.raises(validator.ValidationError):
         validator.validate(wrong, validator.latest_version(), strict=True)
+
+
+@pytest.mark.parametrize("page", [PAGE, PAGE.parent / "zh" / PAGE.name], ids=["en", "zh"])
+def test_the_page_says_after_which_silence_a_shard_is_claimed(page: Path) -> None:
+    """Wherever it says so."""
+    text = " ".join(page.read_text(encoding="utf-8").split())
+
+    assert SILENCE.findall(text) == [f"{ALIVE_SECONDS:.0f}"] * 2
 
 
 def test_pods_claim_more_shards_than_there_are_even_without_one_of_them() -> None:
