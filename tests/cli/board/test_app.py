@@ -240,6 +240,19 @@ async def test_e_explains_and_question_mark_helps() -> None:
         assert "3 targets" in shown.text
 
 
+async def test_q_does_what_the_help_says() -> None:
+    """It goes back where there is a view before, and leaves among the targets."""
+    async with board() as shown:
+        await shown.until("▸ deploy chat")
+        await shown.press("question_mark")
+        assert "Esc, q      back to the view before; among the targets q leaves" in shown.text
+        await shown.press("q")
+        assert "3 targets" in shown.text
+        assert not shown.app.is_left
+        await shown.press("q")
+        assert shown.app.is_left
+
+
 async def test_notes_are_shown_at_first_and_in_the_help() -> None:
     """As the link of the live page, which stands where the board is drawn."""
     async with board(notes=["live page: http://127.0.0.1:1/?token=x"]) as shown:

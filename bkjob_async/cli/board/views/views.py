@@ -146,8 +146,8 @@ HELP = (
     ("/", "find targets by a part of their name or id; Esc shows all again"),
     ("e", "why a target is polled or not, and when next"),
     ("p", "stop redrawing; polling goes on"),
-    ("Esc", "back"),
-    ("q, Ctrl-C", "leave; the jobs go on"),
+    ("Esc, q", "back to the view before; among the targets q leaves"),
+    ("Ctrl-C", "leave; the jobs go on"),
 )
 
 
