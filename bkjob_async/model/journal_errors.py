@@ -70,7 +70,7 @@ class FleetBusy(JournalError):
     ) -> None:
         """Keep who holds the fleet *name*."""
         more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-        too = f"; {', '.join(others[:NAMED])}{more} have runners too" if others else ""
+        too = f"; also held: {', '.join(others[:NAMED])}{more}" if others else ""
         super().__init__(
             f"the fleet {name!r} is held by process {pid} on {host}, last seen {seconds:.0f} s ago{too}",
             journal=journal,

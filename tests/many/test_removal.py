@@ -84,7 +84,9 @@ async def test_a_fleet_that_is_run_is_not_removed(place: Place) -> None:
     await store.open(shard_name("night", 1), THERE, take_over=True)
     await store.open(shard_name("night", 2), THERE, take_over=True)
 
-    with pytest.raises(bkjob.FleetBusy, match=r"'night/1' is held by process 22 on there.*night/2") as caught:
+    with pytest.raises(
+        bkjob.FleetBusy, match=r"'night/1' is held by process 22 on there.*also held: night/2"
+    ) as caught:
         await fleet.forget()
 
     assert (caught.value.name, caught.value.pid, caught.value.others) == ("night/1", 22, ("night/2",))
