@@ -235,12 +235,12 @@ def test_an_age_alone_leaves_the_size_of_what_is_kept(platform: str, journal: di
     """And a size the age; nothing is given twice."""
     create(platform, journal, "--keep", "7d,100M")
     said = []
-    for keep in ("12h", "50M", "none"):
+    for keep in ("12h", "50M", "1d", "none"):
         assert shell.run("fleet", "set", "night", "--keep", keep, env=journal).returncode == 0
         said.append(shell.run("fleet", "status", "night", env=journal).stderr.partition("at most ")[2])
     twice = shell.run("fleet", "set", "night", "--keep", "1d,2d", env=journal)
 
-    kept = ["100 MiB and 0.5 days", "50 MiB and 0.5 days", "1024 MiB and 7 days"]
+    kept = ["100 MiB and 0.5 days", "50 MiB and 0.5 days", "50 MiB and 1 day", "1024 MiB and 7 days"]
     assert [text.partition(")")[0] for text in said] == kept
     assert (twice.returncode, "an age, a size or both" in twice.stderr) == (2, True)
 

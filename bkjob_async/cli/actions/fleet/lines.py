@@ -20,7 +20,8 @@ def summary(found: bkjob.FleetStatus) -> Iterator[str]:
     text = (
         f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over"
     )
-    kept = f"at most {found.keep.bytes / (1 << 20):.6g} MiB and {found.keep.age / timedelta(days=1):.3g} days"
+    days = found.keep.age / timedelta(days=1)
+    kept = f"at most {found.keep.bytes / (1 << 20):.6g} MiB and {days:.3g} day{'' if days == 1 else 's'}"
     text += f", {found.size / (1 << 20):.1f} MiB of records ({kept}){stopped}"
     if found.unplaced:
         text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
