@@ -108,7 +108,7 @@ class Fleet:
         over several, by job id. *dialect*, *interval*, *system*, *acting_user* and *tenant* are those of `connect`, and
         *detail_level* that of a watch. *keep* says how much of the past is kept of the whole fleet, by default what the
         journals of its runners keep of one: its bytes are shared equally by the shards. Raises `UsageError` for values that cannot work, and for others than those that the
-        fleet has: `update` changes them.
+        fleet has: `update` changes them, but *wide* and the number of shards only `copy`.
         """
         if self._shards is None:
             raise UsageError("in how many shards? Fleet(name, journal=..., shards=16).create(...)")
@@ -129,9 +129,12 @@ class Fleet:
         known = FleetSettings.decode(await self.journal.shards.create(self.name, given.encode()))
         differences = [*given.differences(known)]
         if differences:
-            raise UsageError(
-                f"the fleet {self.name!r} has {'; '.join(differences)}: Fleet.update or `bkjob fleet set` changes it"
+            remedy = (
+                "Fleet.update or `bkjob fleet set` changes it"
+                if given.placement == known.placement
+                else "shards and wide are fixed; Fleet.copy or `bkjob fleet copy OLD NEW` makes another fleet of this one"
             )
+            raise UsageError(f"the fleet {self.name!r} has {'; '.join(differences)}: {remedy}")
 
     async def update(self, **changes: Unpack[SettingChanges]) -> None:
         """Change settings of the fleet while it lives, by the names of `create`; what is not given stays as it is.

@@ -52,8 +52,8 @@ async def test_creating_a_fleet_again_is_harmless(journal: str) -> None:
     ("other", "said"),
     [
         ({"url": "https://other.example.com"}, r"url='http://simulator.*', not 'https://other.example.com'"),
-        ({"requests_per_second": 100}, r"requests_per_second=200.0, not 100.0"),
-        ({"wide": {bkjob.Scope.biz(2): 2}}, r"wide={}, not {'2': 2}"),
+        ({"requests_per_second": 100}, r"requests_per_second=200.0, not 100.0: Fleet.update"),
+        ({"wide": {bkjob.Scope.biz(2): 2}}, r"wide={}, not {'2': 2}: shards and wide are fixed; Fleet.copy"),
         ({"credentials": "a.b:c"}, r"credentials='tests.many.fleets:credentials', not 'a.b:c'"),
         ({"detail_level": bkjob.DetailLevel.END_ONLY}, r"detail_level"),
     ],
@@ -72,7 +72,7 @@ async def test_another_number_of_shards_is_refused(journal: str) -> None:
     """Where the fleet is created, and wherever it is used."""
     await fleet_of(journal).create(**SETTINGS)
 
-    with pytest.raises(bkjob.UsageError, match="shards=4, not 8"):
+    with pytest.raises(bkjob.UsageError, match=r"shards=4, not 8: shards and wide are fixed; Fleet\.copy"):
         await fleet_of(journal, shards=8).create(**SETTINGS)
     with pytest.raises(bkjob.UsageError, match="shards=4, not 8"):
         await fleet_of(journal, shards=8).add("2:100")
