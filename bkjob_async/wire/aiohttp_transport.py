@@ -26,7 +26,7 @@ from bkjob_async.wire.bodies.reading import (
     decompress_body,
     read_body,
 )
-from bkjob_async.wire.clean_connections import CleanConnector, is_from_before_connection
+from bkjob_async.wire.clean_connections import CleanConnector, waited_for_connection
 from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.fast_http.pool import ConnectFailed, ConnectionPool
@@ -290,7 +290,7 @@ def connection_of(response: aiohttp.ClientResponse) -> Closable | None:
 def typed_error(error: Exception, timeout: float) -> Exception:
     """Return this package's error for one of aiohttp's; any other is returned as it is."""
     match error:
-        case TimeoutError() if is_from_before_connection(error):
+        case TimeoutError() if waited_for_connection(error.__cause__):
             return RequestTimedOut(ErrorDetails(message=f"no connection within {timeout:g} s", sent=False))
         case TimeoutError():
             return RequestTimedOut(ErrorDetails(message=f"no response within {timeout:g} s"))

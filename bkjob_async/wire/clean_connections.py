@@ -17,7 +17,7 @@ from bkjob_async.errors import ErrorDetails, TransportFailed
 # So many connections are opened in place of each other before the server is given up.
 ATTEMPTS = 3
 # The note of a cancellation before there was a connection.
-NOT_CONNECTED = "there was no connection yet"
+NOT_CONNECTED = "there was no connection yet, so nothing was sent"
 # aiohttp parses all bytes of one read at once: 256 KiB of tiny chunks or of interim responses would block the event loop
 # for a tenth of a second. So a read brings MAX_READ bytes at most, and MIN_READ once those of one turn of the event loop
 # have taken MAX_TURN seconds together.
@@ -111,9 +111,9 @@ class CleanConnector(aiohttp.TCPConnector):
         raise TransportFailed(ErrorDetails(message=message, sent=False))
 
 
-def is_from_before_connection(error: TimeoutError) -> bool:
-    """Return True where a timeout has cancelled a request that waited for its connection."""
-    return NOT_CONNECTED in getattr(error.__cause__, "__notes__", ())
+def waited_for_connection(cancelled: BaseException | None) -> bool:
+    """Return True where what was *cancelled* is a request that waited for its connection."""
+    return NOT_CONNECTED in getattr(cancelled, "__notes__", ())
 
 
 def has_received(connection: aiohttp.connector.Connection) -> bool:

@@ -34,6 +34,7 @@ from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
+from bkjob_async.wire.clean_connections import waited_for_connection
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
@@ -336,7 +337,9 @@ class Session:
                 self._report(permit, operation, number, failure, held, is_poll=is_poll)
             except (Exception, asyncio.CancelledError) as error:
                 self._report(permit, operation, number, error, held, is_poll=is_poll)
-                note_cancelled(error, operation, was_sent=permit is not None)
+                note_cancelled(
+                    error, operation, was_sent=permit is not None and not waited_for_connection(error)
+                )
                 raise
             else:
                 self._on_success(operation, permit, rate_limit, attempt=number, held=held, is_poll=is_poll)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 
 import pytest
 
@@ -12,7 +13,8 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
-from tests.client.clients import DIALECTS, FAILING, client_of
+from tests.client.clients import CREDENTIALS, DIALECTS, FAILING, client_of
+from tests.wire.full_server import full_server
 
 pytestmark = pytest.mark.looptime
 
@@ -349,6 +351,20 @@ async def test_a_launch_that_is_cancelled_while_under_way_may_have_been_executed
     words = "fast_execute_script was cancelled while it was under way, and may have been executed"
     assert notes == [[words], []]
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [words]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the connection is refused")
+async def test_a_launch_that_is_cancelled_before_it_has_a_connection_was_not_sent() -> None:
+    """The error says so, and not that it may have been executed."""
+    with full_server() as url:
+        async with bkjob.connect(str(url), CREDENTIALS, scope=bkjob.Scope.biz(2)) as client:
+            launch = asyncio.create_task(client.run_script("uptime", HOSTS))
+            await asyncio.sleep(0.05)
+            launch.cancel()
+            with pytest.raises(asyncio.CancelledError) as cancelled:
+                await launch
+
+    assert cancelled.value.__notes__ == ["there was no connection yet, so nothing was sent"]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

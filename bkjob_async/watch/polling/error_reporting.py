@@ -274,7 +274,7 @@ class StallTimer(Struct, eq=False, kw_only=True):
             self._check(target, loop.time())
 
     def _check(self, target: PollTarget, now: float) -> None:
-        since = target.unseen_since()
+        since = max(target.awaited_since, target.seen_at or 0.0)
         if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
             return
         if not target.all_settled() and self._is_overdue(target, now):

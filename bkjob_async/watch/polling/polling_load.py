@@ -52,7 +52,7 @@ def polling_load(
             due += 1
         elif at is None and target not in busy:
             continue  # it is over
-        oldest = min(oldest, target.unseen_since())
+        oldest = min(oldest, max(target.awaited_since, target.seen_at or 0.0))
         in_trouble += bool(target.poll_failures.troubled)
     in_flight = sum(
         subscriber is None

@@ -102,10 +102,6 @@ class PollTarget(JobState, eq=False, gc=False):
     due: float | None = None
     urgent: bool | None = None
 
-    def unseen_since(self) -> float:
-        """Return since when no response about the job has come that is awaited."""
-        return self.awaited_since if self.seen_at is None else max(self.seen_at, self.awaited_since)
-
 
 class TargetRegistry:
     """The jobs that are polled, by ref, each with the group of its subscribers.
