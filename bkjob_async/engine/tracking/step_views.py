@@ -7,7 +7,6 @@ from copy import copy
 
 from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.machines import merged_keys
 from bkjob_async.engine.tracking.run_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_state import NO_PROGRESS, StepState
 from bkjob_async.model.events import HostCounts, StepChanged, StepWaiting
@@ -118,7 +117,7 @@ def host_snapshots(step: StepState, places: Sequence[int], codes: Sequence[int])
 
 
 def with_details(host: HostSnapshot, details: HostSnapshot | None) -> HostSnapshot:
-    """Return the *details* of a failed host, which may be from a row with fewer names; the *host* where there are none."""
+    """Return the *details* of a failed host, with the names that its events have; the *host* where there are none."""
     if details is None or details.host == host.host:
         return details or host
-    return replace(details, host=merged_keys(host.host, details.host))
+    return replace(details, host=host.host)
