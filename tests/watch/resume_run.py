@@ -341,11 +341,11 @@ class Stage:
         """Compare the hosts that the lives were given with those that a watch counts, where all was read.
 
         Who drops targets has to do more than these readers do. What was recorded of a job that another watch reads is counted
-        once it was read for this one.
+        once it was read for this one, which trouble may delay until after `InSync`.
         """
         has_read_all = has_stored_all(watch) and has_read_all_there_is(reader, watch)
         is_comparable = has_read_all and watch.targets == self.followed.targets
-        is_joining = bool(self.history.companion) and not watch.is_in_sync
+        is_joining = bool(self.history.companion) and None in map(watch.snapshot, watch.targets)
         if is_joining or not is_comparable or any(action == "drop" for _, action, _ in self.history.actions):
             return
         counted, truly = gauge.total(self.followed.targets), Counter(watch.counts())

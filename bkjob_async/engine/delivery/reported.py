@@ -31,7 +31,8 @@ from bkjob_async.model.status import Phase
 class Shared(Struct, frozen=True, gc=False):
     """The state of the job, since the batch number *since*: nothing before that batch is known to a reader.
 
-    *is_continued*: something of the target was reported in an earlier process.
+    But where it *is_continued*: something of the target was reported before, in an earlier process or with a step that is no
+    target any more.
     """
 
     since: int = -1

@@ -75,6 +75,8 @@ class TargetDelivery:
                         other.counts[step] = counts
             if ref == job.ref:
                 self._follow_steps(job, before)
+            elif isinstance(of_job := self.reported(job.ref), Shared) and of_job.since > before.since:
+                self._reported[job.ref] = Shared(of_job.since, is_continued=True)
         self._reported.pop(ref, None)
         self._unseen.forget(ref)
 
