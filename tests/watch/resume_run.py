@@ -345,8 +345,12 @@ class Stage:
         """
         has_read_all = has_stored_all(watch) and has_read_all_there_is(reader, watch)
         is_comparable = has_read_all and watch.targets == self.followed.targets
-        is_joining = bool(self.history.companion) and None in map(watch.snapshot, watch.targets)
-        if is_joining or not is_comparable or any(action == "drop" for _, action, _ in self.history.actions):
+        is_read = watch.is_in_sync and None not in map(watch.snapshot, watch.targets)
+        if (
+            not is_comparable
+            or (self.history.companion and not is_read)
+            or any(action == "drop" for _, action, _ in self.history.actions)
+        ):
             return
         counted, truly = gauge.total(self.followed.targets), Counter(watch.counts())
         if self.history.companion:
