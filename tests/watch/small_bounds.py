@@ -27,7 +27,7 @@ ALWAYS = {
     "engine.responses.unchanged.FEW_HOSTS": 0,
     "watch.polling.poller.STALLED_AFTER": STALLED_AFTER,
     "watch.polling.poller.STALLED_POLLS": STALLED_POLLS,
-    "watch.polling.error_reporting.STALL_CHECK_INTERVAL": STALL_CHECK_INTERVAL,
+    "watch.polling.stalls.STALL_CHECK_INTERVAL": STALL_CHECK_INTERVAL,
 }
 # What readers are given in slices: how many events in each.
 IN_SLICES = {

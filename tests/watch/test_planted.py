@@ -37,8 +37,8 @@ from bkjob_async.model.status import Phase, host_status
 from bkjob_async.watch import waiting
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling import poller, target_poller
-from bkjob_async.watch.polling.error_reporting import StallTimer, mark_stalled
 from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.watch.polling.stalls import StallTimer, mark_stalled
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.stream.readers import Backlog, Position, Reader

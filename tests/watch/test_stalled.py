@@ -13,11 +13,11 @@ from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
-from bkjob_async.watch.polling import error_reporting
-from bkjob_async.watch.polling.error_reporting import STALL_CHECK_INTERVAL, STALL_CHECK_SIZE, StallTimer
+from bkjob_async.watch.polling import stalls
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.poller import group_of
+from bkjob_async.watch.polling.stalls import STALL_CHECK_INTERVAL, STALL_CHECK_SIZE, StallTimer
 from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from tests.watch.clients import client_of
@@ -150,7 +150,7 @@ def timer_of(size: int) -> tuple[StallTimer, Targets]:
 
 async def test_a_check_is_finished_before_another_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """With many targets and a busy event loop, one takes longer than the time between two."""
-    monkeypatch.setattr(error_reporting, "STALL_CHECK_INTERVAL", 0.0)
+    monkeypatch.setattr(stalls, "STALL_CHECK_INTERVAL", 0.0)
     timer, targets = timer_of(9 * STALL_CHECK_SIZE)
 
     timer.start()

@@ -13,7 +13,7 @@ from sys import intern
 from msgspec.structs import replace
 
 from bkjob_async.engine.group_polling.group_poller import ReadMode
-from bkjob_async.engine.responses.step_tracker import apply_step_view, finish, finish_if_settled
+from bkjob_async.engine.responses.step_tracker import apply_step_view, finish, finish_if_settled, is_final
 from bkjob_async.engine.responses.unwanted_rows import without_open_rows, without_open_step_rows
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
@@ -34,7 +34,6 @@ from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView, times_of
 from bkjob_async.model.refs import Ref, StepRef
-from bkjob_async.model.status import FINISHED_RUN_CODES
 
 # An earlier execution is believed when no other was shown for so many seconds, in so many responses at least.
 RESTORED_AFTER_SECONDS, RESTORED_AFTER_RESPONSES = 30.0, 5
@@ -60,7 +59,7 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]
     events: list[Event] = []
     if view.name and view.name != job.name:
         job.name = intern(view.name)
-    finished = view.status in FINISHED_RUN_CODES if view.finished is None else view.finished
+    finished = is_final(view)
     if finished or view.status != job.status_code:
         job.raw_times = packed_times(times_of(view))
     events += apply_status(job, view.status, stamp, finished=finished)

@@ -33,7 +33,7 @@ from bkjob_async.engine.tracking.step_state import (
 from bkjob_async.engine.tracking.step_views import host_counts, step_changed, step_waiting
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event
-from bkjob_async.model.poll_view import StepPollView, times_of
+from bkjob_async.model.poll_view import PollView, StepPollView, times_of
 from bkjob_async.model.status import (
     FINISHED_RUN_CODES,
     RUN_CODES,
@@ -103,8 +103,8 @@ def shows_end(step: StepState, view: StepPollView, *, job_finished: bool | None)
     )
 
 
-def is_final(view: StepPollView, *, job_finished: bool | None) -> bool:
-    """Return True if a response shows a final status; an unknown code without a flag is final if the job is."""
+def is_final(view: PollView, *, job_finished: bool | None = None) -> bool:
+    """Return True if a response shows a final status; an unknown code of a step without a flag is final if its job is."""
     if view.finished is not None:
         return view.finished
     return view.status in FINISHED_RUN_CODES if view.status in RUN_CODES else bool(job_finished)

@@ -9,12 +9,11 @@ from bkjob_async.engine.responses.step_tracker import is_final, shows_end
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from bkjob_async.model.status import FINISHED_RUN_CODES
 
 
 def without_open_rows(job: JobState, view: JobPollView) -> JobPollView:
     """Return a response without the hosts of steps that are not over: for the end only, they are not followed."""
-    finished = view.status in FINISHED_RUN_CODES if view.finished is None else view.finished
+    finished = is_final(view)
     steps = [
         step_view
         if step_view.groups is None or is_final(step_view, job_finished=finished)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 
 from msgspec import Struct, field
@@ -28,7 +27,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.engine.tracking.poll_state import NO_TROUBLE
 from bkjob_async.errors import BkJobError, CallFailed, InvalidResponse
-from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
+from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
@@ -38,11 +37,6 @@ from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 
-# A target is stalled after this many seconds, or polls at a long fixed interval, without a response.
-STALLED_AFTER = 60.0
-STALLED_POLLS = 5
-# Seconds between two checks for stalled targets, and how many are checked in one turn of the event loop.
-STALL_CHECK_INTERVAL, STALL_CHECK_SIZE = 10.0, 64
 LOST_REASONS = {ErrorAction.NOT_FOUND: LostReason.NOT_FOUND, ErrorAction.FORBIDDEN: LostReason.FORBIDDEN}
 # What errors tell of the platform; with all others it responded.
 PLATFORM_EVENTS = {
@@ -236,58 +230,6 @@ class OutageRecovery(Struct, eq=False, kw_only=True):
             yield
 
 
-class StallTimer(Struct, eq=False, kw_only=True):
-    """Calls *report* once for each target that is stalled, with the seconds; one timer serves all *targets*.
-
-    A target is stalled when there was no response for *limit* seconds although a poll is late, under way, failed, or not
-    sent because of an outage.
-    """
-
-    targets: Collection[PollTarget]
-    runner: PollRunner[Polled]
-    health: PlatformHealth
-    limit: float
-    report: Callable[[PollTarget, float], None]
-    _timer: asyncio.Handle | None = None
-
-    def start(self) -> None:
-        """Check in a while, unless a check is due or under way; there is none any more when there is no target."""
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._check_all)
-
-    def stop(self) -> None:
-        """Check no more; harmless when repeated."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _check_all(self) -> None:
-        self._check_next(iter(tuple(self.targets)))
-
-    def _check_next(self, targets: Iterator[PollTarget]) -> None:
-        """Check some targets, and the others in further turns of the event loop."""
-        loop, some = asyncio.get_running_loop(), list(islice(targets, STALL_CHECK_SIZE))
-        self._timer = loop.call_soon(self._check_next, targets) if some else None
-        if self.targets:
-            self.start()
-        for target in some:
-            self._check(target, loop.time())
-
-    def _check(self, target: PollTarget, now: float) -> None:
-        since = max(target.awaited_since, target.seen_at or 0.0)
-        if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
-            return
-        if not target.all_settled() and self._is_overdue(target, now):
-            self.report(target, now - since)
-
-    def _is_overdue(self, target: PollTarget, now: float) -> bool:
-        """Return True when a poll of a target is late, under way, failed, or not sent because of an outage."""
-        if target.due is None:
-            return not self.runner.is_idle(target)
-        by = now + CLOSED_DELAY if self.health.is_closed else now
-        return target.poll_failures.failures > 0 or target.due <= by
-
-
 def affected_by(target: JobState, request: PollRequest) -> Sequence[Ref]:
     """Return the targets that a response would have shown: a step and its job, or all of a job."""
     refs = [ref for ref in target.targets if ref not in target.lost]
@@ -306,10 +248,3 @@ def lose_missing_steps(target: JobState) -> list[Event]:
         if count_not_found(target, ref) >= NOT_FOUND_TWICE:
             events += lose_target(target, ref, LostReason.NOT_FOUND, "the job has no such step")
     return events
-
-
-def mark_stalled(target: JobState, silence: float) -> list[Event]:
-    """Return the events, published once, that the targets of a job were not seen for *silence* seconds."""
-    target.poll_failures = replace(target.poll_failures, stalled=True)
-    refs = sorted((ref for ref in target.targets if ref not in target.lost), key=str)
-    return [Stalled(ref=ref, seconds=silence) for ref in refs]

@@ -25,18 +25,12 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.model.request_limit import RequestLimit
-from bkjob_async.watch.polling.error_reporting import (
-    STALLED_AFTER,
-    STALLED_POLLS,
-    ErrorReporting,
-    OutageRecovery,
-    StallTimer,
-    mark_stalled,
-)
+from bkjob_async.watch.polling.error_reporting import ErrorReporting, OutageRecovery
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
 from bkjob_async.watch.polling.poll_reports import PollReports
 from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, polling_load
+from bkjob_async.watch.polling.stalls import STALLED_AFTER, STALLED_POLLS, StallTimer, mark_stalled
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget, Subscriber, TargetRegistry
 from bkjob_async.watch.stats import Explanation, explanation_of, explanation_of_ended, started_ago

@@ -17,6 +17,7 @@ from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.phase_totals import PhaseTotals
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
+from bkjob_async.watch.polling.stalls import unseen_since
 from bkjob_async.watch.polling.target_registry import Subscriber, TargetRegistry
 
 # The most jobs that have changed and wait to be counted again: a few microseconds each when the figures are asked for.
@@ -52,7 +53,7 @@ def polling_load(
             due += 1
         elif at is None and target not in busy:
             continue  # it is over
-        oldest = min(oldest, max(target.awaited_since, target.seen_at or 0.0))
+        oldest = min(oldest, unseen_since(target))
         in_trouble += bool(target.poll_failures.troubled)
     in_flight = sum(
         subscriber is None
