@@ -546,7 +546,8 @@ class Checks:
             windows = [
                 w for w in self.history.faults if w.kind in ("forbidden", "another job", "another scope")
             ]
-            if not any(w.start <= waited.ended and w.start + w.length + 1 >= waited.begun for w in windows):
+            since = 0.0 if waited.here else waited.begun  # a watch stays without a target that it has lost
+            if not any(w.start <= waited.ended and w.start + w.length + 1 >= since for w in windows):
                 yield f"a wait from {waited.begun:.0f} s on ended with {error!r}"
         elif isinstance(error, bkjob.DeadlineExceeded) and not self.disturbed(waited.begun, waited.ended):
             begin = self.before(waited.ended, NOTICED)
