@@ -128,15 +128,6 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     # What is over ---------------------------------------------------------------------------------------------------
 
-    def has_ends(self) -> bool:
-        """Return True if the job itself or any step was announced finished, or a target is lost."""
-        if self.poll_failures.lost or self.announced.finished:
-            return True
-        for step in self.steps:  # noqa: SIM110 - called for every poll with a change, mostly with one
-            if step.announced.finished:
-                return True
-        return False
-
     @property
     def lost(self) -> Mapping[Ref, Lost]:
         """The targets that are lost."""

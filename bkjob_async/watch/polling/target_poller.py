@@ -303,7 +303,11 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if times is not None and not target.pending:
             times.complete(at.now, target.poll_failures.failed_in_round)
         self.registry.publish(target, at, events)
-        may_settle |= bool(events) and (target.has_ends() or {*map(type, events)} != {HostChanged})
+        if events and not may_settle:
+            # Changes of hosts alone concern only what is over: the job, which `_settle` finds out, or single steps.
+            may_settle = {*map(type, events)} != {HostChanged} or any(
+                map(target.is_over, target.target_steps)
+            )
         return self._settle(target, at.now, begun, may_settle=may_settle)
 
     async def _poll_list(self, poller: ListPoller[PollTarget], permit: Permit) -> None:
