@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from yarl import URL
 
-from bkjob_async.dialects.common.envelopes import open_envelope, read_envelope
+from bkjob_async.dialects.common.envelopes import read_data, read_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.dialects.common.ref_checks import check_raw
 from bkjob_async.dialects.common.status_views import snapshot
@@ -239,17 +239,25 @@ class Dialect:
             )
             result = snapshot(view, about.ref, LazyResponseData(response.body))
         else:
-            result = call.read(operation, JsonObject(open_envelope(response), zone=self.zone))
-        if isinstance(operation, RawCall):
-            self._check_raw(operation, result)
+
+            def read(envelope: JsonObject) -> Any:
+                found = call.read(operation, envelope)
+                if isinstance(operation, RawCall):
+                    self._check_raw(operation, found)
+                return found
+
+            result = read_data(response, self.zone, read)
         found: R = result
         return found
 
     def decode_raw(self, operation: Operation[Any], response: HttpResponse) -> Envelope:
         """Return the response to *operation* as the platform wrote it, or raise a `CallFailed`."""
-        envelope = read_envelope(response)
-        self._check_raw(operation, envelope.data)
-        return envelope
+
+        def read(envelope: JsonObject) -> Envelope:
+            self._check_raw(operation, envelope.get("data"))
+            return read_envelope(response, envelope.members)
+
+        return read_data(response, self.zone, read)
 
     def _check_raw(self, operation: Operation[Any], data: object) -> None:
         """Compare the response to a query with its parameters; the response to a command may name a new job."""

@@ -7,9 +7,12 @@ Success is HTTP 2xx with `result` true and `code` 0, in version 4 with no `error
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from bkjob_async.dialects.common.error_codes import (
     error_for_code,
@@ -17,13 +20,15 @@ from bkjob_async.dialects.common.error_codes import (
     error_for_status,
     is_redirect,
 )
-from bkjob_async.dialects.common.json_fields import as_flag, as_integer
+from bkjob_async.dialects.common.json_fields import JsonObject, as_flag, as_integer
 from bkjob_async.dialects.common.redaction import redact_named
 from bkjob_async.dialects.common.retry_after import parse_retry_after
 from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse, PlatformTrouble, Throttled
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.text.json_text import parse_json
+
+R = TypeVar("R")
 
 LONGEST_MESSAGE = 500
 
@@ -50,9 +55,20 @@ def open_envelope(response: HttpResponse) -> dict[str, Any]:
     raise error_from_response(response, body)
 
 
-def read_envelope(response: HttpResponse) -> Envelope:
-    """Return a successful response whole, or raise the typed error."""
+def read_data(response: HttpResponse, zone: tzinfo, read: Callable[[JsonObject], R]) -> R:
+    """Return what *read* makes of the envelope of a success; its errors name the response."""
     members = open_envelope(response)
+    try:
+        return read(JsonObject(members, zone=zone))
+    except InvalidResponse as error:
+        details = error.details
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    ids = request_ids(headers, members)
+    raise InvalidResponse(replace(details, http_status=response.status, request_ids=ids))
+
+
+def read_envelope(response: HttpResponse, members: Mapping[str, Any]) -> Envelope:
+    """Return a successful *response* whole; *members* are those of its envelope."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Envelope(
         data=members.get("data"),

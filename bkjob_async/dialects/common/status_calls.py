@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
+from functools import partial
 from typing import Any, Literal, Protocol, overload
 
 from msgspec.structs import force_setattr
 
 from bkjob_async.dialects.common.dialect import Call, Dialect
-from bkjob_async.dialects.common.envelopes import open_envelope
+from bkjob_async.dialects.common.envelopes import read_data
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.status_views import with_empty_lists
 from bkjob_async.errors import NotSupported
@@ -111,8 +112,8 @@ def status_call(
             if view is None:  # the rest of a row may be as nobody has documented it
                 view = read_strictly(operation, response, zone, for_poll=for_poll, in_part=for_poll)
         if view is None:
-            envelope = JsonObject(open_envelope(response), zone=zone)
-            view = read_leniently(operation, envelope, for_poll=for_poll)
+            read = partial(read_leniently, operation, for_poll=for_poll)
+            view = read_data(response, zone, read)
         if omits_empty_lists and operation.return_ip_result and isinstance(view, JobPollView):
             view = with_empty_lists(view)
         if content:

@@ -1,5 +1,7 @@
 """The source and class of each error, and whether a read is retried."""
 
+from collections.abc import Callable
+
 import pytest
 
 from bkjob_async.dialects.common.envelopes import (
@@ -8,6 +10,7 @@ from bkjob_async.dialects.common.envelopes import (
     read_envelope,
 )
 from bkjob_async.dialects.common.error_codes import BY_CODE, BY_WORD
+from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.engine.flow_control.retry import RETRYABLE
 from bkjob_async.errors import (
     ApiNotFound,
@@ -24,7 +27,9 @@ from bkjob_async.errors import (
     WrongState,
 )
 from bkjob_async.http_messages import HttpResponse
-from tests.dialects.sample_operations import json_response
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.queries import RawCall
+from tests.dialects.sample_operations import JOB, SCOPE, json_response, sample_call
 
 # code, class, whether a read is worth another try
 CODES: list[tuple[int, type[CallFailed], bool]] = [
@@ -244,17 +249,61 @@ def test_strange_letters_do_not_cost_the_answer() -> None:
 
 
 def test_a_whole_response_can_be_had_as_it_came() -> None:
-    """Data, message, ids, status, headers and bytes; an error is raised all the same."""
+    """Data, message, ids, status, headers and bytes."""
     body = {"result": True, "code": 0, "message": "success", "data": [1], "request_id": "r-1"}
     response = json_response(body, 200, X_Request_Id="h-1")
 
-    whole = read_envelope(response)
+    whole = read_envelope(response, open_envelope(response))
 
     assert (whole.data, whole.message, whole.http_status) == ([1], "success", 200)
     assert whole.request_ids == {"X-Request-Id": "h-1", "request_id": "r-1"}
     assert (whole.headers, whole.body) == (response.headers, response.body)
-    with pytest.raises(NotFound):
-        read_envelope(json_response({"result": False, "code": 1244006}))
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "esb-job/get_job_instance_status",
+        "esb-jobv3/get_job_instance_status",
+        "gateway-v3/get_job_instance_status",
+        "gateway-v3/get_step_instance_status",
+        "gateway-v4/get_job_instance_status",
+        "gateway-v3/fast_execute_script",
+    ],
+)
+def test_an_error_about_the_data_names_the_response(sample: str) -> None:
+    """The platform's operators find a response that makes no sense by the ids in its envelope and its headers."""
+    codec, operation = sample_call(sample)
+    body = {"result": True, "code": 0, "data": {"job_instance": "?"}, "request_id": "r-1"}
+    if codec.name == "gateway-v4":
+        body = {"data": body["data"], "job_request_id": "r-1"}
+    response = json_response(body, 201, X_Bkapi_Request_Id="g-1")
+    reads: list[Callable[[], object]] = [lambda: codec.decode(operation, response)]
+    if isinstance(operation, GetJobInstanceStatus | GetStepInstanceStatus):
+        reads.append(lambda: decode_poll(codec, operation, response))
+
+    for read in reads:
+        with pytest.raises(InvalidResponse) as failed:
+            read()
+        assert failed.value.details.http_status == 201
+        assert list(failed.value.request_ids.values()) == ["g-1", "r-1"]
+
+
+def test_a_raw_response_about_another_job_is_named_too() -> None:
+    """It was delivered to the wrong request, and its ids say which one it answered."""
+    codec, operation = sample_call("gateway-v3/get_job_instance_status")
+    call = RawCall(
+        name=operation.name, parameters={"job_instance_id": JOB.job_instance_id}, method="GET", scope=SCOPE
+    )
+    body = {"result": True, "code": 0, "data": {"job_instance_id": 5}, "job_request_id": "j-1"}
+
+    for read in (codec.decode, codec.decode_raw):
+        with pytest.raises(InvalidResponse, match="another job") as failed:
+            read(call, json_response(body))
+        assert (failed.value.details.http_status, failed.value.request_ids) == (
+            200,
+            {"job_request_id": "j-1"},
+        )
 
 
 def test_the_gateway_says_how_long_to_wait() -> None:
