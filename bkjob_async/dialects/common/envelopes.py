@@ -7,7 +7,7 @@ Success is HTTP 2xx with `result` true and `code` 0, in version 4 with no `error
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -35,6 +35,10 @@ LONGEST_MESSAGE = 500
 REQUEST_ID_HEADERS = ("X-Bkapi-Request-Id", "X-Request-Id", "X-Bk-Job-Request-Id")
 LOWER_CASE_HEADERS = tuple(name.lower() for name in REQUEST_ID_HEADERS)
 REQUEST_ID_KEYS = ("request_id", "job_request_id")
+# The second ones are those of the reply that the ESB's oldest component makes its own of.
+CODE_KEYS = ("code", "bk_error_code")
+# The last ones are those of other services: of Django and Spring, and of what checks tokens.
+MESSAGE_KEYS = ("message", "msg", "bk_error_msg", "error_description", "detail", "error")
 ERROR_CODE_HEADER = "x-bkapi-error-code"
 ERROR_MESSAGE_HEADER = "x-bkapi-error-message"
 # Errors whose response may say when to send again.
@@ -82,7 +86,7 @@ def read_envelope(response: HttpResponse, members: Mapping[str, Any]) -> Envelop
 
 def is_success(body: Mapping[str, Any]) -> bool:
     """Return True for an envelope of any dialect with data rather than an error."""
-    code = body.get("code")
+    code = first_of(body, CODE_KEYS)
     if body.get("error") is not None or (code is not None and as_integer(code) != 0):
         return False
     result = body.get("result")
@@ -97,7 +101,7 @@ def error_from_response(response: HttpResponse, body: Any, *, is_json: bool = Tr
     members = body if isinstance(body, dict) else {}
     nested = members.get("error")
     error: dict[str, Any] = nested if isinstance(nested, dict) else {}
-    code = code_of(error.get("code") if error else members.get("code"))
+    code = code_of(first_of(error or members, CODE_KEYS))
     made_by_gateway = code_of(headers.get(ERROR_CODE_HEADER))
     details = detail_codes(error)
     kind = next(
@@ -122,6 +126,8 @@ def error_from_response(response: HttpResponse, body: Any, *, is_json: bool = Tr
         message = describe_body(response.body)
     elif not message and kind is InvalidResponse:
         message = "the response is JSON, but not the platform's envelope"
+    elif not message and kind is CallFailed:
+        message = "the platform gives no reason"
     permission = error.get("data") if error else members.get("permission")
     return kind(
         ErrorDetails(
@@ -160,9 +166,14 @@ def describe_redirect(headers: Mapping[str, str]) -> str:
     return f"the response is a redirect{' to ' if where else ''}{where}: the URL is wrong"
 
 
+def first_of(members: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """Return the first of *members* under these *names* that says something, None for none."""
+    return next((members[name] for name in names if members.get(name) not in (None, "", {})), None)
+
+
 def looks_like_envelope(members: Mapping[str, Any]) -> bool:
     """Return True when these are the members of one of the platform's envelopes."""
-    return any(name in members for name in ("result", "code", "error"))
+    return any(name in members for name in ("result", "error", *CODE_KEYS))
 
 
 def code_of(value: object) -> int | str | None:
@@ -183,7 +194,7 @@ def detail_codes(error: Mapping[str, Any]) -> tuple[int, ...]:
 
 def message_of(members: Mapping[str, Any]) -> str:
     """Return the message of an envelope in one line; it may be in several languages at once."""
-    said = members.get("message") or members.get("msg") or members.get("bk_error_msg")
+    said = first_of(members, MESSAGE_KEYS)
     if isinstance(said, dict):
         said = said.get("en") or next((text for text in said.values() if isinstance(text, str)), "")
     return one_line(said) if isinstance(said, str) else ""

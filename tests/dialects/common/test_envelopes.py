@@ -331,6 +331,50 @@ def test_the_gateways_header_speaks_for_a_body_that_does_not() -> None:
     assert (error.code, error.details.message) == (1650401, "backend timeout")
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        # Spring, of which the platform's services are made.
+        (
+            503,
+            {"timestamp": 1, "path": "/esb", "status": 503, "error": "Service Unavailable"},
+            "Service Unavailable",
+        ),
+        (
+            404,
+            {"timestamp": 1, "path": "/esb", "status": 404, "error": "Not Found", "message": ""},
+            "Not Found",
+        ),
+        # What checks tokens, and Django.
+        (401, {"error": "invalid_token", "error_description": "it has expired"}, "it has expired"),
+        (403, {"detail": "no credentials were given"}, "no credentials were given"),
+        (200, {"error": "busy"}, "busy"),
+        (200, {"result": False, "code": 4711}, "the platform gives no reason"),
+        (200, {"bk_error_code": 4711, "data": None}, "the platform gives no reason"),
+    ],
+)
+def test_a_reason_has_several_names(status: int, body: object, message: str) -> None:
+    """Services around the platform call it otherwise; an error without one says that, as it refers to its message."""
+    assert error_of(json_response(body, status)).details.message == message
+
+
+PLAIN_REPLY = {
+    "bk_error_code": 1244006,
+    "bk_error_msg": {"zh-cn": "不存在", "en": "no such job"},
+    "data": None,
+}
+
+
+@pytest.mark.parametrize("body", [PLAIN_REPLY, {**PLAIN_REPLY, "result": False}])
+def test_the_reply_behind_the_oldest_component_is_an_error_by_its_code(body: object) -> None:
+    """Where the component passes it on as it is: its names of code and message are other ones."""
+    error = error_of(json_response(body))
+
+    assert type(error) is NotFound
+    assert (error.code, error.details.message) == (1244006, "no such job")
+    assert open_envelope(json_response({"bk_error_code": 0, "bk_error_msg": "", "data": 1}))["data"] == 1
+
+
 def test_a_message_is_one_bounded_line() -> None:
     """Texts may be long, in several lines, and in several languages at once."""
     long = json_response({"result": False, "code": 1, "message": "a\nb\x00" + "c" * 10_000})
