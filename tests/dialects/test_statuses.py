@@ -290,6 +290,19 @@ def test_the_flat_lists_of_old_are_read(name: str) -> None:
     assert view.complete
 
 
+@pytest.mark.parametrize("name", ["step_result_group_list", "step_ip_result_list"])
+@pytest.mark.parametrize("flag", [True, False])
+def test_the_flag_of_a_step_decides_however_its_hosts_are_listed(name: str, flag: bool) -> None:  # noqa: FBT001
+    """In groups, or in the flat lists of old: an unknown code is final where the server says so."""
+    body = copy.deepcopy(STEP_BODY)
+    body["data"].pop("step_result_group_list")
+    body["data"] |= {name: [], "status": 77, "is_finished": flag}
+
+    step = DIALECTS["gateway-v3"].decode(GetStepInstanceStatus(ref=STEP), json_response(body))
+
+    assert (step.is_finished, read_step(body).finished) == (flag, flag)
+
+
 def test_the_oldest_step_status_has_codes_of_groups() -> None:
     """Hosts have no code of their own there; their group's is theirs."""
     step: StepSnapshot = decoded("esb-job/get_step_instance_status")

@@ -127,15 +127,18 @@ def read_step(operation: GetStepInstanceStatus, envelope: JsonObject, *, for_pol
     data = envelope.child("data")
     check_ref(data, operation.ref)
     groups, complete = data.children("step_result_group_list"), asks_for_all_hosts(operation)
+    finished = data.flag("finished", "is_finished")
     flat = read_rows(data, *FLAT_LISTS) if groups is None else None
     if flat is not None:
-        return read_step_members(data, flat_rows(flat), unit=MILLISECONDS, complete=complete)
+        return read_step_members(
+            data, flat_rows(flat), unit=MILLISECONDS, finished=finished, complete=complete
+        )
     groups = groups or []
     return read_step_members(
         data,
         tuple(read_group(group, for_poll=for_poll) for group in groups),
         unit=MILLISECONDS,
-        finished=data.flag("finished", "is_finished"),
+        finished=finished,
         grouped=True,
         complete=complete and all(group.maybe_integer("host_size") is not None for group in groups),
     )
