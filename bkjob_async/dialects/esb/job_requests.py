@@ -10,8 +10,8 @@ from attrs import evolve
 from bkjob_async.dialects.common.dialect import ref_parameters
 from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.hosts import address_parameters, refuse_containers
-from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
+from bkjob_async.dialects.gateway.v3_requests import scope_parameters_esb
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.operations import launches
 from bkjob_async.model.operations.base import GetStepInstanceStatus
@@ -25,11 +25,7 @@ def scope_parameters(scope: Scope) -> dict[str, Any]:
 
     Older ones know the numbers of some business sets; any other number would be taken for a business.
     """
-    if scope.type is ScopeType.BIZ:
-        return {"bk_biz_id": scope.id}
-    named = {"bk_scope_type": str(scope.type), "bk_scope_id": str(scope.id)}
-    is_known = scope.type is ScopeType.BIZ_SET and scope.id in BIZ_SETS
-    return {"bk_biz_id": scope.id, **named} if is_known else named
+    return {"bk_biz_id": scope.id} if scope.type is ScopeType.BIZ else scope_parameters_esb(scope)
 
 
 def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bkjob_async.dialects.common.fields import field_values
 from bkjob_async.dialects.common.hosts import host_list_parameters, host_parameters
+from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
@@ -30,9 +31,13 @@ def scope_parameters(scope: Scope) -> dict[str, Any]:
 
 
 def scope_parameters_esb(scope: Scope) -> dict[str, Any]:
-    """Return a scope's parameters for the ESB: its older sites know a business by `bk_biz_id` only."""
+    """Return a scope's parameters for the ESB: its older sites know a business by `bk_biz_id` only.
+
+    Some numbers are those of business sets there; any other number would be taken for a business.
+    """
     named = scope_parameters(scope)
-    return {"bk_biz_id": scope.id, **named} if scope.type is ScopeType.BIZ else named
+    is_known = scope.type is ScopeType.BIZ or (scope.type is ScopeType.BIZ_SET and scope.id in BIZ_SETS)
+    return {"bk_biz_id": scope.id, **named} if is_known else named
 
 
 def host_log_parameters(operation: GetJobInstanceIpLog) -> dict[str, Any]:
