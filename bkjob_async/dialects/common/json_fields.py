@@ -8,7 +8,7 @@ from typing import Any
 
 from bkjob_async.errors import ErrorDetails, InvalidResponse
 from bkjob_async.model.snapshot import Times
-from bkjob_async.model.structures.unix_time import from_unix_time
+from bkjob_async.model.structures.unix_time import EPOCH, LATEST, from_unix_time
 
 # The zone of the platform's servers, for times without one; it has had no summer time since 1991.
 DEFAULT_ZONE: tzinfo = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -71,7 +71,7 @@ def as_flag(value: object) -> bool | None:
 
 
 def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
-    """Return a time with a zone; None for nothing, zero and what cannot be read.
+    """Return a time with a zone; None for nothing, zero, what cannot be read, and what not every zone has.
 
     Numbers are Unix milliseconds (seconds where they are too small for that), text is ISO or `YYYY-MM-DD
     HH:mm:ss` with or without an offset; without one it is in *zone*.
@@ -85,7 +85,8 @@ def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
         read = datetime.fromisoformat(_BROKEN_TIME.sub(r"\1", value.strip()))
     except ValueError:
         return None
-    return read if read.tzinfo else read.replace(tzinfo=zone)
+    time = read if read.tzinfo else read.replace(tzinfo=zone)
+    return time if EPOCH < time < LATEST else None
 
 
 class JsonObject:

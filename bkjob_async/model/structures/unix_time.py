@@ -8,6 +8,8 @@ from functools import lru_cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A number below this cannot be the milliseconds of anything since 1973; it is seconds then.
 LEAST_MILLISECONDS = 100_000_000_000
+# No zone is a day from UTC: an earlier time than this has a date in each of them.
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _FRACTIONS = [timedelta(milliseconds=number) for number in range(1000)]
 
 
@@ -18,21 +20,19 @@ def time_from(milliseconds: int) -> datetime:
 
 
 def from_unix_time(number: int | None) -> datetime | None:
-    """Return a Unix time (milliseconds or seconds) as a datetime; None unless a calendar has it."""
-    if number is None or number <= 0:
+    """Return a Unix time (milliseconds or seconds) as a datetime; None unless every zone has it."""
+    if number is None or not 0 < number < _LATEST_MILLISECONDS:
         return None
     milliseconds = number if number >= LEAST_MILLISECONDS else number * 1000
-    try:
-        return (
-            _second(milliseconds // 1000) + _FRACTIONS[milliseconds % 1000]
-        )  # as `time_from`, without a call
-    except OverflowError:
-        return None
+    return _second(milliseconds // 1000) + _FRACTIONS[milliseconds % 1000]  # as `time_from`, without a call
 
 
 def milliseconds_of(time: datetime) -> int:
     """Return a time in whole Unix milliseconds."""
     return round(1000 * time.timestamp())
+
+
+_LATEST_MILLISECONDS = milliseconds_of(LATEST)
 
 
 @lru_cache(maxsize=4096)

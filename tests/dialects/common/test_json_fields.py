@@ -16,6 +16,7 @@ from bkjob_async.dialects.common.json_fields import (
     as_time,
     read_times,
 )
+from bkjob_async.engine.tracking.packed_times import packed_times, unpacked_times
 from bkjob_async.errors import InvalidResponse
 
 MOMENT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
@@ -41,6 +42,20 @@ TOKYO = timezone(timedelta(hours=9))
         (-1, DEFAULT_ZONE, None),
         (True, DEFAULT_ZONE, None),
         (2**62, DEFAULT_ZONE, None),
+        # Zero and never, as servers write them.
+        ("1970-01-01 08:00:00", DEFAULT_ZONE, None),
+        ("0000-00-00 00:00:00", DEFAULT_ZONE, None),
+        ("0001-01-01 00:00:00", DEFAULT_ZONE, None),
+        ("0001-01-01T00:00:00Z", DEFAULT_ZONE, None),
+        ("9999-12-31 23:59:59 -1400", DEFAULT_ZONE, None),
+        ("9999-12-31T23:59:59Z", DEFAULT_ZONE, None),
+        (253_402_300_799_000, DEFAULT_ZONE, None),
+        ("1970-01-01 08:00:01", DEFAULT_ZONE, datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)),
+        (
+            "9999-12-31 07:59:59",
+            DEFAULT_ZONE,
+            datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC),
+        ),
         ("yesterday", DEFAULT_ZONE, None),
         ([], DEFAULT_ZONE, None),
     ],
@@ -51,6 +66,17 @@ def test_a_time_is_read_in_every_form(value: object, zone: tzinfo, time: datetim
 
     assert read == time
     assert read is None or read.tzinfo is not None
+
+
+@pytest.mark.parametrize("text", ["0001-01-01 00:00:00", "9999-12-31T23:59:59Z", "9999-12-31 07:59:59"])
+def test_every_time_that_is_read_is_one_in_any_zone(text: str) -> None:
+    """Of a job's times all are shown in the zone of the first: a poll may fail for none of them."""
+    body = {"create_time": "2023-11-15 06:13:20", "start_time": text, "end_time": 253_402_214_399_000}
+    times = read_times(JsonObject(body), unit=SECONDS)
+
+    assert unpacked_times(packed_times(times)) == times
+    for moment in (times.start_time, times.end_time):
+        assert moment is None or moment.astimezone(timezone(timedelta(hours=23, minutes=59))) == moment
 
 
 @pytest.mark.parametrize(("unit", "total", "seconds"), [(SECONDS, 3.169, 3.169), (MILLISECONDS, 3169, 3.169)])
