@@ -14,8 +14,7 @@ from math import erfc, exp, log, sqrt
 from msgspec import Struct
 
 SQRT_2 = sqrt(2.0)
-# Below this share of survivors, sums of tails are rounding errors; nothing is predicted for a run of that
-# age.
+# Below this share of survivors, sums of tails are rounding errors: a run of that age is polled as one of half its age.
 NOBODY_LEFT = 1e-9
 PRECISION = 0.01
 # The time that is left is computed so exactly: relative, and in seconds.
@@ -91,14 +90,14 @@ class EndPrediction:
     def wait(self, age: float, cost: float, shortest: float, longest: float) -> float:
         """Return when the mean detection lag reaches *cost*: seconds between *shortest* and *longest*."""
         share, rest = self.tail(age)
-        if share < NOBODY_LEFT or shortest >= longest:
-            return max(shortest, longest)
+        if share < NOBODY_LEFT:
+            return self.wait(age / 2.0, cost, shortest, longest)
         wanted = cost * share
 
         def lag(step: float) -> float:
             return share * step - rest + self.tail(age + step)[1]
 
-        low, high = shortest, longest
+        low, high = shortest, max(shortest, longest)
         lag_low = lag(low)
         if lag_low >= wanted:
             return low

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.end_prediction import NOBODY_LEFT, EndPrediction, LogNormal
+from bkjob_async.engine.scheduling.request_cost import AT_REST
+from bkjob_async.model.refs import Scope
 
 ANY = LogNormal(log(30.0), 1.586)
 LAWS = st.builds(
@@ -75,11 +78,19 @@ def test_an_end_was_found_within_the_step(law: EndPrediction, age: float, step: 
     assert 0.0 <= law.lag_when_found(age, step) <= step
 
 
-def test_what_is_older_than_anything_is_not_hurried() -> None:
-    """Where nobody is left, nothing is expected."""
-    narrow = LogNormal(log(10.0), 0.05)
+@pytest.mark.parametrize("runs", [1, 3, 20, 1000])
+def test_what_is_older_than_anything_is_polled_no_more_rarely_all_at_once(runs: int) -> None:
+    """A run that hangs may end at any time: its age says nothing of when, however long all others took."""
+    durations = DurationTable()
+    for number in range(runs):
+        durations.learn(Scope.biz(2), "deploy", None, 6.0 + number % 3)
+    law = durations.expectation(Scope.biz(2), "deploy", None)
+    assert law is not None
+    ages = [600.0 * 1.2**step for step in range(50)]  # ten minutes to two months
+    waits = [law.wait(age, AT_REST, 10.0, 0.25 * age) for age in ages]
 
-    assert EndPrediction(narrow, narrow, 0.05).wait(1e5, 0.01, 1.0, 100.0) == 100.0
+    assert law.tail(ages[-1])[0] < NOBODY_LEFT
+    assert max(waits) < 120.0
 
 
 def test_bounds_that_cross_give_the_shortest() -> None:
