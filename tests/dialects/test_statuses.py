@@ -1,11 +1,13 @@
 """Statuses in all dialects: which are final, which codes, and when a response is complete."""
 
 import copy
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from bkjob_async.dialects.common.status_calls import decode_poll
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import HostKey
@@ -130,6 +132,101 @@ def test_a_host_in_a_row_keeps_its_details() -> None:
 
     assert (row.host, row.status.name, row.exit_code) == (host(32), "SCRIPT_NOT_ZERO_EXIT_CODE", 3)
     assert (row.times.start_time.timestamp(), row.times.total_time) == (1_700_000_000.1, 0.8)
+
+
+def one_row(**members: object) -> Any:
+    """Return a job of one step with one host, whose row has these members."""
+    body = copy.deepcopy(SAMPLES["gateway-v3/get_job_instance_status"])
+    step = body["data"]["step_instance_list"][0]
+    step["step_ip_result_list"] = [{"bk_host_id": 2**40, "status": 9, **members}]
+    body["data"]["step_instance_list"] = [step]
+    return body
+
+
+@pytest.mark.parametrize("exit_code", [0, "0"])  # read strictly, and leniently
+def test_each_member_of_a_row_is_read(exit_code: object) -> None:
+    """Also those that few servers send; an id may be larger than 32 bits."""
+    members = {"bk_cloud_id": 3, "ip": "10.1.0.9", "ipv6": "fd00::9", "tag": "blue", "error_code": 117}
+
+    snapshot, view = read_job("gateway-v3", one_row(exit_code=exit_code, total_time=1_500, **members))
+
+    (found,) = snapshot.steps[0].hosts or ()
+    assert found.host == HostKey(bk_host_id=2**40, bk_cloud_id=3, ip="10.1.0.9", ipv6="fd00::9")
+    assert (found.status.code, found.tag, found.exit_code, found.error_code) == (9, "blue", 0, 117)
+    assert found.times.total_time == 1.5
+    assert snapshot.steps[0].type == view.steps[0].type == 1
+
+
+@pytest.mark.parametrize("status", [9, "9"])
+def test_no_time_at_all_is_not_an_unknown_time(status: object) -> None:
+    """A host that could not be reached took 0 seconds; one that waits has no time yet."""
+    totals = [
+        read_job("gateway-v3", one_row(status=status, total_time=total))[0].steps[0].hosts
+        for total in (0, None)
+    ]
+
+    assert [(hosts or ())[0].times.total_time for hosts in totals] == [0.0, None]
+
+
+@pytest.mark.parametrize("flag", [True, "true"])  # read strictly, and leniently
+@pytest.mark.parametrize("total", [3.5, 0, None])
+def test_the_oldest_dialect_counts_seconds_and_its_times_are_in_the_zone_of_the_client(
+    flag: object, total: float | None
+) -> None:
+    """Of jobs and steps; a time that names its own zone is in that."""
+    body = copy.deepcopy(SAMPLES["esb-job/get_job_instance_status"])
+    told = {
+        "create_time": "2023-11-15 07:13:20",
+        "start_time": "2023-11-15 07:13:21",
+        "end_time": "2023-11-15 06:13:22 +0800",
+        "total_time": total,
+    }
+    body["data"]["job_instance"] |= told
+    body["data"]["blocks"][0]["step_instances"][0] |= told
+    body["data"]["is_finished"] = flag
+    tokyo = dialect_by_name("esb-job", timezone=timezone(timedelta(hours=9)))
+
+    snapshot = tokyo.decode(GetJobInstanceStatus(ref=JOB), json_response(body))
+
+    for times in (snapshot.times, snapshot.steps[0].times):
+        assert times.create_time == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+        assert times.start_time == datetime(2023, 11, 14, 22, 13, 21, tzinfo=UTC)
+        assert times.end_time == datetime(2023, 11, 14, 22, 13, 22, tzinfo=UTC)
+        assert times.total_time == total
+
+
+@pytest.mark.parametrize(
+    ("thing", "key"),
+    [
+        ({"type": 1, "resource_id": "31"}, HostKey(bk_host_id=31)),
+        ({"type": 2, "resource_id": "501"}, HostKey(container_id=501)),
+        (
+            {"type": 2, "resource_id": "501", "container": {"name": "web"}},
+            HostKey(container_id=501, container_name="web"),
+        ),
+        ({"type": 1, "resource_id": "abc"}, HostKey()),
+    ],
+)
+def test_an_execute_object_may_be_named_by_its_text_id_alone(thing: object, key: HostKey) -> None:
+    """What kind of id it is its type says."""
+    body = copy.deepcopy(SAMPLES["gateway-v4/get_job_instance_status"])
+    rows = [{"execute_object": thing, "status": 9}]
+    body["data"]["step_instance_list"][0]["step_execute_object_result_list"] = rows
+
+    assert [row.host for row in read_job("gateway-v4", body)[0].steps[0].hosts or ()] == [key]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_version_4_leaves_out_the_list_of_a_step_without_hosts(asked: bool) -> None:  # noqa: FBT001
+    """Where hosts were requested it has none; where they were not, nobody knows."""
+    body = copy.deepcopy(SAMPLES["gateway-v4/get_job_instance_status"])
+    del body["data"]["step_instance_list"][0]["step_execute_object_result_list"]
+    operation = GetJobInstanceStatus(ref=JOB, return_ip_result=asked)
+
+    step = decode_poll(DIALECTS["gateway-v4"], operation, json_response(body)).steps[0]
+    hosts = DIALECTS["gateway-v4"].decode(operation, json_response(body)).steps[0].hosts
+
+    assert (hosts is None, step.groups is None, step.complete) == (not asked, not asked, asked)
 
 
 def test_older_responses_of_version_4_are_read() -> None:
