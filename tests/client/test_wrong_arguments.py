@@ -200,6 +200,16 @@ CALLS: Sequence[Slip] = [
     ),
     (lambda c: c.operate_job_instance("2:100", "TERMINATE"), TYPE, ["operation_code", "whole number"]),
     (lambda c: c.operate_step_instance("2:100/200", operation_code="x"), TYPE, ["operation_code"]),
+    (
+        lambda c: c.operate_job_instance("2:100", bkjob.StepOperation.RETRY_FAILED_HOSTS),
+        TYPE,
+        ["operation_code", "not be a StepOperation"],
+    ),
+    (
+        lambda c: c.operate_step_instance("2:100/200", operation_code=bkjob.JobOperation.START),
+        TYPE,
+        ["operation_code", "not be a JobOperation"],
+    ),
 ]
 
 

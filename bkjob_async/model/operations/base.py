@@ -6,7 +6,7 @@ those of `client/operations/batch_logs.py` and `client/operations/operate_step.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
 from functools import cache
@@ -17,6 +17,7 @@ from attrs import Attribute, field, fields, frozen, has, validators
 from msgspec import Struct
 
 from bkjob_async.model.base_error import WrongType, WrongValue, check_type, in_range
+from bkjob_async.model.operations.codes import JobOperation
 from bkjob_async.model.operations.targets import Targets, check_hosts
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
@@ -106,6 +107,17 @@ class OperationAccepted(Struct, frozen=True, kw_only=True):
     ref: JobRef | StepRef
 
 
+def is_not(other: type[IntEnum]) -> Callable[[object, Attribute[Any], object], None]:
+    """Return a validator that refuses an *other*: its numbers mean something else here."""
+
+    def check(operation: object, attribute: Attribute[Any], value: object) -> None:
+        if isinstance(value, other):
+            name = f"{type(operation).__name__}: {attribute.name}"
+            raise WrongType(f"{name} must not be a {other.__name__}: its numbers mean something else here")
+
+    return check
+
+
 @frozen(kw_only=True)
 class OperateStepInstance(Operation[OperationAccepted]):
     """Operate a step: retry, ignore, confirm, skip, continue.
@@ -119,7 +131,7 @@ class OperateStepInstance(Operation[OperationAccepted]):
     repeatable = False
 
     ref: StepRef
-    operation_code: int
+    operation_code: int = field(validator=is_not(JobOperation))
 
 
 @frozen(kw_only=True)
@@ -142,7 +154,7 @@ class OperateJobInstance(Operation[OperationAccepted]):
     repeatable = False
 
     ref: JobRef
-    operation_code: int
+    operation_code: int = field(validator=is_not(StepOperation))
 
 
 def has_zone(_operation: object, attribute: Attribute[Any], value: object) -> None:
