@@ -308,6 +308,23 @@ async def test_a_passed_deadline_is_raised_to_later_readers() -> None:
             await watch.results()
 
 
+@pytest.mark.parametrize("kind", ["throttled", "throttled in 200"])
+async def test_a_deadline_that_a_rate_limit_used_up_says_so(kind: str) -> None:
+    """It is no trouble of the stream; but whoever waited learns who must act."""
+    world, jobs = world_of(1)
+    async with client_of(world) as (client, transport):
+        transport.spoil = lambda _request, _now: SPOILT[kind]
+        with pytest.raises(bkjob.DeadlineExceeded, match="the last poll failed: Throttled: ") as late:
+            await client.wait(jobs[0], deadline=10)
+        transport.spoil = lambda _request, _now: None
+        with pytest.raises(bkjob.DeadlineExceeded) as later:
+            await client.wait(jobs[0], deadline=10)
+
+    assert late.value.trouble is not None
+    assert "send fewer requests" in late.value.trouble.message
+    assert later.value.trouble is None
+
+
 async def test_after_its_deadline_a_watch_explains_what_it_saw() -> None:
     """What it watched was seen, and nobody watches it any more; what it never watched was never seen."""
     world = World(1)

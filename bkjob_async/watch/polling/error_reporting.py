@@ -50,7 +50,8 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     """Turns failed polls into events and observations.
 
     A target that fails alone gets `Trouble` of its own. Where the platform as a whole is closed, by *health*, one event for
-    all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again.
+    all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again. *throttled*
+    is the last refusal for too many requests, which is no event.
     """
 
     publish_to_all: Callable[[Trouble | Recovered], None]
@@ -58,6 +59,7 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     health: PlatformHealth
     outage: Trouble | None = None
     client_error: BkJobError | None = None
+    throttled: Trouble | None = None
     _invalid_response: BkJobError | None = None
     _invalid_at: float = -inf
     _next_probe: PollTarget | None = None
@@ -117,6 +119,8 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
             if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
                 reason = LostReason.GONE
             return lose_target(target, request.ref, reason, str(error))
+        if action is ErrorAction.THROTTLED:
+            self.throttled = self._trouble_of_all(error, targets)
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
         if action in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):
@@ -152,10 +156,13 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
             return
         self._report_breaker(is_open=True)
         self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None
-        self.outage = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
+        self.outage = self._trouble_of_all(error, targets)
         self.publish_to_all(self.outage)
         operation = error.operation if isinstance(error, CallFailed) else ""
         self._report_failure(None, operation, error, targets)
+
+    def _trouble_of_all(self, error: BkJobError, targets: int) -> Trouble:
+        return Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
 
     def on_success(self, target: PollTarget) -> list[Event]:
         """Return the events, published once, that polling the targets of a job works again.

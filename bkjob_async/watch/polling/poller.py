@@ -120,6 +120,11 @@ class Poller:
             raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
 
     @property
+    def throttled(self) -> Trouble | None:
+        """The last refusal of a poll for too many requests, None while requests get through."""
+        return self.errors.throttled if self._session.limiter.quota.is_closed else None
+
+    @property
     def polls(self) -> int:
         """How many polls there were."""
         return self.observe.polls.total

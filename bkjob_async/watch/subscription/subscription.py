@@ -450,11 +450,16 @@ class Subscription:
         """Return why polls fail now: of all targets, or of one that is late."""
         if self._poller.errors.outage is not None:
             return self._poller.errors.outage
+        throttled = self._poller.throttled
         for ref in islice(late, LATE_LOOKED_AT):
             state = self._poller.state(ref.job)
-            if state is not None and state.poll_failures.troubled:
+            if state is None:
+                continue
+            if state.poll_failures.troubled:
                 troubled = state.poll_failures.troubled
                 return troubled.get(ref) or next(iter(troubled.values()))
+            if throttled is not None and state.poll_failures.failures:
+                return throttled
         return None
 
     def _check_readable(self, since: float) -> None:
