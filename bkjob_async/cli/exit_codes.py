@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit codes; the first that applies, from OUTCOME_UNKNOWN down, is returned."""
+    """The exit codes; the first that applies, from OUTCOME_UNKNOWN down, is returned, but SOMETHING_FAILED before targets lost."""
 
     ALL_SUCCEEDED = 0
     SOMETHING_FAILED = 1
