@@ -122,5 +122,7 @@ class Outcome:
 
     def at_deadline(self, error: bkjob.DeadlineExceeded) -> str:
         """Return what there is to say when the time is over; where nothing was ever seen, why."""
-        why = f"; nothing was seen: {self.trouble}" if self.trouble and not self.anything_seen else ""
-        return f"{self}; {error}{why}"
+        if self.anything_seen or not self.trouble:
+            return f"{self}; {error}"
+        why = "" if error.trouble is not None else f": {self.trouble}"  # *error* says it already
+        return f"{self}; {error}; nothing was seen{why}"
