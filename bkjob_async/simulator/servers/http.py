@@ -138,7 +138,7 @@ class SimulatorServer:
         """Listen; raise OSError for a port that is taken, RuntimeError where no event loop of asyncio runs."""
         asyncio.get_running_loop()
         app = create_app(self.platform, self.clock, control_names=self._control_names)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         self._runner = runner
         try:

@@ -275,6 +275,25 @@ async def test_faults_of_the_network_reach_the_transport_in_process(
         await simulator.transport().send(question, timeout=2.0)
 
 
+@pytest.mark.parametrize("name", ["hang", "slow-drip"])
+async def test_a_response_that_nobody_waits_for_any_more_is_given_up(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No task is left of it, and no traceback in the log of whoever tests a timeout."""
+    simulator = Simulator("all-succeed")
+    async with simulator.serve() as server:
+        url = f"{server.url}/api/v3/get_job_instance_status"
+        before = asyncio.all_tasks()
+        with simulator.fault(name):
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.3)) as session:
+                with pytest.raises(TimeoutError):
+                    await (await session.get(url)).read()
+        await asyncio.sleep(1.5)
+        left = asyncio.all_tasks() - before
+
+    assert (left, caplog.records) == (set(), [])
+
+
 async def test_hanging_requests_do_not_keep_a_server_from_closing() -> None:
     """It cancels them."""
     simulator = Simulator("all-succeed")
