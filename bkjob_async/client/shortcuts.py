@@ -224,7 +224,7 @@ async def retry_failed(
     Return the result of the retry.
 
     *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is
-    read first. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta,
+    read first, as it is for a result from before the end. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta,
     counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed,
     `NotFound` for a step that the job does not have, and what `get_job_instance_status`, `operate_step_instance` and
     `wait` raise. Not in `gateway-v4` (`NotSupported`). Cancelling it stops no retry that was accepted: the error has a note that names the steps.
@@ -237,7 +237,11 @@ async def retry_failed(
     client._session.dialect.check_has(OperateStepInstance)
     ends_at = loop_time_after(deadline)
     ref = client._ref(result)
-    seen = result if isinstance(result, JobResult) else await get_job_instance_status(client, ref.job)
+    seen: JobResult | JobSnapshot
+    if isinstance(result, JobResult) and result.status.is_finished():
+        seen = result
+    else:
+        seen = await get_job_instance_status(client, ref.job)
     steps = [step.ref for step in seen.steps if step.status.code in RETRYABLE and is_meant(step.ref, ref)]
     if not steps:
         check_step(ref, seen.steps)

@@ -235,6 +235,20 @@ async def test_what_names_no_target_is_refused_at_the_call(given: object) -> Non
         assert transport.requests == 0
 
 
+async def test_a_result_from_before_the_end_is_read_again() -> None:
+    """That of a condition shows a job that runs; by now it has failed."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    async with client_of(simulator) as (client, _):
+        early = await client.wait(job, until=bkjob.HostsDone(0.1), deadline=600)
+        await client.wait(job, deadline=600)
+        result = await client.retry_failed(early, deadline=600)
+
+    assert not early.status.is_success
+    assert early.steps[0].status.phase is bkjob.Phase.RUNNING
+    assert result.ok
+
+
 @pytest.mark.parametrize("by_step", [False, True])
 async def test_what_failed_is_retried_by_its_name(by_step: bool) -> None:  # noqa: FBT001 - the case
     """Without a result in hand the state of the job is requested."""
