@@ -238,7 +238,7 @@ async def retry_failed(
     ends_at = loop_time_after(deadline)
     ref = client._ref(result)
     seen: JobResult | JobSnapshot
-    if isinstance(result, JobResult) and result.status.is_finished():
+    if isinstance(result, JobResult) and result.status.is_finished:
         seen = result
     else:
         seen = await get_job_instance_status(client, ref.job)

@@ -142,14 +142,12 @@ class RunStatus(Status):
         """Whether it succeeded: 3, nothing else."""
         return self.code == 3
 
-    def is_finished(self, *, flag: bool | None = None) -> bool:
-        """Return True for a final status.
+    @property
+    def is_finished(self) -> bool:
+        """Whether the code is a final one: 12 is, an unknown one is not.
 
-        *flag* is the server's own `is_finished` or `finished`, and decides where there is one. Without it,
-        known codes are looked up, 12 is final, and an unknown code is not.
+        The `is_finished` of a job or step is what the platform says itself where it does.
         """
-        if flag is not None:
-            return flag
         return self.code in FINISHED_RUN_CODES
 
 

@@ -226,7 +226,7 @@ class _Checker:
         if event.ref in self._finished_refs and event.is_finished and not event.skipped:
             self._report(f"{event} although it was over already")
         if event.is_finished:
-            if event.after.is_finished():
+            if event.after.is_finished:
                 self._finished_runs.add((event.ref, event.execute_count))
             else:
                 # A step that never started, or was left as it was, is over with its job, and may be reopened with it.
@@ -253,7 +253,7 @@ class _Checker:
             for step, codes in truth.steps_of(event.ref).items():
                 # A step that the platform itself left unfinished is waited for only until the bound.
                 settled = step in self._finished_refs or self._status.get(step, NOT_STARTED) == NOT_STARTED
-                must_end = run_status(codes[-1]).is_finished() and not ends_long_after(truth, step, event.ref)
+                must_end = run_status(codes[-1]).is_finished and not ends_long_after(truth, step, event.ref)
                 if not settled and must_end:
                     self._report(f"{event} before {step} was reported as over")
         if event.is_finished and self._has_open_step(event.ref):
@@ -323,7 +323,7 @@ class _Checker:
         for ref in refs:
             # Nothing is reopened more often than it truly left a final status.
             codes = truth.codes(ref) or ()
-            left = sum(run_status(code).is_finished() for code in codes[:-1]) + self._allowed_reopens[ref]
+            left = sum(run_status(code).is_finished for code in codes[:-1]) + self._allowed_reopens[ref]
             times = self._reopened[ref]
             if times > left:
                 self._report(f"{ref} was reported as over too early: reopened {times} times, truly {left}")
@@ -338,7 +338,7 @@ class _Checker:
         step, number, _ = run
         latest = self._runs.get(step, 0)
         past = self.require_past_executions and (step, number) in self._finished_runs and number < latest
-        over = step in self._finished_refs and run_status(self._status[step]).is_finished()
+        over = step in self._finished_refs and run_status(self._status[step]).is_finished
         return past or (over and self._runs.get(step) == number)
 
     def _final_codes(self, run: HostRun, matcher: TruthMatcher) -> set[int | None]:

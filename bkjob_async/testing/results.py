@@ -42,7 +42,7 @@ def result_errors(step: StepResult, truth: Truth, index: int) -> list[str]:
     """Return the errors in the hosts of a finished step, whose end is not before *index* of its codes."""
     runs = truth.hosts_of(step.ref, step.execute_count)
     # A step that never started, or was left as it was, is over with its job only: its hosts have no ends.
-    if not (step.is_finished and step.status.is_finished() and step.hosts_visible and runs):
+    if not (step.is_finished and step.status.is_finished and step.hosts_visible and runs):
         return []
     candidates = [
         {run: truth.code_before(run, at) for run in runs}

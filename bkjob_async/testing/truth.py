@@ -82,7 +82,7 @@ class Truth:
         """Return True if a job or step was over at any time from *begin* to *end*; needs *since*."""
         codes = self.codes(ref) or ()
         return any(
-            run_status(code).is_finished()
+            run_status(code).is_finished
             and self.since[ref][index] <= end
             and self.end_of(ref, index) >= begin
             for index, code in enumerate(codes)

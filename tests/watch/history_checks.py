@@ -371,11 +371,7 @@ class Checks:
         for ref, (time, event) in reports.items():
             codes, since = self.truth.codes(ref) or (), self.truth.since.get(ref, ())
             place = bisect_right(since, time) - 1
-            if (
-                not isinstance(event, bkjob.Finished)
-                or place < 0
-                or not run_status(codes[place]).is_finished()
-            ):
+            if not isinstance(event, bkjob.Finished) or place < 0 or not run_status(codes[place]).is_finished:
                 continue
             followed = seen.followed
             joined = (*followed.joins.get(ref, [0.0]), *followed.added.get(ref, ()))
@@ -407,7 +403,7 @@ class Checks:
         """Whether a job or step was over all the time from *begin* to *end*."""
         codes, since = self.truth.codes(ref) or (), self.truth.since.get(ref, ())
         place = bisect_right(since, end) - 1
-        return bool(codes) and run_status(codes[place]).is_finished() and since[place] < begin
+        return bool(codes) and run_status(codes[place]).is_finished and since[place] < begin
 
     def running(self, seen: WatchRecord, reports: Reports) -> Iterator[str]:
         """Check that a watch that ended by itself left nothing running, as far as it can know."""
@@ -496,7 +492,7 @@ class Checks:
         """Whether a job or step was not over at any time from *begin* to *end*."""
         codes, since = self.truth.codes(ref) or (), self.truth.since.get(ref, ())
         places = range(max(0, bisect_right(since, begin) - 1), bisect_right(since, end))
-        return bool(places) and not any(run_status(codes[place]).is_finished() for place in places)
+        return bool(places) and not any(run_status(codes[place]).is_finished for place in places)
 
     def waits(self, seen: WatchRecord) -> Iterator[str]:
         """Check that a wait for a user that lasts for long was reported, and ended where it was confirmed."""

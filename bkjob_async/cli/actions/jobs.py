@@ -102,7 +102,7 @@ def job_row(job: JobInstance, now: datetime) -> tuple[str, ...]:
 def seconds_of(job: JobInstance, now: datetime) -> float | None:
     """Return for how long a job ran, or has been running."""
     times = job.times
-    if times.total_time is not None or times.start_time is None or job.status.is_finished():
+    if times.total_time is not None or times.start_time is None or job.status.is_finished:
         return times.total_time
     return (now - times.start_time).total_seconds()
 

@@ -31,7 +31,7 @@ from bkjob_async.model.snapshot import (
     StepSnapshot,
     Times,
 )
-from bkjob_async.model.status import RUN_CODES, host_status, run_status
+from bkjob_async.model.status import RUN_CODES, RunStatus, host_status, run_status
 from bkjob_async.model.structures.lazy_tuple import joined, lazy_tuple
 
 # Groups of hosts ----------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def snapshot(view: PollView, ref: Any, response: LazyResponseData) -> JobSnapsho
     if isinstance(view, StepPollView):
         return step_snapshot(view, ref, response)
     status = run_status(view.status)
-    finished = status.is_finished(flag=view.finished)
+    finished = is_finished(status, view.finished)
     return JobSnapshot(
         ref=ref,
         status=status,
@@ -288,6 +288,11 @@ def snapshot(view: PollView, ref: Any, response: LazyResponseData) -> JobSnapsho
     )
 
 
+def is_finished(status: RunStatus, flag: bool | None) -> bool:  # noqa: FBT001 - the platform's
+    """Return the platform's own *flag* where there is one, else what the code says."""
+    return status.is_finished if flag is None else flag
+
+
 def step_snapshot(
     step: StepPollView, ref: StepRef, response: LazyResponseData, *, job_finished: bool | None = None
 ) -> StepSnapshot:
@@ -300,7 +305,7 @@ def step_snapshot(
     return StepSnapshot(
         ref=ref,
         status=run_status(step.status),
-        is_finished=run_status(step.status).is_finished(flag=flag),
+        is_finished=is_finished(run_status(step.status), flag),
         name=step.name,
         type=step.type,
         execute_count=step.execute_count,

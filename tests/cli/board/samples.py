@@ -37,7 +37,7 @@ def changed(number: int, phase: Phase, name: str = "") -> JobChanged:
     """Return the event that a job has come to a phase."""
     status = RunStatus(CODES[phase])
     return JobChanged(
-        ref=job_ref(number), before=None, after=status, is_finished=status.is_finished(), name=name
+        ref=job_ref(number), before=None, after=status, is_finished=status.is_finished, name=name
     )
 
 
