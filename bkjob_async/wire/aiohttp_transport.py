@@ -7,6 +7,7 @@ import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -303,7 +304,9 @@ def typed_error(error: Exception, timeout: float) -> Exception:
             details = not_connected(server, reason)
         case aiohttp.ClientHttpProxyError():
             # Its text contains the headers of its request, and so the proxy's password.
-            details = ErrorDetails(message=f"the proxy refused: HTTP {error.status}", sent=False)
+            wants_user = error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+            why = "asks for a user and password, or refuses those of its URL" if wants_user else "refused"
+            details = ErrorDetails(message=f"the proxy {why}: HTTP {error.status}", sent=False)
         case UnicodeError():
             details = ErrorDetails(message=f"no such host: {one_line(error)}", sent=False)
         case aiohttp.ClientPayloadError():

@@ -210,6 +210,7 @@ async def test_a_proxy_that_refuses_does_not_show_its_password() -> None:
         await transport.aclose()
 
     error = failed.value
+    assert "the proxy asks for a user and password, or refuses those of its URL: HTTP 407" in str(error)
     assert b"Proxy-Authorization: Basic" in proxy.heads[0]
     assert "pa55word" not in "".join(traceback.format_exception(error)) + repr(error) + repr(options)
     assert (error.__cause__, error.details.sent) == (None, False)
