@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable
 from contextvars import copy_context
 from inspect import isawaitable
+from pathlib import PurePath
 from typing import Any, Protocol, TypeGuard
 
 from attrs import field, frozen
@@ -144,6 +145,8 @@ class CredentialsCache:
             message = f"the credentials provider failed: {type(error).__name__}"
             if isinstance(error, UsageError):  # written to be read, by whoever set the provider up
                 message += f": {redact_named(str(error))}"
+            else:
+                message += place_of(error)
             if isinstance(error, LookupError):
                 message += "; context variables of callers are seen by a provider that is PerCall"
             failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
@@ -164,6 +167,14 @@ class CredentialsCache:
         if fetching is not None:
             fetching.cancel()
             await asyncio.wait([fetching])
+
+
+def place_of(error: Exception) -> str:
+    """Return the file and line of the provider that raised *error*, "" where it could not be called."""
+    inside = error.__traceback__ and error.__traceback__.tb_next
+    if inside is None:
+        return ""
+    return f" in {PurePath(inside.tb_frame.f_code.co_filename).name}, line {inside.tb_lineno}"
 
 
 def is_provider(source: object) -> TypeGuard[CredentialsProvider]:

@@ -63,6 +63,22 @@ async def test_an_error_of_a_provider_that_calls_the_platform_keeps_its_class() 
     assert SECRET not in str(failed.value)
 
 
+async def test_an_error_of_a_provider_says_where_it_was_raised_and_not_what_it_says() -> None:
+    """Its text and its frames may hold the secret; the line is enough to find it."""
+
+    async def provide() -> bkjob.AppCredentials:
+        raise RuntimeError(SECRET)
+
+    line = provide.__code__.co_firstlineno + 1
+    with pytest.raises(bkjob.NotAuthenticated) as failed:
+        await CredentialsCache(provide).fetch()
+
+    where = f"the credentials provider failed: RuntimeError in test_credentials.py, line {line}; "
+    assert where in str(failed.value)
+    assert SECRET not in str(failed.value)
+    assert failed.value.__cause__ is None
+
+
 async def test_a_provider_that_awaits_what_is_cancelled_has_failed() -> None:
     """Nobody who waits for credentials is cancelled with it; the next one calls the provider again."""
     cache = CredentialsCache(provider_of(asyncio.CancelledError(), credentials()))
