@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from bkjob_async.client.caller import Caller, surrounded
+from bkjob_async.client.caller import Caller
 from bkjob_async.engine.scheduling.duration_stats import DurationStats
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import (
@@ -96,7 +96,6 @@ def fleet_of(journal: str | Journal | None, name: str | None, *, take_over: bool
     return Recording(journal=opened, name=name, take_over=take_over, is_own=is_own)
 
 
-@surrounded
 async def wait(
     client: Caller, ref: RefLike, *, until: Condition | None = None, deadline: Deadline = None
 ) -> JobResult:
@@ -120,8 +119,9 @@ async def wait(
     ref = client._ref(ref)
     # A condition is about hosts; a plain wait may let small moves of large steps collect.
     detail_level = DetailLevel.COALESCED if until is None else DetailLevel.EVERY_CHANGE
-    async with watch(client, ref, deadline=deadline, detail_level=detail_level) as opened:
-        return await opened.wait(ref, until=until)
+    with client._session.observe.around("wait", ref):
+        async with watch(client, ref, deadline=deadline, detail_level=detail_level) as opened:
+            return await opened.wait(ref, until=until)
 
 
 def nudge(client: Caller, ref: RefLike) -> None:
