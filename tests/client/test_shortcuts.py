@@ -235,6 +235,15 @@ async def test_what_names_no_target_is_refused_at_the_call(given: object) -> Non
         assert transport.requests == 0
 
 
+async def test_the_deadline_of_a_call_is_told_in_round_figures() -> None:
+    """What the launch took is subtracted from it, a figure with many digits."""
+    simulator = Simulator()
+    simulator.set_launch_outcomes(others=HANGS)
+    async with client_of(simulator, transport=simulator.transport(latency=0.0123)) as (client, _):
+        with pytest.raises(bkjob.DeadlineExceeded, match=r"1 target not over after 60 s: "):
+            await client.run_script("uptime", HOSTS, deadline=60)
+
+
 async def test_a_result_from_before_the_end_is_read_again() -> None:
     """That of a condition shows a job that runs; by now it has failed."""
     simulator = Simulator()

@@ -423,6 +423,12 @@ class Subscription:
         are_lost, of = self._delivery.are_lost, self.targets.of
         return (job for job in self.targets.copy_of_jobs() if not are_lost(of(job)))
 
+    @property
+    def _time_allowed(self) -> str:
+        """The deadline in round figures: that of a call is what its launch has left of it."""
+        seconds = self._deadline or 0.0
+        return f"{round(seconds, 1 if seconds >= 1 else 3):g}"
+
     def _on_deadline(self) -> None:
         if not self.is_open:
             self._end_unstored()  # all targets are over, and the store takes nothing
@@ -434,7 +440,7 @@ class Subscription:
             trouble = self._trouble_of(late)
             because = "" if trouble is None else f"; the last poll failed: {trouble.error}: {trouble.message}"
             error = DeadlineExceeded(
-                f"{counted(len(late), 'target')} not over after {self._deadline:g} s: {first_of(late)};"
+                f"{counted(len(late), 'target')} not over after {self._time_allowed} s: {first_of(late)};"
                 f" what becomes of them is unknown{because}",
                 snapshots=LastSeen(late, self.states.snapshot),
                 cursor=self.stream.last_cursor,
@@ -483,7 +489,7 @@ class Subscription:
         known = self.end if isinstance(self.end, DeadlineExceeded) else None
         unstored, trouble = self.journal.give_up()
         not_stored = (
-            f"{counted(unstored, 'event')} could not be stored by the deadline of {self._deadline:g} s"
+            f"{counted(unstored, 'event')} could not be stored by the deadline of {self._time_allowed} s"
         )
         if trouble is not None:
             not_stored += f": {trouble}"
