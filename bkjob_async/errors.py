@@ -7,7 +7,7 @@ BkJobError
 │   ├── ScopeMissing         you: name the scope of the job, here or in `connect`
 │   ├── NotSupported         you: this dialect cannot do that
 │   ├── ClientClosed         you: open the client first, and do not use it afterwards
-│   └── WrongEventLoop       you: one client, one event loop
+│   └── WrongEventLoop       you: one client, one event loop; the same for a journal in Redis
 ├── JobFailed                you: the job ended without success (only `result.raise_for_status()` raises it)
 ├── DeadlineExceeded         you: the wait is over, the job goes on (also a TimeoutError)
 ├── ConditionUnreachable     you: the job ended, and what you wait for can no longer become true
@@ -116,7 +116,7 @@ class ClientClosed(UsageError):
 
 
 class WrongEventLoop(UsageError):
-    """The client belongs to another event loop or another process."""
+    """The client, or the journal, belongs to another event loop or another process."""
 
 
 class DeadlineExceeded(BkJobError, TimeoutError):

@@ -18,6 +18,7 @@ from bkjob_async.errors import (
     JournalUnavailable,
     NotAJournal,
     UsageError,
+    WrongEventLoop,
 )
 from bkjob_async.journal.redis.parser import MAX_RESPONSE, parser_with_limit
 from bkjob_async.journal.redis.replies import MAX_TEXT, size_of
@@ -70,6 +71,7 @@ class RedisClient:
             **tls_options(place.url),
         }
         self._client: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # that the connections belong to
         self._sentinels: Sequence[Any] = ()
         self._has_warned = False
         self._connecting = asyncio.Lock()
@@ -114,7 +116,9 @@ class RedisClient:
         return [*found]
 
     async def aclose(self) -> None:
-        """Close all connections; harmless when repeated."""
+        """Close all connections; harmless when repeated. Raises `WrongEventLoop` where they belong to another event loop."""
+        if not self._is_closed:
+            self._check_loop()
         self._is_closed = True
         client, self._client = self._client, None
         await self._close(client)
@@ -131,12 +135,22 @@ class RedisClient:
 
     async def _connect(self) -> Any:
         """Return the client; the first time, find out whether there is a cluster."""
+        self._check_loop()
         async with self._connecting:
             if self._is_closed:
                 raise ClientClosed("the journal is closed; open it with open_journal(...)")
             if self._client is None:
                 self._client = await self._new_client()
+                self._loop = asyncio.get_running_loop()
             return self._client
+
+    def _check_loop(self) -> None:
+        """Raise `WrongEventLoop` where the connections belong to another event loop, as in a forked process."""
+        if self._client is not None and self._loop is not asyncio.get_running_loop():
+            raise WrongEventLoop(
+                "a journal in Redis is used in the event loop, and the process, in which it was used first; there is another"
+                " now, where it is opened anew: Fleet(...) or open_journal(...)"
+            )
 
     async def _new_client(self) -> Any:
         """Return a client of the server, of the one that Sentinels name, or of the cluster; of several nodes the first that answers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from functools import partial
 from sqlite3 import Connection
 from typing import TypeVar
 
-from bkjob_async.errors import ClientClosed, JournalError, JournalUnavailable, Superseded
+from bkjob_async.errors import ClientClosed, JournalError, JournalUnavailable, Superseded, WrongEventLoop
 from bkjob_async.journal.keep import KEEP, Keep, Keeps
 from bkjob_async.journal.sqlite import keys, tables
 from bkjob_async.journal.sqlite.file import SqliteFile, is_locked
@@ -51,14 +52,17 @@ class SqliteStore:
         self._file = SqliteFile(place.path, self._shown, synchronous=place.synchronous)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bkjob-journal")
         self._is_closed = False
+        self._pid: int | None = None  # of the process that has the file open
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self._shown}>"
 
     async def aclose(self) -> None:
-        """Close the file and end the thread; harmless when repeated."""
+        """Close the file and end the thread; harmless when repeated, and in a forked child, where the thread is not."""
         if not self._is_closed:
             self._is_closed = True
+            if self._is_elsewhere():
+                return
             await asyncio.get_running_loop().run_in_executor(self._executor, self._file.close)
             self._executor.shutdown(wait=False)
 
@@ -248,8 +252,17 @@ class SqliteStore:
         """Run *function* in the thread of this journal; it is run to its end even if the caller is cancelled."""
         if self._is_closed:
             raise ClientClosed("the journal is closed; open it with open_journal(...)")
+        if self._is_elsewhere():
+            raise WrongEventLoop(
+                "the process was forked after the journal was used; open it anew in the child: Fleet(...) or open_journal(...)"
+            )
+        self._pid = os.getpid()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
         except JournalError as error:
             error.journal = error.journal or self._shown
             raise
+
+    def _is_elsewhere(self) -> bool:
+        """Return True where this process was forked from the one that has the file open."""
+        return self._pid not in (None, os.getpid())

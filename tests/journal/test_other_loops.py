@@ -1,0 +1,96 @@
+"""A journal in an event loop, or a process, that it was not opened in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import textwrap
+from pathlib import Path
+from subprocess import run
+from sys import executable
+
+import pytest
+
+import bkjob_async as bkjob
+from tests.journal.redis_server import RedisServer
+from tests.journal.stores import sqlite_url
+
+# Whatever hangs in a child is ended.
+SECONDS = 20.0
+
+
+def test_a_redis_journal_in_another_event_loop_says_that_it_is_opened_anew_there(
+    redis_server: RedisServer,
+) -> None:
+    """As where each call of a program without coroutines is an `asyncio.run`; it was said to be no Redis server."""
+    redis_server.flush()
+    journal, first = bkjob.open_journal(redis_server.url), asyncio.new_event_loop()
+    first.run_until_complete(journal.fleets())
+
+    for call in (journal.fleets, journal.aclose, journal.fleets):
+        with pytest.raises(bkjob.WrongEventLoop, match=r"open_journal\(\.\.\.\)"):
+            asyncio.run(call())
+    assert first.run_until_complete(journal.fleets()) == []
+    first.run_until_complete(journal.aclose())
+    first.close()
+
+
+def test_a_sqlite_journal_is_used_in_one_event_loop_after_the_other(tmp_path: Path) -> None:
+    """Its thread belongs to none of them."""
+    fleet = bkjob.Fleet("night", journal=sqlite_url(tmp_path), shards=1)
+    asyncio.run(fleet.create(url="http://127.0.0.1:1", credentials="a:b"))
+    asyncio.run(fleet.add("2:20000000001"))
+
+    assert [each.waiting for each in asyncio.run(fleet.status()).shards] == [1]
+    asyncio.run(fleet.aclose())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on POSIX only")
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_forked_child_is_told_to_open_a_journal_anew(
+    kind: str, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """If it was used before; it waited for ever for a thread that the parent has. The parent goes on."""
+    redis_server.flush()
+    url = sqlite_url(tmp_path) if kind == "sqlite" else redis_server.url
+    program = """
+        import asyncio, os, sys
+        import bkjob_async as bkjob
+
+        async def main():
+            fleet = bkjob.Fleet("night", journal=sys.argv[1], shards=1)
+            await fleet.create(url="http://127.0.0.1:1", credentials="a:b")
+            child = os.fork()
+            if child:
+                assert os.waitpid(child, 0)[1] == 0
+                await fleet.add("2:20000000001")
+                print((await fleet.status()).shards[0].waiting)
+                await fleet.aclose()
+            return None if child else fleet
+
+        async def in_child(inherited):
+            try:
+                await inherited.add("2:20000000001")
+            except bkjob.WrongEventLoop as error:
+                print("Fleet(...)" in str(error))
+            async with bkjob.Fleet("night", journal=sys.argv[1]) as fleet:
+                await fleet.add("2:20000000002")
+            if sys.argv[1].startswith("sqlite"):
+                await inherited.aclose()
+
+        fleet = asyncio.new_event_loop().run_until_complete(main())
+        if fleet is not None:
+            asyncio.new_event_loop().run_until_complete(in_child(fleet))
+            sys.stdout.flush()
+            os._exit(0)
+        """
+
+    done = run(
+        [executable, "-c", textwrap.dedent(program), url],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert (done.stdout.split(), done.stderr) == (["True", "2"], "")
