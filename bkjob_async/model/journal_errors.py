@@ -119,4 +119,4 @@ class JournalTooNew(JournalError):
 class JournalDamaged(JournalError):
     """The journal cannot be read: truncated, overwritten, or broken by the disk; it was not touched."""
 
-    advice = "restore it from a backup, or move it away and begin a new one"
+    advice = "restore it from a backup, or move it away and begin a new one; of a SQLite file remove -wal and -shm as well"

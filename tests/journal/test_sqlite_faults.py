@@ -253,6 +253,49 @@ async def test_a_file_that_was_removed_is_noticed(place: Place, tmp_path: Path) 
     assert len((await place.open().read("night", 0)).records) == 1
 
 
+async def test_a_backup_that_is_moved_to_the_place_of_the_file_is_not_mixed_with_what_was_written_since(
+    place: Place, tmp_path: Path
+) -> None:
+    """The log of the old file is removed: SQLite would apply it to the backup. Whoever is open goes on behind that."""
+    first, second, backup = place.open(), place.open(), tmp_path / "backup.db"
+    for name, store in (("night", first), ("day", second)):
+        await store.open(name, HERE, take_over=True)
+        await store.append(name, term=1, head=0, records=records(1, size=4000), targets=1)
+    with closing(sqlite3.connect(tmp_path / "fleet.db")) as connection:
+        connection.execute(f"VACUUM INTO '{backup}'")
+    for head in range(1, 2001, 100):
+        more = records(*range(head + 1, head + 101), size=4000)
+        await first.append("night", term=1, head=head, records=more, targets=1)
+
+    backup.replace(tmp_path / "fleet.db")
+    with pytest.raises(StoreBehind) as caught:
+        await first.append("night", term=1, head=2001, records=records(2002), targets=1)
+    await second.append("day", term=1, head=1, records=records(2, size=4000), targets=1)
+    await first.append("night", term=1, head=1, records=records(2003), targets=1)
+
+    assert caught.value.head == 1
+    reader = place.open()
+    assert [each.sequence for each in (await reader.read("night", 0)).records] == [1, 2003]
+    assert [each.sequence for each in (await reader.read("day", 0)).records] == [1, 2]
+    with closing(sqlite3.connect(tmp_path / "fleet.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_a_file_that_is_moved_away_for_a_while_keeps_its_log(place: Place, tmp_path: Path) -> None:
+    """What lies in it is there again with the file; a reader that looked meanwhile has removed nothing."""
+    writer, reader, file = place.open(), place.open(), tmp_path / "fleet.db"
+    await writer.open("night", HERE, take_over=True)
+    await writer.append("night", term=1, head=0, records=records(1), targets=1)
+    await reader.fleets()
+
+    file.rename(tmp_path / "away.db")
+    with pytest.raises(JournalUnavailable):
+        await reader.fleets()
+    (tmp_path / "away.db").rename(file)
+
+    assert len((await reader.read("night", 0)).records) == 1
+
+
 async def test_a_locked_file_is_unavailable_until_it_is_free(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

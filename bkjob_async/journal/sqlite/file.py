@@ -96,6 +96,7 @@ class SqliteFile:
         self._synchronous = synchronous
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._log_identity: tuple[int, int] | None = None
         self._is_immutable = False
         self._cpu_end = inf
 
@@ -167,6 +168,8 @@ class SqliteFile:
         if self._connection is not None:
             if found == self._identity and not (self._is_immutable and self._has_wal()):
                 return self._connection
+            if found not in (None, self._identity):
+                self._remove_old_log()
             self.close()
         if found is None and not create:
             raise JournalUnavailable("there is no such file: check the path", journal=self._shown)
@@ -186,7 +189,26 @@ class SqliteFile:
             connection = self._open("mode=ro&immutable=1", create=False)
             self._is_immutable = True
         self._connection, self._identity = connection, self._identity_now()
+        self._log_identity = identity_of(self._beside("-wal"))
         return connection
+
+    def _remove_old_log(self) -> None:
+        """Remove the log of our file where another has taken its place: SQLite would apply it to that one.
+
+        A log that another process has begun for the new file is left.
+        """
+        # Ours is still open, so that its number is no other file's.
+        log = self._beside("-wal")
+        if self._log_identity is None or identity_of(log) != self._log_identity:
+            return
+        try:
+            for file in (log, self._beside("-shm")):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise JournalUnavailable(
+                f"another file has taken its place, and the log of the old one cannot be removed: {error.strerror}",
+                journal=self._shown,
+            ) from error
 
     def _open(self, mode: str, *, create: bool) -> sqlite3.Connection:
         """Return a connection that is set up; create the tables where there are none."""
@@ -243,8 +265,14 @@ class SqliteFile:
 
     def _has_wal(self) -> bool:
         """Return True where a write-ahead log lies beside the file."""
-        wal = Path(f"{self.path}-wal")
-        return wal.exists() and wal.stat().st_size > 0
+        try:
+            return self._beside("-wal").stat().st_size > 0
+        except OSError:  # there is none, or another process has just removed it
+            return False
+
+    def _beside(self, ending: str) -> Path:
+        """Return the path of a file that SQLite has beside ours."""
+        return Path(f"{self.path}{ending}")
 
     def _identity_now(self) -> tuple[int, int] | None:
         """Return what tells the file at our path from any other, None where there is none."""
@@ -279,7 +307,7 @@ class SqliteFile:
 
     def _is_being_created(self) -> bool:
         """Return True while a rollback journal lies beside the file."""
-        return Path(f"{self.path}-journal").exists()
+        return self._beside("-journal").exists()
 
     def _is_new(self) -> bool:
         """Read the header, without locks and without touching the file."""
@@ -319,6 +347,15 @@ class SqliteFile:
             (version,) = probe.execute("PRAGMA user_version").fetchone()
             (page_size,) = probe.execute("PRAGMA page_size").fetchone()
         return application, version, page_size
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at *path* from any other, None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino)
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
