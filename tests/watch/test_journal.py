@@ -951,3 +951,37 @@ async def test_a_deadline_ends_a_watch_whatever_its_store_does(
     told = [str(event) for event in (*seen, *events) if isinstance(event, bkjob.HostChanged | bkjob.Finished)]
     assert len(told) == len(set(told))
     assert any(isinstance(event, bkjob.Finished) for event in (*seen, *events))
+
+
+class LateStore(FailingStore):
+    """A store that takes nothing before a time on the loop's clock."""
+
+    free_at = 0.0
+
+    async def append(self, name: str, **written: Any) -> None:
+        """Append when that time has come."""
+        await asyncio.sleep(max(0.0, self.free_at - asyncio.get_running_loop().time()))
+        await super().append(name, **written)
+
+
+@pytest.mark.parametrize("plan", [SLOW, SimulatedJob(steps=(StepPlan(hosts=2),))], ids=["goes on", "is over"])
+async def test_what_is_stored_soon_after_the_deadline_is_reported_whether_the_targets_are_over_or_not(
+    plan: SimulatedJob,
+) -> None:
+    """A watch whose targets were over in time ends in order; it was late where the append of their ends was under way."""
+    world, store, loop = World(1), LateStore(), asyncio.get_running_loop()
+    job, error, events = world.add(plan), None, list[bkjob.Event]()
+    async with fleet(world, store, job, deadline=20.0) as watch:
+        store.free_at = loop.time() + 20.2
+        try:
+            await read(watch, events)
+        except bkjob.DeadlineExceeded as late:
+            error = late
+
+    assert watch.recording is not None
+    assert watch.recording.unstored == 0
+    assert (error is None) is (plan is not SLOW)
+    if error is None:
+        assert kinds(events)[-1] == "finished"
+    else:
+        assert error.unstored == 0

@@ -430,27 +430,28 @@ class Subscription:
         return f"{round(seconds, 1 if seconds >= 1 else 3):g}"
 
     def _on_deadline(self) -> None:
-        if not self.is_open:
-            self._end_unstored()  # all targets are over, and the store takes nothing
-            return
-        late = self.targets.unsettled()
-        late += (ref for ref in self._pending.to_add() if ref not in self.targets)
-        error = None
-        if late:
-            trouble = self._trouble_of(late)
-            because = "" if trouble is None else f"; the last poll failed: {trouble.error}: {trouble.message}"
-            error = DeadlineExceeded(
-                f"{counted(len(late), 'target')} not over after {self._time_allowed} s: {first_of(late)};"
-                f" what becomes of them is unknown{because}",
-                snapshots=LastSeen(late, self.states.snapshot),
-                cursor=self.stream.last_cursor,
-                trouble=trouble,
-            )
-        self.close(error)
+        if self.is_open:
+            self.close(self._lateness())
         if self.journal is not None:
             # The last records are stored within this time, unless the store is away.
             loop = asyncio.get_running_loop()
             self._deadline_timer = loop.call_later(STORE_PATIENCE, self._end_unstored)
+
+    def _lateness(self) -> DeadlineExceeded | None:
+        """Return the error of a watch whose deadline passes now, None where all its targets are over."""
+        late = self.targets.unsettled()
+        late += (ref for ref in self._pending.to_add() if ref not in self.targets)
+        if not late:
+            return None
+        trouble = self._trouble_of(late)
+        because = "" if trouble is None else f"; the last poll failed: {trouble.error}: {trouble.message}"
+        return DeadlineExceeded(
+            f"{counted(len(late), 'target')} not over after {self._time_allowed} s: {first_of(late)};"
+            f" what becomes of them is unknown{because}",
+            snapshots=LastSeen(late, self.states.snapshot),
+            cursor=self.stream.last_cursor,
+            trouble=trouble,
+        )
 
     def _trouble_of(self, late: Iterable[Ref]) -> Trouble | None:
         """Return why polls fail now: of all targets, or of one that is late."""
