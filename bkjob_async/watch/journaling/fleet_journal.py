@@ -337,12 +337,11 @@ class FleetJournal:
     async def is_behind(self) -> bool:
         """Return True if the store has lost records; as long as this writer goes on, it stores all anew, which is waited for."""
         while True:
-            with suppress(JournalUnavailable):
-                entry = await self._store.fleet(self._name)
-                is_behind = entry is None or entry.head < self.head
-                goes_on = self._task is not None and not self._task.done()
-                if not (goes_on and (is_behind or self._trouble is not None)):
-                    return is_behind
+            entry = await self._store.fleet(self._name)
+            is_behind = entry is None or entry.head < self.head
+            goes_on = self._task is not None and not self._task.done()
+            if not (goes_on and (is_behind or self._trouble is not None)):
+                return is_behind
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _give_sign_of_life(self) -> None:

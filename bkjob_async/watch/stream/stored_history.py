@@ -10,8 +10,7 @@ from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, LOST, curso
 from bkjob_async.engine.journaling.forms import Term
 from bkjob_async.engine.journaling.records import batch_of
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
-from bkjob_async.errors import JournalUnavailable
-from bkjob_async.journal.follow import RETRY_SECONDS, present_batches
+from bkjob_async.journal.follow import present_batches
 from bkjob_async.journal.loading import check_order, load_fleet
 from bkjob_async.journal.store import Page, Store
 from bkjob_async.model.events import Batch
@@ -64,7 +63,7 @@ class StoredHistory:
         """Return the next batch for a reader, up to number *until*; None where there is none.
 
         A reader from before what is kept is given the newest of each host, marked `skipped`, in portions, as is one that
-        has not read what the store has lost since.
+        has not read what the store has lost since. After `JournalUnavailable` the same call goes on.
         """
         while True:
             if position.portions is not None:
@@ -97,12 +96,8 @@ class StoredHistory:
                 return position.move_behind(rest)
 
     async def _read(self, after: int) -> Page:
-        """Return records behind number *after*, as soon as the store can be read."""
-        while True:
-            try:
-                return await self._store.read(self._name, after, limit=PAGE_SIZE)
-            except JournalUnavailable:
-                await asyncio.sleep(RETRY_SECONDS)
+        """Return records behind number *after*."""
+        return await self._store.read(self._name, after, limit=PAGE_SIZE)
 
     async def _replace_lost(self, position: Position, until: int) -> bool:
         """Begin the present if the store has lost what a reader has not read, up to number *until*; return that."""

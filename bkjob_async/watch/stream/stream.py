@@ -14,7 +14,8 @@ from bkjob_async.engine.stream.batches import last_place, place_behind
 from bkjob_async.engine.stream.cursor import CursorSequence, unknown_cursor
 from bkjob_async.engine.stream.event_log import EventLog
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.errors import UsageError
+from bkjob_async.errors import JournalUnavailable, UsageError
+from bkjob_async.journal.follow import RETRY_SECONDS
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.watch.stream.readers import Backlog, MissedJob, Position, Reader, Select, mark_skipped
 from bkjob_async.watch.stream.stored_history import StoredHistory
@@ -159,11 +160,23 @@ class EventStream:
         return self.state == "closed" or (position.is_over is not None and position.is_over())
 
     async def _find_place(self, position: Position) -> Batch | None:
-        """Find the place in the log behind what was read; return the next batch from a journal if there is one before."""
+        """Find the place in the log behind what was read; return the next batch from a journal if there is one before.
+
+        A journal that cannot be read is tried again each second.
+        """
         is_before = position.portions is not None or position.seen < self.log.last_dropped
-        if self._history is not None and is_before:
+        if self._history is None or not is_before:
+            self._find_in_log(position)
+            return None
+        was_closed = self.state == "closed"
+        try:
             return await self._history.next_batch(position, self.log.last_dropped)
-        self._find_in_log(position)
+        except JournalUnavailable as error:
+            unavailable = error
+        # After the end once more, and not for ever: a deadline holds while the store is away, too.
+        if was_closed:
+            raise self._error or unavailable
+        await asyncio.sleep(RETRY_SECONDS)
         return None
 
     async def _wait_for_batch(self) -> None:
