@@ -12,6 +12,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
+from bkjob_async.cli.actions.fleet.manage import LocalRunner
 from bkjob_async.client.checks import FindingState
 from bkjob_async.many.environment import ENVIRONMENT_CREDENTIALS
 from bkjob_async.many.fleet import Fleet
@@ -313,6 +314,38 @@ async def test_a_shard_lives_without_the_files_for_probes(
     assert is_running
     assert is_there == [True] * 4
     assert capsys.readouterr().err.count("the files for probes cannot be written") == 1
+
+
+@pytest.mark.looptime
+async def test_a_process_is_ready_again_when_its_ill_shard_is_run_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it was cut off from the store: its other shard is well, and what was said last of the first one stayed."""
+    async with site_of(World(1), shards=2) as site:
+        files = HealthFiles(tmp_path, (0, 1))
+
+        async def run_here(
+            fleet: Fleet, shard: int, *, on_condition: Callable[[ShardCondition], None], **_options: object
+        ) -> bkjob.ShardEnd:
+            ill = ShardCondition(store="away")
+            return await site.run(
+                shard, fleet, on_condition=on_condition if shard else lambda _: on_condition(ill)
+            )
+
+        monkeypatch.setattr("bkjob_async.run_shard", run_here)
+        with files.kept():
+            runner = LocalRunner(site.fleet, {}, files)
+            runs = [asyncio.create_task(runner.run_again(shard)) for shard in range(2)]
+            await asyncio.sleep(10)
+            was_ready = (tmp_path / "ready").exists()
+            site.run(0)
+            await asyncio.sleep(10)
+            is_ready = (tmp_path / "ready").exists()
+        await site.fleet.stop()
+        ends = await asyncio.gather(*runs)
+
+    assert (was_ready, is_ready) == (False, True)
+    assert ends == [bkjob.ShardEnd.SUPERSEDED, bkjob.ShardEnd.STOPPED]
 
 
 def test_a_folder_for_probes_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:

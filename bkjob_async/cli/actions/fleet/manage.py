@@ -230,12 +230,15 @@ class LocalRunner:
                 self.files.forget(claimed.shard)
 
     async def run_again(self, shard: int) -> bkjob.ShardEnd:
-        """Run one shard of several, again and again while it fails; raise what ends the others as well."""
+        """Run one shard of several, again and again while it fails; raise what ends the others as well.
+
+        One that has ended, as it is run elsewhere, does not count for probes.
+        """
         loop, failures = asyncio.get_running_loop(), 0
         while True:
             begun = loop.time()
             try:
-                return await self.run(shard)
+                end = await self.run(shard)
             except FATAL:
                 raise
             except Exception as error:  # also a defect must not end the other shards
@@ -247,6 +250,10 @@ class LocalRunner:
                 failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
                 pause = pause_before(failures)
                 write_note(f"shard {shard} failed ({type(error).__name__}: {error}); again in {pause:g} s")
+            else:
+                if self.files is not None:
+                    self.files.forget(shard)
+                return end
             if self.files is not None:
                 self.files.note(shard, is_well=False)
             await asyncio.sleep(pause)
