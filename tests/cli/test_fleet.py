@@ -180,14 +180,17 @@ def test_a_fleet_is_changed_while_it_is_run(platform: str, journal: dict[str, st
 
 
 def test_a_fleet_is_copied_into_other_shards(platform: str, journal: dict[str, str]) -> None:
-    """With what waits; a name that is taken is wrong usage."""
+    """With what waits, which is said; a name that is taken is wrong usage."""
     create(platform, journal, "--rate", "50")
     shell.run("fleet", "add", "night", JOB, env=journal)
     copied = shell.run("fleet", "copy", "night", "day", "--shards", "3", env=journal)
     again = shell.run("fleet", "copy", "night", "day", "--shards", "3", env=journal)
     status = shell.run("fleet", "status", "day", "--json", env=journal)
 
-    assert (copied.returncode, copied.stderr) == (0, "the fleet day has 3 shards, with 0 targets of night\n")
+    assert (copied.returncode, copied.stderr) == (
+        0,
+        "the fleet day has 3 shards, with 0 targets of night, and what waits in its inboxes\n",
+    )
     assert (again.returncode, "there is a fleet 'day' already" in again.stderr) == (2, True)
     assert sum(json.loads(line)["waiting"] for line in status.stdout.splitlines()) == 1
 

@@ -106,9 +106,10 @@ async def copy(name: str, *, copy: str, shards: int, wide: Sequence[str], **wher
     async with opened(name, **where) as (fleet, _):
         other = bkjob.Fleet(copy, journal=fleet.journal, shards=shards)
         await fleet.copy(other, wide=wide_from(wide) if wide else None)
-        targets = (await other.status()).targets
+        made = await other.status()
+    waiting = ", and what waits in its inboxes" if any(each.waiting for each in made.shards) else ""
     write_note(
-        f"the fleet {copy} has {counted(shards, 'shard')}, with {counted(targets, 'target')} of {name}"
+        f"the fleet {copy} has {counted(shards, 'shard')}, with {counted(made.targets, 'target')} of {name}{waiting}"
     )
     return ExitCode.ALL_SUCCEEDED
 
