@@ -553,13 +553,14 @@ class Checks:
                 yield f"a wait from {waited.begun:.0f} s until {waited.until} did not end, and it was so for long"
 
     def of_result(self, waited: Waited, result: bkjob.JobResult) -> Iterator[str]:
-        """Yield what is wrong with the result of a wait."""
+        """Yield what is wrong with the result of a wait; one in an open watch may end with what was read before it."""
         ref = waited.ref
-        codes = (self.truth.codes(ref) or ())[self.truth.index_at(ref, waited.begun) :]
+        begun = self.before(waited.begun, NOTICED) if waited.here else waited.begun
+        codes = (self.truth.codes(ref) or ())[self.truth.index_at(ref, begun) :]
         if result.status.code not in codes:
             yield f"a wait from {waited.begun:.0f} s on had {result.status}, truly {list(codes)}"
         for step in result.steps:
-            start = self.truth.index_at(step.ref, waited.begun)
+            start = self.truth.index_at(step.ref, begun)
             yield from (f"a wait had {words}" for words in result_errors(step, self.truth, start))
         if not may_hold(self.truth, waited, waited.begun - SLACK):
             yield f"a wait from {waited.begun:.0f} s until {waited.until} ended at {waited.ended:.1f} s too early"

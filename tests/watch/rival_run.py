@@ -56,6 +56,7 @@ class RemoteStore(MemoryStore):
         self._dice = dice
         self._terms = terms
         self.found: MemoryFleet | None = None  # the fleet as it was opened last
+        self.newest_term = 0  # that it was opened in, known here before the process knows it
 
     async def open(self, name: str, holder: Any, **options: Any) -> Opened:
         """Take a fleet."""
@@ -63,6 +64,7 @@ class RemoteStore(MemoryStore):
         opened = await super().open(name, holder, **options)
         self.found = copied(self._fleets[name])
         self._terms.append(opened.term)
+        self.newest_term = opened.term
         await self._travel()
         return opened
 
@@ -113,6 +115,7 @@ class Rival:
 
     plan: Opening
     watch: bkjob.Watch
+    store: RemoteStore
     number: int
     after: str | None = None
     had: Sequence[bkjob.Batch] = ()  # by its reader, in front of what it was given here
@@ -206,7 +209,7 @@ class Stage:
         store = RemoteStore(self.store, self.history, dice, self.terms)
         watch = client.watch(first, journal=Journal(store), name=NAME, linger=None)
         limit_log(watch, self.history.log_limit)
-        seen = Rival(plan, watch, number)
+        seen = Rival(plan, watch, store, number)
         await watch.__aenter__()
         self.opened.append(seen)
         assert store.found is not None
@@ -291,14 +294,14 @@ class Stage:
                     case "add" | "drop" as verb:
                         if self.opened:
                             seen = self.opened[number % len(self.opened)]
-                            self.change(verb, number, seen.watch, job.ref)
+                            self.change(verb, number, seen, job.ref)
                     case verb:
                         await operate(self.world, client, job, verb, number)
 
-    def change(self, verb: str, number: int, watch: bkjob.Watch, job: bkjob.JobRef) -> None:
+    def change(self, verb: str, number: int, seen: Rival, job: bkjob.JobRef) -> None:
         """Add or drop a target in some watch; in one that another took the fleet from, that changes nothing."""
-        journal, fleet = journal_of(watch), fleets_in(self.store).get(NAME)
-        is_holder = fleet is None or (journal is not None and journal.records.term >= fleet.term)
+        watch, fleet = seen.watch, fleets_in(self.store).get(NAME)
+        is_holder = fleet is None or seen.store.newest_term >= fleet.term
         if verb == "add":
             refs = parts_of(self.world, job, ("job", "first", "last", "both")[number % 4])
             watch.add(*refs)
