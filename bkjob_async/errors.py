@@ -263,7 +263,7 @@ class ApiNotFound(InvalidRequest):
 class NotAuthenticated(CallFailed):
     """Credentials are missing, wrong or expired."""
 
-    advice = "check the application code, the secret and the user"
+    advice = "check the application code, the secret and the user, or the access token"
 
 
 class NotAllowed(CallFailed):
