@@ -54,10 +54,11 @@ class Journal:
         """Iterate over the batches that the watch of the fleet *name* reported, and goes on reporting.
 
         *after* is the cursor of an event, a batch or a reader, of any process that watched the fleet; None or empty text
-        means the beginning, and `now` the place behind all that was reported. What follows it comes once, in order. In place of what is not kept any more come the newest
-        change of each host, step and job, `skipped`, or for a reader without a cursor the present state and `InSync`.
-        With *live* it waits for more, and tries again where the journal cannot be reached; without it, it stops at the
-        end. Raises `FleetNotFound`, and `UsageError` for a cursor of another fleet.
+        means the beginning, and `now` the place behind all that was reported. What follows it comes once, in order. In place
+        of what is not kept any more come the newest change of each host, step and job, `skipped`, or for a reader without a
+        cursor the present state and `InSync`. With *live* it waits for more, and tries again where the journal cannot be
+        reached any more; without it, it stops at the end. Raises `FleetNotFound`, `JournalUnavailable` where the journal
+        cannot be reached at first, and `UsageError` for a cursor of another fleet.
         """
         return Follower(self.store, check_fleet_name(name), after=after, live=live)
 
