@@ -1,9 +1,10 @@
 """CPU of decoding one step response: the poll decoder, compared with cattrs and orjson into all thirteen fields.
 
-*poll view* is the dialect's poll decoder: bytes in, a checked `StepPollView` out. *1 % details* also reads the details of
-one host in a hundred, as a poll does after which one host in a hundred changed; *all details* reads those of every host.
-*first response* is read in full at once; *known response* says what the last one said, and is not decoded.
-*snapshot* is `decode`, whose result a user's call returns; *all hosts* reads each of its hosts. All run in this process in turn, without garbage collection.
+*poll view* is the dialect's poll decoder: bytes in, a checked `StepPollView` out. *1 % details* also reads the details
+of one host in a hundred, as a poll does after which one host in a hundred changed; *all details* reads those of every
+host. *first response* is read in full at once; *known response* says what the last one said, and is not decoded.
+*snapshot* is `decode`, whose result a user's call returns; *all hosts* reads each of its hosts. All run in this process
+in turn, without garbage collection.
 """
 
 from __future__ import annotations

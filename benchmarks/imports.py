@@ -1,9 +1,9 @@
 """What importing costs: CPU of a fresh interpreter, divided by that of importing aiohttp and msgspec.
 
-*dependencies* imports all five: aiohttp, anyio, attrs, cattrs and msgspec. *package* is `import bkjob_async`, which loads each name when it
-is first used; *client* is what the first use of `connect` loads, *everything public* what all public names load. The time of
-an interpreter that imports nothing is subtracted. Byte code is kept in a folder of its own: an environment that forbids to
-write it would have everything but the libraries compiled each time.
+*dependencies* imports all five: aiohttp, anyio, attrs, cattrs and msgspec. *package* is `import bkjob_async`, which
+loads each name when it is first used; *client* is what the first use of `connect` loads, *everything public* what all
+public names load. The time of an interpreter that imports nothing is subtracted. Byte code is kept in a folder of its
+own: an environment that forbids to write it would have everything but the libraries compiled each time.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 The simulated platform answers the engine's own requests, with filters and quirks. The full read takes place at the same
 polls, is decoded by cattrs with orjson into all fields and compared as dicts; its CPU is measured at every tenth poll.
-*CPU* is decoding and comparing, with all state that the engine keeps. *all* adds choosing the requests, and creating the
-events of all hosts that changed, with the host names and details that only events need. *strong* is what a strong engineer
-writes in sixty lines (`compare/strong.py`): a full read at every poll, of ids and statuses only, and a tuple for each change. All ways poll the same
-lifecycle at the same times and take turns at being first. Garbage collection is on, except for objects that existed
-after the first two polls: the simulated platform's memory is not part of the measurement.
+*CPU* is decoding and comparing, with all state that the engine keeps. *all* adds choosing the requests, and creating
+the events of all hosts that changed, with the host names and details that only events need. *strong* is what a strong
+engineer writes in sixty lines (`compare/strong.py`): a full read at every poll, of ids and statuses only, and a tuple
+for each change. All ways poll the same lifecycle at the same times and take turns at being first. Garbage collection is
+on, except for objects that existed after the first two polls: the simulated platform's memory is not part of the
+measurement.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What a fleet in shards costs: adding targets, and the Redis server that all runners share.
 
-*Adding* sorts a million targets of 500 scopes into 16 shards and puts them into inboxes, in memory: CPU of `add` for each
-target, and how evenly a hash spreads scopes. *Appends* are those of runners, ten records each, 2 000 a second from several processes;
-the CPU of the server is what it says itself, that of the writers is beside it. *Idle* runs eight shards with
-100 000 targets on which nothing happens: what is left are signs of life and looks into inboxes.
+*Adding* sorts a million targets of 500 scopes into 16 shards and puts them into inboxes, in memory: CPU of `add` for
+each target, and how evenly a hash spreads scopes. *Appends* are those of runners, ten records each, 2 000 a second from
+several processes; the CPU of the server is what it says itself, that of the writers is beside it. *Idle* runs eight
+shards with 100 000 targets on which nothing happens: what is left are signs of life and looks into inboxes.
 """
 
 from __future__ import annotations

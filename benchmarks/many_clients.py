@@ -90,7 +90,7 @@ def prediction(durations: DurationTable, plan: int) -> EndPrediction:
     return durations.expectation(SCOPE, f"plan {plan}", None) or durations.unknown_name_estimate()
 
 
-# One after the other, with equal numbers of requests --------------------------------------------------------------------------------
+# One after the other, with equal numbers of requests ------------------------------------------------
 
 
 def by_interval(runs: Sequence[tuple[int, float]], interval: float) -> Lags:

@@ -5,10 +5,10 @@ events. In each process one sink is switched on and off, every tenth of a second
 to those beside it, and the figure is the median over all processes of their medians. *none* switches nothing: what it differs
 from 1 is noise, and so is as much in the other rows. *of processes* has the lowest and the highest of the processes.
 
-*logging* is a client whose log writes warnings, *none* one whose log is switched off. *prometheus* counts; *opentelemetry* makes
-spans of everything but polls, with the SDK; *with polls* also of polls that give events, and metrics of all, exported within
-their interval. A step of one host never changes; of a thousand hosts 1 % change at each poll, so that every poll gives
-events.
+*logging* is a client whose log writes warnings, *none* one whose log is switched off. *prometheus* counts;
+*opentelemetry* makes spans of everything but polls, with the SDK; *with polls* also of polls that give events, and
+metrics of all, exported within their interval. A step of one host never changes; of a thousand hosts 1 % change at each
+poll, so that every poll gives events.
 
 The second table is a scrape of 10 000 targets, a tenth of which have changed since the one before. In another thread, as
 servers of metrics scrape, only the client's numbers are taken in the loop.

@@ -1,9 +1,10 @@
 """Compared with what a strong engineer writes in sixty lines: CPU of following, growth, stalls, drift.
 
-The competitor is `compare/strong.py`: aiohttp, URLs that are kept, minimal structs that the garbage collector does not track, a
-dict of last states per step, due times, 32 requests in flight, one queue of tuples. It reports the same changes: hosts and steps,
-at first sight and at each change of status. A *bare* reader, asyncio's streams with the same structs and dicts, shows what is left
-for a client; it polls every step on a connection of its own, keeps no queue, and survives no error.
+The competitor is `compare/strong.py`: aiohttp, URLs that are kept, minimal structs that the garbage collector does not
+track, a dict of last states per step, due times, 32 requests in flight, one queue of tuples. It reports the same
+changes: hosts and steps, at first sight and at each change of status. A *bare* reader, asyncio's streams with the same
+structs and dicts, shows what is left for a client; it polls every step on a connection of its own, keeps no queue, and
+survives no error.
 
 * *following*: both follow the same steps over HTTP from beginning to end at the same interval; the simulated platform is
   another process. CPU is that of the following process, user and system, from the first request to the last event. In

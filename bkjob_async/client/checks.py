@@ -58,8 +58,8 @@ class FindingState(StrEnum):
 class Finding:
     """One step of the way to the platform, as `check` found it.
 
-    *step* names it (`settings`, `DNS`, `TLS`, `credentials` and so on), *state* is a `FindingState`, *text* what was found, *act*
-    who must do what, "" for nobody.
+    *step* names it (`settings`, `DNS`, `TLS`, `credentials` and so on), *state* is a `FindingState`, *text* what was
+    found, *act* who must do what, "" for nobody.
     """
 
     step: str

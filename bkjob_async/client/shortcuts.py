@@ -223,11 +223,12 @@ async def retry_failed(
 
     Return the result of the retry.
 
-    *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is
-    read first, as it is for a result from before the end. Each step that failed or was terminated is retried.
-    *deadline* is seconds or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises
-    `UsageError` when no step failed, `NotFound` for a step that the job does not have, and what
-    `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4` (`NotSupported`). Cancelling it stops no retry that was accepted: the error has a note that names the steps.
+    *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is read first,
+    as it is for a result from before the end. Each step that failed or was terminated is retried. *deadline* is seconds
+    or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step
+    failed, `NotFound` for a step that the job does not have, and what `get_job_instance_status`,
+    `operate_step_instance` and `wait` raise. Not in `gateway-v4` (`NotSupported`). Cancelling it stops no retry that
+    was accepted: the error has a note that names the steps.
 
     >>> result = await client.retry_failed(job, deadline=600)
     >>> result.ok

@@ -104,12 +104,12 @@ async def wait(
     The result is returned whether the job succeeded or not.
 
     *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned. *deadline* is
-    seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, `Waiting`, or a condition of your own) it returns the result
-    so far as soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more,
+    seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, `Waiting`, or a condition of your own) it returns
+    the result so far as soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more,
     `DeadlineExceeded` with the last snapshot, and `TargetLost` when the target cannot be read any more. Before the
-    first successful poll it also raises the error of wrong credentials, `InvalidResponse` where all that came for 30 seconds was
-    none of the platform's responses, and `Throttled` when the gateway has refused every request for a minute. The job is never
-    touched.
+    first successful poll it also raises the error of wrong credentials, `InvalidResponse` where all that came for 30
+    seconds was none of the platform's responses, and `Throttled` when the gateway has refused every request for a
+    minute. The job is never touched.
 
     >>> launch = await client.execute_job_plan(1000)
     >>> result = await client.wait(launch, deadline=3600)

@@ -80,8 +80,9 @@ class Journal:
 def open_journal(url: str, *, keep: Keep = KEEP) -> Journal:
     """Return the journal at *url*; it is opened when it is first used.
 
-    *url* is `memory:`, `sqlite:///path[?synchronous=full]`, `redis://host[,host...]`, `rediss://host`, `redis+unix:///socket`
-    or `redis+sentinel://host,host/service`; raises `UsageError` at once for any other. *keep* says how much of the past is kept; the journal's writer decides.
+    *url* is `memory:`, `sqlite:///path[?synchronous=full]`, `redis://host[,host...]`, `rediss://host`,
+    `redis+unix:///socket` or `redis+sentinel://host,host/service`; raises `UsageError` at once for any other. *keep*
+    says how much of the past is kept; the journal's writer decides.
     """
     try:
         check_type("the url of a journal", url, str, "open_journal('sqlite:///fleet.db')")

@@ -273,7 +273,8 @@ class ShardStore:
     ) -> R:
         """Make the changes that *decide* returns for the keys of a fleet; return what it returns with them.
 
-        It is given the keys that have one of *names*, or all. Where another process was quicker, it decides again; raises `JournalUnavailable` where others always are.
+        It is given the keys that have one of *names*, or all. Where another process was quicker, it decides again;
+        raises `JournalUnavailable` where others always are.
         """
         for _ in range(ATTEMPTS):
             keys = await self._store.keys(fleet, names)

@@ -105,9 +105,10 @@ class InboxEntry(Struct, frozen=True):
 class FleetEntry(Struct, frozen=True):
     """A fleet in a list of fleets.
 
-    *name* is its name, *targets* how many it has, *term* the number of the process that has it, *head* that of its newest
-    record; *holder* is that process. *last_seen* is when its holder last wrote or gave a sign of life, in Unix seconds; *is_held* is False once it has ended.
-    *size* is the bytes of its records; *refused* counts the writes of earlier terms.
+    *name* is its name, *targets* how many it has, *term* the number of the process that has it, *head* that of its
+    newest record; *holder* is that process. *last_seen* is when its holder last wrote or gave a sign of life, in Unix
+    seconds; *is_held* is False once it has ended. *size* is the bytes of its records; *refused* counts the writes of
+    earlier terms.
     """
 
     name: str

@@ -102,13 +102,14 @@ class Fleet:
     ) -> None:
         """Create the fleet, or start it again after `stop`; harmless when repeated with the same values.
 
-        *credentials* names a function, `module:function`, which every runner imports and calls; it may be async. Runners
-        are given the same name by their command or environment, unless it is `bkjob_async.many.environment:credentials`.
-        *requests_per_second* is what all runners may send together. *wide* spreads a scope that is too large for one shard
-        over several, by job id. *dialect*, *interval*, *system*, *acting_user* and *tenant* are those of `connect`, and
-        *detail_level* that of a watch. *keep* says how much of the past is kept of the whole fleet, by default what the
-        journals of its runners keep of one: its bytes are shared equally by the shards. Raises `UsageError` for values that cannot work, and for others than those that the
-        fleet has: `update` changes them, but *wide* and the number of shards only `copy`.
+        *credentials* names a function, `module:function`, which every runner imports and calls; it may be async.
+        Runners are given the same name by their command or environment, unless it is
+        `bkjob_async.many.environment:credentials`. *requests_per_second* is what all runners may send together. *wide*
+        spreads a scope that is too large for one shard over several, by job id. *dialect*, *interval*, *system*,
+        *acting_user* and *tenant* are those of `connect`, and *detail_level* that of a watch. *keep* says how much of
+        the past is kept of the whole fleet, by default what the journals of its runners keep of one: its bytes are
+        shared equally by the shards. Raises `UsageError` for values that cannot work, and for others than those that
+        the fleet has: `update` changes them, but *wide* and the number of shards only `copy`.
         """
         if self._shards is None:
             raise UsageError("in how many shards? Fleet(name, journal=..., shards=16).create(...)")
@@ -139,11 +140,11 @@ class Fleet:
     async def update(self, **changes: Unpack[SettingChanges]) -> None:
         """Change settings of the fleet while it lives, by the names of `create`; what is not given stays as it is.
 
-        Stored when this returns. Runners take it up with their next sign of life, within about two seconds: another rate or *keep*
-        at once, anything else by a new client and watch behind the records of the old ones, so that no event is lost or
-        repeated. A runner that may not use another *url* or *credentials* ends with `UsageError`. None means the default, as
-        in `create`. Raises `FleetNotFound`, and `UsageError` for values that cannot work, and for *shards* and *wide*, for
-        which `copy` makes another fleet.
+        Stored when this returns. Runners take it up with their next sign of life, within about two seconds: another
+        rate or *keep* at once, anything else by a new client and watch behind the records of the old ones, so that no
+        event is lost or repeated. A runner that may not use another *url* or *credentials* ends with `UsageError`. None
+        means the default, as in `create`. Raises `FleetNotFound`, and `UsageError` for values that cannot work, and for
+        *shards* and *wide*, for which `copy` makes another fleet.
         """
         await self._read()
         await self.journal.shards.change_settings(
@@ -153,12 +154,12 @@ class Fleet:
     async def copy(self, other: Fleet, *, wide: Mapping[Scope, int] | None = None) -> None:
         """Create the fleet *other*, which names its shards and its journal, with the targets of this one.
 
-        It has the same settings, *wide* where that is given, what waits in inboxes, and what was reported of each target:
-        a reader of it is first given the present, and its runners tell what has changed since. Runners of this fleet may
-        live meanwhile, and go on: what is added or dropped, or reported, from now on is in this fleet alone. Raises `UsageError`
-        where there is a fleet of that name, and `FleetNotFound`, also where one of both is removed meanwhile. Nobody can use the
-        copy before this returns; what was made of it is removed again after an error, and where a process was killed, or the
-        store is away, `forget` removes it. It needs memory for all targets at once.
+        It has the same settings, *wide* where that is given, what waits in inboxes, and what was reported of each
+        target: a reader of it is first given the present, and its runners tell what has changed since. Runners of this
+        fleet may live meanwhile, and go on: what is added or dropped, or reported, from now on is in this fleet alone.
+        Raises `UsageError` where there is a fleet of that name, and `FleetNotFound`, also where one of both is removed
+        meanwhile. Nobody can use the copy before this returns; what was made of it is removed again after an error, and
+        where a process was killed, or the store is away, `forget` removes it. It needs memory for all targets at once.
         """
         if not isinstance(other, Fleet):
             raise WrongType(f"the copy is a Fleet(name, journal=..., shards=32), not {other!r:.60}")
@@ -225,8 +226,9 @@ class Fleet:
         """Return a reader of the batches of all shards, in the order of each; open it with `async with`.
 
         *after* is the `cursor` of an earlier reader, in any process; None or empty text means the beginning of what is
-        kept, and `now` the place behind all that was reported when the reader is opened. With *live* it waits for more until it is left, otherwise it stops at the end. What a shard does not keep
-        any more comes as in `Journal.follow`. Opening it raises `FleetNotFound`, and `UsageError` for another cursor.
+        kept, and `now` the place behind all that was reported when the reader is opened. With *live* it waits for more
+        until it is left, otherwise it stops at the end. What a shard does not keep any more comes as in
+        `Journal.follow`. Opening it raises `FleetNotFound`, and `UsageError` for another cursor.
         """
         return FleetReader(self.journal.store, self.name, self._count_shards, after=after, live=live)
 

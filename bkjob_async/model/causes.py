@@ -19,8 +19,9 @@ MAX_HOSTS = 3
 class HostsByCause:
     """The hosts that failed for one cause, as far as the platform says: status, tag and exit code.
 
-    *status* is that of the hosts. *count* counts a host once for each step; *hosts* are the first three of them. *step* is the step of the first, *jobs* are
-    the jobs of all. *tag* is "" for none, *exit_code* is None where the platform gave none.
+    *status* is that of the hosts. *count* counts a host once for each step; *hosts* are the first three of them. *step*
+    is the step of the first, *jobs* are the jobs of all. *tag* is "" for none, *exit_code* is None where the platform
+    gave none.
     """
 
     status: HostStatus

@@ -126,10 +126,10 @@ class HostCounts(StreamEvent, frozen=True, kw_only=True):
     >>> sum(gauge.values(), Counter()) == Counter(watch.counts())
     True
 
-    Of a watch whose targets change, the sum is that of the steps which are targets, or whose jobs are.
-    A `Lost` target counts as the watch reported it last. There is no event for a dropped target: remove its
-    steps from the gauge, except for those that other targets have, once what was reported before was read. A later watch emits its whole present
-    state, and begins with an empty gauge.
+    Of a watch whose targets change, the sum is that of the steps which are targets, or whose jobs are. A `Lost` target
+    counts as the watch reported it last. There is no event for a dropped target: remove its steps from the gauge,
+    except for those that other targets have, once what was reported before was read. A later watch emits its whole
+    present state, and begins with an empty gauge.
 
     *ref* is the step, *execute_count* its execution, from 0.
     """

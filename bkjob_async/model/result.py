@@ -22,9 +22,9 @@ from bkjob_async.model.text.printing import counted, first_of_many, printable, t
 class StepResult:
     """How one step ended, in its latest execution.
 
-    *hosts* counts hosts by phase; *failed* holds every host that finished without success, *unfinished* every host that has
-    not finished. A step that was stopped or skipped may be over with unfinished hosts. *hosts_visible* is False where the dialect shows no host of this step (confirmations,
-    containers).
+    *hosts* counts hosts by phase; *failed* holds every host that finished without success, *unfinished* every host that
+    has not finished. A step that was stopped or skipped may be over with unfinished hosts. *hosts_visible* is False
+    where the dialect shows no host of this step (confirmations, containers).
 
     *ref* is the step, *status* its status and *is_finished* whether that is final: a step that never began
     has not ended itself. *name* and *times* are the platform's, *execute_count* is the execution, from 0.

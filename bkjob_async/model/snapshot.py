@@ -25,9 +25,9 @@ class Times(Struct, frozen=True, gc=False, kw_only=True):
     Datetimes carry a zone; *total_time* is seconds. All are None where the platform gave none. An *end_time*
     does not mean finished: a rolling step carries the end of its last batch.
 
-    *create_time* is that of the job or step. *start_time* of a job or step is that of its first execution: the platform keeps it
-    when failed hosts are retried, so that *total_time* spans the pause before the retry as well. That of a host is of the
-    execution that it is shown in. (`StepInstanceDAOImpl.resetStepExecuteInfoForRetry`)
+    *create_time* is that of the job or step. *start_time* of a job or step is that of its first execution: the platform
+    keeps it when failed hosts are retried, so that *total_time* spans the pause before the retry as well. That of a
+    host is of the execution that it is shown in. (`StepInstanceDAOImpl.resetStepExecuteInfoForRetry`)
     """
 
     create_time: datetime | None = None

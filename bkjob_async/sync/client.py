@@ -395,11 +395,12 @@ class JobClient:
 
         Return the result of the retry.
 
-        *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is
-        read first, as it is for a result from before the end. Each step that failed or was terminated is retried.
-        *deadline* is seconds or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises
-        `UsageError` when no step failed, `NotFound` for a step that the job does not have, and what
-        `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4` (`NotSupported`). Cancelling it stops no retry that was accepted: the error has a note that names the steps.
+        *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is read first,
+        as it is for a result from before the end. Each step that failed or was terminated is retried. *deadline* is seconds
+        or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step
+        failed, `NotFound` for a step that the job does not have, and what `get_job_instance_status`,
+        `operate_step_instance` and `wait` raise. Not in `gateway-v4` (`NotSupported`). Cancelling it stops no retry that
+        was accepted: the error has a note that names the steps.
 
         >>> result = client.retry_failed(job, deadline=600)
         >>> result.ok
@@ -479,12 +480,12 @@ class JobClient:
         The result is returned whether the job succeeded or not.
 
         *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned. *deadline* is
-        seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, `Waiting`, or a condition of your own) it returns the result
-        so far as soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more,
+        seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, `Waiting`, or a condition of your own) it returns
+        the result so far as soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more,
         `DeadlineExceeded` with the last snapshot, and `TargetLost` when the target cannot be read any more. Before the
-        first successful poll it also raises the error of wrong credentials, `InvalidResponse` where all that came for 30 seconds was
-        none of the platform's responses, and `Throttled` when the gateway has refused every request for a minute. The job is never
-        touched.
+        first successful poll it also raises the error of wrong credentials, `InvalidResponse` where all that came for 30
+        seconds was none of the platform's responses, and `Throttled` when the gateway has refused every request for a
+        minute. The job is never touched.
 
         >>> launch = client.execute_job_plan(1000)
         >>> result = client.wait(launch, deadline=3600)
@@ -728,7 +729,9 @@ class JobClient:
 
         >>> launch = client.execute_job_plan(1000)
         >>> accepted = client.operate_job_instance(launch, operation_code=bkjob.JobOperation.TERMINATE)
-        WrongState: operate_job_instance failed: Unsupported operation (code 1241003, HTTP 200, dialect gateway-v3, X-Bkapi-Request-Id 45849aaadaaa311451ad4d50b3042a96); read the status first: the operation is not possible in the present state
+        WrongState: operate_job_instance failed: Unsupported operation (code 1241003, HTTP 200, dialect gateway-v3,
+        X-Bkapi-Request-Id 45849aaadaaa311451ad4d50b3042a96); read the status first: the operation is not possible in the
+        present state
         >>> result = client.wait(launch)
         >>> print(result.status)
         SUCCESS

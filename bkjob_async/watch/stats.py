@@ -39,8 +39,9 @@ class WatchStats(Struct, frozen=True, kw_only=True):
 class RecordingState(Struct, frozen=True, kw_only=True):
     """How far a watch is recorded under its *name* in a journal.
 
-    *term* counts the watches that opened the name. *targets* is how many targets it records. *unstored* events wait for the journal; readers are given them once they
-    are stored. *trouble* is the error that the last attempt to store ended with, None while all is well.
+    *term* counts the watches that opened the name. *targets* is how many targets it records. *unstored* events wait for
+    the journal; readers are given them once they are stored. *trouble* is the error that the last attempt to store
+    ended with, None while all is well.
     """
 
     name: str

@@ -77,9 +77,9 @@ class Watch:
     * **Errors.** A failed poll is `Trouble`, never a failed job. A target that cannot be read any more is `Lost`, and
       stays lost in this watch until it is dropped and added again.
     * **Nothing at all.** Where nothing of any target could be read yet, and all polls are answered with `NotAuthenticated`,
-      `ApplicationNotAllowed`, `ApiNotFound` or `InvalidResponse`, the readers that leave `Trouble` out (`hosts`, `as_finished`,
-      `results`) raise that error after three polls or 30 seconds, whichever is later. Those of events and batches do not; nor does
-      a watch with a journal or with `linger=None`.
+      `ApplicationNotAllowed`, `ApiNotFound` or `InvalidResponse`, the readers that leave `Trouble` out (`hosts`,
+      `as_finished`, `results`) raise that error after three polls or 30 seconds, whichever is later. Those of events
+      and batches do not; nor does a watch with a journal or with `linger=None`.
     * **Joining.** A target that this or another watch has followed before is read once more before any event of it is
       delivered: first its present state, then its changes. The same holds for a target that is dropped and added again.
       Of a job with a step that the platform refuses to show, `Trouble` names the step; after half a minute the state of the

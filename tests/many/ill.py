@@ -1,9 +1,9 @@
 """Make a fleet ill, and print what its operator sees, second by second: `python -m tests.many.ill full`.
 
-A simulated platform is in this process; Redis and `bkjob fleet run` are processes of their own. The kinds of harm are `full`
-(Redis takes no more), `denied` (the runner's user may not run XADD), `killed` (Redis dies, and comes back), `failover` (it dies, and Sentinel promotes its
-replica) and `unreachable`
-(the platform resets all connections). Each ends by itself after some seconds; then the fleet must be well again.
+A simulated platform is in this process; Redis and `bkjob fleet run` are processes of their own. The kinds of harm are
+`full` (Redis takes no more), `denied` (the runner's user may not run XADD), `killed` (Redis dies, and comes back),
+`failover` (it dies, and Sentinel promotes its replica) and `unreachable` (the platform resets all connections). Each
+ends by itself after some seconds; then the fleet must be well again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Print how long a takeover takes, from the fault to the first batch that a reader gets of the next runner.
 
-`python -m tests.many.takeover_times --times 20` does so for each kind of fault: `supervised`, the only runner is killed, and is started
-again after a second, as systemd does; `standby`, it is killed beside one that stands by; `unreachable`, the store hears nothing of
-it any more, beside one that claims. `python -m tests.many.takeover --kind worker-killed` has those of Dask.
+`python -m tests.many.takeover_times --times 20` does so for each kind of fault: `supervised`, the only runner is
+killed, and is started again after a second, as systemd does; `standby`, it is killed beside one that stands by;
+`unreachable`, the store hears nothing of it any more, beside one that claims. `python -m tests.many.takeover --kind
+worker-killed` has those of Dask.
 
 A simulated platform and the reader are in this process; Redis and `bkjob fleet run` are processes of their own.
 """

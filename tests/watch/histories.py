@@ -155,10 +155,10 @@ SLOWEST = 20.0
 class FaultWindow:
     """From *start* on, for *length* seconds, a *share* of answers is spoilt.
 
-    *kind* torn spoils rows only, one step refuses to show every other step, lagging shows steps as before their last retry, reads
-    lets every read of a status fail and nothing else, launch lets launches succeed and their responses be trouble of a
-    backing service. With slow request the platform has a request some seconds later; with slow response it responds
-    at once, and that is received some seconds later.
+    *kind* torn spoils rows only, one step refuses to show every other step, lagging shows steps as before their last
+    retry, reads lets every read of a status fail and nothing else, launch lets launches succeed and their responses be
+    trouble of a backing service. With slow request the platform has a request some seconds later; with slow response it
+    responds at once, and that is received some seconds later.
     """
 
     kind: str

@@ -27,11 +27,11 @@ END = 260.0
 class Life:
     """One process: how many *seconds* it lasts, and how many it takes until the next begins.
 
-    It *ends* in order, at the deadline of its watch, is killed, is killed when a record was stored and the answer has not come, or goes on while the next
-    one takes the fleet over. Its reader keeps the cursor of every event, or of every batch; it has read all but *unread*
-    of the events when it ends. When it begins, the clock on the wall jumps by *jump* seconds. After *away* seconds the store
-    takes nothing for some seconds (-1: never). Another watch of the client begins so many seconds later than the
-    fleet's (*beside*).
+    It *ends* in order, at the deadline of its watch, is killed, is killed when a record was stored and the answer has
+    not come, or goes on while the next one takes the fleet over. Its reader keeps the cursor of every event, or of
+    every batch; it has read all but *unread* of the events when it ends. When it begins, the clock on the wall jumps by
+    *jump* seconds. After *away* seconds the store takes nothing for some seconds (-1: never). Another watch of the
+    client begins so many seconds later than the fleet's (*beside*).
     """
 
     seconds: float
@@ -62,9 +62,9 @@ class Resumption:
     """One random history: the world, what users do and when, what goes wrong, and the lives of the fleet.
 
     *actions* are (second, what, number). *companion* is what another watch of the same client follows of each job in
-    each life, if anything; that one *is_recorded* as another fleet of the same journal, or not. *checkpoints*: they are written as soon as there is a record behind the last one. *kept* is
-    how many bytes of records are kept in front of them. *sittings*: somebody reads the journal as well.
-    *anew* is as in a history of one life.
+    each life, if anything; that one *is_recorded* as another fleet of the same journal, or not. *checkpoints*: they are
+    written as soon as there is a record behind the last one. *kept* is how many bytes of records are kept in front of
+    them. *sittings*: somebody reads the journal as well. *anew* is as in a history of one life.
     """
 
     seed: int

@@ -443,9 +443,9 @@ class Stage:
     def is_excused(self, broken: str) -> bool:
         """Return True for what each life says by itself, and for what faults bring about that hide the hosts of a step.
 
-        Each life says that it is in sync, and that it cannot store; two that store nothing say so in batches of the same number,
-        which are not stored either. A step whose hosts could not be listed ends without them;
-        where the other watch lists them later, it runs again.
+        Each life says that it is in sync, and that it cannot store; two that store nothing say so in batches of the
+        same number, which are not stored either. A step whose hosts could not be listed ends without them; where the
+        other watch lists them later, it runs again.
         """
         if broken == "in sync a second time" or "JournalUnavailable" in broken:
             return True

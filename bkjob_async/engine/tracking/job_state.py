@@ -27,11 +27,11 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     One state serves all watches of the job and of its steps: every response is applied once and every event made once.
     The job itself is a target (`is_target`), or single steps of it (`target_steps`), or both. `pending` lists what the
     present round of requests still has to read, by step id (0 for the job); `polled_via_step` says that the round began
-    with a step that represents the job, `reads_all` that it reads every row, whatever the detail level: the first round does,
-    and each one for a watch that was just opened. `operated_at` is when the last operation on the job was made, as long as what
-    is known may be from before it; `was_operated` remains. `launched_at` is when this client launched the job, if it did shortly
-    before it was watched. `nudged_at` is when a caller or callback last had it polled, or will next. `digest` is that of the
-    last response about the job if all its rows were believed, 0 for none.
+    with a step that represents the job, `reads_all` that it reads every row, whatever the detail level: the first round
+    does, and each one for a watch that was just opened. `operated_at` is when the last operation on the job was made,
+    as long as what is known may be from before it; `was_operated` remains. `launched_at` is when this client launched
+    the job, if it did shortly before it was watched. `nudged_at` is when a caller or callback last had it polled, or
+    will next. `digest` is that of the last response about the job if all its rows were believed, 0 for none.
 
     There may be a hundred thousand jobs, so the garbage collector does not track them: nothing that a job refers to may
     refer back to it.

@@ -251,8 +251,8 @@ return {'ok', redis.call('HGET', KEYS[1], 'removed_to') or '0', records}
 """
 )
 
-# ARGV: the number of the first part wanted, about how many bytes, the checkpoint's sequence number or nothing, and a text: parts without
-# it come empty. Returns the bytes of these parts as they are stored, too.
+# ARGV: the number of the first part wanted, about how many bytes, the checkpoint's sequence number or nothing, and a
+# text: parts without it come empty. Returns the bytes of these parts as they are stored, too.
 READ_PARTS = Script(
     _CHECKED
     + """
@@ -273,8 +273,8 @@ return {'ok', sequence, parts, size}
 """
 )
 
-# KEYS: a hash, and a key of earlier versions that goes with it. ARGV: how many keys are expected, then of these and of those that are
-# changed the name, 1 if it has a value, and that. Returns 1 if they were changed.
+# KEYS: a hash, and a key of earlier versions that goes with it. ARGV: how many keys are expected, then of these and of
+# those that are changed the name, 1 if it has a value, and that. Returns 1 if they were changed.
 CHANGE_KEYS = Script(
     f"""
 local format = redis.call('HGET', KEYS[1], 'format')

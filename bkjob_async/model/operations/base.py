@@ -144,7 +144,9 @@ class OperateJobInstance(Operation[OperationAccepted]):
 
     >>> launch = await client.execute_job_plan(1000)
     >>> accepted = await client.operate_job_instance(launch, operation_code=bkjob.JobOperation.TERMINATE)
-    WrongState: operate_job_instance failed: Unsupported operation (code 1241003, HTTP 200, dialect gateway-v3, X-Bkapi-Request-Id 45849aaadaaa311451ad4d50b3042a96); read the status first: the operation is not possible in the present state
+    WrongState: operate_job_instance failed: Unsupported operation (code 1241003, HTTP 200, dialect gateway-v3,
+    X-Bkapi-Request-Id 45849aaadaaa311451ad4d50b3042a96); read the status first: the operation is not possible in the
+    present state
     >>> result = await client.wait(launch)
     >>> print(result.status)
     SUCCESS

@@ -73,9 +73,9 @@ class QueryJobInstance(Operation[GseTask]):
 class GenerateLocalFileUploadUrl(Operation[tuple[LocalFileUpload, ...]]):
     """Return where to PUT local files, and the paths that name them to `fast_transfer_file` afterwards.
 
-    *scope* owns the files, *file_names* has their names. Send them with
-    `FileSource(files=..., file_type=FileSourceType.LOCAL)`. The URLs carry credentials and do not show. In `esb-jobv3`, and in `gateway-v3` with
-    `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `generate_local_file_upload_url`.
+    *scope* owns the files, *file_names* has their names. Send them with `FileSource(files=...,
+    file_type=FileSourceType.LOCAL)`. The URLs carry credentials and do not show. In `esb-jobv3`, and in `gateway-v3`
+    with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `generate_local_file_upload_url`.
 
     >>> (upload,) = await system.generate_local_file_upload_url("app.tar.gz")
     >>> upload.file_name, upload.path

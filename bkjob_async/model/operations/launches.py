@@ -307,12 +307,12 @@ class FastTransferFile(TransferFields, Operation[JobLaunch]):
 class PushConfigFile(Operation[JobLaunch]):
     """Put small text files onto hosts; it is sent once.
 
-    *files* maps file names to contents, text or bytes, encoded once on the way. *file_target_path* is a directory on the
-    hosts of *targets*. *account_alias* or *account_id* names the account. *scope* owns the job, *task_name* is its name,
-    and *callback_url*, which `esb-job` does not take, is called when it ends. In `esb-job` targets are either hosts or
-    groups and nodes; its current backend reads hosts by address only and refuses all others (bk-job's `EsbPushConfigFileResourceImpl`).
-    Raises a `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`).
-    Document: `push_config_file`.
+    *files* maps file names to contents, text or bytes, encoded once on the way. *file_target_path* is a directory on
+    the hosts of *targets*. *account_alias* or *account_id* names the account. *scope* owns the job, *task_name* is its
+    name, and *callback_url*, which `esb-job` does not take, is called when it ends. In `esb-job` targets are either
+    hosts or groups and nodes; its current backend reads hosts by address only and refuses all others (bk-job's
+    `EsbPushConfigFileResourceImpl`). Raises a `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in
+    `gateway-v4` (`NotSupported`). Document: `push_config_file`.
 
     >>> launch = await client.push_config_file({"motd": b"Hello"}, "/etc/", [1, 2], account_alias="root")
     >>> print(launch.ref)

@@ -60,7 +60,8 @@ class GetJobTemplateList(EditQuery, Operation[Page[JobTemplate]]):
 
     *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a zone,
     encloses the creation (*create_time_start*, *create_time_end*) or the last change (*last_modify_time_start*,
-    *last_modify_time_end*). *start* counts items from 0, and *length* is that of the page. Times are given in pairs. Raises a `CallFailed` when iterated. Document: `get_job_template_list`.
+    *last_modify_time_end*). *start* counts items from 0, and *length* is that of the page. Times are given in pairs.
+    Raises a `CallFailed` when iterated. Document: `get_job_template_list`.
 
     >>> [template.name async for template in client.get_job_template_list()]
     ['usual jobs']

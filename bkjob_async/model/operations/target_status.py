@@ -34,14 +34,15 @@ class StepStatus:
 class TargetStatus:
     """A job or step at one look: how it stands, why, and what it waits for; see `JobClient.status`.
 
-    *ref* is the target. *status* is None where it could not be read: then *lost* is why it never can be, and *message* says
-    what went wrong, "" where the time was over before anything was seen; all else is empty. *name* is the platform's,
-    *is_finished*: the status is final. *hosts* counts hosts by phase, over all steps; *steps* are those of a job that were seen.
-    *start_time* is when it began, *seconds* for how long it has been running, or ran; None where that is not known.
+    *ref* is the target. *status* is None where it could not be read: then *lost* is why it never can be, and *message*
+    says what went wrong, "" where the time was over before anything was seen; all else is empty. *name* is the
+    platform's, *is_finished*: the status is final. *hosts* counts hosts by phase, over all steps; *steps* are those of
+    a job that were seen. *start_time* is when it began, *seconds* for how long it has been running, or ran; None where
+    that is not known.
 
-    *because* says in a few words what it does. *ends_in* is in how many seconds half and 90 % of such runs are over, None where
-    fewer than three earlier runs are known. *waiting* are the steps that wait for a person, each with the operation that lets it
-    go on. *causes* are the failed hosts by cause, the largest group first.
+    *because* says in a few words what it does. *ends_in* is in how many seconds half and 90 % of such runs are over,
+    None where fewer than three earlier runs are known. *waiting* are the steps that wait for a person, each with the
+    operation that lets it go on. *causes* are the failed hosts by cause, the largest group first.
     """
 
     ref: Ref

@@ -39,9 +39,9 @@ JOURNAL_AWAY = "JournalUnavailable"
 class RunModel:
     """Jobs, steps and hosts as they were reported last, and how their counts changed as time passed.
 
-    Refs are text as `str` writes them. Times are Unix seconds and never go back; `set_time` comes before what was reported
-    then; *has_times* is False until one was known. With *targets*, nothing else is kept. Another execution of a step replaces its hosts: a later one, or an earlier one
-    of a platform that was restored from a backup.
+    Refs are text as `str` writes them. Times are Unix seconds and never go back; `set_time` comes before what was
+    reported then; *has_times* is False until one was known. With *targets*, nothing else is kept. Another execution of
+    a step replaces its hosts: a later one, or an earlier one of a platform that was restored from a backup.
     """
 
     targets: Collection[str] = ()

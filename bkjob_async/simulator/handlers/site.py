@@ -30,14 +30,14 @@ DEFAULT_PLANS: dict[int, SimulatedJob] = {
 class SiteConfig:
     """The configuration of one installation; it can be changed at any time.
 
-    *app_code*, *app_secret* and *access_token* None accept any that are not empty. *require_user* requires a
-    user outside `system` paths. *scopes* None accepts every scope. *forbidden* scopes need a permission that
-    the user lacks. *legacy_esb* is the component of old sites behind the ESB's `job`, in place of the current backend. *group_read_seconds* is how many
-    seconds the reading of one group of a step with more than 100 hosts takes. *outcomes* are the outcomes of
-    the hosts of launches, chosen by weight; with None the script of a launch is interpreted, and one that
-    cannot be is rejected; *launch_outcomes* take precedence over both. *plans* are the job plans that can be
-    launched, *catalog* is what else the lists show. *allowed_callbacks* are the beginnings of the URLs that
-    may be called back, None for all (a feature of newer platforms). *web_url* begins links to the web
+    *app_code*, *app_secret* and *access_token* None accept any that are not empty. *require_user* requires a user
+    outside `system` paths. *scopes* None accepts every scope. *forbidden* scopes need a permission that the user lacks.
+    *legacy_esb* is the component of old sites behind the ESB's `job`, in place of the current backend.
+    *group_read_seconds* is how many seconds the reading of one group of a step with more than 100 hosts takes.
+    *outcomes* are the outcomes of the hosts of launches, chosen by weight; with None the script of a launch is
+    interpreted, and one that cannot be is rejected; *launch_outcomes* take precedence over both. *plans* are the job
+    plans that can be launched, *catalog* is what else the lists show. *allowed_callbacks* are the beginnings of the
+    URLs that may be called back, None for all (a feature of newer platforms). *web_url* begins links to the web
     console.
     """
 

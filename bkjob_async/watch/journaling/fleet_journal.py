@@ -264,7 +264,8 @@ class FleetJournal:
     def _report_unstored(self, number: int, event: Event) -> None:
         """Give the readers of the watch an *event* that is not stored, in batch *number* behind the newest record.
 
-        As long as this term has no record, no other process knows the name in its cursors: it is that of the newest record then.
+        As long as this term has no record, no other process knows the name in its cursors: it is that of the newest
+        record then.
         """
         terms = self.records.facts.terms
         is_known = terms[-1].head < self.head

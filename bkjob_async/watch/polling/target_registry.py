@@ -143,9 +143,9 @@ class TargetRegistry:
         """Add *ref* as a target of *subscriber*; return its job, and since when what it is given must be requested.
 
         That is None for a job that was never polled, as then any response shows its present state. Other jobs are read
-        once more, so that the subscriber is not given what was remembered. *operated_at* is when an operation on it was last sent.
-        *recorded* is what the subscriber was given of the job before it was opened; a job without followers goes on
-        from there.
+        once more, so that the subscriber is not given what was remembered. *operated_at* is when an operation on it was
+        last sent. *recorded* is what the subscriber was given of the job before it was opened; a job without followers
+        goes on from there.
         """
         job = ref.job
         target = self.targets.get(job)

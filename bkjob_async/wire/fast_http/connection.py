@@ -25,8 +25,9 @@ class Connection(asyncio.BufferedProtocol):
     """A connection that carries one request after the other.
 
     It is closed by whatever leaves a response in doubt: bytes that nobody asked for, an error, the last response; else
-    *release* gets it back. What is read lies in *read_buffer* only until it is parsed, so that connections can share one. Reading pauses while the
-    *budget* has no room for more of a body. *is_partial* is True while more of a response is to come.
+    *release* gets it back. What is read lies in *read_buffer* only until it is parsed, so that connections can share
+    one. Reading pauses while the *budget* has no room for more of a body. *is_partial* is True while more of a response
+    is to come.
     """
 
     def __init__(

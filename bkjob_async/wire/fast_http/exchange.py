@@ -16,8 +16,9 @@ from bkjob_async.wire.timeouts import TimeoutManager
 class Exchange(Struct, eq=False, kw_only=True):
     """A request, sent as *request_bytes* over a connection of *pool*, and its *outcome*.
 
-    *on_end* is called with the exchange, once, later, unless it is cancelled. At loop time *at* it expires, with a `TimeoutError` for its
-    outcome. Like aiohttp, it sends the request once more, over a new connection, when its connection turns out to be closed.
+    *on_end* is called with the exchange, once, later, unless it is cancelled. At loop time *at* it expires, with a
+    `TimeoutError` for its outcome. Like aiohttp, it sends the request once more, over a new connection, when its
+    connection turns out to be closed.
     """
 
     pool: ConnectionPool

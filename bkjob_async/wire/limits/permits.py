@@ -18,8 +18,8 @@ class Permit(Struct, eq=False, gc=False):
     """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock.
 
     `request` is what was sent with it, `under_way` what can cancel that, `response` what came back.
-    *accept_compressed*: a poll asks for a compressed response, None where its size is unknown. *is_observed*: somebody may listen to it. `is_held` is True
-    until it is released.
+    *accept_compressed*: a poll asks for a compressed response, None where its size is unknown. *is_observed*: somebody
+    may listen to it. `is_held` is True until it is released.
     """
 
     scope: Hashable

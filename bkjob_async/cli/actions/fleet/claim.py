@@ -23,7 +23,8 @@ LATER_SECONDS = 0.05
 # A runner that lives gives a sign of life within so many seconds, whatever clocks say.
 SILENT_SECONDS = 6.0
 
-# Runs a shard of this status until it ends; returns how it ended, or raises, `FleetBusy` where another process has it meanwhile.
+# Runs a shard of this status until it ends; returns how it ended, or raises, `FleetBusy` where another process has it
+# meanwhile.
 Run = Callable[[bkjob.ShardStatus], Awaitable[bkjob.ShardEnd]]
 FATAL = (bkjob.UsageError, bkjob.FleetNotFound, bkjob.JournalAccessDenied, bkjob.JournalTooNew)
 
