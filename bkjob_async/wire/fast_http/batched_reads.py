@@ -25,8 +25,9 @@ from bkjob_async.wire.fast_http.connection import Connection
 
 # How long responses wait for each other, in seconds.
 WINDOW = 0.004
-# Fewer awaited responses than this are read as they come: they have hardly any to wait for.
-FEWEST_AWAITED = 4
+# Fewer awaited responses than this are read as they come: they have hardly any to wait for. So are large ones, each of
+# which takes longer than waking up: they had better be read while they are in the processor's cache.
+FEWEST_AWAITED, LARGE = 4, 64 * 1024
 
 
 class BatchedReads:
@@ -41,6 +42,8 @@ class BatchedReads:
         self._idle = idle
         self._epoll = select.epoll()
         self._transports: dict[int, BatchedTransport] = {}
+        # How many bytes of the responses that are read have come.
+        self._size = 0
         # That of a window. Without one the event loop watches, if there is any transport.
         self._timer: asyncio.TimerHandle | None = None
 
@@ -76,10 +79,13 @@ class BatchedReads:
         for descriptor, _ in found:
             transport = self._transports.get(descriptor)
             if transport is not None:  # else one that was read before it has closed it
-                transport.read()
+                self._size += transport.read()
                 has_partial = has_partial or transport.connection.is_partial
         awaited = len(self._transports) - len(self._idle)
-        if found and awaited >= FEWEST_AWAITED and not has_partial:
+        is_large = self._size >= LARGE * len(found)
+        if not has_partial:
+            self._size = 0
+        if found and awaited >= FEWEST_AWAITED and not (has_partial or is_large):
             if self._timer is None:
                 self.loop.remove_reader(self._epoll.fileno())
             self._timer = self.loop.call_later(WINDOW, self._read)
@@ -125,19 +131,20 @@ class BatchedTransport(asyncio.Transport):
         self._loop.remove_writer(self._descriptor)
         self.write(data)
 
-    def read(self) -> None:
-        """Read what has come."""
+    def read(self) -> int:
+        """Read what has come; return how many bytes."""
         try:
             size = self._socket.recv_into(self._read_buffer)
         except (BlockingIOError, InterruptedError):
-            return
+            return 0
         except OSError as error:
             self._close(error)
-            return
+            return 0
         if size:
             self.connection.buffer_updated(size)
         else:
             self._close(None)
+        return size
 
     def pause_reading(self) -> None:
         """Read nothing until `resume_reading`."""

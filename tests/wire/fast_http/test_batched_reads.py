@@ -12,7 +12,12 @@ from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
 from bkjob_async.wire.bodies.reading import RawResponse
 from bkjob_async.wire.fast_http import batched_reads
-from bkjob_async.wire.fast_http.batched_reads import FEWEST_AWAITED, BatchedTransport, open_batched_reads
+from bkjob_async.wire.fast_http.batched_reads import (
+    FEWEST_AWAITED,
+    LARGE,
+    BatchedTransport,
+    open_batched_reads,
+)
 from bkjob_async.wire.fast_http.connection import Connection
 from bkjob_async.wire.fast_http.response_parser import ResponseParser
 from tests.wire.raw_server import answer, responding
@@ -59,6 +64,39 @@ async def test_a_connection_that_is_not_silent_in_a_window_is_not_used_again(
 
     assert (first, second) == (b"{}", b"{}")
     assert connections == FEWEST_AWAITED + 3
+
+
+async def test_large_responses_are_read_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows one in the same turn of the server does not wait for a window to end."""
+    monkeypatch.setattr(batched_reads, "WINDOW", 60.0)
+    let_go, headers = asyncio.Event(), dict[str, str]()
+    body = b'"%b"' % (b"x" * 2 * LARGE)
+
+    async def respond(_connection: int, _request: int, head: bytes, writer: asyncio.StreamWriter) -> bool:
+        if b"/waiting" in head:
+            await let_go.wait()
+        for begin in range(0, len(reply := answer(body)), LARGE // 2):
+            writer.write(reply[begin : begin + LARGE // 2])
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        return True
+
+    async with responding(respond) as (_, url):
+        transport = AiohttpTransport()
+
+        async def ask(name: str) -> bytes:
+            request = HttpRequest(method="GET", url=url.with_path(f"/{name}"), headers=headers)
+            return (await transport.send(request, timeout=5.0)).body
+
+        try:
+            waiting = [asyncio.create_task(ask("waiting")) for _ in range(FEWEST_AWAITED + 1)]
+            large = [await ask("large") for _ in range(3)]
+            let_go.set()
+            await asyncio.gather(*waiting)
+        finally:
+            await transport.aclose()
+
+    assert large == [body] * 3
 
 
 async def test_what_does_not_fit_into_a_socket_is_sent_later() -> None:
