@@ -7,6 +7,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from bkjob_async.engine.host_table.id_lookups import IdLookups
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.run_state import RUNNING, WAITING, announced_state
@@ -71,13 +72,14 @@ def apply_hosts(
     *,
     execute_count: int,
     epoch: int,
+    lookups: IdLookups | None = None,
 ) -> Sequence[int]:
     """Apply the *codes* that were reported of *hosts*, each named once; return their places in the step's table."""
     begin_execution(step, execute_count, sequence)
     step.epoch = epoch
     if step.hosts is NO_HOSTS:
         step.hosts = HostTable()
-    places = step.hosts.set_codes(hosts, codes, sequence)
+    places = step.hosts.set_codes(hosts, codes, sequence, lookups)
     step.forget_failures(places)
     return places
 

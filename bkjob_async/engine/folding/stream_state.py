@@ -11,6 +11,7 @@ from typing import assert_never, cast
 from attrs import evolve
 
 from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
+from bkjob_async.engine.host_table.id_lookups import IdLookups
 from bkjob_async.engine.responses.step_hosts import is_failure
 from bkjob_async.engine.stream.batches import run_of
 from bkjob_async.engine.tracking.job_state import JobState
@@ -74,6 +75,7 @@ class StreamState:
         self._has_hosts = hosts and jobs
         self._has_jobs = jobs
         self._jobs: dict[JobRef, JobState] = {}
+        self._lookups = IdLookups()
         self._ends: dict[Ref, Finished | Lost] = {}
         self._trouble: dict[Ref | None, Trouble] = {}
         self._waiting: dict[Ref, RunStatus] = {}
@@ -191,6 +193,7 @@ class StreamState:
             sequence,
             execute_count=newest.execute_count,
             epoch=newest.epoch,
+            lookups=self._lookups,
         )
         for place, change in zip(places, changes, strict=True):
             if is_failure(change.after.code):

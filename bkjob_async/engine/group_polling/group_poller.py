@@ -49,8 +49,8 @@ from bkjob_async.engine.group_polling.group_round import (
 )
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.columns import NOT_SEEN, picked, small_code
-from bkjob_async.engine.host_table.identity import places_by_id
-from bkjob_async.engine.host_table.table import HostTable, IdLookup
+from bkjob_async.engine.host_table.id_lookups import IdLookups
+from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView, HostRow
 
@@ -64,9 +64,6 @@ MAX_DEFERRED_POLLS = 5
 
 # A step is read in full so often, for changes that do not show in counts. (seconds)
 FULL_READ_INTERVAL = 600.0
-
-# The id lookup is dropped after so many polls without a change.
-MAX_QUIET_POLLS = 8
 
 # After contradictions in a row, at most so many polls are full reads before counts are trusted again.
 MAX_DISTRUSTED_POLLS = 16
@@ -104,8 +101,7 @@ def read_mode_of(request: GetStepInstanceStatus) -> ReadMode:
 class GroupPoller:
     """Decides how a large step is read next, and infers what responses prove.
 
-    `round` is the round under way, `id_lookup` finds hosts by id while they change, `needs_full_read` is set after a
-    contradiction.
+    `round` is the round under way, `needs_full_read` is set after a contradiction.
     """
 
     __slots__ = (
@@ -116,20 +112,17 @@ class GroupPoller:
         "_growth",
         "_largest_read",
         "_last_counts",
-        "_quiet_polls",
         "_single_request",
-        "id_lookup",
         "needs_full_read",
         "round",
     )
 
     def __init__(self, now: float) -> None:
         self.round: GroupRound | None = None
-        self.id_lookup: IdLookup | None = None
         self.needs_full_read = False
         self._last_counts: GroupCounts | None = None
         self._full_read_at = now
-        self._deferred_polls = self._quiet_polls = 0
+        self._deferred_polls = 0
         self._full_reads_left = self._distrusted_polls = 0
         # The largest group that a round surely reads, and by how much it changed: these size the next single request.
         self._largest_read: int | None = None
@@ -170,7 +163,6 @@ class GroupPoller:
     def on_full_read(self, now: float, groups: Sequence[GroupPollView]) -> None:
         """Record a response with all hosts."""
         self.abandon_round()
-        self.id_lookup = None
         self._full_read_at = now
         self._deferred_polls = 0
         self._full_reads_left = max(0, self._full_reads_left - 1)
@@ -205,9 +197,6 @@ class GroupPoller:
             changed = sum(max(0, change) for change in growth.values())
             if changed < MIN_CHANGED_SHARE * sum(counts[key] for key in present.to_read):
                 return False
-        self._quiet_polls = 0
-        if self.id_lookup is None and present.to_read:
-            self.id_lookup = places_by_id(table.keys)
         self.round = present
         return True
 
@@ -221,12 +210,14 @@ class GroupPoller:
     def _record_quiet_poll(self, counts: GroupCounts) -> None:
         self._deferred_polls = self._distrusted_polls = 0
         self._last_counts = counts
-        self._quiet_polls += 1
-        if self._quiet_polls >= MAX_QUIET_POLLS:
-            self.id_lookup = None
 
     def apply_group(
-        self, table: HostTable, groups: Sequence[GroupPollView], requested: SingleGroup, sequence: int
+        self,
+        table: HostTable,
+        groups: Sequence[GroupPollView],
+        requested: SingleGroup,
+        sequence: int,
+        lookups: IdLookups,
     ) -> StatusChanges | None:
         """Apply the group that was *requested*, the fast path of a round; None where the slow path is needed.
 
@@ -234,7 +225,7 @@ class GroupPoller:
         the round began, it goes on with what they leave of it.
         """
         present, key = self.round, (requested.status, requested.tag)
-        listed = self._whole_list(table, groups, key)
+        listed = self._whole_list(table, groups, key, lookups)
         if present is None or listed is None:
             return None
         rows, places = listed
@@ -255,16 +246,16 @@ class GroupPoller:
         return moves
 
     def _whole_list(
-        self, table: HostTable, groups: Sequence[GroupPollView], key: GroupKey
+        self, table: HostTable, groups: Sequence[GroupPollView], key: GroupKey, lookups: IdLookups
     ) -> tuple[Sequence[HostRow], Sequence[int]] | None:
         """Return the rows and places of the group *key*, which is to be read; None where other hosts may be in it."""
         listed = [group for group in groups if group.rows]
-        if self.round is None or self.id_lookup is None or len(listed) != 1:
+        if self.round is None or len(listed) != 1:
             return None
         rows = listed[0].rows or ()
         if group_key(listed[0]) != key or key not in self.round.to_read or len(rows) != listed[0].size:
             return None
-        places = table.known_places([row.bk_host_id for row in rows], rows, self.id_lookup)
+        places = table.known_places([row.bk_host_id for row in rows], rows, lookups)
         return None if places is None or len(set(places)) != len(places) else (rows, places)
 
     def record_rows(
@@ -338,7 +329,7 @@ class GroupPoller:
 
     def distrust(self) -> None:
         """Throw the round away and read in full, for twice as many polls as after the last contradiction in a row."""
-        self.round = self.id_lookup = None
+        self.round = None
         self.needs_full_read = True
         self._distrusted_polls = min(MAX_DISTRUSTED_POLLS, 2 * self._distrusted_polls or 1)
         self._full_reads_left = self._distrusted_polls

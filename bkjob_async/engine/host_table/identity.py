@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 
+from bkjob_async.engine.host_table.id_lookups import places_by_id
 from bkjob_async.engine.host_table.machines import Machines, merged_keys
 from bkjob_async.model.poll_view import HostRow, Named
 from bkjob_async.model.refs import HostKey
@@ -150,13 +151,6 @@ class IdentityIndex:
         if self._by_name is not None:
             for name in names_of(key):
                 self._by_name.setdefault(name, place)
-
-
-def places_by_id(keys: Sequence[HostKey]) -> dict[int | None, int]:
-    """Return the place of each host by its id; those without one are not among them."""
-    places: dict[int | None, int] = {key.bk_host_id: place for place, key in enumerate(keys)}
-    places.pop(None, None)
-    return places
 
 
 def names_of(host: HostRow | HostKey) -> Iterator[Hashable]:

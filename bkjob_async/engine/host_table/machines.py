@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from sys import getrefcount
 from typing import Any, TypeVar
 
+from bkjob_async.engine.host_table.id_lookups import IdLookups
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 
@@ -21,12 +22,13 @@ class Machines:
     """The keys of the machines whose hosts are watched, each once; a key takes about 150 bytes.
 
     Jobs run on the same machines again and again, and so do the steps of one. Keys that nothing else refers to are dropped
-    from time to time, so there are at most twice as many as are in use.
+    from time to time, so there are at most twice as many as are in use. `lookups` are those of the tables.
     """
 
-    __slots__ = ("_by_id", "_lists", "_others", "_sweep_at")
+    __slots__ = ("_by_id", "_lists", "_others", "_sweep_at", "lookups")
 
     def __init__(self) -> None:
+        self.lookups = IdLookups()
         self._by_id: dict[int, HostKey] = {}
         self._others: dict[HostKey, HostKey] = {}
         self._lists: dict[tuple[HostKey, ...], tuple[HostKey, ...]] = {}
@@ -71,6 +73,7 @@ class Machines:
     def _sweep(self) -> None:
         """Drop the keys that nothing else refers to."""
         self._lists.clear()
+        self.lookups.clear()
         self._by_id = used(self._by_id, {0: HostKey()})
         self._others = used(self._others, twice(HostKey()))
         self._sweep_at = max(FEWEST_SWEPT, 2 * len(self))

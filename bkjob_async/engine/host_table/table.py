@@ -3,19 +3,19 @@
 An example. A step has the hosts 11, 12 and 13, all running (7). A response lists them by status:
 
     apply     groups 7: [11, 13], 9: [12], in batch 5
-    places    11, 13, 12 are not in the table's order: a dictionary of all ids, made for this response, gives 0, 2, 1
+    places    11, 13, 12 are not in the table's order: a dictionary of all ids gives 0, 2, 1
     codes     7, 7, 9 become the bytes 6, 6, 7, which are compared with the statuses at these places
     returned  one change: place 1, before 7, after 9, the row of host 12
-    thrown    the dictionary, and all rows of hosts that did not change
+    thrown    all rows of hosts that did not change
     away
 
-A response that lists the hosts in the table's order needs no dictionary. A host that no response lists keeps its status.
+The dictionary is kept for later responses. A host that no response lists keeps its status.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain, compress
 from typing import cast
 
@@ -39,7 +39,8 @@ from bkjob_async.engine.host_table.columns import (
     small_codes_in,
 )
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
-from bkjob_async.engine.host_table.identity import IdentityIndex, places_by_id
+from bkjob_async.engine.host_table.id_lookups import IdLookups, places_by_id
+from bkjob_async.engine.host_table.identity import IdentityIndex
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
     NO_COUNTS,
@@ -52,9 +53,6 @@ from bkjob_async.model.poll_view import GroupPollView, HostRow, Named, as_read
 from bkjob_async.model.refs import HostKey
 
 LARGEST_SHORT = (1 << 32) - 1
-
-IdLookup = Mapping[int | None, int]
-"""The place of every host by its id; 90 bytes a host."""
 
 
 class HostTable(Struct, eq=False, gc=False):
@@ -132,7 +130,6 @@ class HostTable(Struct, eq=False, gc=False):
         groups: Sequence[GroupPollView],
         sequence: int,
         named: Named = as_read,
-        lookup: IdLookup | None = None,
         *,
         machines: Machines | None = None,
         complete: bool = True,
@@ -140,7 +137,7 @@ class HostTable(Struct, eq=False, gc=False):
     ) -> ApplyResult:
         """Apply the rows of one response in batch *sequence*, and return what changed.
 
-        *named* returns rows with all their names, *lookup* finds hosts by id, *machines* are those that the client knows.
+        *named* returns rows with all their names, *machines* are those that the client knows.
         *complete*: the response was asked for all hosts and lists as many as it counts. Rows of a host that stands several
         times are not always trusted; `repeated_rows` explains this. *forward_only*: where a host has ended with another
         status than the row has, it has several rows, of which the response lists some; then nothing is changed.
@@ -148,7 +145,7 @@ class HostTable(Struct, eq=False, gc=False):
         rows = [*chain.from_iterable(group.rows for group in groups if group.rows)]
         ids, smalls = [row.bk_host_id for row in rows], small_codes_in(groups)
         is_known = True
-        places = self.known_places(ids, rows, lookup)
+        places = self.known_places(ids, rows, None if machines is None else machines.lookups)
         if places is None:
             is_known, places = False, self._resolve(rows, named, machines, complete=complete)
         is_regular = complete and not self._irregular.repeated
@@ -194,17 +191,18 @@ class HostTable(Struct, eq=False, gc=False):
     # Names ----------------------------------------------------------------------------------------------------------
 
     def known_places(
-        self, ids: Sequence[int | None], rows: Sequence[HostRow], lookup: IdLookup | None = None
+        self, ids: Sequence[int | None], rows: Sequence[HostRow], lookups: IdLookups | None = None
     ) -> Sequence[int] | None:
         """Return the places of *ids*; None where one is unknown, and where the rows have addresses to be learnt."""
         if not (ids and self.keys):
             return None
         places: Sequence[int]
-        if len(ids) == len(self.keys) and ids == self.ids() and None not in ids:
+        lookup = places_by_id(self.keys) if lookups is None else lookups.of(self.keys)
+        if len(lookup) == len(self.keys) and ids == [*lookup]:
             places = range(len(ids))
         else:
             try:
-                places = picked(places_by_id(self.keys) if lookup is None else lookup, ids)
+                places = picked(lookup, ids)
             except KeyError:
                 return None
         return None if rows[0].ip and self.keys[places[0]].ip is None else places
@@ -252,11 +250,11 @@ class HostTable(Struct, eq=False, gc=False):
         self._irregular = replace(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
 
     def set_codes(
-        self, keys: Sequence[HostKey], codes: Sequence[int], sequence: int, lookup: IdLookup | None = None
+        self, keys: Sequence[HostKey], codes: Sequence[int], sequence: int, lookups: IdLookups | None = None
     ) -> Sequence[int]:
         """Set the codes of hosts in batch *sequence*, adding those that are unknown; return their places."""
         rows = cast("Sequence[HostRow]", keys)
-        places = self.known_places([key.bk_host_id for key in keys], rows, lookup)
+        places = self.known_places([key.bk_host_id for key in keys], rows, lookups)
         if places is None:
             places = self._resolve(rows, as_read)
         self._set(places, small_codes(codes), codes, rows, sequence)

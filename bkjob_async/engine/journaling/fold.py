@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.folding.diff import Missed, diff
 from bkjob_async.engine.folding.job_events import RunEvent, apply_event, apply_hosts
+from bkjob_async.engine.host_table.id_lookups import IdLookups
 from bkjob_async.engine.journaling.columns import expanded, failures_from
 from bkjob_async.engine.journaling.decoding import damage_if_senseless, decode_form, decode_record
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
@@ -75,6 +76,7 @@ class Fold:
         self.sequence = 0
         self._make_job = make_job
         self._keys: KnownKeys = {}
+        self._lookups = IdLookups()
         # Jobs of the checkpoint that have later records in them, with the number of the last one.
         self._ahead: dict[JobRef, int] = {}
 
@@ -159,6 +161,7 @@ class Fold:
             self.sequence,
             execute_count=form.execute_count,
             epoch=form.epoch,
+            lookups=self._lookups,
         )
         if any(is_failure(code) for code in set(codes)):
             failures = step.failures = step.failures or {}

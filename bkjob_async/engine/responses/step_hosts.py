@@ -44,7 +44,8 @@ def apply_groups(
         return []  # there are no earlier counts to compare with
     requested = None if isinstance(read_mode, CountsOnly) else read_mode
     if requested is not None:
-        moves = group_poller.apply_group(step.hosts, groups, requested, stamp.sequence)
+        lookups = stamp.machines.lookups
+        moves = group_poller.apply_group(step.hosts, groups, requested, stamp.sequence, lookups)
     elif not group_poller.begin_round(step.hosts, groups, may_defer=may_defer):
         return []
     if moves is None:
@@ -52,7 +53,6 @@ def apply_groups(
             groups,
             stamp.sequence,
             view.named,
-            group_poller.id_lookup,
             machines=stamp.machines,
             forward_only=True,
         )
@@ -72,10 +72,7 @@ def apply_all_rows(
     if step.hosts is NO_HOSTS and any(group.rows for group in groups):
         step.hosts = HostTable()
     hosts, group_poller = step.hosts, step.progress.group_poller
-    id_lookup = None if group_poller is None else group_poller.id_lookup
-    taken = hosts.apply(
-        groups, stamp.sequence, view.named, id_lookup, machines=stamp.machines, complete=view.complete
-    )
+    taken = hosts.apply(groups, stamp.sequence, view.named, machines=stamp.machines, complete=view.complete)
     if view.complete and taken.trusted and len(hosts.keys) > MAX_FULL_READ_HOSTS:
         group_poller = step.own_progress().group_poller = group_poller or GroupPoller(stamp.now)
         group_poller.on_full_read(stamp.now, groups)

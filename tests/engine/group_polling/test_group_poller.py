@@ -18,6 +18,7 @@ from bkjob_async.engine.group_polling.group_poller import (
     SingleGroup,
     read_mode_of,
 )
+from bkjob_async.engine.host_table.id_lookups import IdLookups
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest, next_request, plan_follow_ups
 from bkjob_async.model.detail_level import DetailLevel
@@ -505,7 +506,7 @@ def test_a_row_that_names_nobody_proves_nothing() -> None:
 
     assert poller.next_read(0.0, single_request=False) == SingleGroup(7, "")
     listed = [listing(changes[0], Row(status=7, bk_host_id=1), Row(status=7)), changes[1]]
-    assert poller.apply_group(table, listed, SingleGroup(7, ""), 2) is None
+    assert poller.apply_group(table, listed, SingleGroup(7, ""), 2, IdLookups()) is None
     poller.record_rows(table.apply(listed, 2), listed, requested=SingleGroup(7, ""))
 
     assert (poller.infer_remaining(), poller.needs_full_read) == (None, True)
