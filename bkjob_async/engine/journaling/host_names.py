@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 
 from bkjob_async.engine.journaling.forms import HostNamesForm, Key
 from bkjob_async.model.refs import HostKey
@@ -13,8 +14,13 @@ from bkjob_async.model.refs import HostKey
 ADDRESS = 1 << 63
 LARGEST_ID = (1 << 62) - 1
 _CLOUDS = 1 << 30
-_OCTETS = {str(number): number for number in range(256)}
-_TEXTS = tuple(_OCTETS)
+# The text of each octet, and for each place in an address the number that a text stands for there.
+_TEXTS = tuple(map(str, range(256)))
+_FIRST, _SECOND, _THIRD, _FOURTH = (
+    {text: octet << bits for octet, text in enumerate(_TEXTS)} for bits in (24, 16, 8, 0)
+)
+# Jobs run on the same hosts again and again. (400 bytes each)
+MAX_KNOWN_NUMBERS = 1 << 14
 
 LARGEST_SHORT = (1 << 32) - 1
 
@@ -25,13 +31,9 @@ KnownKeys = dict[tuple[int, int], HostKey]
 
 def names_form(keys: Sequence[HostKey]) -> HostNamesForm:
     """Return names of hosts in their form."""
-    names, addresses, irregular = [0] * len(keys), [0] * len(keys), dict[int, Key]()
-    for number, key in enumerate(keys):
-        packed = numbers_of(key)
-        if packed is None:
-            irregular[number] = key_form(key)
-        else:
-            names[number], addresses[number] = packed
+    numbers = [*map(numbers_of, keys)]
+    irregular = {n: key_form(keys[n]) for n, pair in enumerate(numbers) if pair is None}
+    names, addresses = zip(*(pair or (0, 0) for pair in numbers), strict=True) if numbers else ((), ())
     beside = packed_numbers(addresses) if any(addresses) else b""
     return HostNamesForm(len(keys), packed_numbers(names), beside, irregular)
 
@@ -71,6 +73,7 @@ def key_from_form(form: Key) -> HostKey:
     )
 
 
+@lru_cache(MAX_KNOWN_NUMBERS)
 def numbers_of(key: HostKey) -> tuple[int, int] | None:
     """Return the name of a host as a number, and the address beside an id or 0; None where there are other names."""
     host_id, ip, cloud = key.bk_host_id, key.ip, key.bk_cloud_id
@@ -89,11 +92,11 @@ def packed_address(cloud: int, ip: str) -> int | None:
     if not 0 <= cloud < _CLOUDS:
         return None
     try:
-        # `int` would accept spaces, signs, leading zeros and other scripts' digits; this mapping does not.
-        first, second, third, fourth = map(_OCTETS.__getitem__, ip.split("."))
+        # `int` would accept spaces, signs, leading zeros and other scripts' digits; these mappings do not.
+        first, second, third, fourth = ip.split(".")
+        return ADDRESS | cloud << 32 | _FIRST[first] | _SECOND[second] | _THIRD[third] | _FOURTH[fourth]
     except (KeyError, ValueError):
         return None
-    return ADDRESS | cloud << 32 | first << 24 | second << 16 | third << 8 | fourth
 
 
 def unpacked_address(number: int) -> tuple[int, str]:
