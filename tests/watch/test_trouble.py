@@ -39,6 +39,11 @@ SPOILT: dict[str, HttpResponse | bkjob.BkJobError] = {
         headers={"x-bkapi-ratelimit-reset": "2"},
         body=b'{"code": 1642902, "result": false, "data": null}',
     ),
+    "throttled for one API": HttpResponse(
+        status=429,
+        headers={"x-bkapi-ratelimit-reset": "2"},
+        body=b'{"code": 1642903, "result": false, "data": null}',
+    ),
     "throttled in 200": HttpResponse(
         status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'
     ),
@@ -308,7 +313,7 @@ async def test_a_passed_deadline_is_raised_to_later_readers() -> None:
             await watch.results()
 
 
-@pytest.mark.parametrize("kind", ["throttled", "throttled in 200"])
+@pytest.mark.parametrize("kind", ["throttled", "throttled in 200", "throttled for one API"])
 async def test_a_deadline_that_a_rate_limit_used_up_says_so(kind: str) -> None:
     """It is no trouble of the stream; but whoever waited learns who must act."""
     world, jobs = world_of(1)

@@ -122,7 +122,7 @@ class Poller:
     @property
     def throttled(self) -> Trouble | None:
         """The last refusal of a poll for too many requests, None while requests get through."""
-        return self.errors.throttled if self._session.limiter.quota.is_closed else None
+        return self.errors.throttled if self._session.limiter.is_throttled else None
 
     @property
     def polls(self) -> int:

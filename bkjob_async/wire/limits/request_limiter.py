@@ -57,6 +57,11 @@ class RequestLimiter:
         return min(known) if known else None
 
     @property
+    def is_throttled(self) -> bool:
+        """Whether the gateway lets no request through, or none for one of its resources."""
+        return any((queue.quota or self.quota).is_closed for queue in self._queues)
+
+    @property
     def is_scarce(self) -> bool:
         """Whether requests wait because fewer are allowed than could be under way."""
         concurrency = self.limit.concurrency
