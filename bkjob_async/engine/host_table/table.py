@@ -9,7 +9,7 @@ An example. A step has the hosts 11, 12 and 13, all running (7). A response list
     thrown    all rows of hosts that did not change
     away
 
-The dictionary is kept for later responses. A host that no response lists keeps its status.
+A response that lists the hosts in the table's order needs no dictionary; elsewhere it is kept for later ones. A host that no response lists keeps its status.
 """
 
 from __future__ import annotations
@@ -197,10 +197,12 @@ class HostTable(Struct, eq=False, gc=False):
         if not (ids and self.keys):
             return None
         places: Sequence[int]
-        lookup = places_by_id(self.keys) if lookups is None else lookups.of(self.keys)
-        if len(lookup) == len(self.keys) and ids == [*lookup]:
+        # The last one is another one wherever hosts have moved to the last group: few lists are compared in vain.
+        may_be_ordered = len(ids) == len(self.keys) and ids[-1] == self.keys[-1].bk_host_id
+        if may_be_ordered and ids == self.ids() and None not in ids:
             places = range(len(ids))
         else:
+            lookup = places_by_id(self.keys) if lookups is None else lookups.of(self.keys)
             try:
                 places = picked(lookup, ids)
             except KeyError:
