@@ -9,7 +9,8 @@ An example. A step has the hosts 11, 12 and 13, all running (7). A response list
     thrown    all rows of hosts that did not change
     away
 
-A response that lists the hosts in the table's order needs no dictionary; elsewhere it is kept for later ones. A host that no response lists keeps its status.
+A response that lists the hosts in the table's order needs no dictionary; elsewhere it is kept for later ones. A host that
+no response lists keeps its status.
 """
 
 from __future__ import annotations

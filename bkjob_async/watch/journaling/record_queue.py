@@ -16,7 +16,7 @@ from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.journal.store import StoredRecord
-from bkjob_async.model.events import Batch, Recovered, Trouble
+from bkjob_async.model.events import Batch, HostChanged, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 
 # Polling pauses while more events than this wait to be stored.
@@ -83,9 +83,9 @@ class RecordQueue:
 
     def put(self, batch: Batch, job: JobState | None = None) -> None:
         """Store *batch*, which is about *job*, and then give it to the readers."""
-        for part in batch.events:
-            if isinstance(part, Trouble | Recovered):
-                self.facts.note_signal(part)
+        for event in batch.events:
+            if type(event) is not HostChanged and isinstance(event, Trouble | Recovered):
+                self.facts.note_signal(event)
         self._put(batch.sequence, batch, job)
 
     def put_empty(self) -> None:
