@@ -33,9 +33,9 @@ def names_form(keys: Sequence[HostKey]) -> HostNamesForm:
     """Return names of hosts in their form."""
     numbers = [*map(numbers_of, keys)]
     irregular = {n: key_form(keys[n]) for n, pair in enumerate(numbers) if pair is None}
-    names, addresses = zip(*(pair or (0, 0) for pair in numbers), strict=True) if numbers else ((), ())
-    beside = packed_numbers(addresses) if any(addresses) else b""
-    return HostNamesForm(len(keys), packed_numbers(names), beside, irregular)
+    names = packed_numbers([0 if pair is None else pair[0] for pair in numbers])
+    addresses = [0 if pair is None else pair[1] for pair in numbers]
+    return HostNamesForm(len(keys), names, packed_numbers(addresses) if any(addresses) else b"", irregular)
 
 
 def keys_from(form: HostNamesForm, known: KnownKeys | None = None) -> list[HostKey]:
