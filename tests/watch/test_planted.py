@@ -24,6 +24,7 @@ from bkjob_async.engine.host_table import identity
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.columns import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
+from bkjob_async.engine.host_table.id_lookups import IdLookups, places_by_id
 from bkjob_async.engine.host_table.identity import IdentityIndex, names_of
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.responses import job_tracker, step_hosts, step_tracker
@@ -532,6 +533,12 @@ def forget_cloud_areas(patch: Patch) -> None:
     patch.setattr(identity, "names_of", names)
 
 
+def look_up_in_another_table(patch: Patch) -> None:
+    """Take the places of another table with as many hosts."""
+    known: dict[int, Any] = {}
+    patch.setattr(IdLookups, "of", lambda _, keys: known.setdefault(len(keys), places_by_id(keys)))
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
@@ -612,6 +619,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     in_sync_at_the_first_batch,
     take_another_id_for_another_host,
     forget_cloud_areas,
+    look_up_in_another_table,
     know_too_early,
     stall_again,
     stall_in_secret,
