@@ -423,7 +423,7 @@ class Watch:
         >>> with client.watch(job, linger=60) as watch:
         ...     first = next(watch.batches())
         ...     print(watch.explain(job))
-        2:20000000001: it is over; seen ... s ago, ...
+        2:20000000001: it is ...; seen ... s ago, ...
         """
         return self._thread.call(self._watch.explain, ref)
 

@@ -25,7 +25,8 @@ NOT_OF_CONNECT = frozenset({"session"})
 # What an asynchronous text says otherwise in the twin.
 WORDS = (
     # Time goes on between two statements.
-    (r"seen 0.0 s ago, next poll in 10.0 s", "seen ... s ago, ..."),
+    # Its own thread may be anywhere in a poll.
+    (r"it is over; seen 0.0 s ago, next poll in 10.0 s", "it is ...; seen ... s ago, ..."),
     (r"<Watch closed: 0 of 1 .*>", "<Watch closed: ...>"),
     (r">>> async (with|for) ", r">>> \1 "),
     (r"\.\.\. (\s*)async (with|for) ", r"... \1\2 "),
