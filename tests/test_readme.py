@@ -92,7 +92,9 @@ READ_THE_NETWORK = "check the network and the URL"
 UNKNOWN_API = error_response(1640401, 'API not found [path="/api/bk-job/wrong"]', status=404, by="gateway")
 WRONG_SITES = {
     "wrong secret": WrongSite(
-        NotAuthenticated, "check the application code, the secret and the user, or the access token", secret="another"
+        NotAuthenticated,
+        "check the application code, the secret and the user, or the access token",
+        secret="another",
     ),
     "missing grant": WrongSite(
         ApplicationNotAllowed,
