@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from attrs import define
+from yarl import URL
 
 import bkjob_async as bkjob
 from bkjob_async.dialects.common.dialect import Dialect
@@ -25,6 +27,8 @@ URLS = {
 ALL_DIALECTS = tuple(URLS)
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="not-to-be-seen", bk_username="admin")
 SCOPE = bkjob.Scope.biz(2)
+# So many equal requests at the same virtual time are a loop that never ends.
+MOST_AT_ONCE = 1000
 
 
 Spoil = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
@@ -57,6 +61,7 @@ class RecordingTransport(SimulatedTransport):
         """Send requests to *platform*."""
         super().__init__(platform, latency=latency)
         self._begun = 0
+        self._at_this_time = Counter[URL]()
         self.urls: list[str] = []
         self.times: list[float] = []
         self.spoilt: list[bool] = []
@@ -78,6 +83,10 @@ class RecordingTransport(SimulatedTransport):
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
         """Send *request*, and record its URL, and what comes of it."""
         exchange = Exchange(request, self.clock.now())
+        if not self.times or self.times[-1] != exchange.sent:
+            self._at_this_time.clear()
+        self._at_this_time[request.url] += 1
+        assert self._at_this_time[request.url] < MOST_AT_ONCE, "it is polled again and again without a pause"
         self.exchanges.append(exchange)
         self.urls.append(str(request.url))
         self.times.append(exchange.sent)
