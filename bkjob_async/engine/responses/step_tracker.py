@@ -8,6 +8,7 @@ provisional, or after a bound.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sys import intern
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.responses.step_hosts import apply_groups, reopen_step
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.next_request import wants_rows
 from bkjob_async.engine.tracking.packed_times import packed_times
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, WAITING, Stage, announced_state, stage_of
 from bkjob_async.engine.tracking.step_state import (
@@ -33,7 +35,7 @@ from bkjob_async.engine.tracking.step_state import (
 from bkjob_async.engine.tracking.step_views import host_counts, step_changed, step_waiting
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event
-from bkjob_async.model.poll_view import PollView, StepPollView, times_of
+from bkjob_async.model.poll_view import GroupPollView, PollView, StepPollView, times_of
 from bkjob_async.model.status import (
     FINISHED_RUN_CODES,
     RUN_CODES,
@@ -81,13 +83,30 @@ def apply_step_view(
         events += announce(step, stamp, finished=False)
     if view.groups is not None:
         step.host_refusals = 0
-        may_defer = job.detail_level < DetailLevel.EVERY_CHANGE and not job.reads_all
-        moves = apply_groups(step, view, view.groups, stamp, read_mode=read_mode, may_defer=may_defer)
+        moves = apply_rows(job, step, view, view.groups, stamp, read_mode=read_mode)
         on_rows_read(job, step, stamp, moved=bool(moves))
         events += moves
     if view.status == WAITING or step.waits is not NO_WAITS:
         events += note_wait(job, step, view, stamp, finished=finished, read_mode=read_mode)
     return events
+
+
+def apply_rows(
+    job: JobState,
+    step: StepState,
+    view: StepPollView,
+    groups: Sequence[GroupPollView],
+    stamp: PollStamp,
+    *,
+    read_mode: ReadMode,
+) -> list[Event]:
+    """Apply the *groups* of a response, but counts where no host is wanted: no request would list the hosts that moved."""
+    group_poller = step.progress.group_poller
+    if group_poller is not None and isinstance(read_mode, CountsOnly) and not wants_rows(job, step):
+        group_poller.abandon_round()
+        return []
+    may_defer = job.detail_level < DetailLevel.EVERY_CHANGE and not job.reads_all
+    return apply_groups(step, view, groups, stamp, read_mode=read_mode, may_defer=may_defer)
 
 
 def shows_end(step: StepState, view: StepPollView, *, job_finished: bool | None) -> bool:

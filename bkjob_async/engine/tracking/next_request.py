@@ -142,8 +142,7 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
     if isinstance(request, GetStepInstanceStatus):
         step = job.step(request.ref.step_instance_id)
         group_poller = step.progress.group_poller
-        # Where no host is wanted any more, only the counts are requested, and a round would never end.
-        if group_poller is not None and group_poller.needs_another_request and wants_rows(job, step):
+        if group_poller is not None and group_poller.needs_another_request:
             job.pending = (request.ref.step_instance_id, *job.pending)
         elif job.polled_via_step and not can_represent_job(step):
             job.pending = (JOB_ITSELF,)
