@@ -82,6 +82,31 @@ async def test_waits_of_a_large_step_are_seen_in_its_counts() -> None:
     assert keeps_its_promise(batches, world)
 
 
+async def test_waits_go_on_where_the_watch_that_wanted_the_hosts_has_ended() -> None:
+    """Only the counts of a large step are requested then: they are compared with no group's hosts any more."""
+    world = World(1)
+    slow = HostOutcome(duration=exactly(8.0), start_delay=exactly(0.0))
+    large = StepPlan(hosts=600, outcomes=(slow,), rolling=Rolling(sizes=(150,) * 4, mode=3))
+    step = world.jobs[world.add(SimulatedJob(steps=(large,))).job_instance_id].steps[0].ref
+    waits = []
+    async with (
+        client_of(world, interval=1.0) as (client, _),
+        client.watch(step, deadline=900, detail_level=END_ONLY) as watch,
+    ):
+        async with client.watch(step) as changes:
+            async for event in changes.events():
+                if isinstance(event, bkjob.HostChanged) and event.after.code == 5:
+                    break
+        async for event in watch.events():
+            if isinstance(event, bkjob.StepWaiting):
+                waits.append((event.wait, event.hosts_done))
+                await confirm(client, world, event.ref)
+        batches = [batch async for batch in watch.batches()]
+
+    assert waits == [(1, 150), (2, 300), (3, 450)]
+    assert keeps_its_promise(batches, world)
+
+
 @pytest.mark.parametrize("level", [EVERY_CHANGE, END_ONLY])
 async def test_an_accepted_confirmation_proves_the_wait_that_is_seen_long_after_it(
     level: bkjob.DetailLevel,
