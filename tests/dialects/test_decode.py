@@ -52,6 +52,42 @@ def test_a_response_names_what_it_is_about(sample: str) -> None:
     assert snapshot.ref == JOB
 
 
+JOB_SAMPLES = [
+    f"{dialect}/get_job_instance_status{kind}"
+    for dialect, kind in (
+        ("esb-job", ""),
+        ("esb-jobv3", ""),
+        ("gateway-v3", ""),
+        ("gateway-v4", ""),
+        ("gateway-v4", ".containers"),
+    )
+]
+# Version 4 reads the rows of version 3, which it once had itself.
+UNDERSTOOD = {
+    "gateway-v4": ("gateway-v3", "esb-jobv3"),
+    "gateway-v3": ("esb-jobv3",),
+    "esb-jobv3": ("gateway-v3",),
+}
+
+
+@pytest.mark.parametrize("dialect", ["esb-job", "esb-jobv3", "gateway-v3", "gateway-v4"])
+@pytest.mark.parametrize("sample", JOB_SAMPLES)
+def test_a_job_of_another_dialect_is_read_in_full_or_refused(sample: str, dialect: str) -> None:
+    """It is never shown without the steps or hosts that the response lists under other names."""
+    body = json.dumps(SAMPLES[sample])
+    written_by = sample.partition("/")[0]
+    own = decode(body, operation="get_job_instance_status", dialect=written_by)
+
+    if dialect == written_by or written_by in UNDERSTOOD.get(dialect, ()):
+        found = decode(body, operation="get_job_instance_status", dialect=dialect)
+        assert [step.hosts for step in found.steps] == [step.hosts for step in own.steps]
+    else:
+        with pytest.raises(
+            InvalidResponse, match=f"is a list of .*{written_by}.*: this is not the dialect of"
+        ):
+            decode(body, operation="get_job_instance_status", dialect=dialect)
+
+
 def test_what_nobody_names_is_nameless() -> None:
     """An id that neither response nor caller names is one that no platform gives; the caller's word goes first."""
     data = '{"job_instance": {"status": 2}, "finished": false}'

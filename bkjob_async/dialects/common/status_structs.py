@@ -68,6 +68,7 @@ class JobDataStruct(Struct, Generic[S], gc=False):
     finished: bool | None = None
     step_instance_list: list[S] | None = None
     is_finished: Absent = UNSET
+    blocks: Absent = UNSET
 
 
 class EnvelopeStruct(Struct, Generic[D], gc=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from msgspec import UNSET
@@ -12,6 +12,7 @@ from bkjob_async.dialects.common.host_rows import NO_CODE, FullHostRow, names_ho
 from bkjob_async.dialects.common.json_fields import INT64, JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS, check_ref
 from bkjob_async.dialects.common.status_structs import JobDataStruct, JobStruct, StepStruct
+from bkjob_async.errors import ErrorDetails, InvalidResponse
 from bkjob_async.model.poll_view import (
     GroupPollView,
     HostRow,
@@ -214,6 +215,24 @@ def is_code(value: object) -> bool:
 
 
 # Leniently: members of any response that can be understood -----------------------------------------
+
+# How the ESB's component `job` lists steps, which no other dialect does.
+BLOCKS = {"blocks": "esb-job"}
+
+
+def own_list(fields: JsonObject, *names: str, others: Mapping[str, str]) -> list[JsonObject] | None:
+    """Return the list that has one of *names*, None where there is none.
+
+    *others* are the names of lists in its place, with the dialects that have them. One of them raises
+    `InvalidResponse`: a job without steps, or a step without hosts, would be what a client of the wrong dialect sees.
+    """
+    found = fields.children(*names)
+    if found is None:
+        for name, dialects in others.items():
+            if fields.get(name) is not None:
+                message = f"{fields.path}.{name} is a list of {dialects}: this is not the dialect of the platform's URL"
+                raise InvalidResponse(ErrorDetails(message=message))
+    return found
 
 
 def read_job_members(

@@ -22,6 +22,7 @@ from bkjob_async.dialects.common.status_views import (
     flat_rows,
     group_rows,
     job_view,
+    own_list,
     read_job_members,
     read_step_members,
     step_view,
@@ -46,15 +47,19 @@ class BlockStruct(Struct, gc=False):
 
 
 class BlocksDataStruct(Struct, gc=False):
-    """The data of a response about a job; `finished`, as the flag is called elsewhere, is not documented here."""
+    """The data of a response about a job; what only other dialects have is not documented here."""
 
     job_instance: JobStruct[str]
     is_finished: bool
     blocks: list[BlockStruct] | None = None
     finished: Absent = UNSET
+    step_instance_list: Absent = UNSET
 
 
 _JOB = msgspec.json.Decoder(EnvelopeStruct[BlocksDataStruct])
+
+# The list of steps that other dialects have.
+STEP_LIST = {"step_instance_list": "gateway-v3, gateway-v4 and esb-jobv3"}
 
 
 # Strictly, as documented --------------------------------------------------------------------------
@@ -118,7 +123,7 @@ def read_job(operation: GetJobInstanceStatus, envelope: JsonObject, *, for_poll:
             unit=SECONDS,
             tells_tags=False,
         )
-        for block in data.children("blocks") or ()
+        for block in own_list(data, "blocks", others=STEP_LIST) or ()
         for step in block.children("step_instances") or ()
     )
     return read_job_members(data, operation.ref, steps, unit=SECONDS)

@@ -11,6 +11,7 @@ from datetime import tzinfo
 from typing import Any
 
 from bkjob_async.dialects.common.host_rows import (
+    FullHostRow,
     read_row,
     read_row_in_part,
     read_rows,
@@ -19,10 +20,12 @@ from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
 from bkjob_async.dialects.common.ref_checks import check_ref
 from bkjob_async.dialects.common.status_structs import JobDataStruct, decode_data
 from bkjob_async.dialects.common.status_views import (
+    BLOCKS,
     UndocumentedResponse,
     flat_rows,
     group_rows,
     matches_step,
+    own_list,
     read_job_data,
     read_job_members,
     read_step_members,
@@ -43,6 +46,8 @@ from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
+# The lists of other dialects.
+OBJECT_LISTS = dict.fromkeys(("step_execute_object_result_list", "execute_object_result_list"), "gateway-v4")
 
 
 # How the platform writes the address of a host with and without one; null and an absent member are neither.
@@ -116,10 +121,16 @@ def read_job(operation: GetJobInstanceStatus, envelope: JsonObject, *, for_poll:
     """Return a job from a response of any shape that can be understood."""
     data = envelope.child("data")
     steps = (
-        read_step_members(step, flat_rows(read_rows(step, *ROW_LISTS)), unit=MILLISECONDS)
-        for step in data.children("step_instance_list") or ()
+        read_step_members(step, flat_rows(read_own_rows(step)), unit=MILLISECONDS)
+        for step in own_list(data, "step_instance_list", others=BLOCKS) or ()
     )
     return read_job_members(data, operation.ref, steps, unit=MILLISECONDS)
+
+
+def read_own_rows(step: JsonObject) -> list[FullHostRow] | None:
+    """Return the rows of a step, None where they are not listed; those of another dialect raise `InvalidResponse`."""
+    own_list(step, *ROW_LISTS, others=OBJECT_LISTS)
+    return read_rows(step, *ROW_LISTS)
 
 
 def read_step(operation: GetStepInstanceStatus, envelope: JsonObject, *, for_poll: bool) -> StepPollView:

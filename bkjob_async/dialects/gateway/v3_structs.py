@@ -30,6 +30,8 @@ class FlatStepStruct(StepStruct[Code], Generic[R], gc=False, kw_only=True):
 
     step_ip_result_list: list[R] | None = None
     step_host_result_list: Absent = UNSET
+    step_execute_object_result_list: Absent = UNSET
+    execute_object_result_list: Absent = UNSET
 
 
 class StepDataStruct(StepStruct[Code], Generic[G], gc=False, kw_only=True):

@@ -23,7 +23,9 @@ from bkjob_async.dialects.common.status_structs import (
     StepStruct,
 )
 from bkjob_async.dialects.common.status_views import (
+    BLOCKS,
     flat_rows,
+    own_list,
     read_job_data,
     read_job_members,
     read_step_members,
@@ -142,7 +144,7 @@ def read_job(operation: GetJobInstanceStatus, envelope: JsonObject, *, for_poll:
     data = envelope.child("data")
     steps = (
         read_step_members(step, read_groups(step), unit=MILLISECONDS)
-        for step in data.children("step_instance_list") or ()
+        for step in own_list(data, "step_instance_list", others=BLOCKS) or ()
     )
     return read_job_members(data, operation.ref, steps, unit=MILLISECONDS)
 
