@@ -138,34 +138,47 @@ def step_difference(reported: ReportedState, step: StepState) -> StepDifference:
     has_changed = known.announced != step.announced
     never_began = not has_changed and known.announced.finished and known.announced.code == NOT_STARTED
     # What only its own response lists, read for another watch, waits for ever.
-    hosts = NO_CHANGES if never_began else host_difference(known, step, is_new_execution=is_new_execution)
-    is_reopened = known.announced.finished and (is_new_execution or has_changed or bool(hosts))
+    hosts, forgets = NO_CHANGES, False
+    if not never_began:
+        hosts, forgets = host_difference(known, step, is_new_execution=is_new_execution)
+    is_reopened = known.announced.finished and (is_new_execution or has_changed or forgets or bool(hosts))
     return StepDifference(
         hosts,
         step.announced.code is not None and (is_reopened or has_changed),
         known.announced.code,
         is_waiting=step.waits.is_present and not is_same_wait(known, step),
         is_reopened=is_reopened,
-        forgets_hosts=is_new_execution and known.hosts.size > 0,
+        forgets_hosts=forgets,
     )
 
 
-def host_difference(known: StepState, step: StepState, *, is_new_execution: bool) -> StatusChanges:
-    """Return which hosts of a step have another status than they were reported with."""
-    reported, present = known.hosts.statuses.changes_since(), step.hosts.statuses.changes_since()
-    codes = {} if is_new_execution else dict(zip(reported.places, reported.afters, strict=True))
-    known_places = known.hosts.find_hosts(step.hosts.keys_at(present.places))
+def host_difference(
+    known: StepState, step: StepState, *, is_new_execution: bool
+) -> tuple[StatusChanges, bool]:
+    """Return which hosts of a step have another status than they were reported with, and whether reported ones are forgotten.
+
+    They are where another execution began, or the reported one anew, after a database was restored from before it: then
+    hosts that were reported are not seen. All that are seen are reported anew.
+    """
+    reported, codes = known.hosts.statuses.codes(), step.hosts.statuses.codes()
+    places = known.hosts.find_hosts(step.hosts.keys)
+    befores = [reported[place] if place >= 0 else None for place in places]
+    forgets = (is_new_execution and known.hosts.size > 0) or any(
+        code is None and before is not None for code, before in zip(codes, befores, strict=True)
+    )
+    if forgets:
+        befores = [None] * len(codes)
     changed = [
-        (place, codes.get(known_place), code)
-        for place, code, known_place in zip(present.places, present.afters, known_places, strict=True)
-        if codes.get(known_place) != code
+        (place, before, code)
+        for place, (before, code) in enumerate(zip(befores, codes, strict=True))
+        if code is not None and before != code
     ]
     return StatusChanges(
         [place for place, _, _ in changed],
         [before for _, before, _ in changed],
         [code for _, _, code in changed],
         [None] * len(changed),
-    )
+    ), forgets
 
 
 def step_events(step: StepState, difference: StepDifference, *, skipped: bool) -> Iterator[Event]:

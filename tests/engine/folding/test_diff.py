@@ -73,6 +73,21 @@ def test_hosts_of_an_earlier_execution_are_forgotten_first() -> None:
     assert [event.before for event in events if isinstance(event, HostChanged)] == [None, None]
 
 
+def test_hosts_of_an_execution_that_began_again_are_forgotten_first() -> None:
+    """It does where a database was restored from before it; some hosts may not be listed yet then."""
+    reported, state = seen((1, HOSTS), run=1), seen((1, HOSTS), run=1)
+    for now, run in ((2, 0), (50, 0), (100, 0), (150, 0), (200, 0), (280, 1)):
+        apply_step(state, step(2, None, run=run), at(now))
+    assert [event.kind for event in diff(reported, state, [STEP])] == ["host_counts"]
+
+    apply_step(state, step(2, HOSTS[:1], run=1), at(281))
+    assert [event.kind for event in diff(reported, state, [STEP])] == ["host_counts", "host_changed"]
+    assert moves(reported, state) == [(1, None, False)]
+
+    apply_step(state, step(2, HOSTS, run=1), at(282))
+    assert moves(reported, state) == []
+
+
 @settings(max_examples=examples(400))
 @given(responses=views, read=st.integers(0, 12), missed=st.booleans())
 def test_the_difference_makes_the_state_of_what_was_reported(
