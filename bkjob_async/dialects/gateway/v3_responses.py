@@ -47,7 +47,7 @@ from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 # The lists of other dialects.
-OBJECT_LISTS = dict.fromkeys(("step_execute_object_result_list", "execute_object_result_list"), "gateway-v4")
+OBJECT_LISTS = {"step_execute_object_result_list": "gateway-v4", "execute_object_result_list": "gateway-v4"}
 
 
 # How the platform writes the address of a host with and without one; null and an absent member are neither.
