@@ -92,7 +92,7 @@ def test_7_another_process_runs_the_shard(platform: str, journal: dict[str, str]
 
 
 def test_2_what_cannot_be_is_wrong_usage(platform: str, journal: dict[str, str]) -> None:
-    """Other values than the fleet was created with, shards that there are not, a function that cannot be imported."""
+    """Other values than the fleet was created with, missing shards, a function that cannot be imported, no lasting journal."""
     create(platform, journal)
     other = shell.run("fleet", "create", "night", "--shards", "4", "--url", platform, env=journal)
     beyond = shell.run("fleet", "run", "night", "--shard", "0-1", env=journal)
@@ -103,10 +103,12 @@ def test_2_what_cannot_be_is_wrong_usage(platform: str, journal: dict[str, str])
     nobody = shell.run("fleet", "run", "unknown", "--shard", "0", env=named)
     asked = ["--shard", "0", "--credentials", "nowhere:credentials"]
     nobody_too = shell.run("fleet", "run", "unknown", *asked, env=journal)
+    lost = shell.run("fleet", "create", "night", *words, "--journal", "memory:", env=journal)
     secret = ["--journal", f"redis://:{shell.SECRET}@localhost"]
     shown = shell.run("fleet", "status", "night", *secret, env=shell.IDENTITY)
 
-    assert [done.returncode for done in (other, beyond, lured, nobody, nobody_too, shown)] == [2] * 6
+    assert [done.returncode for done in (other, beyond, lured, nobody, nobody_too, lost, shown)] == [2] * 7
+    assert "would end with this command" in lost.stderr
     assert "shards=1, not 4" in other.stderr
     assert "has the shards 0 to 0, not 1" in beyond.stderr
     assert "add --credentials nowhere:credentials" in lured.stderr

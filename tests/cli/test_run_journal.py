@@ -59,6 +59,9 @@ def test_a_retried_job_is_recorded(tmp_path: Path) -> None:
     [
         (["--fleet", "n"], "BKJOB_JOURNAL", 2),
         (["--journal", "sqlite:///x.db", "--detach"], "--detach", 2),
+        (["--journal", "memory:"], "would end with this command", 2),
+        (["--detach", "--deadline", "5"], "--deadline", 2),
+        (["--detach", "--fail-fast"], "--fail-fast", 2),
         (["--journal", "sqlite:///x.db", "--fleet", "{}"], "no name of a fleet", 2),
         (["--journal", "sqlite:////nowhere/at/all/x.db"], "/nowhere/at/all", 2),
     ],

@@ -133,7 +133,7 @@ async def launch(
     detach: bool,
 ) -> ExitCode:
     """Call *send* once; write the ref of the job to stdout, or watch it. Jobs with a *task_name* can be found by it."""
-    recorded = await journal_of_begun(settings, fleet, detach=detach)
+    recorded = await journal_of_begun(settings, fleet, flags, detach=detach)
     named = [] if task_name is None else ["--name", task_name]
     find = next_command(["jobs", "--since", "10m"], (), settings, [*scope_options(settings), *named])
     async with client_of(settings, interval=flags.interval) as client:

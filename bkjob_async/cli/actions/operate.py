@@ -35,7 +35,7 @@ async def retry(
 ) -> ExitCode:
     """Retry the failed steps of the targets, and watch these."""
     check_operable(settings, OperateStepInstance)
-    recorded = await journal_of_begun(settings, name, detach=detach)
+    recorded = await journal_of_begun(settings, name, flags, detach=detach)
     refs = targets_from(targets, settings.scope)
     operation = bkjob.StepOperation.RETRY_ALL_HOSTS if all_hosts else bkjob.StepOperation.RETRY_FAILED_HOSTS
     async with client_of(settings, interval=flags.interval) as client:

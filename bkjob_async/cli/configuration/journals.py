@@ -6,7 +6,7 @@ from attrs import frozen
 
 from bkjob_async.configuration.settings import OPTION, SETTINGS, VARIABLE, Settings
 from bkjob_async.errors import UsageError
-from bkjob_async.journal.urls import RedisPlace, check_fleet_name, parse_journal_url
+from bkjob_async.journal.urls import MemoryPlace, RedisPlace, check_fleet_name, parse_journal_url
 
 ENVVAR = SETTINGS["journal"].envvar
 
@@ -26,9 +26,18 @@ def recorded_in(settings: Settings, name: str | None) -> Recorded | None:
     """
     if name is None and settings.level("journal") != OPTION:
         return None
-    url = journal_url(settings)
-    parse_journal_url(url)
+    url = lasting_journal(settings)
     return Recorded(journal=url, name=None if name is None else check_fleet_name(name))
+
+
+def lasting_journal(settings: Settings) -> str:
+    """Return the URL of a journal to write; raise `UsageError` for one in memory, which would end with the command."""
+    url = journal_url(settings)
+    if isinstance(parse_journal_url(url), MemoryPlace):
+        raise UsageError(
+            f"the journal {url} would end with this command: give sqlite:///PATH or redis://HOST"
+        )
+    return url
 
 
 def journal_url(settings: Settings) -> str:

@@ -21,12 +21,19 @@ from bkjob_async.journal.store import ALIVE_SECONDS
 from bkjob_async.journal.urls import Place, SqlitePlace, parse_journal_url
 
 
-async def journal_of_begun(settings: Settings, name: str | None, *, detach: bool) -> Recorded | None:
+async def journal_of_begun(
+    settings: Settings, name: str | None, flags: WatchFlags, *, detach: bool
+) -> Recorded | None:
     """Return where the watch of jobs will be recorded that are begun now, None for nowhere.
 
     Raises `JournalError` where the journal cannot be read, `FleetBusy` where another process watches the fleet: once a
-    job runs, that would be too late. Raises `UsageError` for jobs that are not watched, *detach*.
+    job runs, that would be too late. Raises `UsageError` for jobs that are not watched, *detach*, where it is said how
+    that watch would end.
     """
+    if detach and (flags.deadline or flags.fail_fast or flags.fail_on_waiting or flags.web is not None):
+        raise bkjob.UsageError(
+            "what is not watched has no --deadline, --fail-fast, --fail-on-waiting or --web: leave it out, or --detach"
+        )
     recorded = recorded_in(settings, name)
     if recorded is None:
         return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import bkjob_async as bkjob
+from bkjob_async.cli.lines import json_text
 from bkjob_async.cli.tables import table_lines
 from bkjob_async.model.text.printing import counted
 
@@ -83,7 +83,7 @@ def shards_json(found: bkjob.FleetStatus) -> Iterator[str]:
 def shard_json(shard: bkjob.ShardStatus, *, is_stopped: bool) -> str:
     """Return a shard as one JSON object."""
     holder = shard.holder
-    return json.dumps(
+    return json_text(
         {
             "shard": shard.shard,
             "targets": shard.targets,

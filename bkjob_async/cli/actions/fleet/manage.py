@@ -17,7 +17,7 @@ from bkjob_async.cli.actions.check import write_finding
 from bkjob_async.cli.actions.fleet.claim import FATAL, Claims
 from bkjob_async.cli.actions.fleet.health import HealthFiles, findings
 from bkjob_async.cli.actions.fleet.lines import numbers_of, shard_lines, shards_json, summary
-from bkjob_async.cli.configuration.journals import journal_url
+from bkjob_async.cli.configuration.journals import lasting_journal
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
@@ -48,7 +48,7 @@ async def opened(
 ) -> AsyncIterator[tuple[bkjob.Fleet, Settings]]:
     """Give the fleet in the journal of the options, the environment or the profile, and all settings."""
     settings = gather(options, profile)
-    async with bkjob.Fleet(name, journal=journal_url(settings), shards=shards) as fleet:
+    async with bkjob.Fleet(name, journal=lasting_journal(settings), shards=shards) as fleet:
         yield fleet, settings
 
 
