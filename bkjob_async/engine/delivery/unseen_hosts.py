@@ -53,14 +53,13 @@ class UnseenHosts:
             ):
                 continue
             statuses_before = known.hosts.statuses.changes_since()
-            present = set(step.hosts.statuses.changes_since().places)
             places = step.hosts.find_hosts(known.hosts.keys_at(statuses_before.places))
             statuses = {
                 place: host_status(code)
                 for place, code, found in zip(
                     statuses_before.places, statuses_before.afters, places, strict=True
                 )
-                if found not in present
+                if found < 0  # else it is seen, or forgotten with the execution that was reported
             }
             if statuses:
                 self.steps[step.ref] = RecordedHosts(step.execute_count, known.hosts, statuses)
@@ -95,7 +94,8 @@ class UnseenHosts:
                 found.append(event)
                 if hosts is None or not isinstance(event, HostCounts | StepChanged):
                     continue
-                if event.execute_count != hosts.execute_count:
+                forgets = isinstance(event, HostCounts) and not event.hosts
+                if forgets or event.execute_count != hosts.execute_count:
                     self.steps.pop(event.ref, None)
         return found
 

@@ -146,7 +146,7 @@ def step_difference(reported: ReportedState, step: StepState) -> StepDifference:
         hosts,
         step.announced.code is not None and (is_reopened or has_changed),
         known.announced.code,
-        is_waiting=step.waits.is_present and not is_same_wait(known, step),
+        is_waiting=step.waits.is_present and (forgets or not is_same_wait(known, step)),
         is_reopened=is_reopened,
         forgets_hosts=forgets,
     )

@@ -44,10 +44,11 @@ def apply_to_step(step: StepState, event: StepChanged | StepWaiting | HostCounts
         case StepWaiting():
             begin_execution(step, event.execute_count, sequence)
             step.waits = StepWaits(event.wait, sequence, is_shown=True)
-        case HostCounts() if step.execute_count != event.execute_count:
+        case HostCounts() if step.execute_count != event.execute_count or not event.hosts:
+            # Without hosts it is another execution, or that one anew, after a database was restored from before it.
             if step.announced_sequence != sequence:  # else it was reopened just before
                 step.epoch += 1
-            begin_execution(step, event.execute_count, sequence)
+            begin_execution(step, event.execute_count, sequence, anew=True)
         case HostCounts():
             pass  # the hosts of an execution that is known
         case _:
@@ -84,12 +85,12 @@ def apply_hosts(
     return places
 
 
-def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
-    """Begin another execution of a step where *execute_count* is another one."""
+def begin_execution(step: StepState, execute_count: int, sequence: int, *, anew: bool = False) -> None:
+    """Begin another execution of a step where *execute_count* is another one, or the same one *anew*."""
     if step.status_code is None:
         # Hosts are reported before the status of their step: it was seen, and not reported yet.
         step.status_code = RUNNING
-    elif step.execute_count != execute_count:
+    elif anew or step.execute_count != execute_count:
         if step.hosts is not NO_HOSTS:
             step.hosts.begin_execution(sequence)
         step.failures, step.waits = None, NO_WAITS

@@ -78,7 +78,12 @@ def test_hosts_of_an_execution_that_began_again_are_forgotten_first() -> None:
     reported, state = seen((1, HOSTS), run=1), seen((1, HOSTS), run=1)
     for now, run in ((2, 0), (50, 0), (100, 0), (150, 0), (200, 0), (280, 1)):
         apply_step(state, step(2, None, run=run), at(now))
-    assert [event.kind for event in diff(reported, state, [STEP])] == ["host_counts"]
+    events = tuple(diff(reported, state, [STEP]))
+    assert [event.kind for event in events] == ["host_counts"]
+    reader = StreamState()
+    reader.apply(Batch(1, tuple(diff(NOTHING, reported, [STEP])), "1-test"))
+    reader.apply(Batch(2, events, "2-test"))
+    assert told(reader._jobs[JOB]) == told(state)
 
     apply_step(state, step(2, HOSTS[:1], run=1), at(281))
     assert [event.kind for event in diff(reported, state, [STEP])] == ["host_counts", "host_changed"]
