@@ -138,6 +138,8 @@ class Watch:
     def close(self) -> None:
         """Stop watching; harmless when repeated. The jobs continue, and the events can still be read.
 
+        Raises `WrongEventLoop` in another event loop or process than that in which the watch was opened.
+
         >>> with client.watch(job, linger=None) as watch:
         ...     watch.close()
         >>> watch
@@ -253,7 +255,7 @@ class Watch:
 
         A target that was dropped before is new: its end, if it has ended, is delivered again.
         A few are added before this returns; many are added in slices, so that the event loop is not blocked.
-        Raises `UsageError` when the watch is not open.
+        Raises `UsageError` when the watch is not open, `WrongEventLoop` elsewhere than in its event loop.
 
         >>> with client.watch(linger=None) as watch:
         ...     watch.add(job, "2:20000000001/30000000001")

@@ -187,11 +187,14 @@ class Watch:
     async def aclose(self) -> None:
         """Stop watching; harmless when repeated. The jobs continue, and the events can still be read.
 
+        Raises `WrongEventLoop` in another event loop or process than that in which the watch was opened.
+
         >>> async with client.watch(job, linger=None) as watch:
         ...     await watch.aclose()
         >>> watch
         <Watch closed: 0 of 1 targets over, 0 events, 0 polls>
         """
+        self._stream.check_loop()
         await self._subscription.aclose()
         if self._fleet is not None:
             await self._fleet.aclose()
@@ -321,13 +324,14 @@ class Watch:
 
         A target that was dropped before is new: its end, if it has ended, is delivered again.
         A few are added before this returns; many are added in slices, so that the event loop is not blocked.
-        Raises `UsageError` when the watch is not open.
+        Raises `UsageError` when the watch is not open, `WrongEventLoop` elsewhere than in its event loop.
 
         >>> async with client.watch(linger=None) as watch:
         ...     watch.add(job, "2:20000000001/30000000001")
         ...     print(len(watch.targets))
         2
         """
+        self._stream.check_loop()
         if not self._subscription.is_open:
             raise UsageError("targets are added to an open watch; linger=None keeps it open")
         self._subscription.change(as_refs(refs, self.scope), add=True)
@@ -340,6 +344,7 @@ class Watch:
         ...     print(*watch.targets)
         2:20000000001
         """
+        self._stream.check_loop()
         if self._subscription.is_open:
             self._subscription.change(as_refs(refs, self.scope), add=False)
 
@@ -350,6 +355,7 @@ class Watch:
         ...     watch.nudge(job)
         ...     ends = await watch.results()
         """
+        self._stream.check_loop()
         self._plan.poller.nudge(as_ref(ref, self.scope))
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import traceback
 import weakref
 
 import looptime
@@ -190,6 +191,63 @@ async def test_use_in_another_loop_raises_a_helpful_error() -> None:
         client.watch(jobs)
 
     assert ["connect() once per loop" in str(error) for error in found] == [True, True]
+
+
+async def test_an_open_watch_in_another_loop_raises_a_helpful_error() -> None:
+    """It has its own event loop, too: elsewhere its readers would wait for ever, and changes come in between."""
+    world, jobs = hanging_world()
+    found: list[BaseException] = []
+    async with client_of(world) as (client, _), client.watch(jobs, linger=None) as watch:
+
+        async def wait() -> None:
+            await watch.wait(jobs[0])
+
+        async def read() -> None:
+            async for _event in watch:
+                pass
+
+        async def change() -> None:
+            watch.add(*jobs)
+
+        async def drop() -> None:
+            watch.drop(*jobs)
+
+        async def nudge() -> None:
+            watch.nudge(jobs[0])
+
+        def elsewhere() -> None:
+            for used in (wait, read, change, drop, nudge, watch.aclose):
+                try:
+                    asyncio.run(asyncio.wait_for(used(), 1.0))
+                except bkjob.WrongEventLoop as error:
+                    found.append(error)
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        assert watch.is_open
+
+    assert ["another event loop or process" in str(error) for error in found] == [True] * 6
+    with pytest.raises(bkjob.WrongEventLoop):
+        await asyncio.to_thread(watch.nudge, jobs[0])
+
+
+async def test_each_reader_raises_the_end_of_a_watch_with_its_own_traceback() -> None:
+    """It is one error, and its traceback does not grow with each reader."""
+    world, jobs = hanging_world()
+    depths: list[int] = []
+    async with client_of(world) as (client, _), client.watch(jobs, deadline=5.0, linger=None) as watch:
+
+        async def read() -> None:
+            try:
+                async for _event in watch:
+                    pass
+            except bkjob.DeadlineExceeded as error:
+                depths.append(len(traceback.extract_tb(error.__traceback__)))
+
+        await asyncio.gather(*(read() for _ in range(4)))
+
+    assert len(set(depths)) == 1, depths
 
 
 async def test_a_closed_client_says_so() -> None:

@@ -14,7 +14,7 @@ from bkjob_async.engine.stream.batches import last_place, place_behind
 from bkjob_async.engine.stream.cursor import CursorSequence, unknown_cursor
 from bkjob_async.engine.stream.event_log import EventLog
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.errors import JournalUnavailable, UsageError
+from bkjob_async.errors import JournalUnavailable, UsageError, WrongEventLoop
 from bkjob_async.journal.follow import RETRY_SECONDS
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.watch.stream.readers import Backlog, MissedJob, Position, Reader, Select, mark_skipped
@@ -50,11 +50,24 @@ class EventStream:
         self._error: BaseException | None = None
         self.unreadable: BaseException | None = None  # what readers raise that are not shown `Trouble`
         self._opened_at: int | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiters: set[asyncio.Future[None]] = set()
 
     def open(self) -> None:
         """Begin the stream behind all batches so far."""
         self.state, self._opened_at = "open", self._cursors.last
+        self._loop = asyncio.get_running_loop()
+
+    def check_loop(self) -> None:
+        """Raise `WrongEventLoop` in another event loop or process than that in which the stream was opened."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if self._loop is not None and running is not self._loop:
+            raise WrongEventLoop(
+                "the watch belongs to another event loop or process: connect() there, and watch anew"
+            )
 
     def continue_behind(self, history: StoredHistory, head: int) -> None:
         """Go on behind batch number *head* of *history*, which has what the log does not hold."""
@@ -153,10 +166,11 @@ class EventStream:
 
     def _is_at_end(self, position: Position) -> bool:
         """Return True when no batch will be added any more, or the reader wants none; raise the error that the stream ended with, or waits with."""
+        # Each reader raises it with a traceback of its own.
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         if self.unreadable is not None and not position.shows_trouble:
-            raise self.unreadable
+            raise self.unreadable.with_traceback(None)
         return self.state == "closed" or (position.is_over is not None and position.is_over())
 
     async def _find_place(self, position: Position) -> Batch | None:
@@ -175,12 +189,13 @@ class EventStream:
             unavailable = error
         # After the end once more, and not for ever: a deadline holds while the store is away, too.
         if was_closed:
-            raise self._error or unavailable
+            raise (self._error or unavailable).with_traceback(None)
         await asyncio.sleep(RETRY_SECONDS)
         return None
 
     async def _wait_for_batch(self) -> None:
         """Wait until a batch is added or the stream is closed."""
+        self.check_loop()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
