@@ -102,7 +102,10 @@ def apply_step(
     job_finished = (
         None if job.status_code is None else job.settling_since is not None or job.announced.finished
     )
+    before = step.status_code, step.execute_count
     events = apply_step_view(job, step, view, stamp, job_finished=job_finished, read_mode=read_mode)
+    if job.settling_since is not None and before != (step.status_code, step.execute_count):
+        job.settling_since = stamp.now  # the job may go on: its final status is to be shown again
     if job.announced.finished and any(isinstance(event, Reopened) for event in events):
         events.insert(0, reopen_job(job, stamp))
     return events + finish_settled(job, stamp)
@@ -127,7 +130,7 @@ def believes_rows(step: StepState, view: StepPollView) -> bool:
 
 def note_unlisted(job: JobState, step_views: Sequence[StepPollView], now: float) -> None:
     """Note that hosts of steps which settle, and which a response about the job does not list, are not waited for without end."""
-    if len(step_views) >= len(job.steps):
+    if not job.has_settling_step():
         return
     listed = {view.step_instance_id for view in step_views}
     for step in job.steps:

@@ -432,6 +432,21 @@ def test_another_final_status_reopens_a_job() -> None:
     assert apply(state, 9, job(3)) == [f"reopened {JOB}", "job 3.", f"finished {JOB}"]
 
 
+def test_a_job_is_not_over_by_a_status_from_before_its_step_ran_again() -> None:
+    """Its final status was seen for long when a response about the step alone shows another execution."""
+    state = job_state()
+    for now, view in (
+        (0, job(2, step(2, [host(1, 7)]))),
+        (1, job(11, step(11))),
+        (3, step(11, [host(1, 7)])),
+    ):
+        apply(state, now, view)
+    apply(state, 16, job(11, step(11)))
+
+    again = apply(state, 16.5, step(2, [host(1, 5)], run=1))
+    assert not any("job" in each or "finished" in each for each in again), again
+
+
 def test_a_job_that_ran_again_is_over_when_the_hosts_of_its_steps_were_read() -> None:
     """A batch of a rolling step may have come and gone meanwhile, which the status of the step does not show."""
     state = job_state()
