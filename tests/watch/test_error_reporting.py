@@ -17,7 +17,7 @@ def test_a_step_that_its_job_does_not_list_is_lost_with_the_second_response() ->
     for now in (1.0, 2.0, 3.0):
         apply_job(state, job(2, step(2)) if now < 2.0 else job(2), at(now))
         lost.append(
-            [(event.ref, event.reason) for event in lose_missing_steps(state) if isinstance(event, Lost)]
+            [(event.ref, event.reason) for event in lose_missing_steps(state, now) if isinstance(event, Lost)]
         )
 
     assert lost == [[], [(missing, LostReason.NOT_FOUND)], []]

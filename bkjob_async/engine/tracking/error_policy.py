@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
+from bkjob_async.engine.tracking.poll_state import PollFailures
 from bkjob_async.engine.tracking.step_state import HOSTS_HIDDEN, REFUSALS, StepState
 from bkjob_async.errors import (
     ApiNotFound,
@@ -67,6 +68,8 @@ ACTION_BY_CLASS: dict[type[BkJobError], ErrorAction] = {
     Throttled: ErrorAction.THROTTLED,
     TransportFailed: ErrorAction.GATEWAY_TROUBLE,
 }
+# What denies the target, or all requests.
+DENIALS: tuple[type[BkJobError], ...] = (NotFound, NotAllowed, *ACTION_BY_CLASS)
 GATEWAY_STATUS = frozenset({502, 503, 504})
 GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
 # The platform needed too long for its response, or was taken to: that may be for the number of host rows in it.
@@ -109,15 +112,19 @@ def action_on_refusal(
     also be a passing internal error: it counts when it repeats, unless hosts of the step were read before. What it is is
     found out by requesting the hosts again from time to time, and before a step is over.
 
-    The first request for a job asks for the rows of all its steps. Where it is refused, or takes too long, or its response
-    is not read, the next one does not.
+    A request for a job may ask for the rows of all its steps. Where it takes too long, or its response is not read, or it is
+    refused for the first time or again and again, the next one does not.
     """
     is_internal = isinstance(error, PlatformTrouble) and error.code == INTERNAL_ERROR
+    has_hosts = any(step.hosts.size for step in job.steps)
     if (
-        job.job_seen_at is None
-        and isinstance(request, GetJobInstanceStatus)
+        isinstance(request, GetJobInstanceStatus)
         and request.return_ip_result
-        and (is_internal or may_be_too_large(error))
+        and (
+            may_be_too_large(error)
+            or (is_internal and job.job_seen_at is None)
+            or ((has_hosts or not is_internal) and is_refusal(error) and repeats_refusal(job.poll_failures))
+        )
     ):
         refuse_job_rows(job, now)
         return ErrorAction.USE_OTHER_REQUEST if is_internal else None
@@ -130,10 +137,20 @@ def action_on_refusal(
         step = job.step(request.ref.step_instance_id)
         return None if step.hosts.size else count_refusal(job, step, now)
     refused = job.poll_failures.job_rows_refused
-    if request.return_ip_result and (refused or not any(step.hosts.size for step in job.steps)):
+    if request.return_ip_result and (refused or not has_hosts):
         refuse_job_rows(job, now)
         return ErrorAction.USE_OTHER_REQUEST if refused + 1 >= REFUSALS else ErrorAction.RETRY_ONCE
     return None
+
+
+def is_refusal(error: BkJobError) -> bool:
+    """Return True if the platform itself answered, and neither denies the target nor all requests."""
+    return isinstance(error, CallFailed) and not (isinstance(error, DENIALS) or is_gateway_made(error))
+
+
+def repeats_refusal(failures: PollFailures) -> bool:
+    """Return True if a request for a job with rows that fails is not the first one: without them it may be answered."""
+    return failures.job_rows_refused > 0 or failures.failures + 1 >= REFUSALS
 
 
 def refuse_job_rows(job: JobState, now: float) -> None:
@@ -145,7 +162,7 @@ def refuse_job_rows(job: JobState, now: float) -> None:
 def may_be_too_large(error: BkJobError) -> bool:
     """Return True if a response was refused, or took too long, perhaps for its size."""
     if isinstance(error, RequestTimedOut | InvalidResponse):
-        return True
+        return error.details.sent
     return isinstance(error, CallFailed) and error.code in TIMEOUT_CODES
 
 

@@ -23,7 +23,6 @@ from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.refs import StepRef
-from bkjob_async.model.status import Phase, run_status
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
@@ -242,7 +241,7 @@ def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepSta
 
     A step that shows no hosts is read through its job. So is one that has not started, because it never will
     if the job is over, one that is in doubt after an operation, and one whose final status is provisional until the job has
-    passed it; now and then one that waits for a user, which it may still show when the job was ended.
+    passed it; now and then each one that goes on, which it may still show when the job was ended.
     """
     if job.is_target or not capabilities.step_status or job.has_doubtful_step():
         return []
@@ -253,15 +252,26 @@ def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepSta
             return []
         if step.progress.settling is not None and step.is_provisional:
             return []
-        if code is not None and run_status(code).phase is Phase.WAITING and is_long_unread(job):
+        if code is not None and step.progress.settling is None and is_long_unread(job):
             return []
     return steps
 
 
+def readable_steps(job: JobState, capabilities: Capabilities) -> tuple[int, ...]:
+    """Return the ids of the watched steps that can be read while their job, which is no target, cannot."""
+    if job.is_target or not capabilities.step_status:
+        return ()
+    return tuple(
+        step.ref.step_instance_id for step in job.open_steps() if step.started and step.hosts_visible
+    )
+
+
 def is_long_unread(job: JobState) -> bool:
     """Return True if only steps of a job were requested for so long that it may be over without them."""
-    seen_at, job_seen_at = job.seen_at, job.job_seen_at
-    return seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_REPRESENTED
+    seen_at, since = job.seen_at, job.job_seen_at
+    if since is None:
+        since = job.first_polled_at
+    return seen_at is None or since is None or seen_at - since >= LONGEST_REPRESENTED
 
 
 def wants_rows_with_job(

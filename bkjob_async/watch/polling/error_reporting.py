@@ -21,10 +21,11 @@ from bkjob_async.engine.tracking.error_policy import (
     NOT_FOUND_TWICE,
     ErrorAction,
     count_not_found,
+    is_absent,
     lose_target,
 )
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.next_request import PollRequest
+from bkjob_async.engine.tracking.next_request import PollRequest, is_long_unread
 from bkjob_async.engine.tracking.poll_state import NO_TROUBLE
 from bkjob_async.errors import BkJobError, CallFailed, InvalidResponse
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
@@ -167,11 +168,12 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     def on_success(self, target: PollTarget) -> list[Event]:
         """Return the events, published once, that polling the targets of a job works again.
 
-        It does when every request of a round was answered: a job may be shown, and one step of it refused.
+        It does when every request of a round was answered: a job may be shown, and one step of it refused, or its steps
+        while the job itself has not been read for long.
         """
         failures = target.poll_failures
         troubled = failures.troubled
-        if not troubled or target.pending or failures.failed_in_round:
+        if not troubled or target.pending or failures.failed_in_round or is_long_unread(target):
             return []
         target.poll_failures = replace(failures, troubled=NO_TROUBLE).or_none()
         self._report_recovery(target.ref)
@@ -246,12 +248,13 @@ def affected_by(target: JobState, request: PollRequest) -> Sequence[Ref]:
     return sorted(refs, key=str)
 
 
-def lose_missing_steps(target: JobState) -> list[Event]:
-    """Return the events of watched steps that two responses in a row about their job did not list."""
+def lose_missing_steps(target: JobState, now: float) -> list[Event]:
+    """Return the events of watched steps that two responses in a row about their job did not list, the last one *now*."""
     events: list[Event] = []
     for ref in target.target_steps:
         if target.was_read(ref) or ref in target.lost:
             continue
-        if count_not_found(target, ref) >= NOT_FOUND_TWICE:
+        is_missing = is_absent(target, ref, now)
+        if count_not_found(target, ref) >= NOT_FOUND_TWICE and is_missing:
             events += lose_target(target, ref, LostReason.NOT_FOUND, "the job has no such step")
     return events

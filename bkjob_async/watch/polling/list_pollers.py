@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller, is_list_pollable
 from bkjob_async.engine.scheduling.poll_planner import BEFORE_END, PollPlanner
@@ -85,6 +86,7 @@ class ListPollers(Struct, eq=False, kw_only=True):
         for target in hints.maybe_finished:
             # With its hosts, which are wanted if it is over; before jobs that are merely late, most of which still run.
             target.pending, target.reads_all = (JOB_ITSELF,), True
+            target.poll_failures = replace(target.poll_failures, failed_in_round=()).or_none()
             self.runner.schedule(target, now, urgent=True)
         if poller.is_worthwhile(now):
             self.runner.schedule(poller, now + poller.next_wait())

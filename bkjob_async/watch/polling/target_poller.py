@@ -34,13 +34,15 @@ from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
+from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error, may_be_too_large
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
+    is_long_unread,
     is_worth_compressing,
     plan_follow_ups,
     plan_poll,
+    readable_steps,
 )
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.run_state import Stage
@@ -192,9 +194,13 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if times is not None:
             times.requested = self.cursors.last
             target.pending, target.reads_all = (JOB_ITSELF,), True
+        elif failures.failed_in_round:
+            # What was refused of the job may be shown of its steps, and the other way round.
+            is_job = failures.failed_in_round == (target.ref,)
+            steps = readable_steps(target, self.session.dialect.capabilities) if is_job else ()
+            target.pending = steps or (JOB_ITSELF,)
         elif target.target_steps and (
-            failures.failed_in_round
-            or (target.operated_at is not None and target.must_read_after_operation(now))
+            (target.operated_at is not None and target.must_read_after_operation(now))
             or (len(target.target_steps) > 1 and self.registry.must_revisit(target, now))
         ):
             target.pending = (JOB_ITSELF,)
@@ -220,7 +226,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             plan_follow_ups(target, request, capabilities)
         target.pending = unnamed or target.pending
         if target.target_steps or target.poll_failures is not NO_FAILURES:
-            others = [*self.errors.on_success(target), *lose_missing_steps(target)]
+            others = [*self.errors.on_success(target), *lose_missing_steps(target, now)]
         is_unchanged = at is None and not others and not was_forgotten
         if is_unchanged and self._goes_on_unchanged(target):
             return None
@@ -399,7 +405,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return
         self.reports.on_failure(target, request, self._now() - begun, type(error).__name__)
         action = classify_poll_error(error, request, target, self._now())
-        is_about_step = action in ABOUT_THE_TARGET and isinstance(request.ref, StepRef)
+        is_about_step = isinstance(request.ref, StepRef) and (
+            action in ABOUT_THE_TARGET or may_be_too_large(error)
+        )
         if is_about_step:
             abandon_step(target, request.ref)
         else:
@@ -421,7 +429,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         else:
             at = self._stamp(self._now())  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
-        if target.all_settled() and not self.registry.awaits(target):
+        is_awaited = self.registry.awaits(target)
+        if target.all_settled() and not is_awaited:
             again_at = self._settle(target, at.now, begun, may_settle=True)
             if again_at is not None:
                 self.runner.schedule(target, again_at)
@@ -429,14 +438,26 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if events:
             self.registry.update_settled(target)
         if target.group != NO_SUBSCRIBERS:
-            due = self.health.poll_again_at(
-                event,
-                at.now,
-                failures=target.poll_failures.failures,
-                interval=self.planner.intervals.interval,
-                targets=targets,
-            )
-            self.runner.schedule(target, due)
+            again_at = self._after_failure(target, event, at.now, begun, is_about_step=is_about_step)
+            self.runner.schedule(target, again_at)
+
+    def _after_failure(
+        self, target: PollTarget, event: PlatformEvent, now: float, begun: float, *, is_about_step: bool
+    ) -> float:
+        """Return when a job is polled again after a poll, begun at *begun*, that failed *now* with an *event*.
+
+        One step that fails raises no rate where the rest of its job is answered.
+        """
+        again_at = self.health.poll_again_at(
+            event,
+            now,
+            failures=target.poll_failures.failures,
+            interval=self.planner.intervals.interval,
+            targets=len(self.registry.targets),
+        )
+        if is_about_step and not target.pending and not is_long_unread(target):
+            return max(again_at, self._next_at(target, now, begun))
+        return again_at
 
     def _count_failure(
         self, target: PollTarget, request: PollRequest, now: float, *, is_about_step: bool

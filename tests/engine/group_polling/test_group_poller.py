@@ -83,6 +83,7 @@ class Follower:
         """Poll once, each further request meeting the next of *snapshots*; return the changes of hosts."""
         changes: list[str] = []
         self.now += 1.0
+        self.state.job_seen_at = self.now  # the job itself is requested now and then, too
         waiting = list(snapshots)
         while True:
             question = next_request(self.state, GATEWAY, requests_are_scarce=self.guess)
