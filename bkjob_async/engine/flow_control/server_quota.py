@@ -34,6 +34,8 @@ SLOWEST_LEARNED_RATE = 0.2
 LATENESS = 0.1
 # A response that took this share of the rest of its window does not tell exactly when the window ends.
 LATE_SHARE = 0.3
+# Announced seconds are whole ones: a window ends up to so much earlier.
+ROUNDED = 1.0
 
 
 class ServerQuota(Struct, kw_only=True):
@@ -51,7 +53,12 @@ class ServerQuota(Struct, kw_only=True):
     limit: int | None = None
     remaining: float = 0.0
     window_ends_at: float = 0.0
+    # The length of a window: the longest rest that was announced of this one and of the last one.
     _window_seconds: float = 1.0
+    _longest_rest: float = 0.0
+    # The window that was announced last ends between these two times.
+    _ends_after: float = inf
+    _ends_before: float = inf
     last_success_at: float = -inf
     _sent_at: float = 0.0
     # When the next request was allowed before and after the last one was counted, and when the one before was sent.
@@ -122,7 +129,7 @@ class ServerQuota(Struct, kw_only=True):
             return
         self.is_known = True
         self.limit = max(limit or self.limit or 0, remaining + 1)
-        self._window_seconds = max(self._window_seconds, reset)
+        self._note_window(now, reset, sent)
         self._headers_valid_until = max(self._headers_valid_until, now + reset)
         self._headers_at = now
         self.learned_rate = None
@@ -143,6 +150,20 @@ class ServerQuota(Struct, kw_only=True):
                     min(self.window_ends_at, now + reset),
                 )
         self._spread_remaining()
+
+    def _note_window(self, now: float, reset: float, sent: float) -> None:
+        """Learn how long windows are; one that cannot be the announced one, as it ends sooner, replaces what was known."""
+        after, before = sent + reset - ROUNDED, now + reset
+        if before < self._ends_after:
+            self._window_seconds = self._longest_rest = reset
+            self._headers_valid_until = before
+        elif after > self._ends_before:  # the next window
+            self._window_seconds, self._longest_rest = max(self._longest_rest, reset), reset
+        else:
+            self._longest_rest = max(self._longest_rest, reset)
+            self._window_seconds = max(self._window_seconds, reset)
+            after, before = max(after, self._ends_after), min(before, self._ends_before)
+        self._ends_after, self._ends_before = after, before
 
     def on_success(self, now: float, *, sent: float) -> None:
         """Count a request *sent* then that the gateway let through."""

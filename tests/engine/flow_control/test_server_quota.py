@@ -282,3 +282,34 @@ def test_nothing_gets_through_where_none_remain() -> None:
 
     assert closed
     assert not quota.is_closed
+
+
+def test_a_window_that_is_not_announced_any_more_is_forgotten() -> None:
+    """One response announced an hour; what the later ones announce holds at once, by each of them."""
+    quota = ServerQuota()
+    quota.on_headers(10.0, limit=100, remaining=99, reset=3600.0, sent=9.9, in_flight=1)
+    quota.on_headers(10.1, limit=100, remaining=98, reset=1.0, sent=9.9, in_flight=0)
+    assert quota.estimated_rate == 100.0
+
+    quota.acquire(20.0)
+    assert quota.window_ends_at == 21.0
+    quota.on_success(20.1, sent=20.0)
+    assert quota.estimated_rate is None
+
+
+def test_the_window_is_the_longest_rest_of_the_last_two() -> None:
+    """What is left in the middle of a window tells nothing of its length; after two shorter ones the length is new."""
+    quota, rates = ServerQuota(), []
+    for sent, reset in (
+        (0.0, 60.0),
+        (59.5, 1.0),
+        (60.1, 60.0),
+        (119.5, 1.0),
+        (130.0, 50.0),
+        (180.0, 5.0),
+        (190.0, 5.0),
+    ):
+        quota.on_headers(sent + 0.1, limit=60, remaining=50, reset=reset, sent=sent, in_flight=0)
+        rates.append(quota.estimated_rate)
+
+    assert rates == [1.0, 1.0, 1.0, 1.0, 1.0, 60 / 50, 12.0]
