@@ -25,6 +25,7 @@ from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.watch.stats import since_start
+from bkjob_async.watch.stream.readers import whole_batch
 from bkjob_async.watch.watch import Watch
 
 # The statuses that wait for a person, and the operation that lets the step go on.
@@ -78,17 +79,26 @@ class Look:
 
     async def read(self, client: Caller) -> None:
         """Read events until every target was read; raise the error that keeps all from being read."""
+        errors, watched = client._poller.errors, self._watch._subscription
         is_anything_seen = False
-        async for batch in self._watch.batches():
+
+        def refusal() -> BkJobError | None:
+            """Return what keeps all from being read, by a request that was sent since the watch was opened."""
+            since = watched.opened_at
+            return None if is_anything_seen else errors.refusal_since(sent=since, received=since)
+
+        async for batch in watched.stream.reader(whole_batch, is_over=lambda: refusal() is not None):
             self._state.apply(batch)
             is_anything_seen = is_anything_seen or any(isinstance(event, SIGHT) for event in batch.events)
             for event in batch.events:
                 if not is_anything_seen and isinstance(event, Trouble | Stalled):
-                    client._poller.raise_if_hopeless()
+                    client._poller.raise_if_throttled()
                     if isinstance(event, Stalled):
                         raise BkJobError(str(event))
             if self._state.is_in_sync:
                 return
+        if (error := refusal()) is not None:
+            raise error
 
     def running_job(self, ref: Ref) -> JobSnapshot | None:
         """Return a job that is not over."""

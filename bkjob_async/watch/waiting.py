@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
 from bkjob_async.engine.stream.wait_conditions import Condition, Waiting
 from bkjob_async.engine.tracking.job_views import are_all_counted, count_hosts_not_begun, target_result
-from bkjob_async.errors import ConditionUnreachable, TargetLost, UsageError
+from bkjob_async.errors import BkJobError, ConditionUnreachable, TargetLost, UsageError
 from bkjob_async.model.events import Event, Finished, Lost, Stalled, StepWaiting, Trouble
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
@@ -20,12 +21,17 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
     """Wait until *ref* has ended, or *until* holds; return its result, or that so far."""
     if ref not in watched.targets and watched.stream.state != "new" and not watched.is_changing:
         raise UsageError(f"{ref} is no target of this watch")
+    began = asyncio.get_running_loop().time()
     # What comes later is behind the newest batch; what was before is in the state.
     notices = watched.stream.reader(
         batch_notices,
         watched.stream.last_cursor or None,
         shows_trouble=False,
-        is_over=lambda: is_dropped(watched, ref) or (was_in_doubt and has_ended(watched, ref)),
+        is_over=lambda: (
+            is_dropped(watched, ref)
+            or (was_in_doubt and has_ended(watched, ref))
+            or refusal(watched, poller, ref, began) is not None
+        ),
     )
     was_in_doubt = is_in_doubt(watched, ref)
     if (result := reached_before(watched, ref, until)) is not None:
@@ -35,14 +41,26 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
             if isinstance(event, Lost) and event.ref == ref:
                 raise lost(event)
             if isinstance(event, Trouble | Stalled) and watched.states.snapshot(ref) is None:
-                poller.raise_if_hopeless()
+                poller.raise_if_throttled()
         if (result := reached_with(watched, ref, until, events)) is not None:
             return result
-    if is_dropped(watched, ref):
-        raise UsageError(f"{ref} was dropped from this watch while a wait for it went on")
+    was_in_doubt = was_in_doubt and not is_dropped(watched, ref)
     if was_in_doubt and (result := reached_before(watched, ref, until)) is not None:
         return result
-    raise UsageError(f"the watch was closed while a wait for {ref} went on")
+    raise refusal(watched, poller, ref, began) or ended_meanwhile(watched, ref)
+
+
+def refusal(watched: Subscription, poller: Poller, ref: Ref, began: float) -> BkJobError | None:
+    """Return what keeps *ref* from being read, by a response since *began*; None where it was read, or may be."""
+    error = poller.errors.refusal_since(sent=watched.opened_at, received=began)
+    return error if error is not None and watched.states.snapshot(ref) is None else None
+
+
+def ended_meanwhile(watched: Subscription, ref: Ref) -> UsageError:
+    """Return the error of a wait for *ref* that can go on no longer."""
+    if is_dropped(watched, ref):
+        return UsageError(f"{ref} was dropped from this watch while a wait for it went on")
+    return UsageError(f"the watch was closed while a wait for {ref} went on")
 
 
 def is_dropped(watched: Subscription, ref: Ref) -> bool:

@@ -178,3 +178,81 @@ async def test_a_deadline_after_trouble_says_nothing_of_it() -> None:
 
     assert late.value.trouble is None
     assert "failed" not in str(late.value)
+
+
+async def seconds_until_refused(
+    client: bkjob.JobClient, jobs: list[bkjob.JobRef], waits: int = 1
+) -> list[float]:
+    """Wait again and again for a job; return after how many seconds each wait raised that the credentials are refused."""
+    loop, seconds = asyncio.get_running_loop(), list[float]()
+    for number in range(waits):
+        begins = loop.time()
+        with pytest.raises(bkjob.NotAuthenticated):
+            await client.wait(jobs[number % len(jobs)], deadline=100.0)
+        seconds.append(loop.time() - begins)
+    return seconds
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_each_wait_says_at_once_that_the_credentials_are_refused(others: int) -> None:
+    """The trouble was reported before it began; the next refusal says that it goes on. Others may watch meanwhile."""
+    platform, jobs = world_of(4)
+    async with client_of(platform, latency=0.1) as (client, transport), client.watch(linger=None) as watch:
+        transport.spoil = lambda *_: WRONG[bkjob.NotAuthenticated]
+        watch.add(*jobs[:others])
+        seconds = await seconds_until_refused(client, jobs, waits=4)
+        staggered = list[asyncio.Task[list[float]]]()
+        for job in jobs:
+            staggered.append(asyncio.create_task(seconds_until_refused(client, [job])))
+            await asyncio.sleep(0.05)
+        for waits in staggered:
+            seconds += await waits
+        begins = asyncio.get_running_loop().time()
+        with pytest.raises(bkjob.NotAuthenticated):
+            await client.status(jobs)
+        seconds.append(asyncio.get_running_loop().time() - begins)
+
+    assert max(seconds) <= 6.0
+
+
+async def test_each_wait_in_one_watch_says_that_the_credentials_are_refused() -> None:
+    """Although the watch itself stays open."""
+    platform, jobs = world_of(1)
+    async with client_of(platform) as (client, transport), client.watch(jobs, linger=None) as watch:
+        transport.spoil = lambda *_: WRONG[bkjob.NotAuthenticated]
+        for _ in range(2):
+            with pytest.raises(bkjob.NotAuthenticated):
+                await asyncio.wait_for(watch.wait(jobs[0]), 6.0)
+
+
+@pytest.mark.parametrize("look", [False, True])
+async def test_what_was_refused_before_is_asked_again(look: bool) -> None:  # noqa: FBT001
+    """Nobody found out meanwhile that the credentials are accepted by now."""
+    platform, jobs = world_of(1)
+    async with client_of(platform) as (client, transport):
+        transport.spoil = lambda *_: WRONG[bkjob.NotAuthenticated]
+        await seconds_until_refused(client, jobs)
+        await asyncio.sleep(1.0)
+        transport.spoil = lambda *_: None
+        if look:
+            (found,) = await client.status(jobs[0])
+            assert found.status is not None
+        else:
+            assert (await client.wait(jobs[0], deadline=100.0)).ok
+
+
+async def test_a_watch_that_is_opened_in_an_outage_is_not_in_sync() -> None:
+    """Nothing of its targets was read yet; the first that is read is the present state."""
+    platform, jobs = world_of(2)
+    async with client_of(platform) as (client, transport), client.watch(jobs[0], linger=None):
+        transport.spoil = lambda *_: WRONG[bkjob.NotAuthenticated]
+        await asyncio.sleep(10.0)
+        async with client.watch(jobs[1]) as watch:
+            await asyncio.sleep(10.0)
+            is_in_sync = watch.is_in_sync
+            transport.spoil = lambda *_: None
+            kinds = [event.kind async for event in watch]
+
+    assert not is_in_sync
+    assert kinds[:2] == ["trouble", "recovered"]
+    assert kinds.index("in_sync") > kinds.index("job_changed")

@@ -51,16 +51,20 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     """Turns failed polls into events and observations.
 
     A target that fails alone gets `Trouble` of its own. Where the platform as a whole is closed, by *health*, one event for
-    all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again. *throttled*
-    is the last refusal for too many requests, which is no event.
+    all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again.
+    *wake_readers* lets those that wait for events ask `refusal_since` again. *throttled* is the last refusal for too many
+    requests, which is no event.
     """
 
     publish_to_all: Callable[[Trouble | Recovered], None]
+    wake_readers: Callable[[], None]
     observe: ObserverDispatch
     health: PlatformHealth
     outage: Trouble | None = None
     client_error: BkJobError | None = None
     throttled: Trouble | None = None
+    # When the last request was sent that was refused with `client_error`, and when its response came.
+    _refused: tuple[float, float] = (-inf, -inf)
     _invalid_response: BkJobError | None = None
     _invalid_at: float = -inf
     _next_probe: PollTarget | None = None
@@ -84,6 +88,15 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         self.publish_to_all(Recovered(ref=None, targets=targets))
         self._report_breaker(is_open=False)
         self._report_recovery(None, targets)
+
+    def refusal_since(self, *, sent: float, received: float) -> BkJobError | None:
+        """Return the error that every request is refused with, None where no response since *received* said so.
+
+        Responses to requests from before *sent* do not count: nobody asks while there are no targets, and what was the
+        reason of the refusal may have been mended meanwhile.
+        """
+        last_sent, last_received = self._refused
+        return self.client_error if last_sent >= sent and last_received >= received else None
 
     def keeps_from_reading(self, targets: Iterable[JobState], since: float) -> BkJobError | None:
         """Return the error that every poll of *targets* is answered with, None where waiting may help or one was read.
@@ -112,9 +125,10 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         action: ErrorAction,
         at: PollStamp,
         *,
+        begun: float,
         targets: int,
     ) -> list[Event]:
-        """Return the events of a failed poll that were not published before."""
+        """Return the events of a failed poll, begun at *begun*, that were not published before."""
         if action in LOST_REASONS and (request.ref == target.ref or request.ref in target.targets):
             reason = LOST_REASONS[action]
             if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
@@ -125,7 +139,7 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
         if action in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):
-            self._suspect_outage(target, error, at, PLATFORM_EVENTS[action], targets)
+            self._suspect_outage(target, error, at, PLATFORM_EVENTS[action], begun=begun, targets=targets)
             if self.health.is_closed:
                 return []
         if isinstance(error, InvalidResponse):
@@ -147,16 +161,25 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         return list(troubled.values())
 
     def _suspect_outage(
-        self, target: PollTarget, error: BkJobError, at: PollStamp, event: PlatformEvent, targets: int
+        self,
+        target: PollTarget,
+        error: BkJobError,
+        at: PollStamp,
+        event: PlatformEvent,
+        *,
+        begun: float,
+        targets: int,
     ) -> None:
         """Count a failure towards an outage; announce the outage when that makes it one."""
-        was_closed = self.health.is_closed
-        if not self.health.on_error(event, target.ref, at.now, targets=targets):
-            if was_closed:  # the reason may have become another one
-                self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None
+        begins = self.health.on_error(event, target.ref, at.now, targets=targets)
+        if self.health.is_closed:  # the reason may have become another one
+            self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None
+            if self.client_error is not None:
+                self._refused = begun, at.now
+                self.wake_readers()
+        if not begins:
             return
         self._report_breaker(is_open=True)
-        self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None
         self.outage = self._trouble_of_all(error, targets)
         self.publish_to_all(self.outage)
         operation = error.operation if isinstance(error, CallFailed) else ""

@@ -53,10 +53,13 @@ class Poller:
         self.watch_numbers = count(1)
         self._session = session
         self.observe = session.observe
-        self.errors = ErrorReporting(
-            publish_to_all=self._publish_to_all, observe=self.observe, health=session.health
-        )
         self._registry = TargetRegistry(self.cursors)
+        self.errors = ErrorReporting(
+            publish_to_all=self._publish_to_all,
+            wake_readers=self._registry.wake_readers,
+            observe=self.observe,
+            health=session.health,
+        )
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
         self._runner: PollRunner[Polled] = PollRunner(
@@ -111,10 +114,8 @@ class Poller:
         """Ask subscribers from now on before each poll whether they can take events."""
         self._registry.may_be_full = True
 
-    def raise_if_hopeless(self) -> None:
+    def raise_if_throttled(self) -> None:
         """Raise the error that keeps every poll of this client from succeeding, if there is one."""
-        if self.errors.client_error is not None:
-            raise self.errors.client_error
         if self._session.limiter.quota.is_closed and not self._session.health.is_closed:
             message = "nothing could be read yet: the gateway lets nothing through"
             raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))

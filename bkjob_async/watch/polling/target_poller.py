@@ -423,7 +423,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return
         self._count_failure(target, request, at.now, is_about_step=is_about_step)
         targets = len(self.registry.targets)
-        events = self.errors.on_failure(target, request, error, action, at, targets=targets)
+        events = self.errors.on_failure(target, request, error, action, at, begun=begun, targets=targets)
         if events:
             self.reports.count(target, events, None, at.now)
         else:

@@ -80,6 +80,10 @@ class Subscriber(Protocol):
         """Receive an event that concerns all targets."""
         ...
 
+    def wake_readers(self) -> None:
+        """Let readers that wait look again whether they have to."""
+        ...
+
     def update_settled(self, target: PollTarget) -> None:
         """Determine again which targets of a job have settled."""
         ...
@@ -217,6 +221,11 @@ class TargetRegistry:
         """Deliver an event that concerns all targets."""
         for subscriber in tuple(self.subscribers):
             subscriber.on_platform_event(at, replace(event))
+
+    def wake_readers(self) -> None:
+        """Let the readers of all subscribers that wait look again whether they have to."""
+        for subscriber in self.subscribers:
+            subscriber.wake_readers()
 
     def update_settled(self, target: PollTarget) -> None:
         """Have the subscribers of a job determine which of their targets have settled."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from math import inf
 
 from bkjob_async.engine.delivery.read_times import ReadTimes
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
@@ -55,6 +56,7 @@ class Subscription:
         self.detail_level = detail_level
         self.expects_callbacks = False
         self.revisit_interval = REVISIT_INTERVAL if linger else None
+        self.opened_at = inf
         self.ends_at: float | None = None
         self.targets = TargetSet()
         self._delivery = TargetDelivery()
@@ -95,17 +97,19 @@ class Subscription:
         self.stream.open()
         refs, loop = tuple(refs), asyncio.get_running_loop()
         self._reports.opened(len(refs))
-        self.is_open = True
+        self.is_open, self.opened_at = True, loop.time()
         if self._deadline is not None:
-            self.ends_at = loop.time() + self._deadline
+            self.ends_at = self.opened_at + self._deadline
             self._deadline_timer = loop.call_at(self.ends_at, self._on_deadline)
         if self._may_be_unreadable and self.journal is None:
-            hopeless_at = loop.time() + HOPELESS_AFTER
+            hopeless_at = self.opened_at + HOPELESS_AFTER
             self._hopeless_timer = loop.call_at(hopeless_at, self._check_readable, hopeless_at)
+        # What is yet to be added is not read: an outage that lasts already does not make the watch one that is in sync.
+        self._pending.put(refs, add=True)
         self._poller.add_subscriber(self)
         if self.journal is not None:
             self._poller.allow_pauses()
-        self.change(refs, add=True)
+        self._changes.start()
 
     async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
         """Continue the fleet *name* of a *store*: poll its targets and *refs*."""
@@ -376,6 +380,10 @@ class Subscription:
             if self._fleet is not None and self._fleet.end_outage() and isinstance(event, Trouble):
                 return  # it was reported before this watch was opened, and goes on
             self._append(at, 0, [], [event])
+
+    def wake_readers(self) -> None:
+        """Let readers that wait look again whether they have to."""
+        self.stream.wake_readers()
 
     def _append(
         self,
