@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.errors import BkJobError, DeadlineExceeded
 from bkjob_async.model.causes import HostsByCause, hosts_by_cause
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Finished, HostChanged, JobChanged, Lost, Stalled, StepChanged, Trouble
+from bkjob_async.model.events import Finished, HostChanged, JobChanged, Lost, Stalled, StepChanged
 from bkjob_async.model.operations.base import StepOperation
 from bkjob_async.model.operations.target_status import StepStatus, TargetStatus
 from bkjob_async.model.ref_input import RefLike, as_refs
@@ -25,7 +26,6 @@ from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.watch.stats import since_start
-from bkjob_async.watch.stream.readers import whole_batch
 from bkjob_async.watch.watch import Watch
 
 # The statuses that wait for a person, and the operation that lets the step go on.
@@ -57,10 +57,11 @@ async def status(
     1 host SCRIPT_NOT_ZERO_EXIT_CODE, exit code 1: 0:10.0.0.2 (in 2:20000000001)
     """
     targets = tuple(dict.fromkeys(as_refs(refs, client.scope)))
+    began = asyncio.get_running_loop().time()
     # It stays open after all targets are over, so that they can be looked at.
     level = DetailLevel.COALESCED
     async with watch(client, targets, deadline=deadline, linger=None, detail_level=level) as opened:
-        look = Look(opened)
+        look = Look(opened, began)
         with suppress(DeadlineExceeded):
             await look.read(client)
         if with_earlier_runs:
@@ -71,30 +72,28 @@ async def status(
 
 @define(eq=False)
 class Look:
-    """An open watch that is read until every target was seen, and what is said of each."""
+    """An open watch that is read until every target was seen, and what is said of each; it was opened after *since*."""
 
     _watch: Watch
+    _since: float
     earlier: DurationTable = field(factory=DurationTable)
     _state: StreamState = field(factory=lambda: StreamState(jobs=False), init=False)
 
     async def read(self, client: Caller) -> None:
         """Read events until every target was read; raise the error that keeps all from being read."""
-        errors, watched = client._poller.errors, self._watch._subscription
-        is_anything_seen = False
+        poller, since, is_anything_seen = client._poller, self._since, False
 
         def refusal() -> BkJobError | None:
-            """Return what keeps all from being read, by a request that was sent since the watch was opened."""
-            since = watched.opened_at
-            return None if is_anything_seen else errors.refusal_since(sent=since, received=since)
+            """Return what keeps all from being read, by a request that was sent since the look began."""
+            return None if is_anything_seen else poller.errors.refusal_since(sent=since, received=since)
 
-        async for batch in watched.stream.reader(whole_batch, is_over=lambda: refusal() is not None):
+        async for batch in self._watch._batches_until(lambda: refusal() is not None):
             self._state.apply(batch)
             is_anything_seen = is_anything_seen or any(isinstance(event, SIGHT) for event in batch.events)
             for event in batch.events:
-                if not is_anything_seen and isinstance(event, Trouble | Stalled):
-                    client._poller.raise_if_throttled()
-                    if isinstance(event, Stalled):
-                        raise BkJobError(str(event))
+                if not is_anything_seen and isinstance(event, Stalled):
+                    refused = poller.refusal_of(event.ref, sent=since, received=since)
+                    raise refused or BkJobError(str(event))
             if self._state.is_in_sync:
                 return
         if (error := refusal()) is not None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bkjob_async.engine.stream.wait_conditions import Condition, Waiting
 from bkjob_async.engine.tracking.job_views import are_all_counted, count_hosts_not_begun, target_result
 from bkjob_async.errors import BkJobError, ConditionUnreachable, TargetLost, UsageError
-from bkjob_async.model.events import Event, Finished, Lost, Stalled, StepWaiting, Trouble
+from bkjob_async.model.events import Event, Finished, Lost, StepWaiting
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.polling.poller import Poller
@@ -40,8 +40,6 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
         for event in events:
             if isinstance(event, Lost) and event.ref == ref:
                 raise lost(event)
-            if isinstance(event, Trouble | Stalled) and watched.states.snapshot(ref) is None:
-                poller.raise_if_throttled()
         if (result := reached_with(watched, ref, until, events)) is not None:
             return result
     was_in_doubt = was_in_doubt and not is_dropped(watched, ref)
@@ -52,7 +50,7 @@ async def wait_for(watched: Subscription, poller: Poller, ref: Ref, until: Condi
 
 def refusal(watched: Subscription, poller: Poller, ref: Ref, began: float) -> BkJobError | None:
     """Return what keeps *ref* from being read, by a response since *began*; None where it was read, or may be."""
-    error = poller.errors.refusal_since(sent=watched.opened_at, received=began)
+    error = poller.refusal_of(ref, sent=watched.opened_at, received=began)
     return error if error is not None and watched.states.snapshot(ref) is None else None
 
 

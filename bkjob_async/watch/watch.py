@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from itertools import islice
 from types import TracebackType
@@ -253,6 +253,10 @@ class Watch:
         7
         """
         return self._stream.reader(whole_batch, after)
+
+    def _batches_until(self, is_over: Callable[[], bool]) -> Reader[Batch]:
+        """Return a reader of whole batches that ends where *is_over* holds while it waits; each refusal asks again."""
+        return self._stream.reader(whole_batch, is_over=is_over)
 
     def as_finished(self, *, after: str | None = None) -> Reader[JobResult]:
         """Return a reader of the results of targets as they finish; a reopened target may finish again.

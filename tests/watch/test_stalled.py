@@ -90,6 +90,42 @@ async def test_targets_behind_a_closed_gateway_are_stalled() -> None:
     assert took <= 71.0
 
 
+@pytest.mark.parametrize("of_one_resource", [False, True])
+async def test_each_wait_says_that_every_request_is_refused(of_one_resource: bool) -> None:  # noqa: FBT001
+    """By the quota of the gateway, or by that of what is polled; a wait that begins later need not be stalled anew."""
+    world = World(1, at_once=True)
+    job, loop, code = world.add(LONG), asyncio.get_running_loop(), 1642903 if of_one_resource else 1642902
+    refused = HttpResponse(status=429, body=b'{"result": false, "code": %d, "message": "no"}' % code)
+    async with client_of(world) as (client, transport), client.watch(job, linger=None) as watch:
+        transport.spoil = lambda *_: refused
+        for seconds in (71.0, 6.0):
+            before = loop.time()
+            with pytest.raises(bkjob.Throttled, match="nothing could be read yet"):
+                await asyncio.wait_for(watch.wait(job), 100.0)
+            assert loop.time() - before <= seconds
+        transport.spoil = lambda *_: None
+        await asyncio.sleep(10.0)
+
+    assert watch.snapshot(job) is not None
+
+
+async def test_a_quota_that_is_used_up_for_a_moment_ends_no_wait() -> None:
+    """The platform failed once, and its response says that no request remains in this second."""
+    world = World(1, at_once=True)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=1),)))
+    headers = {
+        f"x-bkapi-ratelimit-{name}": str(n) for name, n in (("limit", 10), ("remaining", 0), ("reset", 1))
+    }
+    failed = HttpResponse(
+        status=500, headers=headers, body=b'{"result": false, "code": 1240001, "message": "inner"}'
+    )
+    async with client_of(world) as (client, transport):
+        transport.spoil = lambda *_: failed if len(transport.times) == 1 else None
+        result = await client.wait(job, deadline=100.0)
+
+    assert result.ok
+
+
 async def test_targets_that_are_not_polled_during_an_outage_are_stalled() -> None:
     """Only single probes go out; all targets are stalled all the same, and none after it is over."""
     world = World(1, at_once=True)

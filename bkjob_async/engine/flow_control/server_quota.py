@@ -88,6 +88,10 @@ class ServerQuota(Struct, kw_only=True):
         """Whether nothing gets through: the last request was refused, or none remain in this window."""
         return self._throttled_in_a_row > 0 or (self.limit is not None and self.remaining <= 0)
 
+    def refuses_all(self, *, since: float, refused: float) -> bool:
+        """Return whether no request was let through since *since*, and the last one was refused at *refused* or later."""
+        return self._throttled_in_a_row > 0 and self.last_success_at < since and self._throttled_at >= refused
+
     def acquire(self, now: float) -> None:
         """Count a request that goes out at *now*."""
         before = self.next_allowed_at, self.next_allowed_urgent_at, self._sent_at

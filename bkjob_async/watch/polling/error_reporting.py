@@ -52,7 +52,7 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
 
     A target that fails alone gets `Trouble` of its own. Where the platform as a whole is closed, by *health*, one event for
     all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again.
-    *wake_readers* lets those that wait for events ask `refusal_since` again. *throttled* is the last refusal for too many
+    *wake_readers* lets those that wait for events ask again whether all is refused. *throttled* is the last refusal for too many
     requests, which is no event.
     """
 
@@ -136,6 +136,8 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
             return lose_target(target, request.ref, reason, str(error))
         if action is ErrorAction.THROTTLED:
             self.throttled = self._trouble_of_all(error, targets)
+            if target.poll_failures.stalled:
+                self.wake_readers()
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
         if action in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):

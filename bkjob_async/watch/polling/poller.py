@@ -19,7 +19,7 @@ from bkjob_async.engine.tracking.error_policy import LOST_AFTER_SECONDS
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import JOB_ITSELF
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
-from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
+from bkjob_async.errors import BkJobError, ClientClosed, ErrorDetails, Throttled
 from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.queries import GetJobInstanceList
@@ -114,11 +114,21 @@ class Poller:
         """Ask subscribers from now on before each poll whether they can take events."""
         self._registry.may_be_full = True
 
-    def raise_if_throttled(self) -> None:
-        """Raise the error that keeps every poll of this client from succeeding, if there is one."""
-        if self._session.limiter.quota.is_closed and not self._session.health.is_closed:
-            message = "nothing could be read yet: the gateway lets nothing through"
-            raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
+    def refusal_of(self, ref: Ref, *, sent: float, received: float) -> BkJobError | None:
+        """Return the error that polls of *ref* are refused with, None where no response since *received* said so.
+
+        It is that of all requests, if one sent since *sent* was refused; or `Throttled` where the gateway has let no request
+        through while *ref* became stalled, by its quota or that of what is polled.
+        """
+        error, target = self.errors.refusal_since(sent=sent, received=received), self.state(ref.job)
+        if error is not None or target is None or not target.poll_failures.stalled:
+            return error
+        since, is_outage = self._now() - STALLED_AFTER, self._session.health.is_closed
+        resource = resource_of(target)
+        if is_outage or not self._session.limiter.refuses_all(resource, since=since, refused=received):
+            return None
+        message = "nothing could be read yet: the gateway has refused every request for a minute"
+        return Throttled(ErrorDetails(operation="wait", message=message, sent=False))
 
     @property
     def throttled(self) -> Trouble | None:
@@ -206,7 +216,7 @@ class Poller:
                 }
                 self._keep_operation(ref.job, unwatched.operated_at, confirmed)
 
-    def state(self, job: JobRef) -> JobState | None:
+    def state(self, job: JobRef) -> PollTarget | None:
         """Return the state of a job, None when it is not watched."""
         return self._registry.targets.get(job)
 

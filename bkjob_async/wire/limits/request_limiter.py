@@ -61,6 +61,11 @@ class RequestLimiter:
         """Whether the gateway lets no request through, or none for one of its resources."""
         return any((queue.quota or self.quota).is_closed for queue in self._queues)
 
+    def refuses_all(self, resource: str, *, since: float, refused: float) -> bool:
+        """Return whether the gateway lets no request for *resource* through, as `ServerQuota.refuses_all` says."""
+        quotas = (self.quota, self._queue_of(resource).quota)
+        return any(quota is not None and quota.refuses_all(since=since, refused=refused) for quota in quotas)
+
     @property
     def is_scarce(self) -> bool:
         """Whether requests wait because fewer are allowed than could be under way."""
