@@ -202,8 +202,16 @@ class RequestLimiter:
         if remaining > CLOCK_RESOLUTION:
             waiter.timer = loop.call_later(remaining, self._on_impatience, waiter, patience)
             return
-        wait = self._next_allowed_at(queue, urgent=waiter.priority == URGENT_CALL) - loop.time()
-        waiter.granted.set_exception(not_sent(patience, wait if wait > CLOCK_RESOLUTION else None))
+        next_at = self._next_allowed_at(queue, urgent=waiter.priority == URGENT_CALL)
+        wait, rate = next_at - loop.time(), self.limit.rate
+        if wait <= CLOCK_RESOLUTION:
+            error = not_sent(patience, "earlier requests get no responses", None)
+        elif rate is not None and self.limit.next_allowed_at >= next_at:
+            cause = f"requests_per_second of this client is {rate:g}, which lets the next one go in {round(wait, 1):g} s"
+            error = not_sent(patience, f"{cause}: raise it, or request_timeout", wait)
+        else:
+            error = not_sent(patience, "the gateway accepts no requests at present", wait)
+        waiter.granted.set_exception(error)
 
     # After a request ------------------------------------------------------------------------------------------------
 
@@ -397,13 +405,8 @@ class RequestQueue:
         )
 
 
-def not_sent(waited: float, retry_after: float | None) -> Throttled:
+def not_sent(waited: float, cause: str, retry_after: float | None) -> Throttled:
     """Return the error of a request whose permit did not come in time."""
-    cause = (
-        "the gateway accepts no requests at present"
-        if retry_after is not None
-        else "earlier requests get no responses"
-    )
     message = f"not sent after waiting {waited:g} s: {cause}"
     return Throttled(ErrorDetails(message=message, retry_after=retry_after, sent=False))
 

@@ -272,6 +272,17 @@ async def test_whoever_waits_for_responses_that_do_not_come_gives_up() -> None:
     assert limiter.waiting == 0
 
 
+async def test_whoever_waits_for_the_rate_of_the_client_is_told_so() -> None:
+    """The gateway has nothing to do with it: who set the rate has to act."""
+    limiter = RequestLimiter(RateLimiter(rate=0.2))
+    limiter.release(await limiter.acquire())
+
+    with pytest.raises(Throttled, match=r"requests_per_second of this client is 0\.2, .* in 3 s") as refused:
+        await limiter.acquire(urgent=True, patience=2.0)
+    assert "gateway" not in str(refused.value)
+    assert refused.value.retry_after == pytest.approx(3.0, abs=0.01)
+
+
 async def test_whoever_waits_behind_others_that_succeed_waits_on() -> None:
     """Patience counts from the last success."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))
