@@ -24,36 +24,32 @@ LONGEST_WINDOW = 3600.0
 
 def parse_reset(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until the limit's window ends, None where *headers* give no usable number."""
-    number = parse_number(headers.get(RESET))
-    return None if number is None else seconds_of(number, headers)
+    seconds = seconds_of(headers.get(RESET), headers)
+    return seconds if seconds is None or seconds <= LONGEST_WINDOW else None
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, by whichever header says so; None where none does."""
-    reset = parse_reset(headers)
+    """Return the seconds to wait, by the header that asks for more, an hour at most; None where none does."""
     text = headers.get(RETRY_AFTER)
-    if reset is not None or text is None:
-        return reset
-    number = parse_number(text.strip())
-    if number is not None:
-        return seconds_of(number, headers)
-    moment = parse_date(text)
-    return None if moment is None else seconds_until(moment, headers)
+    by_number = seconds_of(None if text is None else text.strip(), headers)
+    by_date = seconds_until(parse_date(text), headers)
+    asked = (parse_reset(headers), by_number, by_date)
+    longest = max((seconds for seconds in asked if seconds is not None), default=None)
+    return None if longest is None else min(longest, LONGEST_WINDOW)
 
 
-def seconds_of(number: int, headers: Mapping[str, str]) -> float | None:
-    """Return *number* as seconds from the response's date, None for more than an hour."""
-    if number >= SECONDS:
-        return seconds_until(number / 1000.0 if number >= MILLISECONDS else float(number), headers)
-    return float(number) if number <= LONGEST_WINDOW else None
+def seconds_of(text: str | None, headers: Mapping[str, str]) -> float | None:
+    """Return a number as seconds from the response's date, None where *text* is none, or a time without that date."""
+    number = parse_number(text)
+    if number is None or number < SECONDS:
+        return None if number is None else float(number)
+    return seconds_until(number / 1000.0 if number >= MILLISECONDS else float(number), headers)
 
 
-def seconds_until(moment: float, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds from when the response was made until *moment*, None unless it is within an hour."""
+def seconds_until(moment: float | None, headers: Mapping[str, str]) -> float | None:
+    """Return the seconds from when the response was made until *moment*, None unless both are known."""
     made = parse_date(headers.get(DATE))
-    if made is None or moment - made > LONGEST_WINDOW:
-        return None
-    return max(0.0, moment - made)
+    return None if made is None or moment is None else max(0.0, moment - made)
 
 
 def parse_date(text: str | None) -> float | None:
