@@ -30,8 +30,8 @@ def check_positive(**numbers: object) -> None:
 def set_requests_per_second(client: Caller, rate: float | None) -> None:
     """Change how many requests the client sends in a second; None is no limit.
 
-    It holds at once, also for requests that wait, and for all views of the client. Raises `UsageError` unless *rate* is
-    positive.
+    It holds at once, also for requests that wait, and for all views of the client. Polls that are planned already are sooner
+    where the rate is at least doubled. Raises `UsageError` unless *rate* is positive.
 
     >>> client.set_requests_per_second(20)
     >>> client.stats().requests_per_second
@@ -40,4 +40,4 @@ def set_requests_per_second(client: Caller, rate: float | None) -> None:
     """
     check_positive(requests_per_second=rate)
     client._lifetime.check()
-    client._session.limiter.set_rate(rate)
+    client._poller.set_rate(rate)

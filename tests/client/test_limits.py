@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -34,6 +35,28 @@ async def test_the_rate_is_changed_while_requests_wait() -> None:
         assert sent == 1
         assert 0.7 < took < 1.5
         assert client.stats().requests_per_second is None
+
+
+@pytest.mark.parametrize(("rate", "per_second"), [(None, (8, 16)), (5.0, (4, 5)), (1.5, (0, 2))])
+async def test_polls_that_are_planned_go_by_a_higher_rate(
+    rate: float | None, per_second: tuple[int, int]
+) -> None:
+    """They need not wait for their turn by the old rate first; and they do not all go at once."""
+    world = World(1, at_once=True)
+    jobs = [world.add(LONG) for _ in range(20)]
+    async with (
+        client_of(world, requests_per_second=1.0) as (client, transport),
+        client.watch(jobs, linger=None),
+    ):
+        await asyncio.sleep(22.0)
+        changed_at = asyncio.get_running_loop().time()
+        client.set_requests_per_second(rate)
+        await asyncio.sleep(6.0)
+        counts = Counter(int(time - changed_at) for time in transport.times if time > changed_at)
+
+    least, most = per_second
+    assert counts.total() >= 6 * least
+    assert max(counts.values()) <= most
 
 
 @pytest.mark.parametrize("rate", [0, -1.0, True, "10", float("inf")])

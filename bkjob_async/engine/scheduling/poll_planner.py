@@ -150,8 +150,6 @@ class PollPlanner:
             self._weigh(poll_state, 0.0)
             return now + intervals.while_settling
         open_steps = job.open_steps()
-        limit = None if limit is None else max(limit, SLOWEST_LIMIT)
-        request_cost = self.request_cost.value(limit)
         hosts = 0
         for step in open_steps:
             hosts += step.hosts.size
@@ -159,9 +157,52 @@ class PollPlanner:
             self._clock.on_times(job.times, now)
         if hosts > 1:
             poll_state.on_unfinished(sum(step.hosts.statuses.unfinished_count for step in open_steps), now)
+        wait = self._wait(job, open_steps, now, hosts=hosts, limit=limit, expects_callbacks=expects_callbacks)
+        if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
+            wait = ends_in - BEFORE_END
+        poll_state.polls += 1
+        poll_state.step = wait
+        poll_state.due = now + wait
+        poll_state.nudged = False
+        return poll_state.due  # one object here and in the schedule
+
+    def plan_again(
+        self, job: JobState, now: float, share: float, *, limit: float | None, expects_callbacks: bool
+    ) -> float | None:
+        """Return when *job* is polled next if that is sooner than planned, for another *limit*; else None.
+
+        A poll that should have been made already comes after a *share* of its wait, so that many do not come at once.
+        """
+        poll_state = job.poll_state
+        if poll_state is None or not poll_state.weight:
+            return None
+        open_steps, due, last = job.open_steps(), poll_state.due, poll_state.due - poll_state.step
+        hosts = sum(step.hosts.size for step in open_steps)
+        wait = self._wait(job, open_steps, now, hosts=hosts, limit=limit, expects_callbacks=expects_callbacks)
+        at = last + wait if last + wait > now else now + share * wait
+        if at >= due:
+            return None
+        poll_state.step, poll_state.due = wait, at
+        return at
+
+    def _wait(
+        self,
+        job: JobState,
+        open_steps: Sequence[StepState],
+        now: float,
+        *,
+        hosts: int,
+        limit: float | None,
+        expects_callbacks: bool,
+    ) -> float:
+        """Return the seconds between two polls of *job* with so many *hosts*, and count its share in the load of all."""
+        poll_state = job.poll_state
+        assert poll_state is not None  # noqa: S101 - checked by the caller
+        limit = None if limit is None else max(limit, SLOWEST_LIMIT)
+        request_cost = self.request_cost.value(limit)
         age, expectation = self._expected(job, open_steps, now, known_only=request_cost <= AT_REST)
         usual = 0.0 if limit is None else self.request_cost.live * poll_state.cost / limit
-        wait = intervals.next_wait(
+        wait = self.intervals.next_wait(
             age=age,
             waiting=job.is_waiting(now, open_steps),
             expectation=expectation,
@@ -178,13 +219,7 @@ class PollPlanner:
             live=self.request_cost.live if poll_state.polls else self.request_cost.unseen,
         )
         self._weigh(poll_state, RequestCost.weight(request_cost, wait, poll_state.cost))
-        if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
-            wait = ends_in - BEFORE_END
-        poll_state.polls += 1
-        poll_state.step = wait
-        poll_state.due = now + wait
-        poll_state.nudged = False
-        return poll_state.due  # one object here and in the schedule
+        return wait
 
     def _weigh(self, poll_state: PollState, weight: float) -> None:
         self.request_cost.replace(poll_state.weight, weight)

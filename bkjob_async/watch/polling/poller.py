@@ -311,6 +311,13 @@ class Poller:
             ends_in=self.planner.ends_in(target, ref, now),
         )
 
+    def set_rate(self, rate: float | None) -> None:
+        """Change how many requests may go out in a second; polls that are planned go by a much higher rate at once."""
+        limiter = self._session.limiter
+        before = limiter.requests_per_second
+        limiter.set_rate(rate)
+        self._target_poller.plan_again(before)
+
     def limit_at_work(self) -> RequestLimit | None:
         """Return the limit that holds up polls at the moment, None where every poll starts when it is due."""
         limiter = self._session.limiter

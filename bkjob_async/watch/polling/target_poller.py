@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from functools import partial
 from logging import DEBUG
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bkjob_async.engine.flow_control.health import PlatformEvent, PlatformHealth, PlatformState
@@ -53,6 +53,7 @@ from bkjob_async.model.poll_view import JobPollView, PollView, StepPollView
 from bkjob_async.model.refs import HostKey, StepRef
 from bkjob_async.model.status import UNFINISHED_RUN_CODES
 from bkjob_async.observe.to_logging import polling_logger, requests_logger
+from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.polling.error_reporting import (
     PLATFORM_EVENTS,
     ErrorReporting,
@@ -73,6 +74,8 @@ ABOUT_THE_TARGET = frozenset(
 NO_EVENTS: Sequence[Event] = ()
 # A target whose journal can take no more events, or that waits for credentials, is considered again after so many seconds.
 PAUSE_SECONDS = 1.0
+# Polls are planned anew where the rate of requests is so many times higher; with less they follow it one after the other.
+HIGHER_RATE = 2.0
 
 
 class TargetPoller(Struct, eq=False, kw_only=True):
@@ -92,6 +95,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     health: PlatformHealth
     outage_recovery: OutageRecovery
     longest_block: float = 0.0
+    _planning: CooperativeIterator = field(default_factory=CooperativeIterator)
 
     def poll(self, target: Polled, permit: Permit) -> Coroutine[Any, Any, None] | None:
         """Poll one target, or a list of jobs, with a *permit*, as `PollRunner` says."""
@@ -396,6 +400,24 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if self.list_pollers.page_size:
             self.list_pollers.update(target, now)
         return at
+
+    def plan_again(self, before: float | None) -> None:
+        """Plan the next polls anew, in slices, where far more requests a second may go out than *before*."""
+        limit, now = self.session.limiter.requests_per_second, self._now()
+        if before is not None and (limit is None or limit >= HIGHER_RATE * before):
+            self._planning.start(self._plan_all(tuple(self.registry.targets.values()), now, limit))
+
+    def _plan_all(self, targets: Sequence[PollTarget], now: float, limit: float | None) -> Iterator[None]:
+        """Plan one target after the other, but those that are late or polled now, or that failed."""
+        for number, target in enumerate(targets):
+            if target.poll_state is not None and target.due == target.poll_state.due:
+                expects_callbacks, share = self.registry.expects_callbacks(target), number / len(targets)
+                at = self.planner.plan_again(
+                    target, now, share, limit=limit, expects_callbacks=expects_callbacks
+                )
+                if at is not None:
+                    self.runner.reschedule(target, at)
+            yield
 
     # Failures and outages -------------------------------------------------------------------------------------------
 
