@@ -27,13 +27,12 @@ from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.text.printing import first_of
+from bkjob_async.observe.to_logging import log_safely, logger
 from bkjob_async.wire.tracebacks import hide_arguments
 
 # Failed, abnormal, terminated: the statuses from which the platform allows a retry.
 RETRYABLE = frozenset({4, 9, 11})
 SHORTEST_WAIT = 0.001
-
-logger = logging.getLogger("bkjob_async")
 
 
 @hide_arguments
@@ -356,7 +355,7 @@ def say_what_goes_on(error: BaseException, ref: Ref, note: str, what: str, goes_
     if str(ref) not in str(error):
         error.add_note(note)
     if isinstance(error, asyncio.CancelledError):
-        logger.warning("the wait for %s was cancelled; %s", what, goes_on)
+        log_safely(logger, logging.WARNING, "the wait for %s was cancelled; %s", what, goes_on)
 
 
 def loop_time_after(deadline: Deadline) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from logging import DEBUG
+from logging import DEBUG, ERROR
 from typing import Any
 
 from bkjob_async.errors import UsageError
@@ -13,7 +13,7 @@ from bkjob_async.model.base_error import WrongType, kind_of
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.counters import Counters, PollCounts
 from bkjob_async.observe.observer import OBSERVATIONS, Observation, Observer, PollCompleted, RequestSent
-from bkjob_async.observe.to_logging import LEVELS, Log, logger, polling_logger, requests_logger
+from bkjob_async.observe.to_logging import LEVELS, Log, log_safely, logger, polling_logger, requests_logger
 
 NOTHING = nullcontext()
 
@@ -23,7 +23,7 @@ class ObserverDispatch:
 
     `polls` counts polls. `counters` count the other happenings as plain numbers, None until they are asked for.
     `has_poll_observers` is whether an observer listens to some polls, or to their requests.
-    An observer that raises is logged once, with its error, and removed.
+    An observer that raises is logged once, with its error, and removed. A handler of the log that raises does no harm either.
     """
 
     def __init__(self, observers: Iterable[Observer] = (), *, client: str = "") -> None:
@@ -113,7 +113,8 @@ class ObserverDispatch:
         """Remove an observer that has just raised an error."""
         self._observers = tuple(each for each in self._observers if each is not observer)
         self._sort()
-        logger.exception("an observer raised an error; it receives nothing any more: %s", during)
+        message = "an observer raised an error; it receives nothing any more: %s"
+        log_safely(logger, ERROR, message, during, exc_info=True)
 
     def __call__(self, observation: Observation) -> None:
         """Pass *observation* to the log and to every observer that listens to its kind."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, assert_never
 
 from bkjob_async.model.text.printing import all_targets
@@ -60,7 +63,7 @@ class Log:
         message, *values = self._text(observation)
         if isinstance(observation, PollingFailed) and not self._is_new_trouble(observation):
             level = logging.INFO
-        its_logger.log(level, message, *values, extra=extra_of(observation))
+        log_safely(its_logger, level, message, *values, extra=extra_of(observation))
 
     def _text(self, observation: Observation) -> tuple[Any, ...]:
         """Return the message and its values."""
@@ -92,6 +95,16 @@ class Log:
             return False
         self._warned_at[failed.error] = now
         return True
+
+
+def log_safely(its_logger: logging.Logger, level: int, message: str, *values: object, **more: Any) -> None:
+    """Log, and write what a handler raises to stderr, as `logging` does for handlers of its own."""
+    try:
+        its_logger.log(level, message, *values, **more)
+    except (Exception, asyncio.CancelledError):  # noqa: BLE001 - whatever it raises concerns the handler alone
+        if logging.raiseExceptions and sys.stderr:
+            with suppress(OSError, ValueError):  # a stderr that is closed
+                traceback.print_exc()
 
 
 def extra_of(observation: Observation) -> dict[str, str | None]:

@@ -31,6 +31,7 @@ from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import KnownRows, PollView
 from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.observe.to_logging import log_safely
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
@@ -161,11 +162,11 @@ class Session:
             now = asyncio.get_running_loop().time()
             try:
                 view = decode_poll(self.dialect, operation, received, known=known())
+                rate_limit = limiter.on_response(permit, received, now, was_read=True)
+                self._on_success(operation, permit, rate_limit, held=self.credentials, is_poll=True)
             except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
                 on_view(partial(self.poll, operation, permit, known, received, credentials))
                 return
-            rate_limit = limiter.on_response(permit, received, now, was_read=True)
-            self._on_success(operation, permit, rate_limit, held=self.credentials, is_poll=True)
             on_view(view)
 
         try:
@@ -476,4 +477,4 @@ def note_cancelled(error: BaseException, operation: Operation[Any], *, was_sent:
     if was_sent and isinstance(error, asyncio.CancelledError) and not operation.repeatable:
         message = f"{operation.name} was cancelled while it was under way, and may have been executed"
         error.add_note(message)
-        logger.warning("%s", message)
+        log_safely(logger, logging.WARNING, "%s", message)

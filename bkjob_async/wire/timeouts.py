@@ -46,11 +46,13 @@ class TimeoutManager:
     def _on_timer(self) -> None:
         self._fires_at = inf
         now = asyncio.get_running_loop().time()
-        for expiring in [each for each in self._running if each.at <= now]:
-            self._running.discard(expiring)
-            expiring.expire()
-        if self._running:
-            self._set_timer(min(each.at for each in self._running))
+        try:
+            for expiring in [each for each in self._running if each.at <= now]:
+                self._running.discard(expiring)
+                expiring.expire()
+        finally:  # an error of one must not keep the others from ending
+            if self._running:
+                self._set_timer(min(each.at for each in self._running))
 
     def close(self) -> None:
         """Cancel the timer, unless something is yet to expire."""

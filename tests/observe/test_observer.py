@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 from collections import Counter
 from typing import Any
 
@@ -354,3 +355,53 @@ async def test_a_client_says_that_the_platform_does_not_respond() -> None:
     assert badly.in_trouble > 0
     assert badly.log_events > 10
     assert (closed.name, closed.watches, closed.targets, closed.counters) == ("nightly", 0, 0, None)
+
+
+class FullQueue(logging.Handler):
+    """A handler that raises what it meets, as handlers of one's own may."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Raise in place of writing *record*."""
+        raise queue.Full(record.name)
+
+
+@pytest.mark.parametrize("name", ["bkjob_async.requests", "bkjob_async.polling"])
+async def test_a_handler_of_the_log_that_raises_ends_no_poll(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The watch is over in time, no permit is lost, and stderr says what was raised, as for handlers of the library."""
+    world, jobs = world_of(2)
+    its_logger, handler = logging.getLogger(name), FullQueue()
+    level = its_logger.level
+    its_logger.addHandler(handler)
+    its_logger.setLevel(logging.DEBUG)
+    try:
+        async with client_of(world) as (client, _):
+            await watched(client, *jobs)
+            await client.get_job_instance_status(jobs[0])
+            in_flight = client._session.limiter.limit.in_flight
+    finally:
+        its_logger.removeHandler(handler)
+        its_logger.setLevel(level)
+
+    assert in_flight == 0
+    assert f"queue.Full: {name}" in capsys.readouterr().err
+
+
+async def test_an_observer_and_a_handler_of_the_log_that_both_raise_end_no_poll() -> None:
+    """The observer is removed although nobody can be told."""
+    world, jobs = world_of(1)
+    logger, handler, asked = logging.getLogger("bkjob_async"), FullQueue(), []
+
+    def observe(observation: bkjob.observations.Observation, /) -> None:
+        asked.append(observation)
+        raise ZeroDivisionError
+
+    logger.addHandler(handler)
+    try:
+        async with client_of(world, observers=[observe]) as (client, _):
+            await watched(client, *jobs)
+    finally:
+        logger.removeHandler(handler)
+
+    assert len(asked) == 1

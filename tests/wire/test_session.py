@@ -151,6 +151,26 @@ async def test_polls_that_are_refused_later_do_not_drop_the_credentials_that_wer
     assert all("new" in request.headers["X-Bkapi-Authorization"] for request in transport.sent[4:])
 
 
+async def test_an_error_behind_the_decoding_of_a_poll_reaches_whoever_polls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As that of what remains to be awaited: nobody else would get it, and the permit would never be given back."""
+    session = session_of(CallbackTransport(OK))
+    permit = await session.limiter.acquire()
+    view: asyncio.Future[ViewOrRest] = asyncio.get_running_loop().create_future()
+
+    def fail(*_: Any, **_more: Any) -> None:
+        raise MemoryError("no room to count it")
+
+    monkeypatch.setattr(session, "_on_success", fail)
+    assert session.begin_poll(READ, permit, nothing_known, view.set_result)
+    rest = await asyncio.wait_for(view, 10.0)
+
+    assert callable(rest)
+    with pytest.raises(MemoryError, match="no room to count it"):
+        await rest()
+
+
 async def test_credentials_that_stay_wrong_are_an_error() -> None:
     """The provider is called twice, not more."""
     provider, transport = FakeProvider("old"), FakeTransport(error_response(1640001, status=400))

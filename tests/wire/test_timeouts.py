@@ -71,3 +71,23 @@ async def test_something_may_begin_where_another_expires() -> None:
     await asyncio.sleep(10)
 
     assert [each.ended for each in begun] == [["too late at 4"]]
+
+
+async def test_an_error_of_what_expires_keeps_nothing_else_from_ending() -> None:
+    """Whatever expires at the same time, or later."""
+    timeouts, reported = TimeoutManager(), list[str]()
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: reported.append(type(context["exception"]).__name__)
+    )
+
+    class Failing(Work):
+        def expire(self) -> None:
+            raise ZeroDivisionError
+
+    Failing(timeouts, 2, 9)
+    works = [Work(timeouts, at, 9) for at in (2, 2, 5)]
+    Failing(timeouts, 2, 9)
+    await asyncio.sleep(10)
+
+    assert [each.ended for each in works] == [["too late at 2"]] * 2 + [["too late at 5"]]
+    assert reported == ["ZeroDivisionError"] * 2

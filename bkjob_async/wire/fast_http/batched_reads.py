@@ -76,13 +76,19 @@ class BatchedReads:
         """Read all that has come; begin a window if that is worth it, else let the event loop watch."""
         found = self._epoll.poll(0)
         has_partial = False
-        for descriptor, _ in found:
-            transport = self._transports.get(descriptor)
-            if transport is not None:  # else one that was read before it has closed it
-                self._size += transport.read()
-                has_partial = has_partial or transport.connection.is_partial
+        try:
+            for descriptor, _ in found:
+                transport = self._transports.get(descriptor)
+                if transport is not None:  # else one that was read before it has closed it
+                    self._size += transport.read()
+                    has_partial = has_partial or transport.connection.is_partial
+        finally:  # an error of whoever is called back must not be the end of all reading
+            self._go_on(len(found), has_partial=has_partial)
+
+    def _go_on(self, found: int, *, has_partial: bool) -> None:
+        """Begin a window, or let the event loop watch, after *found* transports were read."""
         awaited = len(self._transports) - len(self._idle)
-        is_large = self._size >= LARGE * len(found)
+        is_large = self._size >= LARGE * found
         if not has_partial:
             self._size = 0
         if found and awaited >= FEWEST_AWAITED and not (has_partial or is_large):

@@ -18,7 +18,7 @@ class Exchange(Struct, eq=False, kw_only=True):
 
     *on_end* is called with the exchange, once, later, unless it is cancelled. At loop time *at* it expires, with a
     `TimeoutError` for its outcome. Like aiohttp, it sends the request once more, over a new connection, when its
-    connection turns out to be closed.
+    connection turns out to be closed. Request and outcome may hold credentials, so neither shows in the repr.
     """
 
     pool: ConnectionPool
@@ -31,6 +31,9 @@ class Exchange(Struct, eq=False, kw_only=True):
     _opening: asyncio.Task[Connection] | None = None
     _is_retry: bool = False
     _is_over: bool = False
+
+    def __repr__(self) -> str:
+        return f"Exchange(at={self.at})"
 
     def begin(self) -> None:
         """Send the request over an idle connection, or a new one."""

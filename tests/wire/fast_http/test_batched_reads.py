@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from bkjob_async.http_messages import HttpRequest
+from bkjob_async.watch.polling.poll_runner import BusyKey
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
 from bkjob_async.wire.bodies.reading import RawResponse
@@ -20,6 +21,7 @@ from bkjob_async.wire.fast_http.batched_reads import (
 )
 from bkjob_async.wire.fast_http.connection import Connection
 from bkjob_async.wire.fast_http.response_parser import ResponseParser
+from bkjob_async.wire.limits.permits import DUE, Permit
 from tests.wire.raw_server import answer, responding
 
 WINDOW = 0.1
@@ -151,3 +153,70 @@ async def test_a_response_that_cannot_be_taken_is_an_error_of_its_own_request(
             await transport.aclose()
 
     assert [type(each).__name__ for each in found if isinstance(each, BaseException)] == ["MemoryError"]
+
+
+async def test_an_error_of_whoever_is_called_back_harms_no_other_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The event loop reports it; the others are read after the window in which it came."""
+    monkeypatch.setattr(batched_reads, "WINDOW", WINDOW)
+    let_go, reported, headers = asyncio.Event(), list[str](), dict[str, str]()
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: reported.append(type(context["exception"]).__name__)
+    )
+
+    async def respond(_connection: int, _request: int, head: bytes, writer: asyncio.StreamWriter) -> bool:
+        if b"/waiting" in head:
+            await let_go.wait()
+        writer.write(answer(b"{}"))
+        return True
+
+    def fail(_received: object) -> None:
+        raise ZeroDivisionError
+
+    async with responding(respond) as (_, url):
+        transport = AiohttpTransport()
+
+        def request(name: str) -> HttpRequest:
+            return HttpRequest(method="GET", url=url.with_path(f"/{name}"), headers=headers)
+
+        try:
+            sends = [transport.send(request("waiting"), timeout=5.0) for _ in range(FEWEST_AWAITED + 1)]
+            waiting = [asyncio.create_task(send) for send in sends]
+            await asyncio.sleep(WINDOW / 2)
+            await transport.send(request("first"), timeout=5.0)  # a window begins
+            transport.begin(request("failing"), 5.0, fail)
+            await asyncio.sleep(2 * WINDOW)
+            let_go.set()
+            async with asyncio.timeout(2.0):
+                await asyncio.gather(*waiting)
+        finally:
+            await transport.aclose()
+
+    assert reported == ["ZeroDivisionError"]
+
+
+async def test_a_request_under_way_shows_no_secret() -> None:
+    """Nor does its permit, nor anything else that shows what it is made of."""
+    secret, arrived = "hush-hush-hush", asyncio.Event()
+
+    async def respond(_connection: int, _request: int, _head: bytes, _writer: asyncio.StreamWriter) -> bool:
+        arrived.set()
+        await asyncio.sleep(0)
+        return False
+
+    async with responding(respond) as (_, url):
+        transport = AiohttpTransport()
+        request = HttpRequest(method="GET", url=url, headers={"X-Auth": secret})
+        ended = asyncio.Event()
+        under_way = transport.begin(request, 5.0, lambda _received: ended.set())
+        permit = Permit("scope", "name", DUE, 0.0, 0.0, 0.0, request=request, under_way=under_way)
+        shown = [repr(BusyKey(permit))]
+        await arrived.wait()
+        shown.append(repr(BusyKey(permit)))
+        await ended.wait()
+        shown.append(repr(BusyKey(permit)))
+        await transport.aclose()
+
+    assert secret not in str(shown)
+    assert all("Exchange" in each for each in shown)
