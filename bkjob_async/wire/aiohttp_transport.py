@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from aiohttp.http import HttpProcessingError
 from attrs import field, frozen, validators
 from yarl import URL
 
+from bkjob_async.dialects.common.envelopes import one_line
 from bkjob_async.errors import ErrorDetails, RequestTimedOut, SessionClosed, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse, Received
 from bkjob_async.model.base_error import check_type, in_range
@@ -308,11 +310,9 @@ def typed_error(error: Exception, timeout: float) -> Exception:
             why = "asks for a user and password, or refuses those of its URL" if wants_user else "refused"
             details = ErrorDetails(message=f"the proxy {why}: HTTP {error.status}", sent=False)
         case UnicodeError():
-            details = ErrorDetails(message=f"no such host: {one_line(error)}", sent=False)
-        case aiohttp.ClientPayloadError():
-            details = ErrorDetails(message=f"the response was cut off or damaged: {one_line(error)}")
+            details = ErrorDetails(message=f"no such host: {shown(error)}", sent=False)
         case aiohttp.ClientError() | HttpProcessingError() | OSError():
-            details = ErrorDetails(message=one_line(error))
+            details = ErrorDetails(message=what_failed(error))
         case _:
             return error
     return TransportFailed(details)
@@ -323,10 +323,28 @@ def not_connected(server: str, reason: Exception) -> ErrorDetails:
     # TLS was begun, and the server answered otherwise: the URL has https in place of http.
     is_plain = isinstance(reason, ssl_module.SSLError) and reason.reason == "WRONG_VERSION_NUMBER"
     hint = "; the server does not speak TLS at this port" if is_plain else ""
-    return ErrorDetails(message=f"cannot connect to {server}: {one_line(reason)}{hint}", sent=False)
+    return ErrorDetails(message=f"cannot connect to {server}: {shown(reason)}{hint}", sent=False)
 
 
-def one_line(error: BaseException) -> str:
-    """Return the class and the text of *error* in one line."""
-    text = " ".join(str(error).split())
+def what_failed(error: Exception) -> str:
+    """Return what is said of an *error* of an open connection, without what came over it, which may be cookies."""
+    match error:
+        case aiohttp.ClientPayloadError():
+            return f"the response was cut off or damaged: {without_received(shown(error))}"
+        case aiohttp.ServerDisconnectedError():
+            return "the server closed the connection"  # its text is what had come of the head
+        case HttpProcessingError() | aiohttp.ClientResponseError(__cause__=HttpProcessingError()):
+            return f"invalid HTTP: {without_received(error.message)}"
+        case _:
+            return shown(error)
+
+
+def shown(error: BaseException) -> str:
+    """Return the class and the text of *error* in one bounded line."""
+    text = one_line(str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def without_received(text: str) -> str:
+    """Return what aiohttp says of a response, without the bytes of it that it quotes behind that."""
+    return one_line(re.split(r""":\s*\n|:? b?['"]""", text, maxsplit=1)[0])

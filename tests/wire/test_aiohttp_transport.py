@@ -94,6 +94,59 @@ async def test_a_closed_connection_is_no_answer(serve: Serve) -> None:
     assert failed.value.details.sent
 
 
+COOKIE = b"Set-Cookie: bk_ticket=kept-to-itself"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (COOKIE + b"; HttpOnly\r\nX-Part", "the server closed the connection"),
+        (COOKIE + b"\0\r\n\r\n", "invalid HTTP"),
+        (COOKIE.replace(b":", b"\0:") + b"\r\n\r\n", "invalid HTTP"),
+        (COOKIE * 1000 + b"\r\nContent-Length: 1\r\n\r\n", ""),
+        (COOKIE + b"\r\nContent-Length: -1\r\n\r\n", "invalid HTTP"),
+        (COOKIE + b"\r\nTransfer-Encoding: chunked\r\n\r\nkept-to-itself", ""),
+    ],
+    ids=["cut off", "null", "name", "long", "length", "chunk"],
+)
+async def test_an_error_shows_nothing_of_the_head_of_a_response(
+    serve: Serve, method: str, head: bytes, said: str
+) -> None:
+    """A gateway sets cookies; aiohttp's errors show the line they are about, or all that has come."""
+
+    async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n" + head)
+        await writer.drain()
+
+    transport = AiohttpTransport()
+    try:
+        with pytest.raises(TransportFailed) as failed:
+            await transport.send(HttpRequest(method=method, url=await serve(handle)), timeout=5.0)
+    finally:
+        await transport.aclose()
+
+    assert said in str(failed.value)
+    assert "kept-to-itself" not in f"{failed.value} {failed.value!r}"
+
+
+async def test_what_others_say_of_an_error_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes into logs and reports."""
+
+    async def fail(*_: object, **_more: object) -> None:
+        raise aiohttp.ClientConnectionError("far too long " * 1000)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "request", fail)
+    transport = AiohttpTransport()
+    try:
+        with pytest.raises(TransportFailed, match="ClientConnectionError: far too long") as failed:
+            await transport.send(HttpRequest(method="POST", url=URL("http://127.0.0.1:1/")), timeout=5.0)
+    finally:
+        await transport.aclose()
+
+    assert len(failed.value.details.message) < 600
+
+
 async def test_silence_times_out(serve: Serve) -> None:
     """The time limit is the caller's, for the whole response."""
 
