@@ -26,7 +26,7 @@ from bkjob_async.errors import (
     Throttled,
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
-from bkjob_async.model.credentials import Credentials
+from bkjob_async.model.credentials import Credentials, secrets_of
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import KnownRows, PollView
@@ -163,7 +163,8 @@ class Session:
             try:
                 view = decode_poll(self.dialect, operation, received, known=known())
                 rate_limit = limiter.on_response(permit, received, now, was_read=True)
-                self._on_success(operation, permit, rate_limit, held=self.credentials, is_poll=True)
+                signed_with = self.credentials, credentials
+                self._on_success(operation, permit, rate_limit, signed_with, is_poll=True)
             except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
                 on_view(partial(self.poll, operation, permit, known, received, credentials))
                 return
@@ -332,18 +333,24 @@ class Session:
                     if permit is not kept:
                         limiter.release(permit)
             except CallFailed as error:
+                signed_with = held, credentials
                 failure = complete_error(
-                    error, operation, self.dialect.name, attempts=number, secrets=self._secrets(held)
+                    error,
+                    operation,
+                    self.dialect.name,
+                    attempts=number,
+                    secrets=self._secrets(*signed_with),
                 )
-                self._report(permit, operation, number, failure, held, is_poll=is_poll)
+                self._report(permit, operation, number, failure, signed_with, is_poll=is_poll)
             except (Exception, asyncio.CancelledError) as error:
-                self._report(permit, operation, number, error, held, is_poll=is_poll)
+                self._report(permit, operation, number, error, (held, credentials), is_poll=is_poll)
                 note_cancelled(
                     error, operation, was_sent=permit is not None and not waited_for_connection(error)
                 )
                 raise
             else:
-                self._on_success(operation, permit, rate_limit, attempt=number, held=held, is_poll=is_poll)
+                signed_with = held, credentials
+                self._on_success(operation, permit, rate_limit, signed_with, attempt=number, is_poll=is_poll)
                 return result
             may_again = not refused and may_send_again(failure, operation)
             if not (may_again and credentials is not None and held.invalidate(credentials)):
@@ -392,12 +399,12 @@ class Session:
         operation: Operation[Any],
         permit: Permit,
         rate_limit: RateLimitHeaders | None,
+        signed_with: tuple[CredentialsCache, Credentials | None],
         *,
         attempt: int = 1,
-        held: CredentialsCache,
         is_poll: bool,
     ) -> None:
-        """Count and report a response that was read."""
+        """Count and report a response that was read, to a request *signed with* credentials that the cache held."""
         assert permit.response is not None  # noqa: S101 - it was read
         size = len(permit.response.body)
         if rate_limit is not None and rate_limit.remaining <= 0:
@@ -408,7 +415,7 @@ class Session:
             counters.add_success(operation.name, permit.asked_at, permit.sent_at, permit.received_at, size)
         observe = self.observe
         if (permit.is_observed and observe.wants_polled_requests) if is_poll else observe.wants_requests:
-            self._report(permit, operation, attempt, None, held, is_poll=is_poll)
+            self._report(permit, operation, attempt, None, signed_with, is_poll=is_poll)
 
     def _report(
         self,
@@ -416,14 +423,14 @@ class Session:
         operation: Operation[Any],
         attempt: int,
         error: BaseException | None,
-        held: CredentialsCache,
+        signed_with: tuple[CredentialsCache, Credentials | None],
         *,
         is_poll: bool,
     ) -> None:
         """Report a request that is over to the observers; without a permit it was never sent."""
         if permit is None or permit.request is None:
             return
-        secrets = self._secrets(held)
+        secrets = self._secrets(*signed_with)
         report_request(
             self.observe, permit, operation, attempt=attempt, error=error, is_poll=is_poll, secrets=secrets
         )
@@ -451,10 +458,16 @@ class Session:
 
     # Errors ---------------------------------------------------------------------------------------------------------
 
-    def _secrets(self, held: CredentialsCache) -> tuple[str, ...]:
-        """Return all secrets that must not be shown: the session's, and those of the credentials that are *held*."""
+    def _secrets(self, held: CredentialsCache, signed_with: Credentials | None = None) -> tuple[str, ...]:
+        """Return all secrets that must not be shown: the session's, those that are *held*, and those of one request.
+
+        That may have been *signed with* credentials that were replaced many times since.
+        """
         own = self.credentials
-        return own.secrets if held is own else own.secrets + held.secrets
+        secrets = own.secrets if held is own else own.secrets + held.secrets
+        if signed_with is None:
+            return secrets
+        return tuple(dict.fromkeys((*secrets, *secrets_of(signed_with))))
 
     def credentials_of(self, source: CredentialsSource) -> CredentialsCache:
         """Return other credentials for some calls; a provider of them is cancelled with the session."""

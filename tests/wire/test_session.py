@@ -15,6 +15,7 @@ from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
 from bkjob_async.model.poll_view import PollView
+from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.poll_requests import PollOperation
 from bkjob_async.wire.session import Session, ViewOrRest, nothing_known
 
@@ -332,6 +333,25 @@ async def test_an_error_knows_its_call_and_no_secret(
     assert msgspec.json.encode(SECRET).decode()[1:-1] not in shown
     assert (error.operation, error.details.dialect) == (operation.name, "gateway-v3")
     assert error.details.attempts >= 1
+
+
+@pytest.mark.parametrize("is_poll", [False, True], ids=["call", "poll"])
+async def test_a_secret_stays_hidden_as_long_as_a_request_that_it_signed_is_under_way(is_poll: bool) -> None:  # noqa: FBT001 - a parameter
+    """However many credentials came after it."""
+    provider = FakeProvider(*(f"secret-number-{n}" for n in range(9)))
+    echo = error_response(1241003, "secret-number-0 may not do that", request_id="secret-number-0")
+    seen: list[Any] = []
+    observe = ObserverDispatch([seen.append], client="mine")
+    session = session_of(FakeTransport(echo, latency=60.0), credentials=provider, observe=observe)
+    asking = asyncio.create_task(polled(session, READ) if is_poll else session.call(READ))
+    await asyncio.sleep(2.0)
+    for _ in range(6):
+        session.credentials.invalidate(await session.credentials.fetch())
+
+    with pytest.raises(bkjob.CallFailed, match="may not do that") as failed:
+        await asking
+    assert "secret-number-0" not in f"{failed.value} {failed.value.details} {seen}"
+    assert seen
 
 
 # Polls --------------------------------------------------------------------------------------------------------------
