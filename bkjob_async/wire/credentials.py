@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from inspect import isawaitable
 from pathlib import PurePath
 from typing import Any, Protocol, TypeGuard
@@ -17,6 +17,7 @@ from bkjob_async.dialects.common.redaction import redact_named
 from bkjob_async.errors import CallFailed, ErrorDetails, NotAuthenticated, UsageError
 from bkjob_async.model.base_error import WrongType
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials, secrets_of
+from bkjob_async.wire.limits.request_limiter import client_closed
 
 
 def _provides(_owner: object, _attribute: Any, provider: Any) -> None:
@@ -59,6 +60,8 @@ class PerCall:
 
 # A request may still be under way with earlier credentials, so their secrets are still hidden.
 MAX_KNOWN = 3
+# The cache whose provider is called in this context, or was.
+CALLING: ContextVar[CredentialsCache | None] = ContextVar("CALLING", default=None)
 
 
 class CredentialsCache:
@@ -88,6 +91,7 @@ class CredentialsCache:
             )
         self._known: deque[Credentials] = deque([self.current] if self.current else [], maxlen=MAX_KNOWN)
         self._fetching: asyncio.Task[Credentials] | None = None
+        self._is_closed = False
         # How many requests wait for the provider.
         self.waiting = 0
         # Not that of the first caller: its user's credentials would be used for all.
@@ -99,19 +103,44 @@ class CredentialsCache:
         return tuple(secret for credentials in self._known for secret in secrets_of(credentials))
 
     async def fetch(self) -> Credentials:
-        """Return the current credentials, from the provider if need be; raise `NotAuthenticated` when the provider has none."""
+        """Return the current credentials, from the provider if need be.
+
+        Raises `NotAuthenticated` when the provider has none, `ClientClosed` after `aclose`.
+        """
         if self.current is not None:
             return self.current
+        self._check_open()
+        outer = CALLING.get()
+        if outer is not None and outer.is_calling(self._provider):
+            raise UsageError(
+                "the credentials provider calls the client that waits for it; let it use another client, with"
+                " credentials that are given"
+            )
         if self._fetching is None and self._provider is not None:
             call = self._call(self._provider)
             self._fetching = asyncio.get_running_loop().create_task(call, context=self._context.copy())
             self._fetching.add_done_callback(retrieve_exception)
-        assert self._fetching is not None  # noqa: S101 - without a provider the credentials were given
+        fetching = self._fetching
+        assert fetching is not None  # noqa: S101 - without a provider the credentials were given
         self.waiting += 1
         try:
-            return await asyncio.shield(self._fetching)
+            # Unlike `shield`, it does not pass the cancellation of the provider on, by `aclose`.
+            await asyncio.wait((fetching,))
         finally:
             self.waiting -= 1
+        self._check_open()
+        if fetching.cancelled():  # by whoever ends all tasks of the event loop
+            raise client_closed()
+        return fetching.result()
+
+    def is_calling(self, provider: CredentialsProvider | None) -> bool:
+        """Return True while the cache waits for *provider*, which would wait for itself if it asked for its credentials."""
+        return self._fetching is not None and self._provider is provider
+
+    def _check_open(self) -> None:
+        """Raise `ClientClosed` after `aclose`."""
+        if self._is_closed:
+            raise client_closed()
 
     def invalidate(self, refused: Credentials) -> bool:
         """Drop *refused* credentials; return whether the provider may have others."""
@@ -122,6 +151,7 @@ class CredentialsCache:
         return True
 
     async def _call(self, provider: CredentialsProvider) -> Credentials:
+        CALLING.set(self)
         fresh: object = None
         failure: CallFailed | None = None
         try:
@@ -162,7 +192,8 @@ class CredentialsCache:
         return fresh
 
     async def aclose(self) -> None:
-        """Cancel the provider; harmless when repeated."""
+        """Cancel the provider, and call it no more; harmless when repeated."""
+        self._is_closed = True
         fetching, self._fetching = self._fetching, None
         if fetching is not None:
             fetching.cancel()

@@ -10,7 +10,6 @@ from random import Random
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-import anyio
 from msgspec.structs import replace
 from yarl import URL
 
@@ -39,7 +38,7 @@ from bkjob_async.wire.clean_connections import waited_for_connection
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
-from bkjob_async.wire.limits.request_limiter import RequestLimiter
+from bkjob_async.wire.limits.request_limiter import RequestLimiter, client_closed
 from bkjob_async.wire.poll_requests import PollOperation, PollRequests
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
 from bkjob_async.wire.tracebacks import without_frames
@@ -99,6 +98,7 @@ class Session:
         self._base = str(url).rstrip("/")
         self.poll_requests = PollRequests(self._signed)
         self._large_bodies = LargeBodyTurns()
+        self._closed = asyncio.Event()
         self._random = Random(seed)  # noqa: S311 - spreads waiting times, keeps no secret
 
     # The three ways in ----------------------------------------------------------------------------------------------
@@ -274,8 +274,17 @@ class Session:
             now = asyncio.get_running_loop().time()
             if wait is None or not self._retry_budget.try_spend(failure, now):
                 raise failure
-            await anyio.sleep(self.health.retry_wait(wait, now))
+            await self._sleep(self.health.retry_wait(wait, now))
             number += 1
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep before another try; raise `ClientClosed` as soon as the session is closed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+        except TimeoutError:
+            return
+        raise client_closed()
 
     async def _attempt(
         self,
@@ -476,8 +485,9 @@ class Session:
         return credentials
 
     async def aclose(self) -> None:
-        """Close all connections; requests that still wait raise `ClientClosed`."""
+        """Close all connections; requests that still wait, for whatever it is, raise `ClientClosed`."""
         self.limiter.close()
+        self._closed.set()
         try:
             for credentials in (self.credentials, *self._other_credentials):
                 await credentials.aclose()

@@ -120,6 +120,41 @@ async def test_rejected_credentials_of_a_call_are_fetched_again(simulator: Simul
     assert transport.users == ["alice", "bob"]
 
 
+@pytest.mark.parametrize("is_per_call", [False, True], ids=["shared", "per call"])
+async def test_a_provider_that_calls_its_own_client_is_told_so(
+    simulator: Simulator,
+    is_per_call: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """It would wait for itself for ever."""
+
+    async def provide() -> bkjob.AppCredentials:
+        await caller.get_job_instance_status(JOB)
+        return of("nobody")
+
+    async with client_of(simulator, credentials=of("service")) as (client, _):
+        caller = client.with_options(credentials=bkjob.PerCall(provide) if is_per_call else provide)
+        async with asyncio.timeout(60.0):
+            with pytest.raises(bkjob.NotAuthenticated, match="calls the client that waits for it"):
+                await caller.get_job_instance_status(JOB)
+
+
+async def test_calls_that_wait_for_a_provider_when_the_client_closes_raise(simulator: Simulator) -> None:
+    """None is cancelled, which a task group would take for a task that wanted to end, or succeeds with nothing."""
+
+    async def provide() -> bkjob.AppCredentials:
+        await asyncio.Event().wait()
+        return of("nobody")
+
+    async with client_of(simulator, credentials=provide) as (client, _):
+        logs = client.batch_get_job_instance_ip_log(JOB, JOB, hosts=["0:10.0.0.1", "0:10.0.0.2"])
+        calls = [logs, client.run_script("uptime", ["0:10.0.0.1"]), client.get_job_instance_status(JOB)]
+        tasks = [asyncio.create_task(call) for call in calls]
+        await asyncio.sleep(1.0)
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(each) for each in found] == [bkjob.ClientClosed] * 3
+
+
 async def test_what_cannot_be_a_provider_of_callers_credentials_is_refused_at_once(
     simulator: Simulator,
 ) -> None:

@@ -110,18 +110,83 @@ async def test_refused_credentials_that_were_replaced_already_cost_no_second_cal
 
 
 async def test_closing_cancels_a_provider_under_way() -> None:
-    """Whoever waits for it is cancelled, too; closing again is harmless."""
-    hangs = asyncio.Event()
+    """Whoever waits for it is told so, and is not cancelled; closing again is harmless."""
+    hangs, ended = asyncio.Event(), list[str]()
 
     async def provide() -> bkjob.Credentials:
-        await hangs.wait()
+        try:
+            await hangs.wait()
+        finally:
+            ended.append("provider")
         return credentials()
 
     cache = CredentialsCache(provide)
-    waiting = asyncio.ensure_future(cache.fetch())
-    await asyncio.sleep(0)
+    waiting = [asyncio.ensure_future(cache.fetch()) for _ in range(2)]
+    await asyncio.sleep(0.01)
     await cache.aclose()
     await cache.aclose()
-    await asyncio.wait([waiting])
+    found = await asyncio.gather(*waiting, return_exceptions=True)
 
-    assert waiting.cancelled()
+    assert [type(each) for each in found] == [bkjob.ClientClosed] * 2
+    assert ended == ["provider"]
+    assert cache.waiting == 0
+
+
+@pytest.mark.parametrize("result", [OSError("gone"), SECRET, credentials()], ids=["fails", "wrong", "comes"])
+async def test_what_a_provider_makes_of_being_cancelled_is_not_asked_for(result: Any) -> None:
+    """The client is closed, whatever the provider says to that."""
+
+    async def provide() -> Any:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if isinstance(result, OSError):
+                raise result from None
+        return result
+
+    cache = CredentialsCache(provide)
+    waiting = asyncio.ensure_future(cache.fetch())
+    await asyncio.sleep(0.01)
+    await cache.aclose()
+
+    with pytest.raises(bkjob.ClientClosed):
+        await waiting
+
+
+async def test_a_closed_client_calls_no_provider() -> None:
+    """Not even for a call that was under way when it was closed."""
+    calls: list[None] = []
+
+    async def provide() -> bkjob.Credentials:
+        calls.append(None)
+        return credentials()
+
+    cache = CredentialsCache(provide)
+    cache.invalidate(await cache.fetch())
+    await cache.aclose()
+
+    with pytest.raises(bkjob.ClientClosed):
+        await cache.fetch()
+    assert len(calls) == 1
+
+
+async def test_a_provider_that_is_waited_for_cannot_ask_for_its_own_credentials() -> None:
+    """It would wait for itself; so would what it awaits in tasks of its own. What it begins and leaves behind may."""
+    left: list[asyncio.Task[bkjob.Credentials]] = []
+
+    async def later() -> bkjob.Credentials:
+        await asyncio.sleep(0.01)
+        return await cache.fetch()
+
+    async def provide() -> bkjob.Credentials:
+        left.append(asyncio.create_task(later()))
+        if len(left) == 1:
+            await asyncio.gather(cache.fetch())
+        return credentials()
+
+    cache = CredentialsCache(provide)
+    with pytest.raises(bkjob.NotAuthenticated, match="the credentials provider calls the client"):
+        await asyncio.wait_for(cache.fetch(), 1.0)
+    assert await left[0] == credentials()
+    assert await cache.fetch() == credentials()
+    assert await left[1] == credentials()

@@ -289,6 +289,33 @@ async def test_calls_that_wait_when_the_client_closes_raise() -> None:
     assert len(transport.sent) == 1
 
 
+async def test_a_call_that_sleeps_between_two_tries_when_the_client_closes_raises_at_once() -> None:
+    """However long the platform asks it to wait."""
+    transport = FakeTransport(HttpResponse(status=503, headers={"retry-after": "25"}))
+    session = session_of(transport)
+    call = asyncio.create_task(session.call(READ))
+    await asyncio.sleep(1)
+    await session.aclose()
+
+    with pytest.raises(bkjob.ClientClosed):
+        await call
+    assert asyncio.get_running_loop().time() == pytest.approx(1.0)
+    assert len(transport.sent) == 1
+
+
+async def test_a_call_that_is_refused_when_the_client_is_closed_asks_for_no_other_credentials() -> None:
+    """The provider was told to end, and is not called again."""
+    provider = FakeProvider("old", "new")
+    session = session_of(FakeTransport(error_response(1640001, status=400), latency=10), credentials=provider)
+    call = asyncio.create_task(session.call(READ))
+    await asyncio.sleep(2)
+    await session.aclose()
+
+    with pytest.raises(bkjob.ClientClosed):
+        await call
+    assert provider.calls == 1
+
+
 async def test_a_cancelled_call_releases_its_permit() -> None:
     """Whether it waited or was in flight."""
     session = session_of(FakeTransport(OK, latency=50), limit=RateLimiter(max_in_flight=1))
