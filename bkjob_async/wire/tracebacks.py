@@ -6,7 +6,6 @@ them. So an error leaves this package as if it had been raised where it leaves.
 
 from __future__ import annotations
 
-import inspect
 import traceback
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -49,13 +48,19 @@ def hide_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, C
     """Keep the arguments of a coroutine function out of the frames of its errors."""
 
     @wraps(method)
-    def called(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        return without_frames(method(*args, **kwargs))
+    async def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await method(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
+            shown = strip_traceback(error)
+        finally:
+            del args, kwargs
+        try:
+            raise shown
+        finally:
+            del shown  # else it and this frame would hold each other
 
-    # From Python 3.12 on a function can be marked as one that returns a coroutine.
-    mark: Callable[[Any], Any] = getattr(inspect, "markcoroutinefunction", lambda function: function)
-    marked: Callable[P, Coroutine[Any, Any, T]] = mark(called)
-    return marked
+    return called
 
 
 def hide_call_arguments(function: Callable[P, T]) -> Callable[P, T]:

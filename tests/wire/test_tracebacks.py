@@ -1,7 +1,10 @@
 """Errors are raised without the frames that they passed."""
 
 import asyncio
+import gc
+import inspect
 import traceback
+import warnings
 
 import pytest
 
@@ -68,8 +71,26 @@ async def test_arguments_are_in_no_frame() -> None:
         await launch(SECRET, fail=True)
     frames = [frame for frame, _ in traceback.walk_tb(failed.value.__traceback__)]
     ours = [frame for frame in frames if "bkjob_async/" in frame.f_code.co_filename]
-    assert [frame.f_code.co_name for frame in ours] == ["without_frames"]
+    assert [frame.f_code.co_name for frame in ours] == ["called"]
     assert SECRET not in str([frame.f_locals for frame in ours])
+
+
+async def test_a_call_that_is_cancelled_before_it_begins_is_not_reported() -> None:
+    """As one that nobody awaited: a task group that fails at once cancels such tasks."""
+
+    @hide_arguments
+    async def launch(password: str) -> str:
+        return password
+
+    assert inspect.iscoroutinefunction(launch)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        task = asyncio.create_task(launch(SECRET))
+        task.cancel()
+        await asyncio.wait([task])
+        gc.collect()
+    assert task.cancelled()
+    assert [str(each.message) for each in warned] == []
 
 
 def test_a_plain_function_returns_and_raises_without_its_arguments() -> None:
