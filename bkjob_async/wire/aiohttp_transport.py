@@ -19,6 +19,7 @@ from bkjob_async.dialects.common.envelopes import one_line
 from bkjob_async.errors import ErrorDetails, RequestTimedOut, SessionClosed, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse, Received
 from bkjob_async.model.base_error import check_type, in_range
+from bkjob_async.wire.base_url import readable_url
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
 from bkjob_async.wire.bodies.buffer import keep_freed_memory
 from bkjob_async.wire.bodies.reading import (
@@ -51,8 +52,9 @@ def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, s
 
 def _is_proxy(_options: object, _attribute: object, proxy: str | None) -> None:
     check_type("HttpOptions: proxy", proxy, str | URL | None)
-    if proxy is not None and (URL(proxy).scheme not in ("http", "https") or not URL(proxy).host):
-        raise UsageError("a proxy must be an absolute http:// or https:// URL")
+    url = None if proxy is None else readable_url(proxy)
+    if proxy is not None and (url is None or url.scheme not in ("http", "https") or not url.host):
+        raise UsageError("a proxy must be an absolute http:// or https:// URL, with a host")
 
 
 @frozen(kw_only=True)
@@ -298,7 +300,8 @@ def typed_error(error: Exception, timeout: float) -> Exception:
         case TimeoutError():
             return RequestTimedOut(ErrorDetails(message=f"no response within {timeout:g} s"))
         case aiohttp.ClientConnectorError():
-            server = str(URL.build(host=error.host, port=error.port)).removeprefix("//")
+            host = f"[{error.host}]" if ":" in error.host else error.host
+            server = f"{host}:{error.port}"
             if isinstance(error, aiohttp.ClientProxyConnectionError):
                 server = f"the proxy {server}"
             details = not_connected(server, error.os_error)

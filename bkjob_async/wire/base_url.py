@@ -1,4 +1,4 @@
-"""The URL of a platform."""
+"""The URL of a platform, or of a proxy to it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from yarl import URL
 from bkjob_async.errors import UsageError
 
 
+def readable_url(given: str | URL) -> URL | None:
+    """Return the URL that is *given*, None where its host or port cannot be read.
+
+    Nothing is raised: the error of the parser has a part of a password where one is written wrongly.
+    """
+    try:
+        url = URL(given)
+        URL.build(scheme="http", host=url.host or "")  # `URL` itself takes a host with a space, for example
+    except ValueError:  # a UnicodeError is one
+        return None
+    return url
+
+
 def checked_base_url(given: str | URL) -> URL:
     """Return the URL of a platform; raise `UsageError`, which shows nothing of it, for one that cannot be used."""
-    try:
-        url: URL | None = URL(given)
-    except ValueError:
-        url = None
-    # Raised here: the context of the other error has a part of a password where one is written wrongly.
+    url = readable_url(given)
     if url is None:
         raise UsageError(
             "the host or port of the URL cannot be read; it contains no user and no password: give"

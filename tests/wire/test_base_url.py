@@ -45,3 +45,39 @@ def test_what_cannot_be_a_url_is_refused_and_not_shown(way: Callable[[str], obje
 
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("way", ["connect", "twin", "fleet"])
+@pytest.mark.parametrize("host", [f"exa {SECRET}.com", "xn--a", "exa<mple.com"])
+def test_what_cannot_be_a_host_is_refused_at_once(way: str, host: str) -> None:
+    """The parser of URLs takes it, and the first request would raise what is no error of this package."""
+    with pytest.raises(bkjob.UsageError, match="the host or port of the URL cannot be read") as caught:
+        WAYS[way](f"https://{host}/api")
+
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        f"http://exa {SECRET}.com:8080",
+        "http://xn--a:8080",
+        "http://[::1",
+        f"http://user:{SECRET}[@proxy:8080",
+    ],
+)
+def test_what_cannot_be_the_url_of_a_proxy_is_refused_and_not_shown(proxy: str) -> None:
+    """At once, and not as an error of the first request."""
+    with pytest.raises(bkjob.UsageError, match="a proxy must be") as caught:
+        bkjob.HttpOptions(proxy=proxy)
+
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "host", ["under_score.example.com", "[fe80::1%25lo]:81", "10.0.0.1:8080", "\u4f5c\u4e1a.example.com"]
+)
+def test_hosts_of_every_kind_are_taken(host: str) -> None:
+    """Names that DNS would not take may be in the file of hosts."""
+    assert str(bkjob.connect(f"http://{host}/api", CREDENTIALS))
