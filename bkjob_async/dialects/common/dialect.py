@@ -22,7 +22,7 @@ from bkjob_async.dialects.common.ref_checks import check_raw
 from bkjob_async.dialects.common.status_views import snapshot
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.model.base_error import check_choice
+from bkjob_async.model.base_error import WrongType, check_choice
 from bkjob_async.model.credentials import AccessToken, Credentials
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.capabilities import Capabilities
@@ -190,7 +190,7 @@ class Dialect:
         return {**self.calls, **calls_at(self.rare_calls)}
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:
-        """Return *operation* as a relative, unsigned request; raise `NotSupported`, `UsageError` for what is no text."""
+        """Return *operation* as a relative, unsigned request; raise `NotSupported`, `UsageError` for what cannot be sent."""
         call = self.call_for(operation)
         if call.paths is not None and (call.paths == "system") is not self.system:
             here = "only with system=True" if call.paths == "system" else "not with system=True"
@@ -199,10 +199,15 @@ class Dialect:
             return self._request_of(operation, call)
         except UnicodeEncodeError as error:
             character = ord(error.object[error.start])
+            why = f"a text has half of a surrogate pair, U+{character:04X}: it cannot be sent"
+            failure = UsageError(f"{operation.name}: {why}")
+        except TypeError:
+            reason = why_unsendable(self._parameters_of(operation, call))
+            if reason is None:
+                raise
+            failure = WrongType(f"{operation.name}: {reason}")
         # Raised here, so that the text, which may be a whole script, is not kept in the context.
-        raise UsageError(
-            f"{operation.name}: a text has half of a surrogate pair, U+{character:04X}: it cannot be sent"
-        )
+        raise failure
 
     def _request_of(self, operation: Operation[Any], call: Call) -> HttpRequest:
         parameters = self._parameters_of(operation, call)
@@ -301,6 +306,20 @@ def build_request(
         query = {name: query_text(value) for name, value in sent.items()}
         return HttpRequest(method=method, url=URL(path).with_query(query), headers=headers)
     return HttpRequest(method=method, url=URL(path), headers=headers, body=msgspec.json.encode(sent))
+
+
+def why_unsendable(parameters: Mapping[Any, Any]) -> str | None:
+    """Return what is wrong with the first of *parameters* that cannot be sent, None where all can."""
+    for name, value in parameters.items():
+        if not isinstance(name, str):
+            return f"the name of a parameter is text, not {name!r:.60}"
+        try:
+            msgspec.json.encode(value)
+        except TypeError as error:
+            return f"the parameter {name!r:.60} cannot be sent as JSON: {error}"
+        except UnicodeEncodeError:  # it is not what was refused
+            continue
+    return None
 
 
 def query_text(value: object) -> str:
