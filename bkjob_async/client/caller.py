@@ -10,7 +10,6 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from attrs import field, frozen, validators
 from msgspec.structs import replace
-from yarl import URL
 
 from bkjob_async.client.lifetime import Lifetime
 from bkjob_async.client.operation_reports import reported
@@ -32,6 +31,7 @@ from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref,
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef, check_optional_scope
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.wire.base_url import readable_url
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource, PerCall
 from bkjob_async.wire.session import Session
 from bkjob_async.wire.tracebacks import hide_arguments
@@ -312,8 +312,10 @@ def about_callback(operation: Operation[Any], error: InvalidRequest) -> str | No
     text = error.details.message.lower()
     if not given or not any(word in text for word in CALLBACK_WORDS):
         return None
-    url = URL(given)
-    shown = url.with_user(None).with_query(None).with_fragment(None).parent / "***" if url.host else "it"
+    url = readable_url(given)
+    shown: object = "one without a host that can be read"
+    if url is not None and url.host:
+        shown = url.with_user(None).with_query(None).with_fragment(None).parent / "***"
     return (
         f"{error.details.message}: the callback URL is {shown}; have the platform's administrator allow it,"
         " or launch without a callback: callback_url=''"

@@ -16,12 +16,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self
 from weakref import WeakSet
 
-from yarl import URL
-
 from bkjob_async.dialects.decode import decode_callback
 from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.operations.responses import Callback
 from bkjob_async.watch.watch import Watch
+from bkjob_async.wire.base_url import readable_url
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -41,8 +40,8 @@ logger = logging.getLogger("bkjob_async")
 
 def check_base(base: str) -> str:
     """Return *base*; raise `UsageError` unless a path can be added to it that the platform reaches."""
-    url = URL(base)
-    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
+    url = readable_url(base)
+    if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         raise UsageError(
             "the base of callbacks must be absolute: http:// or https://, with a host and without a query"
         )

@@ -1,4 +1,4 @@
-"""The URL of a platform, or of a proxy to it."""
+"""The URLs that a user gives: that of a platform, of a proxy to it, of a receiver of callbacks."""
 
 from __future__ import annotations
 

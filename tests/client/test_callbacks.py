@@ -137,3 +137,17 @@ async def test_a_refusal_for_another_reason_is_left_alone() -> None:
             await client.fast_execute_script("uptime", HOSTS)
 
     assert "me.example.com" not in str(refused.value)
+
+
+async def test_a_callback_url_that_cannot_be_read_is_refused_by_the_platform_alone() -> None:
+    """The error is the platform's, and nothing of the URL is in it: its host may be a password that is written wrongly."""
+    simulator = Simulator(site=SiteConfig(allowed_callbacks=("https://other.example.com/",)))
+    async with client_of(simulator, "gateway-v3") as (client, _):
+        with pytest.raises(
+            bkjob.InvalidRequest,
+            match="the callback URL is one without a host that can be read; have the platform's",
+        ) as refused:
+            url = f"https://me:{TOKEN}[@me.example.com/"
+            await client.fast_execute_script("uptime", HOSTS, account_alias="root", callback_url=url)
+
+    assert TOKEN not in str(refused.value)

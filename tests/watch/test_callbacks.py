@@ -351,7 +351,16 @@ async def test_a_callback_for_a_cancelled_iterator_goes_to_the_next() -> None:
 
 
 @pytest.mark.parametrize(
-    "base", ["me.example.com/bk", "/bk", "ftp://me.example.com", "https://me.example.com/bk?x=1", "https://"]
+    "base",
+    [
+        "me.example.com/bk",
+        "/bk",
+        "ftp://me.example.com",
+        "https://me.example.com/bk?x=1",
+        "https://",
+        "https://[::1/bk",
+        "https://me example.com/bk",
+    ],
 )
 def test_a_base_that_the_platform_cannot_reach_is_refused(base: str) -> None:
     """When it is given: the platform does not say whom it could not call back."""
