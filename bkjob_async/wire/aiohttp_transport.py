@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -37,6 +38,28 @@ from bkjob_async.wire.fast_http.pool import ConnectFailed, ConnectionPool
 
 KEEPALIVE_TIMEOUT = 30.0
 DEFAULT_CONNECTIONS = 64
+# What requests of a lent session are like, and how its connections are opened: the options, and the attributes in which
+# aiohttp keeps them. It publishes hardly any.
+SESSION_OPTIONS = {
+    "proxy": "_default_proxy",
+    "proxy_auth": "_default_proxy_auth",
+    "middlewares": "_middlewares",
+    "request_class": "_request_class",
+    "response_class": "_response_class",
+    "version": "_version",
+    "max_line_size": "_max_line_size",
+    "max_field_size": "_max_field_size",
+}
+CONNECTOR_OPTIONS = {
+    "ssl": "_ssl",
+    "resolver": "_resolver",
+    "use_dns_cache": "_use_dns_cache",
+    "family": "_family",
+    "local_addr": "_local_addr_infos",
+    "happy_eyeballs_delay": "_happy_eyeballs_delay",
+    "interleave": "_interleave",
+    "socket_factory": "_socket_factory",
+}
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
@@ -71,8 +94,9 @@ class HttpOptions:
     it has no effect with a proxy, *trust_env*, a lent session, or trace configurations.
     A request that may change something goes out on a connection that is opened for it and closed after it, in addition to
     *connections*, so that bytes that a server wrote to an idle connection cannot pass for its response. The pool of a lent
-    session cannot promise that, so such requests use a pool like it here. *commands_through_lent_session* True sends them
-    through the lent session all the same; so it is where its connector is of a class of your own.
+    session cannot promise that, so such requests use a pool like it here, with its proxy, resolver, middlewares and
+    addresses. *commands_through_lent_session* True sends them through the lent session all the same; so it is where its
+    connector is of a class of your own.
     """
 
     connections: int | None = field(default=None, validator=validators.optional(in_range(1)))
@@ -187,6 +211,7 @@ class AiohttpTransport:
             allow_redirects=False,
             proxy=self._proxy,
             proxy_headers=self._proxy_headers,
+            raise_for_status=False,
         )
         connection = connection_of(response)
         try:
@@ -237,14 +262,19 @@ class AiohttpTransport:
         ):
             return session
         if self._command_session is None:
-            connector = CleanConnector(
-                limit=0,  # the client bounds how many requests are under way
-                ssl=getattr(lent, "_ssl", self._options.ssl),
-                force_close=True,
-            )
+            of_session: dict[str, Any] = {}
+            of_connector: dict[str, Any] = {"ssl": self._options.ssl}
+            if self._is_lent:
+                of_session = options_of(session, SESSION_OPTIONS)
+                of_connector = options_of(lent, CONNECTOR_OPTIONS)
+                bound_to = of_connector["local_addr"]  # as aiohttp keeps it: with what `socket` needs
+                of_connector["local_addr"] = bound_to and bound_to[0][-1]
+            # The client bounds how many requests are under way.
+            connector = CleanConnector(limit=0, force_close=True, **of_connector)
             self._command_session = aiohttp.ClientSession(
                 connector=connector,
                 headers=session.headers,
+                skip_auto_headers=session.skip_auto_headers,
                 cookie_jar=session.cookie_jar,
                 auth=session.auth,
                 auto_decompress=session.auto_decompress,
@@ -252,6 +282,7 @@ class AiohttpTransport:
                 trust_env=session.trust_env,
                 trace_configs=session.trace_configs,
                 read_bufsize=STREAM_BUFFER_SIZE,
+                **of_session,
             )
         return self._command_session
 
@@ -267,6 +298,17 @@ class AiohttpTransport:
             await self._session.close()
         if fast is not None:
             await fast.wait_closed()
+
+
+def options_of(lent: object, attributes: Mapping[str, str]) -> dict[str, Any]:
+    """Return options of a session or connector like one that is *lent*; raise `UsageError` where they cannot be read."""
+    try:
+        return {option: getattr(lent, name) for option, name in attributes.items()}
+    except AttributeError as error:
+        raise UsageError(
+            f"this version of aiohttp does not tell the {error.name} of a lent session, so commands could take another way"
+            " than its own: give HttpOptions(commands_through_lent_session=True), or no session"
+        ) from None
 
 
 def split_proxy(proxy: str | None) -> tuple[URL | None, Mapping[str, str] | None]:
