@@ -14,7 +14,7 @@ from attrs import field, frozen
 from msgspec.structs import replace
 
 from bkjob_async.dialects.common.redaction import redact_named
-from bkjob_async.errors import CallFailed, ErrorDetails, NotAuthenticated, UsageError
+from bkjob_async.errors import CallFailed, ErrorDetails, NotAuthenticated, OutcomeUnknown, UsageError
 from bkjob_async.model.base_error import WrongType
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials, secrets_of
 from bkjob_async.wire.limits.request_limiter import client_closed
@@ -169,7 +169,9 @@ class CredentialsCache:
             message = f"the credentials provider failed: {type(error).__name__}"
             failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
         except CallFailed as error:
-            failure = type(error)(replace(error.details, message=redact_named(error.details.message)))
+            # What the provider sent was its own request: nothing of the caller's operation.
+            kind = NotAuthenticated if isinstance(error, OutcomeUnknown) else type(error)
+            failure = kind(replace(error.details, message=redact_named(error.details.message), sent=False))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
             # Its text and its frames may contain the secrets it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"

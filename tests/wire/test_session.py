@@ -116,6 +116,28 @@ async def test_refused_credentials_are_renewed_once() -> None:
     assert ["new" in request.headers["X-Bkapi-Authorization"] for request in transport.sent] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("failing", "raised"),
+    [
+        (bkjob.TransportFailed, bkjob.TransportFailed),
+        (bkjob.RequestTimedOut, bkjob.RequestTimedOut),
+        (bkjob.PlatformTrouble, bkjob.PlatformTrouble),
+        (bkjob.InvalidResponse, bkjob.InvalidResponse),
+        (bkjob.OutcomeUnknown, bkjob.NotAuthenticated),
+    ],
+)
+async def test_a_command_without_credentials_was_not_sent(
+    failing: type[bkjob.CallFailed], raised: type[bkjob.CallFailed]
+) -> None:
+    """Whatever became of the provider's own request for them."""
+    provider = FakeProvider("never", failing=failing(bkjob.ErrorDetails(message="no token")))
+    transport = FakeTransport(OK)
+    with pytest.raises(bkjob.CallFailed, match="no token") as failed:
+        await session_of(transport, credentials=provider).call(COMMAND)
+
+    assert (type(failed.value), failed.value.details.sent, transport.sent) == (raised, False, [])
+
+
 class CallbackTransport(FakeTransport):
     """The same, which sends polls without a task; each response takes a second longer than the one before."""
 

@@ -3,7 +3,7 @@
 from attrs import field, frozen
 from msgspec import Struct
 
-from bkjob_async.errors import BkJobError, PlatformTrouble, Throttled, TransportFailed
+from bkjob_async.errors import BkJobError, CallFailed, PlatformTrouble, Throttled, TransportFailed
 from bkjob_async.model.base_error import in_range
 
 RETRYABLE = (PlatformTrouble, Throttled, TransportFailed)
@@ -97,4 +97,4 @@ def was_not_executed(error: BkJobError) -> bool:
     """Return True if the platform certainly did not act on the call."""
     if isinstance(error, Throttled):
         return True
-    return isinstance(error, TransportFailed) and not error.details.sent
+    return isinstance(error, CallFailed) and not error.details.sent
