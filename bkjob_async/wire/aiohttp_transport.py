@@ -31,7 +31,7 @@ from bkjob_async.wire.bodies.reading import (
     decompress_body,
     read_body,
 )
-from bkjob_async.wire.clean_connections import CleanConnector, waited_for_connection
+from bkjob_async.wire.clean_connections import CleanConnector, had_no_connection
 from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.fast_http.exchange import Exchange
 from bkjob_async.wire.fast_http.pool import ConnectFailed, ConnectionPool
@@ -180,8 +180,9 @@ class AiohttpTransport:
         ended: Exchange | None = None,
     ) -> HttpResponse:
         """Return the response to *request*, sent now through the session, or the one that an exchange has *ended* with."""
+        limit = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with limit:
                 (status, headers, body), connection = (
                     await self._send_through_session(request)
                     if ended is None
@@ -192,7 +193,10 @@ class AiohttpTransport:
                     body = await decompress_body(body, encoding, status, self._budget)
                 return HttpResponse(status=status, headers=headers, body=body, connection=connection)
         except Exception as error:  # noqa: BLE001 - raised below, away from the frames that hold headers
-            failure = typed_error(error, timeout)
+            is_other_limit = self._is_lent and not limit.expired()
+            failure = typed_error(
+                error, "the time limit of the lent session" if is_other_limit else f"{timeout:g} s"
+            )
         try:
             raise failure
         finally:
@@ -334,13 +338,13 @@ def connection_of(response: aiohttp.ClientResponse) -> Closable | None:
     return getattr(handler, "transport", None)
 
 
-def typed_error(error: Exception, timeout: float) -> Exception:
-    """Return this package's error for one of aiohttp's; any other is returned as it is."""
+def typed_error(error: Exception, within: str) -> Exception:
+    """Return this package's error for one of aiohttp's, after the time *within* if it is one of time; others as they are."""
+    sent = not (isinstance(error, aiohttp.ConnectionTimeoutError) or had_no_connection(error))
     match error:
-        case TimeoutError() if waited_for_connection(error.__cause__):
-            return RequestTimedOut(ErrorDetails(message=f"no connection within {timeout:g} s", sent=False))
         case TimeoutError():
-            return RequestTimedOut(ErrorDetails(message=f"no response within {timeout:g} s"))
+            what = "response" if sent else "connection"
+            return RequestTimedOut(ErrorDetails(message=f"no {what} within {within}", sent=sent))
         case aiohttp.ClientConnectorError():
             host = f"[{error.host}]" if ":" in error.host else error.host
             server = f"{host}:{error.port}"
@@ -356,8 +360,10 @@ def typed_error(error: Exception, timeout: float) -> Exception:
             details = ErrorDetails(message=f"the proxy {why}: HTTP {error.status}", sent=False)
         case UnicodeError():
             details = ErrorDetails(message=f"no such host: {shown(error)}", sent=False)
+        case aiohttp.InvalidURL():
+            details = ErrorDetails(message=f"the URL cannot be used: {shown(error)}", sent=False)
         case aiohttp.ClientError() | HttpProcessingError() | OSError():
-            details = ErrorDetails(message=what_failed(error))
+            details = ErrorDetails(message=what_failed(error), sent=sent)
         case _:
             return error
     return TransportFailed(details)
@@ -386,7 +392,11 @@ def what_failed(error: Exception) -> str:
 
 def shown(error: BaseException) -> str:
     """Return the class and the text of *error* in one bounded line."""
-    text = one_line(str(error))
+    text = str(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        # Its own text contains the URL, and so the password of a lent session's proxy.
+        text = f"{error.status}, {error.message}, from {error.request_info.real_url.origin()}"
+    text = one_line(text)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

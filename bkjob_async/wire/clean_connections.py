@@ -16,7 +16,7 @@ from bkjob_async.errors import ErrorDetails, TransportFailed
 
 # So many connections are opened in place of each other before the server is given up.
 ATTEMPTS = 3
-# The note of a cancellation before there was a connection.
+# The note of an error, or a cancellation, before there was a connection.
 NOT_CONNECTED = "there was no connection yet, so nothing was sent"
 # aiohttp parses all bytes of one read at once: 256 KiB of tiny chunks or of interim responses would block the event loop
 # for a tenth of a second. So a read brings MAX_READ bytes at most, and MIN_READ once those of one turn of the event loop
@@ -88,12 +88,12 @@ class CleanConnector(aiohttp.TCPConnector):
     ) -> aiohttp.connector.Connection:
         """Return a connection from the pool or a new one; raise `TransportFailed` where the server always writes first.
 
-        Who is cancelled meanwhile is told by a note that nothing was sent.
+        A note to any error, and to whoever is cancelled, says that nothing was sent; a proxy's connection does not count.
         """
         for _ in range(ATTEMPTS):
             try:
                 connection = await super().connect(req, traces, timeout)
-            except asyncio.CancelledError as error:
+            except BaseException as error:
                 error.add_note(NOT_CONNECTED)
                 raise
             try:
@@ -111,9 +111,13 @@ class CleanConnector(aiohttp.TCPConnector):
         raise TransportFailed(ErrorDetails(message=message, sent=False))
 
 
-def waited_for_connection(cancelled: BaseException | None) -> bool:
-    """Return True where what was *cancelled* is a request that waited for its connection."""
-    return NOT_CONNECTED in getattr(cancelled, "__notes__", ())
+def had_no_connection(error: BaseException | None) -> bool:
+    """Return True where *error*, or what caused it, was raised before its request had a connection."""
+    while error is not None:
+        if NOT_CONNECTED in getattr(error, "__notes__", ()):
+            return True
+        error = error.__cause__
+    return False
 
 
 def has_received(connection: aiohttp.connector.Connection) -> bool:

@@ -34,7 +34,7 @@ from bkjob_async.observe.to_logging import log_safely
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
-from bkjob_async.wire.clean_connections import waited_for_connection
+from bkjob_async.wire.clean_connections import had_no_connection
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
@@ -353,9 +353,7 @@ class Session:
                 self._report(permit, operation, number, failure, signed_with, is_poll=is_poll)
             except (Exception, asyncio.CancelledError) as error:
                 self._report(permit, operation, number, error, (held, credentials), is_poll=is_poll)
-                note_cancelled(
-                    error, operation, was_sent=permit is not None and not waited_for_connection(error)
-                )
+                note_cancelled(error, operation, was_sent=permit is not None and not had_no_connection(error))
                 raise
             else:
                 signed_with = held, credentials

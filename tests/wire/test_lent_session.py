@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,24 +14,25 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from bkjob_async.errors import UsageError
+from bkjob_async.errors import RequestTimedOut, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from bkjob_async.wire.aiohttp_transport import AiohttpTransport
+from tests.wire.full_server import full_server
 from tests.wire.raw_server import answer, responding, serving
+
+Send = Callable[[str, URL], Awaitable[HttpResponse]]
 
 METHODS = ["GET", "POST"]
 
 
 @asynccontextmanager
-async def sending(
-    session: aiohttp.ClientSession, options: HttpOptions | None = None
-) -> AsyncIterator[Callable[..., Any]]:
-    """Yield a function that sends a request of a method to a URL through a lent *session*, closed at the end."""
-    transport = AiohttpTransport(options, session=session)
+async def sending(session: aiohttp.ClientSession) -> AsyncIterator[Send]:
+    """Yield a function that sends a request through a lent *session*, closed at the end."""
+    transport = AiohttpTransport(session=session)
 
-    async def send(method: str, url: URL, *, within: float = 5.0) -> HttpResponse:
+    async def send(method: str, url: URL) -> HttpResponse:
         body = None if method == "GET" else b"{}"
-        return await transport.send(HttpRequest(method=method, url=url, body=body), timeout=within)
+        return await transport.send(HttpRequest(method=method, url=url, body=body), timeout=5)
 
     async with session:
         try:
@@ -161,3 +162,44 @@ async def test_a_status_that_it_raises_for_is_a_response(method: str) -> None:
         response = await send(method, at)
 
     assert (response.status, response.body) == (401, b"{}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the connection is refused")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "limits",
+    [
+        aiohttp.ClientTimeout(total=None, sock_connect=0.05),
+        aiohttp.ClientTimeout(total=None, connect=0.05),
+        aiohttp.ClientTimeout(total=0.05),
+    ],
+)
+async def test_its_own_time_limit_before_there_is_a_connection(
+    method: str, limits: aiohttp.ClientTimeout
+) -> None:
+    """Nothing was sent, and it was not the client's limit."""
+    with full_server() as at:
+        async with sending(aiohttp.ClientSession(timeout=limits)) as send:
+            with pytest.raises(RequestTimedOut) as failed:
+                await send(method, at)
+
+    message, sent = failed.value.details.message, failed.value.details.sent
+    if method == "GET" and limits.total is not None:  # aiohttp's own connector does not tell that it waited
+        assert (message, sent) == ("no response within the time limit of the lent session", True)
+    else:
+        assert (message, sent) == ("no connection within the time limit of the lent session", False)
+
+
+async def test_its_own_time_limit_of_a_response() -> None:
+    """What was sent may have been executed."""
+    limits = aiohttp.ClientTimeout(total=None, sock_read=0.05)
+
+    async def respond(*_: object) -> bool:
+        await asyncio.sleep(0.2)
+        return False
+
+    async with responding(respond) as (_, at), sending(aiohttp.ClientSession(timeout=limits)) as send:
+        with pytest.raises(RequestTimedOut, match="no response within the time limit of the lent") as failed:
+            await send("POST", at)
+
+    assert failed.value.details.sent

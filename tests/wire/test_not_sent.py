@@ -1,0 +1,44 @@
+"""What certainly never reached the platform says so: nobody has to look there for what a command did."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from bkjob_async.errors import TransportFailed
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from tests.wire import raw_server
+
+
+@pytest.mark.parametrize(
+    "reply", [None, b"\x00\x01\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"]
+)
+async def test_a_command_to_which_a_proxy_opens_no_way_was_not_sent(reply: bytes | None) -> None:
+    """It closes, writes something else than HTTP, or lets nothing through."""
+    async with raw_server.serving(lambda *_: reply) as (_, url):
+        proxy = f"http://me:pa55word@127.0.0.1:{url.port}"
+        async with aiohttp.ClientSession(proxy=proxy) as lent:
+            for transport in AiohttpTransport(HttpOptions(proxy=proxy)), AiohttpTransport(session=lent):
+                with pytest.raises(TransportFailed) as failed:
+                    await transport.send(
+                        HttpRequest(method="POST", url=URL("https://platform.invalid/"), body=b"{}"),
+                        timeout=5,
+                    )
+                await transport.aclose()
+
+                assert not failed.value.details.sent
+                assert "pa55word" not in str(failed.value)
+
+
+async def test_a_command_to_a_url_that_aiohttp_refuses_was_not_sent(unused_tcp_port: int) -> None:
+    """It takes no short forms of addresses."""
+    transport = AiohttpTransport()
+    with pytest.raises(TransportFailed, match=r"127\.1") as failed:
+        await transport.send(
+            HttpRequest(method="POST", url=URL(f"http://127.1:{unused_tcp_port}/"), body=b"{}"), timeout=5
+        )
+    await transport.aclose()
+
+    assert not failed.value.details.sent
