@@ -217,6 +217,10 @@ class AiohttpTransport:
             proxy_headers=self._proxy_headers,
             raise_for_status=False,
         )
+        if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            # Through a tunnel, to a server with TLS, aiohttp itself raises this.
+            response.close()
+            raise aiohttp.ClientHttpProxyError(response.request_info, (), status=response.status)
         connection = connection_of(response)
         try:
             body = await read_body(response, self._budget)

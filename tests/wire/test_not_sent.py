@@ -32,6 +32,19 @@ async def test_a_command_to_which_a_proxy_opens_no_way_was_not_sent(reply: bytes
                 assert "pa55word" not in str(failed.value)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_proxy_that_wants_a_user_is_named_without_tls_as_well(method: str) -> None:
+    """Its response is not the platform's."""
+    no = b"HTTP/1.1 407 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+    async with raw_server.serving(lambda *_: no) as (_, url):
+        transport = AiohttpTransport(HttpOptions(proxy=f"http://127.0.0.1:{url.port}"))
+        with pytest.raises(TransportFailed, match="the proxy asks for a user and password") as failed:
+            await transport.send(HttpRequest(method=method, url=URL("http://platform.invalid/")), timeout=5)
+        await transport.aclose()
+
+    assert not failed.value.details.sent
+
+
 async def test_a_command_to_a_url_that_aiohttp_refuses_was_not_sent(unused_tcp_port: int) -> None:
     """It takes no short forms of addresses."""
     transport = AiohttpTransport()
