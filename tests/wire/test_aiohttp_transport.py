@@ -555,12 +555,13 @@ async def test_https_in_place_of_http_is_named() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the connection is refused")
-async def test_a_command_whose_connection_never_opens_was_not_sent() -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_request_whose_connection_never_opens_was_not_sent(method: str) -> None:
     """A host that drops packets, or an event loop that was busy meanwhile: nothing can have been executed."""
     with full_server() as url:
         transport = AiohttpTransport()
         with pytest.raises(RequestTimedOut, match=r"no connection within 0\.05 s") as failed:
-            await transport.send(HttpRequest(method="POST", url=url, body=b"{}"), timeout=0.05)
+            await transport.send(HttpRequest(method=method, url=url), timeout=0.05)
         await transport.aclose()
 
     assert not failed.value.details.sent

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from bkjob_async.wire.bodies.reading import RawResponse
+from bkjob_async.wire.clean_connections import NOT_CONNECTED
 from bkjob_async.wire.fast_http.connection import Connection, Outcome
 from bkjob_async.wire.fast_http.pool import ConnectionPool
 from bkjob_async.wire.timeouts import TimeoutManager
@@ -78,9 +79,12 @@ class Exchange(Struct, eq=False, kw_only=True):
         self.on_end(self)
 
     def expire(self) -> None:
-        """End with a `TimeoutError`."""
+        """End with a `TimeoutError`, which has a note where it waited for a connection."""
         self.cancel()
-        self._end(TimeoutError())
+        error = TimeoutError()
+        if self._opening is not None:
+            error.add_note(NOT_CONNECTED)
+        self._end(error)
 
     def cancel(self) -> None:
         """Let the exchange have no outcome; harmless when repeated."""
