@@ -201,10 +201,13 @@ def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSessio
 
     A request that waits for a connection would use up its own timeout.
     """
-    connections = http.connections if http is not None else None
+    bounds = [most]
     if session is not None and session.connector is not None:
-        connections = session.connector.limit or None  # 0: no limit
-    return most if connections is None else min(most, connections)
+        # All requests go to one host. 0 is no limit.
+        bounds += filter(None, (session.connector.limit, session.connector.limit_per_host))
+    elif http is not None and http.connections is not None:
+        bounds.append(http.connections)
+    return min(bounds)
 
 
 def make_dialect(dialect: str | Dialect, options: dict[str, Any]) -> Dialect:

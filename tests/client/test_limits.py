@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import aiohttp
 import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.errors import ErrorDetails, TransportFailed
 from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
+from tests.client.clients import CREDENTIALS
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -65,6 +67,21 @@ async def test_a_rate_is_a_positive_number(rate: float) -> None:
     async with client_of(World(), "gateway-v3") as (client, _):
         with pytest.raises(bkjob.UsageError, match="requests_per_second must be"):
             client.set_requests_per_second(rate)
+
+
+@pytest.mark.parametrize(
+    ("limit", "of_host", "at_once"), [(0, 0, 32), (100, 0, 32), (3, 0, 3), (100, 2, 2), (3, 5, 3), (0, 5, 5)]
+)
+async def test_requests_in_flight_are_as_many_as_a_lent_session_has_connections(
+    limit: int, of_host: int, at_once: int
+) -> None:
+    """One that waited for a connection there would use up its time limit."""
+    connector = aiohttp.TCPConnector(limit=limit, limit_per_host=of_host)
+    async with (
+        aiohttp.ClientSession(connector=connector) as lent,
+        bkjob.connect("http://127.0.0.1:1", CREDENTIALS, session=lent) as client,
+    ):
+        assert client.stats().max_in_flight == at_once
 
 
 async def test_a_closed_client_has_no_rate() -> None:
