@@ -247,7 +247,7 @@ class AiohttpTransport:
         options = self._options
         limit = options.connections or DEFAULT_CONNECTIONS
         connector = CleanConnector(limit=limit, ssl=options.ssl, keepalive_timeout=KEEPALIVE_TIMEOUT)
-        self._session = aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -256,11 +256,16 @@ class AiohttpTransport:
             read_bufsize=STREAM_BUFFER_SIZE,
         )
         # Trace configurations, which instrumentation adds to every session, have to see the requests.
-        needs_session = self._proxy is not None or options.trust_env or self._session.trace_configs
+        needs_session = self._proxy is not None or options.trust_env or session.trace_configs
         if options.fast and not needs_session and url.scheme in ("http", "https"):
-            pool = ConnectionPool(url.origin(), options.ssl, self._budget)
+            try:
+                pool = ConnectionPool(url.origin(), options.ssl, self._budget)
+            except OSError as error:  # no file descriptor is left; the next request tries again
+                session.detach()
+                raise TransportFailed(not_connected(url.raw_authority, error)) from None
             self._fast = FastHttpClient(pool, self._full_headers)
-        return self._session
+        self._session = session
+        return session
 
     def _open_command_session(self, session: aiohttp.ClientSession) -> aiohttp.ClientSession:
         """Return a session like *session* that opens a connection for each request, opened if need be."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import ssl
+from pathlib import Path
+
 import aiohttp
 import pytest
+import trustme
 from yarl import URL
 
 from bkjob_async.errors import TransportFailed
 from bkjob_async.http_messages import HttpRequest
+from bkjob_async.wire import aiohttp_transport
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from bkjob_async.wire.fast_http import pool
+from bkjob_async.wire.fast_http.pool import ConnectionPool
 from tests.wire import raw_server
 
 
@@ -55,3 +64,45 @@ async def test_a_command_to_a_url_that_aiohttp_refuses_was_not_sent(unused_tcp_p
     await transport.aclose()
 
     assert not failed.value.details.sent
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_lack_of_file_descriptors_at_the_first_request_is_no_lasting_one(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first request opens more than its connection; once it can, polls bypass the session."""
+
+    def none_left(*_: object) -> ConnectionPool:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async with raw_server.serving(lambda *_: raw_server.answer(b"ok", "Connection: close")) as (_, url):
+        transport = AiohttpTransport()
+        request = HttpRequest(method=method, url=url)
+        with monkeypatch.context() as patch:
+            patch.setattr(aiohttp_transport, "ConnectionPool", none_left)
+            with pytest.raises(
+                TransportFailed, match=r"cannot connect to 127\.0\.0\.1:\d+: OSError"
+            ) as failed:
+                await transport.send(request, timeout=5)
+        response = await transport.send(request, timeout=5)
+        is_fast = transport._fast is not None
+        await transport.aclose()
+
+    assert not failed.value.details.sent
+    assert (response.body, is_fast) == (b"ok", True)
+
+
+def test_authorities_that_could_not_be_read_are_read_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """OpenSSL passes over a file that it cannot open, and would trust nobody as long as the process lives."""
+    paths = ssl.get_default_verify_paths()._replace(cafile=str(tmp_path / "authorities.pem"))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    monkeypatch.setattr(ssl.SSLContext, "set_default_verify_paths", lambda _: None)
+    pool.tls_context.cache_clear()
+    with pytest.raises(OSError, match="No such file"):
+        pool.tls_context(True)
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "authorities.pem"))
+
+    assert pool.tls_context(True).cert_store_stats()["x509_ca"] == 1
+    pool.tls_context.cache_clear()

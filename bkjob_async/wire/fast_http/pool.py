@@ -169,6 +169,10 @@ def tls_context(verify: bool) -> ssl.SSLContext:  # noqa: FBT001 - as in HttpOpt
     """Return the TLS of all servers that need no other; made once, as it reads the authorities from files."""
     if verify:
         context = ssl.create_default_context()
+        authorities = ssl.get_default_verify_paths().cafile
+        if authorities and not context.cert_store_stats()["x509_ca"]:
+            # Raises the error that was passed over, so that the next caller tries again.
+            context.load_verify_locations(authorities)
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
