@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from enum import StrEnum
 from time import monotonic
 from urllib.parse import urlsplit
 
+from aiohttp.helpers import get_env_proxy_for_url
 from attrs import frozen
 from yarl import URL
 
@@ -38,6 +40,7 @@ from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.wire.aiohttp_transport import HttpOptions
 from bkjob_async.wire.credentials import CredentialsSource
+from bkjob_async.wire.fast_http.pool import tls_context as usual_tls_context
 from bkjob_async.wire.limits.rate_limit_headers import parse_rate_limit_headers
 
 # A step that differs by more than this shows wrong times; tokens and certificates may be refused.
@@ -135,7 +138,7 @@ async def on_the_network(way: Way) -> AsyncIterator[Finding]:
     if parts.scheme not in ("http", "https") or not host:
         raise UsageError("the URL must be absolute: http:// or https://, with a host")
     yield Finding("settings", FindingState.OK, f"{url} by {way.dialect}")
-    proxy = None if way.http is None else way.http.proxy
+    proxy = await asyncio.to_thread(proxy_of, way)
     near = (host, port)
     if proxy is not None:
         at = URL(proxy)
@@ -179,11 +182,22 @@ async def on_the_network(way: Way) -> AsyncIterator[Finding]:
     yield clock_finding(reached.date, now, reached.seconds)
 
 
+def proxy_of(way: Way) -> str | None:
+    """Return the proxy to the platform, None for the direct way; the client finds it in the same places."""
+    http = way.http or HttpOptions()
+    if http.proxy is not None or not http.trust_env:
+        return http.proxy
+    try:
+        proxy, user = get_env_proxy_for_url(URL(way.url))
+    except LookupError:
+        return None
+    return str(proxy if user is None else proxy.with_user(user.login).with_password(user.password))
+
+
 def tls_context(way: Way) -> ssl.SSLContext:
     """Return how certificates are verified, as the client does."""
-    if way.http is not None and isinstance(way.http.ssl, ssl.SSLContext):
-        return way.http.ssl
-    return ssl.create_default_context()
+    given = (way.http or HttpOptions()).ssl
+    return usual_tls_context(given) if isinstance(given, bool) else given
 
 
 async def at_the_platform(way: Way) -> AsyncIterator[Finding]:
@@ -288,7 +302,9 @@ def clock_finding(date: datetime | None, now: datetime, took: float) -> Finding:
 def certificate_finding(version: str, ends: datetime | None, now: datetime) -> Finding:
     """Say which TLS is spoken, and until when the certificate is valid."""
     if ends is None:
-        return Finding("TLS", FindingState.OK, version)
+        text = f"{version}, the certificate is not verified"
+        act = "you: give HttpOptions(ssl=...) the platform's own authority, in place of no verification"
+        return Finding("TLS", FindingState.WARNING, text, act)
     days = (ends - now).days
     text = f"{version}, the certificate is valid for {days} days"
     if days >= CERTIFICATE_DAYS:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
+
+import pytest
+import trustme
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
 from tests.client.clients import CREDENTIALS, SCOPE
+from tests.wire import raw_server
 
 OK, FAILED, WARNING = bkjob.FindingState.OK, bkjob.FindingState.FAILED, bkjob.FindingState.WARNING
 
@@ -41,3 +46,36 @@ async def test_a_proxy_is_named_without_its_password() -> None:
     assert found["proxy"].text == "through http://127.0.0.1:9"
     assert "sesame" not in str(found.values())
     assert found["connection"].state is FAILED
+
+
+async def test_a_server_that_is_not_verified_is_reached_as_by_the_client() -> None:
+    """But nobody is told that all is well with its certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    async with raw_server.serving(lambda *_: raw_server.answer(b""), context) as (_, url):
+        http = bkjob.HttpOptions(ssl=False)
+        found = {each.step: each for each in await bkjob.check(str(url), CREDENTIALS, http=http)}
+
+    assert found["TLS"].state is WARNING
+    assert "is not verified" in found["TLS"].text
+    assert [*found] == ["settings", "DNS", "TLS", "clock", "scope"]
+
+
+@pytest.mark.parametrize("no_proxy", ["", "*"])
+async def test_the_proxy_is_that_which_the_client_takes_from_the_environment(
+    no_proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `trust_env` says so: the platform's name need not be known here."""
+    async with raw_server.serving(lambda *_: raw_server.answer(b"")) as (proxy, at):
+        monkeypatch.setenv("http_proxy", f"http://me:pa55word@127.0.0.1:{at.port}")
+        monkeypatch.setenv("no_proxy", no_proxy)
+        http = bkjob.HttpOptions(trust_env=True)
+        found = {each.step: each for each in await bkjob.check("http://bk.invalid", CREDENTIALS, http=http)}
+
+    if no_proxy:
+        assert found["DNS"].state is FAILED
+        assert "proxy" not in found
+    else:
+        assert found["proxy"].text == f"through http://127.0.0.1:{at.port}"
+        assert found["DNS"].state is OK
+        assert b"Proxy-Authorization: Basic bWU6cGE1NXdvcmQ=" in proxy.heads[0]
