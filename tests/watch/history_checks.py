@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
+from math import inf
 
 from attrs import define, field
 
@@ -134,6 +135,17 @@ class WatchRecord:
                 ):
                     last.pop(event.ref, None)
         return last
+
+    def first_end(self, ref: bkjob.Ref) -> float:
+        """Return when *ref* was reported as finished first, infinite for never."""
+        return next(
+            (
+                time
+                for time, batch in zip(self.times, self.batches, strict=True)
+                if any(isinstance(event, bkjob.Finished) and event.ref == ref for event in batch.events)
+            ),
+            inf,
+        )
 
 
 @define
@@ -376,7 +388,9 @@ class Checks:
             followed = seen.followed
             joined = (*followed.joins.get(ref, [0.0]), *followed.added.get(ref, ()))
             begin = max(since[place], *joined, *self.operated(ref.job, time))
-            if begin < self.before(time, QUIET) and not self.disturbed(begin, time):
+            # What was over once is not polled by time without linger.
+            is_left = not seen.plan.linger and seen.first_end(ref) < since[place]
+            if begin < self.before(time, QUIET) and not (is_left or self.disturbed(begin, time)):
                 yield f"{ref} is over since {since[place]:.0f} s, and that is reported at {time:.0f} s"
 
     def operated(self, job: bkjob.JobRef, end: float) -> list[float]:
@@ -542,8 +556,9 @@ class Checks:
             windows = [
                 w for w in self.history.faults if w.kind in ("forbidden", "another job", "another scope")
             ]
-            since = 0.0 if waited.here else waited.begun  # a watch stays without a target that it has lost
-            if not any(w.start <= waited.ended and w.start + w.length + 1 >= since for w in windows):
+            # A watch stays without a target that it has lost; a refusal may come late.
+            since = 0.0 if waited.here else self.before(waited.begun, 1.0)
+            if not any(w.start <= waited.ended and w.start + w.length >= since for w in windows):
                 yield f"a wait from {waited.begun:.0f} s on ended with {error!r}"
         elif isinstance(error, bkjob.DeadlineExceeded) and not self.disturbed(waited.begun, waited.ended):
             begin = self.before(waited.ended, NOTICED)
