@@ -83,7 +83,7 @@ class Watch:
     * **Joining.** A target that this or another watch has followed before is read once more before any event of it is
       delivered: first its present state, then its changes. The same holds for a target that is dropped and added again.
       Of a job with a step that the platform refuses to show, `Trouble` names the step; after half a minute the state of the
-      job is delivered with that step as it was read last.
+      job, and that step where it is a target, is delivered with the step as it was read last.
     * **Slow readers.** A slow reader misses no host. In place of the events that have left the log it receives the
       newest change of each host, marked `skipped`.
     * **Cursors.** The cursor of an event names the place behind that event, the cursor of a batch the place behind the

@@ -147,6 +147,8 @@ OTHER_FAULTS = (
     "reads",
     "launch",
 )
+# Reads that fail while others work: of a job with its rows, by time or refused, of every other step, of every step.
+HALF_READABLE = ("rows", "rows refused", "one step", "steps")
 # What a slow request, or response, takes longer at most: less than what a request is waited for, in seconds.
 SLOWEST = 20.0
 
@@ -157,7 +159,7 @@ class FaultWindow:
 
     *kind* torn spoils rows only, one step refuses to show every other step, lagging shows steps as before their last
     retry, reads lets every read of a status fail and nothing else, launch lets launches succeed and their responses be
-    trouble of a backing service. With slow request the platform has a request some seconds later; with slow response it
+    trouble of a backing service. `HALF_READABLE` lets reads of one kind fail, and no others. With slow request the platform has a request some seconds later; with slow response it
     responds at once, and that is received some seconds later.
     """
 

@@ -20,7 +20,7 @@ from bkjob_async.testing.truth import SLACK
 from bkjob_async.watch.subscription.lingering import MAX_SECONDS
 from tests.watch.clients import Exchange
 from tests.watch.gauge import Gauge, forget, given_of, has_read_all, told_by
-from tests.watch.histories import SLOWEST, History, WatchPlan
+from tests.watch.histories import HALF_READABLE, SLOWEST, History, WatchPlan
 from tests.watch.history_stalls import Stalls, Told
 from tests.watch.history_users import FollowedTargets
 from tests.watch.history_waits import Waited, may_hold, must_hold
@@ -30,6 +30,8 @@ PROMPT = "the gauge"
 WAITING_USER = 7
 # What stood so for so many seconds, undisturbed, was reported.
 QUIET = 60.0
+# What cannot be read in one way is waited for two minutes, and for what was planned before and behind that. (seconds)
+HALF_READ = 150.0
 # A watch ends so many seconds after its last target at the latest, beside its linger; and not so long after a restart.
 SETTLED = 20.0
 # So long after a fault the polls that failed are spread at most.
@@ -412,6 +414,18 @@ class Checks:
             over = any(self.is_quietly_over(each, begin, seen.ended) for each in (ref, ref.job))
             if over and not own and joined < begin and not self.disturbed(begin, seen.ended):
                 yield f"the deadline calls {ref} late, and it was over long before"
+            begin = self.before(seen.ended, HALF_READ)
+            if (
+                joined < begin
+                and self.is_quietly_over(ref, begin, seen.ended)
+                and self.is_half_readable(begin)
+            ):
+                yield f"the deadline calls {ref} late, and it was over for long, which could be read"
+
+    def is_half_readable(self, begin: float) -> bool:
+        """Whether all that disturbs polls from *begin* on leaves a way to read the ends of jobs."""
+        faults = (w for w in self.history.faults if not w.is_slow)
+        return all(w.kind in HALF_READABLE for w in faults if w.start + w.length + RECOVERY >= begin)
 
     def is_quietly_over(self, ref: bkjob.Ref, begin: float, end: float) -> bool:
         """Whether a job or step was over all the time from *begin* to *end*."""

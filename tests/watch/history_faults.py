@@ -15,7 +15,7 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.histories import SLOWEST, FaultWindow, History
+from tests.watch.histories import HALF_READABLE, SLOWEST, FaultWindow, History
 
 HTML = HttpResponse(status=502, body=b"<html>bad gateway</html>")
 BACKING = HttpResponse(
@@ -47,6 +47,7 @@ FORBIDDEN = {
 STEP_REFUSED = HttpResponse(
     status=200, body=b'{"result": false, "code": 1240003, "message": "illegal parameters"}'
 )
+WITH_ROWS = re.compile(r"return_(ip|execute_object)_result\W+true", re.IGNORECASE)
 STEP_WITH_EVEN_ID = re.compile(r"30000000\d\d[02468]\b")
 FORBIDDEN_BY_CODE = HttpResponse(
     status=200, body=b'{"result": false, "code": 9900403, "message": "apply for it"}'
@@ -76,7 +77,7 @@ def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
         for window in history.faults:
             if not window.covers(now) or window.is_slow:
                 continue
-            if window.kind in ("forbidden", "one step", "reads"):
+            if window.kind in ("forbidden", "reads", *HALF_READABLE):
                 refusal = refusal_of(request, window.kind, history.dialect, forbidden)
                 if refusal is not None:
                     return refusal
@@ -127,13 +128,19 @@ def delays(
     return delay
 
 
-def refusal_of(request: HttpRequest, kind: str, dialect: str, forbidden: int) -> HttpResponse | None:
-    """Return the refusal of a job that must not be read, of a step that is not shown, of all reads; None for other requests."""
+def refusal_of(
+    request: HttpRequest, kind: str, dialect: str, forbidden: int
+) -> HttpResponse | bkjob.BkJobError | None:
+    """Return the refusal of a job that must not be read, of reads of one kind, of all reads; None for other requests."""
     if kind == "reads":
         return HTML if is_read(request) else None
-    if kind == "one step":
-        is_refused = request.url.path.rstrip("/").endswith("get_step_instance_status")
-        return STEP_REFUSED if is_refused and STEP_WITH_EVEN_ID.search(said(request)) else None
+    if kind in HALF_READABLE:
+        is_step = request.url.path.rstrip("/").endswith("get_step_instance_status")
+        has_rows = is_read(request) and not is_step and WITH_ROWS.search(said(request))
+        is_even = is_step and STEP_WITH_EVEN_ID.search(said(request))
+        if not {"one step": is_even, "steps": is_step}.get(kind, has_rows):
+            return None
+        return FAULTS["timeout"] if kind in ("rows", "steps") else STEP_REFUSED
     if is_read(request) and str(forbidden) in said(request):
         return FORBIDDEN.get(dialect, FORBIDDEN_BY_CODE)
     return None

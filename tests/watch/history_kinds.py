@@ -23,6 +23,7 @@ from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import (
     ERRORS,
     FAILS,
+    HALF_READABLE,
     KILLED,
     LONG,
     QUICK,
@@ -269,6 +270,37 @@ reopened_in_linger = of(
     SimulatedJob(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
     watches=watched(WatchPlan(linger=20.0)),
     actions=at(12, 25, (0, "operate elsewhere", 0, 0)),
+)
+
+# Reads of one kind fail for good, and all the rest can be read.
+SHORT = evolve(LONG, duration=DurationRange(2.0, 12.0))
+half_readable = of(
+    SimulatedJob(
+        steps=(StepPlan(hosts=3, outcomes=(QUICK,)), StepPlan(hosts=7, outcomes=(QUICK, SHORT, FAILS)))
+    ),
+    watches=st.tuples(
+        st.sampled_from(["job", "first", "last", "steps", "both"]),
+        st.sampled_from(["job", "first", "last", "steps", "both"]),
+        st.sampled_from(DetailLevel),
+        st.sampled_from(DetailLevel),
+        st.floats(0, 40),
+    ).map(
+        lambda n: (
+            WatchPlan(linger=0.0, picks=((0, n[0]),), detail_level=n[2]),
+            WatchPlan(linger=0.0, picks=((0, n[1]),), detail_level=n[3], opens=n[4]),
+        )
+    ),
+    faults=st.tuples(
+        st.builds(
+            FaultWindow,
+            kind=st.sampled_from(HALF_READABLE),
+            start=st.floats(0, 30),
+            length=st.just(10_000.0),
+            share=st.just(1.0),
+        )
+    ),
+    interval=st.none() | st.floats(0.5, 2.0),
+    group_polling=st.sampled_from(["small", "counts", "guess"]),
 )
 
 # A lagging replica, callbacks, conditions.

@@ -9,6 +9,7 @@ from tests.watch.histories import History, histories
 from tests.watch.history_kinds import (
     added_in_slow_stop,
     ends_without_rows,
+    half_readable,
     launched_in_trouble,
     launched_unseen,
     restored,
@@ -52,6 +53,16 @@ def test_what_the_platforms_own_classes_do_is_followed(kind: SearchStrategy[Hist
 def test_late_responses_change_nothing(kind: SearchStrategy[History]) -> None:
     """Responses that take seconds, in which much happens, silences, and fewer requests than are due."""
     keep_the_promise(kind, run, share=1 / 64)
+
+
+def test_what_can_be_read_is_read_where_other_reads_fail() -> None:
+    """All watches end, be it with what was known of the rest."""
+
+    def open_for_ever(history: History) -> list[str]:
+        # What cannot be read is missing in results.
+        return [words for words in run(history) if "the deadline calls" in words]
+
+    keep_the_promise(half_readable, open_for_ever, share=1 / 16)
 
 
 def test_targets_that_are_added_again_are_reported_as_they_are() -> None:

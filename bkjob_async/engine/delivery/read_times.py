@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.refs import Ref
 
-# Steps that the platform refuses to show are waited for so many seconds; then they are reported as they were read last.
+# What the platform refuses to show is waited for so many seconds; then it is reported as it was read last.
 REFUSED_SECONDS = 30.0
 
 
@@ -22,7 +22,7 @@ class ReadTimes(Struct, eq=False):
 
     | the target | its parts | it is read since a time if |
     | --- | --- | --- |
-    | a step | the step, the job itself | neither is refused, and both were requested after it |
+    | a step | the step, the job itself | both were requested after it, or are refused for `REFUSED_SECONDS` |
     | a job | the job itself, its steps | all were requested after it, or are refused for `REFUSED_SECONDS` |
     """
 
@@ -40,7 +40,7 @@ class ReadTimes(Struct, eq=False):
         if self.read < since:
             return False
         for part, (read, refused_at) in self.refused.items():
-            is_waited_for = isinstance(ref, StepRef) or now - refused_at < REFUSED_SECONDS
+            is_waited_for = now - refused_at < REFUSED_SECONDS
             if read < since and is_waited_for and (part in (ref, ref.job) or ref == ref.job):
                 return False
         return True

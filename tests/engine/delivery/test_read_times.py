@@ -36,8 +36,8 @@ def test_each_part_was_requested_after_the_time(
     assert [times.shows(ref, since, 8.0) for since in (3, 6, 9)] == expected
 
 
-def test_a_job_is_read_without_what_is_refused_for_long() -> None:
-    """A step is not, however long it is refused; an answer in between begins the time anew."""
+def test_what_is_refused_for_long_is_not_waited_for() -> None:
+    """A watch would never end; an answer in between begins the time anew."""
     times, later = ReadTimes(requested=5), 5.0 + REFUSED_SECONDS
     times.complete(5.0, (STEP,))
 
@@ -45,7 +45,7 @@ def test_a_job_is_read_without_what_is_refused_for_long() -> None:
         False,
         True,
         False,
-        False,
+        True,
     ]
 
     times.requested = 6
