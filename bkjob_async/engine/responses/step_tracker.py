@@ -191,10 +191,13 @@ def note_wait(
     known = waits.rows
     if rows is not None and known is not None and (rows[0] < known[0] or rows[1] < known[1]):
         rows = None  # rows are missing, or outdated
+    has_rows = rows is not None
+    if step.progress.distrusted_since is not None:
+        rows = None  # a host may stand in two groups, and count twice: they are no measure
     if not waits.is_shown:
         # Else the hosts of the wait are about to be read.
         is_read = (
-            rows is not None
+            has_rows
             or view.has_known_rows
             or not (
                 job.detail_level is not DetailLevel.END_ONLY and step.needs_rows and step.type != CONFIRMATION
