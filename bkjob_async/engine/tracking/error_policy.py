@@ -126,7 +126,7 @@ def action_on_refusal(
             or ((has_hosts or not is_internal) and is_refusal(error) and repeats_refusal(job.poll_failures))
         )
     ):
-        refuse_job_rows(job, now)
+        refuse_job_rows(job, now, hides=is_internal and not has_hosts)
         return ErrorAction.USE_OTHER_REQUEST if is_internal else None
     if isinstance(error, WrongState) and isinstance(request, GetStepInstanceStatus):
         job.step(request.ref.step_instance_id).host_refusals = HOSTS_HIDDEN
@@ -138,7 +138,7 @@ def action_on_refusal(
         return None if step.hosts.size else count_refusal(job, step, now)
     refused = job.poll_failures.job_rows_refused
     if request.return_ip_result and (refused or not has_hosts):
-        refuse_job_rows(job, now)
+        refuse_job_rows(job, now, hides=not has_hosts)
         return ErrorAction.USE_OTHER_REQUEST if refused + 1 >= REFUSALS else ErrorAction.RETRY_ONCE
     return None
 
@@ -153,10 +153,15 @@ def repeats_refusal(failures: PollFailures) -> bool:
     return failures.job_rows_refused > 0 or failures.failures + 1 >= REFUSALS
 
 
-def refuse_job_rows(job: JobState, now: float) -> None:
-    """Count a refusal to list hosts with the job."""
-    refused = job.poll_failures.job_rows_refused + 1
-    job.poll_failures = replace(job.poll_failures, job_rows_refused=refused, rows_refused_at=now)
+def refuse_job_rows(job: JobState, now: float, *, hides: bool) -> None:
+    """Count a failed request for a job with rows; *hides*: it is a refusal to list hosts, of which none was ever read."""
+    known = job.poll_failures
+    job.poll_failures = replace(
+        known,
+        job_rows_refused=known.job_rows_refused + 1,
+        job_rows_hidden=known.job_rows_hidden + hides,
+        rows_refused_at=now,
+    )
 
 
 def may_be_too_large(error: BkJobError) -> bool:

@@ -147,13 +147,14 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
             job.pending = (JOB_ITSELF,)
     elif request.return_ip_result:
         if job.poll_failures.job_rows_refused:
-            job.poll_failures = replace(job.poll_failures, job_rows_refused=0, rows_refused_at=None).or_none()
+            listed = replace(job.poll_failures, job_rows_refused=0, job_rows_hidden=0, rows_refused_at=None)
+            job.poll_failures = listed.or_none()
     elif job.detail_level is DetailLevel.END_ONLY and wants_rows_with_job(job, capabilities):
         job.pending = (JOB_ITSELF,)  # with the hosts of what is over by now
     elif capabilities.step_status:
         reconsider_refusals(job)
         job.pending = tuple(step.ref.step_instance_id for step in unread_steps(job))
-    elif job.poll_failures.job_rows_refused >= REFUSALS:
+    elif job.poll_failures.job_rows_hidden >= REFUSALS:
         hide_hosts(job)
 
 

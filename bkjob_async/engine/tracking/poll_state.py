@@ -72,8 +72,9 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     *failed_in_round* are what requests of the present round failed for. *absent_since* has, by what was requested, the
     time since when responses say so, or that it does not exist. *not_found* counts, by target, responses in
     a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that
-    are lost. *job_rows_refused* counts refusals to list hosts with the job, *rows_refused_at* is when the last refusal to
-    list hosts came, with the job or with a step.
+    are lost. *job_rows_refused* counts failed requests for the job with its hosts that may be answered without them,
+    *job_rows_hidden* those of them that were refused for the hosts. *rows_refused_at* is when the last refusal to list hosts
+    came, with the job or with a step.
     """
 
     failures: int = 0
@@ -85,6 +86,7 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     stalled: bool = False
     lost: Mapping[Ref, Lost] = NONE_LOST
     job_rows_refused: int = 0
+    job_rows_hidden: int = 0
     rows_refused_at: float | None = None
 
     def after_response(self) -> PollFailures:

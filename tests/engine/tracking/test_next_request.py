@@ -309,7 +309,9 @@ def test_hosts_that_nothing_can_be_asked_about_are_not_waited_for() -> None:
     jobv3 = Capabilities(step_status=False, job_rows_on_request=True, groups=False)
     state = job_state(JOB)
     assert next_request(state, jobv3) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
-    state.poll_failures = replace(state.poll_failures, job_rows_refused=3, rows_refused_at=0.0)
+    state.poll_failures = replace(
+        state.poll_failures, job_rows_refused=3, job_rows_hidden=3, rows_refused_at=0.0
+    )
     asked = []
     for now, code in ((0.5, 2), (1, 3), (2, 3), (16.5, 3), (17, 3)):
         apply_job(state, job(code, step(code)), at(now))
