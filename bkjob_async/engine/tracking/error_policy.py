@@ -158,7 +158,7 @@ def refuse_job_rows(job: JobState, now: float, *, hides: bool) -> None:
     known = job.poll_failures
     job.poll_failures = replace(
         known,
-        job_rows_refused=known.job_rows_refused + 1,
+        job_rows_refused=max(known.job_rows_refused, known.failures) + 1,
         job_rows_hidden=known.job_rows_hidden + hides,
         rows_refused_at=now,
     )
