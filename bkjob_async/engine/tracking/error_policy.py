@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
-from bkjob_async.engine.tracking.poll_state import PollFailures
 from bkjob_async.engine.tracking.step_state import HOSTS_HIDDEN, REFUSALS, StepState
 from bkjob_async.errors import (
     ApiNotFound,
@@ -112,8 +111,8 @@ def action_on_refusal(
     also be a passing internal error: it counts when it repeats, unless hosts of the step were read before. What it is is
     found out by requesting the hosts again from time to time, and before a step is over.
 
-    A request for a job may ask for the rows of all its steps. Where it takes too long, or its response is not read, or it is
-    refused for the first time or again and again, the next one does not.
+    The first request for a job asks for the rows of all its steps. Where it is refused, or takes too long, or its response
+    is not read, the next one does not; nor does a later one where this lasts for half a minute.
     """
     is_internal = isinstance(error, PlatformTrouble) and error.code == INTERNAL_ERROR
     has_hosts = any(step.hosts.size for step in job.steps)
@@ -121,10 +120,10 @@ def action_on_refusal(
         isinstance(request, GetJobInstanceStatus)
         and request.return_ip_result
         and (
-            may_be_too_large(error)
-            or (is_internal and job.job_seen_at is None)
-            or ((has_hosts or not is_internal) and is_refusal(error) and repeats_refusal(job.poll_failures))
+            (job.job_seen_at is None and (is_internal or may_be_too_large(error)))
+            or (fails_for_long(job, now) and (may_be_too_large(error) or is_refusal(error)))
         )
+        and (has_hosts or not is_internal or job.job_seen_at is None)
     ):
         refuse_job_rows(job, now, hides=is_internal and not has_hosts)
         return ErrorAction.USE_OTHER_REQUEST if is_internal else None
@@ -148,9 +147,16 @@ def is_refusal(error: BkJobError) -> bool:
     return isinstance(error, CallFailed) and not (isinstance(error, DENIALS) or is_gateway_made(error))
 
 
-def repeats_refusal(failures: PollFailures) -> bool:
-    """Return True if a request for a job with rows that fails is not the first one: without them it may be answered."""
-    return failures.job_rows_refused > 0 or failures.failures + 1 >= REFUSALS
+def fails_for_long(job: JobState, now: float) -> bool:
+    """Return True if a request for a job with rows fails as those before it have for half a minute.
+
+    Without rows it may be answered. In an outage few polls of each job fail: the others wait.
+    """
+    failures, seen_at = job.poll_failures, job.seen_at
+    if failures.job_rows_refused >= REFUSALS:
+        return True
+    is_repeated = failures.failures + 1 >= REFUSALS
+    return is_repeated and seen_at is not None and now - seen_at >= LOST_AFTER_SECONDS
 
 
 def refuse_job_rows(job: JobState, now: float, *, hides: bool) -> None:
@@ -158,16 +164,16 @@ def refuse_job_rows(job: JobState, now: float, *, hides: bool) -> None:
     known = job.poll_failures
     job.poll_failures = replace(
         known,
-        job_rows_refused=max(known.job_rows_refused, known.failures) + 1,
+        job_rows_refused=known.job_rows_refused + (REFUSALS if fails_for_long(job, now) else 1),
         job_rows_hidden=known.job_rows_hidden + hides,
         rows_refused_at=now,
     )
 
 
 def may_be_too_large(error: BkJobError) -> bool:
-    """Return True if a response was refused, or took too long, perhaps for its size."""
+    """Return True if a response was refused, or took too long, perhaps for its size; a gateway without its platform is none."""
     if isinstance(error, RequestTimedOut | InvalidResponse):
-        return error.details.sent
+        return error.details.sent and error.details.http_status not in GATEWAY_STATUS
     return isinstance(error, CallFailed) and error.code in TIMEOUT_CODES
 
 

@@ -287,6 +287,8 @@ def wants_rows_with_job(
     if not capabilities.job_rows_on_request:
         return False
     refused = job.poll_failures.job_rows_refused
+    if not capabilities.step_status and job.job_seen_at is not None:
+        refused = job.poll_failures.job_rows_hidden  # nothing else would read what only fails at present
     if refused and (job.job_seen_at is None or (refused >= REFUSALS and not must_request_rows_again(job))):
         return False
     is_wanted = job.reads_all or job.detail_level > DetailLevel.END_ONLY
