@@ -148,7 +148,7 @@ def is_refusal(error: BkJobError) -> bool:
 
 
 def fails_for_long(job: JobState, now: float) -> bool:
-    """Return True if a request for a job with rows fails as those before it have for half a minute.
+    """Return True if a request for a job with rows fails as those before it have for half a minute, or from the first on.
 
     Without rows it may be answered. In an outage few polls of each job fail: the others wait.
     """
@@ -156,7 +156,7 @@ def fails_for_long(job: JobState, now: float) -> bool:
     if failures.job_rows_refused >= REFUSALS:
         return True
     is_repeated = failures.failures + 1 >= REFUSALS
-    return is_repeated and seen_at is not None and now - seen_at >= LOST_AFTER_SECONDS
+    return is_repeated and (seen_at is None or now - seen_at >= LOST_AFTER_SECONDS)
 
 
 def refuse_job_rows(job: JobState, now: float, *, hides: bool) -> None:
