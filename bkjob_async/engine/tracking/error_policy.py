@@ -123,7 +123,6 @@ def action_on_refusal(
             (job.job_seen_at is None and (is_internal or may_be_too_large(error)))
             or (fails_for_long(job, now) and (may_be_too_large(error) or is_refusal(error)))
         )
-        and (has_hosts or not is_internal or job.job_seen_at is None)
     ):
         refuse_job_rows(job, now, hides=is_internal and not has_hosts)
         return ErrorAction.USE_OTHER_REQUEST if is_internal else None
@@ -135,10 +134,10 @@ def action_on_refusal(
     if isinstance(request, GetStepInstanceStatus):
         step = job.step(request.ref.step_instance_id)
         return None if step.hosts.size else count_refusal(job, step, now)
-    refused = job.poll_failures.job_rows_refused
-    if request.return_ip_result and (refused or not has_hosts):
+    if request.return_ip_result and (job.poll_failures.job_rows_refused or not has_hosts):
         refuse_job_rows(job, now, hides=not has_hosts)
-        return ErrorAction.USE_OTHER_REQUEST if refused + 1 >= REFUSALS else ErrorAction.RETRY_ONCE
+        is_lasting = job.poll_failures.job_rows_refused >= REFUSALS
+        return ErrorAction.USE_OTHER_REQUEST if is_lasting else ErrorAction.RETRY_ONCE
     return None
 
 
