@@ -1,5 +1,7 @@
 """Hosts have the address that any response has, from their first event on."""
 
+import json
+
 import pytest
 
 import bkjob_async as bkjob
@@ -57,3 +59,31 @@ async def test_hosts_without_any_address_are_seen_where_their_step_cannot_be_rea
             changes = [event async for event in watch.hosts()]
 
     assert {change.host.label for change in changes} == {"#32"}
+
+
+async def test_a_host_that_the_first_response_about_its_step_lacked_is_named_by_its_address() -> None:
+    """The next response about its job has its id alone, and does not name it."""
+    torn = list[str]()
+
+    def lose_the_second_host(response: HttpResponse, _now: float) -> HttpResponse:
+        answer = json.loads(response.body)
+        groups = answer["data"].get("step_result_group_list")
+        if torn or not groups:
+            return response
+        torn.append(groups[0]["host_result_list"].pop()["ipv6"])
+        groups[0]["host_size"] -= 1
+        return HttpResponse(status=200, body=json.dumps(answer).encode())
+
+    world = World(1)
+    hosts = (
+        Host(bk_host_id=31, bk_cloud_id=0, ip="10.0.0.31"),
+        Host(bk_host_id=32, bk_cloud_id=0, ip=None, ipv6="fe80::32"),
+    )
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=hosts),)))
+    async with client_of(world, "gateway-v3") as (client, transport):
+        transport.tear = lose_the_second_host
+        async with client.watch(job) as watch:
+            changes = [event async for event in watch.hosts()]
+
+    assert torn == ["fe80::32"]
+    assert {change.host.label for change in changes} == {"0:10.0.0.31", "0:[fe80::32]"}

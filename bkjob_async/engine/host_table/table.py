@@ -108,6 +108,11 @@ class HostTable(Struct, eq=False, gc=False):
         """Return the id of each host, None for one that has other names only."""
         return [key.bk_host_id for key in self.keys]
 
+    def has_ids(self, ids: Sequence[int | None]) -> bool:
+        """Return whether hosts with all these ids are known, be it the id of a host that was registered anew; None is none."""
+        known = self.ids()
+        return known == ids or set(ids) <= {None, *known, *self._irregular.later_ids}
+
     def keys_at(self, places: Sequence[int]) -> Sequence[HostKey]:
         """Return all names of each host at *places*."""
         return self.keys if isinstance(places, range) else picked(self.keys, places)

@@ -29,27 +29,33 @@ def without_open_step_rows(job: JobState, step: StepState, view: StepPollView) -
 
 
 def without_unnamed_rows(job: JobState, view: JobPollView) -> tuple[JobPollView, tuple[int, ...]]:
-    """Return a response without the rows of steps whose hosts are not known yet, and the ids of these steps.
+    """Return a response without the rows of steps that have unknown hosts, and the ids of these steps.
 
     For a response that lacks addresses, where the steps' own responses have them: hosts keep the names of their first row.
     Where the platform has refused a step's own response, these rows are all there is.
     """
-    unnamed = tuple(
-        each.step_instance_id
-        for each in view.steps
-        if each.groups
-        and any(group.size for group in each.groups)
-        and (job.is_target or job.ref.step(each.step_instance_id) in job.target_steps)
-        and (
-            (step := job.find_step(each.step_instance_id)) is None
-            or not (step.hosts.size or step.host_refusals)
-        )
-    )
+    unnamed = tuple(each.step_instance_id for each in view.steps if has_unnamed_rows(job, each))
+    if not unnamed:
+        return view, ()
     steps = [
         replace(each, groups=None, complete=False) if each.step_instance_id in unnamed else each
         for each in view.steps
     ]
     return replace(view, steps=steps, digest=0), unnamed
+
+
+def has_unnamed_rows(job: JobState, view: StepPollView) -> bool:
+    """Return whether a response names hosts of a watched step that are not known yet, and may not have their addresses."""
+    rows = [row for group in view.groups or () for row in group.rows or ()]
+    if not rows or not (job.is_target or job.ref.step(view.step_instance_id) in job.target_steps):
+        return False
+    step = job.find_step(view.step_instance_id)
+    if step is None or not step.hosts.size:
+        return step is None or not step.host_refusals
+    if step.host_refusals:
+        return False
+    ids = [row.bk_host_id for row in rows if not row.ip]
+    return not step.hosts.has_ids(ids)
 
 
 def without_unknown_rows(job: JobState, view: StepPollView) -> StepPollView:
