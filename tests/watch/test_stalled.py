@@ -161,6 +161,25 @@ async def test_who_joins_in_a_silence_is_told_of_it() -> None:
     assert [event.ref for _, event in reported] == [job]
 
 
+async def test_who_joins_a_job_that_is_over_is_told_of_a_silence() -> None:
+    """Its end is given once it was read again; the watch that was given it before is told nothing."""
+    world = World(1)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=1),)))
+    async with (
+        client_of(world, interval=2.0, request_timeout=600.0) as (client, transport),
+        client.watch(job, linger=None) as watch,
+    ):
+        await asyncio.sleep(300.0)
+        transport.delay = lambda _request, _now: (0.0, 500.0)
+        late = await stalled(client, [job], 90.0)
+        await watch.aclose()
+        first = [type(event) async for event in watch]
+
+    assert [(event.ref, 60.0 <= event.seconds <= 70.0) for _, event in late] == [(job, True)]
+    assert bkjob.Finished in first
+    assert bkjob.Stalled not in first
+
+
 class Targets(list[PollTarget]):
     """Targets that were never polled; each check of them is counted."""
 
@@ -179,7 +198,12 @@ def timer_of(size: int) -> tuple[StallTimer, Targets]:
         on_crash=lambda _: None, limiter=RequestLimiter(RateLimiter()), group=group_of
     )
     timer = StallTimer(
-        targets=targets, runner=pool, health=PlatformHealth(), limit=60.0, report=lambda *_: None
+        targets=targets,
+        runner=pool,
+        health=PlatformHealth(),
+        limit=60.0,
+        awaited=lambda _: False,
+        report=lambda *_: None,
     )
     return timer, targets
 

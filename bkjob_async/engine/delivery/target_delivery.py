@@ -176,10 +176,10 @@ class TargetDelivery:
             # Most events are those of hosts, by the thousand, and those of a step follow one another.
             if type(event) is HostChanged:
                 if event.ref is not step:
-                    step, is_given = event.ref, concerns(event, refs, job.ref)
+                    step, is_given = event.ref, concerns(event, refs, job)
                 if is_given:
                     selected.append(event)
-            elif concerns(event, refs, job.ref):
+            elif concerns(event, refs, job):
                 selected.append(event)
                 has_losses |= type(event) is Lost
         return self._apply_losses(job, selected, stamp) if has_losses else selected, []
@@ -209,10 +209,7 @@ class TargetDelivery:
             event
             for event in events
             # `Recovered` is for a watch that was given the trouble: not for a target that it joins just now.
-            if (
-                concerns(event, followed, job.ref)
-                and not (isinstance(event, Recovered) and event.ref in known)
-            )
+            if (concerns(event, followed, job) and not (isinstance(event, Recovered) and event.ref in known))
             or self._is_signal(event, joined)
         ]
         finished = {event.ref for event in events if isinstance(event, Finished)}
@@ -374,6 +371,11 @@ def counts_by_step(job: JobState, ref: Ref) -> dict[StepRef, Mapping[Phase, int]
     return {step.ref: step.hosts.statuses.counts() for step in job.steps if ref in (step.ref, job.ref)}
 
 
-def concerns(event: Event, refs: Collection[Ref], job: Ref) -> bool:
-    """Return True if *event* is about one of *refs*, or about a step of *job* if that is one of them."""
-    return event.ref is None or event.ref in refs or (job in refs and isinstance(event, STEP_EVENTS))
+def concerns(event: Event, refs: Collection[Ref], job: JobState) -> bool:
+    """Return True if *event* is about one of *refs*, or about a step of *job* if that is one of them.
+
+    Of a target that is over nothing is awaited: that it is stalled concerns those alone who have yet to be given its end.
+    """
+    if isinstance(event, Stalled) and job.is_settled(event.ref):
+        return False
+    return event.ref is None or event.ref in refs or (job.ref in refs and isinstance(event, STEP_EVENTS))

@@ -98,6 +98,7 @@ class Poller:
             runner=self._runner,
             health=session.health,
             limit=max(STALLED_AFTER, STALLED_POLLS * (poll_planner.intervals.interval or 0.0)),
+            awaited=self._registry.awaits,
             report=self._report_stalled,
         )
 

@@ -27,13 +27,14 @@ class StallTimer(Struct, eq=False, kw_only=True):
     """Calls *report* once for each target that is stalled, with the seconds; one timer serves all *targets*.
 
     A target is stalled when there was no response for *limit* seconds although a poll is late, under way, failed, or not
-    sent because of an outage.
+    sent because of an outage. One that is over is *awaited* by who has yet to be given its end.
     """
 
     targets: Collection[PollTarget]
     runner: PollRunner[Polled]
     health: PlatformHealth
     limit: float
+    awaited: Callable[[PollTarget], bool]
     report: Callable[[PollTarget, float], None]
     _timer: asyncio.Handle | None = None
 
@@ -64,7 +65,7 @@ class StallTimer(Struct, eq=False, kw_only=True):
         since = unseen_since(target)
         if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
             return
-        if not target.all_settled() and self._is_overdue(target, now):
+        if (not target.all_settled() or self.awaited(target)) and self._is_overdue(target, now):
             self.report(target, now - since)
 
     def _is_overdue(self, target: PollTarget, now: float) -> bool:

@@ -158,6 +158,8 @@ class TargetRegistry:
             target.operated_at, target.was_operated = operated_at, operated_at is not None
             target.awaited_since = now
             self.targets[job] = target
+        elif target.all_settled():
+            target.awaited_since = now
         group = self.subscribers_of(target)
         if subscriber not in group:
             group = (*group, subscriber)
