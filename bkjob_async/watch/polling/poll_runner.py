@@ -266,11 +266,12 @@ class PollRunner(Generic[K]):
             self.timers.schedule_earlier(key, again_at)
             if again_at < self._timer_at and not run.is_ending:
                 self._set_timer(again_at)
-        is_nested, self._is_beginning = self._is_beginning, True
-        self._limiter.release(busy.permit)
-        self._is_beginning = is_nested
-        if run.ready and not is_nested:
-            self._begin_ready()
+        if busy.permit.is_held or self._limiter.waiting:
+            is_nested, self._is_beginning = self._is_beginning, True
+            self._limiter.release(busy.permit)
+            self._is_beginning = is_nested
+            if run.ready and not is_nested:
+                self._begin_ready()
 
     def fail(self, error: Exception) -> None:
         """End all polls, because of an *error* in one of them."""

@@ -225,7 +225,8 @@ class RequestLimiter:
     ) -> RateLimitHeaders | None:
         """Learn from the *response* that came *now* to the request of *permit*; return what it announces, if anything.
 
-        *was_read*: the request was not throttled; else `on_success` says so later.
+        *was_read*: the request was not throttled, and counts as under way no more; else `on_success` says so later. The next
+        one has its turn when the permit is released.
         """
         limit, size = self.limit, len(response.body)
         permit.response, permit.received_at, self.received_at = response, now, now
@@ -246,6 +247,7 @@ class RequestLimiter:
             waiters.add_cost(permit.scope, size / BYTES_PER_TURN, priority=permit.priority)
         if was_read:
             self.on_success(permit)
+            self._count_over(permit)
         return rate_limit
 
     def on_throttled(
@@ -268,11 +270,15 @@ class RequestLimiter:
 
     def release(self, permit: Permit) -> None:
         """Take back the *permit* of a request that is over, and let the next go; harmless when repeated."""
+        self._count_over(permit)
+        if self.waiting:
+            self._grant_permits()
+
+    def _count_over(self, permit: Permit) -> None:
+        """Count the request of *permit* as under way no more."""
         if permit.is_held:
             permit.is_held = False
             self.limit.in_flight -= 1
-            if self.waiting:
-                self._grant_permits()
 
     def on_success(self, permit: Permit) -> None:
         """Learn from a request that was not throttled."""
