@@ -32,7 +32,8 @@ class CredentialsProvider(Protocol):
 
     It is called once for all calls of a client, and again when the platform rejects what it returned; it runs in the
     context in which the client was made, so that it does not see the context variables of whoever calls first. One that
-    returns those of the caller is declared with `PerCall`.
+    returns those of the caller is declared with `PerCall`. It is cancelled after three minutes, and everybody who waits
+    gets `NotAuthenticated`.
     """
 
     def __call__(self) -> Awaitable[Credentials]:
@@ -58,6 +59,8 @@ class PerCall:
     provider: CredentialsProvider = field(validator=_provides)
 
 
+# A provider may ask a person for a PIN; one that takes longer is not going to return. (seconds)
+PROVIDER_TIMEOUT = 180.0
 # A request may still be under way with earlier credentials, so their secrets are still hidden.
 MAX_KNOWN = 3
 # The cache whose provider is called in this context, or was.
@@ -154,10 +157,12 @@ class CredentialsCache:
         CALLING.set(self)
         fresh: object = None
         failure: CallFailed | None = None
+        limit = asyncio.timeout(PROVIDER_TIMEOUT)
         try:
             pending: object = provider()
             if isawaitable(pending):
-                fresh = await pending
+                async with limit:
+                    fresh = await pending
             else:
                 message = "the credentials provider is not async: write it as async def"
                 failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
@@ -175,7 +180,9 @@ class CredentialsCache:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
             # Its text and its frames may contain the secrets it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"
-            if isinstance(error, UsageError):  # written to be read, by whoever set the provider up
+            if limit.expired():
+                message = f"the credentials provider has returned nothing for {PROVIDER_TIMEOUT:g} s"
+            elif isinstance(error, UsageError):  # written to be read, by whoever set the provider up
                 message += f": {redact_named(str(error))}"
             else:
                 message += place_of(error)

@@ -88,6 +88,26 @@ async def test_a_provider_that_awaits_what_is_cancelled_has_failed() -> None:
     assert await cache.fetch() == credentials()
 
 
+@pytest.mark.looptime
+async def test_a_provider_that_hangs_is_given_up_and_called_again() -> None:
+    """A person may have to enter a PIN in between; what never comes is an error for all who wait."""
+    calls: list[float] = []
+
+    async def provide() -> bkjob.Credentials:
+        calls.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(100.0 if len(calls) > 1 else 1e9)
+        return credentials()
+
+    cache = CredentialsCache(provide)
+    waiting = [asyncio.ensure_future(cache.fetch()) for _ in range(2)]
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [type(each) for each in found] == [bkjob.NotAuthenticated] * 2
+    assert "returned nothing for 180 s" in str(found[0])
+    assert await cache.fetch() == credentials()
+    assert calls == [0.0, 180.0]
+
+
 async def test_earlier_secrets_stay_hidden_for_a_while() -> None:
     """A response to a request that was signed with them may still come; older ones are forgotten."""
     cache = CredentialsCache(provider_of(*(credentials(f"secret-number-{n}") for n in range(MAX_KNOWN + 1))))
