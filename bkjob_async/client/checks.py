@@ -29,12 +29,13 @@ from bkjob_async.errors import (
     NotAllowed,
     NotAuthenticated,
     NotFound,
+    NotSupported,
     PlatformTrouble,
     Throttled,
     TransportFailed,
     UsageError,
 )
-from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.refs import JobRef, Scope
@@ -96,7 +97,7 @@ async def check(
     """Check the way to the platform step by step; return what each step found, and who must act.
 
     Arguments are those of `connect`; what is not given is read as `connect` reads it. It looks at name, proxy, TLS and clock,
-    and sends one call with the credentials where a *scope* is known. It ends behind the first step that failed, and takes a
+    and sends three calls with the credentials where a *scope* is known. It ends behind the first step that failed, and takes a
     minute at most. Raises `UsageError` where settings are missing or wrong.
     """
     if url is None or credentials is None or profile is not None:
@@ -201,7 +202,7 @@ def tls_context(way: Way) -> ssl.SSLContext:
 
 
 async def at_the_platform(way: Way) -> AsyncIterator[Finding]:
-    """Yield what a first call amounts to: credentials, permission, scope, limits."""
+    """Yield what the first calls amount to: credentials, scope, permission, limits."""
     scope = way.scope
     if scope is None:
         act = "you: give --biz or --biz-set, or a default in the profile"
@@ -212,6 +213,7 @@ async def at_the_platform(way: Way) -> AsyncIterator[Finding]:
             began = monotonic()
             envelope = await first_call(client, scope, way)
             took = monotonic() - began
+            permission = await permission_finding(client, scope)
     except UsageError as error:
         yield Finding("credentials", FindingState.FAILED, str(error), f"you: {error.advice or 'set them'}")
         return
@@ -220,7 +222,9 @@ async def at_the_platform(way: Way) -> AsyncIterator[Finding]:
         return
     yield Finding("credentials", FindingState.OK, "accepted")
     yield Finding("scope", FindingState.OK, f"{scope} can be read, in {took * 1000:.0f} ms")
-    yield limits_finding(envelope, way.rate)
+    yield permission
+    if permission.state is FindingState.OK:
+        yield limits_finding(envelope, way.rate)
 
 
 async def first_call(client: JobClient, scope: Scope, way: Way) -> Envelope | None:
@@ -235,6 +239,22 @@ async def first_call(client: JobClient, scope: Scope, way: Way) -> Envelope | No
         scope=scope, create_time_start=now - timedelta(minutes=10), create_time_end=now, length=1
     )
     return await client.call_raw(query)
+
+
+async def permission_finding(client: JobClient, scope: Scope) -> Finding:
+    """Say whether the APIs that watches poll may be called: at a gateway each one is granted by itself.
+
+    They are asked for a job that is hardly there: the platform's own errors about it come from behind the gateway.
+    """
+    job = JobRef(scope, 1)
+    for operation in (GetJobInstanceStatus(ref=job), GetStepInstanceStatus(ref=job.step(1))):
+        try:
+            await client.call_raw(operation)
+        except BkJobError as error:
+            is_refused = isinstance(error, ApiNotFound | ApplicationNotAllowed)
+            if is_refused or not isinstance(error, InvalidRequest | NotAllowed | NotFound | NotSupported):
+                return finding_of(error)
+    return Finding("permission", FindingState.OK, "the status of jobs and steps may be requested")
 
 
 def limits_finding(envelope: Envelope | None, rate: float | None) -> Finding:

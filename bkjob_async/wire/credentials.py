@@ -178,17 +178,7 @@ class CredentialsCache:
             kind = NotAuthenticated if isinstance(error, OutcomeUnknown) else type(error)
             failure = kind(replace(error.details, message=redact_named(error.details.message), sent=False))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
-            # Its text and its frames may contain the secrets it was about to return.
-            message = f"the credentials provider failed: {type(error).__name__}"
-            if limit.expired():
-                message = f"the credentials provider has returned nothing for {PROVIDER_TIMEOUT:g} s"
-            elif isinstance(error, UsageError):  # written to be read, by whoever set the provider up
-                message += f": {redact_named(str(error))}"
-            else:
-                message += place_of(error)
-            if isinstance(error, LookupError):
-                message += "; context variables of callers are seen by a provider that is PerCall"
-            failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
+            failure = NotAuthenticated(ErrorDetails(message=cause_of(error, limit), sent=False))
         finally:
             self._fetching = None
         if failure is not None:
@@ -207,6 +197,18 @@ class CredentialsCache:
         if fetching is not None:
             fetching.cancel()
             await asyncio.wait([fetching])
+
+
+def cause_of(error: Exception, limit: asyncio.Timeout) -> str:
+    """Return what to say of a provider's own *error*: not its text, which may contain the secrets it was about to return."""
+    if limit.expired():
+        return f"the credentials provider has returned nothing for {PROVIDER_TIMEOUT:g} s"
+    cause = f"the credentials provider failed: {type(error).__name__}"
+    if isinstance(error, UsageError):  # written to be read, by whoever set the provider up
+        return f"{cause}: {redact_named(str(error))}"
+    is_unset = isinstance(error, LookupError)
+    advice = "; context variables of callers are seen by a provider that is PerCall" if is_unset else ""
+    return f"{cause}{place_of(error)}{advice}"
 
 
 def place_of(error: Exception) -> str:

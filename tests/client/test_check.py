@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 import bkjob_async as bkjob
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from tests.client.clients import CREDENTIALS, SCOPE
 from tests.wire import raw_server
@@ -22,10 +23,30 @@ async def test_each_step_is_found() -> None:
         found = {each.step: each for each in await bkjob.check(platform.url, CREDENTIALS, scope=SCOPE)}
         without = await bkjob.check(platform.url, CREDENTIALS)
 
-    assert [*found] == ["settings", "DNS", "TLS", "clock", "credentials", "scope", "limits"]
+    assert [*found] == ["settings", "DNS", "TLS", "clock", "credentials", "scope", "permission", "limits"]
     assert (found["credentials"].state, found["credentials"].text) == (OK, "accepted")
     assert (without[-1].step, without[-1].state) == ("scope", WARNING)
     assert bkjob.from_json(bkjob.to_json(without[-1]), bkjob.Finding) == without[-1]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "api"),
+    [
+        ("gateway-v3", "get_job_instance_status"),
+        ("gateway-v3", "get_step_instance_status"),
+        ("gateway-v4", "get_job_instance_status"),
+        ("esb-jobv3", "get_job_instance_status"),
+    ],
+)
+async def test_an_api_that_was_not_granted_is_found(dialect: str, api: str) -> None:
+    """Each one is applied for by itself: that lists may be read says nothing of the status that watches poll."""
+    site = SiteConfig(forbidden_apis={api})
+    with Simulator(site=site).serve_in_thread() as platform:
+        *_, last = await bkjob.check(platform.url, CREDENTIALS, dialect=dialect, scope=SCOPE)
+
+    assert (last.step, last.state) == ("permission", FAILED)
+    assert api in last.text
+    assert last.act.startswith("you: apply for the API")
 
 
 async def test_the_first_step_that_fails_is_the_last() -> None:

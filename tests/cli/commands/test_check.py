@@ -152,7 +152,7 @@ async def test_the_whole_way() -> None:
 
     assert good[0] == 0
     assert {state for state, _ in good[1].values()} == {"ok", "skipped"}
-    assert [*good[1]] == ["settings", "DNS", "TLS", "clock", "credentials", "scope", "limits"]
+    assert [*good[1]] == ["settings", "DNS", "TLS", "clock", "credentials", "scope", "permission", "limits"]
     assert old[0] == 0
     assert none[1]["scope"] == ("warning", "you")
     assert refused == (3, {**refused[1], "credentials": ("failed", "you")})
