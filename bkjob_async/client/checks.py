@@ -47,6 +47,8 @@ from bkjob_async.wire.limits.rate_limit_headers import parse_rate_limit_headers
 # A step that differs by more than this shows wrong times; tokens and certificates may be refused.
 CLOCK_TOLERANCE = 5.0
 CERTIFICATE_DAYS = 14
+# What a call of an API that is granted may raise for a job that is not there.
+FROM_BEHIND_THE_GATEWAY = (InvalidRequest, NotAllowed, NotFound, NotSupported, PlatformTrouble)
 
 
 class FindingState(StrEnum):
@@ -244,7 +246,7 @@ async def first_call(client: JobClient, scope: Scope, way: Way) -> Envelope | No
 async def permission_finding(client: JobClient, scope: Scope) -> Finding:
     """Say whether the APIs that watches poll may be called: at a gateway each one is granted by itself.
 
-    They are asked for a job that is hardly there: the platform's own errors about it come from behind the gateway.
+    They are asked for a job that is hardly there: an error of the platform's own about it comes from behind the gateway.
     """
     job = JobRef(scope, 1)
     for operation in (GetJobInstanceStatus(ref=job), GetStepInstanceStatus(ref=job.step(1))):
@@ -252,7 +254,7 @@ async def permission_finding(client: JobClient, scope: Scope) -> Finding:
             await client.call_raw(operation)
         except BkJobError as error:
             is_refused = isinstance(error, ApiNotFound | ApplicationNotAllowed)
-            if is_refused or not isinstance(error, InvalidRequest | NotAllowed | NotFound | NotSupported):
+            if is_refused or not isinstance(error, FROM_BEHIND_THE_GATEWAY):
                 return finding_of(error)
     return Finding("permission", FindingState.OK, "the status of jobs and steps may be requested")
 
