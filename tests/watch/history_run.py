@@ -285,7 +285,7 @@ class Stage:
                 refs = [target for target in sorted(seen.followed.targets, key=str) if target.job == ref]
                 if refs:
                     dropped = refs[number % len(refs)]
-                    seen.followed.targets.discard(dropped)
+                    seen.followed.drop(dropped, seen.batches)
                     seen.dropped.append((now(), dropped))
                     seen.watch.drop(dropped)
                     seen.drop(dropped)

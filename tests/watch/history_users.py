@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -51,6 +51,15 @@ class FollowedTargets:
             if ref not in self.targets:
                 self.added.setdefault(ref, []).append(now())
             self.targets.add(ref)
+
+    def drop(self, ref: bkjob.Ref, batches: Iterable[bkjob.Batch]) -> None:
+        """Note that *ref* is a target no more. A step begins anew with its job, where that is one that *batches* lack yet."""
+        self.targets.discard(ref)
+        if ref == ref.job or ref.job not in self.targets:
+            return
+        events = (event for batch in batches for event in batch.events)
+        if not any(isinstance(event, bkjob.JobChanged) and event.ref == ref.job for event in events):
+            self.joins.setdefault(ref, []).append(self.added[ref.job][-1])
 
 
 async def in_time(

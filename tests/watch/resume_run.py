@@ -409,7 +409,7 @@ class Stage:
             case "drop" if self.watch is not None and takes_targets(self.watch):
                 refs = [target for target in sorted(self.followed.targets, key=str) if target.job == job.ref]
                 if refs:
-                    self.followed.targets.discard(refs[number % len(refs)])
+                    self.followed.drop(refs[number % len(refs)], self.delivered)
                     self.watch.drop(refs[number % len(refs)])
             case "nudge" if self.watch is not None:
                 self.watch.nudge(job.ref)
