@@ -19,7 +19,7 @@ class Permit(Struct, eq=False, gc=False):
 
     `request` is what was sent with it, `under_way` what can cancel that, `response` what came back.
     *accept_compressed*: a poll asks for a compressed response, None where its size is unknown. *is_observed*: somebody
-    may listen to it. `is_held` is True until it is released.
+    may listen to it. `is_held` is True while it counts as under way.
     """
 
     scope: Hashable
