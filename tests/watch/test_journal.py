@@ -22,7 +22,7 @@ from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Checkpoint
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from bkjob_async.watch.cooperative import CooperativeLoop
@@ -985,3 +985,77 @@ async def test_what_is_stored_soon_after_the_deadline_is_reported_whether_the_ta
         assert kinds(events)[-1] == "finished"
     else:
         assert error.unstored == 0
+
+
+@pytest.mark.parametrize("reads_before", [True, False], ids=["read", "not read"])
+async def test_the_end_of_a_step_that_was_added_to_its_ended_job_is_recorded_once(
+    *, reads_before: bool
+) -> None:
+    """It is given once the step was read again: by the process that added it, or the next; no checkpoint has it before."""
+    world, store = World(1), MemoryStore()
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2),)))
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    away = bkjob.TransportFailed(bkjob.ErrorDetails(message="connection refused", sent=False))
+    delivered: list[bkjob.Event] = []
+
+    async def read(watch: bkjob.Watch, after: str | None) -> None:
+        async for event in watch.events(after=after):
+            delivered.append(event)
+
+    followed: list[bkjob.Event] = []
+    async with client_of(world) as (client, transport):
+        async with client.watch(job, journal=Journal(store), name="fleet", linger=None) as watch:
+            reading = asyncio.create_task(read(watch, None))
+            await watch.wait(job)
+            transport.spoil = lambda _request, _now: away
+            watch.add(step)
+            await asyncio.sleep(20.0)
+            fold = (await load_fleet(store, "fleet")).fold
+            head, present = fold.sequence, [*fold.present(0, skipped=False)]
+            await store.write_checkpoint("fleet", Checkpoint(head, [*fold.parts()]), term=1)
+            if reads_before:
+                transport.spoil = lambda _request, _now: None
+                await asyncio.sleep(20.0)
+        await reading
+    async with (
+        client_of(world) as (client, _),
+        client.watch(journal=Journal(store), name="fleet", linger=None) as watch,
+    ):
+        reading = asyncio.create_task(read(watch, delivered[-1].cursor))
+        await asyncio.sleep(20.0)
+    await reading
+    fleet = fleets_in(store)["fleet"]
+    fleet.records, fleet.removed_to = [each for each in fleet.records if each.sequence > head], head
+    async for batch in Journal(store).follow("fleet", live=False):
+        followed += batch.events
+
+    assert [event.ref for event in present if isinstance(event, bkjob.Finished)] == [job]
+    for events in (delivered, followed):
+        ends = [event.ref for event in events if isinstance(event, bkjob.Finished)]
+        assert sorted(ends, key=str) == [job, step]
+
+
+async def test_a_job_that_was_added_behind_its_step_is_not_given_again_by_the_next_process() -> None:
+    """It was given when it was read; it still runs, so that its end is not recorded."""
+    world, store = World(1), MemoryStore()
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
+    world.advance(1.0)
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    delivered: list[bkjob.Event] = []
+    for added in (job, None):
+        async with (
+            client_of(world) as (client, _),
+            client.watch(
+                step if added else (), journal=Journal(store), name="fleet", linger=None, deadline=60.0
+            ) as watch,
+        ):
+            await asyncio.sleep(10.0)
+            if added:
+                watch.add(added)
+            await asyncio.sleep(20.0)
+            await watch.aclose()
+            after = delivered[-1].cursor if delivered else None
+            delivered += [event async for event in watch.events(after=after)]
+
+    statuses = [event.ref for event in delivered if isinstance(event, bkjob.JobChanged | bkjob.StepChanged)]
+    assert sorted(statuses, key=str) == [job, step]

@@ -49,15 +49,17 @@ class TargetDelivery:
         """Return what the watch has reported of a target."""
         return self._reported.get(ref, SHARED)
 
-    def join(self, ref: Ref, after: int, restored: JobState | None = None) -> None:
+    def join(self, ref: Ref, after: int, restored: JobState | None = None, *, is_given: bool = True) -> None:
         """Wait until *ref* was read by requests that are sent *after* a time; *restored* is what was reported before.
 
-        Of a step whose job is restored all but its end was reported with the job.
+        Of a step whose job is restored all but its end was reported with the job. Where it *is_given* no state, *ref* had
+        joined, and was not read, in an earlier process.
         """
         has_trouble = restored is not None and ref in restored.poll_failures.troubled
+        restored = restored if is_given else None
         of_job = self.reported(ref.job) if restored is None and ref != ref.job else None
         if isinstance(of_job, Own) and of_job.restored is not None:
-            self._reported[ref] = Own(after, of_job.restored, lacks_end=True)
+            self._reported[ref] = Own(after, of_job.restored, has_trouble, lacks_end=True)
         else:
             self._reported[ref] = Own(after, restored, has_trouble)
 

@@ -12,7 +12,7 @@ from bkjob_async.engine.stream.cursor import CursorPosition, PollStamp, parse_cu
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Event, Recovered, Trouble
 from bkjob_async.model.json_values import event_from_json, event_to_json
-from bkjob_async.model.refs import Ref
+from bkjob_async.model.refs import Ref, parse_ref
 
 # So many numbers behind each record are left for batches that are not stored: trouble with the store, and its end.
 LOCAL_NUMBERS = 2
@@ -23,15 +23,17 @@ LOST = CursorPosition(-1, None)
 class FleetFacts:
     """The terms of a fleet, the durations that were measured, and the newest trouble of each target or its end.
 
-    `durations` is as it was exported; `time` that of the newest record in Unix seconds.
+    `durations` is as it was exported; `time` that of the newest record in Unix seconds. `joining` are steps that were added
+    when their jobs were targets and reported already: their ends are given once they were read again, however they stand.
     """
 
-    __slots__ = ("_signals", "durations", "terms", "time")
+    __slots__ = ("_signals", "durations", "joining", "terms", "time")
 
     def __init__(self) -> None:
         self.terms: list[Term] = []
         self.time = 0.0
         self.durations: Mapping[str, Any] | None = None
+        self.joining: set[Ref] = set()
         # Of the platform as a whole by None.
         self._signals: dict[Ref | None, Trouble | Recovered] = {}
 
@@ -53,9 +55,10 @@ class FleetFacts:
         """Note that trouble was reported, or its end."""
         self._signals[event.ref] = event
 
-    def forget_signal(self, ref: Ref) -> None:
+    def forget(self, ref: Ref) -> None:
         """Forget what was reported of a target that was dropped."""
         self._signals.pop(ref, None)
+        self.joining.discard(ref)
 
     def signals(self, since: int, *, skipped: bool) -> Iterator[Event]:
         """Yield trouble, and ends of it, that was reported in record *since* or later."""
@@ -84,6 +87,7 @@ class FleetFacts:
             outage=None if self.outage is None else event_to_json(self.outage),
             durations=None if self.durations is None else dict(self.durations),
             signals=list(map(event_to_json, self._signals.values())),
+            joining=list(map(str, self.joining)),
         )
 
     def load(self, form: PartForm) -> None:
@@ -92,6 +96,7 @@ class FleetFacts:
             return
         self.terms = form.terms
         self.time, self.durations = form.time, form.durations
+        self.joining = set(map(parse_ref, form.joining))
         outage = () if form.outage is None else (form.outage,)
         for signal in map(signal_from, (*outage, *form.signals)):
             if isinstance(signal, Trouble | Recovered):

@@ -134,11 +134,13 @@ class Fold:
             if added:
                 if job is None:
                     job = self.jobs[ref.job] = self._make_job(ref.job)
+                elif job.is_target and is_reported(job):
+                    self.facts.joining.add(ref)
                 job.add_target(ref)
             elif job is not None:
                 job.remove_target(ref)
                 note_trouble(job, ref, None)
-                self.facts.forget_signal(ref)
+                self.facts.forget(ref)
                 if not job.targets:
                     del self.jobs[ref.job]
 
@@ -180,8 +182,10 @@ class Fold:
                         note_facts(job, event, form.facts)
             case Trouble() | Recovered() | Lost():
                 self._note_signal(event)
-            case HostChanged() | Finished() | InSync() | Resumed() | Stalled():
-                pass  # hosts have parts of their own, and statuses say what is finished
+            case Finished():
+                self.facts.joining.discard(event.ref)  # of the others statuses say what is finished
+            case HostChanged() | InSync() | Resumed() | Stalled():
+                pass  # hosts have parts of their own
             case _:
                 assert_never(event)
 
@@ -221,14 +225,24 @@ class Fold:
     def present(self, since: int, *, skipped: bool = True) -> Iterator[Event]:
         """Yield the newest of each host, step and job that changed in record *since* or later."""
         for job in self.jobs.values():
-            yield from diff(Missed(since, skipped), job, job.targets)
+            events = diff(Missed(since, skipped), job, job.targets)
+            yield from (event for event in events if not self._is_early(event))
             losses = job.poll_failures.lost.values()
             yield from (replace(loss) for loss in losses if is_since(loss, since))
         yield from self.facts.signals(since, skipped=skipped)
 
+    def _is_early(self, event: Event) -> bool:
+        """Return whether *event* is an end that was not given yet."""
+        return isinstance(event, Finished) and event.ref in self.facts.joining
+
     def position(self, cursor: str) -> CursorPosition:
         """Return the place behind which a reader continues; raise `UsageError` for a cursor of no holder."""
         return position_in(self.facts.terms, self.sequence, cursor)
+
+
+def is_reported(job: JobState) -> bool:
+    """Return whether anything was reported of a job."""
+    return job.status_code is not None or any(step.status_code is not None for step in job.steps)
 
 
 def note_facts(job: JobState, event: RunEvent, facts: StepFacts) -> None:

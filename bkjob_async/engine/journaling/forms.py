@@ -213,7 +213,7 @@ class PartForm(Struct, array_like=True, frozen=True, gc=False):
     """A part of a checkpoint: some jobs; the first part has the rest as well.
 
     *signals* are the newest `Trouble` or `Recovered` of each target, and of the platform as a whole; *outage* is the last of
-    these once more where it is `Trouble`.
+    these once more where it is `Trouble`. *joining* are steps that were added to followed jobs, and whose end was not given.
     """
 
     version: int
@@ -224,3 +224,4 @@ class PartForm(Struct, array_like=True, frozen=True, gc=False):
     outage: dict[str, Any] | None = None
     durations: dict[str, Any] | None = None
     signals: list[dict[str, Any]] = []
+    joining: list[str] = []

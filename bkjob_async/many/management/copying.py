@@ -100,6 +100,8 @@ class Copies:
         self._take_durations(fold.facts.durations)
         for ref, job in fold.jobs.items():
             self._of(ref).jobs[ref] = job
+        for target in fold.facts.joining:
+            self._of(target).facts.joining.add(target)
         for trouble in fold.facts.signals(0, skipped=False):
             # That of the platform as a whole is found again, or is over.
             if isinstance(trouble, Trouble) and trouble.ref is not None:

@@ -16,7 +16,7 @@ from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.journal.store import StoredRecord
-from bkjob_async.model.events import Batch, HostChanged, Recovered, Trouble
+from bkjob_async.model.events import Batch, Finished, HostChanged, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 
 # Polling pauses while more events than this wait to be stored.
@@ -73,10 +73,12 @@ class RecordQueue:
 
     # Putting --------------------------------------------------------------------------------------------------------
 
-    def note_target(self, ref: Ref, *, added: bool) -> None:
-        """Write with the next record that a target was added or dropped."""
+    def note_target(self, ref: Ref, *, added: bool, joins: bool = False) -> None:
+        """Write with the next record that a target was added or dropped; one that *joins* is a step of a followed job."""
         if not added:
-            self.facts.forget_signal(ref)
+            self.facts.forget(ref)
+        elif joins:
+            self.facts.joining.add(ref)
         self._target_changes.append((ref, added))
         if self.changed is not None:
             self.changed.add(ref.job)
@@ -84,8 +86,12 @@ class RecordQueue:
     def put(self, batch: Batch, job: JobState | None = None) -> None:
         """Store *batch*, which is about *job*, and then give it to the readers."""
         for event in batch.events:
-            if type(event) is not HostChanged and isinstance(event, Trouble | Recovered):
+            if type(event) is HostChanged:
+                continue
+            if isinstance(event, Trouble | Recovered):
                 self.facts.note_signal(event)
+            elif isinstance(event, Finished) and self.facts.joining:
+                self.facts.joining.discard(event.ref)
         self._put(batch.sequence, batch, job)
 
     def put_empty(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.model.events import Trouble
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.polling.target_registry import PollTarget
 
@@ -13,17 +13,16 @@ from bkjob_async.watch.polling.target_registry import PollTarget
 class RestoredFleet:
     """The recorded jobs of a fleet that are not polled yet, and an outage whose end was not recorded.
 
-    `recorded_until` is when the last of it was recorded, on the loop's clock.
+    `recorded_until` is when the last of it was recorded, on the loop's clock; `joining` are steps of followed jobs whose end was not.
     """
 
-    __slots__ = ("_jobs", "_outage", "recorded_until")
+    __slots__ = ("_jobs", "_outage", "joining", "recorded_until")
 
-    def __init__(
-        self, jobs: Mapping[JobRef, JobState], outage: Trouble | None, recorded_until: float
-    ) -> None:
-        """Keep *jobs*, each of which is a `PollTarget`, until they are watched."""
-        self._jobs = jobs
-        self._outage = outage
+    def __init__(self, fold: Fold, recorded_until: float) -> None:
+        """Keep the jobs of *fold*, each of which is a `PollTarget`, until they are watched."""
+        self._jobs: Mapping[JobRef, JobState] = fold.jobs
+        self._outage = fold.facts.outage
+        self.joining = frozenset(fold.facts.joining)
         self.recorded_until = recorded_until
 
     def job_of(self, ref: Ref) -> PollTarget | None:

@@ -138,7 +138,7 @@ class Subscription:
         )
         self.stream.continue_behind(history, head)
         recorded_until = asyncio.get_running_loop().time() - (opened.silence or 0.0)
-        self.journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage, recorded_until)
+        self.journal, self._fleet = journal, RestoredFleet(fold, recorded_until)
         journal.records.targets = len(targets)
         self._poller.planner.restore_durations(fold.facts.durations)
         if head and opened.silence is not None:
@@ -302,10 +302,14 @@ class Subscription:
             self._delivery.restore_lost(ref, recorded)
             self.targets.read(ref)
             self.targets.settle(ref, over=True)
+        elif fleet is not None and recorded is not None and recorded.is_target and ref in fleet.joining:
+            since = self._poller.read_again(ref.job) if since is None else since
+            self._delivery.join(ref, since or 0, recorded, is_given=False)
         elif since is not None:
             self._delivery.join(ref, since, recorded)
         if self.journal is not None and recorded is None:
-            self.journal.records.note_target(ref, added=True)
+            joins = since is not None and ref != ref.job and ref.job in self.targets
+            self.journal.records.note_target(ref, added=True, joins=joins)
 
     def _drop(self, ref: Ref) -> None:
         if ref not in self.targets:
