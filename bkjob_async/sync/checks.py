@@ -24,8 +24,8 @@ def check(
     """Check the way to the platform step by step; return what each step found, and who must act.
 
     Arguments are those of `connect`; what is not given is read as `connect` reads it. It looks at name, proxy, TLS and clock,
-    and sends three calls with the credentials where a *scope* is known. It ends behind the first step that failed, and takes a
-    minute at most. Raises `UsageError` where settings are missing or wrong.
+    and sends three calls with the credentials where a *scope* is known. It ends behind the first step that failed.
+    Raises `UsageError` where settings are missing or wrong.
     """
     return run_alone(
         checks.check(

@@ -988,8 +988,9 @@ async def test_what_is_stored_soon_after_the_deadline_is_reported_whether_the_ta
 
 
 @pytest.mark.parametrize("reads_before", [True, False], ids=["read", "not read"])
+@pytest.mark.parametrize("is_shared", [False, True], ids=["alone", "beside another watch"])
 async def test_the_end_of_a_step_that_was_added_to_its_ended_job_is_recorded_once(
-    *, reads_before: bool
+    *, reads_before: bool, is_shared: bool
 ) -> None:
     """It is given once the step was read again: by the process that added it, or the next; no checkpoint has it before."""
     world, store = World(1), MemoryStore()
@@ -1019,6 +1020,7 @@ async def test_the_end_of_a_step_that_was_added_to_its_ended_job_is_recorded_onc
         await reading
     async with (
         client_of(world) as (client, _),
+        client.watch(job if is_shared else (), linger=None),
         client.watch(journal=Journal(store), name="fleet", linger=None) as watch,
     ):
         reading = asyncio.create_task(read(watch, delivered[-1].cursor))

@@ -52,8 +52,8 @@ class TargetDelivery:
     def join(self, ref: Ref, after: int, restored: JobState | None = None, *, is_given: bool = True) -> None:
         """Wait until *ref* was read by requests that are sent *after* a time; *restored* is what was reported before.
 
-        Of a step whose job is restored all but its end was reported with the job. Where it *is_given* no state, *ref* had
-        joined, and was not read, in an earlier process.
+        Of a step whose job is restored all but its end was reported with the job. Where nothing of *ref* *is_given* yet, it
+        had joined, and was not read, in an earlier process.
         """
         has_trouble = restored is not None and ref in restored.poll_failures.troubled
         restored = restored if is_given else None
@@ -214,7 +214,7 @@ class TargetDelivery:
             if (concerns(event, followed, job) and not (isinstance(event, Recovered) and event.ref in known))
             or self._is_signal(event, joined)
         ]
-        finished = {event.ref for event in events if isinstance(event, Finished)}
+        finished = {event.ref for event in selected if isinstance(event, Finished)}
         own: list[Event] = [
             finished_event(job, ref) for ref in known if job.has_finished(ref) and ref not in finished
         ]

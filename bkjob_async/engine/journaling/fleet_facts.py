@@ -87,7 +87,7 @@ class FleetFacts:
             outage=None if self.outage is None else event_to_json(self.outage),
             durations=None if self.durations is None else dict(self.durations),
             signals=list(map(event_to_json, self._signals.values())),
-            joining=list(map(str, self.joining)),
+            joining=sorted(map(str, self.joining)),
         )
 
     def load(self, form: PartForm) -> None:
