@@ -112,6 +112,39 @@ async def test_a_reader_that_begins_before_the_runners_goes_on_behind_the_presen
 
 
 @pytest.mark.looptime
+async def test_the_end_of_a_step_that_joined_its_ended_job_is_given_by_the_copy() -> None:
+    """The old fleet could not read the step any more: its end was given to nobody yet."""
+    world = World(1)
+    (job,) = jobs_of(world, SHORT, 1)
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    away = bkjob.TransportFailed(bkjob.ErrorDetails(message="connection refused", sent=False))
+    async with site_of(world, shards=2) as site:
+        for shard in range(2):
+            site.run(shard)
+        await site.fleet.add(job)
+        await asyncio.sleep(30)
+        for transport in site.transports:
+            transport.spoil = lambda _request, _now: away
+        await site.fleet.add(step)
+        await asyncio.sleep(20)
+        copy = Fleet("night-2", journal=site.fleet.journal, shards=3)
+        await site.fleet.copy(copy)
+        told = await events_of(copy)
+        await site.fleet.stop()
+        in_copy = Site(world, copy, clock=site.clock)
+        runners = [in_copy.run(shard) for shard in range(3)]
+        await asyncio.sleep(30)
+        events = await events_of(copy)
+        await copy.stop()
+        await asyncio.gather(*runners)
+
+        assert [event.ref for event in told if isinstance(event, bkjob.Finished)] == [job]
+        ends = [event.ref for event in events if isinstance(event, bkjob.Finished)]
+        assert sorted(ends, key=str) == [job, step]
+        assert await in_copy.is_as_it_was()
+
+
+@pytest.mark.looptime
 async def test_what_no_runner_has_taken_up_is_watched_in_the_copy() -> None:
     """What was added, without what was dropped behind it."""
     world = World(1)
