@@ -32,7 +32,7 @@ def without_unnamed_rows(job: JobState, view: JobPollView) -> tuple[JobPollView,
     """Return a response without the rows of steps that have unknown hosts, and the ids of these steps.
 
     For a response that lacks addresses, where the steps' own responses have them: hosts keep the names of their first row.
-    Where the platform has refused a step's own response, these rows are all there is.
+    Where the platform refuses a step's own response again and again, these rows are all there is.
     """
     unnamed = tuple(each.step_instance_id for each in view.steps if has_unnamed_rows(job, each))
     if not unnamed:
@@ -51,8 +51,8 @@ def has_unnamed_rows(job: JobState, view: StepPollView) -> bool:
         return False
     step = job.find_step(view.step_instance_id)
     if step is None or not step.hosts.size:
-        return step is None or not step.host_refusals
-    if step.host_refusals:
+        return step is None or step.hosts_visible
+    if not step.hosts_visible:
         return False
     ids = [row.bk_host_id for row in rows if not row.ip]
     return not step.hosts.has_ids(ids)
