@@ -278,7 +278,7 @@ half_readable = of(
     SimulatedJob(
         steps=(StepPlan(hosts=3, outcomes=(QUICK,)), StepPlan(hosts=7, outcomes=(QUICK, SHORT, FAILS)))
     ),
-    dialects=("gateway-v3", "esb-job"),
+    dialects=("gateway-v3", "gateway-v4", "esb-jobv3", "esb-job"),
     watches=st.tuples(
         st.sampled_from(["job", "first", "last", "steps", "both"]),
         st.sampled_from(["job", "first", "last", "steps", "both"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.looptime
 
 Spoilt = HttpResponse | bkjob.BkJobError | None
 TIMEOUT = bkjob.RequestTimedOut(bkjob.ErrorDetails(message="no answer"))
+WITH_ROWS = re.compile(r"return_(ip|execute_object)_result\W+true", re.IGNORECASE)
 WITHOUT_STEPS = ["gateway-v4", "esb-jobv3"]  # dialects that read no step by itself
 
 
@@ -95,6 +97,69 @@ async def test_a_job_whose_rows_cannot_be_read_any_more_is_read_without_them(
 
     assert ends(batches) == [ref]
     assert hosts_over(batches) == 3002
+
+
+@pytest.mark.parametrize("level", list(bkjob.DetailLevel))
+@pytest.mark.parametrize("dialect", WITHOUT_STEPS)
+@pytest.mark.parametrize("error", [TIMEOUT, refusal(1650401), refusal(1240003), refusal(1240002)])
+@pytest.mark.parametrize("begins_so", [False, True])
+async def test_a_job_whose_rows_cannot_be_read_ends_where_no_step_can_be_read_by_itself(
+    error: HttpResponse | bkjob.BkJobError, dialect: str, level: bkjob.DetailLevel, *, begins_so: bool
+) -> None:
+    """Its status is reported; that its hosts cannot be read is one trouble, for as long as they are wanted."""
+    world = World(1)
+    ref = world.add(SimulatedJob(steps=(runs(8.0), runs(80.0, 30))))
+    steps = world.jobs[ref.job_instance_id].steps
+    refused: list[float] = []
+
+    def spoil(request: HttpRequest, now: float) -> Spoilt:
+        world.advance(now)
+        if not (WITH_ROWS.search(text_of(request)) and (begins_so or steps[1].status != codes.BLANK)):
+            return None
+        refused.append(now)
+        return error
+
+    async with client_of(world, dialect) as (client, transport):
+        transport.spoil = spoil
+        batches = await watched(client, ref, deadline=300, detail_level=level)
+
+    events = [event for batch in batches for event in batch.events]
+    assert ends(batches) == [ref]
+    if level > bkjob.DetailLevel.END_ONLY:
+        assert sum(isinstance(event, bkjob.Trouble) for event in events) <= 1
+        assert not any(isinstance(event, bkjob.Recovered) for event in events)
+    assert any(getattr(event, "ref", None) == steps[1].ref for event in events)
+    assert len(refused) < 70
+
+
+@pytest.mark.parametrize("dialect", WITHOUT_STEPS)
+@pytest.mark.parametrize("error", [TIMEOUT, refusal(1240003), refusal(1240002)])
+@pytest.mark.parametrize("rows_only", [False, True])
+async def test_rows_that_could_not_be_read_for_a_while_are_read_again(
+    error: HttpResponse | bkjob.BkJobError, dialect: str, *, rows_only: bool
+) -> None:
+    """With the first response where the platform was away; later where it answered, and refused all of this job."""
+    world = World(1)
+    ref = world.add(SimulatedJob(steps=(runs(8.0), runs(180.0, 30))))
+    recovered: list[float] = []
+
+    def spoil(request: HttpRequest, now: float) -> Spoilt:
+        is_bad = WITH_ROWS.search(text_of(request)) or not rows_only
+        return error if 20 < now < 100 and is_bad else None
+
+    async with client_of(world, dialect, interval=5.0) as (client, transport):
+        transport.spoil = spoil
+        async with client.watch(ref, deadline=300) as watch:
+            batches = []
+            async for batch in watch.batches():
+                batches.append(batch)
+                if any(isinstance(event, bkjob.Recovered) for event in batch.events):
+                    recovered.append(asyncio.get_running_loop().time())
+
+    assert ends(batches) == [ref]
+    assert hosts_over(batches) == 32
+    assert len(recovered) == 1
+    assert recovered[0] < (120 if rows_only else 106 if error is TIMEOUT else 170)
 
 
 @pytest.mark.parametrize("error", [TIMEOUT, *map(refusal, (1240002, 1240003, 1244006, 9900403))])

@@ -159,13 +159,18 @@ def fails_for_long(job: JobState, now: float) -> bool:
 
 
 def refuse_job_rows(job: JobState, now: float, *, hides: bool) -> None:
-    """Count a failed request for a job with rows; *hides*: it is a refusal to list hosts, of which none was ever read."""
+    """Count a failed request for a job with rows; *hides*: it is a refusal to list hosts, of which none was ever read.
+
+    Where all requests failed for long, the rows may not be the reason: one without them and one with them come next.
+    """
     known = job.poll_failures
+    is_lasting = fails_for_long(job, now)
+    was_lasting = known.job_rows_refused >= REFUSALS
     job.poll_failures = replace(
         known,
-        job_rows_refused=known.job_rows_refused + (REFUSALS if fails_for_long(job, now) else 1),
+        job_rows_refused=known.job_rows_refused + (REFUSALS if is_lasting else 1),
         job_rows_hidden=known.job_rows_hidden + hides,
-        rows_refused_at=now,
+        rows_refused_at=job.seen_at if is_lasting and not was_lasting and job.seen_at is not None else now,
     )
 
 

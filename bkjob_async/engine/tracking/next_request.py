@@ -149,8 +149,10 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
         if job.poll_failures.job_rows_refused:
             listed = replace(job.poll_failures, job_rows_refused=0, job_rows_hidden=0, rows_refused_at=None)
             job.poll_failures = listed.or_none()
-    elif job.detail_level is DetailLevel.END_ONLY and wants_rows_with_job(job, capabilities):
-        job.pending = (JOB_ITSELF,)  # with the hosts of what is over by now
+    elif (job.detail_level is DetailLevel.END_ONLY or not capabilities.step_status) and wants_rows_with_job(
+        job, capabilities
+    ):
+        job.pending = (JOB_ITSELF,)  # with the hosts of what is over by now, or that could not be read
     elif capabilities.step_status:
         reconsider_refusals(job)
         job.pending = tuple(step.ref.step_instance_id for step in unread_steps(job))
@@ -275,6 +277,22 @@ def is_long_unread(job: JobState) -> bool:
     return seen_at is None or since is None or seen_at - since >= LONGEST_REPRESENTED
 
 
+def lacks_rows(job: JobState, capabilities: Capabilities) -> bool:
+    """Return True if requests for wanted hosts of a job fail at present, where no step is read by itself."""
+    failures = job.poll_failures
+    is_refused = failures.job_rows_refused > 0 and failures.job_rows_hidden < REFUSALS
+    return is_refused and not capabilities.step_status and wants_job_rows(job)
+
+
+def wants_job_rows(job: JobState) -> bool:
+    """Return True if hosts of a job are to be read now, be it with the job or by steps."""
+    if job.reads_all or job.detail_level > DetailLevel.END_ONLY:
+        return True
+    if any(step.progress.settling is not None for step in job.open_steps()):
+        return True
+    return job.settling_since is not None and bool(steps_to_read_again(job))
+
+
 def wants_rows_with_job(
     job: JobState, capabilities: Capabilities, *, requests_are_scarce: bool = False
 ) -> bool:
@@ -287,15 +305,9 @@ def wants_rows_with_job(
     if not capabilities.job_rows_on_request:
         return False
     refused = job.poll_failures.job_rows_refused
-    if not capabilities.step_status and job.job_seen_at is not None:
-        refused = job.poll_failures.job_rows_hidden  # nothing else would read what only fails at present
     if refused and (job.job_seen_at is None or (refused >= REFUSALS and not must_request_rows_again(job))):
         return False
-    is_wanted = job.reads_all or job.detail_level > DetailLevel.END_ONLY
-    if not is_wanted:
-        is_wanted = any(step.progress.settling is not None for step in job.open_steps())
-    if not is_wanted and job.settling_since is not None:
-        is_wanted = bool(steps_to_read_again(job))
+    is_wanted = wants_job_rows(job)
     if not is_wanted and requests_are_scarce:
         is_wanted = not any(
             step.progress.is_large or step.hosts.size > MAX_FULL_READ_HOSTS for step in job.steps

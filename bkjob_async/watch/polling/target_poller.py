@@ -40,6 +40,7 @@ from bkjob_async.engine.tracking.next_request import (
     PollRequest,
     is_long_unread,
     is_worth_compressing,
+    lacks_rows,
     plan_follow_ups,
     plan_poll,
     readable_steps,
@@ -230,7 +231,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             plan_follow_ups(target, request, capabilities)
         target.pending = unnamed or target.pending
         if target.target_steps or target.poll_failures is not NO_FAILURES:
-            others = [*self.errors.on_success(target), *lose_missing_steps(target, now)]
+            # A response without the hosts that cannot be read does not end the trouble with them.
+            recovered = () if lacks_rows(target, capabilities) else self.errors.on_success(target)
+            others = [*recovered, *lose_missing_steps(target, now)]
         is_unchanged = at is None and not others and not was_forgotten
         if is_unchanged and self._goes_on_unchanged(target):
             return None
@@ -311,7 +314,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         """
         times = self.registry.joined.get(target) if self.registry.joined else None
         if times is not None and not target.pending:
-            times.complete(at.now, target.poll_failures.failed_in_round)
+            refused = target.poll_failures.failed_in_round
+            if lacks_rows(target, self.session.dialect.capabilities):
+                refused += tuple(step.ref for step in target.steps)
+            times.complete(at.now, refused)
         self.registry.publish(target, at, events)
         if events and not may_settle:
             # Changes of hosts alone concern only what is over: the job, which `_settle` finds out, or single steps.
@@ -369,11 +375,14 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if target.pending:
             # Before other targets that are late: what is known of this one is whole, and reported, only then.
             return URGENT
-        if registry.joined and registry.awaits(target):
+        is_awaited = bool(registry.joined) and registry.awaits(target)
+        if is_awaited and not registry.joined[target].refused:
             return now
         stage = target.stage()
         if stage is not Stage.OVER:
             return self._next_at(target, now, begun, settling=stage is Stage.SETTLING)
+        if is_awaited:
+            return now + SETTLE_INTERVAL
         self.list_pollers.forget(target)
         self.planner.rest(target)
         registry.update_settled(target)
