@@ -3,7 +3,7 @@
 Requests that were sent together get their responses one by one, as fast as the server makes them. Waking up for each
 costs more than reading it: at hosts that are polled one by one, a tenth of the CPU time of everything. So the sockets of
 plain connections are not the event loop's. It watches one descriptor for all of them, an epoll of their own, and after a
-read does not watch it for `WINDOW` seconds: what comes meanwhile is read together.
+read that left some to come does not watch it for `WINDOW` seconds: what comes meanwhile is read together.
 
 An example. Sixteen requests were sent, and the server takes half a millisecond for each:
 
@@ -74,6 +74,7 @@ class BatchedReads:
 
     def _read(self) -> None:
         """Read all that has come; begin a window if that is worth it, else let the event loop watch."""
+        awaited = len(self._transports) - len(self._idle)
         found = self._epoll.poll(0)
         has_partial = False
         try:
@@ -83,15 +84,17 @@ class BatchedReads:
                     self._size += transport.read()
                     has_partial = has_partial or transport.connection.is_partial
         finally:  # an error of whoever is called back must not be the end of all reading
-            self._go_on(len(found), has_partial=has_partial)
+            self._go_on(len(found), left=awaited - len(found), has_partial=has_partial)
 
-    def _go_on(self, found: int, *, has_partial: bool) -> None:
-        """Begin a window, or let the event loop watch, after *found* transports were read."""
-        awaited = len(self._transports) - len(self._idle)
+    def _go_on(self, found: int, *, left: int, has_partial: bool) -> None:
+        """Begin a window, or let the event loop watch, after *found* transports were read, and so many *left* to wait on.
+
+        Where none is left, the server is faster than this process: waiting for what was requested meanwhile saves nothing.
+        """
         is_large = self._size >= LARGE * found
         if not has_partial:
             self._size = 0
-        if found and awaited >= FEWEST_AWAITED and not (has_partial or is_large):
+        if found and left >= FEWEST_AWAITED and not (has_partial or is_large):
             if self._timer is None:
                 self.loop.remove_reader(self._epoll.fileno())
             self._timer = self.loop.call_later(WINDOW, self._read)

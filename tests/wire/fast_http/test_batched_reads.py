@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from bkjob_async.http_messages import HttpRequest
+from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
 from bkjob_async.watch.polling.poll_runner import BusyKey
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.bodies.budget import MIB, BodyBudget
@@ -99,6 +99,46 @@ async def test_large_responses_are_read_as_they_come(monkeypatch: pytest.MonkeyP
             await transport.aclose()
 
     assert large == [body] * 3
+
+
+async def test_responses_of_a_server_that_is_faster_are_read_as_they_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All that was awaited came at once: what was requested then does not wait for a window to end."""
+    monkeypatch.setattr(batched_reads, "WINDOW", 60.0)
+    together, rounds = 2 * FEWEST_AWAITED, 3
+    waiting: list[asyncio.StreamWriter] = []
+    done = asyncio.Event()
+    came: list[Received] = []
+
+    async def respond(_connection: int, _request: int, _head: bytes, writer: asyncio.StreamWriter) -> bool:
+        waiting.append(writer)
+        if len(waiting) == together:
+            for each in waiting:
+                each.write(answer(b"{}"))
+            waiting.clear()
+        return True
+
+    async with responding(respond) as (_, url):
+        transport = AiohttpTransport()
+        request = HttpRequest(method="GET", url=url, headers={})
+
+        def ask_again(received: Received) -> None:
+            came.append(received)
+            if len(came) <= together * (rounds - 1):
+                transport.begin(request, 5.0, ask_again)
+            elif len(came) == together * rounds:
+                done.set()
+
+        try:
+            for _ in range(together):
+                transport.begin(request, 5.0, ask_again)
+            async with asyncio.timeout(4.0):
+                await done.wait()
+        finally:
+            await transport.aclose()
+
+    assert all(isinstance(each, HttpResponse) for each in came)
 
 
 async def test_what_does_not_fit_into_a_socket_is_sent_later() -> None:
