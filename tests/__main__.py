@@ -103,8 +103,8 @@ def deep_steps() -> list[Step]:
         histories("histories of a fixed seed", FIXED_HISTORIES, FIXED_SEED),
         histories("histories of a fresh seed", FRESH_HISTORIES, int(os.environ["BKJOB_SEED"])),
         Step("the oldest aiohttp", ["tests.versions", "--oldest-aiohttp"]),
-        Step("known vulnerabilities of the oldest requirements", ["tests.vulnerabilities"]),
         Step("mutants", ["tests.mutants", "--count", "20", "--seed", os.environ["BKJOB_SEED"]]),
+        Step("known vulnerabilities of the oldest requirements", ["tests.vulnerabilities"]),
     ]
 
 
