@@ -21,10 +21,11 @@ LARGE_STEPS = {
 }
 # A target is stalled after so many seconds, or polls at a fixed interval, and looked at so often.
 STALLED_AFTER, STALLED_POLLS, STALL_CHECK_INTERVAL = 8.0, 2, 3.0
-# Faults of half a minute and less lose targets that were read before, and jobs of few hosts have a digest; the lookups of
-# two or three tables are kept; targets stall.
+# Faults of half a minute and less lose targets that were read before, and let hosts be requested again from time to time;
+# jobs of few hosts have a digest; the lookups of two or three tables are kept; targets stall.
 ALWAYS = {
     "engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0,
+    "engine.tracking.next_request.ROWS_RETRY_INTERVAL": 1.5,
     "engine.responses.unchanged.FEW_HOSTS": 0,
     "engine.host_table.id_lookups.FEWEST_KEPT": 1,
     "engine.host_table.id_lookups.MAX_KEPT": 12,

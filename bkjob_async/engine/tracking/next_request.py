@@ -149,10 +149,12 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
         if job.poll_failures.job_rows_refused:
             listed = replace(job.poll_failures, job_rows_refused=0, job_rows_hidden=0, rows_refused_at=None)
             job.poll_failures = listed.or_none()
-    elif (job.detail_level is DetailLevel.END_ONLY or not capabilities.step_status) and wants_rows_with_job(
-        job, capabilities
+    elif (
+        job.detail_level is DetailLevel.END_ONLY
+        and not job.poll_failures.job_rows_refused
+        and wants_rows_with_job(job, capabilities)
     ):
-        job.pending = (JOB_ITSELF,)  # with the hosts of what is over by now, or that could not be read
+        job.pending = (JOB_ITSELF,)  # with the hosts of what is over by now
     elif capabilities.step_status:
         reconsider_refusals(job)
         job.pending = tuple(step.ref.step_instance_id for step in unread_steps(job))
