@@ -280,10 +280,13 @@ def is_long_unread(job: JobState) -> bool:
 
 
 def lacks_rows(job: JobState, capabilities: Capabilities) -> bool:
-    """Return True if requests for wanted hosts of a job fail at present, where no step is read by itself."""
+    """Return True if requests for wanted hosts of a job fail at present, where no step is read by itself.
+
+    Hosts of what is over are not wanted any more: it was reported with what is known of them.
+    """
     failures = job.poll_failures
     is_refused = failures.job_rows_refused > 0 and failures.job_rows_hidden < REFUSALS
-    return is_refused and not capabilities.step_status and wants_job_rows(job)
+    return is_refused and not capabilities.step_status and not job.all_settled() and wants_job_rows(job)
 
 
 def wants_job_rows(job: JobState) -> bool:
