@@ -42,8 +42,8 @@ class ServerQuota(Struct, kw_only=True):
     """The quota that a gateway gives one group of calls; times are the caller's clock.
 
     `next_allowed_at` is when the next background request may go, `next_allowed_urgent_at` when an urgent one may.
-    `last_success_at` is when the last request was let through. At first nothing is known and every request may go, until the
-    gateway announces something or refuses a request: only then requests are counted.
+    At first nothing is known and every request may go, until the gateway announces something or refuses a request: only then
+    requests are counted.
     """
 
     is_known: bool = False
@@ -59,7 +59,6 @@ class ServerQuota(Struct, kw_only=True):
     # The window that was announced last ends between these two times.
     _ends_after: float = inf
     _ends_before: float = inf
-    last_success_at: float = -inf
     _sent_at: float = 0.0
     # When the next request was allowed before and after the last one was counted, and when the one before was sent.
     _before_last: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -74,9 +73,6 @@ class ServerQuota(Struct, kw_only=True):
     # The rate before the refusal that taught the present one, 0 after further refusals.
     _rate_before: float = 0.0
     _grown_at: float = 0.0
-    _second: int = 0
-    _accepted_this_second: int = 0
-    _accepted_last_second: int = 0
 
     @property
     def estimated_rate(self) -> float | None:
@@ -88,9 +84,9 @@ class ServerQuota(Struct, kw_only=True):
         """Whether nothing gets through: the last request was refused, or none remain in this window."""
         return self._throttled_in_a_row > 0 or (self.limit is not None and self.remaining <= 0)
 
-    def refuses_all(self, *, since: float, refused: float) -> bool:
-        """Return whether no request was let through since *since*, and the last one was refused at *refused* or later."""
-        return self._throttled_in_a_row > 0 and self.last_success_at < since and self._throttled_at >= refused
+    def has_refused(self, since: float) -> bool:
+        """Return whether the last request was refused, at *since* or later."""
+        return self._throttled_in_a_row > 0 and self._throttled_at >= since
 
     def acquire(self, now: float) -> None:
         """Count a request that goes out at *now*."""
@@ -171,12 +167,6 @@ class ServerQuota(Struct, kw_only=True):
 
     def on_success(self, now: float, *, sent: float) -> None:
         """Count a request *sent* then that the gateway let through."""
-        self.last_success_at = now
-        second = int(now)
-        if second != self._second:
-            self._accepted_last_second = self._accepted_this_second if second == self._second + 1 else 0
-            self._second, self._accepted_this_second = second, 0
-        self._accepted_this_second += 1
         if self.limit is not None and sent >= self._headers_valid_until:
             self.limit = None  # the gateway sends no headers any more
             self.next_allowed_at = self.next_allowed_urgent_at = self._paused_until
@@ -185,10 +175,13 @@ class ServerQuota(Struct, kw_only=True):
             if self.limit is None:
                 self.next_allowed_at = self.next_allowed_urgent_at = now
 
-    def on_throttled(self, now: float, *, retry_after: float | None, sent: float) -> None:
+    def on_throttled(
+        self, now: float, *, retry_after: float | None, sent: float, accepted_per_second: int = 0
+    ) -> None:
         """Count a refusal of a request *sent* then; *retry_after* is the wait that the gateway asks for, in seconds.
 
-        Refusals of requests that were in flight together count as one.
+        *accepted_per_second* is how many it let through in a second before. Refusals of requests that were in flight together
+        count as one.
         """
         self.is_known = True
         is_same_burst = sent <= self._throttled_at
@@ -214,7 +207,7 @@ class ServerQuota(Struct, kw_only=True):
         if is_same_burst or was_closed:
             return
         if self.limit is None:
-            recent = float(max(self._accepted_this_second, self._accepted_last_second, 1))
+            recent = float(max(accepted_per_second, 1))
             if is_repeated or self.learned_rate is not None:
                 self._rate_before = 0.0
                 self._throttled_rate = recent if self.learned_rate is None else min(self.learned_rate, recent)

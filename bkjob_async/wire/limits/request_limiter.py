@@ -35,13 +35,13 @@ class RequestLimiter:
     def __init__(self, limit: RateLimiter) -> None:
         """Guard *limit*, which nothing else may use."""
         self.limit = limit
-        self.quota = ServerQuota()
         # All calls that neither have a permit nor gave up: each leaves once, however it ends. Polls are counted only.
         self._calls: set[WaitingCall] = set()
         self.waiting = 0
         # When the last response came: its decoding began then, without any other task in between.
         self.received_at = 0.0
-        self._shared_queue = RequestQueue(None)
+        self._shared_queue = RequestQueue()
+        self.quota = self._shared_queue.quota
         self.resource_queues: dict[str, RequestQueue] = {}
         # All queues; the one that was served last comes last.
         self._queues = [self._shared_queue]
@@ -59,12 +59,14 @@ class RequestLimiter:
     @property
     def is_throttled(self) -> bool:
         """Whether the gateway lets no request through, or none for one of its resources."""
-        return any((queue.quota or self.quota).is_closed for queue in self._queues)
+        return any(queue.quota.is_closed for queue in self._queues)
 
     def refuses_all(self, resource: str, *, since: float, refused: float) -> bool:
-        """Return whether the gateway lets no request for *resource* through, as `ServerQuota.refuses_all` says."""
-        quotas = (self.quota, self._queue_of(resource).quota)
-        return any(quota is not None and quota.refuses_all(since=since, refused=refused) for quota in quotas)
+        """Return whether no request for *resource* was let through since *since*, and one refused at *refused* or later."""
+        return any(
+            queue.last_success_at < since and queue.quota.has_refused(refused)
+            for queue in self._queues_of(resource)
+        )
 
     @property
     def is_scarce(self) -> bool:
@@ -165,9 +167,7 @@ class RequestLimiter:
         """Take back a *permit* with which no request was sent, as if it had not been granted; harmless once it is released."""
         if permit.is_held:
             self.limit.uncount()
-            self.quota.uncount()
-            queue = self.resource_queues.get(permit.resource) if self.resource_queues else None
-            if queue is not None and queue.quota is not None:
+            for queue in self._queues_of(permit.resource):
                 queue.quota.uncount()
             self.release(permit)
 
@@ -191,14 +191,18 @@ class RequestLimiter:
         """Return the queue of a resource: its own if its quota is known, else that of all."""
         return self.resource_queues.get(resource, self._shared_queue)
 
+    def _queues_of(self, resource: str) -> tuple[RequestQueue, ...]:
+        """Return the queue of all, and that of a resource if its quota is known."""
+        own = self.resource_queues.get(resource)
+        return (self._shared_queue,) if own is None else (self._shared_queue, own)
+
     def _on_impatience(self, waiter: WaitingCall, patience: float) -> None:
         """Raise `Throttled` in *waiter*, or wait on while others of its kind succeed."""
         if waiter.granted.done():
             return
         loop = asyncio.get_running_loop()
         queue = self._queue_of(waiter.resource)
-        quota = queue.quota or self.quota
-        remaining = quota.last_success_at + patience - loop.time()
+        remaining = queue.last_success_at + patience - loop.time()
         if remaining > CLOCK_RESOLUTION:
             waiter.timer = loop.call_later(remaining, self._on_impatience, waiter, patience)
             return
@@ -232,9 +236,13 @@ class RequestLimiter:
         permit.response, permit.received_at, self.received_at = response, now, now
         announces = REMAINING in response.headers
         rate_limit = parse_rate_limit_headers(response.headers) if announces else None
-        limit.concurrency.on_response(now, sent=permit.sent_at, size=size, in_flight=limit.in_flight)
+        concurrency = limit.concurrency
+        if permit.sent_at > concurrency.decreased_at:
+            concurrency.round.append((now - permit.sent_at, size, limit.in_flight))
+            if len(concurrency.round) >= concurrency.round_size:
+                concurrency.end_round(now)
         if rate_limit is not None:
-            self._quota_of(permit.resource, per_resource=rate_limit.per_resource).on_headers(
+            self._learning_queue(permit.resource, per_resource=rate_limit.per_resource).quota.on_headers(
                 now,
                 limit=rate_limit.limit,
                 remaining=rate_limit.remaining,
@@ -260,9 +268,14 @@ class RequestLimiter:
         now = asyncio.get_running_loop().time()
         if too_concurrent:
             self.limit.concurrency.on_throttled(now, sent=permit.sent_at)
-        quota = self._quota_of(permit.resource, per_resource=per_resource)
-        quota.on_throttled(now, retry_after=retry_after, sent=permit.sent_at)
-        return max(0.0, quota.next_allowed_at - now)
+        queue = self._learning_queue(permit.resource, per_resource=per_resource)
+        queue.quota.on_throttled(
+            now,
+            retry_after=retry_after,
+            sent=permit.sent_at,
+            accepted_per_second=queue.accepted_per_second,
+        )
+        return max(0.0, queue.quota.next_allowed_at - now)
 
     def on_timeout(self, permit: Permit) -> None:
         """Learn that no response came in time."""
@@ -282,21 +295,18 @@ class RequestLimiter:
 
     def on_success(self, permit: Permit) -> None:
         """Learn from a request that was not throttled."""
-        self.quota.on_success(permit.received_at, sent=permit.sent_at)
-        queue = self.resource_queues.get(permit.resource) if self.resource_queues else None
-        if queue is not None and queue.quota is not None:
-            queue.quota.on_success(permit.received_at, sent=permit.sent_at)
+        for queue in self._queues_of(permit.resource) if self.resource_queues else self._queues:
+            queue.on_success(permit)
 
-    def _quota_of(self, resource: str, *, per_resource: bool) -> ServerQuota:
-        """Return the quota of one resource, or that of the whole gateway."""
+    def _learning_queue(self, resource: str, *, per_resource: bool) -> RequestQueue:
+        """Return the queue whose quota is learnt of: that of one resource, from now on, or that of the whole gateway."""
         if not per_resource:
-            return self.quota
+            return self._shared_queue
         queue = self.resource_queues.get(resource)
         if queue is None:
-            queue = self.resource_queues[resource] = RequestQueue(ServerQuota())
+            queue = self.resource_queues[resource] = RequestQueue()
             self._queues.append(queue)
-        assert queue.quota is not None  # noqa: S101 - created with one
-        return queue.quota
+        return queue
 
     # The queues -----------------------------------------------------------------------------------------------------
 
@@ -330,7 +340,7 @@ class RequestLimiter:
     def _grant(self, waiter: Waiting, queue: RequestQueue, now: float, due_at: float) -> None:
         self.limit.acquire(min(now, max(due_at, now - LATENESS)))
         self.quota.acquire(now)
-        if queue.quota is not None:
+        if queue is not self._shared_queue:
             queue.quota.acquire(now)
         self._give_permit(waiter, now)
 
@@ -367,8 +377,7 @@ class RequestLimiter:
         """Return when the next request of *queue* may go, as far as it depends on time."""
         next_at = self.limit.next_allowed_at
         for quota in (self.quota, queue.quota):
-            if quota is not None:
-                next_at = max(next_at, quota.next_allowed_urgent_at if urgent else quota.next_allowed_at)
+            next_at = max(next_at, quota.next_allowed_urgent_at if urgent else quota.next_allowed_at)
         return next_at
 
     def _set_timer(self, at: float) -> None:
@@ -400,15 +409,33 @@ class RequestLimiter:
 
 
 class RequestQueue:
-    """The requests that wait for the same *quota*; None is the queue of all without a quota of their own."""
+    """The requests that wait for the same *quota*, that of the gateway or of one resource, and the successes of others."""
 
-    __slots__ = ("quota", "waiters")
+    __slots__ = ("_accepted", "_accepted_before", "_second", "last_success_at", "quota", "waiters")
 
-    def __init__(self, quota: ServerQuota | None) -> None:
-        self.quota = quota
+    def __init__(self) -> None:
+        self.quota = ServerQuota()
+        self.last_success_at = -inf
+        self._second = self._accepted = self._accepted_before = 0
         self.waiters: PriorityFairQueue[Hashable, Waiting] = PriorityFairQueue(
             3, is_live=methodcaller("is_waiting")
         )
+
+    @property
+    def accepted_per_second(self) -> int:
+        """How many requests the gateway let through in the second of the last success, or in the one before it."""
+        return max(self._accepted, self._accepted_before)
+
+    def on_success(self, permit: Permit) -> None:
+        """Count a request that was let through."""
+        now = self.last_success_at = permit.received_at
+        second = int(now)
+        if second != self._second:
+            self._accepted_before = self._accepted if second == self._second + 1 else 0
+            self._second, self._accepted = second, 0
+        self._accepted += 1
+        if self.quota.is_known:
+            self.quota.on_success(now, sent=permit.sent_at)
 
 
 def not_sent(waited: float, cause: str, retry_after: float | None) -> Throttled:

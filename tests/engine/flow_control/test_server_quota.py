@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +27,7 @@ class Client:
         self.now = start
         self.sent: list[float] = []
         self.refused: list[float] = []
+        self.accepted = Counter[int]()
         self.under_way: list[tuple[float, float, bool, dict[str, str]]] = []
 
     def run(self, until: float) -> None:
@@ -58,10 +61,12 @@ class Client:
                 in_flight=len(self.under_way),
             )
         elif let_through:
+            self.accepted[int(now)] += 1
             self.quota.on_success(now, sent=sent)
         if not let_through:
             retry_after = float(said["x-bkapi-ratelimit-reset"]) if self.says else None
-            self.quota.on_throttled(now, retry_after=retry_after, sent=sent)
+            accepted = max(self.accepted[int(now)], self.accepted[int(now) - 1])
+            self.quota.on_throttled(now, retry_after=retry_after, sent=sent, accepted_per_second=accepted)
             self.refused.append(sent)
 
 
@@ -154,9 +159,7 @@ def test_each_refusal_without_a_time_is_a_second() -> None:
 def test_one_refusal_is_an_accident() -> None:
     """After the wait, requests continue at the last rate, and faster from second to second."""
     quota = ServerQuota()
-    for request in range(40):
-        quota.on_success(100.0 + request / 20, sent=100.0 + request / 20)
-    quota.on_throttled(102.0, retry_after=None, sent=101.9)
+    quota.on_throttled(102.0, retry_after=None, sent=101.9, accepted_per_second=20)
     assert (quota.next_allowed_at, quota.estimated_rate) == (103.0, 20.0)
 
     now = 103.0
@@ -170,10 +173,9 @@ def test_one_refusal_is_an_accident() -> None:
 def test_a_second_refusal_within_seconds_teaches_a_rate() -> None:
     """A fifth less than the accepted rate, and slow growth."""
     quota = ServerQuota()
-    for second in (100.0, 101.5):
-        for _ in range(20):
-            quota.on_success(second, sent=second)
-        quota.on_throttled(second + 0.1, retry_after=None, sent=second)
+    quota.on_throttled(100.1, retry_after=None, sent=100.0, accepted_per_second=20)
+    quota.on_success(101.5, sent=101.5)
+    quota.on_throttled(101.6, retry_after=None, sent=101.5, accepted_per_second=20)
 
     assert quota.estimated_rate == 16.0
 
@@ -216,9 +218,7 @@ def test_garbage_never_blocks_requests_for_long(
 def test_while_everything_is_refused_single_requests_try() -> None:
     """The next is sent after the response to the last, or after seconds; these refusals do not lower the rate."""
     quota = ServerQuota()
-    for request in range(100):
-        quota.on_success(100.0 + request / 50, sent=99.9 + request / 50)
-    quota.on_throttled(102.0, retry_after=None, sent=101.9)
+    quota.on_throttled(102.0, retry_after=None, sent=101.9, accepted_per_second=50)
     rate = quota.estimated_rate
     quota.acquire(103.0)
     assert quota.next_allowed_urgent_at == 108.0
@@ -234,9 +234,7 @@ def test_while_everything_is_refused_single_requests_try() -> None:
 def test_late_timers_cost_no_rate() -> None:
     """A request that goes a little later than it may lets the next go the sooner; a pause is not made up for."""
     quota = ServerQuota()
-    for request in range(100):
-        quota.on_success(101.0 + request / 100, sent=101.0)
-    quota.on_throttled(102.0, retry_after=None, sent=101.9)
+    quota.on_throttled(102.0, retry_after=None, sent=101.9, accepted_per_second=100)
     assert quota.estimated_rate == 100.0
 
     now, sent = quota.next_allowed_at, 0

@@ -291,7 +291,7 @@ async def test_whoever_waits_behind_others_that_succeed_waits_on() -> None:
     for _ in range(5):
         await asyncio.sleep(6)
         limiter.on_response(permit, HttpResponse(status=200), asyncio.get_running_loop().time())
-        limiter.quota.on_success(permit.received_at, sent=permit.sent_at)
+        limiter.on_success(permit)
     assert not waiting.done()
 
     limiter.release(permit)
