@@ -55,8 +55,14 @@ async def file_of_version_1(folder: Path) -> Path:
 
 
 def version_of(path: Path) -> int:
-    """Return the version in the header of a file."""
+    """Return the version of a file."""
     with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def header_version_of(path: Path) -> int:
+    """Return the version in the header of a file, whatever the log behind it says."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -118,14 +124,31 @@ async def test_a_process_of_the_earlier_version_learns_of_the_newer_one(tmp_path
         async with opened(sqlite_url(tmp_path)) as place:
             await ShardStore(place.open()).create("other", b"settings")
             rows = earlier.execute("SELECT settings, is_stopped FROM sharded_fleet").fetchall()
-            with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as header:
-                (version,) = header.execute("PRAGMA user_version").fetchone()
+            version = header_version_of(path)
 
     assert version == 2
     assert [is_stopped for _, is_stopped in rows] == [1, 1]
     for settings, _ in rows:
         with pytest.raises(JournalTooNew):
             FleetSettings.decode(settings)
+
+
+@pytest.mark.parametrize("writer", ["the same process", "another one"])
+async def test_the_version_reaches_the_header_behind_a_reader(tmp_path: Path, writer: str) -> None:
+    """While somebody reads an older state, as a backup does, the version stays in the log; a later write takes it on."""
+    path = await file_of_version_1(tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM fleet").fetchone()
+        async with opened(sqlite_url(tmp_path)) as place:
+            store = place.open()
+            await ShardStore(store).create("other", b"settings")
+            assert header_version_of(path) == 1
+
+            reader.execute("COMMIT")
+            later = store if writer == "the same process" else place.open()
+            await later.append(shard_name("night", 0), term=1, head=1, records=records(2), targets=1)
+            assert header_version_of(path) == 2
 
 
 async def test_a_damaged_row_does_not_become_a_key(tmp_path: Path) -> None:

@@ -87,7 +87,11 @@ _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sql
 
 
 class SqliteFile:
-    """One connection to the file of a journal; used by one thread, opened again after errors of the disk."""
+    """One connection to the file of a journal; used by one thread, opened again after errors of the disk.
+
+    `is_header_behind` is whether the version has risen in the log, and not yet in the header of the file, where processes of
+    an earlier version look for it.
+    """
 
     def __init__(self, path: str, shown: str, *, synchronous: str) -> None:
         """Keep where the file is; it is not opened before it is used. *shown* names it in errors."""
@@ -98,6 +102,8 @@ class SqliteFile:
         self._identity: tuple[int, int] | None = None
         self._log_identity: tuple[int, int] | None = None
         self._is_immutable = False
+        self._header_version = FIRST_VERSION
+        self.is_header_behind = False
         self._cpu_end = inf
 
     @contextmanager
@@ -111,12 +117,14 @@ class SqliteFile:
         """Run a write transaction; creates the journal where there is none."""
         with self._transaction("BEGIN IMMEDIATE", create=True) as connection:
             yield connection
+        if self.is_header_behind:
+            self._write_header(connection)
 
-    def write_header(self) -> None:
-        """Take the header from the log to the file, where other processes look for the version, if nobody reads meanwhile."""
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint").fetchone()
+    def _write_header(self, connection: sqlite3.Connection) -> None:
+        """Take what is in the log to the file, as far as nobody reads an older state."""
+        with suppress(sqlite3.Error):
+            _, pages, taken = connection.execute("PRAGMA wal_checkpoint").fetchone()
+            self.is_header_behind = taken < pages
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -230,9 +238,11 @@ class SqliteFile:
             if "immutable" not in mode:
                 _begin_log(connection)
             connection.execute("SELECT max(id) FROM fleet").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
         except BaseException:
             connection.close()
             raise
+        self.is_header_behind = version > self._header_version
         return connection
 
     def _count_tables(self, connection: sqlite3.Connection) -> int:
@@ -311,6 +321,7 @@ class SqliteFile:
 
     def _is_new(self) -> bool:
         """Read the header, without locks and without touching the file."""
+        self._header_version = FIRST_VERSION  # of one that is to be created
         if not self.path.exists() or not self.path.stat().st_size:
             return True
         try:
@@ -327,6 +338,7 @@ class SqliteFile:
             )
         if self.path.stat().st_size % page_size and not self._has_wal():
             raise JournalDamaged("the file is truncated", journal=self._shown)
+        self._header_version = version
         return False
 
     def _header_behind_wal(self, error: sqlite3.DatabaseError) -> tuple[int, int, int]:

@@ -201,14 +201,11 @@ class SqliteStore:
     async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
         """Set and remove keys, if those that are *expected* are there."""
 
-        def change(connection: Connection) -> tuple[bool, bool]:
-            is_new = keys.begin_keys(connection)
-            return is_new, keys.change_keys(connection, space, changes, expected)
+        def change(connection: Connection) -> bool:
+            self._file.is_header_behind |= keys.begin_keys(connection)
+            return keys.change_keys(connection, space, changes, expected)
 
-        is_new, is_changed = await self._write(change)
-        if is_new:
-            await self._run(self._file.write_header)
-        return is_changed
+        return await self._write(change)
 
     async def now(self) -> float:
         """Return the time of this machine."""
