@@ -66,16 +66,18 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]
     note_later_execution(job, steps, step_views, stamp.now)
     last_started = last_started_index(step_views)
     read = sum(step.status_code is not None for step in job.steps)
+    believed = 0
     for index, (known, step_view) in enumerate(zip(steps, step_views, strict=True)):
         if job.is_target or job.ref.step(step_view.step_instance_id) in job.target_steps:
             step = known or job.step(step_view.step_instance_id)
             passed = finished or index < last_started
             events += apply_step_view(job, step, step_view, stamp, job_finished=finished, passed=passed)
+            believed += believes_rows(step, step_view)  # what finishes does not say any more
             events += finish_settled_step(job, step, stamp)
     note_unlisted(job, step_views, stamp.now)
     if job.is_target and read < len(job.steps):
         order_steps(job, step_views)
-    job.digest = believed_digest(job, view)
+    job.digest = believed_digest(job, view, believed)
     if job.announced.finished and any(
         isinstance(event, Reopened) and event.ref != job.ref for event in events
     ):
@@ -111,21 +113,18 @@ def apply_step(
     return events + finish_settled(job, stamp)
 
 
-def believed_digest(job: JobState, view: JobPollView) -> int:
-    """Return the digest of a response that was applied, 0 if it might change anything when it came again."""
-    if not view.digest or not job.is_target or job.detail_level is DetailLevel.END_ONLY:
-        return 0
-    steps, views = job.steps, view.steps
-    return view.digest if len(steps) == len(views) and all(map(believes_rows, steps, views)) else 0
+def believed_digest(job: JobState, view: JobPollView, believed: int) -> int:
+    """Return the digest of a response that was *believed* of so many steps, 0 if it might change anything when it came again."""
+    is_of_use = job.is_target and job.detail_level is not DetailLevel.END_ONLY
+    return view.digest if is_of_use and believed == len(view.steps) == len(job.steps) else 0
 
 
 def believes_rows(step: StepState, view: StepPollView) -> bool:
-    """Return True if a response is about a step, and every row that it lists was believed."""
+    """Return True if every row of a response about a step, which was applied just now, was believed."""
     hosts, progress = step.hosts, step.progress
     if progress.distrusted_since is not None or progress.group_poller is not None:
         return False
-    is_whole = view.groups is None or (view.complete and (not hosts.keys or hosts.is_countable))
-    return is_whole and view.step_instance_id == step.ref.step_instance_id
+    return view.groups is None or (view.complete and (not hosts.keys or hosts.is_countable))
 
 
 def note_unlisted(job: JobState, step_views: Sequence[StepPollView], now: float) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -115,9 +115,14 @@ def test_the_comparison_changes_nothing(
         assert state_of(quick, now) == state_of(thorough, now)
 
 
+TWICE_LISTED, ENDED = job(2, step(3, HOSTS[0] * 2)), job(2, step(3, HOSTS[3]))
+
+
 @mock.patch("bkjob_async.engine.responses.unchanged.FEW_HOSTS", 0)
 @settings(max_examples=examples(300))
 @given(histories())
+# The step is over, by the bound, in a response whose rows are not believed yet.
+@example([(1.0, TWICE_LISTED, False)] * 2 + [(15.0, ENDED, False), (1.0, ENDED, False)])
 def test_a_response_with_the_digest_of_the_last_one_changes_nothing(
     views: Sequence[tuple[float, JobPollView | StepPollView, bool]],
 ) -> None:
