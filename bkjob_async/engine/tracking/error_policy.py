@@ -7,7 +7,7 @@ from enum import Enum, auto
 from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.next_request import PollRequest
+from bkjob_async.engine.tracking.next_request import PollRequest, is_long_unread
 from bkjob_async.engine.tracking.step_state import HOSTS_HIDDEN, REFUSALS, StepState
 from bkjob_async.errors import (
     ApiNotFound,
@@ -80,9 +80,15 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState, 
 
     Counts errors in *job*, because only a repeated error is taken as one of the target.
     """
-    action = action_on_refusal(error, request, job, now)
-    if action is not None:
-        return action
+    action = action_on_refusal(error, request, job, now) or action_on_error(error, request, job, now)
+    is_about_target = action is ErrorAction.TARGET_TROUBLE or (
+        action is ErrorAction.GATEWAY_TROUBLE and may_be_too_large(error)
+    )
+    return ErrorAction.RETRY_ONCE if is_about_target and is_shown_by_job(job, request) else action
+
+
+def action_on_error(error: BkJobError, request: PollRequest, job: JobState, now: float) -> ErrorAction:
+    """Return what to do about an error that denies the target, or all requests, or is the gateway's, or any other."""
     if isinstance(error, NotFound):
         count = count_not_found(job, request.ref)
         if count < NOT_FOUND_TWICE:
@@ -112,7 +118,8 @@ def action_on_refusal(
     found out by requesting the hosts again from time to time, and before a step is over.
 
     The first request for a job asks for the rows of all its steps. Where it is refused, or takes too long, or its response
-    is not read, the next one does not; nor does a later one where this lasts for half a minute.
+    is not read, the next one does not; nor does a later one where this lasts for half a minute. That it is so still, when the
+    rows are requested once more, says nothing new of the job, and nothing of the platform.
     """
     is_internal = isinstance(error, PlatformTrouble) and error.code == INTERNAL_ERROR
     has_hosts = any(step.hosts.size for step in job.steps)
@@ -124,8 +131,9 @@ def action_on_refusal(
             or (fails_for_long(job, now) and (may_be_too_large(error) or is_refusal(error)))
         )
     ):
+        was_lasting = job.poll_failures.job_rows_refused >= REFUSALS
         refuse_job_rows(job, now, hides=is_internal and not has_hosts)
-        return ErrorAction.USE_OTHER_REQUEST if is_internal else None
+        return ErrorAction.USE_OTHER_REQUEST if is_internal or was_lasting else None
     if isinstance(error, WrongState) and isinstance(request, GetStepInstanceStatus):
         job.step(request.ref.step_instance_id).host_refusals = HOSTS_HIDDEN
         return ErrorAction.USE_OTHER_REQUEST
@@ -139,6 +147,16 @@ def action_on_refusal(
         is_lasting = job.poll_failures.job_rows_refused >= REFUSALS
         return ErrorAction.USE_OTHER_REQUEST if is_lasting else ErrorAction.RETRY_ONCE
     return None
+
+
+def is_shown_by_job(job: JobState, request: PollRequest) -> bool:
+    """Return True if a request about a step failed the last time, too, and its job, which shows its hosts, was read since."""
+    failures = job.poll_failures
+    return (
+        request.ref in failures.unanswered
+        and not (failures.failures or failures.troubled or failures.job_rows_refused)
+        and not is_long_unread(job)
+    )
 
 
 def is_refusal(error: BkJobError) -> bool:
@@ -193,6 +211,11 @@ def is_gateway_made(error: BkJobError) -> bool:
     if not isinstance(error, CallFailed) or isinstance(error, InvalidRequest):
         return False
     return error.details.http_status in GATEWAY_STATUS or error.code in GATEWAY_CODES
+
+
+def is_from_platform(error: BkJobError) -> bool:
+    """Return True if the platform itself responded."""
+    return not (isinstance(error, TransportFailed) or is_gateway_made(error))
 
 
 def note_absence(job: JobState, ref: Ref, now: float) -> float:

@@ -28,8 +28,9 @@ PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
 # The id of the job itself among the ids of steps.
 JOB_ITSELF = 0
-# For how many seconds hosts are not requested again after the platform refused to list them.
-ROWS_RETRY_INTERVAL = 15.0
+# For how many seconds hosts are not requested again after the platform refused to list them; twice as long after each time
+# that it did so for a job that runs, with so many doublings at most: what takes long to fail keeps others waiting.
+ROWS_RETRY_INTERVAL, MOST_DOUBLINGS = 15.0, 4
 
 # A response that lists so many hosts is worth compressing. Compressing less gains nearly nothing; decompressing more blocks
 # the event loop for longer than reading the response. (about 32 kB and 1.5 MB)
@@ -208,12 +209,19 @@ def must_request_rows_again(job: JobState) -> bool:
 
     The refusals may have been a passing error. They are tried again from time to time, and before a step is over.
     """
-    refused_at, seen_at = job.poll_failures.rows_refused_at, job.seen_at
+    failures, seen_at = job.poll_failures, job.seen_at
+    refused_at = failures.rows_refused_at
     if refused_at is None or seen_at is None or seen_at <= refused_at:
         return False
-    if seen_at - refused_at >= ROWS_RETRY_INTERVAL:
+    if job.all_settled() and not job.reads_all:
+        return False
+    steps = job.open_steps()
+    doublings = min(max(0, failures.job_rows_refused // REFUSALS - 1), MOST_DOUBLINGS)
+    if any(step.progress.settling is not None for step in steps):
+        doublings = 0  # their end waits for the hosts
+    if seen_at - refused_at >= ROWS_RETRY_INTERVAL * 2**doublings:
         return True
-    return any(step.may_show_hosts(seen_at) for step in job.open_steps())
+    return any(step.may_show_hosts(seen_at) for step in steps)
 
 
 def representative_step(job: JobState, capabilities: Capabilities) -> StepState | None:
@@ -313,7 +321,7 @@ def wants_rows_with_job(
     if refused and (job.job_seen_at is None or (refused >= REFUSALS and not must_request_rows_again(job))):
         return False
     is_wanted = wants_job_rows(job)
-    if not is_wanted and requests_are_scarce:
+    if not is_wanted and requests_are_scarce and not refused:
         is_wanted = not any(
             step.progress.is_large or step.hosts.size > MAX_FULL_READ_HOSTS for step in job.steps
         )

@@ -69,7 +69,7 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
-    *failed_in_round* are what requests of the present round failed for. *absent_since* has, by what was requested, the
+    *failed_in_round* are what requests of the present round failed for, *unanswered* the steps whose last own request failed. *absent_since* has, by what was requested, the
     time since when responses say so, or that it does not exist. *not_found* counts, by target, responses in
     a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that
     are lost. *job_rows_refused* counts failed requests for the job with its hosts that may be answered without them,
@@ -80,6 +80,7 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     failures: int = 0
     refusals: int = 0
     failed_in_round: tuple[Ref, ...] = ()
+    unanswered: frozenset[Ref] = frozenset()
     absent_since: Mapping[Ref, float] = NONE_ABSENT
     not_found: Mapping[Ref, int] = NO_COUNTS
     troubled: Mapping[Ref, Trouble] = NO_TROUBLE
@@ -105,7 +106,9 @@ class PollFailures(Struct, frozen=True, kw_only=True):
 
     def found(self, ref: Ref) -> PollFailures:
         """Return what remains after a response that shows *ref*."""
-        return replace(self, not_found=without(self.not_found, ref)) if ref in self.not_found else self
+        if ref not in self.not_found and ref not in self.unanswered:
+            return self
+        return replace(self, not_found=without(self.not_found, ref), unanswered=self.unanswered - {ref})
 
 
 NO_FAILURES = PollFailures()

@@ -127,8 +127,12 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         *,
         begun: float,
         targets: int,
+        is_awaited: bool,
     ) -> list[Event]:
-        """Return the events of a failed poll, begun at *begun*, that were not published before."""
+        """Return the events of a failed poll, begun at *begun*, that were not published before.
+
+        Trouble with what is over is none, unless a watch that has joined the job *is_awaited*.
+        """
         if action in LOST_REASONS and (request.ref == target.ref or request.ref in target.targets):
             reason = LOST_REASONS[action]
             if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
@@ -155,7 +159,7 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
                 message=str(error) if request.ref in (ref, target.ref) else f"{request.ref}: {error}",
             )
             for ref in affected_by(target, request)
-            if ref not in known
+            if ref not in known and (is_awaited or not target.is_settled(ref))
         }
         if troubled and not known:
             self._report_failure(request.ref, request.name, error)
@@ -194,11 +198,12 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         """Return the events, published once, that polling the targets of a job works again.
 
         It does when every request of a round was answered: a job may be shown, and one step of it refused, or its steps
-        while the job itself has not been read for long.
+        while the job itself has not been read for long. It does also when all is over, and nothing is to be read.
         """
         failures = target.poll_failures
         troubled = failures.troubled
-        if not troubled or target.pending or failures.failed_in_round or is_long_unread(target):
+        is_whole = not (target.pending or failures.failed_in_round or is_long_unread(target))
+        if not troubled or not (is_whole or target.all_settled()):
             return []
         target.poll_failures = replace(failures, troubled=NO_TROUBLE).or_none()
         self._report_recovery(target.ref)

@@ -34,7 +34,12 @@ from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error, may_be_too_large
+from bkjob_async.engine.tracking.error_policy import (
+    ErrorAction,
+    classify_poll_error,
+    is_from_platform,
+    may_be_too_large,
+)
 from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
@@ -435,7 +440,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if target.group == NO_SUBSCRIBERS:  # it was dropped while the request was under way
             return
         self.reports.on_failure(target, request, self._now() - begun, type(error).__name__)
-        action = classify_poll_error(error, request, target, self._now())
+        action = self._action_after(target, request, error)
         is_about_step = isinstance(request.ref, StepRef) and (
             action in ABOUT_THE_TARGET or may_be_too_large(error)
         )
@@ -445,7 +450,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             abandon_round(target)
         note_unread(target, request, self._now())
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
-        if event is PlatformEvent.RESPONSE:
+        if event is PlatformEvent.RESPONSE and is_from_platform(error):
             self._count_response(self._now(), begun)
         at = self._stamp(self._now())
         if action is ErrorAction.USE_OTHER_REQUEST:
@@ -454,7 +459,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return
         self._count_failure(target, request, at.now, is_about_step=is_about_step)
         targets = len(self.registry.targets)
-        events = self.errors.on_failure(target, request, error, action, at, begun=begun, targets=targets)
+        is_awaited = self.registry.awaits(target)
+        events = self.errors.on_failure(
+            target, request, error, action, at, begun=begun, targets=targets, is_awaited=is_awaited
+        )
         if events:
             self.reports.count(target, events, None, at.now)
         else:
@@ -471,6 +479,14 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if target.group != NO_SUBSCRIBERS:
             again_at = self._after_failure(target, event, at.now, begun, is_about_step=is_about_step)
             self.runner.schedule(target, again_at)
+
+    def _action_after(self, target: PollTarget, request: PollRequest, error: BkJobError) -> ErrorAction:
+        """Return what to do after a failed poll; hosts that no other request shows are trouble with their job."""
+        action = classify_poll_error(error, request, target, self._now())
+        if action is not ErrorAction.USE_OTHER_REQUEST or target.poll_failures.troubled:
+            return action
+        lacks = lacks_rows(target, self.session.dialect.capabilities)
+        return ErrorAction.TARGET_TROUBLE if lacks else action
 
     def _after_failure(
         self, target: PollTarget, event: PlatformEvent, now: float, begun: float, *, is_about_step: bool
@@ -496,7 +512,12 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         """Count a failed poll, which may have been the last one of its round."""
         known = target.poll_failures
         failed = (*known.failed_in_round, request.ref)
-        target.poll_failures = replace(known, failures=known.failures + 1, failed_in_round=failed)
+        unanswered = known.unanswered
+        if isinstance(request.ref, StepRef):
+            unanswered |= {request.ref}
+        target.poll_failures = replace(
+            known, failures=known.failures + 1, failed_in_round=failed, unanswered=unanswered
+        )
         times = self.registry.joined.get(target)
         if is_about_step and times is not None and not target.pending:
             times.complete(now, failed)
