@@ -45,6 +45,8 @@ NOTICED = 40.0
 HASTE = 0.45
 # With more requests under way none waits. To read a step takes so many requests; what is reported takes so many rounds.
 FEW_IN_FLIGHT, REQUESTS_OF_A_STEP, ROUNDS = 3, 1, 3
+# So often trouble with a target is told at most while some reads of it fail and others work.
+TOLD_AT_MOST = 2
 # What comes within so many seconds was under way already.
 AT_ONCE = 0.001
 # A log of so many events holds all of a history.
@@ -212,6 +214,7 @@ class Checks:
             yield f"results() were {seen.results}, and are {seen.results_again} at the end"
         yield from self.cut(seen, self.truth)
         yield from self.lost(seen)
+        yield from self.trouble(seen)
         yield from self.stalls(seen)
         yield from seen.miscounted
         yield from self.in_sync(seen)
@@ -323,6 +326,21 @@ class Checks:
                 joined = max(seen.followed.joins.get(event.ref, [0.0]))
                 if not any(w.start <= time and w.start + w.length + 1 >= joined for w in windows):
                     yield f"{event}, and could be read ever since it was added at {joined:.0f} s"
+
+    def trouble(self, seen: WatchRecord) -> Iterator[str]:
+        """Check that it is not told again and again, nor left open, where some reads fail for good and all others work."""
+        faults = self.history.faults
+        if not faults or any(w.kind not in HALF_READABLE or w.start + w.length < HALF_READ for w in faults):
+            return
+        told = Counter(
+            event.ref for batch in seen.batches for event in batch.events if isinstance(event, bkjob.Trouble)
+        )
+        for ref, times in told.items():
+            if times > TOLD_AT_MOST:
+                yield f"trouble with {ref} was told {times} times"
+        state = seen.states.get(PROMPT)
+        if state is not None and state.trouble and seen.left is None and seen.late is None:
+            yield f"trouble with {[*state.trouble]} was told, and no end of it"
 
     def stalls(self, seen: WatchRecord) -> Iterator[str]:
         """Check that targets were stalled when nothing was heard of them, and only then, once each time."""

@@ -144,6 +144,7 @@ class StreamState:
             case Finished():
                 self._apply_result(event.result)
                 self._ends[event.ref] = event
+                self._trouble.pop(event.ref, None)  # nothing more of it is to be read
             case Lost():
                 self._note_ref(event.ref)
                 self._ends[event.ref] = event

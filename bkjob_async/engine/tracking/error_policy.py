@@ -172,6 +172,8 @@ def fails_for_long(job: JobState, now: float) -> bool:
     failures, seen_at = job.poll_failures, job.seen_at
     if failures.job_rows_refused >= REFUSALS:
         return True
+    if job.ref in failures.unanswered and not failures.failures:  # its steps were answered meanwhile
+        return job.job_seen_at is not None and now - job.job_seen_at >= LOST_AFTER_SECONDS
     is_repeated = failures.failures + 1 >= REFUSALS
     return is_repeated and (seen_at is None or now - seen_at >= LOST_AFTER_SECONDS)
 

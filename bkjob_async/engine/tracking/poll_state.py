@@ -69,7 +69,8 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
-    *failed_in_round* are what requests of the present round failed for, *unanswered* the steps whose last own request failed. *absent_since* has, by what was requested, the
+    *failed_in_round* are what requests of the present round failed for, *unanswered* of which
+    parts the last request failed, of the job itself and of steps. *absent_since* has, by what was requested, the
     time since when responses say so, or that it does not exist. *not_found* counts, by target, responses in
     a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that
     are lost. *job_rows_refused* counts failed requests for the job with its hosts that may be answered without them,

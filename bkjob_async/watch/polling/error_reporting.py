@@ -25,7 +25,7 @@ from bkjob_async.engine.tracking.error_policy import (
     lose_target,
 )
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.next_request import PollRequest, is_long_unread
+from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.engine.tracking.poll_state import NO_TROUBLE
 from bkjob_async.errors import BkJobError, CallFailed, InvalidResponse
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
@@ -194,20 +194,27 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     def _trouble_of_all(self, error: BkJobError, targets: int) -> Trouble:
         return Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
 
-    def on_success(self, target: PollTarget) -> list[Event]:
+    def on_success(self, target: PollTarget, *, lacks_rows: bool, is_awaited: bool) -> list[Event]:
         """Return the events, published once, that polling the targets of a job works again.
 
-        It does when every request of a round was answered: a job may be shown, and one step of it refused, or its steps
-        while the job itself has not been read for long. It does also when all is over, and nothing is to be read.
+        It does when every request of a round was answered, and it does not lack hosts: a job may be shown, and one step of it
+        refused, or its steps while the job itself cannot be read. Of what is over nothing is to be read, unless a watch that
+        has joined the job *is_awaited*.
         """
         failures = target.poll_failures
         troubled = failures.troubled
-        is_whole = not (target.pending or failures.failed_in_round or is_long_unread(target))
-        if not troubled or not (is_whole or target.all_settled()):
-            return []
-        target.poll_failures = replace(failures, troubled=NO_TROUBLE).or_none()
-        self._report_recovery(target.ref)
-        return [Recovered(ref=ref) for ref in troubled if ref in target.targets and ref not in target.lost]
+        is_unread = target.ref in failures.unanswered
+        if lacks_rows or target.pending or failures.failed_in_round or is_unread:
+            left = {ref: each for ref, each in troubled.items() if is_awaited or not target.is_settled(ref)}
+        else:
+            left = {}
+        target.poll_failures = replace(failures, troubled=left or NO_TROUBLE).or_none()
+        if not left:
+            self._report_recovery(target.ref)
+        ended = [
+            ref for ref in troubled if ref not in left and ref in target.targets and ref not in target.lost
+        ]
+        return [Recovered(ref=ref) for ref in ended]
 
     # Observers ------------------------------------------------------------------------------------------------------
 

@@ -236,9 +236,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             plan_follow_ups(target, request, capabilities)
         target.pending = unnamed or target.pending
         if target.target_steps or target.poll_failures is not NO_FAILURES:
-            # A response without the hosts that cannot be read does not end the trouble with them.
-            recovered = () if lacks_rows(target, capabilities) else self.errors.on_success(target)
-            others = [*recovered, *lose_missing_steps(target, now)]
+            others = [*self._recovered(target), *lose_missing_steps(target, now)]
         is_unchanged = at is None and not others and not was_forgotten
         if is_unchanged and self._goes_on_unchanged(target):
             return None
@@ -255,7 +253,14 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         at = self._stamp(now)
         changes = NO_EVENTS if is_unchanged else apply_step(target, view, at, mode)
         plan_follow_ups(target, request, self.session.dialect.capabilities)
-        return at, [*self.errors.on_success(target), *changes]
+        return at, [*self._recovered(target), *changes]
+
+    def _recovered(self, target: PollTarget) -> Sequence[Event]:
+        """Return the events that polling works again; a response without the hosts that cannot be read is no sign of it."""
+        if not target.poll_failures.troubled:
+            return NO_EVENTS
+        lacks = lacks_rows(target, self.session.dialect.capabilities)
+        return self.errors.on_success(target, lacks_rows=lacks, is_awaited=self.registry.awaits(target))
 
     def _on_response(
         self, target: PollTarget, request: PollRequest, view: PollView, permit: Permit
@@ -512,11 +517,11 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         """Count a failed poll, which may have been the last one of its round."""
         known = target.poll_failures
         failed = (*known.failed_in_round, request.ref)
-        unanswered = known.unanswered
-        if isinstance(request.ref, StepRef):
-            unanswered |= {request.ref}
         target.poll_failures = replace(
-            known, failures=known.failures + 1, failed_in_round=failed, unanswered=unanswered
+            known,
+            failures=known.failures + 1,
+            failed_in_round=failed,
+            unanswered=known.unanswered | {request.ref},
         )
         times = self.registry.joined.get(target)
         if is_about_step and times is not None and not target.pending:
