@@ -46,7 +46,8 @@ def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[Event]
     job.job_seen_at, job.digest = stamp.now, 0
     step_views = without_duplicates(view.steps)
     if job.poll_failures is not NO_FAILURES:
-        job.poll_failures = job.poll_failures.found(job.ref).after_response()
+        over = [step.ref for step in job.steps if step.announced.finished]
+        job.poll_failures = job.poll_failures.found(job.ref).after_response(over)
     by_id = {step.ref.step_instance_id: step for step in job.steps}
     steps = [by_id.get(each.step_instance_id) for each in step_views]
     outdated = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import inf
 from types import MappingProxyType
 from typing import TypeVar
@@ -69,13 +69,12 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
-    *failed_in_round* are what requests of the present round failed for, *unanswered* of which
-    parts the last request failed, of the job itself and of steps. *absent_since* has, by what was requested, the
-    time since when responses say so, or that it does not exist. *not_found* counts, by target, responses in
-    a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that
-    are lost. *job_rows_refused* counts failed requests for the job with its hosts that may be answered without them,
-    *job_rows_hidden* those of them that were refused for the hosts. *rows_refused_at* is when the last refusal to list hosts
-    came, with the job or with a step.
+    *failed_in_round* are what requests of the present round failed for; *unanswered* are the parts, the job itself and steps,
+    of which the last request failed. *absent_since* has, by what was requested, the time since when responses say so, or that
+    it does not exist. *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble`
+    that was published, by target; *lost* the targets that are lost. *job_rows_refused* counts failed requests for the job with
+    its hosts that may be answered without them, *job_rows_hidden* those of them that were refused for the hosts.
+    *rows_refused_at* is when the last refusal to list hosts came, with the job or with a step.
     """
 
     failures: int = 0
@@ -91,15 +90,22 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     job_rows_hidden: int = 0
     rows_refused_at: float | None = None
 
-    def after_response(self) -> PollFailures:
-        """Return what remains after a successful poll."""
+    def after_response(self, finished: Collection[Ref] = ()) -> PollFailures:
+        """Return what remains after a successful poll; *finished* steps are not requested by themselves any more."""
         if self is NO_FAILURES:
             return self
         absent = self.absent_since
         if absent:
             # Of a part that still does not exist, a response about another part says nothing.
             absent = {ref: since for ref, since in absent.items() if ref in self.not_found}
-        return replace(self, failures=0, refusals=0, absent_since=absent, stalled=False).or_none()
+        return replace(
+            self,
+            failures=0,
+            refusals=0,
+            unanswered=self.unanswered.difference(finished),
+            absent_since=absent,
+            stalled=False,
+        ).or_none()
 
     def or_none(self) -> PollFailures:
         """Return these failures, the shared `NO_FAILURES` if there are none."""
