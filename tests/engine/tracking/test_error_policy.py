@@ -1,10 +1,14 @@
 """What is done after a failed poll."""
 
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error, lose_target
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import step_request
+from bkjob_async.engine.tracking.poll_state import PollFailures
 from bkjob_async.engine.tracking.step_state import REFUSALS
 from bkjob_async.errors import (
     ApiNotFound,
@@ -20,7 +24,7 @@ from bkjob_async.errors import (
     Throttled,
     WrongState,
 )
-from bkjob_async.model.events import LostReason
+from bkjob_async.model.events import LostReason, Trouble
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from tests.engine.applied import apply_job, apply_step
 from tests.engine.poll_views import JOB, at, host, job, step
@@ -158,3 +162,55 @@ def test_a_lost_target_that_is_added_again_is_refused_anew(error: CallFailed) ->
     first = ErrorAction.RETRY_ONCE if isinstance(error, NotFound) else ErrorAction.TARGET_TROUBLE
     assert actions[:3] == [first, ErrorAction.TARGET_TROUBLE, ErrorAction.TARGET_TROUBLE]
     assert actions[3] in (ErrorAction.NOT_FOUND, ErrorAction.FORBIDDEN)
+
+
+SENT_TIMEOUT = RequestTimedOut(ErrorDetails(sent=True))
+INVALID = InvalidResponse(ErrorDetails(http_status=200))
+AWAY = PlatformTrouble(ErrorDetails(http_status=502))
+
+
+@pytest.mark.parametrize(
+    ("error", "first", "again"),
+    [
+        (SENT_TIMEOUT, ErrorAction.GATEWAY_TROUBLE, ErrorAction.RETRY_ONCE),
+        (INVALID, ErrorAction.TARGET_TROUBLE, ErrorAction.RETRY_ONCE),
+        (AWAY, ErrorAction.GATEWAY_TROUBLE, ErrorAction.GATEWAY_TROUBLE),
+        (Throttled(ErrorDetails()), ErrorAction.THROTTLED, ErrorAction.THROTTLED),
+    ],
+    ids=["timeout", "invalid", "away", "throttled"],
+)
+def test_a_step_that_its_job_shows_is_in_trouble_once(
+    error: CallFailed, first: ErrorAction, again: ErrorAction
+) -> None:
+    """It was read with its job since the last request for it failed. What concerns all is told each time."""
+    state, request = watched_job(), step_request(STEP)
+    assert classify_poll_error(error, request, state, 1.0) is first
+
+    state.poll_failures = replace(state.poll_failures, unanswered=frozenset({STEP}))
+    assert classify_poll_error(error, request, state, 2.0) is again
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"unanswered": frozenset({JOB})},
+        {"failures": 1},
+        {"troubled": {STEP: Trouble(ref=STEP, error="", message="")}},
+        {"job_rows_refused": 1},
+    ],
+    ids=lambda known: next(iter(known)),
+)
+def test_a_step_is_in_trouble_again_unless_its_job_shows_it(known: dict[str, Any]) -> None:
+    """Another part failed, the last poll did, it is in trouble still, or the job is read without hosts."""
+    state, request = watched_job(), step_request(STEP)
+    state.poll_failures = PollFailures(**{"unanswered": frozenset({STEP}), **known})
+    assert classify_poll_error(INVALID, request, state, 2.0) is ErrorAction.TARGET_TROUBLE
+
+
+def test_a_step_whose_job_was_not_read_for_long_is_in_trouble_again() -> None:
+    """What the job showed of it is old."""
+    state, request = watched_job(), step_request(STEP)
+    apply_step(state, step(2, [host(1, 7)]), at(20.0))
+    state.poll_failures = PollFailures(unanswered=frozenset({STEP}))
+
+    assert classify_poll_error(INVALID, request, state, 21.0) is ErrorAction.TARGET_TROUBLE
