@@ -47,3 +47,24 @@ async def test_nudges_that_are_a_second_apart_are_polls_at_once() -> None:
         times = transport.times[before:]
 
     assert [round(time, 2) for time in times] == [70.0, 71.0, 72.0]
+
+
+async def test_a_nudge_for_a_job_that_is_added_again_is_not_lost() -> None:
+    """It waits for the end of the second like any other, and those of jobs that were nudged long ago are forgotten."""
+    world = World(1)
+    job, other = world.add(PLAN), world.add(PLAN)
+    async with client_of(world, interval=60.0) as (client, transport), client.watch([job, other]) as watch:
+        await asyncio.sleep(70)
+        watch.nudge(job)
+        await asyncio.sleep(0.25)
+        watch.nudge(job)
+        watch.drop(job)
+        watch.add(job)
+        await asyncio.sleep(0.25)
+        before = transport.requests
+        watch.nudge(job)
+        await asyncio.sleep(10)
+        assert [round(time, 2) for time in transport.times[before:]] == [71.0]
+
+        watch.nudge(other)
+        assert set(client._poller._nudged_at) == {other}  # noqa: SLF001 - nothing shows it

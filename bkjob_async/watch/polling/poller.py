@@ -72,8 +72,9 @@ class Poller:
         # the number of that wait, if it is known.
         self._operated_at: dict[JobRef, float] = {}
         self._confirmed: dict[JobRef, Mapping[StepRef, int | None]] = {}
-        # When jobs were launched, the latest last.
+        # When jobs were launched, and when each was last polled for a nudge or will be, the latest last.
         self._launched_at: dict[JobRef, float] = {}
+        self._nudged_at: dict[JobRef, float] = {}
         outage_recovery = OutageRecovery(
             registry=self._registry,
             runner=self._runner,
@@ -226,19 +227,23 @@ class Poller:
 
         A nudge that comes too early is not lost: all that do are one poll when the second is over.
         """
-        target = self._registry.targets.get(ref.job)
-        if target is None:
+        job, now, nudged_at = ref.job, self._now(), self._nudged_at
+        if job not in self._registry.targets:
             return
-        now, last = self._now(), target.nudged_at
-        if last is None or last + NUDGE_INTERVAL <= now:
-            target.nudged_at = now
-            self._poll_nudged(target)
-        elif last <= now:
-            target.nudged_at = last + NUDGE_INTERVAL
-            asyncio.get_running_loop().call_at(target.nudged_at, self._poll_nudged, target)
+        last = nudged_at.get(job, -inf)
+        if last > now:
+            return  # it will be polled for this one, too
+        nudged_at.pop(job, None)
+        nudged_at[job] = at = max(now, last + NUDGE_INTERVAL)
+        drop_older(nudged_at, now - NUDGE_INTERVAL)
+        if at > now:
+            asyncio.get_running_loop().call_at(at, self._poll_nudged, job)
+        else:
+            self._poll_nudged(job)
 
-    def _poll_nudged(self, target: PollTarget) -> None:
-        if self._registry.targets.get(target.ref) is target:
+    def _poll_nudged(self, job: JobRef) -> None:
+        target = self._registry.targets.get(job)
+        if target is not None:
             self.planner.on_nudge(target)
             self._runner.schedule(target, self._now(), urgent=True)
 
@@ -275,10 +280,9 @@ class Poller:
 
     def on_launch(self, job: JobRef) -> None:
         """Record that a *job* was launched: it is there, whatever a response says that comes soon."""
-        now, launched = self._now(), self._launched_at
-        launched[job] = now
-        while now - launched[oldest := next(iter(launched))] >= LOST_AFTER_SECONDS:
-            del launched[oldest]
+        now = self._now()
+        self._launched_at[job] = now
+        drop_older(self._launched_at, now - LOST_AFTER_SECONDS)
 
     def _keep_operation(self, job: JobRef, at: float, confirmed: Mapping[StepRef, int | None]) -> None:
         """Keep when an operation on a job was sent that nobody watches; somebody may watch it soon."""
@@ -353,6 +357,12 @@ class Poller:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def drop_older(times: dict[JobRef, float], than: float) -> None:
+    """Drop the first of *times*, the latest of which come last, as far as they are older *than* that."""
+    while times and times[oldest := next(iter(times))] <= than:
+        del times[oldest]
 
 
 def resource_of(polled: Polled) -> str:
