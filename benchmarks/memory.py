@@ -146,8 +146,9 @@ def watched_jobs(steps: int, steps_of_a_job: int, hosts: int) -> Callable[[], ob
                 for n in range(steps_of_a_job)
             ]
             view = JobPollView(status=2, name=f"plan {number % 100}", times=views[0].times, steps=views)
-            apply_job(target, view, PollStamp(float(number), number, ""))
-            note_unchanged_job(target, view, float(number + 1))
+            for now in (float(number), number + 60.0):  # what a step keeps while its end settles is gone then
+                apply_job(target, view, PollStamp(now, number, ""))
+            note_unchanged_job(target, view, number + 61.0)
             target.ended = ()  # durations were learnt from it
             schedule.put(target, number / 1_000)  # a thousand polls a second
         return targets, schedule
