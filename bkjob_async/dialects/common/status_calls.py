@@ -137,7 +137,7 @@ def content_of(response: HttpResponse) -> int:
     if begin < 0 or len(body) > LARGEST_DIGESTED:
         return 0
     rest = TOTAL_TIME.sub(b"", REQUEST_ID.sub(b"", b"%b%b" % (body[:begin], body[end:])))
-    return hash((response.status, rest, body[begin:end]))
+    return hash((response.status, rest, memoryview(body)[begin:end]))
 
 
 def digest_of(content: int, read: KnownRows | PollView) -> int:

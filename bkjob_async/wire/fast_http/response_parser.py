@@ -40,6 +40,9 @@ class ResponseHeaders(Mapping[str, str]):
         value = self._fields.get(field_name(name))
         return default if value is None else decoded(value)
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and field_name(name) in self._fields
+
     def __getitem__(self, name: str) -> str:
         return decoded(self._fields[field_name(name)])
 
