@@ -32,6 +32,7 @@ from benchmarks.table import show
 from bkjob_async.dialects.common.status_calls import decode_poll
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
+from bkjob_async.engine.host_table.machines import Machines
 from bkjob_async.engine.responses.job_tracker import apply_job, apply_step
 from bkjob_async.engine.responses.unchanged import note_unchanged_job, note_unchanged_step
 from bkjob_async.engine.stream.cursor import PollStamp
@@ -147,6 +148,7 @@ class EnginePolls:
         self._tracker = JobState(ref.job)
         self._tracker.add_target(ref)
         self._tracker.detail_level = detail_level
+        self._machines = Machines()
 
     @property
     def is_over(self) -> bool:
@@ -155,7 +157,7 @@ class EnginePolls:
 
     def poll(self, number: int, ask: Callable[[PollRequest], bytes], _ref: StepRef) -> None:
         """Poll once, with all requests that this takes."""
-        at = PollStamp(float(number), number + 1, "")
+        at = PollStamp(float(number), number + 1, "", machines=self._machines)
         while True:
             start = time.process_time()
             request = next_request(self._tracker, DIALECT.capabilities, requests_are_scarce=self._guess)
