@@ -142,6 +142,25 @@ async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -
     assert keeps_its_promise(reported, world)
 
 
+async def test_a_refusal_from_before_the_join_loses_nothing() -> None:
+    """Access may have been granted again meanwhile: the job is requested once more."""
+    world = World(4)
+    job = world.add(
+        SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(200.0)),)),))
+    )
+    async with client_of(world, interval=5.0) as (client, transport):
+        transport.spoil = lambda _request, now: REFUSED if 20.0 < now < 60.0 else None
+        transport.delay = lambda _request, now: (0.0, 40.0) if 50.0 < now < 60.0 else (0.0, 0.0)
+        first = asyncio.create_task(watched(client, job))
+        await asyncio.sleep(70)
+        assert transport.times[-1] < 60.0
+        both = await asyncio.gather(first, watched(client, job))
+
+    for batches in both:
+        assert keeps_its_promise(batches, world)
+        assert [event.result.ok for event in of_type(batches, bkjob.Finished)] == [True]
+
+
 @pytest.mark.parametrize("dialect", ALL_DIALECTS)
 @pytest.mark.parametrize("level", bkjob.DetailLevel)
 async def test_no_host_of_a_step_that_was_skipped_is_reported_as_it_was_before(

@@ -17,8 +17,8 @@ REFUSED_SECONDS = 30.0
 class ReadTimes(Struct, eq=False):
     """When the requests were sent whose responses show all parts of a job, and those that were *refused* of late.
 
-    *requested* is of the requests under way, *read* of the last that were answered. A part that is refused has what was
-    *read* before, and since when it is.
+    *requested* is of the requests under way, *read* of the last that were answered, *wanted* the time after which who joined
+    last wants them sent. A part that is refused has what was *read* before, and since when it is.
 
     | the target | its parts | it is read since a time if |
     | --- | --- | --- |
@@ -28,7 +28,13 @@ class ReadTimes(Struct, eq=False):
 
     requested: int = 0
     read: int = 0
+    wanted: int = 0
     refused: dict[Ref, tuple[int, float]] = field(default_factory=dict)
+
+    @property
+    def are_outdated(self) -> bool:
+        """Whether the requests under way were sent before somebody joined."""
+        return self.requested < self.wanted
 
     def complete(self, now: float, refused: tuple[Ref, ...]) -> None:
         """Record that every request under way was answered, those about *refused* parts with an error."""

@@ -61,6 +61,7 @@ from bkjob_async.model.status import UNFINISHED_RUN_CODES
 from bkjob_async.observe.to_logging import polling_logger, requests_logger
 from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.polling.error_reporting import (
+    LOST_REASONS,
     PLATFORM_EVENTS,
     ErrorReporting,
     OutageRecovery,
@@ -488,6 +489,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     def _action_after(self, target: PollTarget, request: PollRequest, error: BkJobError) -> ErrorAction:
         """Return what to do after a failed poll; hosts that no other request shows are trouble with their job."""
         action = classify_poll_error(error, request, target, self._now())
+        times = self.registry.joined.get(target)
+        if action in LOST_REASONS and times is not None and times.are_outdated:
+            return ErrorAction.RETRY_ONCE  # it may be readable for who joined since
         if action is not ErrorAction.USE_OTHER_REQUEST or target.poll_failures.troubled:
             return action
         lacks = lacks_rows(target, self.session.dialect.capabilities)

@@ -270,8 +270,9 @@ class TargetRegistry:
 
     def read_again(self, target: PollTarget) -> int:
         """Have a job read in full, in requests that are sent after the time that is returned."""
-        self.joined.setdefault(target, ReadTimes())
-        return self._cursors.take_number()
+        times = self.joined.setdefault(target, ReadTimes())
+        times.wanted = self._cursors.take_number()
+        return times.wanted
 
     def awaits(self, target: PollTarget) -> bool:
         """Return True while a subscriber waits for a job to be read in full."""
