@@ -67,4 +67,4 @@ async def test_a_nudge_for_a_job_that_is_added_again_is_not_lost() -> None:
         assert [round(time, 2) for time in transport.times[before:]] == [71.0]
 
         watch.nudge(other)
-        assert set(client._poller._nudged_at) == {other}  # noqa: SLF001 - nothing shows it
+        assert set(client._poller._nudged_at) == {other}
