@@ -30,6 +30,11 @@ def takes_targets(watch: bkjob.Watch) -> bool:
     return watch._subscription.is_open
 
 
+def nudged_in(client: bkjob.JobClient) -> set[bkjob.JobRef]:
+    """Return the jobs of which a client knows when they were nudged."""
+    return set(client._poller._nudged_at)
+
+
 def end_of(watch: bkjob.Watch) -> BaseException | None:
     """Return the error that a watch has ended with."""
     return watch._subscription.end

@@ -9,6 +9,7 @@ import pytest
 from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
+from tests.watch.inside import nudged_in
 
 pytestmark = pytest.mark.looptime
 PLAN = SimulatedJob(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))
@@ -67,4 +68,4 @@ async def test_a_nudge_for_a_job_that_is_added_again_is_not_lost() -> None:
         assert [round(time, 2) for time in transport.times[before:]] == [71.0]
 
         watch.nudge(other)
-        assert set(client._poller._nudged_at) == {other}
+        assert nudged_in(client) == {other}
