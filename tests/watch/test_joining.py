@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from json import dumps
 from typing import TypeVar
 
 import pytest
@@ -20,7 +21,7 @@ from bkjob_async.simulator.world.plans import (
     StepPlan,
     exactly,
 )
-from bkjob_async.simulator.world.world import World
+from bkjob_async.simulator.world.world import FIRST_STEP_ID, World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import ALL_DIALECTS, DIALECTS, client_of, keeps_its_promise, watched
 from tests.watch.inside import limit_log, log_of
@@ -159,6 +160,38 @@ async def test_a_refusal_from_before_the_join_loses_nothing() -> None:
     for batches in both:
         assert keeps_its_promise(batches, world)
         assert [event.result.ok for event in of_type(batches, bkjob.Finished)] == [True]
+
+
+async def test_a_step_that_was_not_there_before_the_join_is_not_lost() -> None:
+    """It takes two responses of its job without it, and both were asked for before: the job is requested once more."""
+    world = World(4)
+    job = world.add(
+        SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(200.0)),)),))
+    )
+    step = job.step(FIRST_STEP_ID)
+    async with client_of(world, "esb-jobv3", interval=5.0) as (client, transport):
+        transport.spoil = lambda _request, now: without_steps(job) if now < 20.0 else None
+        transport.delay = lambda _request, now: (0.0, 40.0) if 4.0 < now < 20.0 else (0.0, 0.0)
+        first = asyncio.create_task(watched(client, step))
+        await asyncio.sleep(30)
+        assert 4.0 < transport.times[-1] < 20.0
+        both = await asyncio.gather(first, watched(client, step))
+
+    for batches in both:
+        assert keeps_its_promise(batches, world)
+        assert [event.result.ok for event in of_type(batches, bkjob.Finished)] == [True]
+
+
+def without_steps(job: bkjob.JobRef) -> HttpResponse:
+    """Return a response about a job that runs and has no steps yet."""
+    instance = {
+        "job_instance_id": job.job_instance_id,
+        "bk_scope_type": "biz",
+        "bk_scope_id": "2",
+        "status": 2,
+    }
+    data = {"finished": False, "job_instance": instance, "step_instance_list": []}
+    return HttpResponse(status=200, body=dumps({"code": 0, "result": True, "data": data}).encode())
 
 
 @pytest.mark.parametrize("dialect", ALL_DIALECTS)

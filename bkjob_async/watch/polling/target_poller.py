@@ -237,7 +237,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             plan_follow_ups(target, request, capabilities)
         target.pending = unnamed or target.pending
         if target.target_steps or target.poll_failures is not NO_FAILURES:
-            others = [*self._recovered(target), *lose_missing_steps(target, now)]
+            missing = NO_EVENTS if self._is_outdated(target) else lose_missing_steps(target, now)
+            others = [*self._recovered(target), *missing]
         is_unchanged = at is None and not others and not was_forgotten
         if is_unchanged and self._goes_on_unchanged(target):
             return None
@@ -489,13 +490,17 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     def _action_after(self, target: PollTarget, request: PollRequest, error: BkJobError) -> ErrorAction:
         """Return what to do after a failed poll; hosts that no other request shows are trouble with their job."""
         action = classify_poll_error(error, request, target, self._now())
-        times = self.registry.joined.get(target)
-        if action in LOST_REASONS and times is not None and times.are_outdated:
-            return ErrorAction.RETRY_ONCE  # it may be readable for who joined since
+        if action in LOST_REASONS and self._is_outdated(target):
+            return ErrorAction.RETRY_ONCE
         if action is not ErrorAction.USE_OTHER_REQUEST or target.poll_failures.troubled:
             return action
         lacks = lacks_rows(target, self.session.dialect.capabilities)
         return ErrorAction.TARGET_TROUBLE if lacks else action
+
+    def _is_outdated(self, target: PollTarget) -> bool:
+        """Return True if the requests under way were sent before somebody joined, for whom a target may be there."""
+        times = self.registry.joined.get(target)
+        return times is not None and times.are_outdated
 
     def _after_failure(
         self, target: PollTarget, event: PlatformEvent, now: float, begun: float, *, is_about_step: bool
