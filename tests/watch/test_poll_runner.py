@@ -24,7 +24,9 @@ class Key(str):  # noqa: SLOT000 - its due time is set on it
     urgent: bool | None = None
 
 
-def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> PollRunner[Key]:
+def pool_of(
+    polls: Polls, *, workers: int = 2, takes: float = 0.0, rate: float | None = None
+) -> PollRunner[Key]:
     """Return a pool that records what it polls; the group of a key is its first letter."""
 
     async def poll(key: Key, _permit: Permit) -> None:
@@ -34,8 +36,13 @@ def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> PollRunner
     def on_crash(error: BaseException) -> None:
         raise error
 
-    limiter = RequestLimiter(RateLimiter(max_in_flight=workers))
-    pool = PollRunner[Key](on_crash=on_crash, limiter=limiter, group=lambda key: key[0])
+    limiter = RequestLimiter(RateLimiter(rate=rate, max_in_flight=workers))
+    pool = PollRunner[Key](
+        on_crash=on_crash,
+        limiter=limiter,
+        group=lambda key: key[0],
+        is_slow_retry=lambda key: key.startswith("slow"),
+    )
     pool.poll = poll
     return pool
 
@@ -104,6 +111,40 @@ async def test_a_key_that_becomes_urgent_during_its_poll_goes_before_late_ones()
     await poll_runner.aclose()
 
     assert [key for _, key in polls] == ["a", "a", "b", "c"]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("rate", [None, 100.0])
+@pytest.mark.parametrize(("workers", "share"), [(1, 1), (2, 1), (4, 2), (5, 3), (32, 16)])
+async def test_slow_retries_take_turns_with_half_of_the_permits(
+    workers: int, share: int, rate: float | None
+) -> None:
+    """Others go at once, with the rest of them; all slow ones are polled in the end."""
+    polls: Polls = []
+    under_way, most = 0, 0
+
+    async def poll(key: Key, _permit: Permit) -> None:
+        nonlocal under_way, most
+        polls.append((asyncio.get_running_loop().time(), key))
+        if key.startswith("slow"):
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(30.0)
+            under_way -= 1
+
+    poll_runner = pool_of(polls, workers=workers, rate=rate)
+    poll_runner.poll = poll
+    for number in range(40):
+        poll_runner.schedule(Key(f"slow {number}"), 1.0)
+    for number in range(100):
+        poll_runner.schedule(Key(f"quick {number}"), 5.0 + number)
+    await asyncio.sleep(40 * 30.0 / share + 60.0)
+    await poll_runner.aclose()
+
+    waits = [at - 5.0 - int(key.split()[1]) for at, key in polls if key.startswith("quick")]
+    assert most == share
+    assert len(polls) == 140
+    assert workers == 1 or max(waits) <= 0.1
 
 
 class Request:

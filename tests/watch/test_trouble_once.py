@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -25,6 +27,7 @@ from tests.watch.test_reads_that_fail import (
 
 pytestmark = pytest.mark.looptime
 
+NUMBERS = re.compile(r"\d+")
 ERRORS = pytest.mark.parametrize("error", [TIMEOUT, refusal(1240003)])
 
 
@@ -140,3 +143,33 @@ async def test_hosts_that_take_too_long_are_no_outage(dialect: str) -> None:
     assert max(told[ref] for ref in refs) == 1
     # The wait for the next try doubles, up to four minutes.
     assert 4 <= len(failed) <= 12
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v4", "gateway-v3"])
+@pytest.mark.parametrize(("part", "slow_jobs", "others"), [("the hosts", 100, 1), ("everything", 40, 40)])
+async def test_jobs_that_take_too_long_do_not_hold_up_others(
+    part: str, slow_jobs: int, others: int, dialect: str
+) -> None:
+    """More of them than requests may be under way. They wait behind the others."""
+    world = World(1)
+    slow = [world.add(SimulatedJob(steps=(runs(1500.0, 3),))) for _ in range(slow_jobs)]
+    other, *more = [world.add(SimulatedJob(steps=(runs(1500.0, 3),))) for _ in range(others)]
+    ids = {str(ref.job_instance_id) for ref in slow}
+
+    def is_slow(request: HttpRequest, now: float) -> bool:
+        is_part = part == "everything" or asks_for_rows(request) or asks_for(request, "step")
+        return now > 20.0 and is_part and not ids.isdisjoint(NUMBERS.findall(text_of(request)))
+
+    async with client_of(world, dialect) as (client, transport):
+        transport.spoil = lambda request, now: TIMEOUT if is_slow(request, now) else None
+        transport.delay = lambda request, now: (30.0, 0.0) if is_slow(request, now) else (0.0, 0.0)
+        async with client.watch([*slow, other, *more], deadline=1000) as watch:
+            with pytest.raises(bkjob.DeadlineExceeded):
+                async for _batch in watch.batches():
+                    pass
+
+        sent = zip(transport.times, transport.exchanges, strict=False)
+        times = [
+            at for at, each in sent if at > 400.0 and str(other.job_instance_id) in text_of(each.request)
+        ]
+    assert max(after - before for before, after in pairwise(times)) <= 30.0

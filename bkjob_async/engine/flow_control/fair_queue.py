@@ -121,9 +121,9 @@ class PriorityFairQueue(Generic[G, T]):
         """Append *item* to its *group* in the queue of its priority."""
         self._queues[priority].push(group, item)
 
-    def pop(self, *, last: int | None = None) -> T | None:
+    def pop(self, *, last: int) -> T | None:
         """Remove and return the item that has the next turn, of those up to priority *last*; None where there is none."""
-        return self._pop(0, len(self._queues) - 1 if last is None else last)
+        return self._pop(0, last)
 
     def _pop(self, priority: int, last: int) -> T | None:
         queue = self._queues[priority]
@@ -141,6 +141,10 @@ class PriorityFairQueue(Generic[G, T]):
     def add_cost(self, group: G, cost: float, *, priority: int) -> None:
         """Charge *group* for *cost* more turns."""
         self._queues[priority].add_cost(group, cost)
+
+    def has_any(self, last: int) -> bool:
+        """Return whether any item of the priorities up to *last* may wait."""
+        return any(self._queues[: last + 1])
 
     def has(self, priority: int) -> bool:
         """Return whether any item of this priority may wait."""

@@ -66,6 +66,8 @@ LONGEST_WAITS = {
     PlatformEvent.REFUSAL: 0.0,
     PlatformEvent.REFUSAL_OF_ALL: 60.0,
 }
+# A request that fails after so many seconds may be the only one that does.
+SLOW_FAILURE = 5.0
 # While only probes go, other targets are considered again after so many seconds.
 CLOSED_DELAY = 10.0
 
@@ -151,6 +153,14 @@ class PlatformHealth(Struct, kw_only=True):
         self.rate = max(SLOWEST_RATE, self.usual_rate or targets)
         self.until = now + targets / self.rate
         return before
+
+    def fails_slowly_alone(self, sent: float, now: float) -> bool:
+        """Return True if a request *sent* then failed *now* after a long wait, in the later half of which others were answered.
+
+        It then says nothing of the platform.
+        """
+        last, waited = self._last_response_at, now - sent
+        return waited >= SLOW_FAILURE and last is not None and last > now - waited / 2.0
 
     def on_error(self, event: PlatformEvent, target: Hashable, now: float, *, targets: int) -> bool:
         """Count an error of *target*, one of *targets*; return True if it closed the platform."""

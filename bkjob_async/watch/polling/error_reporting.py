@@ -144,7 +144,8 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
                 self.wake_readers()
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
-        if action in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):
+        is_of_all = action is ErrorAction.GATEWAY_TROUBLE and not target.poll_failures.is_slow
+        if action is ErrorAction.CLIENT_TROUBLE or is_of_all:
             self._suspect_outage(target, error, at, PLATFORM_EVENTS[action], begun=begun, targets=targets)
             if self.health.is_closed:
                 return []

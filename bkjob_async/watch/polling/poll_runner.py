@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from bkjob_async.engine.scheduling.timer_wheel import Scheduled, TimerWheel
 from bkjob_async.watch.cooperative import wait_uncancellable
-from bkjob_async.wire.limits.permits import DUE, URGENT_POLL, Permit
+from bkjob_async.wire.limits.permits import DUE, SLOW_RETRY, URGENT_POLL, Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
 
@@ -59,11 +59,16 @@ class PollRunner(Generic[K]):
         limiter: RequestLimiter,
         group: Callable[[K], Hashable] = lambda _key: None,
         resource: Callable[[K], str] = lambda _key: "",
+        is_slow_retry: Callable[[K], bool] = lambda _key: False,
     ) -> None:
-        """Prepare; nothing runs before a key is due. *resource* returns the name of what a poll most likely requests."""
+        """Prepare; nothing runs before a key is due. *resource* returns the name of what a poll most likely requests.
+
+        *is_slow_retry* returns whether a poll may take as long as one that failed before: others go first.
+        """
         self.timers: TimerWheel[K] = TimerWheel()
         self._group = group
         self.resource = resource
+        self._is_slow_retry = is_slow_retry
         self._limiter = limiter
         # Late keys are marked and counted: a dict of them would never shrink after a long backlog.
         self._late = 0
@@ -160,7 +165,9 @@ class PollRunner(Generic[K]):
 
     def _ask(self, key: K, *, urgent: bool) -> None:
         """Have *key* polled soon, or queue it for a permit."""
-        permit = self._limiter.try_acquire(None, "", urgent=False)  # its scope is known when it is sent
+        is_slow = not urgent and self._is_slow_retry(key)  # then the permit says so
+        # Its scope is known when it is sent.
+        permit = None if is_slow else self._limiter.try_acquire(None, "", urgent=False)
         if permit is None:
             self._queue(key, urgent=urgent)
         else:  # no other key waits, nor does this one
@@ -172,7 +179,8 @@ class PollRunner(Generic[K]):
         self._late += 1
         key.urgent = urgent
         now = asyncio.get_running_loop().time()
-        self._limiter.queue_poll(LatePoll(self._group(key), URGENT_POLL if urgent else DUE, now, self, key))
+        priority = URGENT_POLL if urgent else SLOW_RETRY if self._is_slow_retry(key) else DUE
+        self._limiter.queue_poll(LatePoll(self._group(key), priority, now, self, key))
 
     def _withdraw(self, key: K) -> None:
         """Let a late *key* wait no more."""

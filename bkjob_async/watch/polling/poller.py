@@ -17,7 +17,7 @@ from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.error_policy import LOST_AFTER_SECONDS
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.next_request import JOB_ITSELF
+from bkjob_async.engine.tracking.next_request import JOB_ITSELF, is_slow_retry
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.errors import BkJobError, ClientClosed, ErrorDetails, Throttled
 from bkjob_async.model.events import Recovered, Trouble
@@ -63,7 +63,11 @@ class Poller:
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
         self._runner: PollRunner[Polled] = PollRunner(
-            on_crash=self._registry.crash, limiter=session.limiter, group=group_of, resource=resource_of
+            on_crash=self._registry.crash,
+            limiter=session.limiter,
+            group=group_of,
+            resource=resource_of,
+            is_slow_retry=may_take_long,
         )
         self._list_pollers = ListPollers(
             session=session, registry=self._registry, planner=poll_planner, runner=self._runner
@@ -373,6 +377,11 @@ def resource_of(polled: Polled) -> str:
         return (GetJobInstanceStatus if polled.pending[0] == JOB_ITSELF else GetStepInstanceStatus).name
     is_by_step = polled.polled_via_step or not polled.is_target
     return (GetStepInstanceStatus if is_by_step else GetJobInstanceStatus).name
+
+
+def may_take_long(polled: Polled) -> bool:
+    """Return whether a poll may be for what failed the last time after a long wait."""
+    return not isinstance(polled, ListPoller) and is_slow_retry(polled)
 
 
 def group_of(polled: Polled) -> Scope | ListPoller[PollTarget]:

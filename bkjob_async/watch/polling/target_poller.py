@@ -44,6 +44,7 @@ from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
     is_long_unread,
+    is_slow_retry,
     is_worth_compressing,
     lacks_rows,
     plan_follow_ups,
@@ -386,7 +387,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return None
         if target.pending:
             # Before other targets that are late: what is known of this one is whole, and reported, only then.
-            return URGENT
+            return now if is_slow_retry(target) else URGENT
         is_awaited = bool(registry.joined) and registry.awaits(target)
         if is_awaited and not registry.joined[target].refused:
             return now
@@ -456,6 +457,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         else:
             abandon_round(target)
         note_unread(target, request, self._now())
+        is_slow = self.health.fails_slowly_alone(begun, self._now())
+        target.poll_failures = replace(target.poll_failures, is_slow=is_slow).or_none()
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE and is_from_platform(error):
             self._count_response(self._now(), begun)

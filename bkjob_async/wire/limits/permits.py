@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from bkjob_async.http_messages import HttpRequest, HttpResponse, RequestUnderWay
 
-# The priorities of those that wait: urgent calls, polls of what is known to have changed, and all others.
-URGENT_CALL, URGENT_POLL, DUE = range(3)
+# The priorities of those that wait: urgent calls, polls of what is known to have changed, all others but the last, and polls
+# of what failed the last time after a long wait, and may hold their permits for as long again.
+URGENT_CALL, URGENT_POLL, DUE, SLOW_RETRY = PRIORITIES = range(4)
 
 
 class Permit(Struct, eq=False, gc=False):

@@ -13,7 +13,15 @@ from bkjob_async.engine.flow_control.server_quota import LATENESS, ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.request_limit import RequestLimit
-from bkjob_async.wire.limits.permits import DUE, URGENT_CALL, Permit, Waiting, WaitingCall
+from bkjob_async.wire.limits.permits import (
+    DUE,
+    PRIORITIES,
+    SLOW_RETRY,
+    URGENT_CALL,
+    Permit,
+    Waiting,
+    WaitingCall,
+)
 from bkjob_async.wire.limits.rate_limit_headers import (
     REMAINING,
     RateLimitHeaders,
@@ -38,6 +46,8 @@ class RequestLimiter:
         # All calls that neither have a permit nor gave up: each leaves once, however it ends. Polls are counted only.
         self._calls: set[WaitingCall] = set()
         self.waiting = 0
+        # How many requests are under way of those that may take long again.
+        self._slow_retries = 0
         # When the last response came: its decoding began then, without any other task in between.
         self.received_at = 0.0
         self._shared_queue = RequestQueue()
@@ -83,8 +93,15 @@ class RequestLimiter:
             now + CLOCK_RESOLUTION, limit.next_allowed_at
         ):
             return RequestLimit.GATEWAY_QUOTA
-        # What waits although nothing else holds it up waits for the quota of its resource.
-        return limit.limit_at_work(now) or (RequestLimit.GATEWAY_QUOTA if self.waiting else None)
+        at_work = limit.limit_at_work(now)
+        if at_work is None and self.waiting:
+            # Nothing else holds it up: it waits for the quota of its resource, or for other slow retries.
+            return (
+                RequestLimit.GATEWAY_QUOTA
+                if self._last_priority == SLOW_RETRY
+                else RequestLimit.SLOW_PLATFORM
+            )
+        return at_work
 
     def set_rate(self, rate: float | None) -> None:
         """Change how many requests may go out in a second; those that wait go by the new rate from now on."""
@@ -278,8 +295,9 @@ class RequestLimiter:
         return max(0.0, queue.quota.next_allowed_at - now)
 
     def on_timeout(self, permit: Permit) -> None:
-        """Learn that no response came in time."""
-        self.limit.concurrency.on_timeout(asyncio.get_running_loop().time(), sent=permit.sent_at)
+        """Learn that no response came in time, unless that was to be expected."""
+        if permit.priority != SLOW_RETRY:
+            self.limit.concurrency.on_timeout(asyncio.get_running_loop().time(), sent=permit.sent_at)
 
     def release(self, permit: Permit) -> None:
         """Take back the *permit* of a request that is over, and let the next go; harmless when repeated."""
@@ -292,6 +310,7 @@ class RequestLimiter:
         if permit.is_held:
             permit.is_held = False
             self.limit.in_flight -= 1
+            self._slow_retries -= permit.priority == SLOW_RETRY
 
     def on_success(self, permit: Permit) -> None:
         """Learn from a request that was not throttled."""
@@ -319,7 +338,7 @@ class RequestLimiter:
             if (
                 is_plain
             ):  # nothing but the number under way holds requests up, and nothing else is to be counted
-                waiter = self._shared_queue.waiters.pop()
+                waiter = self._shared_queue.waiters.pop(last=self._last_priority)
                 if waiter is None:
                     return
                 limit.in_flight += 1
@@ -344,7 +363,13 @@ class RequestLimiter:
             queue.quota.acquire(now)
         self._give_permit(waiter, now)
 
+    @property
+    def _last_priority(self) -> int:
+        """The last priority that may go now: slow retries hold at most half of the permits, or one."""
+        return SLOW_RETRY if 2 * self._slow_retries < self.limit.concurrency.allowed else DUE
+
     def _give_permit(self, waiter: Waiting, now: float) -> None:
+        self._slow_retries += waiter.priority == SLOW_RETRY
         if isinstance(waiter, WaitingCall):
             self._leave(waiter)
         resource = waiter.resource if self.resource_queues else ""
@@ -352,9 +377,9 @@ class RequestLimiter:
 
     def _next_waiter(self, now: float) -> tuple[Waiting, RequestQueue] | float | None:
         """Return who may go now and from which queue, else when the next may, None where that is not known."""
-        earliest: float | None = None
+        earliest, last = None, self._last_priority
         for index, queue in enumerate(self._queues):
-            if not queue.waiters:
+            if not queue.waiters.has_any(last):
                 continue
             next_at = self._next_allowed_at(queue, urgent=False)
             next_urgent_at = (
@@ -362,13 +387,13 @@ class RequestLimiter:
             )
             waiter: Waiting | None = None
             if next_at <= now + CLOCK_RESOLUTION:
-                waiter = queue.waiters.pop()
+                waiter = queue.waiters.pop(last=last)
             elif next_urgent_at <= now + CLOCK_RESOLUTION:
                 waiter = queue.waiters.pop(last=URGENT_CALL)
             if waiter is not None:
                 self._queues.append(self._queues.pop(index))
                 return waiter, queue
-            if queue.waiters:
+            if queue.waiters.has_any(last):
                 at = next_urgent_at if next_urgent_at > now + CLOCK_RESOLUTION else next_at
                 earliest = at if earliest is None else min(earliest, at)
         return earliest
@@ -418,7 +443,7 @@ class RequestQueue:
         self.last_success_at = -inf
         self._second = self._accepted = self._accepted_before = 0
         self.waiters: PriorityFairQueue[Hashable, Waiting] = PriorityFairQueue(
-            3, is_live=methodcaller("is_waiting")
+            len(PRIORITIES), is_live=methodcaller("is_waiting")
         )
 
     @property

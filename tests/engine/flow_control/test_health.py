@@ -146,6 +146,21 @@ def test_a_response_between_keeps_it_open() -> None:
         assert answered(health, 0.0) is None
 
 
+@pytest.mark.parametrize(
+    ("waited", "answered_before", "is_alone"),
+    [(30.0, 14.9, True), (30.0, 15.1, False), (30.0, None, False), (4.9, 0.1, False), (5.0, 0.1, True)],
+)
+def test_a_long_wait_for_one_while_others_are_answered_is_its_own(
+    waited: float, answered_before: float | None, *, is_alone: bool
+) -> None:
+    """The last response to another came so many seconds before the failure."""
+    health, now = PlatformHealth(), 100.0
+    if answered_before is not None:
+        answered(health, now - answered_before)
+
+    assert health.fails_slowly_alone(now - waited, now) is is_alone
+
+
 def test_a_refusal_of_all_closes_it_at_once() -> None:
     """One refusal of the application is enough, also of the only target."""
     assert PlatformHealth().on_error(REFUSAL_OF_ALL, "a", 0.0, targets=1)
