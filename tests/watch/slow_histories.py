@@ -9,6 +9,7 @@ from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from tests.watch.histories import (
     ACTIONS,
     FAILS,
+    HALF_READABLE,
     LONG,
     FaultWindow,
     WatchPlan,
@@ -45,6 +46,25 @@ slow = of(
     callbacks=st.sampled_from([None, None, 0.0, 0.7]),
     in_flight=st.sampled_from([32, 32, 2]),
     anew=anew,
+)
+# Reads of one kind fail after a long wait, and hold the few permits meanwhile; all others are answered.
+unanswered = of(
+    plans=st.lists(jobs, min_size=1, max_size=3).map(tuple),
+    watches=st.lists(watch_plans, min_size=1, max_size=2).map(tuple),
+    actions=many_actions,
+    faults=st.tuples(
+        st.builds(
+            FaultWindow,
+            kind=st.sampled_from(HALF_READABLE),
+            start=st.floats(0, 30),
+            length=st.floats(60, 150),
+            share=st.just(1.0),
+        ),
+        long_slowness,
+    ),
+    interval=st.none() | st.floats(0.5, 8.0),
+    group_polling=st.sampled_from(["small", "counts", "guess"]),
+    in_flight=st.sampled_from([1, 2, 4, 32]),
 )
 # One silence after the other, about jobs that change little meanwhile.
 silent = of(

@@ -17,7 +17,7 @@ from tests.watch.history_kinds import (
 )
 from tests.watch.history_run import run
 from tests.watch.random_histories import keep_the_promise, regressions
-from tests.watch.slow_histories import operated_meanwhile, scarce, silent, silent_again, slow
+from tests.watch.slow_histories import operated_meanwhile, scarce, silent, silent_again, slow, unanswered
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +55,8 @@ def test_late_responses_change_nothing(kind: SearchStrategy[History]) -> None:
     keep_the_promise(kind, run, share=1 / 64)
 
 
-def test_what_can_be_read_is_read_where_other_reads_fail() -> None:
+@pytest.mark.parametrize("kind", [half_readable, unanswered])
+def test_what_can_be_read_is_read_where_other_reads_fail(kind: SearchStrategy[History]) -> None:
     """All watches end, be it with what was known of the rest, and trouble is told once, and its end."""
 
     def open_for_ever(history: History) -> list[str]:
@@ -64,7 +65,7 @@ def test_what_can_be_read_is_read_where_other_reads_fail() -> None:
             words for words in run(history) if "the deadline calls" in words or words.startswith("trouble")
         ]
 
-    keep_the_promise(half_readable, open_for_ever, share=1 / 16)
+    keep_the_promise(kind, open_for_ever, share=1 / 32)
 
 
 def test_targets_that_are_added_again_are_reported_as_they_are() -> None:
