@@ -49,22 +49,28 @@ slow = of(
 )
 # Reads of one kind fail after a long wait, and hold the few permits meanwhile; all others are answered.
 unanswered = of(
-    plans=st.lists(jobs, min_size=1, max_size=3).map(tuple),
+    plans=st.lists(jobs, min_size=2, max_size=3).map(tuple),
     watches=st.lists(watch_plans, min_size=1, max_size=2).map(tuple),
     actions=many_actions,
     faults=st.tuples(
         st.builds(
             FaultWindow,
             kind=st.sampled_from(HALF_READABLE),
-            start=st.floats(0, 30),
+            start=st.floats(0, 10),
             length=st.floats(60, 150),
             share=st.just(1.0),
         ),
-        long_slowness,
+        st.builds(
+            FaultWindow,
+            kind=st.just("slow request"),
+            start=st.just(0.0),
+            length=st.floats(30, 120),
+            share=st.floats(0.3, 0.8),
+        ),
     ),
     interval=st.none() | st.floats(0.5, 8.0),
     group_polling=st.sampled_from(["small", "counts", "guess"]),
-    in_flight=st.sampled_from([1, 2, 4, 32]),
+    in_flight=st.sampled_from([2, 2, 3, 32]),
 )
 # One silence after the other, about jobs that change little meanwhile.
 silent = of(
