@@ -44,7 +44,10 @@ async def serve() -> AsyncIterator[Serve]:
         async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             connections.add(writer)
             try:
-                await reader.readuntil(b"\r\n\r\n")
+                try:
+                    await reader.readuntil(b"\r\n\r\n")
+                except asyncio.IncompleteReadError:
+                    return  # the client gave up before it sent its request
                 await handle(reader, writer)
             finally:
                 writer.close()
