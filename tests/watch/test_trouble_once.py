@@ -173,3 +173,25 @@ async def test_jobs_that_take_too_long_do_not_hold_up_others(
             at for at, each in sent if at > 400.0 and str(other.job_instance_id) in text_of(each.request)
         ]
     assert max(after - before for before, after in pairwise(times)) <= 30.0
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v4", "gateway-v3"])
+async def test_jobs_that_begin_to_take_too_long_at_once_are_no_outage(dialect: str) -> None:
+    """Another one is answered meanwhile; each has trouble of its own."""
+    world = World(1)
+    slow = [world.add(SimulatedJob(steps=(runs(300.0, 3),))) for _ in range(10)]
+    other = world.add(SimulatedJob(steps=(runs(300.0, 3),)))
+    ids, batches = {str(ref.job_instance_id) for ref in slow}, list[bkjob.Batch]()
+
+    def is_slow(request: HttpRequest, now: float) -> bool:
+        return now > 20.0 and not ids.isdisjoint(NUMBERS.findall(text_of(request)))
+
+    async with client_of(world, dialect, interval=2.0) as (client, transport):
+        transport.spoil = lambda request, now: TIMEOUT if is_slow(request, now) else None
+        transport.delay = lambda request, now: (30.0, 0.0) if is_slow(request, now) else (0.0, 0.0)
+        async with client.watch([*slow, other], deadline=120) as watch:
+            with pytest.raises(bkjob.DeadlineExceeded):
+                async for batch in watch.batches():
+                    batches.append(batch)
+
+    assert troubles(batches) == dict.fromkeys(slow, 1)

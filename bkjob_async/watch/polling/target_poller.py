@@ -458,7 +458,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             abandon_round(target)
         note_unread(target, request, self._now())
         is_slow = self.health.fails_slowly_alone(begun, self._now())
-        target.poll_failures = replace(target.poll_failures, is_slow=is_slow).or_none()
+        failures = replace(target.poll_failures, is_slow=is_slow)
+        target.poll_failures = failures if is_slow else failures.or_none()  # what failed is counted below
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE and is_from_platform(error):
             self._count_response(self._now(), begun)
