@@ -137,7 +137,7 @@ def step_difference(reported: ReportedState, step: StepState) -> StepDifference:
     is_new_execution = known.execute_count != step.execute_count
     has_changed = known.announced != step.announced
     never_began = not has_changed and known.announced.finished and known.announced.code == NOT_STARTED
-    # What only its own response lists, read for another watch, waits for ever.
+    # What is listed of it, be it for another watch, waits for ever (`apply_step_view`).
     hosts, forgets = NO_CHANGES, False
     if not never_began:
         hosts, forgets = host_difference(known, step, is_new_execution=is_new_execution)

@@ -60,8 +60,8 @@ def apply_step_view(
     job has gone on to a later step, None for a response about the step alone, which does not show it.
     """
     finished = shows_end(step, view, job_finished=job_finished)
-    if finished and passed is None and step.announced.finished and view.status == NOT_STARTED:
-        # It never began: hosts that only its own response lists wait for ever.
+    if finished and step.announced.finished and view.status == NOT_STARTED:
+        # It never began: its hosts wait for ever, and a response that shows more of them is ahead of its status.
         view = replace(view, groups=None)
     before = step.status_code
     is_new_execution = before is not None and view.execute_count != step.execute_count

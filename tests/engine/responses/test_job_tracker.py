@@ -253,6 +253,22 @@ def test_steps_that_never_started_do_not_delay_the_job() -> None:
     assert reported[-2:] == ["job 4.", "finished 2:100"]
 
 
+def test_hosts_of_a_step_that_never_began_do_not_reopen_it() -> None:
+    """Whichever response lists them: a step whose hosts have a result shows another status soon."""
+    state, never_began = job_state(JOB, STEP), step(1, [], number=200)
+    apply(state, 0, job(3, never_began))
+    apply(state, 60, job(3, never_began))
+    assert state.has_finished(STEP)
+
+    for response in (step(1, [host(1, 104)]), job(3, step(1, [host(1, 104)]))):
+        assert apply(state, 61, response) == []
+    assert apply(state, 62, job(4, step(4, [host(1, 104)])))[:3] == [
+        "reopened 2:100",
+        "reopened 2:100/200",
+        "host 1 None>104",
+    ]
+
+
 def test_an_unknown_job_code_follows_the_flag() -> None:
     """An unknown code is final when the server's flag says so, never by itself."""
     reported = apply(job_state(), 0, job(77, finished=False))
