@@ -86,12 +86,11 @@ class ResponseParser:
     def reset(self) -> None:
         """Begin with the next response; free what was parsed."""
         self._status = self._overhead = self.size = 0
-        self._lines_before = self._chunks_count = self._interim_count = 0
+        self._lines_count = self._chunks_count = self._interim_count = 0
         self._is_complete = self.is_last = False
-        # All header lines that have come, and the fields of the head itself: behind those of interim responses, before a
-        # trailer's.
-        self._lines: list[tuple[bytes, bytes]] = []
+        # Of the head, or of an interim response before it; the encoding is that of the last line that has one.
         self._fields: dict[bytes, bytes] = {}
+        self._encoding = b""
         self._length: int | None = None
         self._body = b""
         if self._buffer is not None:
@@ -148,10 +147,8 @@ class ResponseParser:
         return response
 
     def _is_chunked(self) -> bool:
-        """Return whether the chunks end the body; of several such headers the last one counts."""
-        head = self._lines[: self._lines_before]
-        encodings = [value for name, value in head if name.lower() == b"transfer-encoding"]
-        return bool(encodings) and encodings[-1].lower().rstrip(b" \t").endswith(b"chunked")
+        """Return whether the chunks end the body."""
+        return self._encoding.lower().rstrip(b" \t").endswith(b"chunked")
 
     def _refused(self, message: str) -> TransportFailed:
         return TransportFailed(ErrorDetails(message=message, http_status=self._status or None))
@@ -164,23 +161,20 @@ class ResponseParser:
             raise self._refused("more came than one response")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a line."""
-        self._lines.append((name, value))
-
-    def _read_lines(self) -> dict[bytes, bytes]:
-        """Return the fields of the lines that have come since this was called before."""
-        if len(self._lines) > MAX_FIELDS:
+        """Keep a line, or only check it where it is one of a trailer, which means nothing."""
+        self._lines_count += 1
+        if self._lines_count > MAX_FIELDS:
             raise self._refused("there are too many headers")
-        fields = {name.lower(): value for name, value in reversed(self._lines[self._lines_before :])}
-        if b"\0" in b"".join([value for _, value in self._lines[self._lines_before :]]):
-            # llhttp lets it pass, as it is lenient; aiohttp refuses it.
+        if b"\0" in value:  # llhttp lets it pass, as it is lenient; aiohttp refuses it
             raise self._refused("invalid HTTP: a header has a null byte")
-        self._lines_before = len(self._lines)
-        return fields
+        if not self._status:
+            name = name.lower()
+            self._fields.setdefault(name, value)
+            if name == b"transfer-encoding":
+                self._encoding = value
 
     def on_headers_complete(self) -> None:
         """Read how the body ends."""
-        fields = self._read_lines()
         status = self._llhttp.get_status_code()
         if status < 200:
             self._interim_count += 1
@@ -188,12 +182,13 @@ class ResponseParser:
             # responses, but for their bodies.
             if status < 100 or status == 101 or self._interim_count > MAX_INTERIM_RESPONSES:
                 raise self._refused(f"invalid HTTP: status {status}, or too many interim responses")
+            self._fields, self._encoding = {}, b""
             return
-        self._status, self._fields = status, fields
+        self._status = status
         # A server may send a body where there must be none, and nobody can tell it from a response.
         is_bodiless = status in STATUSES_WITHOUT_BODY
         self.is_last = is_bodiless or not self._llhttp.should_keep_alive()
-        length = None if is_bodiless else fields.get(b"content-length")
+        length = None if is_bodiless else self._fields.get(b"content-length")
         if length is not None:
             self._length = int(length)
             if self._length > self._budget.max_body_size:
@@ -222,7 +217,5 @@ class ResponseParser:
 
     def on_message_complete(self) -> None:
         """Note the end of the response, if it was not an interim one."""
-        if self._lines_before < len(self._lines):
-            self._read_lines()  # those of a trailer mean nothing, but must be valid
         if self._status:
             self._is_complete = True
