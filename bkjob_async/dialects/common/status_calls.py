@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Literal, Protocol, overload
 
 from msgspec.structs import force_setattr
+from xxhash import xxh3_64_intdigest
 
 from bkjob_async.dialects.common.dialect import Call, Dialect
 from bkjob_async.dialects.common.envelopes import read_data
@@ -137,7 +138,7 @@ def content_of(response: HttpResponse) -> int:
     if begin < 0 or len(body) > LARGEST_DIGESTED:
         return 0
     rest = TOTAL_TIME.sub(b"", REQUEST_ID.sub(b"", b"%b%b" % (body[:begin], body[end:])))
-    return hash((response.status, rest, memoryview(body)[begin:end]))
+    return hash((response.status, rest, xxh3_64_intdigest(memoryview(body)[begin:end])))
 
 
 def digest_of(content: int, read: KnownRows | PollView) -> int:
