@@ -195,3 +195,43 @@ async def test_jobs_that_begin_to_take_too_long_at_once_are_no_outage(dialect: s
                     batches.append(batch)
 
     assert troubles(batches) == dict.fromkeys(slow, 1)
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v4", "gateway-v3", "esb-jobv3"])
+@pytest.mark.parametrize(
+    ("part", "failing", "others", "seconds"),
+    [
+        ("everything", 10, 50, 0.0),
+        ("everything", 100, 20, 0.0),
+        ("the hosts", 30, 10, 0.0),
+        ("everything", 100, 20, 30.0),
+    ],
+)
+async def test_jobs_that_fail_do_not_keep_others_from_being_polled(
+    part: str, failing: int, others: int, seconds: float, dialect: str
+) -> None:
+    """Be there many of them: each of them can pass for a sign of an outage once."""
+    world, batches = World(1), list[bkjob.Batch]()
+    bad = [world.add(SimulatedJob(steps=(runs(1500.0, 3),))) for _ in range(failing)]
+    good = [world.add(SimulatedJob(steps=(runs(1500.0, 3),))) for _ in range(others)]
+    ids = {str(ref.job_instance_id) for ref in bad}
+
+    def fails(request: HttpRequest, now: float) -> bool:
+        is_part = part == "everything" or asks_for_rows(request) or asks_for(request, "step")
+        return now > 20.0 and is_part and not ids.isdisjoint(NUMBERS.findall(text_of(request)))
+
+    error = TIMEOUT if seconds else HttpResponse(status=502, body=b"bad gateway")
+    async with client_of(world, dialect) as (client, transport):
+        transport.spoil = lambda request, now: error if fails(request, now) else None
+        transport.delay = lambda request, now: (seconds if fails(request, now) else 0.0, 0.0)
+        async with client.watch([*bad, *good], deadline=1000) as watch:
+            with pytest.raises(bkjob.DeadlineExceeded):
+                async for batch in watch.batches():
+                    batches.append(batch)
+
+        sent = [*zip(transport.times, transport.exchanges, strict=False)]
+    for ref in good:
+        job = str(ref.job_instance_id)
+        times = [at for at, each in sent if at > 300.0 and job in NUMBERS.findall(text_of(each.request))]
+        assert max(after - before for before, after in pairwise([300.0, *times, 1000.0])) <= 31.0
+    assert troubles(batches)[None] <= failing / 5

@@ -66,10 +66,12 @@ LONGEST_WAITS = {
     PlatformEvent.REFUSAL: 0.0,
     PlatformEvent.REFUSAL_OF_ALL: 60.0,
 }
-# A request that fails after so many seconds may be the only one that does.
+# A failure is slow after so many seconds: requests like it may keep others waiting.
 SLOW_FAILURE = 5.0
 # While only probes go, other targets are considered again after so many seconds.
 CLOSED_DELAY = 10.0
+# Another target is the next probe where the one that was to be has not asked for so many seconds.
+PROBE_PATIENCE = 1.0
 
 # There was a silence when no response came for the usual response time plus this many seconds plus this many usual gaps
 # between responses, and the first one then took this many seconds longer than usual. Polls may all go out in the same
@@ -154,13 +156,14 @@ class PlatformHealth(Struct, kw_only=True):
         self.until = now + targets / self.rate
         return before
 
-    def fails_slowly_alone(self, sent: float, now: float) -> bool:
-        """Return True if a request *sent* then failed *now* after a long wait, in the later half of which others were answered.
+    def fails_alone(self, sent: float, now: float, *, failed_at: float) -> bool:
+        """Return True if a request *sent* then failed *now*, while others were answered: it says nothing of the platform.
 
-        It then says nothing of the platform.
+        They were after *failed_at*, when the same target failed before, if it did, or in the later half of a long wait.
         """
         last, waited = self._last_response_at, now - sent
-        return waited >= SLOW_FAILURE and last is not None and last > now - waited / 2.0
+        half = now - waited / 2.0 if waited >= SLOW_FAILURE else inf
+        return last is not None and last > min(failed_at, half)
 
     def on_error(self, event: PlatformEvent, target: Hashable, now: float, *, targets: int) -> bool:
         """Count an error of *target*, one of *targets*; return True if it closed the platform."""

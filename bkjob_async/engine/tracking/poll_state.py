@@ -74,8 +74,8 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     it does not exist. *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble`
     that was published, by target; *lost* the targets that are lost. *job_rows_refused* counts failed requests for the job with
     its hosts that may be answered without them, *job_rows_hidden* those of them that were refused for the hosts.
-    *rows_refused_at* is when the last refusal to list hosts came, with the job or with a step. *is_slow*: the last request that
-    failed was waited for long, while others were answered.
+    *rows_refused_at* is when the last refusal to list hosts came, with the job or with a step. *failed_at* is when the last
+    failure came, infinity for never; *is_slow*: it was waited for long, and others were answered. Both alone are no failures.
     """
 
     failures: int = 0
@@ -90,6 +90,7 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     job_rows_refused: int = 0
     job_rows_hidden: int = 0
     rows_refused_at: float | None = None
+    failed_at: float = inf
     is_slow: bool = False
 
     def after_response(self, finished: Collection[Ref] = ()) -> PollFailures:
@@ -111,7 +112,7 @@ class PollFailures(Struct, frozen=True, kw_only=True):
 
     def or_none(self) -> PollFailures:
         """Return these failures, the shared `NO_FAILURES` if there are none."""
-        return NO_FAILURES if self in (NO_FAILURES, SLOW_BEFORE) else self
+        return NO_FAILURES if replace(self, failed_at=inf, is_slow=False) == NO_FAILURES else self
 
     def found(self, ref: Ref) -> PollFailures:
         """Return what remains after a response that shows *ref*."""
@@ -121,8 +122,6 @@ class PollFailures(Struct, frozen=True, kw_only=True):
 
 
 NO_FAILURES = PollFailures()
-# What is left of slow failures once all was answered.
-SLOW_BEFORE = PollFailures(is_slow=True)
 
 
 def without(mapping: Mapping[Ref, V], ref: Ref) -> Mapping[Ref, V]:

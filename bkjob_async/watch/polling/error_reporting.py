@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.flow_control.health import (
     CLOSED_DELAY,
+    PROBE_PATIENCE,
     SLOWEST_RATE,
     PlatformEvent,
     PlatformHealth,
@@ -72,14 +73,24 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     # The platform as a whole ----------------------------------------------------------------------------------------
 
     def delay_if_closed(self, target: PollTarget, now: float) -> float | None:
-        """Return until when a poll of *target* waits while only probes may go out; None when it may go out now."""
-        if self.health.try_probe(now):
-            self._next_probe = None
-            return None
-        if self._next_probe is None or self._next_probe.group == NO_SUBSCRIBERS:
-            self._next_probe = target
-        # Recovery makes every target due. The others are delayed only in case the next probe is dropped.
-        return self.health.probe_at if self._next_probe is target else now + CLOSED_DELAY
+        """Return until when a poll of *target* waits while only probes may go out; None when it may go out now.
+
+        The next probe is the target, of those that are due, which is most likely to be answered: others may fail by themselves.
+        """
+        probe = self._next_probe
+        if (
+            probe is None
+            or probe.group == NO_SUBSCRIBERS
+            or doubts(target) < doubts(probe)
+            or now > self.health.probe_at + PROBE_PATIENCE
+        ):
+            self._next_probe = probe = target
+        if probe is not target:
+            return now + CLOSED_DELAY  # in case the next probe is dropped: recovery makes every target due
+        if not self.health.try_probe(now):
+            return self.health.probe_at
+        self._next_probe = None
+        return None
 
     def on_reachable(self, targets: int) -> None:
         """Announce that the platform, which was closed, responded."""
@@ -127,11 +138,13 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         *,
         begun: float,
         targets: int,
+        is_alone: bool,
         is_awaited: bool,
     ) -> list[Event]:
         """Return the events of a failed poll, begun at *begun*, that were not published before.
 
-        Trouble with what is over is none, unless a watch that has joined the job *is_awaited*.
+        It *is_alone* with its failure where others were answered meanwhile. Trouble with what is over is none, unless a watch
+        that has joined the job *is_awaited*.
         """
         if action in LOST_REASONS and (request.ref == target.ref or request.ref in target.targets):
             reason = LOST_REASONS[action]
@@ -144,7 +157,7 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
                 self.wake_readers()
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
-        is_of_all = action is ErrorAction.GATEWAY_TROUBLE and not target.poll_failures.is_slow
+        is_of_all = action is ErrorAction.GATEWAY_TROUBLE and not is_alone
         if action is ErrorAction.CLIENT_TROUBLE or is_of_all:
             self._suspect_outage(target, error, at, PLATFORM_EVENTS[action], begun=begun, targets=targets)
             if self.health.is_closed:
@@ -275,6 +288,11 @@ class OutageRecovery(Struct, eq=False, kw_only=True):
                 self.runner.reschedule(target, at)
                 number += 1
             yield
+
+
+def doubts(target: JobState) -> tuple[int, float]:
+    """Return what orders targets by how likely a request is to be answered: failures in a row, and how long none was answered."""
+    return target.poll_failures.failures, inf if target.seen_at is None else -target.seen_at
 
 
 def affected_by(target: JobState, request: PollRequest) -> Sequence[Ref]:

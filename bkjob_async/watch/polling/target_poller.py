@@ -12,7 +12,12 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from bkjob_async.engine.flow_control.health import PlatformEvent, PlatformHealth, PlatformState
+from bkjob_async.engine.flow_control.health import (
+    SLOW_FAILURE,
+    PlatformEvent,
+    PlatformHealth,
+    PlatformState,
+)
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.responses.job_tracker import (
     abandon_round,
@@ -457,9 +462,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         else:
             abandon_round(target)
         note_unread(target, request, self._now())
-        is_slow = self.health.fails_slowly_alone(begun, self._now())
-        failures = replace(target.poll_failures, is_slow=is_slow)
-        target.poll_failures = failures if is_slow else failures.or_none()  # what failed is counted below
+        failures, now = target.poll_failures, self._now()
+        is_alone = self.health.fails_alone(begun, now, failed_at=failures.failed_at)
+        is_slow = is_alone and now - begun >= SLOW_FAILURE
+        target.poll_failures = replace(failures, failed_at=now, is_slow=is_slow)
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE and is_from_platform(error):
             self._count_response(self._now(), begun)
@@ -472,7 +478,15 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         targets = len(self.registry.targets)
         is_awaited = self.registry.awaits(target)
         events = self.errors.on_failure(
-            target, request, error, action, at, begun=begun, targets=targets, is_awaited=is_awaited
+            target,
+            request,
+            error,
+            action,
+            at,
+            begun=begun,
+            targets=targets,
+            is_alone=is_alone,
+            is_awaited=is_awaited,
         )
         if events:
             self.reports.count(target, events, None, at.now)

@@ -147,18 +147,29 @@ def test_a_response_between_keeps_it_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("waited", "answered_before", "is_alone"),
-    [(30.0, 14.9, True), (30.0, 15.1, False), (30.0, None, False), (4.9, 0.1, False), (5.0, 0.1, True)],
+    ("waited", "answered_before", "failed_before", "is_alone"),
+    [
+        (30.0, 14.9, None, True),
+        (30.0, 15.1, None, False),
+        (30.0, None, None, False),
+        (4.9, 0.1, None, False),
+        (5.0, 0.1, None, True),
+        (0.1, 20.0, 20.1, True),
+        (0.1, 20.0, 19.9, False),
+        (0.1, None, 20.0, False),
+        (30.0, 31.0, 60.0, True),
+    ],
 )
-def test_a_long_wait_for_one_while_others_are_answered_is_its_own(
-    waited: float, answered_before: float | None, *, is_alone: bool
+def test_a_failure_of_one_while_others_are_answered_is_its_own(
+    waited: float, answered_before: float | None, failed_before: float | None, *, is_alone: bool
 ) -> None:
-    """The last response to another came so many seconds before the failure."""
+    """The last response to another came so many seconds before the failure, the last failure of the same target so many."""
     health, now = PlatformHealth(), 100.0
     if answered_before is not None:
         answered(health, now - answered_before)
 
-    assert health.fails_slowly_alone(now - waited, now) is is_alone
+    failed_at = inf if failed_before is None else now - failed_before
+    assert health.fails_alone(now - waited, now, failed_at=failed_at) is is_alone
 
 
 def test_a_refusal_of_all_closes_it_at_once() -> None:
