@@ -234,4 +234,25 @@ async def test_jobs_that_fail_do_not_keep_others_from_being_polled(
         job = str(ref.job_instance_id)
         times = [at for at, each in sent if at > 300.0 and job in NUMBERS.findall(text_of(each.request))]
         assert max(after - before for before, after in pairwise([300.0, *times, 1000.0])) <= 31.0
-    assert troubles(batches)[None] <= failing / 5
+    told = troubles(batches)
+    assert told[None] <= failing / 5
+    assert max(told[ref] for ref in bad) == 1
+
+
+@pytest.mark.parametrize("since", [0.0, 60.0])
+async def test_an_application_that_may_not_read_steps_is_told_so_once(since: float) -> None:
+    """The gateway permits one operation after the other; the steps are read with their jobs."""
+    world, batches = World(1), list[bkjob.Batch]()
+    jobs = [world.add(SimulatedJob(steps=(runs(300.0, 3),))) for _ in range(5)]
+    steps = [world.jobs[job.job_instance_id].steps[0].ref for job in jobs]
+    body = b'{"code": 1640301, "result": false, "message": "App has no permission to the resource"}'
+    async with client_of(world, "gateway-v3") as (client, transport):
+        transport.spoil = spoiling(
+            HttpResponse(status=403, body=body), lambda request: asks_for(request, "step"), since=since
+        )
+        async with client.watch(steps) as watch:
+            async for batch in watch.batches():
+                batches.append(batch)
+
+        assert len(transport.times) < 600
+    assert sum(troubles(batches).values()) <= 2

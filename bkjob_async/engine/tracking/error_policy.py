@@ -67,6 +67,8 @@ ACTION_BY_CLASS: dict[type[BkJobError], ErrorAction] = {
     Throttled: ErrorAction.THROTTLED,
     TransportFailed: ErrorAction.GATEWAY_TROUBLE,
 }
+# What concerns all targets, unless it is of one alone.
+OF_ALL = frozenset({ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE})
 # What denies the target, or all requests.
 DENIALS: tuple[type[BkJobError], ...] = (NotFound, NotAllowed, *ACTION_BY_CLASS)
 GATEWAY_STATUS = frozenset({502, 503, 504})
@@ -75,14 +77,17 @@ GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
 TIMEOUT_CODES = frozenset({1306201, 1650401})
 
 
-def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState, now: float) -> ErrorAction:
+def classify_poll_error(
+    error: BkJobError, request: PollRequest, job: JobState, now: float, *, is_alone: bool = False
+) -> ErrorAction:
     """Return what to do about *error*, the response to *request*, which came *now*.
 
-    Counts errors in *job*, because only a repeated error is taken as one of the target.
+    Counts errors in *job*, because only a repeated error is taken as one of the target. It *is_alone* with it where others
+    were answered meanwhile (`PlatformHealth.fails_alone`).
     """
     action = action_on_refusal(error, request, job, now) or action_on_error(error, request, job, now)
     is_about_target = action is ErrorAction.TARGET_TROUBLE or (
-        action is ErrorAction.GATEWAY_TROUBLE and may_be_too_large(error)
+        action in OF_ALL and (is_alone or may_be_too_large(error))
     )
     return ErrorAction.RETRY_ONCE if is_about_target and is_shown_by_job(job, request) else action
 

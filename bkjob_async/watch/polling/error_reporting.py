@@ -20,6 +20,7 @@ from bkjob_async.engine.scheduling.poll_interval import PollIntervals, slot_afte
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.error_policy import (
     NOT_FOUND_TWICE,
+    OF_ALL,
     ErrorAction,
     count_not_found,
     is_absent,
@@ -157,8 +158,7 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
                 self.wake_readers()
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
-        is_of_all = action is ErrorAction.GATEWAY_TROUBLE and not is_alone
-        if action is ErrorAction.CLIENT_TROUBLE or is_of_all:
+        if action in OF_ALL and not is_alone:
             self._suspect_outage(target, error, at, PLATFORM_EVENTS[action], begun=begun, targets=targets)
             if self.health.is_closed:
                 return []

@@ -453,19 +453,19 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if target.group == NO_SUBSCRIBERS:  # it was dropped while the request was under way
             return
         self.reports.on_failure(target, request, self._now() - begun, type(error).__name__)
-        action = self._action_after(target, request, error)
+        failures, now = target.poll_failures, self._now()
+        is_alone = self.health.fails_alone(begun, now, failed_at=failures.failed_at)
+        action = self._action_after(target, request, error, is_alone=is_alone)
         is_about_step = isinstance(request.ref, StepRef) and (
-            action in ABOUT_THE_TARGET or may_be_too_large(error)
+            is_alone or action in ABOUT_THE_TARGET or may_be_too_large(error)
         )
         if is_about_step:
             abandon_step(target, request.ref)
         else:
             abandon_round(target)
-        note_unread(target, request, self._now())
-        failures, now = target.poll_failures, self._now()
-        is_alone = self.health.fails_alone(begun, now, failed_at=failures.failed_at)
+        note_unread(target, request, now)
         is_slow = is_alone and now - begun >= SLOW_FAILURE
-        target.poll_failures = replace(failures, failed_at=now, is_slow=is_slow)
+        target.poll_failures = replace(target.poll_failures, failed_at=now, is_slow=is_slow)
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE and is_from_platform(error):
             self._count_response(self._now(), begun)
@@ -505,9 +505,11 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             again_at = self._after_failure(target, event, at.now, begun, is_about_step=is_about_step)
             self.runner.schedule(target, again_at)
 
-    def _action_after(self, target: PollTarget, request: PollRequest, error: BkJobError) -> ErrorAction:
+    def _action_after(
+        self, target: PollTarget, request: PollRequest, error: BkJobError, *, is_alone: bool
+    ) -> ErrorAction:
         """Return what to do after a failed poll; hosts that no other request shows are trouble with their job."""
-        action = classify_poll_error(error, request, target, self._now())
+        action = classify_poll_error(error, request, target, self._now(), is_alone=is_alone)
         if action in LOST_REASONS and self._is_outdated(target):
             return ErrorAction.RETRY_ONCE
         if action is not ErrorAction.USE_OTHER_REQUEST or target.poll_failures.troubled:
