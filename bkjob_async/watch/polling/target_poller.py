@@ -40,6 +40,7 @@ from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_sl
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.error_policy import (
+    OF_ALL,
     ErrorAction,
     classify_poll_error,
     is_from_platform,
@@ -457,7 +458,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         is_alone = self.health.fails_alone(begun, now, failed_at=failures.failed_at)
         action = self._action_after(target, request, error, is_alone=is_alone)
         is_about_step = isinstance(request.ref, StepRef) and (
-            is_alone or action in ABOUT_THE_TARGET or may_be_too_large(error)
+            action in ABOUT_THE_TARGET or (is_alone and action in OF_ALL) or may_be_too_large(error)
         )
         if is_about_step:
             abandon_step(target, request.ref)
