@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -199,19 +200,21 @@ async def test_jobs_that_begin_to_take_too_long_at_once_are_no_outage(dialect: s
 
 @pytest.mark.parametrize("dialect", ["gateway-v4", "gateway-v3", "esb-jobv3"])
 @pytest.mark.parametrize(
-    ("part", "failing", "others", "seconds"),
+    ("part", "jobs", "seconds", "options"),
     [
-        ("everything", 10, 50, 0.0),
-        ("everything", 100, 20, 0.0),
-        ("the hosts", 30, 10, 0.0),
-        ("everything", 100, 20, 30.0),
+        ("everything", (10, 50), 0.0, {}),
+        ("everything", (100, 20), 0.0, {}),
+        ("the hosts", (30, 10), 0.0, {}),
+        ("everything", (100, 20), 30.0, {}),
+        ("everything", (100, 20), 30.0, {"interval": 2.0, "max_in_flight": 16}),
+        ("everything", (100, 20), 3.0, {"request_timeout": 3.0, "max_in_flight": 10}),
     ],
 )
 async def test_jobs_that_fail_do_not_keep_others_from_being_polled(
-    part: str, failing: int, others: int, seconds: float, dialect: str
+    part: str, jobs: tuple[int, int], seconds: float, options: dict[str, Any], dialect: str
 ) -> None:
-    """Be there many of them: each of them can pass for a sign of an outage once."""
-    world, batches = World(1), list[bkjob.Batch]()
+    """Be there many of them: each of them can pass for a sign of an outage once. *jobs* are how many fail, and how many others."""
+    world, batches, (failing, others) = World(1), list[bkjob.Batch](), jobs
     bad = [world.add(SimulatedJob(steps=(runs(1500.0, 3),))) for _ in range(failing)]
     good = [world.add(SimulatedJob(steps=(runs(1500.0, 3),))) for _ in range(others)]
     ids = {str(ref.job_instance_id) for ref in bad}
@@ -221,7 +224,7 @@ async def test_jobs_that_fail_do_not_keep_others_from_being_polled(
         return now > 20.0 and is_part and not ids.isdisjoint(NUMBERS.findall(text_of(request)))
 
     error = TIMEOUT if seconds else HttpResponse(status=502, body=b"bad gateway")
-    async with client_of(world, dialect) as (client, transport):
+    async with client_of(world, dialect, **options) as (client, transport):
         transport.spoil = lambda request, now: error if fails(request, now) else None
         transport.delay = lambda request, now: (seconds if fails(request, now) else 0.0, 0.0)
         async with client.watch([*bad, *good], deadline=1000) as watch:

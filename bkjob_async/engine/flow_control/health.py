@@ -67,7 +67,7 @@ LONGEST_WAITS = {
     PlatformEvent.REFUSAL_OF_ALL: 60.0,
 }
 # A failure is slow after so many seconds: requests like it may keep others waiting.
-SLOW_FAILURE = 5.0
+SLOW_FAILURE = 1.0
 # While only probes go, other targets are considered again after so many seconds.
 CLOSED_DELAY = 10.0
 # Another target is the next probe where the one that was to be has not asked for so many seconds.

@@ -75,7 +75,7 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     that was published, by target; *lost* the targets that are lost. *job_rows_refused* counts failed requests for the job with
     its hosts that may be answered without them, *job_rows_hidden* those of them that were refused for the hosts.
     *rows_refused_at* is when the last refusal to list hosts came, with the job or with a step. *failed_at* is when the last
-    failure came, infinity for never; *is_slow*: it was waited for long, and others were answered. Both alone are no failures.
+    failure came, infinity for never; *is_slow*: it was waited for long. Both alone are no failures.
     """
 
     failures: int = 0

@@ -267,9 +267,12 @@ class OutageRecovery(Struct, eq=False, kw_only=True):
     _resumption: CooperativeIterator = field(default_factory=CooperativeIterator)
 
     def resume_all(self) -> None:
-        """Schedule every target that may have missed a poll, in slices."""
-        targets, now = tuple(self.registry.targets.values()), asyncio.get_running_loop().time()
-        self._resumption.start(self._resume(targets, now))
+        """Schedule every target that may have missed a poll, in slices.
+
+        Those that failed come last: they may fail by themselves, and then the usual rate is that of the others.
+        """
+        targets = sorted(self.registry.targets.values(), key=has_failed)
+        self._resumption.start(self._resume(targets, asyncio.get_running_loop().time()))
 
     def _resume(self, targets: Sequence[PollTarget], now: float) -> Iterator[None]:
         """Schedule one target after the other, each in its own slot when the polls are at a short fixed interval."""
@@ -277,9 +280,7 @@ class OutageRecovery(Struct, eq=False, kw_only=True):
         for target in targets:
             is_awaited = target in self.registry.joined or not target.all_settled()
             is_wanted = target.group != NO_SUBSCRIBERS and is_awaited
-            has_missed = (
-                target.poll_failures.failures > 0 or target.due is None or target.due <= now + CLOSED_DELAY
-            )
+            has_missed = has_failed(target) or target.due is None or target.due <= now + CLOSED_DELAY
             if is_wanted and has_missed:
                 if interval is not None and len(targets) > interval * SLOWEST_RATE:
                     at = slot_after(target.ref, interval, now)
@@ -288,6 +289,11 @@ class OutageRecovery(Struct, eq=False, kw_only=True):
                 self.runner.reschedule(target, at)
                 number += 1
             yield
+
+
+def has_failed(target: JobState) -> bool:
+    """Return True if the last poll of a target failed."""
+    return target.poll_failures.failures > 0
 
 
 def doubts(target: JobState) -> tuple[int, float]:

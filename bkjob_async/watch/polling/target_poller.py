@@ -465,7 +465,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         else:
             abandon_round(target)
         note_unread(target, request, now)
-        is_slow = is_alone and now - begun >= SLOW_FAILURE
+        is_slow = now - begun >= SLOW_FAILURE
         target.poll_failures = replace(target.poll_failures, failed_at=now, is_slow=is_slow)
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE and is_from_platform(error):
