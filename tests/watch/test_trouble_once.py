@@ -208,6 +208,7 @@ async def test_jobs_that_begin_to_take_too_long_at_once_are_no_outage(dialect: s
         ("everything", (100, 20), 30.0, {}),
         ("everything", (100, 20), 30.0, {"interval": 2.0, "max_in_flight": 16}),
         ("everything", (100, 20), 3.0, {"request_timeout": 3.0, "max_in_flight": 10}),
+        ("everything", (100, 20), 0.0, {"requests_per_second": 5.0}),
     ],
 )
 async def test_jobs_that_fail_do_not_keep_others_from_being_polled(
@@ -236,7 +237,8 @@ async def test_jobs_that_fail_do_not_keep_others_from_being_polled(
     for ref in good:
         job = str(ref.job_instance_id)
         times = [at for at, each in sent if at > 300.0 and job in NUMBERS.findall(text_of(each.request))]
-        assert max(after - before for before, after in pairwise([300.0, *times, 600.0])) <= 31.0
+        longest = 90.0 if "requests_per_second" in options else 31.0  # fewer go out than are due
+        assert max(after - before for before, after in pairwise([300.0, *times, 600.0])) <= longest
     told = troubles(batches)
     assert told[None] <= failing / 5
     assert max(told[ref] for ref in bad) == 1

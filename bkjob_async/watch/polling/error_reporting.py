@@ -76,13 +76,13 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     def delay_if_closed(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll of *target* waits while only probes may go out; None when it may go out now.
 
-        The next probe is the target, of those that are due, which is most likely to be answered: others may fail by themselves.
+        The next probe is the first target, of those that are due, in `probe_order`: others may fail by themselves.
         """
         probe = self._next_probe
         if (
             probe is None
             or probe.group == NO_SUBSCRIBERS
-            or doubts(target) < doubts(probe)
+            or probe_order(target) < probe_order(probe)
             or now > self.health.probe_at + PROBE_PATIENCE
         ):
             self._next_probe = probe = target
@@ -296,8 +296,8 @@ def has_failed(target: JobState) -> bool:
     return target.poll_failures.failures > 0
 
 
-def doubts(target: JobState) -> tuple[int, float]:
-    """Return what orders targets by how likely a request is to be answered: failures in a row, and how long none was answered."""
+def probe_order(target: JobState) -> tuple[int, float]:
+    """Return what orders targets for probes: by their failures in a row, then from the one that was read last."""
     return target.poll_failures.failures, inf if target.seen_at is None else -target.seen_at
 
 

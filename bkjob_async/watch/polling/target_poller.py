@@ -454,8 +454,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if target.group == NO_SUBSCRIBERS:  # it was dropped while the request was under way
             return
         self.reports.on_failure(target, request, self._now() - begun, type(error).__name__)
-        failures, now = target.poll_failures, self._now()
-        is_alone = self.health.fails_alone(begun, now, failed_at=failures.failed_at)
+        now = self._now()
+        is_alone = self.health.fails_alone(begun, now, failed_at=target.poll_failures.failed_at)
         action = self._action_after(target, request, error, is_alone=is_alone)
         is_about_step = isinstance(request.ref, StepRef) and (
             action in ABOUT_THE_TARGET or (is_alone and action in OF_ALL) or may_be_too_large(error)

@@ -13,12 +13,15 @@ import pytest
 from bkjob_async.errors import TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from bkjob_async.wire.bodies.budget import BodyBudget
 from bkjob_async.wire.fast_http.connection import Connection
+from bkjob_async.wire.fast_http.response_parser import ResponseParser
 from tests.hostile import server_context
 from tests.wire.raw_server import RawServer, answer, responding, serving
 
 HINT = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 PAUSE = 0.02
+MIB = 1024 * 1024
 
 
 @asynccontextmanager
@@ -52,6 +55,22 @@ async def test_an_interim_response_in_a_read_of_its_own_is_skipped() -> None:
 
     assert [each.body for each in answers] == [b"{}", b"{}"]
     assert server.connections == 1
+
+
+def test_headers_of_an_interim_response_or_a_trailer_are_not_those_of_the_response() -> None:
+    """Nor do they say how its body ends; the first of two of one name counts."""
+    parser = ResponseParser(BodyBudget(MIB))
+    interim = b"HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\nX: hint\r\n\r\n"
+
+    assert not parser.feed(memoryview(interim + b"HTTP/1.1 200 OK\r\nY: a\r\ny: b\r\n\r\nhello"))
+    status, headers, body = parser.end(None)
+    assert (status, {**headers}, body) == (200, {"y": "a"}, b"hello")
+
+    parser = ResponseParser(BodyBudget(MIB))
+    chunks = b"5\r\nhello\r\n0\r\nX: trailer\r\n\r\n"
+    assert parser.feed(memoryview(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks))
+    status, headers, body = parser.take()
+    assert (status, {**headers}, body) == (200, {"transfer-encoding": "chunked"}, b"hello")
 
 
 async def test_interim_responses_without_end_are_an_error() -> None:
