@@ -136,7 +136,8 @@ def step_difference(reported: ReportedState, step: StepState) -> StepDifference:
         return step_difference(NOTHING, step)
     is_new_execution = known.execute_count != step.execute_count
     has_changed = known.announced != step.announced
-    never_began = not has_changed and known.announced.finished and known.announced.code == NOT_STARTED
+    is_same_end = not has_changed and known.announced.finished and known.epoch == step.epoch
+    never_began = is_same_end and known.announced.code == NOT_STARTED
     # What is listed of it, be it for another watch, waits for ever (`apply_step_view`).
     hosts, forgets = NO_CHANGES, False
     if not never_began:

@@ -12,10 +12,10 @@ from bkjob_async.engine.folding.diff import NOTHING, Missed, ReportedState, diff
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import copy_of
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from tests.engine.applied import apply_step
+from tests.engine.applied import apply_job, apply_step
 from tests.engine.folding.test_stream_state import STEP, present_in
 from tests.engine.journaling.test_fold import played, views
-from tests.engine.poll_views import JOB, Row, at, step
+from tests.engine.poll_views import JOB, Row, at, job, step
 from tests.engine.responses.test_job_tracker import job_state
 from tests.examples import examples
 
@@ -91,6 +91,24 @@ def test_hosts_of_an_execution_that_began_again_are_forgotten_first() -> None:
 
     apply_step(state, step(2, HOSTS, run=1), at(282))
     assert moves(reported, state) == []
+
+
+def test_hosts_of_a_step_that_never_began_are_reported_where_it_was_reopened_meanwhile() -> None:
+    """Of one that was not, a response lists hosts that wait for ever; this one has announced them."""
+    state = job_state(STEP)
+    for now in (1, 20):
+        apply_job(state, job(3, step(1)), at(now))
+    assert state.steps[0].announced.finished
+    reported = copy_of(state)
+    apply_job(state, job(3, step(1, HOSTS)), at(21))
+    assert moves(reported, state) == []
+
+    apply_job(state, job(2, step(1, HOSTS)), at(22))
+    for now in (23, 40):
+        apply_job(state, job(3, step(1)), at(now))
+    assert state.steps[0].announced.finished
+
+    assert moves(reported, state) == [(1, None, False), (2, None, False)]
 
 
 @settings(max_examples=examples(400))
