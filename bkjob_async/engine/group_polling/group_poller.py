@@ -8,8 +8,9 @@ An example. A step has 1000 hosts; all of them were running (7) at the last poll
     request   all hosts of group 104         10 hosts are listed: 7 -> 104
     request   all hosts of group 9           290 hosts are listed: 7 -> 9
     inferred  the 700 hosts that no response listed are those of group 7: they have not changed
-    request   (next poll) the counts again
-    response  7: 700, 9: 290, 104: 10        the same counts: nothing has changed, the poll is over
+    request   (next poll) all hosts of group 9, with the counts: it is likely to have changed again
+    response  7: 690, 9: 300, 104: 10        10 hosts of those listed are new: 7 -> 9; one request was enough
+    response  7: 700, 9: 290, 104: 10        or: the same counts, nothing has changed; the next poll reads the counts only
     response  7: 700, 9: 280, 104: 10        or: 9 shrank and 10 hosts are missing; this cannot be true, so what the
                                              round knows is thrown away and the next request reads all hosts
 
@@ -39,13 +40,13 @@ from bkjob_async.engine.group_polling.group_round import (
     GroupCounts,
     GroupKey,
     GroupRound,
-    are_waiting_and_final,
     changed_statuses,
     continued_round,
     count_groups,
     group_key,
     may_lead_to,
     read_order,
+    surely_read_of,
 )
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.columns import NOT_SEEN, picked, small_code
@@ -112,6 +113,7 @@ class GroupPoller:
         "_growth",
         "_largest_read",
         "_last_counts",
+        "_likely_group",
         "_single_request",
         "needs_full_read",
         "round",
@@ -121,6 +123,8 @@ class GroupPoller:
         self.round: GroupRound | None = None
         self.needs_full_read = False
         self._last_counts: GroupCounts | None = None
+        # The largest group that the last round surely read: where hosts moved, more are likely to.
+        self._likely_group: SingleGroup | None = None
         self._full_read_at = now
         self._deferred_polls = 0
         self._full_reads_left = self._distrusted_polls = 0
@@ -146,7 +150,7 @@ class GroupPoller:
         self._single_request = single_request
         if single_request:
             return CountsOnly((self._largest_read or 0) + 2 * self._growth + 1)
-        return COUNTS_ONLY
+        return self._likely_group or COUNTS_ONLY
 
     @property
     def needs_another_request(self) -> bool:
@@ -154,8 +158,8 @@ class GroupPoller:
         return self.needs_full_read or self.round is not None
 
     def abandon_round(self) -> None:
-        """Forget a round that was not completed, and the last counts."""
-        self.round = self._last_counts = None
+        """Forget a round that was not completed, the last counts, and what is likely to change."""
+        self.round = self._last_counts = self._likely_group = None
         self.needs_full_read = False
 
     # Responses ------------------------------------------------------------------------------------------------------
@@ -192,6 +196,9 @@ class GroupPoller:
             self._record_quiet_poll(counts)
             return False
         present = GroupRound.begin(table, counts, growth)
+        order = surely_read_of([*present.to_read, present.inferred])
+        if order and not may_defer:
+            self._likely_group = SingleGroup(*max(order, key=counts.__getitem__))
         self._deferred_polls += 1
         if may_defer and self._deferred_polls <= MAX_DEFERRED_POLLS:
             changed = sum(max(0, change) for change in growth.values())
@@ -209,7 +216,7 @@ class GroupPoller:
 
     def _record_quiet_poll(self, counts: GroupCounts) -> None:
         self._deferred_polls = self._distrusted_polls = 0
-        self._last_counts = counts
+        self._last_counts, self._likely_group = counts, None
 
     def apply_group(
         self,
@@ -337,9 +344,7 @@ class GroupPoller:
     def _record_sizes(self, counts: GroupCounts) -> None:
         """Record the largest group that a round surely reads; the next single request asks for so many hosts."""
         groups = read_order(counts, {status for status, _ in counts})
-        can_skip = len(groups) > 1 and are_waiting_and_final(*groups[-2:])
-        unread = 2 if can_skip and any(status == RUNNING for status, _ in groups) else 1
-        largest = max((counts[key] for key in groups[:-unread]), default=0)
+        largest = max((counts[key] for key in surely_read_of(groups)), default=0)
         if self._largest_read is not None:
             self._growth = max(self._growth // 2, abs(largest - self._largest_read))
         self._largest_read = largest

@@ -95,6 +95,12 @@ def read_order(counts: GroupCounts, changed: Container[int]) -> list[GroupKey]:
     return groups
 
 
+def surely_read_of(order: Sequence[GroupKey]) -> Sequence[GroupKey]:
+    """Return the groups in `read_order` that a round reads in any case, where it need not infer more than one."""
+    can_skip = len(order) > 1 and are_waiting_and_final(*order[-2:])
+    return order[: -2 if can_skip and any(status == RUNNING for status, _ in order) else -1]
+
+
 def are_waiting_and_final(one: GroupKey, other: GroupKey) -> bool:
     """Return whether one group has waiting hosts and the other hosts with a final status."""
     return (one[0] == WAITING) != (other[0] == WAITING) and RUNNING not in (one[0], other[0])

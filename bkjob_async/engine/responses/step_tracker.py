@@ -229,9 +229,9 @@ def rows_ended(view: StepPollView, read_mode: ReadMode, waits: StepWaits) -> tup
     groups = view.groups
     if groups is None:
         return None
-    if isinstance(read_mode, CountsOnly):
+    if read_mode is not None:  # the counts are those of all groups, whichever is listed
         sizes = [(group.status not in UNFINISHED_HOST_CODES, group.size) for group in groups]
-    elif read_mode is None and view.complete:
+    elif view.complete:
         sizes = [
             ((row.status if group.status is None else group.status) not in UNFINISHED_HOST_CODES, 1)
             for group in groups

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
+from bkjob_async.engine.group_polling.group_poller import ReadMode
 from bkjob_async.engine.responses.step_hosts import has_same_counts
 from bkjob_async.engine.responses.unwanted_rows import without_open_rows, without_open_step_rows
 from bkjob_async.engine.tracking.job_state import JobState
@@ -127,11 +127,7 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
     ):
         return False
     if read_mode is not None:
-        return (
-            isinstance(read_mode, CountsOnly)
-            and view.groups is not None
-            and has_same_counts(step, view.groups)
-        )
+        return view.groups is not None and has_same_counts(step, view.groups)
     if view.has_known_rows or step.progress.group_poller is not None or step.failures is not None:
         return view.has_known_rows and view.digest == step.digest
     if view.groups is None:

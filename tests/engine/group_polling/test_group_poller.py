@@ -232,6 +232,33 @@ def test_a_guess_leaves_out_who_waits_and_who_is_over() -> None:
     assert follower.known == codes_of(states)
 
 
+def test_while_hosts_move_one_request_shows_the_counts_and_who_moved() -> None:
+    """It lists those that run, while the others wait or have ended; after a poll without changes the counts come alone."""
+    follower = Follower()
+    states = {**many(7, [1, 2]), **many(5, range(3, 40))}
+    follower.poll(states)
+    for number in range(1, 5):
+        follower.poll(states := {**states, number: (9, ""), number + 2: (7, "")})
+    follower.poll(states)
+    follower.poll(states)
+
+    asked = [word(question) for question in follower.asked]
+    assert asked == ["all", "counts 1", *["7"] * 4, "7", "counts 1"]
+    assert follower.known == codes_of(states)
+
+
+def test_a_group_that_is_likely_to_change_may_be_the_largest_or_gone_by_then() -> None:
+    """The one to be read is requested then; where none is left, the platform lists the first group instead."""
+    follower = Follower()
+    follower.poll(many(7, range(1, 41)))
+    for ended in (5, 10, 30, 40):
+        follower.poll(states := many(9, range(1, ended + 1)) | many(7, range(ended + 1, 41)))
+
+    asked = [word(question) for question in follower.asked]
+    assert asked == ["all", "counts 1", "9", "9", "9", "7", "7"]
+    assert follower.known == codes_of(states)
+
+
 def test_tags_are_read_one_by_one() -> None:
     """The platform lists the hosts of one status and one tag, of the empty one where none is named."""
     follower = Follower()
