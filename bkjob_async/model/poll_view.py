@@ -7,7 +7,7 @@ view, so views are Structs: they are created ten times as fast as attrs' frozen 
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 from msgspec import Struct
 
@@ -178,6 +178,9 @@ class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
     lacks_addresses: bool = False
     digest: int = 0
     has_known_rows: bool = False
+
+    execute_count: ClassVar[int] = 0
+    """That of a job, as in `KnownRows`."""
 
 
 PollView = JobPollView | StepPollView

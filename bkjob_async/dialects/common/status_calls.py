@@ -143,8 +143,7 @@ def content_of(response: HttpResponse) -> int:
 
 def digest_of(content: int, read: KnownRows | PollView) -> int:
     """Return the digest of a response with this *content*, a hash of its bytes, about what was *read* like this."""
-    run = 0 if isinstance(read, JobPollView) else read.execute_count
-    return hash((content, read.status, run, read.name))
+    return hash((content, read.status, read.execute_count, read.name))
 
 
 def known_view(ref: JobRef | StepRef, known: KnownRows) -> PollView:

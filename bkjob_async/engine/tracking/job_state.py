@@ -117,13 +117,13 @@ class JobState(RunState[JobRef], eq=False, gc=False):
 
     def open_steps(self) -> list[StepState]:
         """Return the watched steps that are not finished."""
-        lost, found = self.poll_failures.lost, list[StepState]()
-        for step in self.steps:
-            if not step.announced.finished and (
-                self.is_target or (step.ref in self.target_steps and not (lost and step.ref in lost))
-            ):
-                found.append(step)
-        return found
+        lost = self.poll_failures.lost
+        return [
+            step
+            for step in self.steps
+            if not step.announced.finished
+            and (self.is_target or (step.ref in self.target_steps and not (lost and step.ref in lost)))
+        ]
 
     # What is over ---------------------------------------------------------------------------------------------------
 

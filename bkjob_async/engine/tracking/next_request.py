@@ -9,7 +9,6 @@ from bkjob_async.engine.group_polling.group_poller import (
     MAX_FULL_READ_HOSTS,
     CountsOnly,
     ReadMode,
-    SingleGroup,
 )
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.run_state import NOT_STARTED, RUNNING
@@ -111,11 +110,11 @@ def wants_final_rows(step: StepState) -> bool:
 
 def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceStatus:
     """Return the request for the hosts of a step in this *read_mode*, in all its batches."""
+    if read_mode is None:
+        return GetStepInstanceStatus(ref=ref)
     if isinstance(read_mode, CountsOnly):
         return GetStepInstanceStatus(ref=ref, max_host_num_per_group=read_mode.limit)
-    if isinstance(read_mode, SingleGroup):
-        return GetStepInstanceStatus(ref=ref, status=read_mode.status, tag=read_mode.tag or None)
-    return GetStepInstanceStatus(ref=ref)
+    return GetStepInstanceStatus(ref=ref, status=read_mode.status, tag=read_mode.tag or None)
 
 
 def is_worth_compressing(job: JobState, request: PollRequest, capabilities: Capabilities) -> bool | None:

@@ -381,7 +381,7 @@ def resource_of(polled: Polled) -> str:
 
 def may_take_long(polled: Polled) -> bool:
     """Return whether a poll may be for what failed the last time after a long wait."""
-    return not isinstance(polled, ListPoller) and is_slow_retry(polled)
+    return isinstance(polled, PollTarget) and is_slow_retry(polled)
 
 
 def group_of(polled: Polled) -> Scope | ListPoller[PollTarget]:
@@ -389,4 +389,4 @@ def group_of(polled: Polled) -> Scope | ListPoller[PollTarget]:
 
     A page of a list tells of many jobs, so it does not wait until all that are late have been polled.
     """
-    return polled if isinstance(polled, ListPoller) else polled.ref.scope
+    return polled.ref.scope if isinstance(polled, PollTarget) else polled

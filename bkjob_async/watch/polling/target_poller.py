@@ -114,7 +114,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     def poll(self, target: Polled, permit: Permit) -> Coroutine[Any, Any, None] | None:
         """Poll one target, or a list of jobs, with a *permit*, as `PollRunner` says."""
         limiter, started = self.session.limiter, permit.sent_at
-        if isinstance(target, ListPoller):
+        if not isinstance(target, PollTarget):
             return self._poll_list(target, permit)
         is_delayed = target.group == NO_SUBSCRIBERS
         if (
