@@ -8,11 +8,12 @@ An example. A step has 1000 hosts; all of them were running (7) at the last poll
     request   all hosts of group 104         10 hosts are listed: 7 -> 104
     request   all hosts of group 9           290 hosts are listed: 7 -> 9
     inferred  the 700 hosts that no response listed are those of group 7: they have not changed
-    request   (next poll) all hosts of group 9, with the counts: it is likely to have changed again
-    response  7: 690, 9: 300, 104: 10        10 hosts of those listed are new: 7 -> 9; one request was enough
-    response  7: 700, 9: 290, 104: 10        or: the same counts, nothing has changed; the next poll reads the counts only
+    request   (next poll) the counts again
+    response  7: 700, 9: 290, 104: 10        the same counts: nothing has changed, the poll is over
     response  7: 700, 9: 280, 104: 10        or: 9 shrank and 10 hosts are missing; this cannot be true, so what the
                                              round knows is thrown away and the next request reads all hosts
+    response  7: 690, 9: 300, 104: 10        or: 10 hosts have moved; group 9 is requested
+    request   (next poll) all hosts of group 9, with the counts: after changes in two polls there are likely to be more
 
 The proofs need one fact of the platform: within an execution a host's status only moves forward, from waiting (5) to
 running (7) to a final status. So:
@@ -111,6 +112,7 @@ class GroupPoller:
         "_full_read_at",
         "_full_reads_left",
         "_growth",
+        "_has_moved",
         "_largest_read",
         "_last_counts",
         "_likely_group",
@@ -123,7 +125,9 @@ class GroupPoller:
         self.round: GroupRound | None = None
         self.needs_full_read = False
         self._last_counts: GroupCounts | None = None
-        # The largest group that the last round surely read: where hosts moved, more are likely to.
+        # Whether the last poll found changes. Where the one before did, too, the next one is likely to, and reads the largest
+        # group that the last one surely read.
+        self._has_moved = False
         self._likely_group: SingleGroup | None = None
         self._full_read_at = now
         self._deferred_polls = 0
@@ -197,7 +201,8 @@ class GroupPoller:
             return False
         present = GroupRound.begin(table, counts, growth)
         order = surely_read_of([*present.to_read, present.inferred])
-        if order and not may_defer:
+        has_moved, self._has_moved = self._has_moved, True
+        if has_moved and order and not may_defer:
             self._likely_group = SingleGroup(*max(order, key=counts.__getitem__))
         self._deferred_polls += 1
         if may_defer and self._deferred_polls <= MAX_DEFERRED_POLLS:
@@ -217,6 +222,7 @@ class GroupPoller:
     def _record_quiet_poll(self, counts: GroupCounts) -> None:
         self._deferred_polls = self._distrusted_polls = 0
         self._last_counts, self._likely_group = counts, None
+        self._has_moved = False
 
     def apply_group(
         self,

@@ -233,17 +233,18 @@ def test_a_guess_leaves_out_who_waits_and_who_is_over() -> None:
 
 
 def test_while_hosts_move_one_request_shows_the_counts_and_who_moved() -> None:
-    """It lists those that run, while the others wait or have ended; after a poll without changes the counts come alone."""
+    """It lists those that run, while the others wait or have ended; not where only one of two polls found changes."""
     follower = Follower()
-    states = {**many(7, [1, 2]), **many(5, range(3, 40))}
+    states = {**many(7, [1, 2, 3]), **many(5, range(4, 40))}
     follower.poll(states)
     for number in range(1, 5):
-        follower.poll(states := {**states, number: (9, ""), number + 2: (7, "")})
+        follower.poll(states := {**states, number: (9, ""), number + 3: (7, "")})
     follower.poll(states)
+    follower.poll(states := {**states, 5: (9, "")})
     follower.poll(states)
 
     asked = [word(question) for question in follower.asked]
-    assert asked == ["all", "counts 1", *["7"] * 4, "7", "counts 1"]
+    assert asked == ["all", *["counts 1", "7"] * 2, "7", "7", "7", "counts 1", "7", "counts 1"]
     assert follower.known == codes_of(states)
 
 
@@ -255,7 +256,7 @@ def test_a_group_that_is_likely_to_change_may_be_the_largest_or_gone_by_then() -
         follower.poll(states := many(9, range(1, ended + 1)) | many(7, range(ended + 1, 41)))
 
     asked = [word(question) for question in follower.asked]
-    assert asked == ["all", "counts 1", "9", "9", "9", "7", "7"]
+    assert asked == ["all", "counts 1", "9", "counts 1", "9", "9", "7", "7"]
     assert follower.known == codes_of(states)
 
 
