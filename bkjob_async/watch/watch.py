@@ -290,9 +290,10 @@ class Watch:
         The result is returned whether the job succeeded or not, at once where it has ended and has not run again; after an
         operation of this client once that is sure. With *until*
         (`HostsDone`, `FirstFailure`, `Waiting` for the next wait, or a condition of your own) it returns the result so far as
-        soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more, `TargetLost` when the target
-        cannot be read any more, what ends the watch, and `UsageError` for what is no target, or is dropped meanwhile. Before
-        the first successful poll it also raises what `client.wait` does.
+        soon as the condition holds; with `DetailLevel.END_ONLY` hosts count when their step is over.
+        Raises `ConditionUnreachable` when it cannot hold any more, `TargetLost` when the target cannot be read any more, what
+        ends the watch, and `UsageError` for what is no target, or is dropped meanwhile. Before the first successful poll it
+        also raises what `client.wait` does.
 
         >>> async with client.watch([job, step]) as watch:
         ...     result = await watch.wait(step)

@@ -316,7 +316,8 @@ class Stage:
         self, seen: WatchRecord, ref: bkjob.JobRef, until: bkjob.Condition | None = None
     ) -> None:
         """Wait in a watch for one of its targets, which may be over already."""
-        waited = Waited(ref=ref, begun=now(), until=until, here=True)
+        ends_only = seen.plan.detail_level is bkjob.DetailLevel.END_ONLY
+        waited = Waited(ref=ref, begun=now(), until=until, here=True, reads_ends_only=ends_only)
         self.past.waits.append(waited)
         try:
             async with asyncio.timeout(60.0):

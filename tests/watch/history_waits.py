@@ -15,11 +15,15 @@ from bkjob_async.testing.results import WAITING
 
 @define(kw_only=True)
 class Waited:
-    """A wait for an end, or *until* a condition holds, and what it brought; one in an open watch is *here*."""
+    """A wait for an end, or *until* a condition holds, and what it brought; one in an open watch is *here*.
+
+    *reads_ends_only*: its watch counts hosts when their step is over.
+    """
 
     ref: bkjob.Ref
     begun: float
     here: bool = False
+    reads_ends_only: bool = False
     until: bkjob.Condition | None = None
     ended: float = 0.0
     result: bkjob.JobResult | None = None
@@ -40,7 +44,7 @@ def may_hold(truth: Truth, waited: Waited, begin: float) -> bool:
 def must_hold(truth: Truth, waited: Waited, begin: float) -> bool:
     """Whether the condition of a wait held all the time from *begin* on, of all its hosts."""
     until = waited.until
-    if until is None:
+    if until is None or waited.reads_ends_only:
         return False
     moments = moments_of(truth, waited.ref, begin, waited.ended)
     return all(until.holds(counts_at(truth, waited.ref, at, with_waiting=True), over=False) for at in moments)
