@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from json import dumps
+from json import dumps, loads
 from typing import TypeVar
 
 import pytest
@@ -17,6 +17,7 @@ from bkjob_async.simulator.world.plans import (
     IGNORES_STOP,
     SUCCEEDS,
     HostOutcome,
+    Rolling,
     SimulatedJob,
     StepPlan,
     exactly,
@@ -509,3 +510,36 @@ async def test_a_step_that_takes_the_place_of_its_job_is_reported_once(seconds: 
             assert event.before == reported.get(about)
             reported[about] = event.after
     assert [event.ref for event in events if isinstance(event, bkjob.Finished)] == [step]
+
+
+@pytest.mark.parametrize("outage", [0.0, 200.0])
+async def test_whoever_joins_what_is_over_is_given_its_end_although_rows_are_missing(outage: float) -> None:
+    """Each host has a row for each of two batches; the first response lacks one of them, and is not believed at once."""
+    torn = list[float]()
+
+    def lose_a_host(response: HttpResponse, now: float) -> HttpResponse:
+        answer = loads(response.body)
+        groups = answer["data"].get("step_result_group_list")
+        if now < 30.0 or torn or not groups:
+            return response
+        groups[0]["host_result_list"].pop()
+        torn.append(now)
+        return HttpResponse(status=200, body=dumps(answer).encode())
+
+    world = World(1)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=120, rolling=Rolling(sizes=(1, 1), kind=2)),)))
+    async with (
+        client_of(world, "gateway-v3") as (client, transport),
+        client.watch(job, linger=None) as watch,
+    ):
+        await first_end(watch)
+        await asyncio.sleep(30.0)
+        transport.tear = lose_a_host
+        transport.spoil = lambda _request, now: HTML if torn and now < torn[0] + outage else None
+        async with client.watch(job, deadline=400.0) as joined:
+            ends = [event async for event in joined if isinstance(event, bkjob.Finished)]
+            polls = joined.stats().polls
+
+    assert torn
+    assert [end.ref for end in ends] == [job]
+    assert polls < 60
