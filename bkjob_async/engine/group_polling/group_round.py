@@ -96,7 +96,7 @@ def read_order(counts: GroupCounts, changed: Container[int]) -> list[GroupKey]:
 
 
 def surely_read_of(order: Sequence[GroupKey]) -> Sequence[GroupKey]:
-    """Return the groups in `read_order` that a round reads in any case, where it need not infer more than one."""
+    """Return the groups in a `read_order` that a round reads in any case: neither the last, nor one that it may be spared."""
     can_skip = len(order) > 1 and are_waiting_and_final(*order[-2:])
     return order[: -2 if can_skip and any(status == RUNNING for status, _ in order) else -1]
 

@@ -43,8 +43,7 @@ def apply_groups(
     if group_poller is None:
         return []  # there are no earlier counts to compare with
     requested = None if isinstance(read_mode, CountsOnly) else read_mode
-    begins = group_poller.round is None
-    if begins and not group_poller.begin_round(step.hosts, groups, may_defer=may_defer):
+    if group_poller.round is None and not group_poller.begin_round(step.hosts, groups, may_defer=may_defer):
         return []
     if requested is not None:
         lookups = stamp.machines.lookups

@@ -400,6 +400,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         stage = target.stage()
         if stage is not Stage.OVER:
             return self._next_at(target, now, begun, settling=stage is Stage.SETTLING)
+        # Whoever joined is given the state with a response whose rows are believed.
         if is_awaited or target.distrusts_rows(target.ref):
             return now + SETTLE_INTERVAL
         self.list_pollers.forget(target)
