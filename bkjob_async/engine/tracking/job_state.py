@@ -220,9 +220,12 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     # How often to poll ----------------------------------------------------------------------------------------------
 
     def stage(self) -> Stage:
-        """Return how far the targets are: over if every one is settled, settling while details of a final status may change."""
+        """Return how far the targets are: over if every one is settled, settling while details of a final status may change.
+
+        They may while rows are not believed: whoever joined is given the state with the next ones.
+        """
         if self.all_settled():
-            return Stage.OVER
+            return Stage.SETTLING if self.distrusts_rows(self.ref) else Stage.OVER
         return Stage.SETTLING if self.is_settling() else Stage.OPEN
 
     def is_settling(self) -> bool:

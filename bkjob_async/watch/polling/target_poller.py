@@ -400,8 +400,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         stage = target.stage()
         if stage is not Stage.OVER:
             return self._next_at(target, now, begun, settling=stage is Stage.SETTLING)
-        # Whoever joined is given the state with a response whose rows are believed.
-        if is_awaited or target.distrusts_rows(target.ref):
+        if is_awaited:
             return now + SETTLE_INTERVAL
         self.list_pollers.forget(target)
         self.planner.rest(target)
@@ -496,7 +495,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             at = self._stamp(self._now())  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
         is_awaited = self.registry.awaits(target)
-        if target.all_settled() and not (is_awaited or target.distrusts_rows(target.ref)):
+        if target.stage() is Stage.OVER and not is_awaited:
             again_at = self._settle(target, at.now, begun, may_settle=True)
             if again_at is not None:
                 self.runner.schedule(target, again_at)
