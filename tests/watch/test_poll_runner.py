@@ -37,12 +37,7 @@ def pool_of(
         raise error
 
     limiter = RequestLimiter(RateLimiter(rate=rate, max_in_flight=workers))
-    pool = PollRunner[Key](
-        on_crash=on_crash,
-        limiter=limiter,
-        group=lambda key: key[0],
-        is_slow_retry=lambda key: key.startswith("slow"),
-    )
+    pool = PollRunner[Key](on_crash=on_crash, limiter=limiter, group=lambda key: key[0])
     pool.poll = poll
     return pool
 
@@ -135,7 +130,9 @@ async def test_slow_retries_take_turns_with_half_of_the_permits(
     poll_runner = pool_of(polls, workers=workers, rate=rate)
     poll_runner.poll = poll
     for number in range(40):
-        poll_runner.schedule(Key(f"slow {number}"), 1.0)
+        slow = Key(f"slow {number}")
+        poll_runner.note_failure(slow, is_slow=True)
+        poll_runner.schedule(slow, 1.0)
     for number in range(100):
         poll_runner.schedule(Key(f"quick {number}"), 5.0 + number)
     await asyncio.sleep(40 * 30.0 / share + 60.0)

@@ -223,10 +223,9 @@ def must_request_rows_again(job: JobState) -> bool:
     return any(step.may_show_hosts(seen_at) for step in steps)
 
 
-def is_slow_retry(job: JobState) -> bool:
-    """Return True if the next request may be for what failed the last time after a long wait, and take as long again."""
-    failures = job.poll_failures
-    return failures.is_slow and (bool(failures.unanswered) or must_request_rows_again(job))
+def retries_failed(job: JobState) -> bool:
+    """Return True if the next request may be for what failed the last time."""
+    return bool(job.poll_failures.unanswered) or must_request_rows_again(job)
 
 
 def representative_step(job: JobState, capabilities: Capabilities) -> StepState | None:

@@ -75,7 +75,7 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     that was published, by target; *lost* the targets that are lost. *job_rows_refused* counts failed requests for the job with
     its hosts that may be answered without them, *job_rows_hidden* those of them that were refused for the hosts.
     *rows_refused_at* is when the last refusal to list hosts came, with the job or with a step. *failed_at* is when the last
-    failure came, infinity for never; *is_slow*: it was waited for long. Both alone are no failures.
+    failure came, infinity for never, which alone is no failure.
     """
 
     failures: int = 0
@@ -91,7 +91,6 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     job_rows_hidden: int = 0
     rows_refused_at: float | None = None
     failed_at: float = inf
-    is_slow: bool = False
 
     def after_response(self, finished: Collection[Ref] = ()) -> PollFailures:
         """Return what remains after a successful poll; *finished* steps are not requested by themselves any more."""
@@ -112,7 +111,7 @@ class PollFailures(Struct, frozen=True, kw_only=True):
 
     def or_none(self) -> PollFailures:
         """Return these failures, the shared `NO_FAILURES` if there are none."""
-        return NO_FAILURES if replace(self, failed_at=inf, is_slow=False) == NO_FAILURES else self
+        return NO_FAILURES if replace(self, failed_at=inf) == NO_FAILURES else self
 
     def found(self, ref: Ref) -> PollFailures:
         """Return what remains after a response that shows *ref*."""

@@ -59,16 +59,17 @@ class PollRunner(Generic[K]):
         limiter: RequestLimiter,
         group: Callable[[K], Hashable] = lambda _key: None,
         resource: Callable[[K], str] = lambda _key: "",
-        is_slow_retry: Callable[[K], bool] = lambda _key: False,
+        may_fail_again: Callable[[K], bool] = lambda _key: True,
     ) -> None:
         """Prepare; nothing runs before a key is due. *resource* returns the name of what a poll most likely requests.
 
-        *is_slow_retry* returns whether a poll may take as long as one that failed before: others go first.
+        *may_fail_again* returns whether a poll may be for what failed before: if that took long, others go first.
         """
         self.timers: TimerWheel[K] = TimerWheel()
         self._group = group
         self.resource = resource
-        self._is_slow_retry = is_slow_retry
+        self._failed_slowly: set[K] = set()
+        self._may_fail_again = may_fail_again
         self._limiter = limiter
         # Late keys are marked and counted: a dict of them would never shrink after a long backlog.
         self._late = 0
@@ -109,6 +110,14 @@ class PollRunner(Generic[K]):
         """Return when *key* is due, None when it is not scheduled."""
         return asyncio.get_running_loop().time() if is_late(key) else key.due
 
+    def note_failure(self, key: K, *, is_slow: bool) -> None:
+        """Note that a poll of *key* has failed, and whether that took long."""
+        (self._failed_slowly.add if is_slow else self._failed_slowly.discard)(key)
+
+    def is_slow_retry(self, key: K) -> bool:
+        """Return True if the next poll of *key* may take as long as one that failed before."""
+        return key in self._failed_slowly and self._may_fail_again(key)
+
     def schedule(self, key: K, at: float, *, urgent: bool = False) -> None:
         """Make *key* due at *at*, or earlier if it already is; an *urgent* key is due now and goes before late ones."""
         if self._run is not None and (busy := self._run.busy.get(key)) is not None:
@@ -146,6 +155,7 @@ class PollRunner(Generic[K]):
     def forget(self, key: K) -> None:
         """Remove *key* from the schedule; a poll under way is not repeated."""
         self.timers.discard(key)
+        self._failed_slowly.discard(key)
         self._withdraw(key)
         if self._run is not None and (busy := self._run.busy.get(key)) is not None:
             busy.again_at = None
@@ -165,7 +175,7 @@ class PollRunner(Generic[K]):
 
     def _ask(self, key: K, *, urgent: bool) -> None:
         """Have *key* polled soon, or queue it for a permit."""
-        is_slow = not urgent and self._is_slow_retry(key)  # then the permit says so
+        is_slow = not urgent and self.is_slow_retry(key)  # then the permit says so
         # Its scope is known when it is sent.
         permit = None if is_slow else self._limiter.try_acquire(None, "", urgent=False)
         if permit is None:
@@ -179,7 +189,7 @@ class PollRunner(Generic[K]):
         self._late += 1
         key.urgent = urgent
         now = asyncio.get_running_loop().time()
-        priority = URGENT_POLL if urgent else SLOW_RETRY if self._is_slow_retry(key) else DUE
+        priority = URGENT_POLL if urgent else SLOW_RETRY if self.is_slow_retry(key) else DUE
         self._limiter.queue_poll(LatePoll(self._group(key), priority, now, self, key))
 
     def _withdraw(self, key: K) -> None:

@@ -50,7 +50,6 @@ from bkjob_async.engine.tracking.next_request import (
     JOB_ITSELF,
     PollRequest,
     is_long_unread,
-    is_slow_retry,
     is_worth_compressing,
     lacks_rows,
     plan_follow_ups,
@@ -393,7 +392,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return None
         if target.pending:
             # Before other targets that are late: what is known of this one is whole, and reported, only then.
-            return now if is_slow_retry(target) else URGENT
+            return now if self.runner.is_slow_retry(target) else URGENT
         is_awaited = bool(registry.joined) and registry.awaits(target)
         if is_awaited and not registry.joined[target].refused:
             return now
@@ -465,8 +464,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         else:
             abandon_round(target)
         note_unread(target, request, now)
-        is_slow = now - begun >= SLOW_FAILURE
-        target.poll_failures = replace(target.poll_failures, failed_at=now, is_slow=is_slow)
+        target.poll_failures = replace(target.poll_failures, failed_at=now)
+        self.runner.note_failure(target, is_slow=now - begun >= SLOW_FAILURE)
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE and is_from_platform(error):
             self._count_response(self._now(), begun)
