@@ -651,4 +651,6 @@ def belongs(event: bkjob.Event, cut: Cut) -> bool:
     """Whether a reader of this kind is given an event."""
     if cut.kind == "hosts":
         return isinstance(event, bkjob.HostChanged)
-    return cut.kind == "events" or event.ref is None or cut.about in (event.ref, event.ref.job)
+    if cut.kind == "events" or cut.about is None:
+        return True
+    return event.ref is None or cut.about in (event.ref, event.ref.job)
