@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from json import dumps, loads
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ from bkjob_async.simulator.world.plans import (
 from bkjob_async.simulator.world.world import FIRST_STEP_ID, World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import ALL_DIALECTS, DIALECTS, client_of, keeps_its_promise, watched
-from tests.watch.inside import limit_log, log_of
+from tests.watch.inside import limit_log, log_of, note_operation
 from tests.watch.test_journal import reading
 
 pytestmark = pytest.mark.looptime
@@ -543,3 +544,39 @@ async def test_whoever_joins_what_is_over_is_given_its_end_although_rows_are_mis
     assert torn
     assert [end.ref for end in ends] == [job]
     assert polls < 60
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_step_that_is_over_is_followed_without_its_job_before_its_end_is_sure(
+    *, is_late: bool
+) -> None:
+    """Its hosts were given with the job, and count although that is dropped; the end comes once, also for a late reader."""
+    world = World(1)
+    job = world.add(SimulatedJob(steps=(StepPlan(hosts=2), StepPlan(hosts=1, outcomes=(HANGS,)))))
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    async with client_of(world, interval=1.0) as (client, _), client.watch(job):
+        await asyncio.sleep(20.0)
+        note_operation(client, job)
+        async with client.watch([job, step], linger=None) as watch:
+            if is_late:
+                limit_log(watch, 1)
+            await asyncio.sleep(2.0)
+            watch.drop(job)
+            await asyncio.sleep(1.0)
+            counts, given = watch.counts(), [batch async for batch in there(watch)]
+            await asyncio.sleep(20.0)
+            given += [batch async for batch in there(watch, after=given[-1].cursor)]
+
+    assert counts == {bkjob.Phase.SUCCESS: 2}
+    assert len([event for event in of_type(given, bkjob.HostChanged) if event.ref == step]) == 2
+    assert [event.ref for event in of_type(given, bkjob.Finished)] == [step]
+    assert of_type(given[:-1], bkjob.Finished) == []
+
+
+async def there(watch: bkjob.Watch, after: str | None = None) -> AsyncIterator[bkjob.Batch]:
+    """Yield what is there for a new reader, and wait for nothing."""
+    reader = watch.batches(after=after)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            async for batch in reader:
+                yield batch

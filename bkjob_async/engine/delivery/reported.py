@@ -5,6 +5,7 @@ At a poll, by what is *reported* of a target and how the target stands:
 | reported | the target | the watch gives | and then reported is |
 | --- | --- | --- | --- |
 | `Shared` | | the events of the poll | the same |
+| `Shared` but for its end: its job was dropped | was read, and is over | `Finished` | `Shared` |
 | `Own`, empty: it was added, or added again | was not read since, or settles | trouble with it and its end, once each | the same |
 | | was read | all that is known of it | `Shared` since this batch |
 | | was read, a step whose job is `Shared` | `Finished`, if it is: the rest was given with the job | `Shared` since this batch |
@@ -32,11 +33,13 @@ class Shared(Struct, frozen=True, gc=False):
     """The state of the job, since the batch number *since*: nothing before that batch is known to a reader.
 
     But where it *is_continued*: something of the target was reported before, in an earlier process or with a step that is no
-    target any more.
+    target any more. With *end_after* it was given with its job, which is no target any more, but for its end: that is given
+    when what was requested after that time shows it, 0 once something did.
     """
 
     since: int = -1
     is_continued: bool = False
+    end_after: int | None = None
 
 
 # Of most targets: from their first poll on.
@@ -47,7 +50,7 @@ class Own(Struct, eq=False, gc=False):
     """An own state: empty, or *restored* from a journal, until what was requested *after* a time shows the target.
 
     *after* is 0 once it did. *has_trouble*: trouble with the target was reported, and not its end. *lacks_end*: all was
-    reported with its job, which is no target any more or was restored, but for its end.
+    reported with its job, which was restored, but for its end.
     """
 
     after: int
@@ -74,3 +77,15 @@ class Frozen(Struct, frozen=True):
 
 
 Reported = Shared | Own | Frozen
+
+
+def is_shared(reported: Reported) -> bool:
+    """Return True if the watch is given the events of a target as they come, and was given its end, if it has one."""
+    return isinstance(reported, Shared) and reported.end_after is None
+
+
+def awaited_after(reported: Reported) -> int:
+    """Return the time after which what is to be read of a target must be requested, 0 where nothing is."""
+    if isinstance(reported, Shared):
+        return reported.end_after or 0
+    return reported.after if isinstance(reported, Own) else 0

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from msgspec.structs import replace
 
 from bkjob_async.engine.delivery.read_times import ReadTimes
-from bkjob_async.engine.delivery.reported import SHARED, Frozen, Own, Reported, Shared
+from bkjob_async.engine.delivery.reported import (
+    SHARED,
+    Frozen,
+    Own,
+    Reported,
+    Shared,
+    awaited_after,
+    is_shared,
+)
 from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
-from bkjob_async.engine.folding.diff import Missed, continue_waits, diff
+from bkjob_async.engine.folding.diff import NOTHING, Missed, continue_waits, diff
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts, finished_event
@@ -86,10 +95,9 @@ class TargetDelivery:
         """Let what is reported of a removed job be that of its joining steps: all but their ends was given with it."""
         for step in job.steps:
             own = self.reported(step.ref)
-            if isinstance(own, Own) and job.has_finished(step.ref):
-                own.lacks_end |= own.restored is None
-            elif isinstance(own, Own):
-                self._reported[step.ref] = reported
+            if isinstance(own, Own):
+                lacks_end = own.lacks_end or any(diff(own.restored or NOTHING, job, [step.ref], [job.ref]))
+                self._reported[step.ref] = replace(reported, end_after=own.after if lacks_end else None)
 
     def is_joining(self, ref: Ref) -> bool:
         """Return True if the watch was not given the present state of *ref* yet."""
@@ -145,13 +153,13 @@ class TargetDelivery:
     def is_over(self, job: JobState, ref: Ref) -> bool:
         """Return True if the watch was given the end of *ref*, a target of *job*, or its loss."""
         reported = self.reported(ref)
-        return isinstance(reported, Frozen) or (isinstance(reported, Shared) and job.is_settled(ref))
+        return isinstance(reported, Frozen) or (is_shared(reported) and job.is_settled(ref))
 
     def await_response(self, refs: Iterable[Ref]) -> bool:
         """Return True if any of *refs* is still to be read by requests that are sent after it was joined."""
         if not self._reported:
             return False
-        return any(isinstance(own, Own) and own.after > 0 for own in map(self.reported, refs))
+        return any(map(awaited_after, map(self.reported, refs)))
 
     # Events of a poll -----------------------------------------------------------------------------------------------
 
@@ -169,7 +177,7 @@ class TargetDelivery:
         """
         if self._unseen.steps:
             events = self._unseen.continued(events)
-        if self._reported and not all(isinstance(self.reported(ref), Shared) for ref in refs):
+        if self._reported and not all(map(is_shared, map(self.reported, refs))):
             return self._select_with_own(job, refs, events, stamp, times)
         selected: list[Event] = []
         step: Ref | None = None
@@ -202,8 +210,7 @@ class TargetDelivery:
         known = [
             ref
             for ref, each in joined.items()
-            if ref not in restored
-            and ((job.ref in followed and ref != job.ref) or (each.lacks_end and job.has_finished(ref)))
+            if ref not in restored and job.ref in followed and ref != job.ref
         ]
         others = [ref for ref in joined if ref not in restored and ref not in known]
         followed.update(known)
@@ -215,14 +222,15 @@ class TargetDelivery:
             or self._is_signal(event, joined)
         ]
         finished = {event.ref for event in selected if isinstance(event, Finished)}
+        ended = [*known, *self._take_ends(job, refs, finished, stamp, times)]
         own: list[Event] = [
-            finished_event(job, ref) for ref in known if job.has_finished(ref) and ref not in finished
+            finished_event(job, ref) for ref in ended if job.has_finished(ref) and ref not in finished
         ]
         if restored:
             before = next(iter(restored.values()))
             # Of trouble that was reported in an earlier process no watch of this client was given the end.
-            ended = (ref for ref in restored if ref not in job.poll_failures.troubled)
-            own += [Recovered(ref=ref) for ref in ended if joined[ref].has_trouble]
+            recovered = (ref for ref in restored if ref not in job.poll_failures.troubled)
+            own += [Recovered(ref=ref) for ref in recovered if joined[ref].has_trouble]
             continue_waits(before, job)
             differences = [*diff(before, job, restored, followed)]
             finished.update(event.ref for event in differences if isinstance(event, Finished))
@@ -258,6 +266,29 @@ class TargetDelivery:
         for ref, own in joined.items():
             self._reported[ref] = Shared(stamp.sequence, is_continued=own.restored is not None)
         return joined
+
+    def _take_ends(
+        self,
+        job: JobState,
+        refs: Collection[Ref],
+        finished: Collection[Ref],
+        stamp: PollStamp,
+        times: ReadTimes | None,
+    ) -> list[Ref]:
+        """Return the steps of which all but the end was given, and that can be given now, if there is one; *finished* have it."""
+        found: list[Ref] = []
+        for ref in refs:
+            shared = self.reported(ref)
+            if not isinstance(shared, Shared) or shared.end_after is None or ref in job.lost:
+                continue
+            if times is not None and times.shows(ref, shared.end_after, stamp.now):
+                shared = self._reported[ref] = replace(shared, end_after=0)
+            can_be_given = not shared.end_after and job.is_up_to_date(ref)
+            if ref in finished or not job.has_finished(ref) or can_be_given:
+                # One that goes on has its next end by an event.
+                self._reported[ref] = Shared(stamp.sequence, is_continued=True)
+                found.append(ref)
+        return found
 
     def _is_signal(self, event: Event, joined: Mapping[Ref, Own]) -> bool:
         """Return True for the end of trouble that was given of a joining target, its loss, or that nothing comes of it."""
@@ -295,7 +326,8 @@ class TargetDelivery:
         for event in events:
             if isinstance(event, Lost):
                 ref, before = event.ref, self.reported(event.ref)
-                if not isinstance(before, Own) and job.has_finished(ref):
+                has_end = isinstance(before, Frozen) or is_shared(before)
+                if has_end and job.has_finished(ref):
                     continue
                 restored = before.restored if isinstance(before, Own) else None
                 has_ended = isinstance(before, Own) and before.has_ended(ref)
@@ -347,8 +379,9 @@ class TargetDelivery:
             )
             if isinstance(before, Shared):
                 shared[ref] = before
-        known = [ref for ref, each in shared.items() if each.since < since]
-        yield from diff(Missed(since, skipped), job, known)
+        known = tuple(ref for ref, each in shared.items() if each.since < since)
+        lacking_end = {ref for ref, each in shared.items() if each.end_after is not None}
+        parts = [diff(Missed(since, skipped), job, known)]
         # What was given first comes first: a job that was given behind its steps does not repeat them.
         for ref, each in sorted(shared.items(), key=lambda item: item[1].since):
             if each.since < since:
@@ -356,8 +389,11 @@ class TargetDelivery:
             # The reader knows nothing of these, unless it comes from before this watch or from inside their batch, or the
             # watch goes on with them.
             has_some = not since or each.since == partly_read or each.is_continued
-            yield from diff(Missed(skipped=skipped and has_some), job, [ref], known)
-            known.append(ref)
+            parts.append(diff(Missed(skipped=skipped and has_some), job, [ref], known))
+            known += (ref,)
+        for event in chain.from_iterable(parts):
+            if not (lacking_end and isinstance(event, Finished) and event.ref in lacking_end):
+                yield event
         for reported in map(self.reported, refs):
             if isinstance(reported, Frozen) and reported.since >= since and reported.ended is None:
                 yield replace(reported.lost)
