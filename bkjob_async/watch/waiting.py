@@ -68,9 +68,9 @@ def is_dropped(watched: Subscription, ref: Ref) -> bool:
 
 def reached_before(watched: Subscription, ref: Ref, until: Condition | None) -> JobResult | None:
     """Return the result that a wait is over with when it begins, None where it goes on; raise `TargetLost`."""
-    state = watched.states.state_of(ref)
-    if state is not None and ref in state.lost:
-        raise lost(state.lost[ref])
+    state, loss = watched.states.state_of(ref), watched.states.delivery.loss_of(ref)
+    if loss is not None:
+        raise lost(loss)
     if state is None or not state.was_read(ref):
         return None
     return reached(watched, ref, until, target_result(state, ref) if has_ended(watched, ref) else None)

@@ -580,3 +580,22 @@ async def there(watch: bkjob.Watch, after: str | None = None) -> AsyncIterator[b
         async with asyncio.timeout(0.5):
             async for batch in reader:
                 yield batch
+
+
+async def test_what_is_lost_here_stays_lost_although_another_watch_can_read_it() -> None:
+    """It was told as lost, so a wait for it must not wait for an end that is told to others alone."""
+    world = World(4)
+    job = world.add(
+        SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),))
+    )
+    async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
+        transport.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
+        await first_end(old)
+        await asyncio.sleep(20.0)
+        async with client.watch(job, linger=None) as other:
+            await anext(other.batches())
+            with pytest.raises(bkjob.TargetLost):
+                await asyncio.wait_for(old.wait(job), 3600.0)
+            assert (await other.wait(job)).ok
+            with pytest.raises(bkjob.TargetLost):
+                await asyncio.wait_for(old.wait(job), 3600.0)

@@ -114,6 +114,11 @@ class TargetDelivery:
         reported = self.reported(ref)
         return reported.ended if isinstance(reported, Frozen) else None
 
+    def loss_of(self, ref: Ref) -> Lost | None:
+        """Return the loss of a target that the watch was given, None for any other; it stays lost, whatever others read."""
+        reported = self.reported(ref)
+        return reported.lost if isinstance(reported, Frozen) and reported.ended is None else None
+
     def are_lost(self, refs: Iterable[Ref]) -> bool:
         """Return True if the watch was given the loss of each of *refs*."""
         return all(isinstance(self.reported(ref), Frozen) for ref in refs)

@@ -85,8 +85,9 @@ class TargetStates(Struct, eq=False):
         found: dict[Ref, JobResult | Lost] = {}
         for ref in self.targets:
             state = None if ref in ended else self.state_of(ref)
-            if state is not None and ref in state.lost:
-                found[ref] = state.lost[ref]
+            loss = None if ref in ended else self.delivery.loss_of(ref)
+            if loss is not None:
+                found[ref] = loss
             elif state is not None and state.has_finished(ref):
                 found[ref] = target_result(state, ref)
         return found
