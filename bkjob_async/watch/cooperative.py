@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from itertools import islice
 
 from bkjob_async.model.refs import Ref
@@ -137,3 +137,9 @@ async def wait_uncancellable(is_running: Callable[[], bool], pause: Callable[[],
             cancelled = error
     if cancelled is not None:
         raise cancelled
+
+
+async def wait_until_done(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait until all *tasks* have ended, even when cancelled meanwhile; raise the cancellation afterwards."""
+    left = set(tasks)
+    await wait_uncancellable(lambda: not all(task.done() for task in left), lambda: asyncio.wait(left))

@@ -195,9 +195,11 @@ class Watch:
         <Watch closed: 0 of 1 targets over, 0 events, 0 polls>
         """
         self._stream.check_loop()
-        await self._subscription.aclose()
-        if self._fleet is not None:
-            await self._fleet.aclose()
+        try:
+            await self._subscription.aclose()
+        finally:
+            if self._fleet is not None:
+                await self._fleet.aclose()
 
     # Reading --------------------------------------------------------------------------------------------------------
 

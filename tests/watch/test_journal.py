@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ import bkjob_async as bkjob
 from bkjob_async.engine.journaling import jobs as jobs_module
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.errors import JournalUnavailable
+from bkjob_async.http_messages import HttpResponse
 from bkjob_async.journal.follow import present_batches
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import Keep
@@ -33,6 +37,7 @@ from tests.watch.inside import cursors_of, end_of, fleets_in, journal_of
 
 pytestmark = pytest.mark.looptime
 
+REFUSED = HttpResponse(status=200, body=b'{"result": false, "code": 1238001, "message": "no permission"}')
 SLOW = SimulatedJob(
     steps=(
         StepPlan(
@@ -1061,3 +1066,73 @@ async def test_a_job_that_was_added_behind_its_step_is_not_given_again_by_the_ne
 
     statuses = [event.ref for event in delivered if isinstance(event, bkjob.JobChanged | bkjob.StepChanged)]
     assert sorted(statuses, key=str) == [job, step]
+
+
+async def test_a_recorded_loss_is_a_result_although_another_watch_can_read_the_target() -> None:
+    """It was told as lost in an earlier process, and stays so in this fleet."""
+    world, store = World(4), FailingStore()
+    job, other = world.add(SLOW), world.add(SLOW)
+    async with client_of(Platform(world)) as (client, transport):
+        transport.spoil = lambda _request, now: REFUSED if now > 5.0 else None
+        async with client.watch(job, journal=Journal(store), name="night", linger=None) as watch:
+            async for event in watch:
+                if isinstance(event, bkjob.Lost):
+                    break
+        transport.spoil = lambda *_: None
+        async with client.watch(job, linger=None) as beside:
+            await anext(beside.batches())
+            async with client.watch(other, journal=Journal(store), name="night") as again:
+                results = await again.results()
+
+    assert {ref: type(result).__name__ for ref, result in results.items()} == {
+        job: "Lost",
+        other: "JobResult",
+    }
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_nothing_goes_on_where_leaving_is_cancelled(times: int) -> None:
+    """Leaving waits for the store, which is away; who cancels that again does not wait."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with client_of(Platform(world)) as (client, _):
+
+        async def follow() -> None:
+            async with client.watch(job, journal=Journal(store), name="night"):
+                await asyncio.sleep(6.0)
+                store.is_away = True
+                await asyncio.sleep(600.0)
+
+        following = asyncio.create_task(follow())
+        await asyncio.sleep(20.0)
+        for _ in range(times):
+            following.cancel()
+            await asyncio.sleep(0.5)
+        await asyncio.wait([following])
+    appends = store.appends
+    await asyncio.sleep(100.0)
+
+    assert following.cancelled()
+    assert store.appends == appends
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_file_is_closed_where_leaving_takes_too_long(tmp_path: Path) -> None:
+    """Another program holds the file for longer than the time limit around the watch."""
+    world, path = World(1), tmp_path / "fleet.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    async with client_of(Platform(world)) as (client, _):
+        with pytest.raises(TimeoutError):
+            async with (
+                asyncio.timeout(3.0),
+                client.watch(world.add(SLOW), journal=f"sqlite:///{path}", name="night") as watch,
+            ):
+                await asyncio.sleep(1.5)
+                other.execute("BEGIN EXCLUSIVE")
+                watch.add(world.add(SLOW))
+                await asyncio.sleep(0.5)
+    other.execute("ROLLBACK")
+    other.close()
+    await asyncio.sleep(6.0)
+
+    assert [thread.name for thread in threading.enumerate() if "journal" in thread.name] == []

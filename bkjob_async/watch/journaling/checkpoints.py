@@ -12,6 +12,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import in_slices, load_fleet
 from bkjob_async.journal.store import MAX_CHECKPOINT, Checkpoint, Store
+from bkjob_async.watch.cooperative import wait_until_done
 from bkjob_async.watch.journaling.record_queue import RecordQueue
 
 # A checkpoint is written when the records behind the last one have more bytes than it, and than this.
@@ -67,9 +68,9 @@ class Checkpoints:
 
     async def cancel(self) -> None:
         """Stop writing."""
-        if self._task is not None and not self._task.done():
+        if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await wait_until_done([self._task])
 
     async def _write(self) -> None:
         """Write a checkpoint; on failure it is tried again with the next record."""

@@ -23,6 +23,7 @@ from bkjob_async.model.events import Event, Recovered, Trouble
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.text.printing import counted
 from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.watch.cooperative import wait_until_done
 from bkjob_async.watch.journaling.checkpoints import Checkpoints
 from bkjob_async.watch.journaling.compaction import Compaction
 from bkjob_async.watch.journaling.inbox import Inbox
@@ -396,12 +397,14 @@ class FleetJournal:
         """Wait some seconds until everything is stored, warn of what is not, and release the fleet."""
         self.finish()
         task = self._task
-        if task is not None and not task.done():
-            await asyncio.wait([task], timeout=CLOSE_SECONDS)
-            if not task.done():
+        try:
+            if task is not None:
+                await asyncio.wait([task], timeout=CLOSE_SECONDS)
+        finally:  # nothing goes on where this is cancelled
+            if task is not None:
                 task.cancel()
-                await asyncio.wait([task])
-        await self._checkpoints.cancel()
+                await wait_until_done([task])
+            await self._checkpoints.cancel()
         if self.records.waiting_events:
             logger.warning(
                 "%s of the fleet %r could not be stored; what they tell will be reported again",

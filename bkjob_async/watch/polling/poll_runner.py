@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 from bkjob_async.engine.scheduling.timer_wheel import Scheduled, TimerWheel
-from bkjob_async.watch.cooperative import wait_uncancellable
+from bkjob_async.watch.cooperative import wait_until_done
 from bkjob_async.wire.limits.permits import DUE, SLOW_RETRY, URGENT_POLL, Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
@@ -424,12 +424,6 @@ class _Run(Generic[K]):
         self.is_over = True
         if not self.failure.done():
             self.failure.set_result(error)
-
-
-async def wait_until_done(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Wait until all *tasks* have ended, even when cancelled meanwhile; raise the cancellation afterwards."""
-    left = set(tasks)
-    await wait_uncancellable(lambda: not all(task.done() for task in left), lambda: asyncio.wait(left))
 
 
 def is_cancelled() -> bool:

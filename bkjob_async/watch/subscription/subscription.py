@@ -208,9 +208,11 @@ class Subscription:
         if self._deadline_timer is not None:
             self._deadline_timer.cancel()
         try:
-            await self._release.wait()
-            if self.journal is not None:
-                await self.journal.aclose()
+            try:
+                await self._release.wait()
+            finally:
+                if self.journal is not None:
+                    await self.journal.aclose()
         finally:
             if self.stream.state != "closed":
                 self.stream.close(self.end)
