@@ -94,7 +94,8 @@ class PendingChanges:
         """Append *refs*, to be added or to be dropped."""
         before = len(self._refs)
         self._refs.extend(refs)
-        self._runs.append((add, len(self._refs) - before))
+        if len(self._refs) > before:
+            self._runs.append((add, len(self._refs) - before))
 
     def pop(self) -> tuple[Ref, bool]:
         """Remove and return the first ref, and whether it is added."""

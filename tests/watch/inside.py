@@ -95,3 +95,13 @@ def fleets_in(store: Any) -> dict[str, Any]:
     """Return the fleets of a store in memory."""
     fleets: dict[str, Any] = store._fleets
     return fleets
+
+
+def jobs_to_count(watch: bkjob.Watch) -> int:
+    """Return how many jobs of a watch are noted to be counted again."""
+    return len(watch._subscription.states._changed)
+
+
+def pending_runs(watch: bkjob.Watch) -> int:
+    """Return how many calls that added or dropped targets a watch has noted."""
+    return len(watch._subscription._pending._runs)

@@ -20,9 +20,10 @@ from bkjob_async.simulator.world.plans import (
     exactly,
 )
 from bkjob_async.simulator.world.world import World
+from bkjob_async.watch.stream import target_states
 from tests.watch.clients import client_of
 from tests.watch.gauge import Gauge, has_read_all
-from tests.watch.inside import limit_log
+from tests.watch.inside import jobs_to_count, limit_log
 from tests.watch.test_event_cursors import a_few, all_of, in_virtual_time, operate, operations, plans
 
 pytestmark = pytest.mark.looptime
@@ -143,3 +144,26 @@ async def test_the_gauge_agrees_through_rolling_batches() -> None:
         assert gauge.steps[ref].total() > 0
 
         assert gauge.total(watch.targets) == watch.counts()
+
+
+@pytest.mark.looptime
+async def test_jobs_that_come_and_go_are_not_noted_for_counts_that_nobody_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A watch may be open for weeks, and its counts be read once."""
+    monkeypatch.setattr(target_states, "FEW_CHANGED", 20)
+    world = World(4)
+    jobs = [world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(SLOW,)),))) for _ in range(100)]
+    noted = list[int]()
+    async with client_of(world) as (client, _), client.watch(linger=None) as watch:
+        before = watch.counts()
+        for number, job in enumerate(jobs):
+            watch.add(job)
+            watch.drop(*jobs[max(0, number - 10) : number - 9])
+            await asyncio.sleep(1.0)
+            noted.append(jobs_to_count(watch))
+        counts = watch.counts()
+
+    assert before == {}
+    assert max(noted) <= 20
+    assert sum(counts.values()) == 2 * 10

@@ -15,6 +15,7 @@ from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.world.plans import HANGS, HostOutcome, SimulatedJob, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import CREDENTIALS, SCOPE, URLS, client_of
+from tests.watch.inside import pending_runs
 
 pytestmark = pytest.mark.looptime
 
@@ -292,3 +293,14 @@ def test_a_watch_that_nobody_holds_is_not_kept_in_memory(*, closed: bool) -> Non
     gc.collect()
 
     assert watch() is None
+
+
+@pytest.mark.looptime
+async def test_calls_that_add_nothing_are_not_kept() -> None:
+    """A program may add what it finds each second, and find nothing for weeks."""
+    async with client_of(World(1)) as (client, _), client.watch(linger=None) as watch:
+        for _ in range(100):
+            watch.add()
+            watch.drop()
+
+        assert pending_runs(watch) == 0

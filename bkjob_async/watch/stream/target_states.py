@@ -18,6 +18,9 @@ from bkjob_async.watch.phase_totals import PhaseTotals
 from bkjob_async.watch.stream.readers import MissedJob
 from bkjob_async.watch.stream.targets import TargetSet
 
+# While fewer jobs are to be counted again, the targets need not be counted all anew.
+FEW_CHANGED = 512
+
 
 class TargetStates(Struct, eq=False):
     """Snapshots, results and counts of the *targets* of one watch, and what readers are given that fell behind.
@@ -96,6 +99,8 @@ class TargetStates(Struct, eq=False):
         """Count the hosts of *job* again next time."""
         if self._totals is not None:
             self._changed.add(job)
+            if len(self._changed) > max(FEW_CHANGED, self.targets.size):
+                self._totals, self._changed = None, set()  # to count all targets anew is no more work
 
     def total_counts(self) -> Mapping[Phase, int]:
         """Return the host counts of all targets by phase."""
