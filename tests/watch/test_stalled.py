@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -203,6 +203,7 @@ def timer_of(size: int) -> tuple[StallTimer, Targets]:
         health=PlatformHealth(),
         limit=60.0,
         awaited=lambda _: False,
+        is_full=lambda _: False,
         report=lambda *_: None,
     )
     return timer, targets
@@ -219,3 +220,25 @@ async def test_a_check_is_finished_before_another_begins(monkeypatch: pytest.Mon
     timer.stop()
 
     assert targets.checks == 1
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("paused_after", [0.0, 20.0])
+async def test_what_is_paused_is_not_stalled(paused_after: float) -> None:
+    """Nobody waits for responses that are not requested."""
+    world = World(4)
+    jobs = [world.add(SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))) for _ in range(40)]
+    async with client_of(world) as (client, _), client.watch(jobs, linger=None) as watch:
+        await asyncio.sleep(paused_after)
+        watch.is_paused = True
+        await asyncio.sleep(600.0)
+        events = [event async for event in closed(watch)]
+
+    assert [event for event in events if isinstance(event, bkjob.Stalled)] == []
+
+
+async def closed(watch: bkjob.Watch) -> AsyncIterator[bkjob.Event]:
+    """Close a watch; yield all that it was given."""
+    await watch.aclose()
+    async for event in watch:
+        yield event

@@ -104,6 +104,7 @@ class Poller:
             health=session.health,
             limit=max(STALLED_AFTER, STALLED_POLLS * (poll_planner.intervals.interval or 0.0)),
             awaited=self._registry.awaits,
+            is_full=self._registry.is_full,
             report=self._report_stalled,
         )
 

@@ -35,6 +35,7 @@ class StallTimer(Struct, eq=False, kw_only=True):
     health: PlatformHealth
     limit: float
     awaited: Callable[[PollTarget], bool]
+    is_full: Callable[[PollTarget], bool]
     report: Callable[[PollTarget, float], None]
     _timer: asyncio.Handle | None = None
 
@@ -65,6 +66,8 @@ class StallTimer(Struct, eq=False, kw_only=True):
         since = unseen_since(target)
         if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
             return
+        if self.is_full(target):
+            return  # it is not polled on purpose
         if (not target.all_settled() or self.awaited(target)) and self._is_overdue(target, now):
             self.report(target, now - since)
 
