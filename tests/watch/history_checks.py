@@ -176,7 +176,9 @@ def broken(history: History, world: WorldHistory, past: Past) -> list[str]:
         *checks.hasty(),
         *(words for seen in past.watches for words in checks.of_watch(seen)),
     ]
-    return found + [words for waited in past.waits for words in checks.of_wait(waited)]
+    for waited in past.waits:
+        found += [*checks.of_wait(waited), *checks.of_lost(waited)]
+    return found
 
 
 def ended_without_hosts(batches: Sequence[bkjob.Batch]) -> set[bkjob.Ref]:
@@ -598,6 +600,11 @@ class Checks:
                 yield f"a wait from {waited.begun:.0f} s on did not end, and {ref} was over before"
             if must_hold(self.truth, waited, begin):
                 yield f"a wait from {waited.begun:.0f} s until {waited.until} did not end, and it was so for long"
+
+    def of_lost(self, waited: Waited) -> Iterator[str]:
+        """Check that a wait in a watch does not go on behind the loss that the watch told."""
+        if waited.was_lost:
+            yield f"a wait from {waited.begun:.0f} s on did not end, and its watch told that {waited.ref} is lost"
 
     def of_result(self, waited: Waited, result: bkjob.JobResult) -> Iterator[str]:
         """Yield what is wrong with the result of a wait; one in an open watch may end with what was read before it."""

@@ -434,3 +434,44 @@ launched_in_trouble = of(
     actions=at(1, 30, (0, "launch", 0, 0), (5, "launch", 0, 0)),
     latency=st.sampled_from([0.0, 0.05]),
 )
+# A job may not be read for so long that it is lost for who watches it; others come when it can be read again.
+lost_for_some = of(
+    plans=st.lists(
+        st.just(
+            SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(LONG,)), StepPlan(hosts=1, outcomes=(FAILS,))))
+        )
+        | jobs,
+        min_size=1,
+        max_size=2,
+    ).map(tuple),
+    watches=st.tuples(
+        st.builds(WatchPlan, picks=st.just(((0, "job"),)) | st.just(((0, "both"),)), linger=st.none()),
+        st.builds(
+            WatchPlan,
+            opens=st.floats(5, 80),
+            picks=st.sampled_from(
+                [((0, "job"),), ((0, "steps"),), ((0, "both"),), ((1, "job"), (0, "last"))]
+            ),
+            linger=st.none() | st.just(20.0),
+            resumes=st.booleans(),
+        ),
+    ),
+    actions=st.lists(
+        st.tuples(
+            st.floats(5, 100),
+            st.sampled_from(["wait here", "wait here", "add", "drop", "operate", "nudge"]),
+            st.integers(0, 11),
+            st.integers(0, 2),
+        ),
+        max_size=6,
+    ).map(lambda actions: tuple(sorted(actions))),
+    faults=st.tuples(
+        st.builds(
+            FaultWindow,
+            kind=st.just("forbidden"),
+            start=st.floats(0, 20),
+            length=st.floats(20, 50),
+            share=st.just(1.0),
+        )
+    ),
+)

@@ -324,6 +324,8 @@ class Stage:
                 waited.result = await seen.watch.wait(ref, until=until)
         except TimeoutError:
             waited.error = bkjob.DeadlineExceeded("the wait was cancelled", snapshots={})
+            state = seen.states.get(PROMPT)
+            waited.was_lost = state is not None and isinstance(state.ends.get(ref), bkjob.Lost)
         except (
             bkjob.TargetLost,
             bkjob.CallFailed,

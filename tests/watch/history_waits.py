@@ -17,13 +17,14 @@ from bkjob_async.testing.results import WAITING
 class Waited:
     """A wait for an end, or *until* a condition holds, and what it brought; one in an open watch is *here*.
 
-    *reads_ends_only*: its watch counts hosts when their step is over.
+    *reads_ends_only*: its watch counts hosts when their step is over. *was_lost*: it goes on although its watch told the loss.
     """
 
     ref: bkjob.Ref
     begun: float
     here: bool = False
     reads_ends_only: bool = False
+    was_lost: bool = False
     until: bkjob.Condition | None = None
     ended: float = 0.0
     result: bkjob.JobResult | None = None

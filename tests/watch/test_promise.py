@@ -12,6 +12,7 @@ from tests.watch.history_kinds import (
     half_readable,
     launched_in_trouble,
     launched_unseen,
+    lost_for_some,
     restored,
     sent_in_batches,
 )
@@ -47,6 +48,11 @@ def test_a_platform_that_is_restored_is_followed_on() -> None:
 def test_what_the_platforms_own_classes_do_is_followed(kind: SearchStrategy[History]) -> None:
     """Steps without rows, a row for each batch of files, launches that a backing service lets fail after they began."""
     keep_the_promise(kind, run, share=1 / 32)
+
+
+def test_what_is_lost_for_one_watch_is_followed_by_others() -> None:
+    """It stays lost for who was told so: a wait for it ends, and nothing of it is told."""
+    keep_the_promise(lost_for_some, run, share=1 / 32)
 
 
 @pytest.mark.parametrize("kind", [slow, silent, silent_again, scarce, operated_meanwhile])
