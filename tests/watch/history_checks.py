@@ -123,7 +123,7 @@ class WatchRecord:
             forget(state, ref, self.followed.targets)
 
     def last_reports(self) -> dict[bkjob.Ref, tuple[float, bkjob.Event]]:
-        """Return what was reported last of whether each target is over, and when.
+        """Return what was reported last of whether each target is over, and when, since it was added.
 
         A reader that fell behind is given the present in place of what it missed, be it that a target was reopened.
         """
@@ -138,7 +138,8 @@ class WatchRecord:
                     and not event.is_finished
                 ):
                     last.pop(event.ref, None)
-        return last
+        added = {ref: times[-1] for ref, times in self.followed.added.items()}
+        return {ref: (time, event) for ref, (time, event) in last.items() if time >= added.get(ref, 0.0)}
 
     def first_end(self, ref: bkjob.Ref) -> float:
         """Return when *ref* was reported as finished first, infinite for never."""
