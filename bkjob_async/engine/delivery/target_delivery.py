@@ -105,9 +105,12 @@ class TargetDelivery:
 
     def has_reported(self, ref: Ref, refs: Collection[Ref]) -> bool:
         """Return True if the watch was given the state of *ref*, by itself or with its job, one of its targets *refs*."""
-        if not self.is_joining(ref):
-            return True
-        return ref != ref.job and ref.job in refs and isinstance(self.reported(ref.job), Shared)
+        return not self.is_joining(ref) or self.is_given_by_job(ref, refs)
+
+    def is_given_by_job(self, ref: Ref, refs: Collection[Ref]) -> bool:
+        """Return True if not *ref* itself is followed, but its job, one of its targets *refs*: it joins, or is lost."""
+        is_followed = ref == ref.job or isinstance(self.reported(ref), Shared)
+        return not is_followed and ref.job in refs and isinstance(self.reported(ref.job), Shared)
 
     def ended_before(self, ref: Ref) -> JobState | None:
         """Return the job of a target that had ended before the watch was opened, and cannot be read now."""

@@ -119,7 +119,7 @@ class TargetStates(Struct, eq=False):
         state = self.state_of(ref)
         if state is None:
             return {}
-        if self.delivery.is_joining(ref):
+        if self.delivery.is_given_by_job(ref, self.targets.of(ref.job)):
             return count_hosts(state, ref)
         return self.delivery.counts(state, (ref,))
 
