@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 from subprocess import run
 from sys import executable
+from typing import Any
 
 import pytest
 
@@ -94,3 +95,22 @@ def test_a_forked_child_is_told_to_open_a_journal_anew(
     )
 
     assert (done.stdout.split(), done.stderr) == (["True", "2"], "")
+
+
+def test_a_redis_server_that_was_away_in_one_event_loop_is_used_in_the_next(tmp_path: Path) -> None:
+    """Several commands waited for the connection at the same time, in both."""
+    server = RedisServer(tmp_path)
+    journal = bkjob.open_journal(server.url)
+
+    async def both() -> list[Any]:
+        return [*await asyncio.gather(journal.fleets(), journal.fleets(), return_exceptions=True)]
+
+    away = asyncio.run(both())
+    server.start()
+    try:
+        there = asyncio.run(both())
+    finally:
+        server.kill()
+
+    assert [type(each) for each in away] == [bkjob.JournalUnavailable] * 2
+    assert there == [[], []]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+import bkjob_async as bkjob
 from bkjob_async.journal.redis.client import RedisClient
 from bkjob_async.journal.urls import RedisPlace, parse_journal_url
 from tests.journal.redis_server import RedisServer
@@ -43,3 +44,16 @@ async def cancelled_while_closing(url: str, monkeypatch: pytest.MonkeyPatch) -> 
     await asyncio.wait([command])
     await client.aclose()
     return command.cancelled()
+
+
+async def test_a_journal_that_is_closed_while_it_connects_stays_closed(redis_server: RedisServer) -> None:
+    """The first command ends with it, and leaves no connection."""
+    journal = bkjob.open_journal(redis_server.url)
+    command = asyncio.create_task(journal.fleets())
+    await asyncio.sleep(0)
+    await journal.aclose()
+    with pytest.raises(bkjob.ClientClosed):
+        await command
+    await asyncio.sleep(0.05)
+    with redis_server.client() as client:
+        assert len(client.client_list()) == 1  # its own

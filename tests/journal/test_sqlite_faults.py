@@ -778,3 +778,30 @@ async def test_a_file_that_keeps_sqlite_busy_is_damaged(
     with file.reading() as connection:
         assert connection.execute("SELECT count(*) FROM fleet").fetchone() == (0,)
     file.close()
+
+
+async def test_a_journal_is_closed_although_closing_is_cancelled(open_folder: Path) -> None:
+    """Another process holds the file for longer than the time limit; the thread closes it when it comes to that."""
+    async with opened(sqlite_url(open_folder)) as place:
+        store = place.open()
+        await store.open("night", HERE, take_over=True)
+        other = sqlite3.connect(open_folder / "fleet.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(store.release("night", term=1))
+        await asyncio.sleep(0.05)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await store.aclose()
+        other.execute("COMMIT")
+        other.close()
+        await asyncio.wait([waiting])
+        await store.aclose()
+
+        assert files_open_in(open_folder) == []
+
+
+def files_open_in(folder: Path) -> list[str]:
+    """Return the files of a folder that this process has open."""
+    links = Path("/proc/self/fd").iterdir()
+    found = [str(link.readlink()) for link in links if link.exists()]
+    return [path for path in found if path.startswith(str(folder))]

@@ -71,7 +71,8 @@ class RedisClient:
             **tls_options(place.url),
         }
         self._client: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None  # that the connections belong to
+        # That the connections belong to, or the first of them, which is being opened.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._sentinels: Sequence[Any] = ()
         self._has_warned = False
         self._connecting = asyncio.Lock()
@@ -136,13 +137,24 @@ class RedisClient:
     async def _connect(self) -> Any:
         """Return the client; the first time, find out whether there is a cluster."""
         self._check_loop()
+        if self._loop is not (loop := asyncio.get_running_loop()):
+            self._loop, self._connecting = loop, asyncio.Lock()  # there is no client yet, or none any more
         async with self._connecting:
-            if self._is_closed:
-                raise ClientClosed("the journal is closed; open it with open_journal(...)")
+            self._check_open()
             if self._client is None:
-                self._client = await self._new_client()
-                self._loop = asyncio.get_running_loop()
+                client = await self._new_client()
+                try:
+                    self._check_open()
+                except ClientClosed:
+                    await self._close(client)
+                    raise
+                self._client = client
             return self._client
+
+    def _check_open(self) -> None:
+        """Raise `ClientClosed` once the journal is closed."""
+        if self._is_closed:
+            raise ClientClosed("the journal is closed; open it with open_journal(...)")
 
     def _check_loop(self) -> None:
         """Raise `WrongEventLoop` where the connections belong to another event loop, as in a forked process."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from sqlite3 import Connection
@@ -52,19 +52,24 @@ class SqliteStore:
         self._file = SqliteFile(place.path, self._shown, synchronous=place.synchronous)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bkjob-journal")
         self._is_closed = False
+        self._closing: Future[None] | None = None
         self._pid: int | None = None  # of the process that has the file open
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self._shown}>"
 
     async def aclose(self) -> None:
-        """Close the file and end the thread; harmless when repeated, and in a forked child, where the thread is not."""
+        """Close the file and end the thread; harmless when repeated, and in a forked child, where the thread is not.
+
+        Cancelled while the thread is busy, it closes the file all the same, when the thread comes to it.
+        """
         if not self._is_closed:
             self._is_closed = True
-            if self._is_elsewhere():
-                return
-            await asyncio.get_running_loop().run_in_executor(self._executor, self._file.close)
-            self._executor.shutdown(wait=False)
+            if not self._is_elsewhere():
+                self._closing = self._executor.submit(self._file.close)
+                self._executor.shutdown(wait=False)
+        if self._closing is not None and not self._is_elsewhere():
+            await asyncio.to_thread(self._closing.result)
 
     # Writing --------------------------------------------------------------------------------------------------------
 
