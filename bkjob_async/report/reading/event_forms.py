@@ -14,8 +14,8 @@ from bkjob_async.report.reading.run_model import RunModel
 if TYPE_CHECKING:
     from bkjob_async.model.events import HostChanged
 
-# No duration is infinite.
-Seconds = Annotated[float, Meta(ge=-1e11, le=1e11)]
+# No duration is infinite; the longest that a response may have, which makes no sense, is 2^63 milliseconds.
+Seconds = Annotated[float, Meta(ge=-1e16, le=1e16)]
 Time = Annotated[datetime, Meta(tz=True)]
 
 
