@@ -52,16 +52,16 @@ def code_of(found: Sequence[TargetStatus], settings: Settings) -> ExitCode:
     """Return 0 when all could be read, and in time; say what was not."""
     absent = [target for target in found if target.status is None]
     unread = [target.ref for target in absent if target.lost or target.message]
+    unseen = [target.ref for target in absent if not (target.lost or target.message)]
     if unread:
         write_note(f"not readable: {first_of(unread)}")
-        return ExitCode.COULD_NOT_WATCH
-    if not absent:
-        return ExitCode.ALL_SUCCEEDED
-    scope = absent[0].ref.scope
-    option = "--biz-set" if scope.type is ScopeType.BIZ_SET else "--biz"
-    check = next_command(["check"], (), settings, [option, str(scope.id)])
-    write_note(f"not seen before the deadline: {first_of([each.ref for each in absent])}; next: {check}")
-    return ExitCode.DEADLINE_PASSED
+    if unseen:
+        scope = unseen[0].scope
+        option = "--biz-set" if scope.type is ScopeType.BIZ_SET else "--biz"
+        check = next_command(["check"], (), settings, [option, str(scope.id)])
+        write_note(f"not seen before the deadline: {first_of(unseen)}; next: {check}")
+        return ExitCode.DEADLINE_PASSED
+    return ExitCode.COULD_NOT_WATCH if unread else ExitCode.ALL_SUCCEEDED
 
 
 def status_row(target: TargetStatus) -> tuple[str, ...]:

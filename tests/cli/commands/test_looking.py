@@ -114,6 +114,20 @@ def test_what_could_be_read_in_time_is_shown() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", ["status", "explain"])
+def test_a_lost_target_hides_none_that_was_not_seen(command: str) -> None:
+    """Both are named, and the exit code is that of the deadline: the first that applies, from 6 down."""
+    with shell.simulator("some-fail") as url:
+        shell.control(url, "faults", {"name": "hang", "jobs": [int(JOB)]})
+        done = shell.run(command, "--url", url, "--biz", "2", "--deadline", "2", "404", JOB)
+
+    lost, unseen = done.stderr.splitlines()
+    assert done.returncode == 4
+    assert lost == "not readable: 2:404"
+    assert unseen.startswith(f"not seen before the deadline: 2:{JOB}; next: ")
+
+
+@pytest.mark.slow
 def test_an_explanation_says_why_and_what_is_next(env: dict[str, str]) -> None:
     """The causes, and the commands."""
     text = shell.run("explain", JOB, env=env)
