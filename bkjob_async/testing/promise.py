@@ -22,6 +22,7 @@ from bkjob_async.model.events import (
     Lost,
     Recovered,
     Reopened,
+    Resumed,
     StepChanged,
     StepWaiting,
     Trouble,
@@ -171,6 +172,10 @@ class _Checker:
                 if self._synced:
                     self._report("in sync a second time")
                 self._synced = True
+            case Resumed():
+                # Another opening: in sync once more, and the trouble with the store that an earlier one had is not recorded.
+                self._synced = False
+                self._in_trouble.discard((None, True))
             case Trouble(ref=ref):
                 is_new_target = self.watch_starts.is_repeated(ref) or self.target_starts.is_repeated(ref)
                 if in_trouble(event) in self._in_trouble and not event.skipped and not is_new_target:

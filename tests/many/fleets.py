@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -21,9 +22,6 @@ from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import CREDENTIALS, URLS, RecordingTransport
-
-# Each runner is in sync once.
-AGAIN_IN_SYNC = "in sync a second time"
 
 
 def credentials() -> bkjob.Credentials:
@@ -80,24 +78,16 @@ class Site:
 
     async def is_as_it_was(self) -> bool:
         """Check what was reported of each shard against the promise, and all of it against what really happened."""
-        batches = await self.batches()
         truth = truth_of(self.world.history())
-        per_shard: dict[str, list[bkjob.Batch]] = {}
-        placement = (await self.fleet.settings()).placement
-        for batch in batches:
-            ref = next((event.ref for event in batch.events if event.ref is not None), None)
-            if ref is not None:
-                per_shard.setdefault(str(placement.shard_of(ref)), []).append(batch)
-        broken = [
-            promise
-            for some in per_shard.values()
-            for promise in broken_promises(some)
-            if promise != AGAIN_IN_SYNC
-        ]
-        assert broken == []
+        per_shard: dict[int, list[bkjob.Batch]] = {}
+        async with self.fleet.reader(live=False) as reader:
+            async for batch in reader:
+                shard = next(each for each, cursor in reader._cursors.items() if cursor == batch.cursor)
+                per_shard.setdefault(shard, []).append(batch)
+        assert [promise for some in per_shard.values() for promise in broken_promises(some)] == []
         reported = {
             (event.ref, event.execute_count, event.host.label): event.after.code
-            for batch in batches
+            for batch in chain.from_iterable(per_shard.values())
             for event in batch.events
             if isinstance(event, bkjob.HostChanged)
         }

@@ -30,7 +30,7 @@ from bkjob_async.testing import broken_promises
 from tests.journal.kill import wrong_ends
 from tests.journal.redis_server import RedisServer, running
 from tests.many.dask_cluster import ROOT, DaskCluster, running_dask
-from tests.many.fleets import AGAIN_IN_SYNC, OWN_CREDENTIALS
+from tests.many.fleets import OWN_CREDENTIALS
 
 KINDS = ("worker-killed", "worker-stopped", "scheduler-killed", "launcher-killed", "redis-killed")
 SHARDS, JOBS, HOSTS = 4, 60, 20
@@ -204,7 +204,7 @@ async def ended(simulator: Simulator, site: Site, reported: Told, jobs: Sequence
 def wrong(simulator: Simulator, reported: Told, jobs: Sequence[bkjob.JobRef]) -> Iterator[str]:
     """Yield what was reported and should not have been, and the other way round."""
     for batches in reported.batches.values():
-        yield from (promise for promise in broken_promises(batches) if promise != AGAIN_IN_SYNC)
+        yield from broken_promises(batches)
     batches_of_all = chain.from_iterable(reported.batches.values())
     yield from wrong_ends(simulator, chain.from_iterable(batch.events for batch in batches_of_all))
     for job in jobs:

@@ -18,6 +18,7 @@ from bkjob_async.model.events import (
     LostReason,
     Recovered,
     Reopened,
+    Resumed,
     StepChanged,
     Trouble,
 )
@@ -265,6 +266,46 @@ def test_the_end_of_a_step_that_is_added_again_is_reported_again_once() -> None:
 
     assert broken_promises(batches) == [f"{end} a second time"] * 2
     assert broken_promises(batches, target_starts={STEP: [0, 2]}) == [f"{end} a second time"]
+
+
+def test_each_opening_of_a_journal_is_in_sync_once() -> None:
+    """`Resumed` begins another, which may end before it is in sync; an `InSync` that none allows is found."""
+    resumed = Resumed(term=2, gap=1.0)
+    good: list[list[Event]] = [[host(None, 5), InSync()], [resumed], [host(5, 7)], [resumed], [InSync()]]
+
+    assert broken_promises(stream(*good)) == []
+    assert broken_promises(stream(*good, [InSync()])) == ["in sync a second time"]
+    assert broken_promises(stream(*good[:1], [InSync()], *good[1:])) == ["in sync a second time"]
+    # Readers that begin behind a cursor: within the opening that is not in sync yet, and before the next one.
+    assert broken_promises(stream(*good[4:])) == broken_promises(stream(*good[3:])) == []
+    assert broken_promises(stream(*good[4:], [InSync()])) == ["in sync a second time"]
+
+
+def test_what_was_reported_before_an_opening_is_not_reported_again() -> None:
+    """The journal knows it: statuses, ends and trouble go on where they were."""
+    trouble = Trouble(ref=JOB, error="x", message="x")
+    first: list[Event] = [host(None, 5), job(None, 4, over=True), finished(), trouble, InSync()]
+    resumed = Resumed(term=2, gap=1.0)
+
+    assert broken_promises(stream(first, [resumed], [Recovered(ref=JOB, error="x"), host(5, 7)])) == []
+    assert broken_promises(stream(first, [resumed], [host(None, 7), finished(), trouble])) == [
+        f"{host(None, 7)} begins at None, the last was 5",
+        f"{finished()} a second time",
+        f"{trouble} a second time",
+    ]
+
+
+def test_trouble_with_the_journal_is_that_of_one_opening() -> None:
+    """It is not recorded: who resumes knows nothing of it, says its own once, and no end of the other."""
+    trouble = Trouble(ref=None, error="JournalUnavailable", message="no connection")
+    recovered = Recovered(ref=None, error="JournalUnavailable")
+    resumed = Resumed(term=2, gap=1.0)
+
+    assert broken_promises(stream([trouble], [resumed], [trouble], [recovered])) == []
+    assert broken_promises(stream([trouble], [resumed], [trouble], [trouble])) == [f"{trouble} a second time"]
+    assert broken_promises(stream([trouble], [resumed], [recovered])) == [
+        f"{recovered} without trouble before"
+    ]
 
 
 def test_hosts_of_a_past_run_are_owed_unless_only_the_end_is_wanted() -> None:

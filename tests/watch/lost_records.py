@@ -14,7 +14,7 @@ from bkjob_async.journal.memory.store import MemoryFleet, MemoryStore
 from bkjob_async.testing import broken_promises
 from tests.watch.inside import fleets_in
 
-# Each opening of a fleet says so, and each present state.
+# A present state that is given in place of records says so, too, or has no `Resumed`.
 IN_SYNC_AGAIN = "in sync a second time"
 
 

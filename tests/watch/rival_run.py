@@ -336,7 +336,7 @@ class Stage:
             broken = broken_promises(
                 batches, truth=truth, watch_starts=self.followed.joins, target_starts=self.followed.added
             )
-            found += [f"{who}: {each}" for each in broken if each != IN_SYNC_AGAIN]
+            found += [f"{who}: {each}" for each in broken]
         if self.history.goes_back:
             found += self.lost_by_readers(stored, truth)
         elif page.removed_to == 0:
