@@ -165,11 +165,11 @@ class Logs(Protocol):
     ) -> None:
         """Append *records*, all or none, behind number *head*; this is a sign of life.
 
-        *targets* is how many targets the fleet has now. The entries up to number *taken_up* are removed from the
-        fleet's inbox in the same step: their targets are in *records*, or in earlier ones. Succeeds without doing
-        anything when the fleet has this term and its head is the last of *records* already. Raises `Superseded` when
-        a later term has begun, and `StoreBehind` when the store has lost this term, or when the term is right and the
-        head is neither.
+        *targets* is how many targets the fleet has now, which may be said without *records*, too. The entries up to number
+        *taken_up* are removed from the fleet's inbox in the same step: their targets are in *records*, or in earlier ones.
+        Succeeds without doing anything when the fleet has this term and its head is the last of *records* already. Raises
+        `Superseded` when a later term has begun, and `StoreBehind` when the store has lost this term, or when the term is
+        right and the head is neither.
         """
         ...
 

@@ -160,6 +160,24 @@ async def test_an_append_of_many_records_is_as_many_records(place: Place, count:
     assert list((await store.read("night", written[-1].sequence - 1)).records) == written[-1:]
 
 
+@pytest.mark.parametrize("head", [0, 2])
+async def test_an_append_of_no_records_counts_the_targets(place: Place, head: int) -> None:
+    """Of a fleet without records, too; its head stays, and records follow behind it as before."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    if head:
+        await store.append("night", term=1, head=0, records=records(1, 2), targets=1)
+    await store.append("night", term=1, head=head, records=(), targets=7)
+    entry = await place.open().fleet("night")
+
+    assert entry is not None
+    assert (entry.head, entry.targets) == (head, 7)
+    with pytest.raises(StoreBehind):
+        await store.append("night", term=1, head=head + 1, records=(), targets=9)
+    await store.append("night", term=1, head=head, records=records(3), targets=7)
+    assert (await numbers(store))[-1] == 3
+
+
 async def test_an_append_whose_answer_was_lost_is_repeated(place: Place) -> None:
     """The second one succeeds and stores nothing."""
     store = place.open()

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.engine.journaling.fold import Fold
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import FleetNotFound, UsageError
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Checkpoint
 from bkjob_async.many.fleet import Fleet
+from bkjob_async.many.management.copying import write_shard
 from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
@@ -188,6 +191,21 @@ async def test_settings_and_what_waits_are_copied(place: Place) -> None:
     assert sum(waiting) >= len({settings.placement.shard_of(job) for job in JOBS})
     assert (await fleet.settings()).placement.shards == 4
     assert not await copy.is_stopped()
+
+
+async def test_the_targets_of_a_copy_are_counted_before_it_has_runners(place: Place) -> None:
+    """In the list of a journal's fleets as in the status of the copy."""
+    fleet, copy = fleets_of(place, 1, 3)
+    await fleet.create(**SETTINGS)
+    fold = Fold()
+    fold.sequence, fold.jobs = 1, {job: JobState(job, is_target=True) for job in JOBS}
+    await write_shard(fleet.journal.store, "night/0", fold)
+    await fleet.copy(copy)
+    listed = {each.name: each.targets for each in await copy.journal.fleets()}
+    status = await copy.status()
+
+    assert listed.pop("night/0") == status.targets == len(JOBS)
+    assert listed == {f"night-2/{each.shard}": each.targets for each in status.shards}
 
 
 @pytest.mark.slow

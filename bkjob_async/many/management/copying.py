@@ -143,6 +143,8 @@ async def write_shard(store: Store, name: str, fold: Fold) -> int:
     fold.facts.terms = [Term(opened.term, secrets.token_hex(4), opened.head, fold.sequence)]
     checkpoint = Checkpoint(fold.sequence, [part async for part in in_slices(fold.parts())])
     check_size(name, checkpoint.size)
+    # A checkpoint says nothing of how many targets there are.
+    await store.append(name, term=opened.term, head=opened.head, records=(), targets=len(fold.targets))
     await store.write_checkpoint(name, checkpoint, term=opened.term, all_behind=opened.head)
     await store.release(name, term=opened.term)
     return opened.term
