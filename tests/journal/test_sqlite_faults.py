@@ -31,6 +31,7 @@ from bkjob_async.journal.shards import ShardFigures, ShardStore, shard_name
 from bkjob_async.journal.sqlite import file as sqlite_file
 from bkjob_async.journal.sqlite import keys as sqlite_keys
 from bkjob_async.journal.sqlite import store as sqlite_store
+from bkjob_async.journal.sqlite import tables as sqlite_tables
 from bkjob_async.journal.store import Checkpoint, Store, StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
 from tests.journal.stores import HERE, THERE, Place, opened, records, sqlite_url
@@ -805,3 +806,39 @@ def files_open_in(folder: Path) -> list[str]:
     links = Path("/proc/self/fd").iterdir()
     found = [str(link.readlink()) for link in links if link.exists()]
     return [path for path in found if path.startswith(str(folder))]
+
+
+async def test_forgetting_a_fleet_costs_no_more_beside_a_large_one(open_folder: Path) -> None:
+    """Others write meanwhile: they must not wait while the records of all fleets are looked through."""
+    steps = list[int]()
+    async with opened(sqlite_url(open_folder)) as place:
+        store = place.open()
+        for size in (100, 20_000):
+            await store.open(f"beside {size}", THERE, take_over=True)
+            await store.open("night", HERE, take_over=True)
+            with closing(sqlite3.connect(open_folder / "fleet.db", isolation_level=None)) as connection:
+                add_records(connection, f"beside {size}", size)
+                add_records(connection, "night", 50)
+                sqlite_tables.forget_fleet(connection, "night")
+                steps.append(steps_to_remove_orphans(connection))
+
+    assert 0 < steps[1] <= 2 * steps[0]
+
+
+def steps_to_remove_orphans(connection: sqlite3.Connection) -> int:
+    """Remove them, and return how many hundred steps SQLite took."""
+    counted = list[int]()
+    connection.set_progress_handler(lambda: counted.append(1), 100)
+    assert sqlite_tables.remove_orphans(connection)
+    assert not sqlite_tables.remove_orphans(connection)
+    return len(counted)
+
+
+def add_records(connection: sqlite3.Connection, name: str, size: int) -> None:
+    """Give a fleet so many records."""
+    connection.execute(
+        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?)"
+        " INSERT INTO record (fleet, sequence, previous, time, checksum, data)"
+        " SELECT fleet.id, x, x - 1, 0, 0, zeroblob(20) FROM n, fleet WHERE name = ?",
+        (size, name),
+    )

@@ -212,11 +212,17 @@ def remove_orphans(connection: sqlite3.Connection) -> bool:
     """Remove rows that belong to no fleet; return True if there may be others."""
     removed = 0
     for table in ("record", "checkpoint_part"):
-        removed += connection.execute(
-            f"DELETE FROM {table} WHERE id IN"  # noqa: S608 - a constant
-            f" (SELECT id FROM {table} WHERE fleet NOT IN (SELECT id FROM fleet) LIMIT ?)",
-            (MAX_ROWS,),
-        ).rowcount
+        # The fleets that the table has rows of, by the first row of each: others have a million.
+        fleets = (
+            f"WITH RECURSIVE found(fleet) AS (SELECT min(fleet) FROM {table} UNION ALL"  # noqa: S608 - a constant
+            f" SELECT (SELECT min(fleet) FROM {table} WHERE fleet > found.fleet) FROM found WHERE found.fleet NOT NULL)"
+            " SELECT fleet FROM found WHERE fleet NOT IN (SELECT id FROM fleet)"
+        )
+        for (fleet,) in connection.execute(fleets).fetchall():
+            removed += connection.execute(
+                f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE fleet = ? LIMIT ?)",  # noqa: S608
+                (fleet, MAX_ROWS - removed),
+            ).rowcount
     return removed > 0
 
 
