@@ -13,8 +13,10 @@ import re
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Self
-from weakref import WeakSet
+from contextlib import suppress
+from functools import partial
+from typing import Any, ParamSpec, Self
+from weakref import ref
 
 from bkjob_async.dialects.decode import decode_callback
 from bkjob_async.errors import InvalidResponse, UsageError
@@ -22,6 +24,7 @@ from bkjob_async.model.operations.responses import Callback
 from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.base_url import readable_url
 
+P = ParamSpec("P")
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -51,9 +54,12 @@ def check_base(base: str) -> str:
 class CallbackReceiver:
     """An ASGI application that receives callbacks at a path ending in a secret *token*.
 
-    Each callback nudges every watch that was opened with this receiver, is passed to *on_callback*, a plain function,
+    Each callback nudges every open watch that was made with this receiver, is passed to *on_callback*, a plain function,
     and can be read with `async for callback in receiver`. Up to a thousand callbacks are queued for iteration; the
     oldest are dropped. `bkjob_async.watch.callbacks_aiohttp` adds a receiver to an aiohttp application.
+
+    Callbacks may come in any thread and event loop, with a client of `bkjob_async.sync` in that of a web server. Watches are
+    nudged, and iterators go on, in their own event loops; *on_callback* is called where the callback comes.
 
     Callbacks make a watch poll a target once a second at most. A body is limited to *largest_body* bytes and must arrive
     within ten seconds. A request without the token is refused before its body is read.
@@ -80,7 +86,8 @@ class CallbackReceiver:
         self.base = None if base is None else check_base(base)
         self.largest_body = largest_body
         self._on_callback = on_callback
-        self._watches: WeakSet[Watch] = WeakSet()
+        # Threads share these: each is read or changed in a single call, which a `WeakKeyDictionary` is not.
+        self._watches: dict[ref[Watch], asyncio.AbstractEventLoop] = {}
         self._queue: deque[Callback] = deque(maxlen=MAX_QUEUED)
         self._waiters: deque[asyncio.Future[None]] = deque()
 
@@ -94,9 +101,13 @@ class CallbackReceiver:
         return f"{check_base(base).rstrip('/')}/{self._token}"
 
     def attach(self, watch: Watch) -> None:
-        """Nudge *watch* for each callback that names one of its jobs."""
-        self._watches.add(watch)
+        """Nudge *watch* for each callback that names one of its jobs; call it in the watch's event loop."""
+        self._watches[ref(watch, self._detach)] = asyncio.get_running_loop()
         watch.expects_callbacks = True
+
+    def _detach(self, watch: ref[Watch]) -> None:
+        """Forget a watch that nobody refers to any more."""
+        self._watches.pop(watch, None)
 
     # Receiving ------------------------------------------------------------------------------------------------------
 
@@ -117,10 +128,7 @@ class CallbackReceiver:
         return OK
 
     def _deliver(self, callback: Callback) -> None:
-        """Nudge the watches, queue the callback, wake one iterator and call the function."""
-        for watch in tuple(self._watches):
-            for ref in watch.targets_of(callback.job_instance_id):
-                watch.nudge(ref)
+        """Queue the callback, wake one iterator, call the function and nudge the watches."""
         self._queue.append(callback)
         self._wake_iterator()
         if self._on_callback is not None:
@@ -129,31 +137,41 @@ class CallbackReceiver:
             except Exception:
                 # With any status but 200 the platform would only send the same callback again.
                 logger.exception("the function for callbacks raised")
+        for each, loop in self._watches.copy().items():
+            watch = each()
+            if watch is not None:
+                call_in(loop, nudge_targets, watch, callback.job_instance_id)
 
     def _wake_iterator(self) -> None:
-        """Wake the one that has waited longest."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        """Wake the one that has waited longest, of those whose event loop is not closed."""
+        while True:
+            try:
+                waiter = self._waiters.popleft()
+            except IndexError:
+                return
+            if not waiter.done() and call_in(waiter.get_loop(), wake, waiter):
                 return
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Callback:
-        while not self._queue:
+        while True:
+            with suppress(IndexError):
+                return self._queue.popleft()
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
+            if self._queue:  # it came in another thread, and found nobody who waits
+                self._wake_iterator()
             try:
                 await waiter
             except asyncio.CancelledError:
-                if waiter in self._waiters:
+                try:
                     self._waiters.remove(waiter)
-                elif self._queue:
-                    self._wake_iterator()
+                except ValueError:  # it was woken
+                    if self._queue:
+                        self._wake_iterator()
                 raise
-        return self._queue.popleft()
 
     # ASGI -----------------------------------------------------------------------------------------------------------
 
@@ -199,6 +217,41 @@ class CallbackReceiver:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         return bytes(body)
+
+
+def call_in(
+    loop: asyncio.AbstractEventLoop, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
+) -> bool:
+    """Call *function* in *loop*: at once where that runs here, else soon; return False where it is closed."""
+    if is_running_here(loop):
+        function(*args, **kwargs)
+        return True
+    try:
+        loop.call_soon_threadsafe(partial(function, *args, **kwargs))
+    except RuntimeError:
+        return False
+    return True
+
+
+def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether *loop* runs in this thread."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+def nudge_targets(watch: Watch, job_instance_id: int) -> None:
+    """Nudge what *watch*, if it is open, follows of the job with this id."""
+    if watch.is_open:
+        for target in watch.targets_of(job_instance_id):
+            watch.nudge(target)
+
+
+def wake(waiter: asyncio.Future[None]) -> None:
+    """Let go on what awaits *waiter*, unless it was cancelled."""
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 async def handle_lifespan(receive: Receive, send: Send) -> None:

@@ -26,6 +26,7 @@ import bkjob_async as bkjob
 from bkjob_async import sync
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world.plans import HANGS, SimulatedJob, StepPlan
 from bkjob_async.sync.handed_call import HandedCall
 from tests.client.clients import CREDENTIALS, FAILING, SCOPE, SECRET, URLS
 from tests.sync.clients import connected, fast_simulator
@@ -149,6 +150,29 @@ def test_a_watch_is_an_ordinary_iterator() -> None:
         assert watch.targets == {job}
         watch.expects_callbacks = True
         assert watch.expects_callbacks
+
+
+def test_a_callback_in_the_thread_of_a_web_server_makes_a_watch_poll() -> None:
+    """It is answered with 200, queued and passed to the function; a client that is closed is passed over."""
+    heard: list[bkjob.Callback] = []
+    receiver = bkjob.CallbackReceiver(on_callback=heard.append, base="https://me.example.com/bkjob")
+    simulator = Simulator(at_once=True)
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),)))
+    body = b'{"job_instance_id":%d,"status":3}' % job.job_instance_id
+    with (
+        connected(simulator, interval=FOREVER, callbacks=receiver) as client,
+        client.watch(job, linger=None) as watch,
+    ):
+        next(event for event in watch if isinstance(event, bkjob.InSync))
+        before = watch.stats().polls
+        statuses = [receiver.receive(body)]
+        polls = watch.stats().polls - before
+    statuses.append(receiver.receive(body))
+
+    assert statuses == [200, 200]
+    assert polls == 1
+    assert len(heard) == len(receiver._queue) == 2
+    assert watch.targets == {job}
 
 
 def test_a_watch_that_is_not_open_names_the_with_of_this_client() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -368,3 +369,83 @@ def test_a_base_that_the_platform_cannot_reach_is_refused(base: str) -> None:
         bkjob.CallbackReceiver(base=base)
     with pytest.raises(bkjob.UsageError, match="the base of callbacks must be absolute"):
         bkjob.CallbackReceiver().url(base)
+
+
+# Other event loops and threads ----------------------------------------------------------------------------------------
+
+
+async def requests_after_callback(
+    receiver: bkjob.CallbackReceiver, kept: list[bkjob.Watch], *, is_closed: bool
+) -> int:
+    """Return how many requests a callback for a watched job causes; keep the watch, closed or as it is."""
+    simulator = Simulator(at_once=True)
+    job = simulator.add(SLOW)
+    async with client_of(simulator, interval=100.0) as (client, transport):
+        watch = client.watch(job, linger=None, callbacks=receiver)
+        kept.append(await watch.__aenter__())
+        async for event in watch:
+            if isinstance(event, bkjob.InSync):
+                break
+        before = transport.request_counts.total()
+        assert (
+            await post_callback(receiver, b'{"job_instance_id":%d,"status":3}' % job.job_instance_id) == 200
+        )
+        await asyncio.sleep(0.1)
+        if is_closed:
+            await watch.aclose()
+        return transport.request_counts.total() - before
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_watch_of_an_earlier_loop_takes_no_callback_from_others(is_closed: bool) -> None:  # noqa: FBT001
+    """It may be referred to for ever: the watch of this loop, the function and the iterator have the callback."""
+    heard: list[bkjob.Callback] = []
+    kept: list[bkjob.Watch] = []
+    receiver = bkjob.CallbackReceiver(TOKEN, heard.append)
+    requests = [asyncio.run(requests_after_callback(receiver, kept, is_closed=is_closed)) for _ in range(2)]
+
+    assert requests[0] == requests[1] > 0
+    assert [len(watch.targets_of(heard[0].job_instance_id)) for watch in kept] == [1, 1]
+    assert len(heard) == len(receiver._queue) == 2
+
+
+async def test_watches_come_and_go_while_another_thread_receives() -> None:
+    """Each is nudged in its own thread, if it is open there by then."""
+    simulator = Simulator(at_once=True)
+    job = simulator.add(SLOW)
+    receiver = bkjob.CallbackReceiver(TOKEN)
+    statuses: list[int] = []
+    is_over = False
+
+    def receive() -> None:
+        while not is_over:
+            statuses.append(receiver.receive(b'{"job_instance_id":%d,"status":3}' % job.job_instance_id))
+
+    thread = Thread(target=receive)
+    async with client_of(simulator, interval=100.0) as (client, _):
+        thread.start()
+        for _ in range(100):
+            async with client.watch(job, callbacks=receiver):
+                await asyncio.sleep(0)
+        is_over = True
+        thread.join()
+
+    assert {*statuses} == {200}
+
+
+async def test_an_iterator_goes_on_in_its_own_loop() -> None:
+    """The callback comes in another thread; who waited in a loop that is closed takes it from nobody."""
+    receiver = bkjob.CallbackReceiver(TOKEN)
+    left = anext(receiver)
+
+    async def begin() -> None:
+        left.send(None)
+
+    await asyncio.to_thread(asyncio.run, begin())
+    asyncio.get_running_loop().set_debug(True)  # it finds out who wakes it from another thread
+    waiting = asyncio.ensure_future(anext(receiver))
+    await asyncio.sleep(0)
+
+    assert await asyncio.to_thread(receiver.receive, PLAIN) == 200
+    assert (await asyncio.wait_for(waiting, 5.0)).job_instance_id == 7
+    left.close()
