@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from attrs import define, field
@@ -15,7 +14,7 @@ from bkjob_async.client.earlier_runs import earlier_runs, time_left
 from bkjob_async.client.watching import Deadline, watch
 from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
-from bkjob_async.errors import BkJobError, DeadlineExceeded
+from bkjob_async.errors import BkJobError, DeadlineExceeded, ErrorDetails, RequestTimedOut
 from bkjob_async.model.causes import HostsByCause, hosts_by_cause
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Finished, HostChanged, JobChanged, Lost, Stalled, StepChanged
@@ -31,6 +30,8 @@ from bkjob_async.watch.watch import Watch
 # The statuses that wait for a person, and the operation that lets the step go on.
 CONTINUING = {7: StepOperation.CONFIRM_CONTINUE, 15: StepOperation.ROLLING_CONTINUE}
 BAD = frozenset({Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL})
+# The platform is away when requests that it does not respond to fail still after so many seconds.
+AWAY_AFTER = 2.0
 SIGHT = HostChanged | StepChanged | JobChanged | Finished
 
 
@@ -47,8 +48,8 @@ async def status(
     *refs* is one or many of what `job` and `step` take. Each is read in full once; at the *deadline*, in seconds or a
     timedelta, what was not read has no status. With *with_earlier_runs*, the platform's lists are read for how long earlier
     runs of the same names took, so that running jobs have `ends_in`. The result has one `TargetStatus` for each, in their
-    order, those that cannot be read included. Raises the error of wrong credentials, and `BkJobError` where the platform
-    gave no response at all.
+    order, those that cannot be read included. Raises the error of wrong credentials, and where the platform gave no response
+    at all that of the requests, such as `TransportFailed`: after a few seconds in which they fail, else at the deadline.
 
     >>> (found,) = await client.status(job)
     >>> print(found)
@@ -61,9 +62,8 @@ async def status(
     # It stays open after all targets are over, so that they can be looked at.
     level = DetailLevel.COALESCED
     async with watch(client, targets, deadline=deadline, linger=None, detail_level=level) as opened:
-        look = Look(opened, began)
-        with suppress(DeadlineExceeded):
-            await look.read(client)
+        look = Look(client, opened, began)
+        await look.read()
         if with_earlier_runs:
             running = [seen for ref in targets if (seen := look.running_job(ref)) is not None]
             look.earlier = await earlier_runs(client, running, datetime.now(UTC))
@@ -74,30 +74,81 @@ async def status(
 class Look:
     """An open watch that is read until every target was seen, and what is said of each; it was opened after *since*."""
 
+    _client: Caller
     _watch: Watch
     _since: float
     earlier: DurationTable = field(factory=DurationTable)
     _state: StreamState = field(factory=lambda: StreamState(jobs=False), init=False)
+    _is_anything_seen: bool = field(default=False, init=False)
+    # Whether the platform responded, if only with an error; and when a request failed first that it did not respond to.
+    _has_response: bool = field(default=False, init=False)
+    _failed_at: float | None = field(default=None, init=False)
+    _is_patient: bool = field(default=True, init=False)
 
-    async def read(self, client: Caller) -> None:
-        """Read events until every target was read; raise the error that keeps all from being read."""
-        poller, since, is_anything_seen = client._poller, self._since, False
-
-        def refusal() -> BkJobError | None:
-            """Return what keeps all from being read, by a request that was sent since the look began."""
-            return None if is_anything_seen else poller.errors.refusal_since(sent=since, received=since)
-
-        async for batch in self._watch._batches_until(lambda: refusal() is not None):
-            self._state.apply(batch)
-            is_anything_seen = is_anything_seen or any(isinstance(event, SIGHT) for event in batch.events)
-            for event in batch.events:
-                if not is_anything_seen and isinstance(event, Stalled):
-                    refused = poller.refusal_of(event.ref, sent=since, received=since)
-                    raise refused or BkJobError(str(event))
-            if self._state.is_in_sync:
-                return
-        if (error := refusal()) is not None:
+    async def read(self) -> None:
+        """Read events until every target was read, or the deadline has passed; raise the error that keeps all from being read."""
+        error: BkJobError | None
+        try:
+            async for batch in self._watch._batches_until(self._is_over):
+                self._state.apply(batch)
+                self._is_anything_seen |= any(isinstance(event, SIGHT) for event in batch.events)
+                for event in batch.events:
+                    if not self._is_anything_seen and isinstance(event, Stalled):
+                        raise self._stalled(event)
+            error = self._refusal() or self._no_response()
+        except DeadlineExceeded:
+            error = self._no_response() or self._nothing_received()
+        if error is not None:
             raise error
+
+    def _is_over(self) -> bool:
+        """Return whether all was read that can be, or nothing can be.
+
+        What was not responded to is requested again for a moment.
+        """
+        failed_at = self._client._poller.errors.unanswered_at
+        if self._failed_at is None and failed_at >= self._since:
+            self._failed_at = failed_at
+            asyncio.get_running_loop().call_later(AWAY_AFTER, self._end_patience)
+        if self._refusal() is not None:
+            return True
+        if self._failed_at is None:
+            return self._state.is_in_sync
+        if self._no_response() is not None:
+            return failed_at >= self._failed_at + AWAY_AFTER
+        return self._state.is_in_sync and not (self._is_patient and self._state.trouble)
+
+    def _end_patience(self) -> None:
+        """Wait no more for targets in trouble, where others were read."""
+        self._is_patient = False
+        self._watch._stream.wake_readers()
+
+    def _refusal(self) -> BkJobError | None:
+        """Return what keeps all from being read, by a request that was sent since the look began."""
+        since = self._since
+        if self._is_anything_seen:
+            return None
+        return self._client._poller.errors.refusal_since(sent=since, received=since)
+
+    def _no_response(self) -> BkJobError | None:
+        """Return the error of the last request where the platform has responded to none since the look began."""
+        since, errors = self._since, self._client._poller.errors
+        if self._is_anything_seen or self._client._session.health.has_responded(since):
+            self._has_response = True
+        return errors.unanswered if errors.unanswered_at >= since and not self._has_response else None
+
+    def _nothing_received(self) -> BkJobError | None:
+        """Return the error of a look whose requests are all under way still; None where any has ended, or none was sent."""
+        if self._client._session.limiter.received_at >= self._since or not self._watch.stats().polls:
+            return None
+        message = "no response before the deadline"
+        return RequestTimedOut(ErrorDetails(operation="status", message=message))
+
+    def _stalled(self, event: Stalled) -> BkJobError:
+        """Return why a target was not seen for long, where nothing was."""
+        since = self._since
+        refused = self._client._poller.refusal_of(event.ref, sent=since, received=since)
+        return refused or self._no_response() or BkJobError(str(event))
 
     def running_job(self, ref: Ref) -> JobSnapshot | None:
         """Return a job that is not over."""

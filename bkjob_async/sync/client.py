@@ -571,8 +571,8 @@ class JobClient:
         *refs* is one or many of what `job` and `step` take. Each is read in full once; at the *deadline*, in seconds or a
         timedelta, what was not read has no status. With *with_earlier_runs*, the platform's lists are read for how long earlier
         runs of the same names took, so that running jobs have `ends_in`. The result has one `TargetStatus` for each, in their
-        order, those that cannot be read included. Raises the error of wrong credentials, and `BkJobError` where the platform
-        gave no response at all.
+        order, those that cannot be read included. Raises the error of wrong credentials, and where the platform gave no response
+        at all that of the requests, such as `TransportFailed`: after a few seconds in which they fail, else at the deadline.
 
         >>> (found,) = client.status(job)
         >>> print(found)

@@ -257,7 +257,7 @@ class Watch:
         return self._stream.reader(whole_batch, after)
 
     def _batches_until(self, is_over: Callable[[], bool]) -> Reader[Batch]:
-        """Return a reader of whole batches that ends where *is_over* holds while it waits; each refusal asks again."""
+        """Return a reader of whole batches that ends where *is_over* holds while it waits; polls that fail ask again."""
         return self._stream.reader(whole_batch, is_over=is_over)
 
     def as_finished(self, *, after: str | None = None) -> Reader[JobResult]:

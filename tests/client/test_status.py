@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import bkjob_async as bkjob
+import bkjob_async.sync
 from bkjob_async.model.operations.base import StepOperation
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
-from tests.client.clients import DIALECTS, FAILING, client_of
+from tests.client.clients import CREDENTIALS, DIALECTS, FAILING, client_of
 from tests.sync.clients import connected, fast_simulator
 
 pytestmark = pytest.mark.looptime
@@ -88,17 +89,30 @@ async def test_earlier_runs_say_when_it_ends() -> None:
 
 
 async def test_refused_credentials_and_a_platform_that_hangs() -> None:
-    """The one is an error at once; the other a target without a status when the time is over."""
+    """The one is an error at once; the other when the time is over."""
     simulator = Simulator()
     job = simulator.add(FAILING)
     async with client_of(simulator) as (client, _):
-        with simulator.fault("hang"):
-            (found,) = await client.status(job, deadline=5)
+        with (
+            simulator.fault("hang"),
+            pytest.raises(bkjob.RequestTimedOut, match="no response before the deadline"),
+        ):
+            await client.status(job, deadline=5)
     async with client_of(simulator) as (client, _):
         with simulator.fault("empty-401"), pytest.raises(bkjob.NotAuthenticated):
             await client.status(job)
 
-    assert (found.status, found.lost, str(found)) == (None, None, f"{job} not seen")
+
+async def test_a_target_that_hangs_is_not_seen() -> None:
+    """Where the platform answers about another one in time."""
+    simulator = Simulator()
+    job, other = simulator.add(FAILING), simulator.add(FAILING)
+    async with client_of(simulator) as (client, _):
+        with simulator.fault("hang", jobs=[other.job_instance_id]):
+            found = await client.status([job, other], deadline=5)
+
+    assert found[0].status is not None
+    assert (found[1].status, found[1].lost, str(found[1])) == (None, None, f"{other} not seen")
 
 
 def test_the_twin_looks_as_well() -> None:
@@ -110,3 +124,12 @@ def test_the_twin_looks_as_well() -> None:
         (found,) = client.status(job)
 
     assert len(found.causes) == 1
+
+
+def test_the_twin_raises_where_nothing_listens() -> None:
+    """The error of the request, as the asynchronous client does."""
+    with (
+        bkjob_async.sync.connect("http://127.0.0.1:9", CREDENTIALS) as client,
+        pytest.raises(bkjob.TransportFailed, match="cannot connect"),
+    ):
+        client.status(["2:100", "2:101"])

@@ -256,3 +256,103 @@ async def test_a_watch_that_is_opened_in_an_outage_is_not_in_sync() -> None:
     assert not is_in_sync
     assert kinds[:2] == ["trouble", "recovered"]
     assert kinds.index("in_sync") > kinds.index("job_changed")
+
+
+# Nothing comes back ---------------------------------------------------------------------------------------------------
+
+BAD_GATEWAY = HttpResponse(status=502, body=b"bad gateway")
+
+
+@pytest.mark.parametrize("interval", [0.1, None])
+@pytest.mark.parametrize("count", [1, 2, 300])
+@pytest.mark.parametrize("answer", [AWAY, BAD_GATEWAY])
+async def test_a_look_at_a_platform_that_is_away_raises(
+    answer: bkjob.TransportFailed | HttpResponse, count: int, interval: float | None
+) -> None:
+    """Within a few seconds, however many targets there are: the error of the requests, whoever else watches."""
+    platform, jobs = world_of(count + 1)
+    async with client_of(platform, interval=interval) as (client, transport):
+        transport.spoil = lambda *_: answer
+        for _ in range(2):
+            begins = asyncio.get_running_loop().time()
+            with pytest.raises(bkjob.CallFailed, match=r"connection refused|HTTP 502") as raised:
+                await client.status(jobs[:count], deadline=30.0)
+            seconds = asyncio.get_running_loop().time() - begins
+            await client.watch(jobs[count:], linger=None).__aenter__()
+
+            assert isinstance(raised.value, bkjob.TransportFailed) is (answer is AWAY)
+            assert 1.0 < seconds < 5.0
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-job"])
+@pytest.mark.parametrize("count", [1, 2, 20])
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+async def test_a_look_outlasts_a_moment_in_which_the_platform_is_away(
+    seconds: float, count: int, dialect: str
+) -> None:
+    """All targets are read in full once it responds, those too whose first request failed."""
+    platform, jobs = world_of(count)
+    async with client_of(platform, dialect, latency=0.01) as (client, transport):
+        await client.status(jobs)
+        await asyncio.sleep(30.0)  # their hosts run
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        transport.spoil = lambda *_: AWAY if loop.time() <= until else None
+        found = await client.status(jobs)
+
+    assert [target.status is not None and sum(target.hosts.values()) for target in found] == [3] * count
+    assert [target.message for target in found] == [""] * count
+
+
+async def test_a_look_says_which_targets_no_response_came_about() -> None:
+    """Where the platform answers for others."""
+    platform, jobs = world_of(3)
+    async with client_of(platform) as (client, transport):
+        transport.spoil = lambda request, _now: AWAY if is_about(request, jobs[1]) else None
+        begins = asyncio.get_running_loop().time()
+        found = await client.status(jobs)
+        seconds = asyncio.get_running_loop().time() - begins
+
+    assert [target.status is None for target in found] == [False, True, False]
+    assert "connection refused" in found[1].message
+    assert seconds < 5.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 20])
+@pytest.mark.parametrize(
+    ("timeout", "deadline", "most"),
+    [(30.0, 5.0, 5.0), (30.0, 30.0, 30.0), (2.0, 30.0, 10.0), (9.0, 10.0, 10.0)],
+)
+async def test_a_look_at_a_platform_that_hangs_raises(
+    timeout: float,  # noqa: ASYNC109 - of a request
+    deadline: float,
+    most: float,
+    count: int,
+) -> None:
+    """When a second request has had no response in time, and at the deadline."""
+    platform, jobs = world_of(count)
+    async with client_of(platform, request_timeout=timeout, latency=1000.0) as (client, _):
+        begins = asyncio.get_running_loop().time()
+        with pytest.raises(bkjob.RequestTimedOut):
+            await client.status(jobs, deadline=deadline)
+
+        assert asyncio.get_running_loop().time() - begins <= most + 0.1
+
+
+async def test_a_look_without_a_deadline_raises_the_error_of_its_requests() -> None:
+    """Also where the second request would take longer than until the target counts as stalled."""
+    platform, jobs = world_of(1)
+    async with client_of(platform, request_timeout=50.0, latency=1000.0) as (client, _):
+        with pytest.raises(bkjob.RequestTimedOut):
+            await client.status(jobs, deadline=None)
+
+
+async def test_a_look_that_is_refused_for_too_many_requests_shows_what_it_has() -> None:
+    """The gateway responds: the deadline passes, and nothing was seen."""
+    platform, jobs = world_of(2)
+    refused = HttpResponse(status=429, body=b'{"code": 1642902, "result": false, "message": "no"}')
+    async with client_of(platform, latency=0.01) as (client, transport):
+        transport.spoil = lambda *_: refused
+        found = await client.status(jobs, deadline=5.0)
+
+    assert [target.status for target in found] == [None, None]

@@ -121,6 +121,11 @@ class PlatformHealth(Struct, kw_only=True):
         """Whether only single probes go."""
         return self.state is CLOSED
 
+    def has_responded(self, since: float) -> bool:
+        """Return whether a response has come *since* then, and it was not closed after that."""
+        last = self._last_response_at
+        return last is not None and last >= since
+
     # Events ---------------------------------------------------------------------------------------------------------
 
     def on_response(self, now: float, *, sent: float, targets: int) -> PlatformState | None:

@@ -54,8 +54,9 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
 
     A target that fails alone gets `Trouble` of its own. Where the platform as a whole is closed, by *health*, one event for
     all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again.
-    *wake_readers* lets those that wait for events ask again whether all is refused. *throttled* is the last refusal for too many
-    requests, which is no event.
+    *wake_readers* lets those that wait for events ask again whether all is refused, or nothing responded to. *throttled* is the
+    last refusal for too many requests, which is no event. *unanswered* is the error of the last poll that the platform did not
+    respond to, while it responded to no other, and *unanswered_at* when it failed.
     """
 
     publish_to_all: Callable[[Trouble | Recovered], None]
@@ -65,6 +66,8 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     outage: Trouble | None = None
     client_error: BkJobError | None = None
     throttled: Trouble | None = None
+    unanswered: BkJobError | None = None
+    unanswered_at: float = -inf
     # When the last request was sent that was refused with `client_error`, and when its response came.
     _refused: tuple[float, float] = (-inf, -inf)
     _invalid_response: BkJobError | None = None
@@ -191,6 +194,9 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         targets: int,
     ) -> None:
         """Count a failure towards an outage; announce the outage when that makes it one."""
+        if event is PlatformEvent.ERROR:
+            self.unanswered, self.unanswered_at = error, at.now
+            self.wake_readers()
         begins = self.health.on_error(event, target.ref, at.now, targets=targets)
         if self.health.is_closed:  # the reason may have become another one
             self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None

@@ -49,7 +49,7 @@ class RequestLimiter:
         # How many requests are under way of those that may take long again.
         self._slow_retries = 0
         # When the last response came: its decoding began then, without any other task in between.
-        self.received_at = 0.0
+        self.received_at = -inf
         self._shared_queue = RequestQueue()
         self.quota = self._shared_queue.quota
         self.resource_queues: dict[str, RequestQueue] = {}
