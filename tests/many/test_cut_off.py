@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -11,6 +11,7 @@ import bkjob_async as bkjob
 from bkjob_async.errors import JournalUnavailable, UsageError
 from bkjob_async.journal.journal import Journal, open_journal
 from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.journal.store import Keys
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.many.status import ShardCondition
@@ -196,3 +197,23 @@ async def both_held(fleet: Fleet) -> bool:
     """Return True when both shards have runners that have told their targets."""
     status = await fleet.status()
     return len(status.held) == 2 and status.targets == 4
+
+
+class SlowStore(MemoryStore):
+    """A store that answers each question about keys after a third of a second."""
+
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return keys, late."""
+        await asyncio.sleep(0.3)
+        return await super().keys(space, names)
+
+
+@pytest.mark.looptime
+async def test_a_slow_store_is_heard_while_durations_are_exchanged() -> None:
+    """An exchange asks sixteen others, one after the other; signs of life do not wait for that."""
+    async with site_of(shards=32, journal=Journal(SlowStore())) as site:
+        runner = site.run(0, journal_timeout=5.0)
+        await asyncio.sleep(60.0)
+        await site.fleet.stop()
+
+        assert await runner is ShardEnd.STOPPED

@@ -37,6 +37,7 @@ class DurationExchange:
         self._shards = shards
         self._client = client
         self._rounds = 0
+        self._exchanging: asyncio.Task[None] | None = None
 
     async def store(self) -> None:
         """Store the durations; where the store cannot, the next exchange does."""
@@ -47,6 +48,20 @@ class DurationExchange:
             logger.debug(
                 "the durations of shard %s/%d were not stored: %s", self._fleet.name, self._shard, error
             )
+
+    def begin_exchange(self) -> None:
+        """Exchange durations beside signs of life, which must not wait for so many answers; raise what ended the last exchange."""
+        if self._exchanging is not None and self._exchanging.done():
+            self._exchanging.result()
+            self._exchanging = None
+        if self._exchanging is None:
+            self._exchanging = asyncio.get_running_loop().create_task(self.exchange())
+
+    async def cancel_exchange(self) -> None:
+        """End an exchange that is under way."""
+        if self._exchanging is not None:
+            self._exchanging.cancel()
+            await asyncio.wait([self._exchanging])
 
     async def exchange(self) -> None:
         """Store the durations, and take over those that some other shards measured better."""

@@ -254,11 +254,12 @@ class ShardRunner:
                     return self._end_of_watch()
                 if begun >= exchange_at:
                     exchange_at = begun + EXCHANGE_SECONDS
-                    await self._durations.exchange()
+                    self._durations.begin_exchange()
                 await asyncio.sleep(max(0.0, begun + LOOK_SECONDS - loop.time()))
         finally:
             if self._pausing is not None:
                 self._pausing.cancel()
+            await self._durations.cancel_exchange()
 
     def _condition_beside(self, before: str) -> str:
         """Return the condition as text, with the failure in the one that the store had *before*.
