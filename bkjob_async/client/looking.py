@@ -121,7 +121,7 @@ class Look:
     def _end_patience(self) -> None:
         """Wait no more for targets in trouble, where others were read."""
         self._is_patient = False
-        self._watch._stream.wake_readers()
+        self._client._poller.errors.wake_readers()
 
     def _refusal(self) -> BkJobError | None:
         """Return what keeps all from being read, by a request that was sent since the look began."""
