@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from math import isfinite
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalUnavailable
+from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalError, JournalUnavailable
 from bkjob_async.journal.store import KeyChanges, Keys, Store
 
 _SHARD = re.compile(r"/\d+$")
@@ -117,8 +118,14 @@ class ShardStore:
     async def begin_copy(self, fleet: str, settings: bytes) -> float | None:
         """Create a fleet that is there for nobody before `end_copy`, and return when; None where one is there."""
         new = {**await self._new(settings), "removing": COPYING}
-        is_new = await self._store.change_keys(fleet, new, expected={"settings": None})
-        return float(new["created"]) if is_new else None
+        created = float(new["created"])
+        try:
+            is_new = await self._store.change_keys(fleet, new, expected={"settings": None})
+        except BaseException:  # it may have been carried out
+            with suppress(JournalError):
+                await self.cancel_copy(fleet, created, 0)
+            raise
+        return created if is_new else None
 
     async def check_copy(self, fleet: str, created: float) -> None:
         """Raise `FleetNotFound` unless the copy that was begun at this time is still there."""

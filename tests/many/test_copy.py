@@ -417,6 +417,37 @@ async def test_a_copy_that_is_interrupted_leaves_nothing(place: Place) -> None:
     assert (await copy.settings()).placement.shards == 2
 
 
+async def test_a_copy_that_is_interrupted_as_it_begins_leaves_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has begun it all the same."""
+    fleet, copy = fleets_of(place, 4, 2)
+    await fleet.create(**SETTINGS)
+    store = copy.journal.store
+    change_keys = store.change_keys
+
+    async def change_and_wait(*arguments: Any, **options: Any) -> bool:
+        await change_keys(*arguments, **options)
+        monkeypatch.undo()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    monkeypatch.setattr(store, "change_keys", change_and_wait)
+    copying = asyncio.create_task(fleet.copy(copy))
+    await until(lambda: has_begun(copy))
+    copying.cancel()
+    await asyncio.wait([copying])
+    await fleet.copy(copy)
+
+    assert copying.cancelled()
+    assert (await copy.settings()).placement.shards == 2
+
+
+async def has_begun(copy: Fleet) -> bool:
+    """Return True when the store has the record of a copy."""
+    return await copy.journal.shards.record("night-2") is not None
+
+
 async def test_a_copy_that_is_half_made_is_there_for_nobody(place: Place) -> None:
     """As where a process was killed; until it is forgotten, and made again."""
     fleet, copy = fleets_of(place, 4, 2)
