@@ -23,7 +23,7 @@ from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.memory.store import MemoryStore
-from bkjob_async.journal.store import Checkpoint
+from bkjob_async.journal.store import Checkpoint, Holder, Opened
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
@@ -1133,3 +1133,25 @@ async def test_a_file_is_closed_where_leaving_takes_too_long(tmp_path: Path) -> 
     await asyncio.sleep(6.0)
 
     assert [thread.name for thread in threading.enumerate() if "journal" in thread.name] == []
+
+
+class SlowToOpen(MemoryStore):
+    """A store that has given a fleet to its holder a second before it says so."""
+
+    async def open(self, name: str, holder: Holder, **options: Any) -> Opened:
+        """Take the fleet."""
+        opened = await super().open(name, holder, **options)
+        await asyncio.sleep(1.0)
+        return opened
+
+
+async def test_a_fleet_is_free_again_where_its_opening_was_cancelled() -> None:
+    """The store had given it already; others would wait for the holder's sign of life."""
+    world, store = World(1), SlowToOpen()
+    job = world.add(SLOW)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5), fleet(world, store, job):
+            pass
+    async with fleet(world, store, job, takeover=False) as watch:
+        assert watch.is_open
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -119,17 +119,33 @@ class FleetJournal:
 
     async def open(self, make_job: MakeJob, *, take_over: bool) -> tuple[Opened, Fold]:
         """Take the fleet; return how it was found, and its state."""
-        opened = await self._store.open(self._name, own_holder(), take_over=take_over)
-        self.records.term = opened.term  # to be released, whatever comes
+        opened = await self._take(take_over=take_over)
         while (loaded := await load_opened(self._store, self._name, opened, make_job)) is None:
-            opened = await self._store.open(self._name, own_holder(), take_over=True, after_term=opened.term)
-            self.records.term = opened.term
+            opened = await self._take(take_over=True, after_term=opened.term)
         fold, records, self.head = loaded.fold, self.records, opened.head
         records.facts, records.last_put = fold.facts, self.head
         records.begin_term(opened.term, self.head)
         self._checkpoints.begin_behind(loaded.checkpoint_size, loaded.records_size)
         self._go_on_behind(fold.sequence)
         return opened, fold
+
+    async def _take(self, *, take_over: bool, after_term: int = 0) -> Opened:
+        """Take the fleet, and note its term, which is to be released, whatever comes.
+
+        Where this is cancelled, the store may go on: it is waited for some seconds, so that others need not wait for longer.
+        """
+        taking = asyncio.ensure_future(
+            self._store.open(self._name, own_holder(), take_over=take_over, after_term=after_term)
+        )
+        try:
+            await asyncio.wait([taking])
+        except asyncio.CancelledError:
+            await asyncio.wait([taking], timeout=CLOSE_SECONDS)
+            raise
+        finally:
+            if not taking.cancel() and taking.exception() is None:
+                self.records.term = taking.result().term
+        return taking.result()
 
     async def _open_again(self, term: int) -> Opened:
         """Begin a term behind the own one, *term*, however often it takes; raise `Superseded` where the fleet is another's.
