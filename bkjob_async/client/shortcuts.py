@@ -16,7 +16,7 @@ from bkjob_async.client.operations.operate_step import operate_step_instance
 from bkjob_async.client.operations.queries import get_job_instance_log
 from bkjob_async.client.watching import Deadline, seconds, wait
 from bkjob_async.engine.stream.wait_conditions import Condition, check_condition
-from bkjob_async.errors import ErrorDetails, NotFound, UsageError
+from bkjob_async.errors import CallFailed, ErrorDetails, NotFound, UsageError
 from bkjob_async.model.base_error import OptionTypes, WrongValue, check_number, check_options, check_type
 from bkjob_async.model.operations.base import OperateStepInstance, StepOperation
 from bkjob_async.model.operations.launches import FileSource, GlobalVarsLike, RollingConfig
@@ -288,9 +288,7 @@ async def logs(
         else:
             job = await get_job_instance_status(client, ref.job, return_ip_result=True)
             steps = hosts_of(job, ref, keys)
-        gathered = tuple(
-            [await batch_get_job_instance_ip_log(client, step, hosts=some) for step, some in steps]
-        )
+        gathered = await logs_of_steps(client, steps)
     if not gathered and isinstance(ref, StepRef):
         job = job or await get_job_instance_status(client, ref.job)
         check_step(ref, job.steps)
@@ -299,6 +297,23 @@ async def logs(
         return gathered
     job = job or await get_job_instance_status(client, ref.job, return_ip_result=True)
     return with_absent(gathered, job, ref, silent)
+
+
+async def logs_of_steps(
+    client: Caller, steps: Sequence[tuple[StepRef, tuple[HostKey, ...]]]
+) -> tuple[GatheredLogs, ...]:
+    """Return the logs of each step's hosts, which are missing where the step fails; raise if every step failed."""
+    gathered: list[GatheredLogs] = []
+    errors: list[CallFailed] = []
+    for step, hosts in steps:
+        try:
+            gathered.append(await batch_get_job_instance_ip_log(client, step, hosts=hosts))
+        except CallFailed as error:
+            errors.append(error)
+            gathered.append(GatheredLogs(ref=step, missing=dict.fromkeys(hosts, error)))
+    if errors and len(errors) == len(gathered):
+        raise errors[0]
+    return tuple(gathered)
 
 
 def check_step(ref: Ref, steps: Sequence[StepSnapshot | StepResult]) -> None:

@@ -114,6 +114,28 @@ async def test_logs_come_by_step_in_every_dialect(dialect: str) -> None:
     assert of_host[0].missing == {}
 
 
+@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != "esb-job"])
+async def test_a_step_whose_logs_fail_does_not_lose_those_of_other_steps(dialect: str) -> None:
+    """Its hosts are missing, with the error; where every step fails, the error is raised."""
+    simulator = Simulator()
+    job = simulator.add(SimulatedJob(steps=(StepPlan(hosts=3), StepPlan(hosts=2))))
+    first, second = simulator.steps(job)
+    simulator.advance(600)
+    operations = ("batch_get_job_instance_ip_log", "batch_get_job_instance_execute_object_log")
+    async with client_of(simulator, dialect, retries=bkjob.Retries(attempts=1)) as (client, _):
+        with simulator.fault("reset", times=1, operations=operations):
+            logs = await client.logs(job)
+        for ref in (job, second):
+            with simulator.fault("reset", operations=operations), pytest.raises(bkjob.TransportFailed):
+                await client.logs(ref)
+
+    assert [(each.ref, len(each.hosts), len(each.missing)) for each in logs] == [
+        (first, 0, 3),
+        (second, 2, 0),
+    ]
+    assert {type(error) for error in logs[0].missing.values()} == {bkjob.TransportFailed}
+
+
 MANY = 1200
 
 
