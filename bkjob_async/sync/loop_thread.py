@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from bkjob_async.client.client import JobClient
 from bkjob_async.errors import ClientClosed, WrongEventLoop
 from bkjob_async.sync.handed_call import HandedCall
+from bkjob_async.watch.watch import Watch
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class LoopThread:
         self._client = client
         self._loop: RunningLoop | None = None
         self._is_closed = False
+        # Those that were opened and not closed: the loop closes them at its end, for afterwards nobody can.
+        self._watches: set[Watch] = set()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* in the loop; return its result or raise its error.
@@ -76,10 +79,21 @@ class LoopThread:
         if self._loop is not None:
             self._loop.stop()
 
-    @property
-    def is_over(self) -> bool:
-        """Whether `close` was called, or the loop belongs to the process that this one was forked from."""
-        return self._is_closed or (self._loop is not None and self._loop.is_elsewhere)
+    def open_watch(self, watch: Watch) -> None:
+        """Open *watch* in the loop, which closes it at its end unless that was done before."""
+
+        async def opened() -> None:
+            await watch.__aenter__()
+            self._watches.add(watch)
+
+        self.run(opened())
+
+    def close_watch(self, watch: Watch) -> None:
+        """Close *watch*; harmless where the loop has ended, and in a forked child."""
+        if self._is_closed or (self._loop is not None and self._loop.is_elsewhere):
+            return
+        self.run(watch.aclose())
+        self._watches.discard(watch)
 
     def _opened(self) -> RunningLoop:
         """Return the running loop, started now if this is the first call."""
@@ -90,7 +104,7 @@ class LoopThread:
                     raise ClientClosed("the client is closed; make another with connect()")
                 loop = self._loop
                 if loop is None:
-                    loop = RunningLoop(self._client)
+                    loop = RunningLoop(self._client, self._watches)
                     # A client that nobody closed ends with the program, or when nobody holds it any more.
                     weakref.finalize(self, loop.abandon)
                     self._loop = loop
@@ -102,10 +116,10 @@ class LoopThread:
 
 
 class RunningLoop:
-    """A thread whose event loop has a client open until it is stopped."""
+    """A thread whose event loop has a client open until it is stopped, and then closes the *watches* that are open."""
 
-    def __init__(self, client: JobClient) -> None:
-        """Start the thread and return when *client* is open; raise the error of opening it."""
+    def __init__(self, client: JobClient, watches: set[Watch]) -> None:
+        """Prepare to run *client*; `begin` starts the thread."""
         self._pid = os.getpid()
         self._calls: set[HandedCall[Any]] = set()
         self._is_stopping = False
@@ -113,6 +127,7 @@ class RunningLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
         self._client = client
+        self._watches = watches
         self._begun = threading.Event()
         # Taken by the thread that serves: one whose start was interrupted may have begun or not, so another is started.
         self._claim = threading.Lock()
@@ -241,7 +256,10 @@ class RunningLoop:
 
     async def _keep_open(self, client: JobClient, begun: threading.Event) -> None:
         self._stopped = asyncio.Event()
-        async with client:
-            self._loop = asyncio.get_running_loop()
-            begun.set()
-            await self._stopped.wait()
+        try:
+            async with client:
+                self._loop = asyncio.get_running_loop()
+                begun.set()
+                await self._stopped.wait()
+        finally:  # behind the client, so that readers raise that it was closed
+            await asyncio.gather(*(watch.aclose() for watch in tuple(self._watches)))

@@ -114,7 +114,7 @@ class Watch:
 
     def __enter__(self) -> Self:
         try:
-            self._thread.run(self._watch.__aenter__())
+            self._thread.open_watch(self._watch)
         except BkJobError:
             raise
         except BaseException:  # interrupted: it may be open all the same, and nobody else would close it
@@ -145,9 +145,7 @@ class Watch:
         >>> watch
         <Watch closed: ...>
         """
-        if self._thread.is_over:
-            return
-        self._thread.run(self._watch.aclose())
+        self._thread.close_watch(self._watch)
 
     def events(
         self, *, ref: RefLike | None = None, scope: Scope | None = None, after: str | None = None

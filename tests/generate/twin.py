@@ -208,7 +208,7 @@ def body(source: Source, target: str) -> list[str]:
         "Watch": f"Watch(self._thread, {in_loop})",
     }
     if node.name == "aclose":
-        before = ["if self._thread.is_over:", "    return"]
+        in_loop = f"self._thread.close_watch({target})"
     handed = made.get(
         returned.partition("[")[0], called if node.name in ANYWHERE and target == "self._client" else in_loop
     )
@@ -343,7 +343,7 @@ WATCH_CLASS = '''
 
     def __enter__(self) -> Self:
         try:
-            self._thread.run(self._watch.__aenter__())
+            self._thread.open_watch(self._watch)
         except BkJobError:
             raise
         except BaseException:  # interrupted: it may be open all the same, and nobody else would close it

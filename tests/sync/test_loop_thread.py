@@ -293,6 +293,31 @@ def test_closing_ends_the_calls_of_other_threads() -> None:
             call.result(FOREVER)
 
 
+def test_closing_closes_the_journals_of_open_watches(tmp_path: Path) -> None:
+    """Those that other threads have not left: each is released, and its thread ends."""
+    simulator = Simulator(at_once=True)
+    url = f"sqlite:///{tmp_path / 'fleet.db'}"
+    client = connected(simulator, interval=0.02)
+    watch = client.watch(simulator.add(FAILING), journal=url, name="night", linger=None).__enter__()
+    reader = iter(watch)
+    next(reader)
+    (thread,) = (each for each in threading.enumerate() if each.name.startswith("bkjob-journal"))
+    with ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(list, reader)
+        client.close()
+        with pytest.raises(bkjob.ClientClosed):
+            rest.result(FOREVER)
+    watch.close()
+    thread.join(FOREVER)
+
+    async def held() -> list[bool]:
+        async with bkjob.open_journal(url) as journal:
+            return [each.is_held for each in await journal.fleets()]
+
+    assert not thread.is_alive()
+    assert asyncio.run(held()) == [False]
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, TimeoutError])
 def test_an_interrupted_call_is_cancelled(kind: type[BaseException]) -> None:
     """At once, whether by Ctrl-C or by a time limit of the program's own; the client goes on."""
