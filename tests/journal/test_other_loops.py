@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import run
 from sys import executable
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.journal.memory.store import MemoryStore
 from tests.journal.redis_server import RedisServer
-from tests.journal.stores import sqlite_url
+from tests.journal.stores import HERE, records, sqlite_url
+from tests.watch.inside import fleets_in
 
 # Whatever hangs in a child is ended.
 SECONDS = 20.0
@@ -44,6 +48,23 @@ def test_a_sqlite_journal_is_used_in_one_event_loop_after_the_other(tmp_path: Pa
 
     assert [each.waiting for each in asyncio.run(fleet.status()).shards] == [1]
     asyncio.run(fleet.aclose())
+
+
+def test_a_journal_in_memory_wakes_those_who_follow_it_in_other_event_loops() -> None:
+    """A synchronous client writes in a loop of its own. A loop that was closed meanwhile is passed over."""
+    store, closed = MemoryStore(), asyncio.new_event_loop()
+    term = asyncio.run(store.open("night", HERE, take_over=True)).term
+    waiters = fleets_in(store)["night"].waiters
+    waiters.add(closed.create_future())
+    closed.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(asyncio.run, store.wait_any({"night": 0}, seconds=2 * SECONDS), debug=True)
+        while len(waiters) < 2:
+            time.sleep(0.01)
+        asyncio.run(store.append("night", term=term, head=0, records=records(1), targets=1))
+
+        assert waiting.result(SECONDS) == ["night"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked on POSIX only")

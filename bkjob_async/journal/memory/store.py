@@ -6,6 +6,7 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from attrs import define, field
 
@@ -36,10 +37,21 @@ class MemoryFleet(FleetRow):
     waiters: set[asyncio.Future[None]] = field(factory=set)
 
     def wake(self) -> None:
-        """Let those go on who wait for another head."""
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        """Let those go on who wait for another head, in this event loop and in those of other threads."""
+        here = asyncio.get_running_loop()
+        for waiter in tuple(self.waiters):
+            loop = waiter.get_loop()
+            if loop is here:
+                end_wait(waiter)
+            else:
+                with suppress(RuntimeError):  # it is closed
+                    loop.call_soon_threadsafe(end_wait, waiter)
+
+
+def end_wait(waiter: asyncio.Future[None]) -> None:
+    """Let the one go on who waits, unless it went on already."""
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class MemoryStore:
@@ -164,7 +176,8 @@ class MemoryStore:
             for fleet in fleets.values():
                 fleet.waiters.add(waiter)
             try:
-                await asyncio.wait((waiter,), timeout=seconds)
+                if not found():  # another thread may have appended meanwhile
+                    await asyncio.wait((waiter,), timeout=seconds)
             finally:
                 for fleet in fleets.values():
                     fleet.waiters.discard(waiter)
