@@ -68,7 +68,8 @@ class JobClient:
     The first call, or `with`, starts a thread that runs the client in an event loop of its own. Any thread may use the
     client, and several may at once. A call that its thread leaves by an exception, as by Ctrl-C or by a time limit that a
     signal sets, is cancelled; the job that it has launched goes on, and the exception has a note that names it. After a
-    `fork` a child may use a client that was not used before it; any other raises `WrongEventLoop` there.
+    `fork` a child may use a client that was not used before it; any other raises `WrongEventLoop` there. Where the system
+    cannot start the loop, a call raises `TransportFailed`, and the next one tries again.
 
     In the examples `client` is such a client of `gateway-v3`, `system` one with `system=True`; `v4` and `esb` are clients of
     `gateway-v4` and `esb-job`. The *job* has ended with one step, in which one of three hosts has failed.

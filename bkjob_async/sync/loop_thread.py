@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from bkjob_async.client.client import JobClient
-from bkjob_async.errors import ClientClosed, WrongEventLoop
+from bkjob_async.errors import ClientClosed, ErrorDetails, TransportFailed, WrongEventLoop
 from bkjob_async.sync.handed_call import HandedCall
 from bkjob_async.watch.watch import Watch
 
@@ -48,8 +48,8 @@ class LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run *coroutine* in the loop; return its result or raise its error.
 
-        Raises `ClientClosed` after the end, and `WrongEventLoop` in a child process that was forked after the first call
-        and in the loop itself.
+        Raises `ClientClosed` after the end, `WrongEventLoop` in a child process that was forked after the first call
+        and in the loop itself, and `TransportFailed` where the system cannot start the loop; the next call tries again.
         """
         try:
             loop = self._opened()
@@ -106,12 +106,17 @@ class LoopThread:
                 if loop is None:
                     loop = RunningLoop(self._client, self._watches)
                     # A client that nobody closed ends with the program, or when nobody holds it any more.
-                    weakref.finalize(self, loop.abandon)
+                    self._abandon = weakref.finalize(self, loop.abandon)
                     self._loop = loop
         loop.check()
-        if not loop.has_begun:
+        if not loop.has_opened:
             with STARTING:
-                loop.begin()
+                try:
+                    loop.begin()
+                finally:
+                    if loop.has_failed and loop is self._loop:
+                        self._abandon.detach()
+                        self._loop = None  # the next call starts another
         return loop
 
 
@@ -134,17 +139,29 @@ class RunningLoop:
         self._thread: threading.Thread | None = None
 
     @property
-    def has_begun(self) -> bool:
-        """Whether the thread runs, or has run."""
-        return self._begun.is_set()
+    def has_opened(self) -> bool:
+        """Whether the client is open, or was."""
+        return self._loop is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the client could not be opened; it never will be here."""
+        return self._loop is None and self._error is not None
 
     def begin(self) -> None:
-        """Start the thread and return when the client is open; an interrupted start is gone on with."""
+        """Start the thread and return when the client is open; an interrupted start is gone on with.
+
+        Raises the error of opening the client, and `TransportFailed` where the system cannot start the loop.
+        """
         if not self._begun.is_set():
             threading.Thread(target=self._serve, name="bkjob_async loop", daemon=True).start()
             self._begun.wait()
-        if self._loop is None:
-            self._raise_error()
+        error = self._error
+        if self._loop is None and error is not None:
+            if not isinstance(error, OSError):
+                raise error
+            message = f"the client's event loop cannot be started: {error}"
+            raise TransportFailed(ErrorDetails(message=message, sent=False)) from error
 
     @property
     def is_elsewhere(self) -> bool:
@@ -246,7 +263,8 @@ class RunningLoop:
             return
         self._thread = threading.current_thread()
         try:
-            asyncio.run(self._keep_open(self._client, self._begun))
+            with asyncio.Runner() as runner:
+                runner.run(self._keep_open(self._client, self._begun))
         except BaseException as error:  # noqa: BLE001 - the thread that opens or closes raises it
             self._error = error
         self._is_stopping = True

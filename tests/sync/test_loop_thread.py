@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -428,6 +429,27 @@ def test_a_start_that_is_interrupted_is_gone_on_with(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(threading.Thread, "start", start_and_stop)
     with pytest.raises(KeyboardInterrupt):
         client.get_account_list().all()
+    assert client.get_account_list().all() != ()
+    client.close()
+
+    assert loops() == before
+
+
+def test_a_loop_that_cannot_be_started_is_tried_again_by_the_next_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where no file descriptor is free for a moment: a program may have one client for as long as it runs."""
+
+    def refuse() -> asyncio.AbstractEventLoop:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    before, client = loops(), connected(Simulator(at_once=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.events, "new_event_loop", refuse)
+        for call in (client.get_account_list().all, client.__enter__):
+            with pytest.raises(bkjob.TransportFailed, match=os.strerror(errno.EMFILE)) as refused:
+                call()
+            assert not refused.value.details.sent
     assert client.get_account_list().all() != ()
     client.close()
 
