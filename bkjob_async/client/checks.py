@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from time import monotonic
-from urllib.parse import urlsplit
 
 from aiohttp.helpers import get_env_proxy_for_url
 from attrs import frozen
@@ -40,6 +39,7 @@ from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.wire.aiohttp_transport import HttpOptions
+from bkjob_async.wire.base_url import checked_base_url
 from bkjob_async.wire.credentials import CredentialsSource
 from bkjob_async.wire.fast_http.pool import tls_context as usual_tls_context
 from bkjob_async.wire.limits.rate_limit_headers import parse_rate_limit_headers
@@ -134,15 +134,11 @@ async def findings(way: Way) -> AsyncIterator[Finding]:
 
 async def on_the_network(way: Way) -> AsyncIterator[Finding]:
     """Yield what is found without credentials."""
-    url = way.url
-    parts = urlsplit(url)
-    host, is_tls = parts.hostname or "", parts.scheme == "https"
-    port = parts.port or (443 if is_tls else 80)
-    if parts.scheme not in ("http", "https") or not host:
-        raise UsageError("the URL must be absolute: http:// or https://, with a host")
-    yield Finding("settings", FindingState.OK, f"{url} by {way.dialect}")
+    url = checked_base_url(way.url)
+    host, is_tls = url.raw_host or "", url.scheme == "https"
+    yield Finding("settings", FindingState.OK, f"{way.url} by {way.dialect}")
     proxy = await asyncio.to_thread(proxy_of, way)
-    near = (host, port)
+    near = (host, url.port or (443 if is_tls else 80))
     if proxy is not None:
         at = URL(proxy)
         near = (at.host or "", at.port or 0)
@@ -157,7 +153,7 @@ async def on_the_network(way: Way) -> AsyncIterator[Finding]:
         return
     yield Finding("DNS", FindingState.OK, f"{near[0]} is {', '.join(addresses[:3])}")
     try:
-        reached = await reach(URL(url), tls_context(way) if is_tls else None, proxy)
+        reached = await reach(url, tls_context(way) if is_tls else None, proxy)
     except ProxyRefused as error:
         yield proxy_finding(error.status)
         return

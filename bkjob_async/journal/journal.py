@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.errors import UsageError
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.loading import load_fleet
@@ -85,14 +84,8 @@ def open_journal(url: str, *, keep: Keep = KEEP) -> Journal:
     says how much of the past is kept; the journal's writer decides.
     """
     try:
-        check_type("the url of a journal", url, str, "open_journal('sqlite:///fleet.db')")
-        check_type("keep", keep, Keep, "Keep(age=timedelta(days=7))")
         place = parse_journal_url(url)
-    except UsageError as error:
-        kind, text = type(error), str(error)
-    else:
-        return Journal(store_at(place, keep))
     finally:
-        del url
-    # Raised here, for the frames of the first error hold the URL, which may contain a password.
-    raise kind(text)
+        del url  # it may contain a password, and the frames of an error are kept by error trackers
+    check_type("keep", keep, Keep, "Keep(age=timedelta(days=7))")
+    return Journal(store_at(place, keep))

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from msgspec import Struct
 
 from bkjob_async.errors import UsageError
+from bkjob_async.model.base_error import check_type
 
 FORMS = (
     "memory:, sqlite:///PATH[?synchronous=full], redis://HOST[,HOST...], rediss://HOST, redis+unix:///SOCKET"
@@ -82,6 +83,18 @@ Place = MemoryPlace | SqlitePlace | RedisPlace
 
 def parse_journal_url(url: str) -> Place:
     """Return the place that *url* names; raise `UsageError`, which names the remedy and never the password."""
+    try:
+        check_type("the url of a journal", url, str, "'sqlite:///fleet.db'")
+        return _place_of(url)
+    except UsageError as error:
+        kind, text = type(error), str(error)
+    finally:
+        del url
+    # Raised here, for the frames of the first error hold the URL, which may contain a password.
+    raise kind(text)
+
+
+def _place_of(url: str) -> Place:
     scheme, colon, _ = url.partition(":")
     scheme = scheme.lower()
     if not colon or not re.fullmatch(r"[a-z][a-z+]*", scheme):

@@ -33,6 +33,7 @@ from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.wire.tracebacks import hide_call_arguments
 
 # A name leaves room for the number of a shard behind it.
 LONGEST_NAME = MAX_NAME - 5
@@ -52,6 +53,7 @@ class Fleet:
     close the journal that its URL opened.
     """
 
+    @hide_call_arguments
     def __init__(self, name: str, *, journal: str | Journal, shards: int | None = None) -> None:
         """Name the fleet; nothing is read or written yet. Raises `UsageError` for a name or URL that cannot be."""
         self.name = checked_name(name)

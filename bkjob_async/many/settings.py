@@ -205,8 +205,17 @@ def _age_of(seconds: float) -> timedelta:
 
 
 def check_platform(settings: FleetSettings, own: str | None) -> None:
-    """Raise `UsageError` where a runner has credentials for its *own* URL, and the *settings* of the fleet name another."""
-    if own is not None and own.rstrip("/") != settings.url.rstrip("/"):
+    """Raise `UsageError` where a runner has credentials for its *own* URL, and the *settings* of the fleet name another.
+
+    The journal stores the error: it shows nothing of a URL that may hold a secret.
+    """
+    if own is None:
+        return
+    try:
+        checked_base_url(own)
+    except UsageError as error:
+        raise UsageError(f"this runner's own URL (url=, or BKJOB_URL) cannot be used: {error}") from None
+    if own.rstrip("/") != settings.url.rstrip("/"):
         raise UsageError(
             f"the fleet polls {settings.url}, and this runner has the credentials of {own!r:.200}: if these are for both,"
             " start it with the fleet's URL (url=, or BKJOB_URL)"

@@ -70,7 +70,12 @@ class RunReport:
 
     async def read_journal(self, url: str, name: str) -> None:
         """Take what a journal has of the fleet *name*; raises `FleetNotFound` and other errors of `JournalError`."""
-        await import_module(f"{__package__}.reading.read_journal").read_journal(self._run, url, name)
+        reading = import_module(f"{__package__}.reading.read_journal")
+        try:
+            store = reading.store_of(url)
+        finally:
+            del url  # it may contain a password, and the frames of an error are kept by error trackers
+        await reading.read_journal(self._run, store, name)
 
     def figures(self, *, title: str = "", zone: tzinfo | None = None) -> Figures:
         """Return what the report says; its fields are not stable yet, `text("json")` is."""

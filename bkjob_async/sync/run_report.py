@@ -10,6 +10,7 @@ from bkjob_async.model.refs import Ref
 from bkjob_async.report import run_report
 from bkjob_async.report.figures import Figures
 from bkjob_async.sync.run_alone import run_alone
+from bkjob_async.wire.tracebacks import hide_call_arguments
 
 
 class RunReport:
@@ -53,6 +54,7 @@ class RunReport:
         """Take lines of JSON, as `bkjob watch --json` writes them; raise `UsageError` where none is an event."""
         self._report.read_lines(lines)
 
+    @hide_call_arguments
     def read_journal(self, url: str, name: str) -> None:
         """Take what a journal has of the fleet *name*; raises `FleetNotFound` and other errors of `JournalError`."""
         run_alone(self._report.read_journal(url, name))

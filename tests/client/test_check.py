@@ -59,6 +59,27 @@ async def test_the_first_step_that_fails_is_the_last() -> None:
     assert "network" in last.act
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://ops:s3cret@127.0.0.1:1/x",
+        "http://127.0.0.1:1/x?token=s3cret",
+        "http://127.0.0.1:1/#s3cret",
+        "http://ops:s3cret@127.0.0.1:x/",
+        "ftp://127.0.0.1/s3cret",
+    ],
+)
+async def test_a_url_that_connect_refuses_is_not_checked(url: str) -> None:
+    """Nor shown: it may hold a secret."""
+    with pytest.raises(bkjob.UsageError) as checked:
+        await bkjob.check(url, CREDENTIALS)
+    with pytest.raises(bkjob.UsageError) as connected:
+        bkjob.connect(url, CREDENTIALS)
+
+    assert str(checked.value) == str(connected.value)
+    assert "s3cret" not in str(checked.value)
+
+
 async def test_a_proxy_is_named_without_its_password() -> None:
     """It may stand in its URL."""
     http = bkjob.HttpOptions(proxy="http://me:open%20sesame@127.0.0.1:9")

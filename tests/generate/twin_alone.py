@@ -74,6 +74,9 @@ def method(source: Source, imports: Imports) -> list[str]:
     node = source.node
     imports.add_names_of(used_names(source), source.module)
     lines = ["@property"] if source.is_decorated("property") else []
+    if isinstance(node, ast.AsyncFunctionDef):  # the URL of a journal may contain a password
+        imports.add("bkjob_async.wire.tracebacks", "hide_call_arguments")
+        lines.append("@hide_call_arguments")
     lines.append(signature(source, node.name, "self"))
     lines += [f"    {line}" if line else "" for line in docstring_of(node)]
     return [*lines, f"    {body(source)}"]

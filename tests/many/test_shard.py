@@ -356,6 +356,23 @@ async def test_credentials_go_to_no_other_platform() -> None:
             await run_shard(site.fleet, 0, credentials=site.credentials, url=own)
 
 
+@pytest.mark.parametrize(
+    "own", ["https://ops:opensesame@bkapi.example.com/prod", "https://h/prod?token=opensesame"]
+)
+async def test_a_secret_in_the_url_of_a_runner_is_neither_shown_nor_stored(own: str) -> None:
+    """The error says which URL is wrong; everybody who may read the journal sees it."""
+    async with site_of(shards=1) as site:
+        with pytest.raises(
+            bkjob.UsageError, match=r"own URL \(url=, or BKJOB_URL\).*no user, password"
+        ) as refused:
+            await run_shard(site.fleet, 0, credentials=site.credentials, url=own)
+        failure = (await site.fleet.status()).shards[0].failure or ""
+
+    assert "opensesame" not in str(refused.value)
+    assert "BKJOB_URL" in failure
+    assert "opensesame" not in failure
+
+
 async def test_credentials_may_come_from_an_async_function() -> None:
     """It is called where the runner is."""
     world = World(1)

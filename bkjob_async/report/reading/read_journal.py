@@ -12,12 +12,11 @@ from bkjob_async.report.reading.read_records import apply_record
 from bkjob_async.report.reading.run_model import RunModel
 
 
-async def read_journal(run: RunModel, url: str, name: str) -> None:
-    """Apply what was reported of the fleet *name* so far.
+async def read_journal(run: RunModel, store: Store, name: str) -> None:
+    """Apply what was reported of the fleet *name* so far, and close the *store*.
 
     Where its first records are not kept any more, it begins with what they amounted to at the last checkpoint.
     """
-    store = store_of(url)
     try:
         if await store.fleet(check_fleet_name(name)) is None:
             raise await import_module("bkjob_async.journal.shards").no_such_log(store, name)
@@ -28,7 +27,10 @@ async def read_journal(run: RunModel, url: str, name: str) -> None:
 
 def store_of(url: str) -> Store:
     """Return the store at *url*; stores that most people do not have are imported when they are used."""
-    place = parse_journal_url(url)
+    try:
+        place = parse_journal_url(url)
+    finally:
+        del url  # it may contain a password, and the frames of an error are kept by error trackers
     if isinstance(place, SqlitePlace):
         return SqliteStore(place)
     store: Store = import_module("bkjob_async.journal.stores").store_at(place, KEEP)

@@ -22,7 +22,7 @@ from bkjob_async.cli.writing import write_report
 from bkjob_async.journal.keep import Keep
 from bkjob_async.model.status import Phase
 from bkjob_async.report.figures import by_phase
-from bkjob_async.report.reading.read_journal import read_journal
+from bkjob_async.report.reading.read_journal import read_journal, store_of
 from bkjob_async.report.reading.run_model import RunModel
 from bkjob_async.report.run_report import FORMATS
 from bkjob_async.simulator.world.plans import SimulatedJob
@@ -121,7 +121,7 @@ def test_counts_are_those_of_the_journal(
                 await all_of(watch.batches())
                 await acting
         run = RunModel()
-        await read_journal(run, url, "night")
+        await read_journal(run, store_of(url), "night")
         async with bkjob.open_journal(url) as journal:
             for step in figures(run).steps:
                 hosts = await hosts_in(journal, step.row.key)
@@ -152,7 +152,7 @@ async def test_a_journal_that_forgot_its_past_begins_with_its_present(tmp_path: 
         await recorder.write_checkpoint()
         await recorder.record(10)
         run = RunModel()
-        await read_journal(run, url, "night")
+        await read_journal(run, store_of(url), "night")
 
     assert by_phase(run.counts) == {Phase.SUCCESS: 20, Phase.PENDING: 10}
     assert run.began is not None
