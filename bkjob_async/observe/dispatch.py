@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from logging import DEBUG, ERROR
 from typing import Any
 
@@ -87,16 +88,29 @@ class ObserverDispatch:
 
     def around(self, verb: str, ref: Ref | None = None) -> AbstractContextManager[object]:
         """Return what surrounds a call of the client named *verb*, about *ref* where that is known."""
-        surrounding: list[Any] = [each for each in self._observers if hasattr(each, "around")]
-        if not surrounding:
+        tracing: list[Any] = [each for each in self._observers if hasattr(each, "around")]
+        if not tracing:
             return NOTHING
         stack = ExitStack()
-        for observer in surrounding:
+        for observer in tracing:
             try:
-                stack.enter_context(observer.around(verb, ref))
-            except Exception:  # noqa: BLE001 - whatever it raises concerns the observer alone
+                surrounding = observer.around(verb, ref)
+                surrounding.__enter__()
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - whatever it raises concerns the observer alone
                 self._remove(observer, verb)
+            else:
+                stack.push(partial(self._leave, observer, verb, surrounding))
         return stack
+
+    def _leave(
+        self, observer: Observer, verb: str, surrounding: AbstractContextManager[object], *ended_with: Any
+    ) -> None:
+        """Leave what surrounds a call, and take no part of how that *ended_with* an error, or with none."""
+        try:
+            surrounding.__exit__(*ended_with)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it raises concerns the observer alone
+            if error is not ended_with[1]:
+                self._remove(observer, verb)
 
     def headers(self) -> Mapping[str, str]:
         """Return the headers that observers add to requests that no poll sends."""
@@ -110,7 +124,9 @@ class ObserverDispatch:
         return added
 
     def _remove(self, observer: Observer, during: str) -> None:
-        """Remove an observer that has just raised an error."""
+        """Remove an observer that has just raised an error; one that surrounds several calls may raise in each of them."""
+        if not any(each is observer for each in self._observers):
+            return
         self._observers = tuple(each for each in self._observers if each is not observer)
         self._sort()
         message = "an observer raised an error; it receives nothing any more: %s"

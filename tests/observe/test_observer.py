@@ -6,6 +6,9 @@ import asyncio
 import logging
 import queue
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -405,3 +408,111 @@ async def test_an_observer_and_a_handler_of_the_log_that_both_raise_end_no_poll(
         logger.removeHandler(handler)
 
     assert len(asked) == 1
+
+
+class Surrounding:
+    """An observer that surrounds calls, and raises what it is given as it leaves them."""
+
+    kinds = frozenset[type[bkjob.observations.Observation]]()
+
+    def __init__(self, leaving: BaseException | None = None, *, takes_errors: bool = False) -> None:
+        """Raise *leaving*, or say that errors of calls are dealt with."""
+        self.leaving, self.takes_errors = leaving, takes_errors
+        self.seen: list[tuple[str, str]] = []
+
+    def __call__(self, observation: bkjob.observations.Observation, /) -> None:
+        """Receive nothing."""
+
+    def around(self, verb: str, _ref: bkjob.Ref | None) -> Surrounds:
+        """Return what surrounds a call."""
+        return Surrounds(self, verb)
+
+
+class Surrounds:
+    """What surrounds one call named *verb*."""
+
+    def __init__(self, observer: Surrounding, verb: str) -> None:
+        """Tell *observer* what it is left with."""
+        self.observer, self.verb = observer, verb
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> bool:
+        self.observer.seen.append((self.verb, "" if kind is None else kind.__name__))
+        if self.observer.leaving is not None:
+            raise self.observer.leaving
+        return self.observer.takes_errors
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no collector"), asyncio.CancelledError()])
+async def test_an_observer_that_raises_as_it_leaves_a_call_is_removed(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once; the caller has the job that was launched, and observers around it are left, too."""
+    broken, around, within = Surrounding(error), Surrounding(), Surrounding()
+    async with client_of(World(1), observers=[around, broken, within]) as (client, _):
+        launches = [await client.launch_script("uptime", ["0:10.0.0.1"], account="root") for _ in range(2)]
+
+    assert len({launch.ref for launch in launches}) == 2
+    assert len(broken.seen) == 1
+    assert around.seen == within.seen == [("fast_execute_script", "")] * 2
+    assert [record.message for record in caplog.records if "an observer" in record.message] == [
+        "an observer raised an error; it receives nothing any more: fast_execute_script"
+    ]
+
+
+async def test_an_observer_hides_no_error_of_a_call(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it makes of the error, which is not its own: the caller is given it, and the observer the next one."""
+
+    class Translating(Surrounding):
+        @contextmanager
+        def around(self, verb: str, _ref: bkjob.Ref | None) -> Iterator[None]:  # type: ignore[override]
+            try:
+                yield
+            except bkjob.BkJobError as error:
+                self.seen.append((verb, type(error).__name__))
+                raise RuntimeError("another error") from error
+
+    class Swallowing(Surrounding):
+        @contextmanager
+        def around(self, verb: str, _ref: bkjob.Ref | None) -> Iterator[None]:  # type: ignore[override]
+            with suppress(bkjob.BkJobError):
+                yield
+            self.seen.append((verb, ""))
+
+    class Raising(Surrounding):
+        @contextmanager
+        def around(self, verb: str, _ref: bkjob.Ref | None) -> Iterator[None]:  # type: ignore[override]
+            try:
+                yield
+            except bkjob.BkJobError as error:
+                self.seen.append((verb, type(error).__name__))
+                raise
+
+    translating, takes, raising = Translating(), Surrounding(takes_errors=True), Raising()
+    swallowing = Swallowing()
+    async with client_of(World(1), observers=[translating, takes, swallowing, raising]) as (client, _):
+        for _ in range(2):
+            with pytest.raises(bkjob.TargetLost):
+                await client.wait("2:5", deadline=60)
+
+    assert translating.seen == [("wait", "TargetLost")]
+    assert takes.seen == raising.seen == [("wait", "TargetLost")] * 2
+    assert swallowing.seen == [("wait", "")] * 2
+    assert len([record for record in caplog.records if "an observer" in record.message]) == 1
+
+
+async def test_an_observer_that_raises_as_it_leaves_several_calls_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Those that it surrounds already are left, too."""
+    broken = Surrounding(RuntimeError("no collector"))
+    async with client_of(World(1), observers=[broken], latency=1.0) as (client, _):
+        calls = (client.fast_execute_script("uptime", ["0:10.0.0.1"], account_alias="root") for _ in range(3))
+        await asyncio.gather(*calls)
+
+    assert len(broken.seen) == 3
+    assert len([record for record in caplog.records if "an observer" in record.message]) == 1
