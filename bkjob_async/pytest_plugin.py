@@ -57,6 +57,8 @@ def bkjob_client(request: pytest.FixtureRequest, bkjob_simulator: Simulator) -> 
     """Return a client of the platform, in process; open it with `async with`."""
     _, options = _marked(request)
     dialect = options.get("dialect", "gateway-v3")
+    check_choice = import_module("bkjob_async.model.base_error").check_choice
+    check_choice("dialect of the marker bkjob", dialect, tuple(URLS))
     return bkjob_async.connect(
         URLS[dialect],
         bkjob_async.AppCredentials(bk_app_code="tests", bk_app_secret="tests", bk_username="admin"),  # noqa: S106 - made up

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bkjob_async import JobClient
+from bkjob_async import JobClient, UsageError
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import SimulatedJob, StepPlan
@@ -38,6 +38,15 @@ async def test_the_clock_is_in_the_tests_hand(
         after = await client.get_job_instance_status(job)
 
     assert (before.is_finished, after.is_finished) == (False, True)
+
+
+@pytest.mark.bkjob(dialect="gateway")
+def test_a_dialect_that_there_is_not_is_named(request: pytest.FixtureRequest) -> None:
+    """With those that there are."""
+    with pytest.raises(
+        UsageError, match=r"marker bkjob must be 'gateway-v3' or .*'esb-jobv3', not 'gateway'"
+    ):
+        request.getfixturevalue("bkjob_client")
 
 
 def test_pytest_starts_without_loading_anything_heavy() -> None:

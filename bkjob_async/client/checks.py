@@ -14,7 +14,7 @@ from attrs import frozen
 from yarl import URL
 
 from bkjob_async.client.client import JobClient
-from bkjob_async.client.factory import connect
+from bkjob_async.client.factory import check_url, connect
 from bkjob_async.client.probes import ProxyRefused, reach, resolve
 from bkjob_async.configuration.connecting import from_settings
 from bkjob_async.configuration.proxies import is_this_machine
@@ -108,6 +108,7 @@ async def check(
         dialect = found["dialect"] if dialect == "gateway-v3" else dialect
         scope, http = scope or found["scope"], found["http"]
         requests_per_second = requests_per_second or found["requests_per_second"]
+    check_url(url)
     used = url, credentials
     way = Way(
         url=url,

@@ -119,6 +119,10 @@ def from_command(source: SecretSource) -> str:
         done = subprocess.run(source.words, stdout=subprocess.PIPE, check=False, timeout=COMMAND_SECONDS)  # noqa: S603 - the user's own
     except OSError as error:
         raise to_repair(f"{source} cannot be run: {error.strerror}") from None
+    except ValueError:  # a UnicodeError is one
+        raise to_repair(
+            f"{source} cannot be run: no argument of a program can hold one of its characters"
+        ) from None
     except subprocess.TimeoutExpired:
         raise to_repair(f"{source} did not end within {COMMAND_SECONDS} s") from None
     if done.returncode:

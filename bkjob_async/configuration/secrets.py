@@ -53,7 +53,7 @@ def parse_argv(text: str, where: str) -> tuple[str, ...]:
     """Read a program and its arguments, a JSON list of texts; raise `UsageError`."""
     try:
         argv = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # also lists without end
         argv = None
     if (
         not isinstance(argv, list)

@@ -126,7 +126,7 @@ class Fleet:
             acting_user=acting_user,
             tenant=tenant,
             keep=keep,
-            placement=Placement(shards=self._shards, wide=wide or {}),
+            placement=Placement(shards=self._shards, wide={} if wide is None else wide),
         )
         given.check_dialect()
         known = FleetSettings.decode(await self.journal.shards.create(self.name, given.encode()))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import Factory, field, frozen
 
 from bkjob_async.errors import UsageError
+from bkjob_async.model.base_error import check_type
 from bkjob_async.model.refs import Ref, Scope
 
 MAX_SHARDS: Final = 1024
@@ -24,7 +25,8 @@ def _checked_shards(_instance: object, _attribute: object, value: Any) -> None:
         raise UsageError(f"shards is a number from 1 to {MAX_SHARDS}, not {value!r:.40}")
 
 
-def _checked_wide(_instance: object, _attribute: object, value: Mapping[Any, Any]) -> None:
+def _checked_wide(_instance: object, _attribute: object, value: Any) -> None:
+    check_type("wide", value, Mapping, "{Scope.biz(2): 4}")
     for scope, count in value.items():
         if not isinstance(scope, Scope) or isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise UsageError("wide names scopes, and over how many shards each is spread: {Scope.biz(2): 4}")

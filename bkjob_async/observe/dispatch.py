@@ -32,9 +32,7 @@ class ObserverDispatch:
         self.client = client
         self.polls = PollCounts()
         self.counters: Counters | None = None
-        if not isinstance(observers, Iterable):
-            raise WrongType(f"observers are several: observers=[...], not {kind_of(observers)}")
-        self._observers = tuple(observers)
+        self._observers = several(observers)
         self._log = Log()
         for observer in self._observers:
             check(observer)
@@ -149,6 +147,13 @@ class ObserverDispatch:
         if isinstance(observation, RequestSent) and observation.is_poll:
             return self._polled_requests
         return self._listeners[type(observation)]
+
+
+def several(observers: Iterable[Observer]) -> tuple[Observer, ...]:
+    """Return *observers* as a tuple; raise `WrongType` for one alone."""
+    if not isinstance(observers, Iterable):
+        raise WrongType(f"observers are several: observers=[...], not {kind_of(observers)}")
+    return tuple(observers)
 
 
 def kinds_of(observer: Observer) -> frozenset[type[Observation]]:

@@ -7,6 +7,7 @@ from datetime import tzinfo
 from importlib import import_module
 
 from bkjob_async.errors import UsageError
+from bkjob_async.model.base_error import WrongType, kind_of
 from bkjob_async.model.events import UNKNOWN_TIME, Batch
 from bkjob_async.model.refs import Ref
 from bkjob_async.report.figures import Figures, figures_of
@@ -39,6 +40,10 @@ class RunReport:
 
     def __init__(self, targets: Iterable[Ref | str] = ()) -> None:
         """Begin with nothing."""
+        if isinstance(targets, str | bytes) or not isinstance(targets, Iterable):
+            raise WrongType(
+                f"targets are several refs or their texts: RunReport(['2:100']), not {kind_of(targets)}"
+            )
         self._run = RunModel(frozenset(map(str, targets)))
         self._reader = LineReader(self._run)
 

@@ -154,6 +154,9 @@ async def test_a_program_is_asked_when_it_is_needed() -> None:
     [
         ("env:NOWHERE", "set BKJOB_APP_SECRET in the environment: there is no app_secret; tried env:NOWHERE"),
         ('command:["/nowhere", "word"]', "command:/nowhere cannot be run: No such file or directory"),
+        (r'command:["true", "word\u0000"]', "command:true cannot be run: no argument of a program can hold"),
+        (r'command:["true", "word\ud800"]', "command:true cannot be run: no argument of a program can hold"),
+        (r'command:["\ud800"]', "cannot be run: no argument of a program can hold"),
     ],
 )
 async def test_what_a_profile_lacks_is_said_by_the_call_that_needs_it(

@@ -66,6 +66,11 @@ async def test_a_client_is_made_of_the_parts_that_it_takes(
 VALUES: Sequence[Slip] = [
     (lambda: untyped.open_journal(5), TYPE, ["url", "'sqlite:///fleet.db'", "not int"]),
     (lambda: untyped.open_journal("memory:", keep=5), TYPE, ["keep", "Keep"]),
+    (lambda: untyped.check(5, CREDENTIALS), TYPE, ["URL", "text", "not int"]),
+    (lambda: untyped.RunReport("2:100"), TYPE, ["targets", "RunReport(['2:100'])", "not str"]),
+    (lambda: untyped.RunReport(b"2:100"), TYPE, ["targets", "not bytes"]),
+    (lambda: untyped.RunReport(5), TYPE, ["targets", "not int"]),
+    (lambda: untyped.RunReport().read_journal(5, "night"), TYPE, ["url", "'sqlite:///fleet.db'", "not int"]),
     (lambda: untyped.HostsDone("0.5"), TYPE, ["HostsDone: share", "number", "not str"]),
     (lambda: untyped.HostsDone(True), TYPE, ["HostsDone: share", "number", "not bool"]),
     (lambda: untyped.HostsDone(2), VALUE, ["HostsDone: share", "1", "not 2"]),

@@ -93,6 +93,8 @@ async def test_another_number_of_shards_is_refused(journal: str) -> None:
         {"requests_per_second": float("inf")},
         {"interval": -1},
         {"dialect": "esb-job", "system": True},
+        {"wide": [bkjob.Scope.biz(2)]},
+        {"wide": []},
     ],
 )
 async def test_values_that_cannot_work_are_refused_and_secrets_not_repeated(

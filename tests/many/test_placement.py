@@ -80,6 +80,13 @@ def test_other_numbers_of_shards_are_refused(shards: object) -> None:
         Placement(shards=shards)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("wide", [[bkjob.Scope.biz(2)], [], "2", 5])
+def test_wide_scopes_are_named_by_a_mapping(wide: object) -> None:
+    """The message shows one."""
+    with pytest.raises(bkjob.UsageError, match=r"wide must be a mapping .*: \{Scope.biz\(2\): 4\}"):
+        Placement(shards=4, wide=wide)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("wide", [{2: 4}, {bkjob.Scope.biz(2): 0}, {bkjob.Scope.biz(2): True}])
 def test_other_spreads_are_refused(wide: dict[object, object]) -> None:
     """Scopes, and how many shards each."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import time
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -354,6 +355,24 @@ async def test_credentials_go_to_no_other_platform() -> None:
         own = f"{(await site.fleet.settings()).url}/"
         with pytest.raises(bkjob.UsageError, match="install the module"):
             await run_shard(site.fleet, 0, credentials=site.credentials, url=own)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"fleet": None}, "fleet must be Fleet, not NoneType"),
+        ({"url": 5}, r"url must be text \(str\) or None, not int"),
+        ({"journal_timeout": "x"}, "journal_timeout must be a number or None, not str"),
+        ({"observers": 5}, r"observers are several: observers=\[...\], not int"),
+        ({"transport": 5}, "transport must have the methods send and aclose"),
+    ],
+)
+async def test_arguments_of_other_types_run_no_shard(options: dict[str, Any], said: str) -> None:
+    """The call is wrong, and not the fleet: nothing is stored of it."""
+    async with site_of(shards=1) as site:
+        with pytest.raises(bkjob.WrongType, match=said):
+            await run_shard(**{"fleet": site.fleet, "shard": 0, "credentials": site.credentials, **options})
+        assert (await site.fleet.status()).shards[0].failure is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.client.client import JobClient
-from bkjob_async.client.factory import connect
+from bkjob_async.client.factory import check_transport, connect
 from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.journal.store import own_holder
@@ -28,7 +28,9 @@ from bkjob_async.many.runner.waiting import while_away
 from bkjob_async.many.settings import FleetSettings, agreed_function, check_platform, credentials_provider
 from bkjob_async.many.status import ShardCondition, shortened
 from bkjob_async.many.upkeep import WORKS_SECONDS
+from bkjob_async.model.base_error import check_type
 from bkjob_async.model.journal_errors import StoreBehind
+from bkjob_async.observe.dispatch import several
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.transport import Transport
@@ -94,6 +96,11 @@ async def run_shard(
     another platform than *url* and for another function or one that cannot be imported, `JournalUnavailable` where the store
     is away when it begins, and other errors of `JournalError` where the journal cannot be used.
     """
+    check_type("fleet", fleet, Fleet, "Fleet('night', journal='redis://localhost')")
+    check_type("url", url, str | None, "url='https://bkapi.example.com/api/bk-job/prod'")
+    check_type("journal_timeout", journal_timeout, float | None, "journal_timeout=30")
+    check_transport(transport)
+    observers = several(observers)
     shards = (await fleet.settings()).placement.shards
     if type(shard) is not int or not 0 <= shard < shards:
         raise UsageError(f"the fleet {fleet.name!r} has the shards 0 to {shards - 1}, not {shard!r}")
@@ -101,7 +108,7 @@ async def run_shard(
         raise UsageError(
             f"journal_timeout is at least {SHORTEST_TIMEOUT:g} seconds: the journal is asked every {LIFE_SECONDS:g}"
         )
-    observers, name = tuple(observers), shard_name(fleet.name, shard)
+    name = shard_name(fleet.name, shard)
     async with AsyncExitStack() as stack:
         if transport is not None:
             stack.push_async_callback(transport.aclose)

@@ -97,7 +97,17 @@ def test_a_secret_in_a_url_is_refused_and_not_repeated(url: str) -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 @pytest.mark.parametrize(
-    "value", [SECRET, [SECRET], ["env:A", SECRET], 7, [], "env:not a name", "command:pass"]
+    "value",
+    [
+        SECRET,
+        [SECRET],
+        ["env:A", SECRET],
+        7,
+        [],
+        "env:not a name",
+        "command:pass",
+        pytest.param("command:" + "[" * 100_000, id="nested"),
+    ],
 )
 def test_a_secret_in_the_file_is_refused_and_not_repeated(name: str, value: object) -> None:
     """A profile names where a secret is kept."""
