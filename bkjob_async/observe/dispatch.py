@@ -116,7 +116,7 @@ class ObserverDispatch:
         adding: list[Any] = [each for each in self._observers if hasattr(each, "headers")]
         for observer in adding:
             try:
-                added |= observer.headers()
+                added |= checked_headers(observer.headers())
             except Exception:  # noqa: BLE001 - whatever it raises concerns the observer alone
                 self._remove(observer, "headers")
         return added
@@ -147,6 +147,15 @@ class ObserverDispatch:
         if isinstance(observation, RequestSent) and observation.is_poll:
             return self._polled_requests
         return self._listeners[type(observation)]
+
+
+def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
+    """Return *headers*; raise ValueError for what no request can have."""
+    found: dict[Any, Any] = dict(headers)
+    for text in (*found, *found.values()):
+        if not isinstance(text, str) or not text.isprintable():
+            raise ValueError(f"a header is printable text, not {kind_of(text)}")
+    return found
 
 
 def several(observers: Iterable[Observer]) -> tuple[Observer, ...]:

@@ -516,3 +516,32 @@ async def test_an_observer_that_raises_as_it_leaves_several_calls_is_logged_once
 
     assert len(broken.seen) == 3
     assert len([record for record in caplog.records if "an observer" in record.message]) == 1
+
+
+class Adding:
+    """An observer that adds headers."""
+
+    kinds = frozenset[type[bkjob.observations.Observation]]()
+
+    def __init__(self, headers: Any) -> None:
+        self._headers = headers
+
+    def __call__(self, observation: bkjob.observations.Observation, /) -> None:
+        """Do nothing."""
+
+    def headers(self) -> Any:
+        """Return the headers."""
+        return self._headers
+
+
+@pytest.mark.parametrize("wrong", [{"x": None}, {"x": 5}, {1: "a"}, {"x": "a\r\nb: c"}, None])
+async def test_an_observer_whose_headers_no_request_can_have_is_removed(
+    wrong: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call is made without them."""
+    world, jobs = world_of(1)
+    async with client_of(world, observers=[Adding(wrong)]) as (client, _):
+        for _ in range(2):
+            await client.get_job_instance_status(jobs[0])
+
+    assert caplog.text.count("an observer raised an error") == 1
