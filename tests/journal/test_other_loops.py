@@ -126,10 +126,15 @@ def test_a_redis_server_that_was_away_in_one_event_loop_is_used_in_the_next(tmp_
     async def both() -> list[Any]:
         return [*await asyncio.gather(journal.fleets(), journal.fleets(), return_exceptions=True)]
 
+    async def both_and_close() -> list[Any]:
+        found = await both()
+        await journal.aclose()
+        return found
+
     away = asyncio.run(both())
     server.start()
     try:
-        there = asyncio.run(both())
+        there = asyncio.run(both_and_close())
     finally:
         server.kill()
 
