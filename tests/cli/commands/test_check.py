@@ -281,4 +281,4 @@ def test_a_proxy_that_does_not_answer_is_named() -> None:
     client = shell.run("status", "--url", "http://bk.test/api", "--deadline", "2", "100", env=env)
 
     assert (code, [*found]) == (3, ["settings", "proxy", "DNS", "connection"])
-    assert "127.0.0.1" in client.stdout
+    assert "127.0.0.1" in client.stderr
