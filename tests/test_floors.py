@@ -42,7 +42,7 @@ INNER_HOUSES = {
     "dialects": [{"names"}, {"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
     "simulator": [{"world"}, {"protocol"}, {"faults"}, {"handlers"}, {"servers"}, {"simulator"}],
     "journal": [
-        {"urls", "keep"},
+        {"urls", "keep", "event_loops"},
         {"store"},
         {"fleet_row", "loading", "shards"},
         {"memory", "sqlite", "redis", "follow"},

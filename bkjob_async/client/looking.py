@@ -83,7 +83,6 @@ class Look:
     # Whether the platform responded, if only with an error; and when a request failed first that it did not respond to.
     _has_response: bool = field(default=False, init=False)
     _failed_at: float | None = field(default=None, init=False)
-    _is_patient: bool = field(default=True, init=False)
 
     async def read(self) -> None:
         """Read events until every target was read, or the deadline has passed; raise the error that keeps all from being read."""
@@ -106,22 +105,18 @@ class Look:
 
         What was not responded to is requested again for a moment.
         """
-        failed_at = self._client._poller.errors.unanswered_at
-        if self._failed_at is None and failed_at >= self._since:
-            self._failed_at = failed_at
-            asyncio.get_running_loop().call_later(AWAY_AFTER, self._end_patience)
+        loop, errors = asyncio.get_running_loop(), self._client._poller.errors
+        if self._failed_at is None and errors.unanswered_at >= self._since:
+            self._failed_at = errors.unanswered_at
+            loop.call_later(AWAY_AFTER, errors.wake_readers)
         if self._refusal() is not None:
             return True
         if self._failed_at is None:
             return self._state.is_in_sync
+        patient_until = self._failed_at + AWAY_AFTER
         if self._no_response() is not None:
-            return failed_at >= self._failed_at + AWAY_AFTER
-        return self._state.is_in_sync and not (self._is_patient and self._state.trouble)
-
-    def _end_patience(self) -> None:
-        """Wait no more for targets in trouble, where others were read."""
-        self._is_patient = False
-        self._client._poller.errors.wake_readers()
+            return errors.unanswered_at >= patient_until
+        return self._state.is_in_sync and not (self._state.trouble and loop.time() < patient_until)
 
     def _refusal(self) -> BkJobError | None:
         """Return what keeps all from being read, by a request that was sent since the look began."""

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TimedOut
 
 from bkjob_async.client.caller import Caller
+from bkjob_async.journal.event_loops import is_here
 from bkjob_async.observe.client_stats import ClientStats
 from bkjob_async.observe.counters import MOST_JOURNALS, OTHER
 
@@ -39,14 +40,6 @@ def stats(client: Caller, *, count: bool = False) -> ClientStats:
     except TimedOut:
         done.cancel()
         return current(client, loop, count=False, is_elsewhere=True)
-
-
-def is_here(loop: asyncio.AbstractEventLoop) -> bool:
-    """Return True when *loop* runs in this thread."""
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
 
 
 def current(

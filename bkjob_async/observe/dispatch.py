@@ -32,7 +32,7 @@ class ObserverDispatch:
         self.client = client
         self.polls = PollCounts()
         self.counters: Counters | None = None
-        self._observers = several(observers)
+        self._observers = as_observers(observers)
         self._log = Log()
         for observer in self._observers:
             check(observer)
@@ -158,7 +158,7 @@ def checked_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
     return found
 
 
-def several(observers: Iterable[Observer]) -> tuple[Observer, ...]:
+def as_observers(observers: Iterable[Observer]) -> tuple[Observer, ...]:
     """Return *observers* as a tuple; raise `WrongType` for one alone."""
     if not isinstance(observers, Iterable):
         raise WrongType(f"observers are several: observers=[...], not {kind_of(observers)}")

@@ -280,4 +280,9 @@ class RunningLoop:
                 begun.set()
                 await self._stopped.wait()
         finally:  # behind the client, so that readers raise that it was closed
-            await asyncio.gather(*(watch.aclose() for watch in tuple(self._watches)))
+            closing = [watch.aclose() for watch in tuple(self._watches)]
+            for error in await asyncio.gather(
+                *closing, return_exceptions=True
+            ):  # all are closed, whatever one raises
+                if error is not None:
+                    raise error

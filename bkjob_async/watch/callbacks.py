@@ -14,17 +14,16 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from functools import partial
-from typing import Any, ParamSpec, Self
+from typing import Any, Self
 from weakref import ref
 
 from bkjob_async.dialects.decode import decode_callback
 from bkjob_async.errors import InvalidResponse, UsageError
+from bkjob_async.journal.event_loops import call_in, wake
 from bkjob_async.model.operations.responses import Callback
 from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.base_url import readable_url
 
-P = ParamSpec("P")
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -149,7 +148,7 @@ class CallbackReceiver:
                 waiter = self._waiters.popleft()
             except IndexError:
                 return
-            if not waiter.done() and call_in(waiter.get_loop(), wake, waiter):
+            if not waiter.done() and wake(waiter):
                 return
 
     def __aiter__(self) -> Self:
@@ -219,39 +218,11 @@ class CallbackReceiver:
         return bytes(body)
 
 
-def call_in(
-    loop: asyncio.AbstractEventLoop, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
-) -> bool:
-    """Call *function* in *loop*: at once where that runs here, else soon; return False where it is closed."""
-    if is_running_here(loop):
-        function(*args, **kwargs)
-        return True
-    try:
-        loop.call_soon_threadsafe(partial(function, *args, **kwargs))
-    except RuntimeError:
-        return False
-    return True
-
-
-def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
-    """Return whether *loop* runs in this thread."""
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
-
-
 def nudge_targets(watch: Watch, job_instance_id: int) -> None:
     """Nudge what *watch*, if it is open, follows of the job with this id."""
     if watch.is_open:
         for target in watch.targets_of(job_instance_id):
             watch.nudge(target)
-
-
-def wake(waiter: asyncio.Future[None]) -> None:
-    """Let go on what awaits *waiter*, unless it was cancelled."""
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 async def handle_lifespan(receive: Receive, send: Send) -> None:

@@ -467,14 +467,18 @@ async def test_an_observer_that_raises_as_it_leaves_a_call_is_removed(
 async def test_an_observer_hides_no_error_of_a_call(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it makes of the error, which is not its own: the caller is given it, and the observer the next one."""
 
-    class Translating(Surrounding):
+    class Raising(Surrounding):
+        """Raises the error again, or another one where it is given one."""
+
         @contextmanager
         def around(self, verb: str, _ref: bkjob.Ref | None) -> Iterator[None]:  # type: ignore[override]
             try:
                 yield
             except bkjob.BkJobError as error:
                 self.seen.append((verb, type(error).__name__))
-                raise RuntimeError("another error") from error
+                if self.leaving is None:
+                    raise
+                raise self.leaving from error
 
     class Swallowing(Surrounding):
         @contextmanager
@@ -483,16 +487,8 @@ async def test_an_observer_hides_no_error_of_a_call(caplog: pytest.LogCaptureFix
                 yield
             self.seen.append((verb, ""))
 
-    class Raising(Surrounding):
-        @contextmanager
-        def around(self, verb: str, _ref: bkjob.Ref | None) -> Iterator[None]:  # type: ignore[override]
-            try:
-                yield
-            except bkjob.BkJobError as error:
-                self.seen.append((verb, type(error).__name__))
-                raise
-
-    translating, takes, raising = Translating(), Surrounding(takes_errors=True), Raising()
+    translating, raising = Raising(RuntimeError("another error")), Raising()
+    takes = Surrounding(takes_errors=True)
     swallowing = Swallowing()
     async with client_of(World(1), observers=[translating, takes, swallowing, raising]) as (client, _):
         for _ in range(2):

@@ -126,7 +126,7 @@ async def test_an_answer_that_was_asked_for_before_the_join_does_not_count() -> 
 
 
 async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -> None:
-    """A wait asks anew; the older watch has reported the loss of the target, and reports no more of it."""
+    """The older watch has reported the loss of the target, and reports no more of it; a wait there ends with the loss."""
     world = World(4)
     job = world.add(
         SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),))
@@ -135,7 +135,13 @@ async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -
         transport.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
         await first_end(old)
         await asyncio.sleep(60)
-        batches = await watched(client, job)
+        async with client.watch(job) as other:
+            batches = [await anext(other.batches())]
+            with pytest.raises(bkjob.TargetLost):  # no end of it will be told here
+                await asyncio.wait_for(old.wait(job), 3600.0)
+            batches += [batch async for batch in other.batches(after=batches[0].cursor)]
+        with pytest.raises(bkjob.TargetLost):
+            await asyncio.wait_for(old.wait(job), 3600.0)
         reported = [batch async for batch in closed(old)]
 
     assert keeps_its_promise(batches, world)
@@ -580,22 +586,3 @@ async def there(watch: bkjob.Watch, after: str | None = None) -> AsyncIterator[b
         async with asyncio.timeout(0.5):
             async for batch in reader:
                 yield batch
-
-
-async def test_what_is_lost_here_stays_lost_although_another_watch_can_read_it() -> None:
-    """It was told as lost, so a wait for it must not wait for an end that is told to others alone."""
-    world = World(4)
-    job = world.add(
-        SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),))
-    )
-    async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
-        transport.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
-        await first_end(old)
-        await asyncio.sleep(20.0)
-        async with client.watch(job, linger=None) as other:
-            await anext(other.batches())
-            with pytest.raises(bkjob.TargetLost):
-                await asyncio.wait_for(old.wait(job), 3600.0)
-            assert (await other.wait(job)).ok
-            with pytest.raises(bkjob.TargetLost):
-                await asyncio.wait_for(old.wait(job), 3600.0)

@@ -97,7 +97,7 @@ class TargetDelivery:
             own = self.reported(step.ref)
             if isinstance(own, Own):
                 lacks_end = own.lacks_end or any(diff(own.restored or NOTHING, job, [step.ref], [job.ref]))
-                self._reported[step.ref] = replace(reported, end_after=own.after if lacks_end else None)
+                self._reported[step.ref] = replace(reported, end_after=own.after) if lacks_end else reported
 
     def is_joining(self, ref: Ref) -> bool:
         """Return True if the watch was not given the present state of *ref* yet."""
@@ -400,7 +400,7 @@ class TargetDelivery:
             parts.append(diff(Missed(skipped=skipped and has_some), job, [ref], known))
             known += (ref,)
         for event in chain.from_iterable(parts):
-            if not (lacking_end and isinstance(event, Finished) and event.ref in lacking_end):
+            if not (isinstance(event, Finished) and event.ref in lacking_end):
                 yield event
         for reported in map(self.reported, refs):
             if isinstance(reported, Frozen) and reported.since >= since and reported.ended is None:

@@ -223,7 +223,7 @@ def must_request_rows_again(job: JobState) -> bool:
     return any(step.may_show_hosts(seen_at) for step in steps)
 
 
-def retries_failed(job: JobState) -> bool:
+def may_fail_again(job: JobState) -> bool:
     """Return True if the next request may be for what failed the last time."""
     return bool(job.poll_failures.unanswered) or must_request_rows_again(job)
 

@@ -6,11 +6,11 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 
 from attrs import define, field
 
 from bkjob_async.errors import Superseded
+from bkjob_async.journal.event_loops import wake
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import KEEP, Keep, Keeps
 from bkjob_async.journal.store import (
@@ -38,20 +38,8 @@ class MemoryFleet(FleetRow):
 
     def wake(self) -> None:
         """Let those go on who wait for another head, in this event loop and in those of other threads."""
-        here = asyncio.get_running_loop()
         for waiter in tuple(self.waiters):
-            loop = waiter.get_loop()
-            if loop is here:
-                end_wait(waiter)
-            else:
-                with suppress(RuntimeError):  # it is closed
-                    loop.call_soon_threadsafe(end_wait, waiter)
-
-
-def end_wait(waiter: asyncio.Future[None]) -> None:
-    """Let the one go on who waits, unless it went on already."""
-    if not waiter.done():
-        waiter.set_result(None)
+            wake(waiter)
 
 
 class MemoryStore:

@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 
 from bkjob_async.client.client import JobClient
-from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalError, JournalUnavailable, UsageError
+from bkjob_async.errors import JournalDamaged, JournalError, UsageError
 from bkjob_async.many.fleet import Fleet
 
 # A round asks so many other shards at most; the next one goes on behind them.
 ASKED_AT_ONCE = 16
+# The first exchange of durations, and the time between two.
+FIRST_EXCHANGE_SECONDS, EXCHANGE_SECONDS = 10.0, 600.0
 
 logger = logging.getLogger("bkjob_async")
 
@@ -37,6 +39,7 @@ class DurationExchange:
         self._shards = shards
         self._client = client
         self._rounds = 0
+        self._exchange_at: float | None = None
         self._exchanging: asyncio.Task[None] | None = None
 
     async def store(self) -> None:
@@ -49,19 +52,26 @@ class DurationExchange:
                 "the durations of shard %s/%d were not stored: %s", self._fleet.name, self._shard, error
             )
 
-    def begin_exchange(self) -> None:
-        """Exchange durations beside signs of life, which must not wait for so many answers; raise what ended the last exchange."""
-        if self._exchanging is not None and self._exchanging.done():
-            self._exchanging.result()
+    def go_on(self, now: float) -> None:
+        """Exchange from time to time, in a task: signs of life must not wait for so many answers. Raise what ended one."""
+        exchanging, exchange_at = self._exchanging, self._exchange_at
+        if exchanging is not None and exchanging.done():
             self._exchanging = None
-        if self._exchanging is None:
+            exchanging.result()
+        elif exchange_at is None:
+            self._exchange_at = now + FIRST_EXCHANGE_SECONDS
+        elif exchanging is None and now >= exchange_at:
+            self._exchange_at = now + EXCHANGE_SECONDS
             self._exchanging = asyncio.get_running_loop().create_task(self.exchange())
 
-    async def cancel_exchange(self) -> None:
-        """End an exchange that is under way."""
-        if self._exchanging is not None:
-            self._exchanging.cancel()
-            await asyncio.wait([self._exchanging])
+    async def aclose(self) -> None:
+        """End an exchange that is under way; raise what ended it before."""
+        exchanging, self._exchanging = self._exchanging, None
+        if exchanging is not None:
+            exchanging.cancel()
+            await asyncio.wait([exchanging])
+            if not exchanging.cancelled():
+                exchanging.result()
 
     async def exchange(self) -> None:
         """Store the durations, and take over those that some other shards measured better."""
@@ -71,7 +81,7 @@ class DurationExchange:
                 found = await self._fleet.journal.shards.durations(self._fleet.name, other)
                 if found is not None:
                     self._client.import_durations(decoded(found))
-            except (JournalUnavailable, JournalDamaged, FleetNotFound, UsageError) as error:
+            except (JournalError, UsageError) as error:
                 logger.debug(
                     "the durations of shard %d of %s were not read: %s", other, self._fleet.name, error
                 )

@@ -30,7 +30,7 @@ from bkjob_async.many.status import ShardCondition, shortened
 from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.base_error import check_type
 from bkjob_async.model.journal_errors import StoreBehind
-from bkjob_async.observe.dispatch import several
+from bkjob_async.observe.dispatch import as_observers
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.transport import Transport
@@ -43,8 +43,6 @@ SHORTEST_TIMEOUT = 3.0
 UNHEARD_SECONDS = 10.0
 # So many events that wait are usual where the store keeps up.
 USUALLY_UNSTORED = 1000
-# The first exchange of durations, and the time between two.
-FIRST_EXCHANGE_SECONDS, EXCHANGE_SECONDS = 10.0, 600.0
 
 logger = logging.getLogger("bkjob_async")
 
@@ -100,7 +98,7 @@ async def run_shard(
     check_type("url", url, str | None, "url='https://bkapi.example.com/api/bk-job/prod'")
     check_type("journal_timeout", journal_timeout, float | None, "journal_timeout=30")
     check_transport(transport)
-    observers = several(observers)
+    observers = as_observers(observers)
     shards = (await fleet.settings()).placement.shards
     if type(shard) is not int or not 0 <= shard < shards:
         raise UsageError(f"the fleet {fleet.name!r} has the shards 0 to {shards - 1}, not {shard!r}")
@@ -239,7 +237,7 @@ class ShardRunner:
     async def _run(self) -> ShardEnd | None:
         loop = asyncio.get_running_loop()
         life_at = loop.time()
-        exchange_at, self._works_at = life_at + FIRST_EXCHANGE_SECONDS, life_at + WORKS_SECONDS
+        self._works_at = life_at + WORKS_SECONDS
         self._keep()
         self._on_answer()
         try:
@@ -259,14 +257,12 @@ class ShardRunner:
                     return None
                 if not self._watch.is_open:
                     return self._end_of_watch()
-                if begun >= exchange_at:
-                    exchange_at = begun + EXCHANGE_SECONDS
-                    self._durations.begin_exchange()
+                self._durations.go_on(begun)
                 await asyncio.sleep(max(0.0, begun + LOOK_SECONDS - loop.time()))
         finally:
             if self._pausing is not None:
                 self._pausing.cancel()
-            await self._durations.cancel_exchange()
+            await self._durations.aclose()
 
     def _condition_beside(self, before: str) -> str:
         """Return the condition as text, with the failure in the one that the store had *before*.

@@ -112,7 +112,10 @@ class PollRunner(Generic[K]):
 
     def note_failure(self, key: K, *, is_slow: bool) -> None:
         """Note that a poll of *key* has failed, and whether that took long."""
-        (self._failed_slowly.add if is_slow else self._failed_slowly.discard)(key)
+        if is_slow:
+            self._failed_slowly.add(key)
+        else:
+            self._failed_slowly.discard(key)
 
     def is_slow_retry(self, key: K) -> bool:
         """Return True if the next poll of *key* may take as long as one that failed before."""

@@ -17,7 +17,7 @@ from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.tracking.error_policy import LOST_AFTER_SECONDS
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.next_request import JOB_ITSELF, retries_failed
+from bkjob_async.engine.tracking.next_request import JOB_ITSELF, may_fail_again
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.errors import BkJobError, ClientClosed, ErrorDetails, Throttled
 from bkjob_async.model.events import Recovered, Trouble
@@ -67,7 +67,7 @@ class Poller:
             limiter=session.limiter,
             group=group_of,
             resource=resource_of,
-            may_fail_again=may_fail_again,
+            may_fail_again=poll_may_fail_again,
         )
         self._list_pollers = ListPollers(
             session=session, registry=self._registry, planner=poll_planner, runner=self._runner
@@ -380,9 +380,9 @@ def resource_of(polled: Polled) -> str:
     return (GetStepInstanceStatus if is_by_step else GetJobInstanceStatus).name
 
 
-def may_fail_again(polled: Polled) -> bool:
+def poll_may_fail_again(polled: Polled) -> bool:
     """Return whether a poll may be for what failed the last time."""
-    return isinstance(polled, PollTarget) and retries_failed(polled)
+    return isinstance(polled, PollTarget) and may_fail_again(polled)
 
 
 def group_of(polled: Polled) -> Scope | ListPoller[PollTarget]:
