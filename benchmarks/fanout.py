@@ -70,7 +70,9 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
     """Publish whole batches to a watch; each reader reads them with *read*."""
 
     async def publish(make: Make) -> int:
-        async with Watch(WatchPlan(poller=poller_without_platform(), refs=[STEP], linger=None)) as watch:
+        poller = poller_without_platform()
+        plan = WatchPlan(poller=poller, check_client=lambda: None, refs=[STEP], linger=None)
+        async with Watch(plan) as watch:
             tasks: list[asyncio.Task[int]] = [asyncio.create_task(read(watch)) for _ in range(READERS)]
             target = PollTarget(STEP.job)
             for number in range(1, BATCHES + 1):

@@ -172,7 +172,7 @@ def watch_cost(steps: int) -> float:
 
     async def watch() -> int:
         poller = poller_without_platform(view)
-        watch = Watch(WatchPlan(poller=poller, refs=refs, linger=None))
+        watch = Watch(WatchPlan(poller=poller, check_client=lambda: None, refs=refs, linger=None))
         watch._stream.log._limit = 0  # noqa: SLF001 - the log has a fixed size
         async with watch:
             while poller.polls < steps:  # noqa: ASYNC110 - there is no event for it

@@ -68,6 +68,7 @@ def watch(
     opened = Watch(
         WatchPlan(
             poller=client._poller,
+            check_client=client._lifetime.check,
             refs=targets,
             deadline=seconds(deadline),
             linger=linger,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -32,10 +32,11 @@ class Recording(Struct, frozen=True, kw_only=True):
 class WatchPlan(Struct, frozen=True, kw_only=True):
     """What a watch begins with: targets, and those of *fleet*; bare ids are in *scope*.
 
-    It is one argument, so that `help(Watch)` shows nothing of the inside of a client.
+    *check_client* raises `UsageError` where the client is closed, or belongs to another event loop or process. It is one argument, so that `help(Watch)` shows nothing of the inside of a client.
     """
 
     poller: Poller
+    check_client: Callable[[], None]
     refs: Sequence[Ref] = ()
     deadline: float | None = None
     linger: float | None = 0.0

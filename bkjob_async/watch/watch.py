@@ -123,7 +123,11 @@ class Watch:
         self._plan = plan
         self._fleet = plan.fleet
         self._subscription = Subscription(
-            plan.poller, deadline=plan.deadline, linger=plan.linger, detail_level=plan.detail_level
+            plan.poller,
+            plan.check_client,
+            deadline=plan.deadline,
+            linger=plan.linger,
+            detail_level=plan.detail_level,
         )
         self._stream = self._subscription.stream
 

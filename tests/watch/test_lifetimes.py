@@ -5,6 +5,7 @@ import gc
 import threading
 import traceback
 import weakref
+from typing import Any
 
 import looptime
 import pytest
@@ -175,12 +176,16 @@ async def test_use_in_another_loop_raises_a_helpful_error() -> None:
     world, jobs = hanging_world()
     found: list[BaseException] = []
     async with client_of(world) as (client, _):
+        made = client.watch(jobs)
 
         def elsewhere() -> None:
             async def use() -> None:
                 client.watch(jobs)
 
-            for used in (use, client.aclose):
+            async def open_it() -> None:
+                await asyncio.wait_for(made.__aenter__(), 1.0)
+
+            for used in (use, open_it, client.aclose):
                 try:
                     asyncio.run(used())
                 except bkjob.WrongEventLoop as error:
@@ -191,7 +196,7 @@ async def test_use_in_another_loop_raises_a_helpful_error() -> None:
         thread.join()
         client.watch(jobs)
 
-    assert ["connect() once per loop" in str(error) for error in found] == [True, True]
+    assert ["connect() once per loop" in str(error) for error in found] == [True] * 3
 
 
 async def test_an_open_watch_in_another_loop_raises_a_helpful_error() -> None:
@@ -267,6 +272,26 @@ async def test_a_closed_client_says_so() -> None:
             pass
     with pytest.raises(bkjob.ClientClosed, match="closed"):
         await client.get_job_instance_status(1)
+    assert others() == set()
+
+
+@pytest.mark.parametrize("recorded", [{}, {"journal": "memory:closed", "name": "night"}])
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_watch_is_not_opened_when_its_client_is_closed(recorded: dict[str, Any], turns: int) -> None:
+    """Neither afterwards, nor where that happens while its journal is opened: nothing would be polled any more."""
+    world, jobs = hanging_world()
+    async with client_of(world) as (client, transport):
+        watch = client.watch(jobs, **recorded)
+        if recorded:
+            opening = asyncio.create_task(watch.__aenter__())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            assert not watch.is_open
+    with pytest.raises(bkjob.ClientClosed, match="make another with connect"):
+        await (opening if recorded else watch.__aenter__())
+
+    assert not watch.is_open
+    assert transport.urls == []
     assert others() == set()
 
 

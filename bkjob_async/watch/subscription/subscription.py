@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from math import inf
 
@@ -50,9 +50,15 @@ class Subscription:
     """
 
     def __init__(
-        self, poller: Poller, *, deadline: float | None, linger: float | None, detail_level: DetailLevel
+        self,
+        poller: Poller,
+        check_client: Callable[[], None],
+        *,
+        deadline: float | None,
+        linger: float | None,
+        detail_level: DetailLevel,
     ) -> None:
-        """Prepare; nothing is polled before `open`."""
+        """Prepare; nothing is polled before `open`. *check_client* raises where the client cannot be used."""
         self.detail_level = detail_level
         self.expects_callbacks = False
         self.revisit_interval = REVISIT_INTERVAL if linger else None
@@ -77,6 +83,7 @@ class Subscription:
         # The error that the watch ended with, None while it is open or when it was left.
         self.end: BaseException | None = None
         self._poller = poller
+        self._check_client = check_client
         self._deadline = deadline
         self._lingering = Lingering(
             linger, jobs=self._unlost_jobs, read_again=poller.read_again, end=self.close
@@ -94,6 +101,7 @@ class Subscription:
 
     def open(self, refs: Iterable[Ref]) -> None:
         """Begin to poll *refs*."""
+        self._check_client()
         self.stream.open()
         refs, loop = tuple(refs), asyncio.get_running_loop()
         self._reports.opened(len(refs))
@@ -113,6 +121,7 @@ class Subscription:
 
     async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
         """Continue the fleet *name* of a *store*: poll its targets and *refs*."""
+        self._check_client()
         watch = RecordedWatch(
             subscriber=self,
             targets=self.targets,
@@ -128,6 +137,7 @@ class Subscription:
         try:
             opened, fold = await journal.open(PollTarget, take_over=take_over)
             targets = [ref async for job in in_slices(fold.jobs.values()) for ref in job.targets]
+            self._check_client()  # it may have been closed meanwhile
         except BaseException:
             await journal.aclose()  # others need not wait until it is silent
             raise
