@@ -51,12 +51,14 @@ class progress_bar:  # noqa: N801 - used like a function
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        self._draw()
-        if self._progress is not None:
-            self._progress.stop()
+        try:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait({self._task})
+            self._draw()
+        finally:  # else the cursor stays hidden, and what is printed goes through the bar
+            if self._progress is not None:
+                self._progress.stop()
 
     async def _draw_often(self) -> None:
         while True:

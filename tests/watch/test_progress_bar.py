@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
 
+SHOW_CURSOR = "\x1b[?25h"
 PLAN = SimulatedJob(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(25.0), status=11),)),))
 
 
@@ -54,6 +56,27 @@ async def test_on_a_terminal_it_is_a_bar() -> None:
     assert out.getvalue().count("0/1") > 3
     assert "RUNNING" in out.getvalue()
     assert not [task for task in asyncio.all_tasks() if "progress" in task.get_name()]
+
+
+async def test_a_bar_that_is_cancelled_as_it_ends_gives_the_terminal_back() -> None:
+    """The cursor is shown again, and what is printed goes where it went before."""
+    world, out, stdout = World(1), Terminal(), sys.stdout
+    async with client_of(world) as (client, _), client.watch([world.add(PLAN)]) as watch:
+
+        async def show() -> None:
+            async with bkjob.progress_bar(watch, file=out):
+                await asyncio.sleep(1.0)
+
+        showing = asyncio.create_task(show())
+        await asyncio.sleep(0.5)
+        while not showing.done():
+            showing.cancel()
+            await asyncio.sleep(0)
+        is_given_back, sys.stdout = sys.stdout is stdout, stdout
+
+    assert showing.cancelled()
+    assert is_given_back
+    assert SHOW_CURSOR in out.getvalue()
 
 
 async def test_a_notebook_shows_the_failed_hosts_of_a_watch() -> None:
