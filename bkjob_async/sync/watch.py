@@ -395,7 +395,8 @@ class Watch:
 
         *phases* leaves out hosts in other phases. *after* is that of the page before: no host in between is left out or
         repeated, unless its phase changes between the two pages. It takes about a millisecond for ten thousand hosts.
-        Raises `UsageError` for a *limit* below 1, and for an *after* that is not from a page of this target.
+        Raises `UsageError` for a *limit* below 1, for what is no phase, and for an *after* that is not from a page of this
+        target.
 
         >>> with client.watch(job) as watch:
         ...     ends = watch.results()

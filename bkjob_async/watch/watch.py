@@ -12,6 +12,7 @@ from bkjob_async.engine.folding.stream_state import StreamState
 from bkjob_async.engine.stream.wait_conditions import Condition, check_condition
 from bkjob_async.engine.tracking.host_pages import host_page
 from bkjob_async.errors import UsageError
+from bkjob_async.model.base_error import check_number, check_type
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
 from bkjob_async.model.refs import Ref, Scope, check_optional_scope
@@ -487,7 +488,8 @@ class Watch:
 
         *phases* leaves out hosts in other phases. *after* is that of the page before: no host in between is left out or
         repeated, unless its phase changes between the two pages. It takes about a millisecond for ten thousand hosts.
-        Raises `UsageError` for a *limit* below 1, and for an *after* that is not from a page of this target.
+        Raises `UsageError` for a *limit* below 1, for what is no phase, and for an *after* that is not from a page of this
+        target.
 
         >>> async with client.watch(job) as watch:
         ...     ends = await watch.results()
@@ -495,8 +497,10 @@ class Watch:
         ...     print([str(host.host) for _, host in page.hosts], page.total)
         ['0:10.0.0.2'] 3
         """
-        if limit < 1:
-            raise UsageError(f"a page has at least one host, not {limit}")
+        check_number("limit", limit, 1)
+        check_type("after", after, str | None)
+        check_type("phases", phases, Collection | None, "phases=[Phase.FAILED]")
+        phases = None if phases is None else frozenset(map(as_phase, phases))
         ref = as_ref(ref, self.scope)
         state = self._subscription.states.state_of(ref)
         if state is None or not state.was_read(ref):

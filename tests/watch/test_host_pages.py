@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import anyio
 import pytest
@@ -109,15 +110,34 @@ async def test_pages_are_of_a_step_a_job_or_some_phases() -> None:
 
 @pytest.mark.parametrize("after", ["", "1", "FAILED-1-1", "LATE-30000000001-0", "FAILED-30000000001-x"])
 async def test_a_place_that_no_page_ends_at_is_refused(after: str) -> None:
-    """As is a page without hosts."""
+    """It is that of another job, or was never given out."""
     world = World()
     job = world.add(SimulatedJob())
     async with client_of(world) as (client, _), client.watch(job) as watch:
         await anyio.sleep(3.0)
         with pytest.raises(bkjob.UsageError, match="no page of hosts"):
             watch.hosts_of(job, after=after)
-        with pytest.raises(bkjob.UsageError, match="at least one host"):
-            watch.hosts_of(job, limit=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"limit": 0}, "limit must be a whole number from 1"),
+        ({"limit": None}, r"limit must be a whole number \(int\), not NoneType"),
+        ({"limit": 2.5}, r"limit must be a whole number \(int\), not float"),
+        ({"after": 5}, r"after must be text \(str\) or None, not int"),
+        ({"phases": True}, r"phases must be .*: phases=\[Phase.FAILED\]"),
+        ({"phases": "FAILED"}, "is no phase: give a Phase"),
+        ({"phases": ["FAILD"]}, "'FAILD' is no phase: give a Phase"),
+    ],
+)
+async def test_what_no_page_has_is_refused(wrong: dict[str, Any], message: str) -> None:
+    """Also before anything was seen: a page without hosts would look as if there were none."""
+    world = World()
+    job = world.add(SimulatedJob())
+    async with client_of(world) as (client, _), client.watch(job) as watch:
+        with pytest.raises(bkjob.UsageError, match=message):
+            watch.hosts_of(job, **wrong)
 
 
 async def test_a_batch_names_its_job() -> None:
