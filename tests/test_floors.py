@@ -76,6 +76,7 @@ INNER_HOUSES = {
         {"loop_thread"},
         {"iterators"},
         {"watch"},
+        {"methods"},
         {"client"},
         {"checks", "factory", "run_report"},
     ],

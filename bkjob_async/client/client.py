@@ -147,6 +147,6 @@ class JobClient(Caller):
             await self._session.aclose()
 
 
-add_imported_methods(
-    JobClient, {"status": "looking"} | {name: f"operations.{module}" for name, module in OPERATIONS.items()}
-)
+# The methods that are imported when they are first used, each with the module of its function in this folder.
+IMPORTED = {"status": "looking"} | {name: f"operations.{module}" for name, module in OPERATIONS.items()}
+add_imported_methods(JobClient, IMPORTED)

@@ -19,6 +19,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 EXPECTED = (BkJobError, CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+# The attribute of a function that keeps its arguments out of the frames of its errors.
+HIDES = "_hides_arguments"
 
 
 def strip_traceback(error: BaseException, secrets: Iterable[str] = ()) -> BaseException:
@@ -60,6 +62,7 @@ def hide_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, C
         finally:
             del shown  # else it and this frame would hold each other
 
+    vars(called)[HIDES] = True
     return called
 
 
@@ -79,7 +82,13 @@ def hide_call_arguments(function: Callable[P, T]) -> Callable[P, T]:
         finally:
             del shown  # else it and this frame would hold each other
 
+    vars(called)[HIDES] = True
     return called
+
+
+def hides_arguments(function: Callable[..., Any]) -> bool:
+    """Return True for what `hide_arguments` or `hide_call_arguments` has made."""
+    return HIDES in vars(function)
 
 
 async def without_frames(awaited: Awaitable[T], secrets: Callable[[], Iterable[str]] = tuple) -> T:

@@ -18,8 +18,6 @@ BEGIN, END = "# What `python -m tests.generate` writes: begin", "# end"
 # What the twin has itself, and from where.
 OWN = {
     "JobClient": "bkjob_async.sync.client",
-    "LoopThread": "bkjob_async.sync.loop_thread",
-    "PagedList": "bkjob_async.sync.iterators",
     "Reader": "bkjob_async.sync.iterators",
     "Watch": "bkjob_async.sync.watch",
 }
@@ -42,7 +40,7 @@ class Imports:
         origins = origins_of(module)
         for node in nodes:
             for each in ast.walk(node):
-                if isinstance(each, ast.Name) and each.id in OWN and each.id != "LoopThread":
+                if isinstance(each, ast.Name) and each.id in OWN:
                     self.add(OWN[each.id], each.id)
                 elif isinstance(each, ast.Name) and each.id in origins:
                     self.add(origins[each.id], each.id)

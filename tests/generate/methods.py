@@ -87,8 +87,8 @@ def function(kind: Kind, imports: Imports) -> str:
     imports.add(kind.__module__, kind.__name__)
     result = result_of(kind)
     imports.add_words(result, sys.modules[kind.__module__])
-    page = re.match(r"Page\[(.+)\]$", result)
-    returned = f"PagedList[{page[1]}]" if page else result
+    page = is_list(kind)
+    returned = result.replace("Page", "PagedList", 1) if page else result
     operation = f"build({kind.__name__}, {', '.join(passed(kind))})"
     ending = f"return await client._call({operation}, request_timeout)"
     if page:
@@ -112,6 +112,11 @@ def result_of(kind: Kind) -> str:
     """Return the type of an operation's result, as its class names it."""
     header = inspect.getsource(kind).partition("class ")[2].partition("):")[0]
     return header.partition("Operation[")[2].removesuffix("]")
+
+
+def is_list(kind: Kind) -> bool:
+    """Return True if an operation reads a page of a list."""
+    return result_of(kind).startswith("Page[")
 
 
 def is_open(kind: Kind) -> bool:

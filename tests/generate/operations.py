@@ -25,7 +25,7 @@ from bkjob_async.model.operations import (
 )
 from bkjob_async.model.operations.base import Operation
 from tests.generate.files import ROOT, Imports, formatted, with_blocks
-from tests.generate.methods import BY_HAND, Kind, functions_file, result_of
+from tests.generate.methods import BY_HAND, Kind, functions_file, is_list, result_of
 
 PACKAGE = ROOT / "bkjob_async"
 MODEL = (base, queries, launches, stored_queries, management, extra_operations)
@@ -85,7 +85,10 @@ def public_module(doc: str, classes: Sequence[type[Any]]) -> str:
 
 def files() -> dict[Path, str]:
     """Return the text of each file that is written, whole or in part."""
-    methods = PACKAGE / "client" / "client.py"
+    clients = {
+        PACKAGE / "client" / "client.py": attributes(),
+        PACKAGE / "sync" / "client.py": twin_attributes(),
+    }
     kinds = {place_of(module): written(module) for module in MODEL}
     functions = {
         PACKAGE / "client" / "operations" / f"{name}.py": functions_file(name, some)
@@ -99,7 +102,10 @@ def files() -> dict[Path, str]:
     names = others | {name: [each.__name__ for each in classes] for name, classes in of_modules.items()}
     dotted = [f"{module}.{name}" for module, some in names.items() for name in some]
     return {
-        methods: formatted(with_blocks(methods.read_text(encoding="utf-8"), attributes()), methods),
+        **{
+            path: formatted(with_blocks(path.read_text(encoding="utf-8"), lines), path)
+            for path, lines in clients.items()
+        },
         PACKAGE / "model" / "operations" / "names.py": names_file(),
         **{path: formatted(text, path) for path, text in (functions | modules).items()},
         ROOT / "tests" / "public.txt": "\n".join(sorted([*bkjob_async.__all__, *dotted])) + "\n",
@@ -109,8 +115,16 @@ def files() -> dict[Path, str]:
 
 def attributes() -> list[str]:
     """Return the lines that make functions the methods of the client."""
-    pairs = [(place_of(module), kind.name) for module in MODEL for kind in written(module)]
-    return [f"{name} = {place}.{name}" for place, name in pairs]
+    return [f"{kind.name} = {place_of(module)}.{kind.name}" for module in MODEL for kind in written(module)]
+
+
+def twin_attributes() -> list[str]:
+    """Return the lines that make functions the methods of the synchronous client."""
+    return [
+        f"{kind.name} = {'listed' if is_list(kind) else 'in_loop'}({place_of(module)}.{kind.name})"
+        for module in MODEL
+        for kind in written(module)
+    ]
 
 
 def place_of(module: ModuleType) -> str:

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 from attrs import frozen
 
-from bkjob_async.client import caller, client, factory
+from bkjob_async.client import factory
+from bkjob_async.sync import methods
 from bkjob_async.watch import watch
 from tests.generate.files import ROOT, Imports, formatted, tree_of
 
 FOLDER = ROOT / "bkjob_async" / "sync"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-# Methods of the client that need no loop: they read nothing that the loop changes, or hand themselves over.
-ANYWHERE = frozenset({"job", "step", "stats"})
 # An aiohttp session belongs to an event loop that the twin's client does not run in.
 NOT_OF_CONNECT = frozenset({"session"})
-# What an asynchronous text says otherwise in the twin.
+# What a text says otherwise in the twin, beside what `said` of `sync/methods.py` does.
 WORDS = (
     # Time goes on between two statements.
     # Its own thread may be anywhere in a poll.
     (r"it is over; seen 0.0 s ago, next poll in 10.0 s", "it is ...; seen ... s ago, ..."),
     (r"<Watch closed: 0 of 1 .*>", "<Watch closed: ...>"),
-    (r">>> async (with|for) ", r">>> \1 "),
-    (r"\.\.\. (\s*)async (with|for) ", r"... \1\2 "),
-    (r"\bawait anext\(", "next("),
-    (r"\bawait (?=\w)", ""),
-    (r" async for (\w)", r" for \1"),
-    (r"`async (with|for)`", r"`\1`"),
-    (r"\baclose\b", "close"),
     (r"an asynchronous stream", "a stream"),
 )
 
@@ -45,7 +36,6 @@ class Source:
 
     node: Function
     module: ModuleType
-    is_overloaded: bool = False
 
     @property
     def returned(self) -> str:
@@ -64,11 +54,7 @@ class Source:
 
 def functions_in(body: Iterable[ast.stmt], module: ModuleType) -> list[Source]:
     """Return the functions of a module or class."""
-    nodes = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    overloaded = {
-        node.name for node in nodes if any(ast.unparse(each) == "overload" for each in node.decorator_list)
-    }
-    return [Source(node, module, node.name in overloaded) for node in nodes]
+    return [Source(node, module) for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def class_body(module: ModuleType, name: str) -> list[ast.stmt]:
@@ -76,31 +62,6 @@ def class_body(module: ModuleType, name: str) -> list[ast.stmt]:
     return next(
         node.body for node in tree_of(module).body if isinstance(node, ast.ClassDef) and node.name == name
     )
-
-
-def methods_of_client() -> Iterator[Source]:
-    """Yield the public methods of the client: those of `Caller`, and the functions that `JobClient` lists."""
-    yield from (
-        each for each in functions_in(class_body(caller, "Caller"), caller) if each.node.name[0] != "_"
-    )
-    for statement in shown_to_checkers(class_body(client, "JobClient")):
-        if isinstance(statement, ast.Assign):
-            function = getattr(client.JobClient, ast.unparse(statement.targets[0]))
-            module = sys.modules[function.__module__]
-            yield next(
-                each
-                for each in functions_in(tree_of(module).body, module)
-                if each.node.name == function.__name__
-            )
-
-
-def shown_to_checkers(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a class, and those that only type checkers read."""
-    for statement in body:
-        if isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING":
-            yield from statement.body
-        else:
-            yield statement
 
 
 def methods_of_watch() -> Iterator[Source]:
@@ -115,7 +76,7 @@ def said(text: str) -> str:
     """Return a docstring as the twin says it."""
     for pattern, replacement in WORDS:
         text = re.sub(pattern, replacement, text)
-    return text
+    return methods.said(text) or ""
 
 
 def docstring_of(node: Function | ast.Module | ast.ClassDef) -> list[str]:
@@ -168,133 +129,39 @@ def used_names(source: Source) -> list[ast.AST]:
     return [*annotations, *defaults, *([source.node.returns] if source.node.returns else [])]
 
 
-def method(source: Source, target: str, imports: Imports) -> list[str]:
-    """Return a method that hands over to the one of *target*, with the imports that it needs."""
+def method(source: Source, imports: Imports) -> list[str]:
+    """Return a method that hands over to the one of the watch, with the imports that it needs."""
     node = source.node
-    if source.is_decorated("overload"):
-        imports.add("typing", "overload")
-        imports.add_names_of(used_names(source), source.module)
-        return ["@overload", f"{signature(source, node.name, 'self')} ..."]
     imports.add_names_of(used_names(source), source.module)
     kept = [ast.unparse(each) for each in node.decorator_list]
     lines = [f"@{name}" for name in kept if name == "property" or name.endswith(".setter")]
-    if source.is_decorated("hide_arguments", "hide_call_arguments"):
-        imports.add("bkjob_async.wire.tracebacks", "hide_call_arguments")
-        lines.append("@hide_call_arguments")
     name = "close" if node.name == "aclose" else node.name
     lines.append(signature(source, name, "self"))
     lines += [f"    {line}" if line else "" for line in docstring_of(node)]
-    return [*lines, *(f"    {line}" for line in body(source, target))]
+    return [*lines, f"    {body(source)}"]
 
 
-def body(source: Source, target: str) -> list[str]:
-    """Return the lines that hand a call over."""
+def body(source: Source) -> str:
+    """Return the line that hands a call over."""
     node, returned = source.node, source.returned
-    member = f"{target}.{node.name}"
+    member = f"self._watch.{node.name}"
     if source.is_decorated("property"):
-        return [f"return self._thread.call(lambda: {member})"]
+        return f"return self._thread.call(lambda: {member})"
     if source.is_setter:
-        return [f'self._thread.call(setattr, {target}, "{node.name}", {node.args.args[1].arg})']
-    before, called = [], f"{member}({passed(source)})"
-    if source.is_overloaded:
-        before, called = [f"send: Callable[..., Any] = {member}"], f"send({passed(source)})"
-    in_loop = f"self._thread.call({', '.join(part for part in (member, passed(source)) if part)})"
-    if isinstance(node, ast.AsyncFunctionDef):
-        in_loop = f"self._thread.run({called})"
-    made = {
-        "Self": f"type(self)({called}, self._thread)",
-        "PagedList": f"PagedList(self._thread, {called})",
-        "Reader": f"Reader(self._thread, {in_loop})",
-        "Watch": f"Watch(self._thread, {in_loop})",
-    }
+        return f'self._thread.call(setattr, self._watch, "{node.name}", {node.args.args[1].arg})'
     if node.name == "aclose":
-        in_loop = f"self._thread.close_watch({target})"
-    handed = made.get(
-        returned.partition("[")[0], called if node.name in ANYWHERE and target == "self._client" else in_loop
-    )
-    return [*before, handed if returned == "None" else f"return {handed}"]
+        return "self._thread.close_watch(self._watch)"
+    handed = f"self._thread.call({', '.join(part for part in (member, passed(source)) if part)})"
+    if isinstance(node, ast.AsyncFunctionDef):
+        handed = f"self._thread.run({member}({passed(source)}))"
+    if returned.startswith("Reader["):
+        handed = f"Reader(self._thread, {handed})"
+    return handed if returned == "None" else f"return {handed}"
 
 
 HEAD = '''"""{title}; written by `python -m tests.generate`: change {source}."""
 
 from __future__ import annotations
-
-'''
-
-
-def client_file() -> str:
-    """Return `client.py`."""
-    imports = Imports("bkjob_async.sync.client")
-    for module, name in (
-        ("types", "TracebackType"),
-        ("typing", "Self"),
-        ("collections.abc", "Callable"),
-        ("bkjob_async.client", "client"),
-        ("bkjob_async.model.refs", "Scope"),
-        ("bkjob_async.sync.loop_thread", "LoopThread"),
-    ):
-        imports.add(module, name)
-    methods = [method(each, "self._client", imports) for each in methods_of_client()]
-    return (
-        HEAD.format(title="The client of the twin", source="bkjob_async/client")
-        + imports.lines()
-        + CLIENT_CLASS
-        + "\n\n".join(indented(each) for each in methods)
-        + "\n"
-    )
-
-
-CLIENT_CLASS = '''
-
-
-class JobClient:
-    """A client of one platform for code without an event loop; see `connect`.
-
-    It has the methods of `bkjob_async.JobClient`, with the same parameters and results. Each is called without `await`, and
-    returns when it is done. Lists and readers are ordinary iterators.
-
-    The first call, or `with`, starts a thread that runs the client in an event loop of its own. Any thread may use the
-    client, and several may at once. A call that its thread leaves by an exception, as by Ctrl-C or by a time limit that a
-    signal sets, is cancelled; the job that it has launched goes on, and the exception has a note that names it. After a
-    `fork` a child may use a client that was not used before it; any other raises `WrongEventLoop` there. Where the system
-    cannot start the loop, a call raises `TransportFailed`, and the next one tries again.
-
-    In the examples `client` is such a client of `gateway-v3`, `system` one with `system=True`; `v4` and `esb` are clients of
-    `gateway-v4` and `esb-job`. The *job* has ended with one step, in which one of three hosts has failed.
-    """
-
-    def __init__(self, client: client.JobClient, thread: LoopThread | None = None) -> None:
-        """Hand over to *client*, in *thread*, by default one of its own; `connect` does so."""
-        self._client = client
-        self._is_view = thread is not None
-        self._thread = LoopThread(client) if thread is None else thread
-
-    def __repr__(self) -> str:
-        return repr(self._client).replace("<", "<synchronous ", 1)
-
-    def __enter__(self) -> Self:
-        self._thread.open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End every watch, release connections and end the thread; harmless when repeated, and without effect on a view.
-
-        >>> client.close()
-        >>> client
-        <synchronous JobClient closed: gateway-v3 at http://sim/api/bk-job/prod>
-        """
-        if not self._is_view:
-            self._thread.close()
-
-    @property
-    def scope(self) -> Scope | None:
-        """The scope of jobs that are named by a bare id, None for none."""
-        return self._client.scope
 
 '''
 
@@ -313,7 +180,7 @@ def watch_file() -> str:
         ("bkjob_async.watch", "watch"),
     ):
         imports.add(module, name)
-    methods = [method(each, "self._watch", imports) for each in methods_of_watch()]
+    methods = [method(each, imports) for each in methods_of_watch()]
     (node,) = (
         each for each in tree_of(watch).body if isinstance(each, ast.ClassDef) and each.name == "Watch"
     )
@@ -416,5 +283,5 @@ def indented(lines: Iterable[str]) -> str:
 
 def files() -> dict[Path, str]:
     """Return the text of each file of the twin that is generated."""
-    made = {"client.py": client_file(), "factory.py": factory_file(), "watch.py": watch_file()}
+    made = {"factory.py": factory_file(), "watch.py": watch_file()}
     return {FOLDER / name: formatted(text, FOLDER / name) for name, text in made.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from attrs import frozen
 import bkjob_async as bkjob
 from bkjob_async import sync
 from bkjob_async.model.operations.base import Operation
+from bkjob_async.wire.tracebacks import hides_arguments
 from tests.generate import methods, operations, twin, twin_alone
 from tests.generate.files import ROOT, Imports
 
@@ -71,6 +74,24 @@ def test_the_twin_has_the_same_parameters(asynchronous: type[Any], synchronous: 
             inspect.signature(public(synchronous)[name]).return_annotation
             == inspect.signature(method).return_annotation
         ), name
+
+
+def test_the_twin_hides_the_same_arguments() -> None:
+    """Of each method that may be given a secret, however it is imported."""
+    names = [name for name in public(sync.JobClient) if inspect.isfunction(getattr(sync.JobClient, name))]
+    hidden = {name for name in names if hides_arguments(getattr(bkjob.JobClient, name, sync.JobClient.close))}
+
+    assert {name for name in names if hides_arguments(getattr(sync.JobClient, name))} == hidden
+    assert {"call", "call_raw", "run_script", "fast_execute_script", "watch"} <= hidden
+
+
+def test_rare_operations_are_imported_when_one_is_used() -> None:
+    """As by the asynchronous client."""
+    code = "from bkjob_async import sync; import sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "bkjob_async.sync.client" in run.stdout.split()
+    assert "bkjob_async.client.operations.management" not in run.stdout.split()
 
 
 def test_connect_takes_what_the_asynchronous_one_takes() -> None:
