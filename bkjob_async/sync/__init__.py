@@ -1,7 +1,6 @@
 """A client for code without an event loop: the methods of `bkjob_async`, without `await`.
 
-`checks.py`, `factory.py`, `run_report.py` and `watch.py` are written by `python -m tests.generate`, as are some lines of
-`client.py`.
+`factory.py` and `watch.py` are written by `python -m tests.generate`, as are the lines of operations in `client.py`.
 """
 
 from bkjob_async.sync.checks import check

@@ -15,8 +15,8 @@ def main() -> None:
         path.write_text(text, encoding="utf-8")
     # In a process of its own, which imports the client as it is now.
     write = (
-        "from tests.generate import twin, twin_alone\n"
-        "for path, text in {**twin.files(), **twin_alone.files()}.items(): path.write_text(text, encoding='utf-8')"
+        "from tests.generate import twin\n"
+        "for path, text in twin.files().items(): path.write_text(text, encoding='utf-8')"
     )
     run([executable, "-c", write], check=True, cwd=ROOT)
 

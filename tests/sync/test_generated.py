@@ -15,7 +15,7 @@ import bkjob_async as bkjob
 from bkjob_async import sync
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.wire.tracebacks import hides_arguments
-from tests.generate import methods, operations, twin, twin_alone
+from tests.generate import methods, operations, twin
 from tests.generate.files import ROOT, Imports
 
 RENAMED = {"aclose": "close"}
@@ -38,7 +38,7 @@ def vars_of(owner: type[Any]) -> dict[str, Any]:
     return {name: value for each in reversed(owner.__mro__) for name, value in vars(each).items()}
 
 
-WRITTEN = {**operations.files(), **twin.files(), **twin_alone.files()}
+WRITTEN = {**operations.files(), **twin.files()}
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.relative_to(ROOT).as_posix())
