@@ -108,7 +108,7 @@ class Look:
         loop, errors = asyncio.get_running_loop(), self._client._poller.errors
         if self._failed_at is None and errors.unanswered_at >= self._since:
             self._failed_at = errors.unanswered_at
-            loop.call_later(AWAY_AFTER, errors.wake_readers)
+            loop.call_later(AWAY_AFTER, errors.registry.wake_readers)
         if self._refusal() is not None:
             return True
         if self._failed_at is None:

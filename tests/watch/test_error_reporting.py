@@ -1,12 +1,13 @@
 """What failed polls tell of their targets."""
 
 from bkjob_async.engine.flow_control.health import CLOSED_DELAY, PROBE_PATIENCE, PlatformEvent, PlatformHealth
+from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import PollFailures
 from bkjob_async.model.events import Lost, LostReason
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.polling.error_reporting import ErrorReporting, lose_missing_steps
-from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget
+from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 from tests.engine.applied import apply_job
 from tests.engine.poll_views import JOB, at, job, step
 
@@ -36,10 +37,7 @@ def closed() -> ErrorReporting:
     health.on_error(PlatformEvent.REFUSAL_OF_ALL, JOB, 100.0, targets=10)
     assert health.probe_at == 100.5
     return ErrorReporting(
-        publish_to_all=lambda _event: None,
-        wake_readers=lambda: None,
-        observe=ObserverDispatch(),
-        health=health,
+        registry=TargetRegistry(CursorSequence("")), observe=ObserverDispatch(), health=health
     )
 
 

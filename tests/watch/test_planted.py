@@ -37,7 +37,7 @@ from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.model.status import Phase, host_status
 from bkjob_async.watch import waiting
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.polling import poller, target_poller
+from bkjob_async.watch.polling import poller, stalls, target_poller
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.polling.stalls import StallTimer, mark_stalled
 from bkjob_async.watch.polling.target_poller import TargetPoller
@@ -166,7 +166,7 @@ def poll_error_is_failure(patch: Patch) -> None:
 
     def blaming(self: TargetPoller, target: PollTarget, request: Any, error: Any, begun: float) -> None:
         failed(self, target, request, error, begun)
-        at = self._stamp(self._now())
+        at = self.registry.stamp(self._now())
         for step in target.steps:
             changes = step.hosts.statuses.changes_since()
             for place, before, after in zip(changes.places, changes.befores, changes.afters, strict=True):
@@ -474,12 +474,12 @@ def stall_again(patch: Patch) -> None:
         target.poll_failures = replace(target.poll_failures, stalled=False).or_none()
         return events
 
-    patch.setattr(poller, "mark_stalled", again)
+    patch.setattr(stalls, "mark_stalled", again)
 
 
 def stall_in_secret(patch: Patch) -> None:
     """Report no target as stalled."""
-    patch.setattr(poller, "mark_stalled", lambda *_: [])
+    patch.setattr(stalls, "mark_stalled", lambda *_: [])
 
 
 def stall_while_it_is_seen(patch: Patch) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.engine.flow_control.health import PlatformHealth
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
+from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
@@ -18,7 +20,7 @@ from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.poller import group_of
 from bkjob_async.watch.polling.stalls import STALL_CHECK_INTERVAL, STALL_CHECK_SIZE, StallTimer
-from bkjob_async.watch.polling.target_registry import PollTarget
+from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from tests.watch.clients import client_of
 
@@ -180,33 +182,26 @@ async def test_who_joins_a_job_that_is_over_is_told_of_a_silence() -> None:
     assert bkjob.Stalled not in first
 
 
-class Targets(list[PollTarget]):
+class Targets(dict[bkjob.JobRef, PollTarget]):
     """Targets that were never polled; each check of them is counted."""
 
     checks = 0
 
-    def __iter__(self) -> Iterator[PollTarget]:
+    def values(self) -> Any:
         """Begin a check."""
         self.checks += 1
-        return super().__iter__()
+        return super().values()
 
 
 def timer_of(size: int) -> tuple[StallTimer, Targets]:
     """Return a timer, and the targets that it checks."""
-    targets = Targets(PollTarget(bkjob.JobRef(bkjob.Scope.biz(2), n)) for n in range(1, size + 1))
+    refs = [bkjob.JobRef(bkjob.Scope.biz(2), n) for n in range(1, size + 1)]
+    registry = TargetRegistry(CursorSequence(""))
+    registry.targets = targets = Targets({ref: PollTarget(ref) for ref in refs})
     pool: PollRunner[Polled] = PollRunner(
         on_crash=lambda _: None, limiter=RequestLimiter(RateLimiter()), group=group_of
     )
-    timer = StallTimer(
-        targets=targets,
-        runner=pool,
-        health=PlatformHealth(),
-        limit=60.0,
-        awaited=lambda _: False,
-        is_full=lambda _: False,
-        report=lambda *_: None,
-    )
-    return timer, targets
+    return StallTimer(registry=registry, runner=pool, health=PlatformHealth(), limit=60.0), targets
 
 
 async def test_a_check_is_finished_before_another_begins(monkeypatch: pytest.MonkeyPatch) -> None:

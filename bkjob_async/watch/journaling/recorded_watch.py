@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -54,7 +53,7 @@ class RecordedWatch(Struct, eq=False, kw_only=True):
 
     def next_stamp(self) -> PollStamp:
         """Return the stamp of a batch that is made now."""
-        return self.poller.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
+        return self.poller.stamp()
 
     async def wait_taken_up(self) -> None:
         """Wait until what an opening restored is watched: what it says is known only then."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bkjob_async.engine.flow_control.health import (
     CLOSED_DELAY,
     PROBE_PATIENCE,
-    SLOWEST_RATE,
     PlatformEvent,
     PlatformHealth,
 )
-from bkjob_async.engine.scheduling.poll_interval import PollIntervals, slot_after
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.error_policy import (
     NOT_FOUND_TWICE,
@@ -35,9 +32,6 @@ from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import BreakerChanged, PollingFailed, PollingRecovered
-from bkjob_async.watch.cooperative import CooperativeIterator
-from bkjob_async.watch.polling.list_pollers import Polled
-from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 
 LOST_REASONS = {ErrorAction.NOT_FOUND: LostReason.NOT_FOUND, ErrorAction.FORBIDDEN: LostReason.FORBIDDEN}
@@ -53,14 +47,13 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     """Turns failed polls into events and observations.
 
     A target that fails alone gets `Trouble` of its own. Where the platform as a whole is closed, by *health*, one event for
-    all targets is published instead, by *publish_to_all*, and only single probes go out until it responds again.
-    *wake_readers* lets those that wait for events ask again whether all is refused, or nothing responded to. *throttled* is the
-    last refusal for too many requests, which is no event. *unanswered* is the error of the last poll that the platform did not
-    respond to, while it responded to no other, and *unanswered_at* when it failed.
+    all targets of *registry* is published instead, and only single probes go out until it responds again. Readers that wait
+    are woken when all is refused, or nothing responded to. *throttled* is the last refusal for too many requests, which is no
+    event. *unanswered* is the error of the last poll that the platform did not respond to, while it responded to no other, and
+    *unanswered_at* when it failed.
     """
 
-    publish_to_all: Callable[[Trouble | Recovered], None]
-    wake_readers: Callable[[], None]
+    registry: TargetRegistry
     observe: ObserverDispatch
     health: PlatformHealth
     outage: Trouble | None = None
@@ -96,11 +89,12 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         self._next_probe = None
         return None
 
-    def on_reachable(self, targets: int) -> None:
+    def on_reachable(self) -> None:
         """Announce that the platform, which was closed, responded."""
         self._next_probe = None
         self.client_error = self.outage = None
-        self.publish_to_all(Recovered(ref=None, targets=targets))
+        targets = len(self.registry.targets)
+        self.registry.publish_to_all(Recovered(ref=None, targets=targets))
         self._report_breaker(is_open=False)
         self._report_recovery(None, targets)
 
@@ -141,28 +135,27 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         at: PollStamp,
         *,
         begun: float,
-        targets: int,
         is_alone: bool,
-        is_awaited: bool,
     ) -> list[Event]:
         """Return the events of a failed poll, begun at *begun*, that were not published before.
 
         It *is_alone* with its failure where others were answered meanwhile. Trouble with what is over is none, unless a watch
-        that has joined the job *is_awaited*.
+        that has joined the job awaits it.
         """
+        is_awaited = self.registry.awaits(target)
         if action in LOST_REASONS and (request.ref == target.ref or request.ref in target.targets):
             reason = LOST_REASONS[action]
             if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
                 reason = LostReason.GONE
             return lose_target(target, request.ref, reason, str(error))
         if action is ErrorAction.THROTTLED:
-            self.throttled = self._trouble_of_all(error, targets)
+            self.throttled = self._trouble_of_all(error)
             if target.poll_failures.stalled:
-                self.wake_readers()
+                self.registry.wake_readers()
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
         if action in OF_ALL and not is_alone:
-            self._suspect_outage(target, error, at, PLATFORM_EVENTS[action], begun=begun, targets=targets)
+            self._suspect_outage(target, error, at, PLATFORM_EVENTS[action], begun=begun)
             if self.health.is_closed:
                 return []
         if isinstance(error, InvalidResponse):
@@ -184,43 +177,38 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         return list(troubled.values())
 
     def _suspect_outage(
-        self,
-        target: PollTarget,
-        error: BkJobError,
-        at: PollStamp,
-        event: PlatformEvent,
-        *,
-        begun: float,
-        targets: int,
+        self, target: PollTarget, error: BkJobError, at: PollStamp, event: PlatformEvent, *, begun: float
     ) -> None:
         """Count a failure towards an outage; announce the outage when that makes it one."""
         if event is PlatformEvent.ERROR:
             self.unanswered, self.unanswered_at = error, at.now
-            self.wake_readers()
-        begins = self.health.on_error(event, target.ref, at.now, targets=targets)
+            self.registry.wake_readers()
+        begins = self.health.on_error(event, target.ref, at.now, targets=len(self.registry.targets))
         if self.health.is_closed:  # the reason may have become another one
             self.client_error = error if event is PlatformEvent.REFUSAL_OF_ALL else None
             if self.client_error is not None:
                 self._refused = begun, at.now
-                self.wake_readers()
+                self.registry.wake_readers()
         if not begins:
             return
         self._report_breaker(is_open=True)
-        self.outage = self._trouble_of_all(error, targets)
-        self.publish_to_all(self.outage)
+        self.outage = self._trouble_of_all(error)
+        self.registry.publish_to_all(self.outage)
         operation = error.operation if isinstance(error, CallFailed) else ""
-        self._report_failure(None, operation, error, targets)
+        self._report_failure(None, operation, error, self.outage.targets)
 
-    def _trouble_of_all(self, error: BkJobError, targets: int) -> Trouble:
+    def _trouble_of_all(self, error: BkJobError) -> Trouble:
+        targets = len(self.registry.targets)
         return Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
 
-    def on_success(self, target: PollTarget, *, lacks_rows: bool, is_awaited: bool) -> list[Event]:
+    def on_success(self, target: PollTarget, *, lacks_rows: bool) -> list[Event]:
         """Return the events, published once, that polling the targets of a job works again.
 
         It does when every request of a round was answered, and it does not lack hosts: a job may be shown, and one step of it
         refused, or its steps while the job itself cannot be read. Of what is over nothing is to be read, unless a watch that
-        has joined the job *is_awaited*.
+        has joined the job awaits it.
         """
+        is_awaited = self.registry.awaits(target)
         failures = target.poll_failures
         troubled = failures.troubled
         is_unread = target.ref in failures.unanswered
@@ -261,40 +249,6 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
     def _report_breaker(self, *, is_open: bool) -> None:
         if self.observe.listens(BreakerChanged):
             self.observe(BreakerChanged(client=self.observe.client, is_open=is_open))
-
-
-class OutageRecovery(Struct, eq=False, kw_only=True):
-    """Polls all targets again after an outage, at the usual rate."""
-
-    registry: TargetRegistry
-    runner: PollRunner[Polled]
-    intervals: PollIntervals
-    health: PlatformHealth
-    _resumption: CooperativeIterator = field(default_factory=CooperativeIterator)
-
-    def resume_all(self) -> None:
-        """Schedule every target that may have missed a poll, in slices.
-
-        Those that failed come last: they may fail by themselves, and then the usual rate is that of the others.
-        """
-        targets = sorted(self.registry.targets.values(), key=has_failed)
-        self._resumption.start(self._resume(targets, asyncio.get_running_loop().time()))
-
-    def _resume(self, targets: Sequence[PollTarget], now: float) -> Iterator[None]:
-        """Schedule one target after the other, each in its own slot when the polls are at a short fixed interval."""
-        number, interval = 0, self.intervals.interval
-        for target in targets:
-            is_awaited = target in self.registry.joined or not target.all_settled()
-            is_wanted = target.group != NO_SUBSCRIBERS and is_awaited
-            has_missed = has_failed(target) or target.due is None or target.due <= now + CLOSED_DELAY
-            if is_wanted and has_missed:
-                if interval is not None and len(targets) > interval * SLOWEST_RATE:
-                    at = slot_after(target.ref, interval, now)
-                else:
-                    at = now + number / self.health.rate
-                self.runner.reschedule(target, at)
-                number += 1
-            yield
 
 
 def has_failed(target: JobState) -> bool:

@@ -20,17 +20,17 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import JOB_ITSELF, may_fail_again
 from bkjob_async.engine.tracking.step_state import SETTLE_BOUND
 from bkjob_async.errors import BkJobError, ClientClosed, ErrorDetails, Throttled
-from bkjob_async.model.events import Recovered, Trouble
+from bkjob_async.model.events import Trouble
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.model.request_limit import RequestLimit
-from bkjob_async.watch.polling.error_reporting import ErrorReporting, OutageRecovery
+from bkjob_async.watch.polling.error_reporting import ErrorReporting
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
 from bkjob_async.watch.polling.poll_reports import PollReports
 from bkjob_async.watch.polling.poll_runner import PollRunner
 from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, polling_load
-from bkjob_async.watch.polling.stalls import STALLED_AFTER, STALLED_POLLS, StallTimer, mark_stalled
+from bkjob_async.watch.polling.stalls import STALLED_AFTER, STALLED_POLLS, StallTimer
 from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget, Subscriber, TargetRegistry
 from bkjob_async.watch.stats import Explanation, explanation_of, explanation_of_ended, started_ago
@@ -54,12 +54,7 @@ class Poller:
         self._session = session
         self.observe = session.observe
         self._registry = TargetRegistry(self.cursors)
-        self.errors = ErrorReporting(
-            publish_to_all=self._publish_to_all,
-            wake_readers=self._registry.wake_readers,
-            observe=self.observe,
-            health=session.health,
-        )
+        self.errors = ErrorReporting(registry=self._registry, observe=self.observe, health=session.health)
         self.phases = PhaseCounts(self._registry.targets)
         self.fallen_behind = 0  # by readers of watches that are closed
         self._runner: PollRunner[Polled] = PollRunner(
@@ -79,15 +74,8 @@ class Poller:
         # When jobs were launched, and when each was last polled for a nudge or will be, the latest last.
         self._launched_at: dict[JobRef, float] = {}
         self._nudged_at: dict[JobRef, float] = {}
-        outage_recovery = OutageRecovery(
-            registry=self._registry,
-            runner=self._runner,
-            intervals=poll_planner.intervals,
-            health=session.health,
-        )
         self._target_poller = TargetPoller(
             session=session,
-            cursors=self.cursors,
             registry=self._registry,
             errors=self.errors,
             reports=PollReports(self.observe, self._registry, self.phases),
@@ -95,17 +83,13 @@ class Poller:
             list_pollers=self._list_pollers,
             planner=poll_planner,
             health=session.health,
-            outage_recovery=outage_recovery,
         )
         self._runner.poll = self._target_poller.poll
         self._stall_timer = StallTimer(
-            targets=self._registry.targets.values(),
+            registry=self._registry,
             runner=self._runner,
             health=session.health,
             limit=max(STALLED_AFTER, STALLED_POLLS * (poll_planner.intervals.interval or 0.0)),
-            awaited=self._registry.awaits,
-            is_full=self._registry.is_full,
-            report=self._report_stalled,
         )
 
     # Subscribers and their targets ----------------------------------------------------------------------------------
@@ -114,8 +98,7 @@ class Poller:
         """Deliver to *subscriber* from now on what concerns all targets, and an outage that lasts already."""
         self._registry.add_subscriber(subscriber)
         if self.errors.outage is not None:
-            at = self._stamp()
-            subscriber.on_platform_event(at, replace(self.errors.outage))
+            subscriber.on_platform_event(self.stamp(), replace(self.errors.outage))
 
     def allow_pauses(self) -> None:
         """Ask subscribers from now on before each poll whether they can take events."""
@@ -346,18 +329,9 @@ class Poller:
         self._stall_timer.stop()
         await self._runner.aclose()
 
-    # Events of all targets, and of stalled ones ---------------------------------------------------------------------
-
-    def _report_stalled(self, target: PollTarget, silence: float) -> None:
-        at = self._stamp()
-        self._registry.publish(target, at, mark_stalled(target, silence))
-
-    def _publish_to_all(self, event: Trouble | Recovered) -> None:
-        self._registry.publish_to_all(self._stamp(), event)
-
-    def _stamp(self) -> PollStamp:
+    def stamp(self) -> PollStamp:
         """Return the time now with the next number of a batch."""
-        return self.cursors.next_stamp(self._now(), time.time())
+        return self._registry.stamp(self._now())
 
     @staticmethod
     def _now() -> float:

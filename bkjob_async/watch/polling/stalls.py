@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from itertools import islice
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.events import Event, Stalled
 from bkjob_async.watch.polling.list_pollers import Polled
 from bkjob_async.watch.polling.poll_runner import PollRunner
-from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget
+from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 
 # A target is stalled after this many seconds, or polls at a long fixed interval, without a response.
 STALLED_AFTER = 60.0
@@ -24,19 +24,16 @@ STALL_CHECK_INTERVAL, STALL_CHECK_SIZE = 10.0, 64
 
 
 class StallTimer(Struct, eq=False, kw_only=True):
-    """Calls *report* once for each target that is stalled, with the seconds; one timer serves all *targets*.
+    """Publishes `Stalled` once for each target that is stalled; one timer serves all targets of *registry*.
 
     A target is stalled when there was no response for *limit* seconds although a poll is late, under way, failed, or not
-    sent because of an outage. One that is over is *awaited* by who has yet to be given its end.
+    sent because of an outage. One that is over may be awaited by who has yet to be given its end.
     """
 
-    targets: Collection[PollTarget]
+    registry: TargetRegistry
     runner: PollRunner[Polled]
     health: PlatformHealth
     limit: float
-    awaited: Callable[[PollTarget], bool]
-    is_full: Callable[[PollTarget], bool]
-    report: Callable[[PollTarget, float], None]
     _timer: asyncio.Handle | None = None
 
     def start(self) -> None:
@@ -51,13 +48,13 @@ class StallTimer(Struct, eq=False, kw_only=True):
             self._timer = None
 
     def _check_all(self) -> None:
-        self._check_next(iter(tuple(self.targets)))
+        self._check_next(iter(tuple(self.registry.targets.values())))
 
     def _check_next(self, targets: Iterator[PollTarget]) -> None:
         """Check some targets, and the others in further turns of the event loop."""
         loop, some = asyncio.get_running_loop(), list(islice(targets, STALL_CHECK_SIZE))
         self._timer = loop.call_soon(self._check_next, targets) if some else None
-        if self.targets:
+        if self.registry.targets:
             self.start()
         for target in some:
             self._check(target, loop.time())
@@ -66,10 +63,11 @@ class StallTimer(Struct, eq=False, kw_only=True):
         since = unseen_since(target)
         if now - since < self.limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
             return
-        if self.is_full(target):
+        if self.registry.is_full(target):
             return  # it is not polled on purpose
-        if (not target.all_settled() or self.awaited(target)) and self._is_overdue(target, now):
-            self.report(target, now - since)
+        is_awaited = not target.all_settled() or self.registry.awaits(target)
+        if is_awaited and self._is_overdue(target, now):
+            self.registry.publish(target, self.registry.stamp(now), mark_stalled(target, now - since))
 
     def _is_overdue(self, target: PollTarget, now: float) -> bool:
         """Return True when a poll of a target is late, under way, failed, or not sent because of an outage."""

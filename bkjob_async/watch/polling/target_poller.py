@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine, Iterator, Sequence
 from functools import partial
 from logging import DEBUG
@@ -13,7 +12,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bkjob_async.engine.flow_control.health import (
+    CLOSED_DELAY,
     SLOW_FAILURE,
+    SLOWEST_RATE,
     PlatformEvent,
     PlatformHealth,
     PlatformState,
@@ -36,9 +37,9 @@ from bkjob_async.engine.responses.unchanged import (
 )
 from bkjob_async.engine.responses.unwanted_rows import without_unnamed_rows
 from bkjob_async.engine.scheduling.list_polling import ListPoller
-from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot
+from bkjob_async.engine.scheduling.poll_interval import SETTLE_INTERVAL, next_slot, slot_after
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
-from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.error_policy import (
     OF_ALL,
     ErrorAction,
@@ -70,7 +71,7 @@ from bkjob_async.watch.polling.error_reporting import (
     LOST_REASONS,
     PLATFORM_EVENTS,
     ErrorReporting,
-    OutageRecovery,
+    has_failed,
     lose_missing_steps,
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
@@ -98,7 +99,6 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     """
 
     session: Session
-    cursors: CursorSequence
     registry: TargetRegistry
     errors: ErrorReporting
     reports: PollReports
@@ -106,9 +106,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     list_pollers: ListPollers
     planner: PollPlanner
     health: PlatformHealth
-    outage_recovery: OutageRecovery
     longest_block: float = 0.0
     _planning: CooperativeIterator = field(default_factory=CooperativeIterator)
+    _resumption: CooperativeIterator = field(default_factory=CooperativeIterator)
 
     def poll(self, target: Polled, permit: Permit) -> Coroutine[Any, Any, None] | None:
         """Poll one target, or a list of jobs, with a *permit*, as `PollRunner` says."""
@@ -176,7 +176,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     async def _read_names(self, view: PollView) -> list[Sequence[HostKey]]:
         """Return the names of the hosts in a large response, read while other tasks can run."""
         names: list[Sequence[HostKey]] = []
-        for some in read_names(view, self.cursors.machines):
+        for some in read_names(view, self.registry.cursors.machines):
             names.append(some)
             await asyncio.sleep(0)
         return names
@@ -209,7 +209,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         target.reads_all = target.seen_at is None
         times = self.registry.joined.get(target)
         if times is not None:
-            times.requested = self.cursors.last
+            times.requested = self.registry.cursors.last
             target.pending, target.reads_all = (JOB_ITSELF,), True
         elif failures.failed_in_round:
             # What was refused of the job may be shown of its steps, and the other way round.
@@ -236,7 +236,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             view, unnamed = without_unnamed_rows(target, view)
         at, changes, others = None, NO_EVENTS, NO_EVENTS
         if not note_unchanged_job(target, view, now):
-            at = self._stamp(now)
+            at = self.registry.stamp(now)
             changes = apply_job(target, view, at)
         has_rows = isinstance(request, GetJobInstanceStatus) and request.return_ip_result
         if not has_rows or target.poll_failures is not NO_FAILURES:
@@ -248,7 +248,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         is_unchanged = at is None and not others and not was_forgotten
         if is_unchanged and self._goes_on_unchanged(target):
             return None
-        return at or self._stamp(now), [*others, *changes]
+        return at or self.registry.stamp(now), [*others, *changes]
 
     def _apply_step(
         self, target: PollTarget, request: PollRequest, view: StepPollView, now: float
@@ -258,7 +258,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         is_unchanged = note_unchanged_step(target, view, now, mode)
         if is_unchanged and self._goes_on_unchanged(target):
             return None
-        at = self._stamp(now)
+        at = self.registry.stamp(now)
         changes = NO_EVENTS if is_unchanged else apply_step(target, view, at, mode)
         plan_follow_ups(target, request, self.session.dialect.capabilities)
         return at, [*self._recovered(target), *changes]
@@ -268,7 +268,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         if not target.poll_failures.troubled:
             return NO_EVENTS
         lacks = lacks_rows(target, self.session.dialect.capabilities)
-        return self.errors.on_success(target, lacks_rows=lacks, is_awaited=self.registry.awaits(target))
+        return self.errors.on_success(target, lacks_rows=lacks)
 
     def _on_response(
         self, target: PollTarget, request: PollRequest, view: PollView, permit: Permit
@@ -372,7 +372,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     ) -> float | None:
         """Deliver and report a poll without events, begun at *begun*; return when the job is polled next."""
         if self.registry.behind:
-            self.registry.publish_unchanged(target, self._stamp(now))
+            self.registry.publish_unchanged(target, self.registry.stamp(now))
         if report is not None:
             report(NO_EVENTS, now)
         return None if target.group == NO_SUBSCRIBERS else self._next_at(target, now, begun)
@@ -469,29 +469,17 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         event = PLATFORM_EVENTS.get(action, PlatformEvent.RESPONSE)
         if event is PlatformEvent.RESPONSE and is_from_platform(error):
             self._count_response(self._now(), begun)
-        at = self._stamp(self._now())
+        at = self.registry.stamp(self._now())
         if action is ErrorAction.USE_OTHER_REQUEST:
             # Not at once: if the other request is refused as well, this must not become a busy loop.
             self.runner.schedule(target, at.now + SETTLE_INTERVAL)
             return
         self._count_failure(target, request, at.now, is_about_step=is_about_step)
-        targets = len(self.registry.targets)
-        is_awaited = self.registry.awaits(target)
-        events = self.errors.on_failure(
-            target,
-            request,
-            error,
-            action,
-            at,
-            begun=begun,
-            targets=targets,
-            is_alone=is_alone,
-            is_awaited=is_awaited,
-        )
+        events = self.errors.on_failure(target, request, error, action, at, begun=begun, is_alone=is_alone)
         if events:
             self.reports.count(target, events, None, at.now)
         else:
-            at = self._stamp(self._now())  # an event for all targets may have been published since
+            at = self.registry.stamp(self._now())  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
         is_awaited = self.registry.awaits(target)
         if target.stage() is Stage.OVER and not is_awaited:
@@ -561,13 +549,30 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         targets = len(self.registry.targets)
         before = self.health.on_response(now, sent=sent, targets=targets)
         if before is PlatformState.CLOSED:
-            self.errors.on_reachable(targets)
+            self.errors.on_reachable()
         if before is PlatformState.CLOSED or (before is not None and self.runner.overdue):
-            self.outage_recovery.resume_all()
+            # Those that failed come last: they may fail by themselves, and then the usual rate is that of the others.
+            resumed = sorted(self.registry.targets.values(), key=has_failed)
+            self._resumption.start(self._resume(resumed, self._now()))
 
-    def _stamp(self, now: float) -> PollStamp:
-        """Return the time *now* with the next number of a batch."""
-        return self.cursors.next_stamp(now, time.time())
+    def _resume(self, targets: Sequence[PollTarget], now: float) -> Iterator[None]:
+        """Schedule one target after the other that may have missed a poll, at the usual rate.
+
+        Each comes in its own slot when the polls are at a short fixed interval.
+        """
+        number, interval = 0, self.planner.intervals.interval
+        for target in targets:
+            is_awaited = target in self.registry.joined or not target.all_settled()
+            is_wanted = target.group != NO_SUBSCRIBERS and is_awaited
+            has_missed = has_failed(target) or target.due is None or target.due <= now + CLOSED_DELAY
+            if is_wanted and has_missed:
+                if interval is not None and len(targets) > interval * SLOWEST_RATE:
+                    at = slot_after(target.ref, interval, now)
+                else:
+                    at = now + number / self.health.rate
+                self.runner.reschedule(target, at)
+                number += 1
+            yield
 
     @staticmethod
     def _now() -> float:

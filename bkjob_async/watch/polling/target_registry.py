@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -118,7 +120,7 @@ class TargetRegistry:
         self.targets: dict[JobRef, PollTarget] = {}
         self.subscribers: list[Subscriber] = []
         self.joined: dict[PollTarget, ReadTimes] = {}
-        self._cursors = cursors
+        self.cursors = cursors
         self.may_be_full = False  # whether any subscriber ever had a journal, or was paused
         # Subscribers that are not in sync, with others that are by now; none is missing.
         self.behind: dict[Subscriber, None] = {}
@@ -203,6 +205,10 @@ class TargetRegistry:
 
     # Delivering to subscribers --------------------------------------------------------------------------------------
 
+    def stamp(self, now: float) -> PollStamp:
+        """Return the time *now* with the next number of a batch."""
+        return self.cursors.next_stamp(now, time.time())
+
     def publish(self, target: PollTarget, at: PollStamp, events: Sequence[Event]) -> None:
         """Deliver the events of one poll to the subscribers of a job."""
         if events:
@@ -219,8 +225,9 @@ class TargetRegistry:
         while self.behind and next(reversed(self.behind)).is_in_sync:
             self.behind.popitem()
 
-    def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
+    def publish_to_all(self, event: Trouble | Recovered) -> None:
         """Deliver an event that concerns all targets."""
+        at = self.stamp(asyncio.get_running_loop().time())
         for subscriber in tuple(self.subscribers):
             subscriber.on_platform_event(at, replace(event))
 
@@ -271,7 +278,7 @@ class TargetRegistry:
     def read_again(self, target: PollTarget) -> int:
         """Have a job read in full, in requests that are sent after the time that is returned."""
         times = self.joined.setdefault(target, ReadTimes())
-        times.wanted = self._cursors.take_number()
+        times.wanted = self.cursors.take_number()
         return times.wanted
 
     def awaits(self, target: PollTarget) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from math import inf
@@ -152,7 +151,7 @@ class Subscription:
         journal.records.targets = len(targets)
         self._poller.planner.restore_durations(fold.facts.durations)
         if head and opened.silence is not None:
-            at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time(), time.time())
+            at = self._poller.stamp()
             resumed = Resumed(term=opened.term, gap=opened.silence)
             place([resumed], at.cursor, at.at)
             journal.records.put(Batch(at.sequence, (resumed,), at.cursor, at=at.at))
