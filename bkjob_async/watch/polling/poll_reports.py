@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from msgspec import Struct
@@ -22,8 +22,6 @@ from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 
 ActiveTimes = tuple[float | None, list[float | None]]
 LagBounds = tuple[tuple[Ref, float], ...]
-# Reports a poll, given the events that it gave and when it was applied, before they are delivered.
-Report = Callable[[Sequence[Event], float], None]
 
 
 class PollReports(Struct, eq=False):
@@ -33,54 +31,9 @@ class PollReports(Struct, eq=False):
     registry: TargetRegistry
     phases: PhaseCounts
 
-    def begin(
-        self, target: PollTarget, request: PollRequest, view: PollView, started: float, received: float
-    ) -> Report:
-        """Return what reports a poll whose response was *received* and is not applied yet."""
-        watches, before = self._watches(target), active_times(target, view)
-
-        def report(events: Sequence[Event], now: float) -> None:
-            if not events and not self.observe.wants_quiet_polls:
-                return
-            lags = () if before is None else lag_bounds(target, before, now)
-            decode_seconds = now - received
-            self.report(
-                watches, request, now - started, decode_seconds=decode_seconds, events=events, lags=lags
-            )
-
-        return report
-
-    def _watches(self, target: PollTarget) -> tuple[int, ...]:
-        return tuple([subscriber.number for subscriber in self.registry.subscribers_of(target)])
-
-    def on_failure(
-        self, target: PollTarget | None, request: PollRequest | GetJobInstanceList, seconds: float, error: str
-    ) -> None:
-        """Report a poll that failed with an *error* of this class; *target* is None for a list."""
-        if self.observe.wants_polls:
-            watches = () if target is None else self._watches(target)
-            self.report(watches, request, seconds, error=error)
-
-    def on_list(self, request: GetJobInstanceList, seconds: float) -> None:
-        """Report a poll of a list, which gives no events itself."""
-        if self.observe.wants_quiet_polls:
-            self.report((), request, seconds)
-
-    def count(
-        self, target: PollTarget, events: Sequence[Event], before: ActiveTimes | None, now: float
-    ) -> None:
-        """Count the *events* of a poll at *now*; *before* are the active times from before it was applied."""
-        counters = self.observe.counters
-        if counters is None:
-            return
-        self.phases.mark_changed(target.ref)
-        counters.events.update(count_by_kind(events))
-        if before is not None:
-            counters.add_lags(lag_bounds(target, before, now))
-
     def report(
         self,
-        watches: tuple[int, ...],
+        target: PollTarget | None,
         request: PollRequest | GetJobInstanceList,
         seconds: float,
         *,
@@ -89,7 +42,14 @@ class PollReports(Struct, eq=False):
         lags: LagBounds = (),
         error: str | None = None,
     ) -> None:
-        """Report a poll to the observers."""
+        """Report a poll to the observers that listen to it, before its *events* are delivered.
+
+        *target* is None for a list, *error* the class of what it failed with.
+        """
+        is_quiet = not events and error is None
+        if not (self.observe.wants_quiet_polls if is_quiet else self.observe.wants_polls):
+            return
+        watches = () if target is None else self.registry.subscribers_of(target)
         counts = count_by_kind(events) if events else NO_EVENTS
         self.observe(
             PollCompleted(
@@ -102,9 +62,17 @@ class PollReports(Struct, eq=False):
                 events_by_kind=counts,
                 decode_seconds=decode_seconds,
                 lag_bounds=lags,
-                watches=watches,
+                watches=tuple([subscriber.number for subscriber in watches]),
             )
         )
+
+    def count(self, target: PollTarget, events: Sequence[Event], lags: LagBounds = ()) -> None:
+        """Count the *events* of a poll, and the *lags* with which it showed ends."""
+        counters = self.observe.counters
+        if events and counters is not None:
+            self.phases.mark_changed(target.ref)
+            counters.events.update(count_by_kind(events))
+            counters.add_lags(lags)
 
 
 def active_times(target: JobState, view: PollView) -> ActiveTimes | None:

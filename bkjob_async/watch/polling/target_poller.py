@@ -75,7 +75,7 @@ from bkjob_async.watch.polling.error_reporting import (
     lose_missing_steps,
 )
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
-from bkjob_async.watch.polling.poll_reports import PollReports, Report, active_times
+from bkjob_async.watch.polling.poll_reports import PollReports, active_times, lag_bounds
 from bkjob_async.watch.polling.poll_runner import URGENT, PollRunner
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 from bkjob_async.wire.limits.permits import Permit
@@ -282,15 +282,14 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         started, received = permit.sent_at, self.session.limiter.received_at
         self._count_response(received, started)
         now = self._now()
-        observe, report = self.session.observe, None
-        if permit.is_observed and observe.wants_polls:
-            report = self.reports.begin(target, request, view, started, received)
+        observe = self.session.observe
+        is_reported, is_counted = permit.is_observed and observe.wants_polls, observe.counters is not None
         self.longest_block = max(self.longest_block, now - received)
         # A poll from before the end of a silence counts as one that was begun now.
         begun = now if started < self.health.silence_ended_at else started
         # `active_times` decides; a poll of a job that plainly goes on is spared the call.
         may_end = view.finished or view.status not in UNFINISHED_RUN_CODES or target.target_steps
-        active_at = active_times(target, view) if may_end and observe.counters is not None else None
+        active_at = active_times(target, view) if may_end and (is_reported or is_counted) else None
         if target.operated_at is not None:
             put_off_operation(target, started, now)
         operated_at = target.operated_at
@@ -298,13 +297,17 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             applied = self._apply_job(target, request, view, started, now)
         else:
             applied = self._apply_step(target, request, view, now)
-        if applied is None:
-            return self._after_unchanged(target, now, begun, report)
-        at, events = applied
-        if report is not None:
-            report(events, now)
-        if events and observe.counters is not None:
-            self.reports.count(target, events, active_at, now)
+        at, events = (None, NO_EVENTS) if applied is None else applied
+        lags = () if at is None or active_at is None else lag_bounds(target, active_at, now)
+        if is_reported:
+            decode_seconds = now - received
+            self.reports.report(
+                target, request, now - started, decode_seconds=decode_seconds, events=events, lags=lags
+            )
+        if at is None:
+            return self._after_unchanged(target, now, begun)
+        if events and is_counted:
+            self.reports.count(target, events, lags)
         if permit.accept_compressed is None:
             self._learn_size(target, request)
         again_at = self._deliver(target, at, events, begun, may_settle=target.operated_at != operated_at)
@@ -354,9 +357,9 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         try:
             await self.list_pollers.poll(poller, request, permit)
         except BkJobError as error:
-            self.reports.on_failure(None, request, self._now() - started, type(error).__name__)
+            self.reports.report(None, request, self._now() - started, error=type(error).__name__)
         else:
-            self.reports.on_list(request, self._now() - started)
+            self.reports.report(None, request, self._now() - started)
 
     # When a target is polled next -----------------------------------------------------------------------------------
 
@@ -367,14 +370,10 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         # A response that shows the present state is of a job that goes on; single steps may have ended.
         return target.is_target or not target.all_settled()
 
-    def _after_unchanged(
-        self, target: PollTarget, now: float, begun: float, report: Report | None
-    ) -> float | None:
-        """Deliver and report a poll without events, begun at *begun*; return when the job is polled next."""
+    def _after_unchanged(self, target: PollTarget, now: float, begun: float) -> float | None:
+        """Deliver a poll without events, begun at *begun*; return when the job is polled next."""
         if self.registry.behind:
             self.registry.publish_unchanged(target, self.registry.stamp(now))
-        if report is not None:
-            report(NO_EVENTS, now)
         return None if target.group == NO_SUBSCRIBERS else self._next_at(target, now, begun)
 
     def _settle(self, target: PollTarget, now: float, begun: float, *, may_settle: bool) -> float | None:
@@ -452,7 +451,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
         """Deliver the events of a failed poll, begun at *begun*, and schedule another one."""
         if target.group == NO_SUBSCRIBERS:  # it was dropped while the request was under way
             return
-        self.reports.on_failure(target, request, self._now() - begun, type(error).__name__)
+        self.reports.report(target, request, self._now() - begun, error=type(error).__name__)
         now = self._now()
         is_alone = self.health.fails_alone(begun, now, failed_at=target.poll_failures.failed_at)
         action = self._action_after(target, request, error, is_alone=is_alone)
@@ -476,9 +475,8 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             return
         self._count_failure(target, request, at.now, is_about_step=is_about_step)
         events = self.errors.on_failure(target, request, error, action, at, begun=begun, is_alone=is_alone)
-        if events:
-            self.reports.count(target, events, None, at.now)
-        else:
+        self.reports.count(target, events)
+        if not events:
             at = self.registry.stamp(self._now())  # an event for all targets may have been published since
         self.registry.publish(target, at, events)
         is_awaited = self.registry.awaits(target)
