@@ -126,6 +126,25 @@ async def test_a_poll_tells_its_events_and_how_late_an_end_was_seen() -> None:
     assert all(0.0 < seconds <= 6.0 for seconds in lags.values())
 
 
+@pytest.mark.parametrize("level", list(bkjob.DetailLevel))
+async def test_a_poll_that_shows_an_end_and_gives_no_event_counts(level: bkjob.DetailLevel) -> None:
+    """For the end only, the first response that shows it has no hosts, and nothing is reported before they are read."""
+    world, jobs = world_of(3)
+    recorder = Recorder(bkjob.observations.PollCompleted)
+    async with client_of(world, observers=[recorder], latency=0.01) as (client, _):
+        client.stats(count=True)
+        async with client.watch(jobs, detail_level=level) as watch:
+            await watch.results()
+        counters = client.stats().counters
+
+    lags = [seconds for poll in recorder.seen for _, seconds in poll.lag_bounds]
+    assert len(lags) == 3
+    assert counters is not None
+    counted = counters.lags["job"]
+    assert sum(counted.counts) == 3
+    assert counted.sum == pytest.approx(sum(lags))
+
+
 async def test_a_rate_limit_is_observed_when_announced_and_when_refused() -> None:
     """With the pause that follows."""
     world, jobs = world_of(1)

@@ -69,7 +69,7 @@ class PollReports(Struct, eq=False):
     def count(self, target: PollTarget, events: Sequence[Event], lags: LagBounds = ()) -> None:
         """Count the *events* of a poll, and the *lags* with which it showed ends."""
         counters = self.observe.counters
-        if events and counters is not None:
+        if counters is not None:
             self.phases.mark_changed(target.ref)
             counters.events.update(count_by_kind(events))
             counters.add_lags(lags)

@@ -306,7 +306,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
             )
         if at is None:
             return self._after_unchanged(target, now, begun)
-        if events and is_counted:
+        if is_counted and (events or lags):
             self.reports.count(target, events, lags)
         if permit.accept_compressed is None:
             self._learn_size(target, request)
