@@ -260,7 +260,8 @@ def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
     if job.is_target and not job.announced.finished:
         events += announce_job(job, job.status_code, stamp, finished=True)
         events.append(finished_event(job, job.ref))
-        job.ended += ((job.ref, job.duration(job.settling_since)),)
+        began_at = job.start_seen_at
+        job.ended += ((job.ref, None if began_at is None else job.settling_since - began_at),)
     return events
 
 
@@ -269,10 +270,9 @@ def finish_settled_step(job: JobState, step: StepState, stamp: PollStamp) -> lis
     settling = step.progress.settling
     if settling is None:
         return []
-    duration = step.duration(settling.since)
     events = finish_if_settled(step, settling, stamp, doubtful=job.is_doubtful(step.active_at))
     if events:
-        job.ended += ((step.ref, duration),)
+        job.ended += ((step.ref, step.execution_seconds),)
         if step.ref in job.target_steps:
             events.append(finished_event(job, step.ref))
     return events

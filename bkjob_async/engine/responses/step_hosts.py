@@ -120,7 +120,7 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
     step.retract_end(stamp.sequence)
     step.epoch += 1
     group_poller, step.progress = step.progress.group_poller, NO_PROGRESS
-    step.running_since = step.start_seen_at = None
+    step.running_since = None
     step.digest = 0
     if group_poller is not None:
         group_poller.abandon_round()

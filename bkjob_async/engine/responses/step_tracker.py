@@ -79,7 +79,7 @@ def apply_step_view(
         if view.status != NOT_STARTED:
             if before == NOT_STARTED or is_new_execution or step.progress.is_first_of_execution:
                 step.execution_began_at = stamp.now
-            on_running(step, stamp, begins=before == NOT_STARTED)
+            on_running(step, stamp)
         events += announce(step, stamp, finished=False)
     if view.groups is not None:
         step.host_refusals = 0
@@ -156,13 +156,12 @@ def apply_status(step: StepState, view: StepPollView, *, finished: bool) -> None
     step.type = view.type if view.type is not None else step.type
 
 
-def on_running(step: StepState, stamp: PollStamp, *, begins: bool) -> None:
-    """Record that the step runs; *begins*: it was seen pending before."""
+def on_running(step: StepState, stamp: PollStamp) -> None:
+    """Record that the step runs."""
     if step.progress is not NO_PROGRESS:
         step.progress.is_first_of_execution = False
     if step.running_since is None:
         step.running_since = stamp.now
-        step.start_seen_at = stamp.now if begins else None
 
 
 # Waits for a user --------------------------------------------------------------------------------------------------
@@ -320,7 +319,7 @@ def finish(step: StepState, stamp: PollStamp) -> list[Event]:
     if began_at is not None and settling is not None:
         step.execution_seconds = settling.since - began_at
     step.progress = NO_PROGRESS
-    step.running_since = step.start_seen_at = None
+    step.running_since = None
     return announce(step, stamp, finished=True)
 
 

@@ -30,7 +30,8 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     with a step that represents the job, `reads_all` that it reads every row, whatever the detail level: the first round
     does, and each one for a watch that was just opened. `operated_at` is when the last operation on the job was made,
     as long as what is known may be from before it; `was_operated` remains. `launched_at` is when this client launched
-    the job, if it did shortly before it was watched. `digest` is that of the last response about the job if all its rows
+    the job, if it did shortly before it was watched. `start_seen_at` is the same as `running_since` where it was seen pending
+    before, else None. `digest` is that of the last response about the job if all its rows
     were believed, 0 for none.
 
     There may be a hundred thousand jobs, so the garbage collector does not track them: nothing that a job refers to may
@@ -40,6 +41,7 @@ class JobState(RunState[JobRef], eq=False, gc=False):
     operated_at: float | None = None
     was_operated: bool = False
     launched_at: float | None = None
+    start_seen_at: float | None = None
     is_target: bool = False
     target_steps: tuple[StepRef, ...] = ()
     steps: tuple[StepState, ...] = ()

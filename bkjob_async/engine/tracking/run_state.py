@@ -87,9 +87,8 @@ class RunState(Struct, Generic[R], eq=False, gc=False):
     """What is known of one run of a job or a step.
 
     `status_code` is the last one that the platform showed, `announced` what was announced to readers, in batch
-    `announced_sequence`. They differ while a final status settles. It was seen running since `running_since`;
-    `start_seen_at` is the same where it was seen pending before, else None. `active_at` is when it was last seen
-    unfinished or changed.
+    `announced_sequence`. They differ while a final status settles. It was seen running since `running_since`. `active_at` is
+    when it was last seen unfinished or changed.
     """
 
     ref: R
@@ -100,7 +99,6 @@ class RunState(Struct, Generic[R], eq=False, gc=False):
     epoch: int = 0
     active_at: float | None = None
     running_since: float | None = None
-    start_seen_at: float | None = None
     raw_times: bytes = NO_TIMES
 
     def retract_end(self, sequence: int) -> None:
@@ -109,11 +107,6 @@ class RunState(Struct, Generic[R], eq=False, gc=False):
         if code is not None:
             self.announced = announced_state(code, execute_count, finished=False)
             self.announced_sequence = sequence
-
-    def duration(self, end_seen_at: float | None) -> float | None:
-        """Return the seconds from the start to the final status, both seen by polls; None where either was not seen."""
-        started = self.start_seen_at
-        return end_seen_at - started if started is not None and end_seen_at is not None else None
 
     @property
     def times(self) -> Times:
