@@ -327,9 +327,7 @@ class GroupPoller:
             small_code(each)
             for each in {*present.statuses, *(other for other, _ in present.counts)} - may_lead_here
         }
-        if present.unlisted_count != present.counts[present.inferred] or any(
-            map(unlisted.__contains__, impossible)
-        ):
+        if any(map(unlisted.__contains__, impossible)):
             self.distrust()
             return None
         self._end_round(None if present.has_moves else present.counts)

@@ -111,8 +111,8 @@ class GroupRound(Struct):
 
     *counts* are those that the round began with, *statuses* the statuses that changed. *to_read* are the groups still to
     be read, *inferred* is the group that is never read. *unlisted* has a byte for each place of the table: the status
-    that a host had if it may have changed and no response of the round listed it yet, else 0. *unlisted_count* is the
-    number of hosts that the counts leave for them.
+    that a host had if it may have changed and no response of the round listed it yet, else 0. They are as many as the counts
+    say of the groups that were not read.
 
     *listed* are the groups that were read. *has_moves*: hosts moved since the round began, so that *counts* are not those
     of its last response. *is_partial*: nothing is inferred, because a group that was read has grown since.
@@ -123,7 +123,6 @@ class GroupRound(Struct):
     to_read: list[GroupKey]
     inferred: GroupKey
     unlisted: bytearray
-    unlisted_count: int
     listed: frozenset[GroupKey] = frozenset()
     has_moves: bool = False
     is_partial: bool = False
@@ -132,14 +131,12 @@ class GroupRound(Struct):
     def begin(cls, table: HostTable, counts: GroupCounts, growth: Mapping[int, int]) -> GroupRound:
         """Return a round for the statuses in *growth*, of which there is one at least."""
         order = read_order(counts, growth)
-        size = sum(map(counts.__getitem__, order))
-        return cls(counts, frozenset(growth), order[:-1], order[-1], table.statuses.masked(growth), size)
+        return cls(counts, frozenset(growth), order[:-1], order[-1], table.statuses.masked(growth))
 
     def mark_listed(self, key: GroupKey, places: Sequence[int]) -> None:
         """Record that the whole group *key* was listed, with the hosts at *places*."""
         self.to_read.remove(key)
         self.listed |= {key}
-        self.unlisted_count -= len(places)
         unlisted = self.unlisted
         for place in places:
             unlisted[place] = NOT_SEEN
@@ -158,7 +155,6 @@ class GroupRound(Struct):
         waiting, final = (one, other) if one[0] == WAITING else (other, one)
         if self.unlisted.count(small_code(WAITING)) == self.counts[waiting]:
             self.unlisted = self.unlisted.translate(_REMOVE_WAITING)
-            self.unlisted_count -= self.counts[waiting]
             self.to_read, self.inferred = [], final
 
 
@@ -190,7 +186,7 @@ def continued_round(
     if growth is None:
         return None
     if not growth:
-        return GroupRound(counts, frozenset(), [], key, bytearray(), 0, has_moves=True, is_partial=True)
+        return GroupRound(counts, frozenset(), [], key, bytearray(), has_moves=True, is_partial=True)
     found = GroupRound.begin(table, counts, growth)
     found.has_moves = True
     if key in found.to_read:
