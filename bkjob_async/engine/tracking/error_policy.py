@@ -54,10 +54,8 @@ class ErrorAction(Enum):
     """The platform does not answer this request for this target: plan another one."""
     RETRY_ONCE = auto()
     """It may pass: poll once more before it is reported."""
-    NOT_FOUND = auto()
-    """The target does not exist."""
-    FORBIDDEN = auto()
-    """The user may not read the target."""
+    LOSE_TARGET = auto()
+    """The target does not exist, or the user may not read it."""
 
 
 ACTION_BY_CLASS: dict[type[BkJobError], ErrorAction] = {
@@ -99,12 +97,12 @@ def action_on_error(error: BkJobError, request: PollRequest, job: JobState, now:
         if count < NOT_FOUND_TWICE:
             note_absence(job, request.ref, now)
             return ErrorAction.RETRY_ONCE
-        return ErrorAction.NOT_FOUND if is_absent(job, request.ref, now) else ErrorAction.TARGET_TROUBLE
+        return ErrorAction.LOSE_TARGET if is_absent(job, request.ref, now) else ErrorAction.TARGET_TROUBLE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
         refusals = job.poll_failures.refusals + 1
         job.poll_failures = replace(job.poll_failures, refusals=refusals)
         is_lost = is_absent(job, request.ref, now) and refusals >= FORBIDDEN_AFTER
-        return ErrorAction.FORBIDDEN if is_lost else ErrorAction.TARGET_TROUBLE
+        return ErrorAction.LOSE_TARGET if is_lost else ErrorAction.TARGET_TROUBLE
     if is_gateway_made(error):
         return ErrorAction.GATEWAY_TROUBLE
     return next(

@@ -26,7 +26,7 @@ from bkjob_async.engine.tracking.error_policy import (
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.engine.tracking.poll_state import NO_TROUBLE
-from bkjob_async.errors import BkJobError, CallFailed, InvalidResponse
+from bkjob_async.errors import BkJobError, CallFailed, InvalidResponse, NotFound
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
@@ -34,7 +34,6 @@ from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import BreakerChanged, PollingFailed, PollingRecovered
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 
-LOST_REASONS = {ErrorAction.NOT_FOUND: LostReason.NOT_FOUND, ErrorAction.FORBIDDEN: LostReason.FORBIDDEN}
 # What errors tell of the platform; with all others it responded.
 PLATFORM_EVENTS = {
     ErrorAction.CLIENT_TROUBLE: PlatformEvent.REFUSAL_OF_ALL,
@@ -143,10 +142,10 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
         that has joined the job awaits it.
         """
         is_awaited = self.registry.awaits(target)
-        if action in LOST_REASONS and (request.ref == target.ref or request.ref in target.targets):
-            reason = LOST_REASONS[action]
-            if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
-                reason = LostReason.GONE
+        if action is ErrorAction.LOSE_TARGET and request.ref in (target.ref, *target.targets):
+            reason = LostReason.GONE if target.was_read(request.ref) else LostReason.NOT_FOUND
+            if not isinstance(error, NotFound):
+                reason = LostReason.FORBIDDEN
             return lose_target(target, request.ref, reason, str(error))
         if action is ErrorAction.THROTTLED:
             self.throttled = self._trouble_of_all(error)

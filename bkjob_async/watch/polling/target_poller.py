@@ -68,7 +68,6 @@ from bkjob_async.model.status import UNFINISHED_RUN_CODES
 from bkjob_async.observe.to_logging import polling_logger, requests_logger
 from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.polling.error_reporting import (
-    LOST_REASONS,
     PLATFORM_EVENTS,
     ErrorReporting,
     has_failed,
@@ -82,9 +81,7 @@ from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.session import Session, ViewOrRest
 
 # These errors say nothing of the other steps of a job.
-ABOUT_THE_TARGET = frozenset(
-    {ErrorAction.TARGET_TROUBLE, ErrorAction.RETRY_ONCE, ErrorAction.NOT_FOUND, ErrorAction.FORBIDDEN}
-)
+ABOUT_THE_TARGET = frozenset({ErrorAction.TARGET_TROUBLE, ErrorAction.RETRY_ONCE, ErrorAction.LOSE_TARGET})
 NO_EVENTS: Sequence[Event] = ()
 # A target whose journal can take no more events, or that waits for credentials, is considered again after so many seconds.
 PAUSE_SECONDS = 1.0
@@ -496,7 +493,7 @@ class TargetPoller(Struct, eq=False, kw_only=True):
     ) -> ErrorAction:
         """Return what to do after a failed poll; hosts that no other request shows are trouble with their job."""
         action = classify_poll_error(error, request, target, self._now(), is_alone=is_alone)
-        if action in LOST_REASONS and self._is_outdated(target):
+        if action is ErrorAction.LOSE_TARGET and self._is_outdated(target):
             return ErrorAction.RETRY_ONCE
         if action is not ErrorAction.USE_OTHER_REQUEST or target.poll_failures.troubled:
             return action
