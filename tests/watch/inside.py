@@ -88,7 +88,7 @@ def note_operation(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
 
 def noted_operations(client: bkjob.JobClient) -> list[bkjob.JobRef]:
     """Return the jobs that a client remembers to have operated on."""
-    return [*client._poller._operated_at]
+    return [*client._poller._operations]
 
 
 def fleets_in(store: Any) -> dict[str, Any]:

@@ -69,8 +69,7 @@ class Poller:
         )
         # When operations on jobs that nobody watches were sent, and the steps whose wait for a user they ended, each with
         # the number of that wait, if it is known.
-        self._operated_at: dict[JobRef, float] = {}
-        self._confirmed: dict[JobRef, Mapping[StepRef, int | None]] = {}
+        self._operations: dict[JobRef, tuple[float, Mapping[StepRef, int | None]]] = {}
         # When jobs were launched, and when each was last polled for a nudge or will be, the latest last.
         self._launched_at: dict[JobRef, float] = {}
         self._nudged_at: dict[JobRef, float] = {}
@@ -176,13 +175,14 @@ class Poller:
         if ref.job not in self._registry.targets:
             self.planner.begin()
             self._stall_timer.start()
-        operated_at, now = self._operated_at.pop(ref.job, None), self._now()
+        operated_at, confirmed = self._operations.pop(ref.job, (None, {}))
+        now = self._now()
         target, since = self._registry.subscribe(
             subscriber, ref, now=now, operated_at=operated_at, recorded=recorded
         )
         target.launched_at = self._launched_at.get(ref.job, target.launched_at)
         is_newer = operated_at is not None and operated_at > recorded_until
-        for step, waits in self._confirmed.pop(ref.job, {}).items():
+        for step, waits in confirmed.items():
             # Otherwise another process may have recorded the wait that came after the operation.
             ended = waits_of(target, step) if waits is None and is_newer else waits
             confirm_wait(target, step, ended)
@@ -275,13 +275,9 @@ class Poller:
     def _keep_operation(self, job: JobRef, at: float, confirmed: Mapping[StepRef, int | None]) -> None:
         """Keep when an operation on a job was sent that nobody watches; somebody may watch it soon."""
         now = self._now()
-        self._operated_at = {each: at for each, at in self._operated_at.items() if now - at < SETTLE_BOUND}
-        self._confirmed = {
-            each: steps for each, steps in self._confirmed.items() if each in self._operated_at
-        }
-        self._operated_at[job] = at
-        if confirmed:
-            self._confirmed[job] = {**self._confirmed.get(job, {}), **confirmed}
+        recent = {each: kept for each, kept in self._operations.items() if now - kept[0] < SETTLE_BOUND}
+        _, confirmed_before = recent.get(job, (at, {}))
+        self._operations = {**recent, job: (at, {**confirmed_before, **confirmed})}
 
     def explain(self, ref: Ref, kept: JobState | None = None) -> Explanation:
         """Return why *ref* is polled or not, and when next; *kept* is what a watch saw that has ended, if anything."""
