@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from math import inf
-from types import MappingProxyType
 from typing import TypeVar
 
 from msgspec import Struct
@@ -17,11 +16,6 @@ V = TypeVar("V")
 
 # Weight of the newest rate at which hosts finish.
 NEWEST_WEIGHT = 0.7
-
-NO_COUNTS: Mapping[Ref, int] = MappingProxyType({})
-NONE_LOST: Mapping[Ref, Lost] = MappingProxyType({})
-NONE_ABSENT: Mapping[Ref, float] = MappingProxyType({})
-NO_TROUBLE: Mapping[Ref, Trouble] = MappingProxyType({})
 
 
 class PollState(Struct, eq=False, gc=False):
@@ -82,11 +76,11 @@ class PollFailures(Struct, frozen=True, kw_only=True):
     refusals: int = 0
     failed_in_round: tuple[Ref, ...] = ()
     unanswered: frozenset[Ref] = frozenset()
-    absent_since: Mapping[Ref, float] = NONE_ABSENT
-    not_found: Mapping[Ref, int] = NO_COUNTS
-    troubled: Mapping[Ref, Trouble] = NO_TROUBLE
+    absent_since: Mapping[Ref, float] = {}
+    not_found: Mapping[Ref, int] = {}
+    troubled: Mapping[Ref, Trouble] = {}
     stalled: bool = False
-    lost: Mapping[Ref, Lost] = NONE_LOST
+    lost: Mapping[Ref, Lost] = {}
     job_rows_refused: int = 0
     job_rows_hidden: int = 0
     rows_refused_at: float | None = None

@@ -25,7 +25,6 @@ from bkjob_async.engine.tracking.error_policy import (
 )
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
-from bkjob_async.engine.tracking.poll_state import NO_TROUBLE
 from bkjob_async.errors import BkJobError, CallFailed, InvalidResponse, NotFound
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.operations.base import GetStepInstanceStatus
@@ -215,7 +214,7 @@ class ErrorReporting(Struct, eq=False, kw_only=True):
             left = {ref: each for ref, each in troubled.items() if is_awaited or not target.is_settled(ref)}
         else:
             left = {}
-        target.poll_failures = replace(failures, troubled=left or NO_TROUBLE).or_none()
+        target.poll_failures = replace(failures, troubled=left).or_none()
         if not left:
             self._report_recovery(target.ref)
         ended = [
