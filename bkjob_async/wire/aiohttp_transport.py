@@ -7,6 +7,7 @@ import re
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -38,18 +39,8 @@ from bkjob_async.wire.fast_http.pool import ConnectFailed, ConnectionPool
 
 KEEPALIVE_TIMEOUT = 30.0
 DEFAULT_CONNECTIONS = 64
-# What requests of a lent session are like, and how its connections are opened: the options, and the attributes in which
-# aiohttp keeps them. It publishes hardly any.
-SESSION_OPTIONS = {
-    "proxy": "_default_proxy",
-    "proxy_auth": "_default_proxy_auth",
-    "middlewares": "_middlewares",
-    "request_class": "_request_class",
-    "response_class": "_response_class",
-    "version": "_version",
-    "max_line_size": "_max_line_size",
-    "max_field_size": "_max_field_size",
-}
+# How the connections of a lent session are opened: the options of its connector, and the attributes in which aiohttp keeps
+# them. It publishes hardly any.
 CONNECTOR_OPTIONS = {
     "ssl": "_ssl",
     "resolver": "_resolver",
@@ -275,28 +266,14 @@ class AiohttpTransport:
         ):
             return session
         if self._command_session is None:
-            of_session: dict[str, Any] = {}
             of_connector: dict[str, Any] = {"ssl": self._options.ssl}
             if self._is_lent:
-                of_session = options_of(session, SESSION_OPTIONS)
-                of_connector = options_of(lent, CONNECTOR_OPTIONS)
+                of_connector = options_of(lent)
                 bound_to = of_connector["local_addr"]  # as aiohttp keeps it: with what `socket` needs
                 of_connector["local_addr"] = bound_to and bound_to[0][-1]
             # The client bounds how many requests are under way.
             connector = CleanConnector(limit=0, force_close=True, **of_connector)
-            self._command_session = aiohttp.ClientSession(
-                connector=connector,
-                headers=session.headers,
-                skip_auto_headers=session.skip_auto_headers,
-                cookie_jar=session.cookie_jar,
-                auth=session.auth,
-                auto_decompress=session.auto_decompress,
-                timeout=session.timeout,
-                trust_env=session.trust_env,
-                trace_configs=session.trace_configs,
-                read_bufsize=STREAM_BUFFER_SIZE,
-                **of_session,
-            )
+            self._command_session = with_connector(session, connector)
         return self._command_session
 
     async def aclose(self) -> None:
@@ -305,23 +282,37 @@ class AiohttpTransport:
         fast, self._fast = self._fast, None
         if fast is not None:
             fast.close()
-        if self._command_session is not None:
-            await self._command_session.close()
+        if self._command_session is not None and self._command_session.connector is not None:
+            await self._command_session.connector.close()
         if self._session is not None and not self._is_lent:
             await self._session.close()
         if fast is not None:
             await fast.wait_closed()
 
 
-def options_of(lent: object, attributes: Mapping[str, str]) -> dict[str, Any]:
-    """Return options of a session or connector like one that is *lent*; raise `UsageError` where they cannot be read."""
+def options_of(lent: object) -> dict[str, Any]:
+    """Return the options of a connector like one that is *lent*; raise `UsageError` where they cannot be read."""
     try:
-        return {option: getattr(lent, name) for option, name in attributes.items()}
+        return {option: getattr(lent, name) for option, name in CONNECTOR_OPTIONS.items()}
     except AttributeError as error:
-        raise UsageError(
-            f"this version of aiohttp does not tell the {error.name} of a lent session, so commands could take another way"
-            " than its own: give HttpOptions(commands_through_lent_session=True), or no session"
-        ) from None
+        raise not_like_lent(error.name) from None
+
+
+def with_connector(session: aiohttp.ClientSession, connector: CleanConnector) -> aiohttp.ClientSession:
+    """Return a session like *session* in all but its *connector*; raise `UsageError` where aiohttp keeps that elsewhere."""
+    other = copy(session)
+    other._connector = connector  # noqa: SLF001 - aiohttp has no other way
+    if other.connector is not connector:
+        raise not_like_lent("connector")
+    return other
+
+
+def not_like_lent(name: str | None) -> UsageError:
+    """Return the error of a lent session whose attribute *name* is not where it is expected."""
+    return UsageError(
+        f"this version of aiohttp does not tell the {name} of a lent session, so commands could take another way"
+        " than its own: give HttpOptions(commands_through_lent_session=True), or no session"
+    )
 
 
 def split_proxy(proxy: str | None) -> tuple[URL | None, Mapping[str, str] | None]:

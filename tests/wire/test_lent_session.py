@@ -105,6 +105,20 @@ async def test_its_middlewares_see_every_request(method: str) -> None:
     assert b"X-Signature: s1gned" in server.heads[0]
 
 
+@pytest.mark.parametrize("method", METHODS)
+async def test_its_headers_are_read_for_every_request(method: str) -> None:
+    """Its owner may change them between two requests."""
+    async with (
+        serving(replying) as (server, at),
+        sending(session := aiohttp.ClientSession()) as send,
+    ):
+        for number in "12":
+            session.headers["X-Token"] = number
+            await send(method, at)
+
+    assert [b"X-Token: 1" in server.heads[0], b"X-Token: 2" in server.heads[1]] == [True, True]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is one loopback address")
 @pytest.mark.parametrize("method", METHODS)
 async def test_its_local_address_is_that_of_every_request(method: str) -> None:
