@@ -197,7 +197,7 @@ class Caller:
         True
         """
         request = self._named(operation, parameters, method, scope)
-        return await self._send(request, self._session.call, request_timeout)
+        return await self._send(request, request_timeout)
 
     @hide_arguments
     async def call_raw(
@@ -219,7 +219,7 @@ class Caller:
         (200, True)
         """
         request = self._named(operation, parameters, method, scope)
-        envelope: Envelope = await self._send(request, self._session.call_raw, request_timeout)
+        envelope: Envelope = await self._send(request, request_timeout, is_raw=True)
         return envelope
 
     def _named(
@@ -255,11 +255,11 @@ class Caller:
 
     async def _call(self, operation: Operation[R], request_timeout: float | None) -> R:
         """Send an operation and return its typed result."""
-        answer: R = await self._send(operation, self._session.call, request_timeout)
+        answer: R = await self._send(operation, request_timeout)
         return answer
 
     async def _send(
-        self, operation: Operation[Any], send: Callable[..., Any], request_timeout: float | None
+        self, operation: Operation[Any], request_timeout: float | None, *, is_raw: bool = False
     ) -> Any:
         """Send an operation; poll its target at once if it may have been carried out."""
         self._lifetime.check()
@@ -276,12 +276,13 @@ class Caller:
             answer = await reported(
                 self._session.observe,
                 operation,
-                send(
+                self._session.call(
                     operation,
                     request_timeout=options.request_timeout if request_timeout is None else request_timeout,
                     retries=options.retries,
                     urgent=options.priority == "urgent",
                     credentials=credentials,
+                    is_raw=is_raw,
                 ),
             )
         except InvalidRequest as error:

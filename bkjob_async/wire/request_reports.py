@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
 from bkjob_async.dialects.common.envelopes import first_request_id
 from bkjob_async.errors import CallFailed
-from bkjob_async.model.operations.base import Operation
 from bkjob_async.observe.counters import OTHER
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import RateLimitHit, RequestSent
 from bkjob_async.wire.limits.permits import Permit
+from bkjob_async.wire.sending import Sending
 
 
 def report_request(
-    observe: ObserverDispatch,
-    permit: Permit,
-    operation: Operation[Any],
-    *,
-    attempt: int,
-    error: BaseException | None,
-    is_poll: bool,
-    secrets: Iterable[str],
+    observe: ObserverDispatch, sending: Sending[Any], permit: Permit, error: BaseException | None
 ) -> None:
     """Report a request that was sent with *permit* and ended with *error*; a success (None) is counted elsewhere.
 
-    A request id that a server made of one of *secrets* is left out.
+    A request id that a server made of a secret is left out.
     """
+    operation, is_poll = sending.operation, sending.is_poll
     request, response = permit.request, permit.response
     assert request is not None  # noqa: S101 - it was sent
     ended_at = asyncio.get_running_loop().time() if response is None else permit.received_at
@@ -55,8 +48,8 @@ def report_request(
             seconds=seconds,
             queue_seconds=queued,
             bytes=size,
-            attempt=attempt,
-            request_id="" if any(secret in request_id for secret in secrets) else request_id,
+            attempt=sending.attempt,
+            request_id="" if any(secret in request_id for secret in sending.secrets()) else request_id,
             method=request.method,
             server=url.host or "",
             port=url.port,

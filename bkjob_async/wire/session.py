@@ -25,9 +25,8 @@ from bkjob_async.errors import (
     Throttled,
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse, Received
-from bkjob_async.model.credentials import Credentials, secrets_of
+from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import Operation
-from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import KnownRows, PollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.to_logging import log_safely
@@ -41,10 +40,10 @@ from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
 from bkjob_async.wire.limits.request_limiter import RequestLimiter, client_closed
 from bkjob_async.wire.poll_requests import PollOperation, PollRequests
 from bkjob_async.wire.request_reports import report_rate_limit, report_request
+from bkjob_async.wire.sending import Sending
 from bkjob_async.wire.tracebacks import without_frames
 from bkjob_async.wire.transport import CallbackTransport, Transport
 
-R = TypeVar("R")
 T = TypeVar("T")
 # What a response to a poll comes to: its view, or what is to be called and awaited for it.
 ViewOrRest = PollView | Callable[[], Awaitable[PollView]]
@@ -105,36 +104,32 @@ class Session:
 
     async def call(
         self,
-        operation: Operation[R],
-        *,
-        request_timeout: float | None = None,
-        retries: Retries | None = None,
-        urgent: bool = True,
-        credentials: CredentialsCache | None = None,
-    ) -> R:
-        """Send *operation* and return its typed response; raise a `CallFailed`.
-
-        *credentials* are used in place of the session's.
-        """
-        decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
-        held = credentials or self.credentials
-        call = self._call(operation, decode, request_timeout, retries, held, urgent=urgent)
-        return await without_frames(call, partial(self._secrets, held))
-
-    async def call_raw(
-        self,
         operation: Operation[Any],
         *,
         request_timeout: float | None = None,
         retries: Retries | None = None,
         urgent: bool = True,
         credentials: CredentialsCache | None = None,
-    ) -> Envelope:
-        """Send *operation* and return its response as the platform wrote it; raise a `CallFailed`."""
-        decode = partial(self.dialect.decode_raw, operation)
-        held = credentials or self.credentials
-        call = self._call(operation, decode, request_timeout, retries, held, urgent=urgent)
-        return await without_frames(call, partial(self._secrets, held))
+        permit: Permit | None = None,
+        is_raw: bool = False,
+    ) -> Any:
+        """Send *operation* and return its typed response, where it *is_raw* an `Envelope`; raise a `CallFailed`.
+
+        *credentials* are used in place of the session's. With a *permit* it is a poll, and sent once.
+        """
+        read = self.dialect.decode_raw if is_raw else self.dialect.decode
+        sending = Sending(
+            operation=operation,
+            sign=partial(self._signed, operation),
+            decode=partial(read, operation),
+            timeout=self.request_timeout if request_timeout is None else request_timeout,
+            usual=self.credentials,
+            held=credentials or self.credentials,
+            urgent=urgent,
+            is_poll=permit is not None,
+            permit=permit,
+        )
+        return await without_frames(self._call(sending, retries or self.retries), sending.secrets)
 
     def begin_poll(
         self,
@@ -155,20 +150,20 @@ class Session:
         permit.resource, permit.scope = operation.name, operation.ref.scope
 
         def on_received(received: Received) -> None:
-            permit.under_way = None
-            if not isinstance(received, HttpResponse) or len(received.body) >= LARGE_BODY:
-                on_view(partial(self.poll, operation, permit, known, received, credentials))
-                return
-            now = asyncio.get_running_loop().time()
-            try:
-                view = decode_poll(self.dialect, operation, received, known=known())
-                rate_limit = limiter.on_response(permit, received, now, was_read=True)
-                signed_with = self.credentials, credentials
-                self._on_success(operation, permit, rate_limit, signed_with, is_poll=True)
-            except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
-                on_view(partial(self.poll, operation, permit, known, received, credentials))
-                return
-            on_view(view)
+            permit.under_way, view = None, None
+            if isinstance(received, HttpResponse) and len(received.body) < LARGE_BODY:
+                now = asyncio.get_running_loop().time()
+                try:
+                    view = decode_poll(self.dialect, operation, received, known=known())
+                    rate_limit = limiter.on_response(permit, received, now, was_read=True)
+                    self._on_success(operation, permit, rate_limit)
+                    if permit.is_observed and self.observe.wants_polled_requests:
+                        self._report(self._polling(operation, permit, known, None, credentials), None)
+                except Exception:  # noqa: BLE001 - `poll` raises it again, for all who have to learn of it
+                    view = None
+            on_view(
+                partial(self.poll, operation, permit, known, received, credentials) if view is None else view
+            )
 
         try:
             request = self.poll_requests.request(
@@ -195,87 +190,76 @@ class Session:
         Rows that are *known* when the response has come need not be decoded. What was *received* already, requested with
         *credentials*, is not requested again.
         """
-        sign = partial(self.poll_requests.request, operation, accept_compressed=permit.accept_compressed)
+        sending = self._polling(operation, permit, known, received, credentials)
+        return await without_frames(self._send(sending), sending.secrets)
+
+    def _polling(
+        self,
+        operation: PollOperation,
+        permit: Permit,
+        known: Known,
+        received: Received | None,
+        credentials: Credentials | None,
+    ) -> Sending[PollView]:
+        """Return what `poll` sends."""
 
         def decode(response: HttpResponse) -> PollView:
             return decode_poll(self.dialect, operation, response, known=known())
 
-        held = self.credentials
-        attempt = self._attempt(
-            operation,
-            sign,
-            decode,
-            self.request_timeout,
-            held=held,
-            urgent=False,
+        return Sending(
+            operation=operation,
+            sign=partial(self.poll_requests.request, operation, accept_compressed=permit.accept_compressed),
+            decode=decode,
+            timeout=self.request_timeout,
+            usual=self.credentials,
+            held=self.credentials,
+            is_poll=True,
             permit=permit,
             received=received,
             credentials=credentials,
         )
-        return await without_frames(attempt, partial(self._secrets, held))
-
-    async def poll_list(self, operation: Operation[R], permit: Permit) -> R:
-        """Send *operation* with a *permit*, once, and return its typed response; raise a `CallFailed`."""
-        sign = partial(self.dialect.sign, self.prepare(operation))
-        decode: Callable[[HttpResponse], R] = partial(self.dialect.decode, operation)
-        timeout, held = self.request_timeout, self.credentials
-        attempt = self._attempt(operation, sign, decode, timeout, held=held, urgent=False, permit=permit)
-        return await without_frames(attempt, partial(self._secrets, held))
 
     # From an operation to its response ------------------------------------------------------------------------------
 
-    async def _call(
-        self,
-        operation: Operation[Any],
-        decode: Callable[[HttpResponse], T],
-        request_timeout: float | None,
-        retries: Retries | None,
-        held: CredentialsCache,
-        *,
-        urgent: bool,
-    ) -> T:
-        request = self.prepare(operation)
-        added = self.observe.headers()
+    async def _call(self, sending: Sending[T], retries: Retries) -> T:
+        """Send what is encoded once for all attempts; what is no poll with the headers of observers."""
+        request = self.prepare(sending.operation)
+        added = {} if sending.is_poll else self.observe.headers()
         if added:
             request = replace(request, headers={**request.headers, **added})
-        sign = partial(self.dialect.sign, request)
-        timeout = self.request_timeout if request_timeout is None else request_timeout
-        retries = retries or self.retries
-        return await self._send(operation, sign, decode, retries, timeout, held=held, urgent=urgent)
+        sending.sign = partial(self.dialect.sign, request)
+        return await self._send(sending, None if sending.is_poll else retries)
 
-    async def _send(
-        self,
-        operation: Operation[Any],
-        sign: Callable[[Credentials], HttpRequest],
-        decode: Callable[[HttpResponse], T],
-        retries: Retries,
-        timeout: float,  # noqa: ASYNC109 - per attempt, not per task
-        *,
-        held: CredentialsCache,
-        urgent: bool,
-    ) -> T:
-        """Send until there is a result, or another attempt makes no sense."""
-        number = 1
+    async def _send(self, sending: Sending[T], retries: Retries | None = None) -> T:
+        """Send until there is a result, or another attempt makes no sense; without *retries* once.
+
+        Where the credentials were refused and there are new ones, it is sent once more at once, with another permit.
+        """
+        operation, refused = sending.operation, False
         while True:
             try:
-                return await self._attempt(
-                    operation, sign, decode, timeout, held=held, urgent=urgent, number=number
-                )
+                return await self._attempt(sending)
             except CallFailed as error:
                 failure = error
-            number = failure.details.attempts
-            wait = retries.next_wait(
-                failure,
-                attempt=number,
-                repeatable=operation.repeatable,
-                jitter=self._random.random(),
-                longest_retry_after=timeout if urgent else LONGEST_RETRY_AFTER,
-            )
-            now = asyncio.get_running_loop().time()
-            if wait is None or not self._retry_budget.try_spend(failure, now):
+            may_again = not refused and may_send_again(failure, operation)
+            if may_again and sending.credentials is not None and sending.held.invalidate(sending.credentials):
+                refused = True
+            elif retries is None:
                 raise failure
-            await self._sleep(self.health.retry_wait(wait, now))
-            number += 1
+            else:
+                refused = False
+                wait = retries.next_wait(
+                    failure,
+                    attempt=sending.attempt,
+                    repeatable=operation.repeatable,
+                    jitter=self._random.random(),
+                    longest_retry_after=sending.timeout if sending.urgent else LONGEST_RETRY_AFTER,
+                )
+                now = asyncio.get_running_loop().time()
+                if wait is None or not self._retry_budget.try_spend(failure, now):
+                    raise failure
+                await self._sleep(self.health.retry_wait(wait, now))
+            sending.attempt += 1
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep before another try; raise `ClientClosed` as soon as the session is closed."""
@@ -286,95 +270,72 @@ class Session:
             return
         raise client_closed()
 
-    async def _attempt(
-        self,
-        operation: Operation[Any],
-        sign: Callable[[Credentials], HttpRequest],
-        decode: Callable[[HttpResponse], T],
-        timeout: float,  # noqa: ASYNC109 - per attempt, not per task
-        *,
-        held: CredentialsCache,
-        urgent: bool,
-        number: int = 1,
-        permit: Permit | None = None,
-        received: Received | None = None,
-        credentials: Credentials | None = None,
-    ) -> T:
-        """Send with a permit and decode, as attempt *number*; raise a `CallFailed`, complete.
+    async def _attempt(self, sending: Sending[T]) -> T:
+        """Send once, or go on with what was received, and decode; raise a `CallFailed`, complete.
 
-        A poll has its *permit*, which it may keep: the poll runner releases it. The limiter and the observers learn from the
-        outcome. What was *received* with the permit is the response, to a request that was signed with *credentials*: those
-        that are *held* may be others by now. Where they were refused and there are new ones, it is sent once more, with another
-        permit.
+        The limiter and the observers learn from the outcome.
         """
-        limiter, kept, refused = self.limiter, permit, False
-        is_poll = permit is not None
-        while True:
-            rate_limit: RateLimitHeaders | None = None
-            try:
-                if permit is None or received is None:
-                    permit, credentials = self._usable(permit, operation, held), None
-                    credentials = held.current or await held.fetch()
-                    request = sign(credentials)
-                    permit = permit or await limiter.acquire(
-                        scope_of(operation),
-                        operation.name,
-                        urgent=urgent,
-                        patience=timeout if urgent else None,
-                    )
-                    permit.request = request
-                # It is released last: when the response forbids further requests, the next waiter must not go.
-                try:
-                    if received is None:
-                        assert permit.request is not None  # noqa: S101 - it was made just now
-                        response = await self.transport.send(permit.request, timeout=timeout)
-                    else:
-                        response = received if isinstance(received, HttpResponse) else await received()
-                    received = None
-                    rate_limit = limiter.on_response(permit, response, asyncio.get_running_loop().time())
-                    is_large = len(response.body) >= LARGE_BODY
-                    result = await self._decode_large(decode, response) if is_large else decode(response)
-                    limiter.on_success(permit)
-                except CallFailed as error:
-                    self._learn(permit, error, rate_limit)
-                    raise
-                finally:
-                    if permit is not kept:
-                        limiter.release(permit)
-            except CallFailed as error:
-                signed_with = held, credentials
-                failure = complete_error(
-                    error,
-                    operation,
-                    self.dialect.name,
-                    attempts=number,
-                    secrets=self._secrets(*signed_with),
+        limiter, operation, kept = self.limiter, sending.operation, sending.permit
+        received, sending.received = sending.received, None
+        rate_limit: RateLimitHeaders | None = None
+        try:
+            if received is None:
+                sending.permit, sending.credentials = self._usable(sending), None
+                sending.credentials = sending.held.current or await sending.held.fetch()
+                request = sending.sign(sending.credentials)
+                sending.permit = sending.permit or await limiter.acquire(
+                    scope_of(operation),
+                    operation.name,
+                    urgent=sending.urgent,
+                    patience=sending.timeout if sending.urgent else None,
                 )
-                self._report(permit, operation, number, failure, signed_with, is_poll=is_poll)
-            except (Exception, asyncio.CancelledError) as error:
-                self._report(permit, operation, number, error, (held, credentials), is_poll=is_poll)
-                note_cancelled(error, operation, was_sent=permit is not None and not had_no_connection(error))
+                sending.permit.request = request
+                received = partial(self.transport.send, request, timeout=sending.timeout)
+            permit = sending.permit
+            assert permit is not None  # noqa: S101 - what was received came with it
+            # It is released last: when the response forbids further requests, the next waiter must not go.
+            try:
+                response = received if isinstance(received, HttpResponse) else await received()
+                rate_limit = limiter.on_response(permit, response, asyncio.get_running_loop().time())
+                is_large = len(response.body) >= LARGE_BODY
+                decode = sending.decode
+                result = await self._decode_large(decode, response) if is_large else decode(response)
+                limiter.on_success(permit)
+            except CallFailed as error:
+                self._learn(permit, error, rate_limit)
                 raise
-            else:
-                signed_with = held, credentials
-                self._on_success(operation, permit, rate_limit, signed_with, attempt=number, is_poll=is_poll)
-                return result
-            may_again = not refused and may_send_again(failure, operation)
-            if not (may_again and credentials is not None and held.invalidate(credentials)):
-                raise failure
-            refused = True
-            number += 1
+            finally:
+                if permit is not kept:
+                    limiter.release(permit)
+        except CallFailed as error:
+            failure = complete_error(
+                error,
+                operation,
+                self.dialect.name,
+                attempts=sending.attempt,
+                secrets=sending.secrets(),
+            )
+            self._report(sending, failure)
+        except (Exception, asyncio.CancelledError) as error:
+            self._report(sending, error)
+            was_sent = sending.permit is not None and not had_no_connection(error)
+            note_cancelled(error, operation, was_sent=was_sent)
+            raise
+        else:
+            self._on_success(operation, permit, rate_limit)
+            self._report(sending, None)
+            return result
+        raise failure
 
-    def _usable(
-        self, permit: Permit | None, operation: Operation[Any], held: CredentialsCache
-    ) -> Permit | None:
-        """Return *permit* if the request of *operation* can go out with it now; else give it back, and return None."""
+    def _usable(self, sending: Sending[Any]) -> Permit | None:
+        """Return the permit if the request can go out with it now; else give it back, and return None."""
+        permit, operation = sending.permit, sending.operation
         if permit is None:
             return None
         if permit.request is not None:
             self.limiter.release(permit)  # another request needs another permit
             return None
-        if held.current is None or not self.limiter.fits(permit, operation.name):
+        if sending.held.current is None or not self.limiter.fits(permit, operation.name):
             self.limiter.return_unused(permit)
             return None
         permit.resource = operation.name
@@ -402,16 +363,9 @@ class Session:
                 self.limiter.on_timeout(permit)
 
     def _on_success(
-        self,
-        operation: Operation[Any],
-        permit: Permit,
-        rate_limit: RateLimitHeaders | None,
-        signed_with: tuple[CredentialsCache, Credentials | None],
-        *,
-        attempt: int = 1,
-        is_poll: bool,
+        self, operation: Operation[Any], permit: Permit, rate_limit: RateLimitHeaders | None
     ) -> None:
-        """Count and report a response that was read, to a request *signed with* credentials that the cache held."""
+        """Count a response that was read."""
         assert permit.response is not None  # noqa: S101 - it was read
         size = len(permit.response.body)
         if rate_limit is not None and rate_limit.remaining <= 0:
@@ -420,28 +374,13 @@ class Session:
             self._retry_budget.on_success()
         if (counters := self.observe.counters) is not None:
             counters.add_success(operation.name, permit.asked_at, permit.sent_at, permit.received_at, size)
-        observe = self.observe
-        if (permit.is_observed and observe.wants_polled_requests) if is_poll else observe.wants_requests:
-            self._report(permit, operation, attempt, None, signed_with, is_poll=is_poll)
 
-    def _report(
-        self,
-        permit: Permit | None,
-        operation: Operation[Any],
-        attempt: int,
-        error: BaseException | None,
-        signed_with: tuple[CredentialsCache, Credentials | None],
-        *,
-        is_poll: bool,
-    ) -> None:
+    def _report(self, sending: Sending[Any], error: BaseException | None) -> None:
         """Report a request that is over to the observers; without a permit it was never sent."""
-        if permit is None or permit.request is None:
-            return
-        secrets = self._secrets(*signed_with)
-        report_request(
-            self.observe, permit, operation, attempt=attempt, error=error, is_poll=is_poll, secrets=secrets
-        )
-        permit.response = None  # this frame may live on until the next attempt
+        permit = sending.permit
+        if permit is not None and permit.request is not None:
+            report_request(self.observe, sending, permit, error)
+            permit.response = None  # this frame may live on until the next attempt
 
     async def _decode_large(self, decode: Callable[[HttpResponse], T], response: HttpResponse) -> T:
         """Decode a large response in a turn of the event loop of its own, and let the caller go on in another one."""
@@ -462,19 +401,6 @@ class Session:
 
     def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
         return self.dialect.sign(self.prepare(operation), credentials)
-
-    # Errors ---------------------------------------------------------------------------------------------------------
-
-    def _secrets(self, held: CredentialsCache, signed_with: Credentials | None = None) -> tuple[str, ...]:
-        """Return all secrets that must not be shown: the session's, those that are *held*, and those of one request.
-
-        That may have been *signed with* credentials that were replaced many times since.
-        """
-        own = self.credentials
-        secrets = own.secrets if held is own else own.secrets + held.secrets
-        if signed_with is None:
-            return secrets
-        return tuple(dict.fromkeys((*secrets, *secrets_of(signed_with))))
 
     def credentials_of(self, source: CredentialsSource) -> CredentialsCache:
         """Return other credentials for some calls; a provider of them is cancelled with the session."""

@@ -69,7 +69,7 @@ class ListPollers(Struct, eq=False, kw_only=True):
         """
         loop = asyncio.get_running_loop()
         try:
-            page = await self.session.poll_list(request, permit)
+            page = await self.session.call(request, urgent=False, permit=permit)
         except BkJobError:
             poller.failed(loop.time())
             raise
