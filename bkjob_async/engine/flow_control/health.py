@@ -1,8 +1,8 @@
-"""How the platform is: one table of states and events, by which polls, probes and retries go.
+"""How the platform is: its state after each event, by which polls, probes and retries go.
 
                         open        limited     closed
 response                open        limited     limited     the platform answered
-response, early         open        limited     closed      to a request from before it closed, within `first_wait`
+response, early         open        limited     closed      to a request from before it closed, within FIRST_PROBE_WAIT
 response, late          limited     limited     limited     the first one after a silence, and far slower than usual
 time                    open        open        closed      the last target has had its turn
 error of one            open        limited     closed      no connection, no response in time, HTTP 502 to 504
@@ -18,7 +18,7 @@ announces or teaches by refusals, the rate of the client and its concurrency all
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from enum import Enum
 from math import inf
 
@@ -34,30 +34,20 @@ class PlatformState(Enum):
 
 
 class PlatformEvent(Enum):
-    """What was learnt of the platform."""
+    """What a failed poll says of the platform."""
 
     RESPONSE = "response"
-    EARLY_RESPONSE = "response, early"
-    LATE_RESPONSE = "response, late"
-    TIME = "time"
     ERROR = "error of one"
-    ERRORS = "errors of many"
     REFUSAL = "refusal"
     REFUSAL_OF_ALL = "refusal of all"
 
 
 OPEN, LIMITED, CLOSED = PlatformState.OPEN, PlatformState.LIMITED, PlatformState.CLOSED
-# The state after each event, by the state before it.
-TRANSITIONS: Mapping[PlatformEvent, Mapping[PlatformState, PlatformState]] = {
-    PlatformEvent.RESPONSE: {OPEN: OPEN, LIMITED: LIMITED, CLOSED: LIMITED},
-    PlatformEvent.EARLY_RESPONSE: {OPEN: OPEN, LIMITED: LIMITED, CLOSED: CLOSED},
-    PlatformEvent.LATE_RESPONSE: {OPEN: LIMITED, LIMITED: LIMITED, CLOSED: LIMITED},
-    PlatformEvent.TIME: {OPEN: OPEN, LIMITED: OPEN, CLOSED: CLOSED},
-    PlatformEvent.ERROR: {OPEN: OPEN, LIMITED: LIMITED, CLOSED: CLOSED},
-    PlatformEvent.ERRORS: {OPEN: CLOSED, LIMITED: CLOSED, CLOSED: CLOSED},
-    PlatformEvent.REFUSAL: {OPEN: OPEN, LIMITED: LIMITED, CLOSED: CLOSED},
-    PlatformEvent.REFUSAL_OF_ALL: {OPEN: CLOSED, LIMITED: CLOSED, CLOSED: CLOSED},
-}
+# So many errors in a row, of so many different targets, close it (of all targets, where there are fewer).
+THRESHOLD, DISTINCT_TARGETS = 5, 3
+# While closed, the first probe goes after FIRST_PROBE_WAIT seconds. The wait doubles with each probe, up to
+# LONGEST_PROBE_WAIT after errors, LONGEST_PROBE_WAIT_REFUSED after a refusal of all.
+FIRST_PROBE_WAIT, LONGEST_PROBE_WAIT, LONGEST_PROBE_WAIT_REFUSED = 0.5, 1.5, 5.0
 # A failed poll is repeated after the interval of polls, then after twice as long each time, up to so many seconds: where
 # the platform answered for this target alone, it may take longer. How long requests are refused the permit knows.
 LONGEST_WAITS = {
@@ -86,20 +76,13 @@ SLOWEST_RATE = 1.0
 class PlatformHealth(Struct, kw_only=True):
     """The state of the platform; times are the caller's clock, in seconds.
 
-    *threshold* errors in a row of *distinct_targets* targets close it (of all targets, where there are fewer). Single
-    probes then go: the first after *first_wait* seconds. The wait doubles with each probe up to *longest_wait*, or up to
-    *longest_wait_refused* after a refusal of all. A probe without a response does not delay the next one. Errors of
-    requests that were in flight when it closed do not count.
+    A probe without a response does not delay the next one. Errors of requests that were in flight when it closed do not
+    count.
 
     `errors` is how many errors counted since the last response. `usual_rate` is the usual number of responses to polls per
     second, None before it is known. Polls sent before `silence_ended_at` were in flight during the last silence.
     """
 
-    threshold: int = 5
-    distinct_targets: int = 3
-    first_wait: float = 0.5
-    longest_wait: float = 1.5
-    longest_wait_refused: float = 5.0
     state: PlatformState = PlatformState.OPEN
     probe_at: float = 0.0
     rate: float = inf
@@ -131,32 +114,30 @@ class PlatformHealth(Struct, kw_only=True):
     def on_response(self, now: float, *, sent: float, targets: int) -> PlatformState | None:
         """Count the response to a poll *sent* then, of one of *targets*; return the state before if all are polled again.
 
-        A response to a request from before the closing proves nothing if it comes within *first_wait* seconds of it.
+        A response to a request from before the closing proves nothing if it comes within FIRST_PROBE_WAIT seconds of it.
         """
         last, before = self._last_response_at, self.state
-        if before is CLOSED and sent <= self._closed_at and now < self._closed_at + self.first_wait:
-            self._apply(PlatformEvent.EARLY_RESPONSE)
+        if before is CLOSED and sent <= self._closed_at and now < self._closed_at + FIRST_PROBE_WAIT:
             return None
         self._last_response_at = now
         if self.errors:
             self.errors = 0
             self._failed_targets.clear()
-        event = PlatformEvent.RESPONSE
+        is_late = last is not None and self._is_late(last, now, sent)
         if last is None:  # the first one, or the first one since the platform was closed
             self._sample_began_at = now
             if self.usual_rate is None:
                 self._usual_seconds = now - sent
-        elif self._is_late(last, now, sent):
-            event = PlatformEvent.LATE_RESPONSE
+        elif is_late:
             # The rate is kept: it was measured before the silence.
             self._sample_began_at, self._sample_count, self.silence_ended_at = now, 0, now
         elif sent >= self.silence_ended_at:
             self._measure(now, now - sent)
-        if event is PlatformEvent.RESPONSE and before is not CLOSED:
+        if not is_late and before is not CLOSED:
             if before is LIMITED and now >= self.until:
-                self._apply(PlatformEvent.TIME)
+                self.state = OPEN
             return None
-        self._apply(event)
+        self.state = LIMITED
         self.rate = max(SLOWEST_RATE, self.usual_rate or targets)
         self.until = now + targets / self.rate
         return before
@@ -176,28 +157,25 @@ class PlatformHealth(Struct, kw_only=True):
             return False
         if event is PlatformEvent.ERROR:
             self.errors += 1
-            if len(self._failed_targets) < self.distinct_targets:
+            if len(self._failed_targets) < DISTINCT_TARGETS:
                 self._failed_targets.add(target)
             is_of_many = (
                 targets >= 2
-                and self.errors >= min(self.threshold, targets)
-                and len(self._failed_targets) >= min(self.distinct_targets, targets)
+                and self.errors >= min(THRESHOLD, targets)
+                and len(self._failed_targets) >= min(DISTINCT_TARGETS, targets)
             )
-            event = PlatformEvent.ERRORS if is_of_many else event
-        self._apply(event)
-        if not self.is_closed:
+            if not is_of_many:
+                return False
+        elif event is not PlatformEvent.REFUSAL_OF_ALL:
             return False
-        self._closed_at = now
-        self._wait_bound = self.longest_wait if event is PlatformEvent.ERRORS else self.longest_wait_refused
-        self._wait = self.first_wait
-        self.probe_at = now + self.first_wait
+        self.state, self._closed_at = CLOSED, now
+        self._wait_bound = LONGEST_PROBE_WAIT if event is PlatformEvent.ERROR else LONGEST_PROBE_WAIT_REFUSED
+        self._wait = FIRST_PROBE_WAIT
+        self.probe_at = now + FIRST_PROBE_WAIT
         # Polling stops, so that the present sample says nothing about the usual rate.
         self._last_response_at = None
         self._sample_count = 0
         return True
-
-    def _apply(self, event: PlatformEvent) -> None:
-        self.state = TRANSITIONS[event][self.state]
 
     # Decisions ------------------------------------------------------------------------------------------------------
 
@@ -219,7 +197,7 @@ class PlatformHealth(Struct, kw_only=True):
         if self.is_closed:
             return self.probe_at
         if event is PlatformEvent.ERROR and targets < 2:
-            return now + self.longest_wait  # no other target finds out that the platform is back
+            return now + LONGEST_PROBE_WAIT  # no other target finds out that the platform is back
         return now + wait_after(event, failures, interval)
 
     def retry_wait(self, wait: float, now: float) -> float:
