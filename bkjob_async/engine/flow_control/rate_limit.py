@@ -15,21 +15,19 @@ CLOCK_RESOLUTION = 1e-6
 class RateLimiter:
     """Limits all requests of a client together: number in flight, and requests per second.
 
-    *rate* is requests per second, None for no limit. *burst* is how many may go at once after a quiet time.
+    *rate* is requests per second, None for no limit.
     *bound_by* names the option that *max_in_flight* comes from. `concurrency` may allow fewer in flight than
     *max_in_flight*. Times are the caller's clock.
     """
 
     max_in_flight: int = field(default=32, validator=validators.gt(0))
     rate: float | None = field(default=None, validator=validators.optional(validators.gt(0.0)))
-    burst: int = field(default=1, validator=validators.gt(0))
     bound_by: RequestLimit = RequestLimit.MAX_IN_FLIGHT
     in_flight: int = field(default=0, init=False)
     next_allowed_at: float = field(default=0.0, init=False)
     concurrency: AIMDConcurrency = field(
         default=Factory(lambda self: AIMDConcurrency(maximum=self.max_in_flight), takes_self=True), init=False
     )
-    _used_until: float = field(default=0.0, init=False)
 
     @property
     def is_full(self) -> bool:
@@ -47,20 +45,14 @@ class RateLimiter:
         """Count a request that goes out at *now*, or that should have: what a late timer takes is made up for."""
         self.in_flight += 1
         if self.rate is not None:
-            self._used_until = max(self._used_until, now) + 1.0 / self.rate
-            self.next_allowed_at = self._used_until - (self.burst - 1) / self.rate
+            self.next_allowed_at = max(self.next_allowed_at, now) + 1.0 / self.rate
 
     def uncount(self) -> None:
         """Let the next request go as if the one that was acquired last had not: it did not go out, but is in flight still."""
         if self.rate is not None:
-            self._used_until -= 1.0 / self.rate
             self.next_allowed_at -= 1.0 / self.rate
 
     def set_rate(self, rate: float | None, now: float) -> None:
         """Change the rate; what was sent before *now* holds up the next request no longer than the new rate would."""
         self.rate = rate
-        if rate is None:
-            self._used_until = self.next_allowed_at = 0.0
-        else:
-            self._used_until = min(self._used_until, now + 1.0 / rate)
-            self.next_allowed_at = self._used_until - (self.burst - 1) / rate
+        self.next_allowed_at = 0.0 if rate is None else min(self.next_allowed_at, now + 1.0 / rate)
