@@ -47,6 +47,7 @@ from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.stream.targets import TargetSet
 from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.subscription import Subscription
+from bkjob_async.wire.limits.permits import WaitingCall
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from tests.watch import history_kinds as kinds
 from tests.watch import slow_histories as late
@@ -496,16 +497,16 @@ def stall_while_it_is_seen(patch: Patch) -> None:
 
 def forget_in_the_queue(patch: Patch) -> None:
     """Give some late polls no permit, ever: they stay late."""
-    queue_poll = RequestLimiter.queue_poll
+    queue = RequestLimiter.queue
     queued = count(1)
 
-    def forgetful(self: RequestLimiter, poll: Any) -> None:
-        if next(queued) % 20:
-            queue_poll(self, poll)
+    def forgetful(self: RequestLimiter, waiter: Any) -> None:
+        if isinstance(waiter, WaitingCall) or next(queued) % 20:
+            queue(self, waiter)
         else:
             self.waiting += 1
 
-    patch.setattr(RequestLimiter, "queue_poll", forgetful)
+    patch.setattr(RequestLimiter, "queue", forgetful)
 
 
 def open_no_resource_again(patch: Patch) -> None:

@@ -193,13 +193,13 @@ class PollRunner(Generic[K]):
         key.urgent = urgent
         now = asyncio.get_running_loop().time()
         priority = URGENT_POLL if urgent else SLOW_RETRY if self.is_slow_retry(key) else DUE
-        self._limiter.queue_poll(LatePoll(self._group(key), priority, now, self, key))
+        self._limiter.queue(LatePoll(self._group(key), priority, now, self, key))
 
     def _withdraw(self, key: K) -> None:
         """Let a late *key* wait no more."""
         if is_late(key):
             self._late -= 1
-            self._limiter.withdraw_poll()
+            self._limiter.withdraw()
             key.urgent = None
 
     def wants_permit(self, key: K, *, urgent: bool) -> bool:
@@ -213,7 +213,8 @@ class PollRunner(Generic[K]):
 
     def on_permit(self, key: K, permit: Permit) -> None:
         """Have a late *key* polled soon with its *permit*, which came just now."""
-        self._withdraw(key)
+        self._late -= 1
+        key.urgent = None
         self._make_ready(key, permit)
 
     def _make_ready(self, key: K, permit: Permit) -> None:

@@ -43,8 +43,7 @@ class RequestLimiter:
     def __init__(self, limit: RateLimiter) -> None:
         """Guard *limit*, which nothing else may use."""
         self.limit = limit
-        # All calls that neither have a permit nor gave up: each leaves once, however it ends. Polls are counted only.
-        self._calls: set[WaitingCall] = set()
+        # How many neither have a permit nor gave up.
         self.waiting = 0
         # How many requests are under way of those that may take long again.
         self._slow_retries = 0
@@ -157,8 +156,7 @@ class RequestLimiter:
         loop = asyncio.get_running_loop()
         priority = URGENT_CALL if urgent else DUE
         waiter = WaitingCall(scope, resource, priority, loop.time(), loop.create_future())
-        self._calls.add(waiter)
-        self._queue(waiter)
+        self.queue(waiter)
         if patience is not None and waiter.permit is None:
             waiter.timer = loop.call_later(patience, self._on_impatience, waiter, patience)
         try:
@@ -168,16 +166,20 @@ class RequestLimiter:
                 self.return_unused(waiter.permit)  # granted just before the cancellation
             raise
         finally:
-            self._leave(waiter)
+            if waiter.permit is None:
+                self.withdraw()
             if waiter.timer is not None:
                 waiter.timer.cancel()
 
-    def queue_poll(self, poll: Waiting) -> None:
-        """Give a permit to *poll* as soon as a request may go out; each poll that gives up needs one `withdraw_poll`."""
-        self._queue(poll)
+    def queue(self, waiter: Waiting) -> None:
+        """Give a permit to *waiter* as soon as a request may go out; each one that gives up needs one `withdraw`."""
+        self.waiting += 1
+        queue = self._queue_of(waiter.resource) if self.resource_queues else self._shared_queue
+        queue.waiters.push(waiter.scope, waiter, priority=waiter.priority)
+        self._grant_permits()
 
-    def withdraw_poll(self) -> None:
-        """Count one poll less that waits: it was given a permit, or gave up."""
+    def withdraw(self) -> None:
+        """Count one less that waits, as it gave up."""
         self.waiting -= 1
 
     def return_unused(self, permit: Permit) -> None:
@@ -191,18 +193,6 @@ class RequestLimiter:
     def fits(self, permit: Permit, resource: str) -> bool:
         """Return whether a *permit* lets a request for *resource* out, too; one that has no quota of its own always."""
         return permit.resource == resource or resource not in self.resource_queues
-
-    def _queue(self, waiter: Waiting) -> None:
-        self.waiting += 1
-        queue = self._queue_of(waiter.resource) if self.resource_queues else self._shared_queue
-        queue.waiters.push(waiter.scope, waiter, priority=waiter.priority)
-        self._grant_permits()
-
-    def _leave(self, waiter: WaitingCall) -> None:
-        """Count one call less that waits."""
-        if waiter in self._calls:
-            self._calls.discard(waiter)
-            self.waiting -= 1
 
     def _queue_of(self, resource: str) -> RequestQueue:
         """Return the queue of a resource: its own if its quota is known, else that of all."""
@@ -354,14 +344,11 @@ class RequestLimiter:
                 # It came before its resource was known to have a quota of its own.
                 queue.waiters.push(waiter.scope, waiter, priority=waiter.priority)
                 continue
-            self._grant(waiter, served, now, due_at)
-
-    def _grant(self, waiter: Waiting, queue: RequestQueue, now: float, due_at: float) -> None:
-        self.limit.acquire(min(now, max(due_at, now - LATENESS)))
-        self.quota.acquire(now)
-        if queue is not self._shared_queue:
-            queue.quota.acquire(now)
-        self._give_permit(waiter, now)
+            limit.acquire(min(now, max(due_at, now - LATENESS)))
+            self.quota.acquire(now)
+            if served is not self._shared_queue:
+                served.quota.acquire(now)
+            self._give_permit(waiter, now)
 
     @property
     def _last_priority(self) -> int:
@@ -369,9 +356,8 @@ class RequestLimiter:
         return SLOW_RETRY if 2 * self._slow_retries < self.limit.concurrency.allowed else DUE
 
     def _give_permit(self, waiter: Waiting, now: float) -> None:
+        self.waiting -= 1
         self._slow_retries += waiter.priority == SLOW_RETRY
-        if isinstance(waiter, WaitingCall):
-            self._leave(waiter)
         resource = waiter.resource if self.resource_queues else ""
         waiter.on_permit(Permit(waiter.scope, resource, waiter.priority, waiter.asked_at, now, now))
 
@@ -426,11 +412,9 @@ class RequestLimiter:
             self._timer.cancel()
             self._timer, self._timer_at = None, inf
         for queue in self._queues:
-            queue.waiters.clear()
-        for waiter in tuple(self._calls):
-            self._leave(waiter)
-            if waiter.is_waiting():
-                waiter.granted.set_exception(client_closed())
+            for waiter in queue.waiters.clear():
+                if isinstance(waiter, WaitingCall):
+                    waiter.granted.set_exception(client_closed())
 
 
 class RequestQueue:
