@@ -25,41 +25,22 @@ def keep_freed_memory() -> None:
 
 
 class BodyBuffer:
-    """Collects *size* bytes; only `getvalue` makes one block of a large body.
+    """Collects *size* bytes; only `getvalue` makes one block of a large body. It must be closed."""
 
-    A body whose length is known takes at most twice as much memory as came. It must be closed.
-    """
+    __slots__ = ("_first", "_further", "size")
 
-    __slots__ = ("_capacity", "_expected_size", "_first", "_further", "size")
-
-    def __init__(self, expected_size: int | None = None) -> None:
-        """Hold nothing yet; the body will have *expected_size* bytes, None if that is not known."""
+    def __init__(self) -> None:
+        """Hold nothing yet."""
         self._first = BytesIO()
         self._further: list[mmap.mmap] = []
-        self._capacity = 0
-        self._expected_size = expected_size
         self.size = 0
 
     def write(self, data: bytes | memoryview) -> None:
         """Append *data*."""
-        start = self.size
-        self.size = end = start + len(data)
-        if end > FIRST_SEGMENT:
-            room = max(FIRST_SEGMENT - start, 0)
-            self._write_further(data[room:])
-            data, end = data[:room], FIRST_SEGMENT
-        if self._expected_size is not None and end > self._capacity:
-            self._grow(start, end, self._expected_size)
-        self._first.write(data)
-
-    def _grow(self, start: int, end: int, expected_size: int) -> None:
-        """Make room in the first segment; `BytesIO` grows by an eighth, which copies a body many times over."""
-        self._capacity = min(expected_size, 2 * end, FIRST_SEGMENT)
-        self._first.seek(self._capacity - 1)
-        self._first.write(b"\0")
-        self._first.seek(start)
-
-    def _write_further(self, data: bytes | memoryview) -> None:
+        room = max(FIRST_SEGMENT - self.size, 0)
+        self.size += len(data)
+        self._first.write(data[:room])
+        data = data[room:]
         while data:
             if not self._further or self._further[-1].tell() == FURTHER_SEGMENT:
                 self._further.append(mmap.mmap(-1, FURTHER_SEGMENT, access=mmap.ACCESS_COPY))

@@ -210,7 +210,7 @@ class ResponseParser:
             self._body = data
             return
         if self._buffer is None:
-            self._buffer = BodyBuffer(self._length)
+            self._buffer = BodyBuffer()
             self._buffer.write(self._body)
             self._body = b""
         self._buffer.write(data)

@@ -24,12 +24,12 @@ def _small_segments() -> Iterator[None]:
     patch.undo()
 
 
-@given(st.lists(st.binary(max_size=30), max_size=12), st.booleans(), st.booleans())
-def test_the_pieces_come_out_in_order(pieces: list[bytes], is_sized: bool, are_views: bool) -> None:  # noqa: FBT001 - drawn
-    """Whether or not the size is known, and whatever the pieces are."""
+@given(st.lists(st.binary(max_size=30), max_size=12), st.booleans())
+def test_the_pieces_come_out_in_order(pieces: list[bytes], are_views: bool) -> None:  # noqa: FBT001 - drawn
+    """Whatever the pieces are."""
     whole = b"".join(pieces)
 
-    with closing(BodyBuffer(len(whole) if is_sized else None)) as buffer:
+    with closing(BodyBuffer()) as buffer:
         for piece in pieces:
             buffer.write(memoryview(piece) if are_views else piece)
         assert buffer.size == len(whole)
@@ -39,7 +39,7 @@ def test_the_pieces_come_out_in_order(pieces: list[bytes], is_sized: bool, are_v
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=12))
 def test_a_body_that_never_becomes_whole_is_freed(pieces: list[bytes]) -> None:
     """Closing twice does no harm."""
-    buffer = BodyBuffer(10_000)
+    buffer = BodyBuffer()
     for piece in pieces:
         buffer.write(piece)
 
@@ -61,7 +61,7 @@ keep_freed_memory() if {kept} else None
 def wave():
     bodies = []
     for _ in range(8):
-        with closing(BodyBuffer(280_000)) as body:
+        with closing(BodyBuffer()) as body:
             body.write(b"x" * 280_000)
             bodies.append(body.getvalue())
 
