@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from math import inf
 from typing import Protocol
+
+from bkjob_async.wire.limits.earliest_timer import EarliestTimer
 
 
 class Expiring(Protocol):
@@ -25,26 +26,19 @@ class TimeoutManager:
 
     def __init__(self) -> None:
         self._running: set[Expiring] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._fires_at = inf
+        self._timer = EarliestTimer(self._on_time)
 
     def add(self, expiring: Expiring) -> None:
         """Have something expire at its time, unless `discard` comes first."""
         self._running.add(expiring)
-        if expiring.at < self._fires_at:
-            self._set_timer(expiring.at)
+        if expiring.at < self._timer.at:  # at each request
+            self._timer.set(expiring.at)
 
     def discard(self, expiring: Expiring) -> None:
         """Forget something that has ended; harmless when repeated."""
         self._running.discard(expiring)
 
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._fires_at = asyncio.get_running_loop().call_at(at, self._on_timer), at
-
-    def _on_timer(self) -> None:
-        self._fires_at = inf
+    def _on_time(self, _at: float) -> None:
         now = asyncio.get_running_loop().time()
         try:
             for expiring in [each for each in self._running if each.at <= now]:
@@ -52,10 +46,9 @@ class TimeoutManager:
                 expiring.expire()
         finally:  # an error of one must not keep the others from ending
             if self._running:
-                self._set_timer(min(each.at for each in self._running))
+                self._timer.set(min(each.at for each in self._running))
 
     def close(self) -> None:
         """Cancel the timer, unless something is yet to expire."""
-        if self._timer is not None and not self._running:
+        if not self._running:
             self._timer.cancel()
-            self._fires_at = inf

@@ -511,10 +511,13 @@ def forget_in_the_queue(patch: Patch) -> None:
 
 def open_no_resource_again(patch: Patch) -> None:
     """Wait for no window of the quota of a single resource: what waits for it goes with another request."""
-    set_timer = RequestLimiter._set_timer
-    patch.setattr(
-        RequestLimiter, "_set_timer", lambda self, at: None if self.resource_queues else set_timer(self, at)
-    )
+    next_waiter = RequestLimiter._next_waiter
+
+    def without_waiting(self: RequestLimiter, now: float) -> Any:
+        found = next_waiter(self, now)
+        return None if isinstance(found, float) and self.resource_queues else found
+
+    patch.setattr(RequestLimiter, "_next_waiter", without_waiting)
 
 
 # Where hosts have several names.

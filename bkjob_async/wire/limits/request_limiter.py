@@ -13,6 +13,7 @@ from bkjob_async.engine.flow_control.server_quota import LATENESS, ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.request_limit import RequestLimit
+from bkjob_async.wire.limits.earliest_timer import EarliestTimer
 from bkjob_async.wire.limits.permits import (
     DUE,
     PRIORITIES,
@@ -54,9 +55,7 @@ class RequestLimiter:
         self.resource_queues: dict[str, RequestQueue] = {}
         # All queues; the one that was served last comes last.
         self._queues = [self._shared_queue]
-        self._timer: asyncio.TimerHandle | None = None
-        # When the timer should fire; a busy event loop is late.
-        self._timer_at = inf
+        self._timer = EarliestTimer(self._grant_permits)
         self._closed = False
 
     @property
@@ -105,9 +104,7 @@ class RequestLimiter:
     def set_rate(self, rate: float | None) -> None:
         """Change how many requests may go out in a second; those that wait go by the new rate from now on."""
         self.limit.set_rate(rate, asyncio.get_running_loop().time())
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         self._grant_permits()
 
     # Before a request -----------------------------------------------------------------------------------------------
@@ -319,9 +316,12 @@ class RequestLimiter:
 
     # The queues -----------------------------------------------------------------------------------------------------
 
-    def _grant_permits(self) -> None:
-        """Grant as many permits as the bounds allow; set a timer for the next one if only time is missing."""
-        loop, limit, due_at = asyncio.get_running_loop(), self.limit, self._timer_at
+    def _grant_permits(self, due_at: float = inf) -> None:
+        """Grant as many permits as the bounds allow; set the timer for the next one if only time is missing.
+
+        The timer was to fire at *due_at*: a busy event loop is late.
+        """
+        loop, limit, due_at = asyncio.get_running_loop(), self.limit, min(due_at, self._timer.at)
         is_plain = limit.rate is None and not self.quota.is_known and not self.resource_queues
         while self.waiting and limit.in_flight < limit.concurrency.allowed:
             now = loop.time()
@@ -337,7 +337,7 @@ class RequestLimiter:
             found = self._next_waiter(now)
             if not isinstance(found, tuple):
                 if found is not None:
-                    self._set_timer(found)
+                    self._timer.set(found)
                 return
             waiter, served = found
             if self.resource_queues and (queue := self._queue_of(waiter.resource)) is not served:
@@ -391,26 +391,10 @@ class RequestLimiter:
             next_at = max(next_at, quota.next_allowed_urgent_at if urgent else quota.next_allowed_at)
         return next_at
 
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None:
-            if self._timer_at <= at:
-                return
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._grant_permits()
-        if self._timer is None:
-            self._timer_at = inf
-
     def close(self) -> None:
         """Grant no more permits; raise `ClientClosed` in all that wait."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer, self._timer_at = None, inf
+        self._timer.cancel()
         for queue in self._queues:
             for waiter in queue.waiters.clear():
                 if isinstance(waiter, WaitingCall):
