@@ -15,66 +15,44 @@ MAX_SLICE_STEPS = 64
 EXHAUSTED = object()
 
 
-class CooperativeLoop:
-    """Calls *step* again and again, in slices, until it returns False.
+class CooperativeIterator:
+    """Runs an iterator to its end in slices, an item a step; a new one replaces one under way.
 
-    The first slice runs at once: a small amount of work is done when `start` returns.
+    The first slice runs at once: a small amount of work is done when `start` returns. What a step starts is run behind it.
     """
 
-    __slots__ = ("_next_slice", "_step")
-
-    def __init__(self, step: Callable[[], bool]) -> None:
-        """Prepare; *step* does the next piece of work and returns whether there was one."""
-        self._step = step
-        self._next_slice: asyncio.Handle | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether work is under way."""
-        return self._next_slice is not None
-
-    def start(self) -> None:
-        """Begin, unless work is under way."""
-        if self._next_slice is None:
-            self._run_slice()
-
-    def _run_slice(self) -> None:
-        self._next_slice = None
-        loop = asyncio.get_running_loop()
-        started, steps = loop.time(), 0
-        while self._step():
-            steps += 1
-            if slice_is_over(steps, loop.time() - started):
-                self._next_slice = loop.call_soon(self._run_slice)
-                return
-
-    async def wait(self) -> None:
-        """Wait until all work is done."""
-        await wait_uncancellable(lambda: self._next_slice is not None, lambda: asyncio.sleep(0))
-
-
-class CooperativeIterator:
-    """Runs a generator to its end in slices; a new one replaces one under way."""
-
-    __slots__ = ("_iterator", "_loop")
+    __slots__ = ("_is_running", "_iterator")
 
     def __init__(self) -> None:
         self._iterator: Iterator[None] = iter(())
-        self._loop = CooperativeLoop(lambda: next(self._iterator, EXHAUSTED) is not EXHAUSTED)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether an iterator is under way."""
-        return self._loop.is_running
+        self._is_running = False
 
     def start(self, iterator: Iterator[None]) -> None:
         """Run *iterator*; each item ends a step."""
         self._iterator = iterator
-        self._loop.start()
+        if not self._is_running:
+            self._run_slice()
 
     def cancel(self) -> None:
         """Drop what is under way."""
         self._iterator = iter(())
+
+    def _run_slice(self) -> None:
+        loop = asyncio.get_running_loop()
+        started, steps = loop.time(), 0
+        self._is_running, is_left = True, False
+        try:
+            while not is_left and next(self._iterator, EXHAUSTED) is not EXHAUSTED:
+                steps += 1
+                is_left = slice_is_over(steps, loop.time() - started)
+        finally:
+            self._is_running = is_left
+        if is_left:
+            loop.call_soon(self._run_slice)
+
+    async def wait(self) -> None:
+        """Wait until all work is done."""
+        await wait_uncancellable(lambda: self._is_running, lambda: asyncio.sleep(0))
 
 
 class PendingChanges:

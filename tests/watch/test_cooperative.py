@@ -1,7 +1,17 @@
 """Much work is done in order, and in slices."""
 
+from collections.abc import Iterator
+
+import pytest
+
 from bkjob_async.model.refs import JobRef, Scope
-from bkjob_async.watch.cooperative import MAX_SLICE_SECONDS, MAX_SLICE_STEPS, PendingChanges, slice_is_over
+from bkjob_async.watch.cooperative import (
+    MAX_SLICE_SECONDS,
+    MAX_SLICE_STEPS,
+    CooperativeIterator,
+    PendingChanges,
+    slice_is_over,
+)
 
 A, B, C = (JobRef(Scope.biz(2), number) for number in (1, 2, 3))
 
@@ -37,3 +47,44 @@ def test_a_slice_ends_by_time_or_by_number() -> None:
     assert not slice_is_over(1, 0.0)
     assert slice_is_over(1, MAX_SLICE_SECONDS)
     assert slice_is_over(MAX_SLICE_STEPS, 0.0)
+
+
+async def test_a_step_may_start_another_iterator() -> None:
+    """The one that it starts is run behind the step, and nothing more of its own."""
+    runner, made = CooperativeIterator(), list[str]()
+
+    def first() -> Iterator[None]:
+        made.append("first")
+        runner.start(second())
+        made.append("rest of the step")
+        yield
+        made.append("never")
+        yield
+
+    def second() -> Iterator[None]:
+        made.append("second")
+        yield
+
+    runner.start(first())
+    await runner.wait()
+
+    assert made == ["first", "rest of the step", "second"]
+
+
+async def test_after_an_error_another_iterator_is_run() -> None:
+    """The error of the first step is raised where it was started."""
+    runner, made = CooperativeIterator(), list[str]()
+
+    def failing() -> Iterator[None]:
+        made.remove("a step")
+        yield
+
+    def next_one() -> Iterator[None]:
+        made.append("next")
+        yield
+
+    with pytest.raises(ValueError, match="not in list"):
+        runner.start(failing())
+    runner.start(next_one())
+
+    assert made == ["next"]

@@ -29,7 +29,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, SimulatedJob, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch.cooperative import CooperativeLoop
+from bkjob_async.watch.cooperative import EXHAUSTED, CooperativeIterator
 from bkjob_async.watch.journaling import checkpoints, compaction, fleet_journal, record_queue
 from bkjob_async.watch.stream.stream import EventStream
 from tests.watch.clients import client_of
@@ -493,7 +493,7 @@ async def test_targets_that_are_still_restored_are_recorded_again(monkeypatch: p
     jobs = [world.add(SLOW) for _ in range(30)]
     async with fleet(world, store, *jobs, linger=None):
         await asyncio.sleep(6.0)
-    monkeypatch.setattr(CooperativeLoop, "_run_slice", run_one_step)
+    monkeypatch.setattr(CooperativeIterator, "_run_slice", run_one_step)
     async with fleet(world, store, linger=None) as watch:
         fleets_in(store).clear()
         await asyncio.sleep(5.0)
@@ -845,11 +845,11 @@ async def slowly(items: Iterable[Any]) -> AsyncIterator[Any]:
         await asyncio.sleep(0.1)
 
 
-def run_one_step(self: CooperativeLoop) -> None:
+def run_one_step(self: CooperativeIterator) -> None:
     """Run one step, and the next one a twentieth of a second later."""
-    self._next_slice = None
-    if self._step():
-        self._next_slice = asyncio.get_running_loop().call_later(0.05, self._run_slice)
+    self._is_running = next(self._iterator, EXHAUSTED) is not EXHAUSTED
+    if self._is_running:
+        asyncio.get_running_loop().call_later(0.05, self._run_slice)
 
 
 def present_of(fold: Fold) -> Iterable[bkjob.Event]:

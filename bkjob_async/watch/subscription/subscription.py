@@ -17,7 +17,7 @@ from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, InSync, Recovered, Resumed, Trouble
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.text.printing import counted, first_of
-from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
+from bkjob_async.watch.cooperative import CooperativeIterator, PendingChanges
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.journaling.recorded_watch import RecordedWatch
 from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
@@ -29,7 +29,7 @@ from bkjob_async.watch.stream.stream import EventStream
 from bkjob_async.watch.stream.target_states import LastSeen, TargetStates
 from bkjob_async.watch.stream.targets import TargetSet
 from bkjob_async.watch.subscription.lingering import REVISIT_INTERVAL, Lingering
-from bkjob_async.watch.subscription.target_release import TargetRelease
+from bkjob_async.watch.subscription.target_release import release_targets
 from bkjob_async.watch.subscription.watch_reports import WatchReports
 
 # Nothing could be read when so many polls of a watch have failed, and it has been open for so many seconds; whether that is
@@ -90,8 +90,8 @@ class Subscription:
         self._pending = PendingChanges()
         # Steps to be dropped when their job, which is a target as well, was read.
         self._drops_with_job: set[StepRef] = set()
-        self._changes = CooperativeLoop(self._apply_next_change)
-        self._release = TargetRelease(self, self.targets, self.states, poller)
+        self._changes = CooperativeIterator()
+        self._release = CooperativeIterator()
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._may_be_unreadable = linger is not None
         self._hopeless_timer: asyncio.TimerHandle | None = None
@@ -116,7 +116,7 @@ class Subscription:
         self._poller.add_subscriber(self)
         if self.journal is not None:
             self._poller.allow_pauses()
-        self._changes.start()
+        self._changes.start(self._apply_changes())
 
     async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
         """Continue the fleet *name* of a *store*: poll its targets and *refs*."""
@@ -187,7 +187,7 @@ class Subscription:
             self.stream.close(error)
         else:
             self.journal.finish(error)
-        self._release.start()
+        self._release.start(release_targets(self, self.states, self._poller))
 
     @property
     def log_events(self) -> int:
@@ -255,7 +255,7 @@ class Subscription:
     def change(self, refs: Iterable[Ref], *, add: bool) -> None:
         """Add or drop *refs*, in slices."""
         self._pending.put(refs, add=add)
-        self._changes.start()
+        self._changes.start(self._apply_changes())
 
     def take_up(self, changes: Iterable[tuple[Iterable[Ref], bool]], entry: int, term: int) -> None:
         """Add or drop what the inbox says up to an *entry*, which is removed by the append that records it.
@@ -265,28 +265,27 @@ class Subscription:
         self._taken_up = entry, term
         for refs, add in changes:
             self._pending.put(refs, add=add)
-        self._changes.start()
+        self._changes.start(self._apply_changes())
 
     @property
     def is_changing(self) -> bool:
         """Whether there are targets yet to be added or dropped."""
         return bool(self._pending)
 
-    def _apply_next_change(self) -> bool:
-        """Add or drop the next target; return whether there was one."""
-        if not self._pending:
-            if self._fleet is not None:
-                self._fleet.forget()
-            self._record_changes()
-            self._close_when_settled()
-            self.stream.wake_readers()
-            return False
-        ref, add = self._pending.pop()
-        if add:
-            self._add(ref)
-        else:
-            self._drop(ref)
-        return True
+    def _apply_changes(self) -> Iterator[None]:
+        """Add and drop what is pending, a target a step."""
+        while self._pending:
+            ref, add = self._pending.pop()
+            if add:
+                self._add(ref)
+            else:
+                self._drop(ref)
+            yield
+        if self._fleet is not None:
+            self._fleet.forget()
+        self._record_changes()
+        self._close_when_settled()
+        self.stream.wake_readers()
 
     def _record_changes(self) -> None:
         """Store which targets were added and dropped; what still waits to be dropped stays in the inbox."""
