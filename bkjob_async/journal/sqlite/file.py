@@ -41,19 +41,12 @@ def written_as(copy: str) -> str:
     return f"written TEXT GENERATED ALWAYS AS ({copy}) STORED"
 
 
-FLEET_COPY = copy_of(
-    *(
-        "name",
-        "term",
-        "head",
-        "host",
-        "pid",
-        "is_held",
-        "CAST(last_seen * 1000 AS INTEGER)",
-        "targets",
-        "size",
-    ),
+FLEET_COLUMNS = (
+    *("id", "name", "term", "head", "host", "pid", "is_held", "last_seen", "targets", "size"),
     *("removed_to", "checkpoint", "refused", "is_forgotten"),
+)
+FLEET_COPY = copy_of(
+    *("CAST(last_seen * 1000 AS INTEGER)" if each == "last_seen" else each for each in FLEET_COLUMNS[1:])
 )
 
 SCHEMA = f"""
@@ -138,14 +131,8 @@ class SqliteFile:
         self._cpu_end = time.thread_time() + CPU_SECONDS
         try:
             connection = self._connect(create=create)
-            connection.execute(begin)
-            try:
+            with transaction(connection, begin):
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
         except sqlite3.ProgrammingError:
             raise
         except sqlite3.Error as error:
@@ -370,21 +357,28 @@ def identity_of(path: Path) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino)
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Run a transaction that the statement *begin* begins; it is rolled back on any error."""
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
 def create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables, unless another process was quicker; before the log is there, so that the header is in the file."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection, "BEGIN IMMEDIATE"):
         (count,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if not count:
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FIRST_VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _begin_log(connection: sqlite3.Connection) -> None:

@@ -13,7 +13,7 @@ from attrs import asdict
 from bkjob_async.errors import JournalDamaged
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import Keep
-from bkjob_async.journal.sqlite.file import FLEET_COPY
+from bkjob_async.journal.sqlite.file import FLEET_COLUMNS, FLEET_COPY
 from bkjob_async.journal.store import (
     PAGE_BYTES,
     Checkpoint,
@@ -36,13 +36,9 @@ _INSERTS = {
     for rows in ROWS_OF_INSERT
 }
 
-_COLUMNS = (
-    *("id", "name", "term", "head", "host", "pid", "is_held", "last_seen", "targets", "size"),
-    *("removed_to", "checkpoint", "refused", "is_forgotten"),
-)
 _SAVE = (
-    f"INSERT INTO fleet ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{column}' for column in _COLUMNS)})"  # noqa: S608 - constants
-    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in _COLUMNS[2:])}"
+    f"INSERT INTO fleet ({', '.join(FLEET_COLUMNS)}) VALUES ({', '.join(f':{column}' for column in FLEET_COLUMNS)})"  # noqa: S608 - constants
+    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in FLEET_COLUMNS[2:])}"
 )
 
 # Files of version 0.2.0 lack the last column.
