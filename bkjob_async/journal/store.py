@@ -122,28 +122,24 @@ class FleetEntry(Struct, frozen=True):
     refused: int
 
 
-class KeySpaces(Protocol):
-    """Small mappings of names to bytes, each under the name of its *space*; errors are those of `Store`."""
+class Store(Protocol):
+    """A log of records and an inbox for each fleet, under its name, and key spaces; safe to share between processes.
 
-    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
-        """Return the keys of a space that have one of *names*, or all; a space that was never written has none."""
+    A key space is a small mapping of names to bytes, under the name of its *space*.
+
+    Every method raises `JournalUnavailable` when the store cannot be reached, is locked or full, which may pass, and
+    `JournalDamaged` or `JournalTooNew` when its content cannot be used. An append, or a change of keys, that raised
+    `JournalUnavailable` may have been made. Methods of one store may run at the same time.
+    """
+
+    keeps: Keeps
+    """How much of each fleet is kept."""
+
+    async def aclose(self) -> None:
+        """Release what the store holds open; harmless when repeated."""
         ...
 
-    async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
-        """Set the values in *changes*, all or none, and remove the keys for which it has None.
-
-        Returns False without doing anything unless each key in *expected* has the value there, None for no such key.
-        A space without keys takes no room.
-        """
-        ...
-
-    async def now(self) -> float:
-        """Return the time by which the store measures signs of life, in Unix seconds."""
-        ...
-
-
-class Logs(Protocol):
-    """A log of records and an inbox for each fleet, under its name; errors are those of `Store`."""
+    # Logs -----------------------------------------------------------------------------------------------------------
 
     async def open(self, name: str, holder: Holder, *, take_over: bool, after_term: int = 0) -> Opened:
         """Take the fleet *name* for *holder*, and begin its next term, one behind *after_term* as well.
@@ -238,20 +234,22 @@ class Logs(Protocol):
         """Return how many entries wait in an inbox."""
         ...
 
+    # Key spaces -----------------------------------------------------------------------------------------------------
 
-class Store(Logs, KeySpaces, Protocol):
-    """Logs and key spaces in one place, safe to share between processes.
+    async def keys(self, space: str, names: Sequence[str] = ()) -> Keys:
+        """Return the keys of a space that have one of *names*, or all; a space that was never written has none."""
+        ...
 
-    Every method raises `JournalUnavailable` when the store cannot be reached, is locked or full, which may pass, and
-    `JournalDamaged` or `JournalTooNew` when its content cannot be used. An append, or a change of keys, that raised
-    `JournalUnavailable` may have been made. Methods of one store may run at the same time.
-    """
+    async def change_keys(self, space: str, changes: KeyChanges, *, expected: KeyChanges) -> bool:
+        """Set the values in *changes*, all or none, and remove the keys for which it has None.
 
-    keeps: Keeps
-    """How much of each fleet is kept."""
+        Returns False without doing anything unless each key in *expected* has the value there, None for no such key.
+        A space without keys takes no room.
+        """
+        ...
 
-    async def aclose(self) -> None:
-        """Release what the store holds open; harmless when repeated."""
+    async def now(self) -> float:
+        """Return the time by which the store measures signs of life, in Unix seconds."""
         ...
 
 
