@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from hashlib import sha1
 
 from attrs import define, field
 
@@ -66,10 +65,9 @@ ENDLESS = {
 }
 CLOSING = ("a part", "the end", "a large text", "many elements")
 SCRIPTS = {
-    sha1(script.text.encode(), usedforsecurity=False).hexdigest(): name
-    for module in (scripts,)
-    for name, script in vars(module).items()
-    if isinstance(script, scripts.Script)
+    scripts.sha_of(script): name
+    for name, script in vars(scripts).items()
+    if isinstance(script, str) and name[0].isalpha()
 }
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from bkjob_async.errors import JournalAccessDenied, JournalUnavailable, UsageError
 from bkjob_async.journal.journal import open_journal
-from bkjob_async.journal.redis import scripts
 from bkjob_async.journal.redis.client import refused_command
 from tests.journal.redis_sentinel import Sentinel, running_sentinel
 from tests.journal.redis_server import RedisServer, running
@@ -132,9 +131,7 @@ async def test_a_command_that_is_refused_within_a_script_is_named(
 )
 def test_the_line_says_which_command_it_was(text: str, command: str | None) -> None:
     """In the words of Redis 6 and 7; a call may begin on an earlier line."""
-    script = scripts.Script(
-        "local a = 1\nredis.call('XADD', KEYS[1],\n  '*', 'a', 'b')\nredis.call('HSET')\n"
-    )
+    script = "local a = 1\nredis.call('XADD', KEYS[1],\n  '*', 'a', 'b')\nredis.call('HSET')\n"
 
     assert refused_command(script, text) == command
 

@@ -22,7 +22,7 @@ from bkjob_async.errors import (
 )
 from bkjob_async.journal.redis.parser import MAX_RESPONSE, parser_with_limit
 from bkjob_async.journal.redis.replies import MAX_TEXT, size_of
-from bkjob_async.journal.redis.scripts import Script
+from bkjob_async.journal.redis.scripts import sha_of
 from bkjob_async.journal.urls import RedisPlace
 
 T = TypeVar("T")
@@ -86,16 +86,16 @@ class RedisClient:
     async def _command(self, *words: Any) -> Any:
         return await (await self._connect()).execute_command(*words)
 
-    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script and return its response; send its text only where the server does not know it."""
         return await self._translated(self._run(script, keys, arguments), script)
 
-    async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         client = await self._connect()
         try:
-            return await client.execute_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
+            return await client.execute_command("EVALSHA", sha_of(script), len(keys), *keys, *arguments)
         except self._errors.NoScriptError:
-            return await client.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
+            return await client.execute_command("EVAL", script, len(keys), *keys, *arguments)
 
     async def is_cluster(self) -> bool:
         """Return True where the server is part of a cluster."""
@@ -250,7 +250,7 @@ class RedisClient:
                 policy,
             )
 
-    async def _translated(self, work: Awaitable[T], script: Script | None = None) -> T:
+    async def _translated(self, work: Awaitable[T], script: str | None = None) -> T:
         """Await *work*; raise errors of journals in place of those of redis-py, whose frames hold the password.
 
         A server that answers what no Redis does has redis-py raise anything. redis-py waits by `asyncio.wait_for`, which
@@ -306,7 +306,7 @@ def url_at(url: str, host: str, port: int) -> str:
     return parts._replace(netloc=f"{user}{at}{shown}:{port}").geturl()
 
 
-def described(error: Exception, script: Script | None) -> str:
+def described(error: Exception, script: str | None) -> str:
     """Return an error of redis-py in words; where it refuses a command of a *script*, with that command."""
     text, kind = str(error), type(error).__name__
     if kind == "MasterNotFoundError":  # its text shows all clients of Sentinels
@@ -315,12 +315,12 @@ def described(error: Exception, script: Script | None) -> str:
     return f"{kind}: {text}" if command is None else f"this user may not run {command}: {kind}: {text}"
 
 
-def refused_command(script: Script, text: str) -> str | None:
+def refused_command(script: str, text: str) -> str | None:
     """Return the command of a *script* that the server refused with this *text*, which names a line; None where it does not."""
     line = _LINE.search(text)
     if line is None or DENIED_IN_SCRIPT not in text:
         return None
-    commands = _CALL.findall("\n".join(script.text.split("\n")[: int(line[1])]))
+    commands = _CALL.findall("\n".join(script.split("\n")[: int(line[1])]))
     return commands[-1] if commands else None
 
 

@@ -8,26 +8,18 @@ Numbers are compared as text where they may be large; times are those of the ser
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha1
-
-from attrs import Factory, field, frozen
 
 FORMAT = 1
 # Seconds that the term of a forgotten fleet is kept, so that its holder is refused.
 FORGOTTEN_SECONDS = 30 * 86_400
 
 
-@frozen
-class Script:
-    """A script, and its SHA-1, by which a server knows it."""
-
-    text: str
-    sha: str = field(default=Factory(lambda self: sha_of(self.text), takes_self=True), init=False)
-
-
-def sha_of(text: str) -> str:
-    """Return the SHA-1 of a script."""
-    return sha1(text.encode(), usedforsecurity=False).hexdigest()
+@cache
+def sha_of(script: str) -> str:
+    """Return the SHA-1 of a script, by which a server knows it."""
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 _NOW = """
@@ -71,7 +63,7 @@ redis.call('HDEL', KEYS[1], 'nothing')
 """
 
 # ARGV: host, pid, 1 to take the fleet over, seconds that a silent holder is alive, a term that the next one is behind.
-OPEN = Script(
+OPEN = (
     _NOW
     + _CHECKED
     + f"""
@@ -94,7 +86,7 @@ return {{'ok', term, head, silence}}
 
 # ARGV: term, head, targets, the newest entry of the inbox that is recorded or nothing, then number, time and data of each
 # record.
-APPEND = Script(
+APPEND = (
     _NOW
     + _CHECKED
     + _HELD
@@ -124,7 +116,7 @@ return {'ok'}
 )
 
 # ARGV: entries.
-PUT_INTO_INBOX = Script(
+PUT_INTO_INBOX = (
     _CHECKED
     + """
 for _, entry in ipairs(ARGV) do redis.call('XADD', KEYS[5], '*', 'd', entry) end
@@ -133,7 +125,7 @@ return {'ok'}
 )
 
 # ARGV: term, number of the first part given, then parts. Returns the count of parts that are there.
-PUT_PARTS = Script(
+PUT_PARTS = (
     _CHECKED
     + _HELD
     + """
@@ -147,7 +139,7 @@ return {'ok', redis.call('LLEN', KEYS[4])}
 
 # ARGV: term, sequence number of the checkpoint, count of its parts, and nothing or the head, behind which it stands for all
 # records.
-USE_PARTS = Script(
+USE_PARTS = (
     _NOW
     + _CHECKED
     + _HELD
@@ -167,7 +159,7 @@ return {'ok'}
 )
 
 # ARGV: term.
-GIVE_SIGN_OF_LIFE = Script(
+GIVE_SIGN_OF_LIFE = (
     _NOW
     + _CHECKED
     + _HELD
@@ -180,7 +172,7 @@ return {'ok', head}
 )
 
 # ARGV: term.
-RELEASE = Script(
+RELEASE = (
     _CHECKED
     + EVEN_IF_FULL
     + """
@@ -190,7 +182,7 @@ return {'ok'}
 )
 
 # ARGV: term, for how many seconds records are kept, and how many bytes of them. Returns 1 if there may be others.
-REMOVE_OLDEST = Script(
+REMOVE_OLDEST = (
     _NOW
     + _CHECKED
     + """
@@ -212,7 +204,7 @@ return {'ok', #ids == 200 and 1 or 0}
 )
 
 # ARGV: none.
-FORGET = Script(
+FORGET = (
     _CHECKED
     + f"""
 redis.call('UNLINK', KEYS[5])
@@ -226,7 +218,7 @@ return {{'ok'}}
 
 # ARGV: the first number wanted, how many records at most, about how many bytes, and a text: records without it are left
 # out, but for the last one, which comes empty.
-READ = Script(
+READ = (
     _CHECKED
     + """
 local records, seen, size, start, last = {}, 0, 0, ARGV[1] .. '-0', nil
@@ -253,7 +245,7 @@ return {'ok', redis.call('HGET', KEYS[1], 'removed_to') or '0', records}
 
 # ARGV: the number of the first part wanted, about how many bytes, the checkpoint's sequence number or nothing, and a
 # text: parts without it come empty. Returns the bytes of these parts as they are stored, too.
-READ_PARTS = Script(
+READ_PARTS = (
     _CHECKED
     + """
 local kept = redis.call('HMGET', KEYS[1], 'checkpoint', 'parts')
@@ -275,7 +267,7 @@ return {'ok', sequence, parts, size}
 
 # KEYS: a hash, and a key of earlier versions that goes with it. ARGV: how many keys are expected, then of these and of
 # those that are changed the name, 1 if it has a value, and that. Returns 1 if they were changed.
-CHANGE_KEYS = Script(
+CHANGE_KEYS = (
     f"""
 local format = redis.call('HGET', KEYS[1], 'format')
 if not format and redis.call('EXISTS', KEYS[1]) == 1 then return {{'foreign'}} end
@@ -303,4 +295,4 @@ return {{'ok', 1}}
 """
 )
 
-TELL_TIME = Script(_NOW + "return now()")
+TELL_TIME = _NOW + "return now()"

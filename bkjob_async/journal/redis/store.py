@@ -299,9 +299,7 @@ class RedisStore:
 
     # The scripts' responses -----------------------------------------------------------------------------------------
 
-    async def _run(
-        self, script: scripts.Script, name: str, *arguments: Any, keys: Sequence[str] = ()
-    ) -> list[Any]:
+    async def _run(self, script: str, name: str, *arguments: Any, keys: Sequence[str] = ()) -> list[Any]:
         """Run a script for a fleet, or on other *keys*; return what it says, or raise the error that it names."""
         keys = keys or keys_of(name)
         response = await self._client.run(script, keys, arguments)
