@@ -62,6 +62,11 @@ def parts_of(sequence: int, jobs: Iterable[JobForm]) -> Iterator[bytes]:
 
 def job_form(job: JobState) -> JobForm:
     """Return what is known of a job in its form."""
+    return form_of(job, map(step_form, job.steps))
+
+
+def form_of(job: JobState, steps: Iterable[StepForm]) -> JobForm:
+    """Return what is known of a job itself in its form, with *steps* in theirs."""
     code, _, finished = job.announced
     return JobForm(
         job=str(job.ref),
@@ -74,7 +79,7 @@ def job_form(job: JobState) -> JobForm:
         name=job.name,
         times=unpacked_moments(job.raw_times),
         signals=signals_of(job),
-        steps=[step_form(step) for step in job.steps],
+        steps=[*steps],
     )
 
 
@@ -83,28 +88,12 @@ def reported_form(job: JobState, sequence: int) -> JobForm:
 
     Beside that a state has what settles, and what is left of targets that were dropped.
     """
-    code, _, finished = job.announced
-    followed = JobForm(
-        job=str(job.ref),
-        is_target=job.is_target,
-        target_steps=[ref.step_instance_id for ref in job.target_steps],
-        signals=signals_of(job),
-        steps=[
-            reported_step_form(step) for step in job.steps if job.is_target or step.ref in job.target_steps
-        ],
-        sequence=sequence,
-    )
-    if not job.is_target or code is None:
-        return followed
-    return replace(
-        followed,
-        status_code=code,
-        announced=(code, finished),
-        announced_sequence=job.announced_sequence,
-        epoch=job.epoch,
-        name=job.name,
-        times=unpacked_moments(job.raw_times),
-    )
+    steps = [step for step in job.steps if job.is_target or step.ref in job.target_steps]
+    code = job.announced.code if job.is_target else None
+    form = replace(form_of(job, map(reported_step_form, steps)), status_code=code, sequence=sequence)
+    if code is None:
+        return replace(form, announced=None, announced_sequence=0, epoch=0, name="", times=None)
+    return form
 
 
 def signals_of(job: JobState) -> list[dict[str, Any]]:
