@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, NoReturn, Protocol, Self, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Generic, NoReturn, Self, TypeVar
 
 from attrs import evolve
 from msgspec import Struct
@@ -37,14 +37,6 @@ MARKED = HostChanged | StepChanged | StepWaiting | JobChanged | Finished | Troub
 BEGINNING = CursorPosition(0, None)
 
 
-class BatchSource(Protocol):
-    """The stream of a watch, as its readers see it."""
-
-    async def next_batch(self, position: Position) -> Batch | None:
-        """Return the next batch for the reader at *position* and advance it; None at the end."""
-        ...
-
-
 Select = Callable[[Batch], Iterator[Sequence[T]]]
 """Yields what a reader is given of a batch, in slices that are made in a few milliseconds each; some may be empty."""
 
@@ -59,7 +51,7 @@ class Reader(Generic[T]):
 
     def __init__(
         self,
-        source: BatchSource,
+        next_batch: Callable[[Position], Awaitable[Batch | None]],
         select: Select[T],
         *,
         after: CursorPosition = BEGINNING,
@@ -67,12 +59,13 @@ class Reader(Generic[T]):
         shows_trouble: bool = True,
         is_over: Callable[[], bool] | None = None,
     ) -> None:
-        """Read *source* from the place *after*, which *cursor* names; *select* picks the items of each batch.
+        """Read from the place *after*, which *cursor* names; *select* picks the items of each batch.
 
+        *next_batch* returns the next batch for a reader and advances its position; None at the end.
         Unless it *shows_trouble*, the reader raises what keeps everything from being read, instead of waiting for ever. It
         ends where it would wait once *is_over* returns True.
         """
-        self._source = source
+        self._next_batch = next_batch
         self._select = select
         self._position = Position(after, cursor)
         self._position.shows_trouble = shows_trouble
@@ -124,7 +117,7 @@ class Reader(Generic[T]):
 
     async def _begin_next_batch(self) -> None:
         self.cursor = self._position.cursor
-        batch = await self._source.next_batch(self._position)
+        batch = await self._next_batch(self._position)
         if batch is None:
             raise StopAsyncIteration
         self._left = len(batch.events)

@@ -51,7 +51,7 @@ class EventStream:
         self.unreadable: BaseException | None = None  # what readers raise that are not shown `Trouble`
         self._opened_at: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._news = asyncio.Event()
 
     def open(self) -> None:
         """Begin the stream behind all batches so far."""
@@ -93,9 +93,7 @@ class EventStream:
 
     def wake_readers(self) -> None:
         """Let readers that wait look again whether they have to."""
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._news.set()
 
     @property
     def last_cursor(self) -> str:
@@ -118,7 +116,7 @@ class EventStream:
         With a journal, empty text is the beginning of what it keeps, and None that of this watch. *shows_trouble* is False
         where *select* leaves `Trouble` out. *is_over* is asked where the reader would wait, and after `wake_readers`.
         """
-        reader = partial(Reader[T], self, shows_trouble=shows_trouble, is_over=is_over)
+        reader = partial(Reader[T], self.next_batch, shows_trouble=shows_trouble, is_over=is_over)
         if self._history is not None:
             after = self._begins_behind if after is None else after
             return reader(select, after=self._history.position(after), cursor=after)
@@ -196,12 +194,8 @@ class EventStream:
     async def _wait_for_batch(self) -> None:
         """Wait until a batch is added or the stream is closed."""
         self.check_loop()
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
+        self._news.clear()
+        await self._news.wait()
 
     # Readers that fell behind ---------------------------------------------------------------------------------------
 
