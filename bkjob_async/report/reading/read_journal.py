@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from bkjob_async.journal.keep import KEEP
-from bkjob_async.journal.sqlite.store import SqliteStore
 from bkjob_async.journal.store import Store
-from bkjob_async.journal.urls import SqlitePlace, check_fleet_name, parse_journal_url
+from bkjob_async.journal.stores import store_at
+from bkjob_async.journal.urls import check_fleet_name, parse_journal_url
 from bkjob_async.report.reading.read_records import apply_record
 from bkjob_async.report.reading.run_model import RunModel
 
@@ -26,15 +26,12 @@ async def read_journal(run: RunModel, store: Store, name: str) -> None:
 
 
 def store_of(url: str) -> Store:
-    """Return the store at *url*; stores that most people do not have are imported when they are used."""
+    """Return the store at *url*."""
     try:
         place = parse_journal_url(url)
     finally:
         del url  # it may contain a password, and the frames of an error are kept by error trackers
-    if isinstance(place, SqlitePlace):
-        return SqliteStore(place)
-    store: Store = import_module("bkjob_async.journal.stores").store_at(place, KEEP)
-    return store
+    return store_at(place, KEEP)
 
 
 async def read_store(run: RunModel, store: Store, name: str) -> None:
