@@ -66,15 +66,13 @@ def read_step(step: Step, query: GroupQuery, make: Fragment) -> tuple[int, list[
         return step.status, []
     batch = step.batch if query.batch is None else query.batch
     reader, begin = _Reader(execution, batch, query, make), read_start(execution, query)
-    if begin == query.now:
-        groups = [reader.read(group, size, snapshot) for group, size, snapshot in reader.snapshot_now()]
-    else:
-        counted = reader.ordered(reader.at(begin).groups)
-        seconds = (query.now - begin) / (len(counted) + 1)
-        groups = [
-            reader.read(group, len(rows), reader.at(begin + seconds * place))
-            for place, (group, rows) in enumerate(counted, start=1)
-        ]
+    first = reader.at(begin)
+    counted = reader.ordered(first.groups)
+    seconds = (query.now - begin) / (len(counted) + 1)
+    groups = [
+        reader.read(group, len(rows), reader.at(begin + seconds * place) if seconds else first)
+        for place, (group, rows) in enumerate(counted, start=1)
+    ]
     return status_at(execution, begin), groups
 
 
@@ -105,23 +103,14 @@ class _Reader:
     _make: Fragment
     _shown: set[Group] = field(factory=set, init=False)
 
-    def snapshot_now(self) -> list[tuple[Group, int, GroupSnapshot]]:
-        """Return every group with its size, all as they are now."""
-        snapshot = GroupSnapshot(self._chosen(self._present()), ())
-        return [(group, len(rows), snapshot) for group, rows in self.ordered(snapshot.groups)]
-
     def at(self, at: float) -> GroupSnapshot:
-        """Return the rows of each group at a time."""
-        moves = self._execution.moves
-        past = self._execution.statuses_at(at) if moves and moves[-1].at > at else {}
+        """Return the rows of each group at a time; those of the present at that of the query, also in a world that is ahead."""
+        past = self._execution.statuses_at(at) if at < self._query.now else {}
         return GroupSnapshot(self._chosen(self._moved_back(past)), past)
-
-    def _present(self) -> dict[Group, Rows]:
-        return {group: rows for group, rows in self._execution.groups.items() if rows}
 
     def _moved_back(self, past: dict[Row, int | None]) -> dict[Group, Rows]:
         """Return groups with some rows moved back to earlier groups; unchanged groups are shared."""
-        groups, own = self._present(), dict[Group, dict[Row, None]]()
+        groups, own = self._execution.groups, dict[Group, dict[Row, None]]()
         for row, code in past.items():
             there = row.group
             own.setdefault(there, dict.fromkeys(groups.get(there, ()))).pop(row, None)
