@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from bkjob_async.configuration.secrets import SecretSource
-from bkjob_async.configuration.settings import SETTINGS, Found, Settings, takes_access_token, user_names
+from bkjob_async.configuration.settings import Found, Settings, envvar_of, takes_access_token, user_names
 from bkjob_async.model.base_error import UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
 
@@ -51,7 +51,7 @@ class SecretLookup:
         app_code = settings.get("app_code")
         if app_code is None:
             missing = [name for name in ("app_code", "app_secret") if name not in settings.found]
-            variables = " and ".join(SETTINGS[name].envvar for name in missing)
+            variables = " and ".join(map(envvar_of, missing))
             raise UsageError(
                 f"set {variables} in the environment (or BKJOB_ACCESS_TOKEN), or name them in a profile;"
                 " see bkjob config --help"
@@ -82,7 +82,7 @@ class SecretLookup:
             if secret:
                 return secret
         tried = f"; tried {', '.join(map(str, sources))}" if sources else ""
-        raise UsageError(f"set {SETTINGS[name].envvar} in the environment: there is no {name}{tried}")
+        raise UsageError(f"set {envvar_of(name)} in the environment: there is no {name}{tried}")
 
     def _from(self, source: SecretSource) -> str | None:
         match source.kind:

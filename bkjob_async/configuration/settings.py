@@ -18,49 +18,39 @@ Kind = Literal["text", "id", "number", "secret"]
 OPTION, VARIABLE, PROFILE = 0, 1, 2
 
 
-@frozen(kw_only=True)
-class Setting:
-    """A setting by its name, which is its key in a profile; *envvar* is its variable."""
-
-    name: str
-    kind: Kind = "text"
-
-    @property
-    def envvar(self) -> str:
-        """The variable of the environment."""
-        return f"BKJOB_{self.name.upper()}"
-
-    @property
-    def option(self) -> str:
-        """The option of the command line; secrets have none."""
-        return f"--{self.name.replace('_', '-')}"
-
-
-SETTINGS = {
-    setting.name: setting
-    for setting in (
-        Setting(name="url"),
-        Setting(name="dialect"),
-        Setting(name="biz", kind="id"),
-        Setting(name="biz_set", kind="id"),
-        Setting(name="tenant"),
-        Setting(name="ca_file"),
-        Setting(name="request_timeout", kind="number"),
-        Setting(name="rate", kind="number"),
-        Setting(name="journal"),
-        Setting(name="credentials"),
-        Setting(name="app_code"),
-        Setting(name="username"),
-        Setting(name="app_secret", kind="secret"),
-        Setting(name="bk_token", kind="secret"),
-        Setting(name="bk_ticket", kind="secret"),
-        Setting(name="access_token", kind="secret"),
-    )
+# The settings by their names, which are their keys in a profile, and what each of them is.
+SETTINGS: Mapping[str, Kind] = {
+    "url": "text",
+    "dialect": "text",
+    "biz": "id",
+    "biz_set": "id",
+    "tenant": "text",
+    "ca_file": "text",
+    "request_timeout": "number",
+    "rate": "number",
+    "journal": "text",
+    "credentials": "text",
+    "app_code": "text",
+    "username": "text",
+    "app_secret": "secret",
+    "bk_token": "secret",
+    "bk_ticket": "secret",
+    "access_token": "secret",
 }
-SECRETS = tuple(name for name, setting in SETTINGS.items() if setting.kind == "secret")
+SECRETS = tuple(name for name, kind in SETTINGS.items() if kind == "secret")
 # Those with an option: all but the secrets, and the application and its user, which belong to them.
 OPTIONS = tuple(name for name in SETTINGS if name not in (*SECRETS, "app_code", "username"))
 USER_NAMES = ("username", "bk_token", "bk_ticket")
+
+
+def envvar_of(name: str) -> str:
+    """Return the variable of the environment that has a setting."""
+    return f"BKJOB_{name.upper()}"
+
+
+def option_of(name: str) -> str:
+    """Return the option of the command line that has a setting; secrets have none."""
+    return f"--{name.replace('_', '-')}"
 
 
 @frozen(kw_only=True)
@@ -123,14 +113,14 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], profile: Pro
     line becomes part of a variable.
     """
     found: dict[str, Found] = {}
-    for name, setting in SETTINGS.items():
+    for name in SETTINGS:
+        envvar = envvar_of(name)
         if options.get(name) is not None:
-            found[name] = Found(value=options[name], source=setting.option, level=OPTION)
-        elif variable := environ.get(setting.envvar, "").strip():
-            value = converted(setting, variable, setting.envvar)
-            found[name] = Found(value=value, source=setting.envvar, level=VARIABLE)
+            found[name] = Found(value=options[name], source=option_of(name), level=OPTION)
+        elif variable := environ.get(envvar, "").strip():
+            found[name] = Found(value=converted(name, variable, envvar), source=envvar, level=VARIABLE)
         elif profile is not None and name in profile.values:
-            value = converted(setting, profile.values[name], f"{name} of the profile {profile.name}")
+            value = converted(name, profile.values[name], f"{name} of the profile {profile.name}")
             found[name] = Found(value=value, source=f"profile {profile.name}", level=PROFILE)
     settings = Settings(found=found, profile=profile)
     drop_weaker(settings, found, "biz", "biz_set")
@@ -155,20 +145,21 @@ def drop_weaker(settings: Settings, found: dict[str, Found], one: str, other: st
     if one not in found or other not in found:
         return
     if settings.level(one) == settings.level(other):
-        names = " or ".join(SETTINGS[name].option for name in (one, other))
+        names = " or ".join(map(option_of, (one, other)))
         raise UsageError(f"give {names}, not both ({found[one].source}, {found[other].source})")
     del found[one if settings.level(one) > settings.level(other) else other]
 
 
-def converted(setting: Setting, given: object, where: str) -> str | int | float | tuple[SecretSource, ...]:
-    """Return what a variable or a profile says, as the kind of the setting; raise `UsageError`."""
-    if setting.kind == "secret":
-        return given if where == setting.envvar and isinstance(given, str) else parse_sources(given, where)
-    if setting.kind == "text":
+def converted(name: str, given: object, where: str) -> str | int | float | tuple[SecretSource, ...]:
+    """Return what a variable or a profile says of a setting, as its kind; raise `UsageError`."""
+    kind = SETTINGS[name]
+    if kind == "secret":
+        return given if where == envvar_of(name) and isinstance(given, str) else parse_sources(given, where)
+    if kind == "text":
         if isinstance(given, str):
             return given
         raise UsageError(f"{where} is text, in quotes")
-    is_id = setting.kind == "id"
+    is_id = kind == "id"
     number: int | float = 0
     if isinstance(given, str | int | float) and not isinstance(given, bool):
         with suppress(ValueError, OverflowError):

@@ -10,7 +10,7 @@ import bkjob_async as bkjob
 from bkjob_async import sync
 from bkjob_async.configuration.connecting import credentials_from
 from bkjob_async.configuration.gathering import gather
-from bkjob_async.configuration.settings import SETTINGS
+from bkjob_async.configuration.settings import SETTINGS, envvar_of
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from tests.client.clients import CREDENTIALS, URLS
 
@@ -32,8 +32,8 @@ access_token = %r
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Begin with two profiles and nothing in the environment."""
-    for setting in SETTINGS.values():
-        monkeypatch.delenv(setting.envvar, raising=False)
+    for name in SETTINGS:
+        monkeypatch.delenv(envvar_of(name), raising=False)
     monkeypatch.delenv("BKJOB_PROFILE", raising=False)
     program = f'command:["{sys.executable}", "-c", "print(\'token\')"]'
     path = tmp_path / "config.toml"

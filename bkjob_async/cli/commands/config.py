@@ -13,7 +13,7 @@ from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.configuration.profiles import EXAMPLE, config_path
-from bkjob_async.configuration.settings import SETTINGS, Found, Settings
+from bkjob_async.configuration.settings import SECRETS, Found, Settings
 from bkjob_async.model.text.printing import printable
 
 HELP = """\b
@@ -65,7 +65,7 @@ def show_command(*, settings: Settings, as_json: bool) -> ExitCode:
 
 def shown(name: str, found: Found) -> str:
     """Return a setting as text; of a secret only where it is kept."""
-    if SETTINGS[name].kind == "secret":
+    if name in SECRETS:
         return "hidden" if isinstance(found.value, str) else ", ".join(map(str, found.value))
     if name == "journal":
         place, at, rest = str(found.value).rpartition("@")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from bkjob_async.configuration.settings import OPTION, SETTINGS, VARIABLE, Settings
+from bkjob_async.configuration.settings import OPTION, VARIABLE, Settings, envvar_of
 from bkjob_async.errors import UsageError
 from bkjob_async.journal.urls import MemoryPlace, RedisPlace, check_fleet_name, parse_journal_url
 
-ENVVAR = SETTINGS["journal"].envvar
+ENVVAR = envvar_of("journal")
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from bkjob_async.cli.configuration.operable import can_operate_steps
 from bkjob_async.cli.lines import program_name
-from bkjob_async.configuration.settings import OPTION, OPTIONS, SETTINGS, Settings
+from bkjob_async.configuration.settings import OPTION, OPTIONS, Settings, option_of
 from bkjob_async.model.refs import Ref
 
 MAX_SHOWN = 5
@@ -49,7 +49,7 @@ def same_platform(settings: Settings) -> list[str]:
     given = [] if settings.profile is None else ["--profile", settings.profile.name]
     for name in OPTIONS:
         if settings.level(name) == OPTION and name not in ("biz", "biz_set", "journal"):
-            given += [SETTINGS[name].option, f"{settings.get(name)}"]
+            given += [option_of(name), f"{settings.get(name)}"]
     return given
 
 
@@ -59,7 +59,7 @@ def scope_options(settings: Settings) -> list[str]:
         word
         for name in ("biz", "biz_set")
         if settings.level(name) == OPTION
-        for word in (SETTINGS[name].option, f"{settings.get(name)}")
+        for word in (option_of(name), f"{settings.get(name)}")
     ]
 
 
