@@ -133,7 +133,7 @@ async def launch(
     detach: bool,
 ) -> ExitCode:
     """Call *send* once; write the ref of the job to stdout, or watch it. Jobs with a *task_name* can be found by it."""
-    recorded = await journal_of_begun(settings, fleet, flags, detach=detach)
+    journal = await journal_of_begun(settings, fleet, flags, detach=detach)
     named = [] if task_name is None else ["--name", task_name]
     find = next_command(["jobs", "--since", "10m"], (), settings, [*scope_options(settings), *named])
     async with client_of(settings, interval=flags.interval) as client:
@@ -152,7 +152,7 @@ async def launch(
             write_out(as_line(launched, as_json=flags.as_json))
             return ExitCode.ALL_SUCCEEDED
         write_note(f"launched {launched.ref} {launched.name}".rstrip())
-        return await follow_begun(client, settings, [launched.ref], recorded, flags)
+        return await follow_begun(client, settings, [launched.ref], flags, journal=journal, name=fleet)
 
 
 def as_line(launched: JobLaunch, *, as_json: bool) -> str:

@@ -35,7 +35,7 @@ async def retry(
 ) -> ExitCode:
     """Retry the failed steps of the targets, and watch these."""
     check_operable(settings, OperateStepInstance)
-    recorded = await journal_of_begun(settings, name, flags, detach=detach)
+    journal = await journal_of_begun(settings, name, flags, detach=detach)
     refs = targets_from(targets, settings.scope)
     operation = bkjob.StepOperation.RETRY_ALL_HOSTS if all_hosts else bkjob.StepOperation.RETRY_FAILED_HOSTS
     async with client_of(settings, interval=flags.interval) as client:
@@ -50,7 +50,7 @@ async def retry(
                 return code
         if detach:
             return ExitCode.ALL_SUCCEEDED
-        return await follow_begun(client, settings, refs, recorded, flags)
+        return await follow_begun(client, settings, refs, flags, journal=journal, name=name)
 
 
 async def steps_to_retry(client: bkjob.JobClient, ref: bkjob.Ref) -> list[bkjob.StepSnapshot]:

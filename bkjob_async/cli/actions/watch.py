@@ -9,7 +9,7 @@ from attrs import define, field
 
 import bkjob_async as bkjob
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.journals import Recorded, recorded_in
+from bkjob_async.cli.configuration.journals import recording_journal
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
@@ -25,31 +25,27 @@ async def watch(
     settings: Settings, flags: WatchFlags, *, name: str | None, targets: Sequence[str]
 ) -> ExitCode:
     """Show a watch of the targets that were named, and of those of the fleet *name*."""
-    recorded = recorded_in(settings, name)
-    if recorded is not None and name is None:
+    journal = recording_journal(settings, name)
+    if journal is not None and name is None:
         raise bkjob.UsageError("under which name is it recorded? give --name, by which it is continued")
     if not targets:
-        if recorded is None:
+        if journal is None or name is None:
             raise bkjob.UsageError("which jobs? give targets, or --name for those of a journal")
-        await check_fleet(recorded)
-    request = WatchRequest(
-        refs=targets_from(targets, settings.scope),
-        words=tuple(targets),
-        journal=None if recorded is None else recorded.journal,
-        name=name,
-    )
+        await check_fleet(journal, name)
+    refs = targets_from(targets, settings.scope)
+    request = WatchRequest(refs=refs, words=tuple(targets), journal=journal, name=name)
     async with client_of(settings, interval=flags.interval) as client:
         return await follow(client, settings, request, flags)
 
 
-async def check_fleet(recorded: Recorded) -> None:
-    """Raise `FleetNotFound` or `UsageError` where the journal has no targets to go on with: a name may be misspelt."""
-    async with bkjob.open_journal(recorded.journal) as journal:
-        found = next((fleet for fleet in await journal.fleets() if fleet.name == recorded.name), None)
+async def check_fleet(url: str, name: str) -> None:
+    """Raise `FleetNotFound` or `UsageError` where a journal has no targets to go on with: a name may be misspelt."""
+    async with bkjob.open_journal(url) as journal:
+        found = next((fleet for fleet in await journal.fleets() if fleet.name == name), None)
         if found is None:
-            raise bkjob.FleetNotFound(f"there is no fleet {recorded.name!r}")
+            raise bkjob.FleetNotFound(f"there is no fleet {name!r}")
         if not found.targets:
-            raise bkjob.UsageError(f"the fleet {recorded.name!r} has no targets: give some")
+            raise bkjob.UsageError(f"the fleet {name!r} has no targets: give some")
 
 
 def parse_condition(text: str) -> bkjob.Condition | None:

@@ -1,8 +1,6 @@
-"""Find the journal, and the name of the fleet in it: an option, the environment or a profile."""
+"""Find the journal: an option, the environment or a profile."""
 
 from __future__ import annotations
-
-from attrs import frozen
 
 from bkjob_async.configuration.settings import OPTION, VARIABLE, Settings, envvar_of
 from bkjob_async.errors import UsageError
@@ -11,23 +9,17 @@ from bkjob_async.journal.urls import MemoryPlace, RedisPlace, check_fleet_name, 
 ENVVAR = envvar_of("journal")
 
 
-@frozen(kw_only=True)
-class Recorded:
-    """Where a watch is recorded: the *journal*, and the *name* of the fleet there, None for the name of the job."""
+def recording_journal(settings: Settings, name: str | None) -> str | None:
+    """Return the URL of the journal in which a watch is recorded, None unless its options ask for that; raise `UsageError`.
 
-    journal: str
-    name: str | None = None
-
-
-def recorded_in(settings: Settings, name: str | None) -> Recorded | None:
-    """Return where a watch is recorded, None unless its options ask for that; raise `UsageError`.
-
-    A journal that only the environment or a profile names is used where a *name* is given.
+    A journal that only the environment or a profile names is used where the *name* of a fleet is given.
     """
     if name is None and settings.level("journal") != OPTION:
         return None
     url = lasting_journal(settings)
-    return Recorded(journal=url, name=None if name is None else check_fleet_name(name))
+    if name is not None:
+        check_fleet_name(name)
+    return url
 
 
 def lasting_journal(settings: Settings) -> str:

@@ -7,10 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import evolve
-
 import bkjob_async as bkjob
-from bkjob_async.cli.configuration.journals import Recorded, recorded_in
+from bkjob_async.cli.configuration.journals import recording_journal
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.follow import follow
@@ -23,8 +21,8 @@ from bkjob_async.journal.urls import Place, SqlitePlace, parse_journal_url
 
 async def journal_of_begun(
     settings: Settings, name: str | None, flags: WatchFlags, *, detach: bool
-) -> Recorded | None:
-    """Return where the watch of jobs will be recorded that are begun now, None for nowhere.
+) -> str | None:
+    """Return the URL of the journal that will record the watch of jobs that are begun now, None for none.
 
     Raises `JournalError` where the journal cannot be read, `FleetBusy` where another process watches the fleet: once a
     job runs, that would be too late. Raises `UsageError` for jobs that are not watched, *detach*, where it is said how
@@ -34,21 +32,21 @@ async def journal_of_begun(
         raise bkjob.UsageError(
             "what is not watched has no --deadline, --fail-fast, --fail-on-waiting or --web: leave it out, or --detach"
         )
-    recorded = recorded_in(settings, name)
-    if recorded is None:
+    url = recording_journal(settings, name)
+    if url is None:
         return None
     if detach:
         raise bkjob.UsageError("nothing is recorded of what is not watched: leave out --detach or --journal")
-    if can_be_made(parse_journal_url(recorded.journal)):
-        return recorded
-    async with bkjob.open_journal(recorded.journal) as journal:
+    if can_be_made(parse_journal_url(url)):
+        return url
+    async with bkjob.open_journal(url) as journal:
         fleets = await journal.fleets()
     for fleet in fleets:
         silence = time.time() - fleet.last_seen
-        if fleet.name == recorded.name and fleet.is_held and silence < ALIVE_SECONDS:
+        if fleet.name == name and fleet.is_held and silence < ALIVE_SECONDS:
             holder = fleet.holder
             raise bkjob.FleetBusy(fleet.name, host=holder.host, pid=holder.pid, seconds=silence)
-    return recorded
+    return url
 
 
 def can_be_made(place: Place) -> bool:
@@ -65,13 +63,14 @@ async def follow_begun(
     client: bkjob.JobClient,
     settings: Settings,
     refs: Sequence[bkjob.Ref],
-    recorded: Recorded | None,
     flags: WatchFlags,
+    *,
+    journal: str | None,
+    name: str | None,
 ) -> ExitCode:
     """Show a watch of jobs that were begun, recorded under the name of the first by default; return the exit code."""
-    request = WatchRequest(refs=tuple(refs))
-    if recorded is not None:
-        request = evolve(request, journal=recorded.journal, name=recorded.name or str(refs[0]))
+    fleet = None if journal is None else name or str(refs[0])
+    request = WatchRequest(refs=tuple(refs), journal=journal, name=fleet)
     try:
         return await follow(client, settings, request, flags)
     except bkjob.JournalError:
