@@ -14,7 +14,7 @@ from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
 from bkjob_async.simulator.protocol.inputs import HIDDEN
 from bkjob_async.simulator.protocol.requests import ParsedRequest
-from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
+from bkjob_async.simulator.world.codes import FILE, SCRIPT, SQL
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Step
 
@@ -27,8 +27,6 @@ def query_gse_task(context: RequestContext, request: ParsedRequest) -> list[dict
     step = step_by_id(context, number)
     if step is None:
         raise api_error(1241010, "step_instance_id", f"step not found by id: {number}")
-    if step.plan.kind == CONFIRM:
-        return []
     return [
         task_link(context, step, count, batch)
         for count, execution in sorted(step.executions.items())

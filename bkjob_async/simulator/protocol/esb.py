@@ -183,8 +183,7 @@ def joined(hosts: Iterable[Host]) -> str:
 
 def without_agent(step: Step) -> list[Host]:
     """Return the targets without a working agent."""
-    rows = [] if step.execution is None else step.execution.rows
-    return [row.host for row in rows if row.status in BAD_AGENT]
+    return [row.host for row in step.rows if row.status in BAD_AGENT]
 
 
 # Rows are kept by the function that made them.
@@ -194,7 +193,7 @@ COUNTERS = ("total_ip_num", "abnormal_agent_ip_num", "running_ip_num", "fail_ip_
 
 def counters(step: Step) -> dict[str, int]:
     """Return the numbers of hosts by progress."""
-    codes = [] if step.execution is None else step.execution.statuses
+    codes = [row.status for row in step.rows]
     bad = sum(code in BAD_AGENT for code in codes)
     running = sum(code in UNFINISHED_HOST for code in codes)
     good = sum(code in SUCCESSFUL_HOST for code in codes)

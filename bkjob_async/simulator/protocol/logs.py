@@ -10,7 +10,7 @@ from attrs import frozen
 from bkjob_async.simulator.protocol.gateway_v4 import execute_object
 from bkjob_async.simulator.protocol.rows import end_codes, host_fields
 from bkjob_async.simulator.protocol.times import duration_s, local_text, run_time
-from bkjob_async.simulator.world.codes import CONFIRM, FILE, FINAL_RUN, HOST_WAITING
+from bkjob_async.simulator.world.codes import FILE, FINAL_RUN, HOST_WAITING
 from bkjob_async.simulator.world.hosts import Host, host_by_id
 from bkjob_async.simulator.world.records import Row, Step
 
@@ -39,8 +39,7 @@ def output_so_far(row: Row, now: float) -> str:
 
 def rows_of(step: Step, host: Host) -> list[Row]:
     """Return a host's rows in the latest execution."""
-    rows = [] if step.execution is None else step.execution.rows
-    return [row for row in rows if row.host == host]
+    return [row for row in step.rows if row.host == host]
 
 
 def host_log(step: Step, host: Host, now: float) -> str | None:
@@ -150,10 +149,8 @@ def v4_transfer(transfer: Transfer) -> dict[str, Any]:
 def v2_step_log(step: Step, now: float, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one step of `get_job_instance_log`: logs by status and tag, escaped by the current backend."""
     groups: dict[tuple[int, str | None], list[dict[str, Any]]] = {}
-    execution = step.execution
-    if execution is not None and step.plan.kind != CONFIRM:
-        for row in execution.rows:
-            groups.setdefault(row.group, []).append(v2_host_log(row, now, legacy_esb=legacy_esb))
+    for row in step.rows:
+        groups.setdefault(row.group, []).append(v2_host_log(row, now, legacy_esb=legacy_esb))
     return {
         "is_finished": step.status in FINAL_RUN,
         "step_instance_id": step.id,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds, run_time
-from bkjob_async.simulator.world.codes import BLANK, CONFIRM, HOST_WAITING
+from bkjob_async.simulator.world.codes import BLANK, HOST_WAITING
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Group, Row, Step
 
@@ -38,9 +38,7 @@ def rows_json(execution: Execution, make: Fragment, group: Group | None = None) 
 
 def hosts_json(step: Step, make: Fragment) -> msgspec.Raw:
     """Return all rows of a step's latest execution; none of a step that has not begun, and of a confirmation."""
-    if step.execution is None or step.plan.kind == CONFIRM:
-        return msgspec.Raw(b"[]")
-    return rows_json(step.execution, make)
+    return msgspec.Raw(b"[]") if step.execution is None else rows_json(step.execution, make)
 
 
 def json_array(parts: Iterable[bytes]) -> bytes:

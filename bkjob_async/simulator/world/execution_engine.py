@@ -113,8 +113,7 @@ class ExecutionEngine:
 
     def end_rows_within(self, step: Step, seconds: float, code: int) -> None:
         """End all open rows with *code* one by one, the last of them after so many *seconds*, at polls of this engine."""
-        execution = step.execution
-        rows = [] if execution is None else execution.rows
+        rows = step.rows
         by_poll: dict[float, list[Row]] = {}
         for row in rows:
             by_poll.setdefault(self.next_poll(step, seconds * row.number / len(rows)), []).append(row)

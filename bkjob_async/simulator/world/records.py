@@ -91,11 +91,6 @@ class Execution:
     joined: dict[object, tuple[int, bytes]] = field(factory=dict, repr=False)
     changed: dict[Group, int] = field(factory=dict, repr=False)
 
-    @property
-    def statuses(self) -> list[int]:
-        """The statuses of all rows."""
-        return [row.status for row in self.rows]
-
     def add(self, host: Host, batch: int, outcome: HostOutcome, code: int, at: float) -> Row:
         """Append a row with *code*, not dispatched yet."""
         row = Row(self, len(self.rows), host, batch, outcome, code)
@@ -205,8 +200,13 @@ class Step:
 
     @property
     def execution(self) -> Execution | None:
-        """The latest execution's rows; None before there are any."""
+        """The latest execution; None before it has begun."""
         return self.executions.get(self.execute_count)
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows of the latest execution; none before it has begun, and of a confirmation."""
+        return () if self.execution is None else self.execution.rows
 
     @cached_property
     def has_containers(self) -> bool:

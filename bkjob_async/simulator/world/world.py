@@ -153,16 +153,15 @@ class World:
 
     def end_host(self, step: Step, label: str, outcome: HostOutcome | None = None) -> None:
         """End a host's open rows now, well or as *outcome* says; KeyError for a host that has not been dispatched."""
-        execution, chosen = step.execution, outcome or HostOutcome()
-        rows = [] if execution is None else execution.rows
-        named = [row for row in rows if row.host.label == label and not row.is_idle]
-        if execution is None or not named:
+        chosen = outcome or HostOutcome()
+        named = [row for row in step.rows if row.host.label == label and not row.is_idle]
+        if not named:
             raise KeyError(label)
         code = chosen.status if chosen.status is not None else HOST_SUCCESS
         for row in named:
             if not row.is_finished:
-                execution.override_outcome(row, chosen, code, self.now)
-        self.lifecycle.engine.check_finished(execution)
+                row.execution.override_outcome(row, chosen, code, self.now)
+        self.lifecycle.engine.check_finished(named[0].execution)
 
     def refs(self) -> tuple[JobRef, ...]:
         """Return the refs of all jobs."""

@@ -109,7 +109,7 @@ async def test_launches_are_given_outcomes_by_hand(simulator: Simulator, say: Sa
     execution = simulator.step(simulator.steps(simulator.refs[-1])[0]).execution
     assert before == [given]
     assert execution is not None
-    assert execution.statuses == [9, 104, 7]
+    assert [row.status for row in execution.rows] == [9, 104, 7]
     assert execution.rows[1].group == (104, "disk full")
     assert await say("GET", "launch_outcomes") == []
     await say("POST", "launch_outcomes", times=None)

@@ -28,8 +28,7 @@ def statuses(simulator: Simulator) -> list[int]:
     """Let the last job end; return its status and those of its hosts."""
     simulator.world.advance_to_end(simulator.world.now + 600)
     job = simulator.job(simulator.refs[-1])
-    execution = job.steps[0].execution
-    return [job.status, *(execution.statuses if execution is not None else [])]
+    return [job.status, *(row.status for row in job.steps[0].rows)]
 
 
 @pytest.mark.parametrize(
