@@ -8,6 +8,7 @@ from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.protocol.api_errors import api_error, permission_denied
 from bkjob_async.simulator.protocol.requests import ParsedRequest
+from bkjob_async.simulator.world.plans import SimulatedJob
 from bkjob_async.simulator.world.records import Job, Step
 from bkjob_async.simulator.world.world import World
 
@@ -33,6 +34,13 @@ class RequestContext:
         if scope in self.site.forbidden:
             raise permission_denied(scope, request.user)
         return scope
+
+    def plan(self, number: int, *, code: int = 1243009) -> SimulatedJob:
+        """Return a job plan of the site; raise `ApiError` with *code* for an unknown one."""
+        plan = self.site.plans.get(number)
+        if plan is None:
+            raise api_error(code)
+        return plan
 
     def job(self, request: ParsedRequest, *, legacy: bool = True, code: int = 1241007) -> Job:
         """Return the requested job; unknown, archived and foreign ones raise the same `ApiError`."""

@@ -72,9 +72,7 @@ def execute_plan(context: RequestContext, request: ParsedRequest) -> dict[str, A
     """Launch a job plan of the site; host variables replace the hosts of its steps."""
     scope = context.scope(request)
     number = request.id("bk_job_id" if request.dialect == "esb-job" else "job_plan_id")
-    plan = context.site.plans.get(number)
-    if plan is None:
-        raise api_error(1244012)
+    plan = context.plan(number, code=1244012)
     given = variable_hosts(request)
     steps = tuple(
         evolve(step, hosts=given) if given and step.kind != CONFIRM else step for step in plan.steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bkjob_async.simulator.protocol.gateway_v4 import without_nulls
 from bkjob_async.simulator.protocol.inputs import base64_text, host_names, server, step_inputs
 from bkjob_async.simulator.world.catalog import (
     SYSTEM_ACCOUNT,
@@ -155,17 +156,9 @@ def file_source(source: FileSource) -> dict[str, Any]:
 def template_detail(template: Template, number: int, plan: SimulatedJob) -> dict[str, Any]:
     """Return a template as version 4 shows it, with the steps and variables of its plan *number*."""
     detail = plan_detail(number, plan, template)
-    variables = [
-        {
-            name: value
-            for name, value in variable.items()
-            if value is not None and name not in ("id", "server")
-        }
-        | ({"execute_target": targets_v4(variable["server"])} if variable["server"] else {})
-        for variable in detail["global_var_list"]
-    ]
+    variables = [with_targets_v4({**variable, "id": None}) for variable in detail["global_var_list"]]
     steps = [
-        {name: with_targets_v4(value) for name, value in step.items() if value is not None}
+        {name: with_targets_v4(value) for name, value in without_nulls(step).items()}
         for step in detail["step_list"]
     ]
     return {
@@ -177,17 +170,8 @@ def template_detail(template: Template, number: int, plan: SimulatedJob) -> dict
 
 
 def with_targets_v4(value: Any) -> Any:
-    """Return what a step does with its `server` as version 4 names it."""
+    """Return what a step or a variable does with its `server` as version 4 names it, without nulls."""
     if not isinstance(value, dict) or "server" not in value:
         return value
-    rest = {name: inner for name, inner in value.items() if name != "server" and inner is not None}
-    return rest | {"execute_target": targets_v4(value["server"])}
-
-
-def targets_v4(server: dict[str, Any]) -> dict[str, Any]:
-    """Return the hosts of a `server` as version 4 names them."""
-    hosts = [
-        {name: value for name, value in host.items() if name in ("bk_host_id", "bk_cloud_id", "ip")}
-        for host in server.get("ip_list") or server.get("host_list") or ()
-    ]
-    return {"host_list": hosts}
+    rest, targets = without_nulls({**value, "server": None}), value["server"]
+    return rest if targets is None else {**rest, "execute_target": {"host_list": targets["ip_list"]}}

@@ -84,11 +84,8 @@ def plan_list(context: RequestContext, request: ParsedRequest) -> Entry:
 def plan_detail(context: RequestContext, request: ParsedRequest) -> Entry:
     """Handle `get_job_plan_detail`: the steps and variables of one plan."""
     scope, number = context.scope(request), request.id("job_plan_id")
-    plan = context.site.plans.get(number)
-    if plan is None:
-        raise api_error(1243009)
-    template = context.site.catalog.template_of(number)
-    return whole_entry(context, scope, render.plan_detail(number, plan, template))
+    detail = render.plan_detail(number, context.plan(number), context.site.catalog.template_of(number))
+    return whole_entry(context, scope, detail)
 
 
 def template_list(context: RequestContext, request: ParsedRequest) -> Entry:

@@ -55,10 +55,7 @@ def job_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, 
 def job_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Handle `get_job_detail`: the steps and variables of one plan."""
     scope, number = context.scope(request), request.id("bk_job_id")
-    plan = context.site.plans.get(number)
-    if plan is None:
-        raise api_error(1243009)
-    template = context.site.catalog.template_of(number)
+    plan, template = context.plan(number), context.site.catalog.template_of(number)
     return {
         **scope_fields(scope),
         "bk_job_id": number,
