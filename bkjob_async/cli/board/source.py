@@ -54,8 +54,8 @@ class BoardSource:
 
     # Batches --------------------------------------------------------------------------------------------------------
 
-    def apply(self, batch: bkjob.Batch) -> None:
-        """Bring the model up to date with a batch."""
+    def apply(self, batch: bkjob.Batch) -> Sequence[TargetRow]:
+        """Bring the model up to date with a batch; return the rows of the jobs that it is about."""
         model, job = self.model, batch.job
         refs = {job} if job is not None else {event.ref for event in batch.events}
         jobs = {ref.job for ref in refs if ref is not None}
@@ -66,6 +66,7 @@ class BoardSource:
         counts = {row.ref: self._watch.counts(row.ref) for row in rows}
         failures = newest_failures(batch) if any(map(UNSUCCESSFUL.intersection, counts.values())) else ()
         model.apply(batch, counts, failures, self._now())
+        return rows
 
     # Frames ---------------------------------------------------------------------------------------------------------
 

@@ -37,10 +37,7 @@ class PageFeed:
 
     def apply(self, batch: Batch) -> None:
         """Apply a batch."""
-        self._source.apply(batch)
-        model = self._source.model
-        jobs = {ref.job for ref in {event.ref for event in batch.events} if ref is not None}
-        self._changed.update(row.ref for job in jobs for row in model.rows_of(job))
+        self._changed.update(row.ref for row in self._source.apply(batch))
 
     def flush(self, now: float, *, is_over: bool = False) -> bool:
         """Begin a revision of the state if there is anything new; return whether there was."""
