@@ -222,23 +222,23 @@ class BoardApp(App[None], inherit_bindings=False):
 
     def action_leave(self) -> None:
         """Leave: Ctrl-C."""
-        self._do(commands.Leave())
+        self._do(commands.Plain.LEAVE)
 
     def _do(self, command: commands.Command) -> None:
         """Do what a view asks for."""
         match command:
-            case commands.Leave():
+            case commands.Plain.LEAVE:
                 self.is_left = not self._is_over
                 self.exit()
-            case commands.Back():
+            case commands.Plain.BACK:
                 self._close_view()
-            case commands.TogglePause():
+            case commands.Plain.TOGGLE_PAUSE:
                 self.source.is_paused = not self.source.is_paused
             case commands.AskRetry(ref):
                 self._ask_retry(ref)
             case commands.Retry(steps):
                 self._start(self._retry(steps))
-            case commands.ShowHelp():
+            case commands.Plain.SHOW_HELP:
                 self._views.append(TextView("Keys and signs", self._help, self._signs))
             case commands.Explain(ref):
                 explain = partial(self.source.explanation, ref)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 from attrs import frozen
 
 from bkjob_async import HostKey, Ref, StepRef
 
 
-@frozen
-class Leave:
+class Plain(Enum):
+    """A command that names no target."""
+
+    LEAVE = auto()
     """Stop watching; the jobs go on."""
-
-
-@frozen
-class Back:
+    BACK = auto()
     """Close the present view."""
-
-
-@frozen
-class ShowHelp:
+    SHOW_HELP = auto()
     """Open the help."""
-
-
-@frozen
-class TogglePause:
+    TOGGLE_PAUSE = auto()
     """Stop drawing what changes, or draw again; polling goes on."""
 
 
@@ -63,4 +58,4 @@ class Retry:
     steps: tuple[StepRef, ...]
 
 
-Command = Leave | Back | ShowHelp | TogglePause | ShowHosts | ShowLog | Explain | AskRetry | Retry
+Command = Plain | ShowHosts | ShowLog | Explain | AskRetry | Retry

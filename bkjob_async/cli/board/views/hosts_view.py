@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bkjob_async import HostKey, HostPage, HostSnapshot, StepRef, UsageError
-from bkjob_async.cli.board.commands import AskRetry, Back, Command, ShowLog
+from bkjob_async.cli.board.commands import AskRetry, Command, Plain, ShowLog
 from bkjob_async.cli.board.drawing.signs import Signs, bar
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, joined
 from bkjob_async.cli.board.target_row import TargetRow
@@ -122,7 +122,7 @@ class HostsView:
             case "end":
                 self._move(len(self._keys))
             case "escape" | "q" | "backspace":
-                return Back()
+                return Plain.BACK
             case "r" if not self._read_only:
                 return AskRetry(self._row.ref)
             case "enter":

@@ -27,9 +27,9 @@ from bkjob_async.model.text.printing import printable
 from bkjob_async.report.times import short_clock
 
 GENERAL: Mapping[str, commands.Command] = {
-    "q": commands.Leave(),
-    "question_mark": commands.ShowHelp(),
-    "p": commands.TogglePause(),
+    "q": commands.Plain.LEAVE,
+    "question_mark": commands.Plain.SHOW_HELP,
+    "p": commands.Plain.TOGGLE_PAUSE,
 }
 MESSAGE_SECONDS = 10.0
 # The age of a failure that is far from it is hard to read.

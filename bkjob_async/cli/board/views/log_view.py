@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bkjob_async import HostKey, StepRef
-from bkjob_async.cli.board.commands import Back, Command
+from bkjob_async.cli.board.commands import Command, Plain
 from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.views.views import host_name, key_line, page, rule_line
@@ -75,7 +75,7 @@ class LogView:
             case "left":
                 self._right = max(0, self._right - SIDEWAYS)
             case "escape" | "q" | "backspace":
-                return Back()
+                return Plain.BACK
             case _:
                 pass
         return None

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from attrs import define
 
 from bkjob_async import HostKey
-from bkjob_async.cli.board.commands import Back, Command
+from bkjob_async.cli.board.commands import Command, Plain
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted_line
 from bkjob_async.model.status import Phase
@@ -136,7 +136,7 @@ class TextView:
 
     def press(self, key: str, character: str) -> Command | None:  # noqa: ARG002 - as any view
         """Close at any key that means so."""
-        return Back() if key in {"escape", "q", "enter", "e", "question_mark"} else None
+        return Plain.BACK if key in {"escape", "q", "enter", "e", "question_mark"} else None
 
 
 HELP = (
