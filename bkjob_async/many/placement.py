@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
-from attrs import Factory, field, frozen
+from attrs import field, frozen
 
 from bkjob_async.errors import UsageError
 from bkjob_async.model.base_error import check_type
@@ -42,15 +42,12 @@ class Placement:
 
     shards: int = field(validator=_checked_shards)
     wide: Mapping[Scope, int] = field(factory=dict, validator=_checked_wide)
-    _of_scopes: dict[Scope, int] = field(init=False, default=Factory(dict), eq=False, repr=False)
 
     def shard_of(self, ref: Ref) -> int:
         """Return the number of the shard, from 0 on."""
         scope = ref.scope
-        shard = self._of_scopes.get(scope)
-        if shard is None:
-            shard = self._of_scopes[scope] = number_of(str(scope)) % self.shards
-        if self.wide and scope in self.wide:
+        shard = number_of(str(scope)) % self.shards
+        if scope in self.wide:
             spread = min(self.wide[scope], self.shards)
             return (shard + number_of(str(ref.job.job_instance_id)) % spread) % self.shards
         return shard
