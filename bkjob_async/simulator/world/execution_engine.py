@@ -18,27 +18,21 @@ from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, Rolli
 from bkjob_async.simulator.world.records import Execution, PlannedChange, Row, Step
 
 RowsFinished = Callable[[Execution, int], None]
+NextPoll = Callable[[float], float]
+"""Returns the first poll of a step's hosts not before so many seconds after its start."""
 
 
-@frozen
-class PollSchedule:
-    """When the engine polls after a start: at some *moments*, then every *last* seconds."""
+def poll_schedule(*polls: tuple[int, float], last: float) -> NextPoll:
+    """Return when the engine polls: first as *polls* say, each so many of them and so many seconds apart, then every *last* seconds."""
+    moments = tuple(accumulate(wait for count, wait in polls for _ in range(count)))
 
-    moments: tuple[float, ...]
-    last: float
-
-    def after(self, seconds: float) -> float:
-        """Return the first poll not before *seconds* after the start."""
-        moments = self.moments
+    def next_poll(seconds: float) -> float:
         if seconds > moments[-1]:
-            polls = -(-(seconds - moments[-1]) // self.last)
-            return moments[-1] + polls * self.last
+            more = -(-(seconds - moments[-1]) // last)
+            return moments[-1] + more * last
         return moments[bisect_left(moments, seconds)]
 
-
-def poll_schedule(*polls: tuple[int, float], last: float) -> PollSchedule:
-    """Return a schedule that begins with *polls*, each so many of them and so many seconds apart."""
-    return PollSchedule(tuple(accumulate(wait for count, wait in polls for _ in range(count))), last)
+    return next_poll
 
 
 SCRIPT_POLLS = poll_schedule((10, 1.0), (25, 2.0), (53, 5.0), last=10.0)
@@ -99,11 +93,11 @@ class ExecutionEngine:
         if execution.open == 0 and not execution.frozen:
             self.queue.after(self.delays.step, self._on_rows_finished, execution, execution.version)
 
-    def _next_poll_of(self, plan: StepPlan) -> Callable[[float], float]:
-        """Return what finds the first poll of a step's hosts not before so many seconds after its start."""
+    def _next_poll_of(self, plan: StepPlan) -> NextPoll:
+        """Return when a step's hosts are polled."""
         if self._at_once:
             return lambda seconds: seconds
-        return (FILE_POLLS if plan.is_file else SCRIPT_POLLS).after
+        return FILE_POLLS if plan.is_file else SCRIPT_POLLS
 
     def next_poll(self, step: Step, seconds: float = 0.0) -> float:
         """Return the engine's first poll of a step's hosts *seconds* from now."""

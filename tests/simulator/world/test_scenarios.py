@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FINAL_RUN, UNFINISHED_HOST
-from bkjob_async.simulator.world.execution_engine import FILE_POLLS, SCRIPT_POLLS, PollSchedule
+from bkjob_async.simulator.world.execution_engine import FILE_POLLS, SCRIPT_POLLS, NextPoll
 from bkjob_async.simulator.world.plans import (
     FAILS,
     INVALID_HOST,
@@ -116,9 +116,9 @@ def test_an_unknown_scenario_names_the_known_ones() -> None:
         (FILE_POLLS, 1001.0, 1010.0),
     ],
 )
-def test_the_engine_polls_on_its_own_schedule(schedule: PollSchedule, seconds: float, seen: float) -> None:
+def test_the_engine_polls_on_its_own_schedule(schedule: NextPoll, seconds: float, seen: float) -> None:
     """Every second at first, every ten in the end."""
-    assert schedule.after(seconds) == seen
+    assert schedule(seconds) == seen
 
 
 # Random worlds ------------------------------------------------------------------------------------------------------
