@@ -108,7 +108,7 @@ class CredentialsCache:
     async def fetch(self) -> Credentials:
         """Return the current credentials, from the provider if need be.
 
-        Raises `NotAuthenticated` when the provider has none, `ClientClosed` after `aclose`.
+        Raises `NotAuthenticated` when the provider has none, `ClientClosed` after `close`.
         """
         if self.current is not None:
             return self.current
@@ -127,7 +127,7 @@ class CredentialsCache:
         assert fetching is not None  # noqa: S101 - without a provider the credentials were given
         self.waiting += 1
         try:
-            # Unlike `shield`, it does not pass the cancellation of the provider on, by `aclose`.
+            # Unlike `shield`, it does not pass the cancellation of the provider on, by `close`.
             await asyncio.wait((fetching,))
         finally:
             self.waiting -= 1
@@ -141,7 +141,7 @@ class CredentialsCache:
         return self._fetching is not None and self._provider is provider
 
     def _check_open(self) -> None:
-        """Raise `ClientClosed` after `aclose`."""
+        """Raise `ClientClosed` after `close`."""
         if self._is_closed:
             raise client_closed()
 
@@ -190,13 +190,13 @@ class CredentialsCache:
         self._known.append(fresh)
         return fresh
 
-    async def aclose(self) -> None:
-        """Cancel the provider, and call it no more; harmless when repeated."""
+    def close(self) -> asyncio.Task[Credentials] | None:
+        """Cancel the provider, and call it no more; return its task if it is called. Harmless when repeated."""
         self._is_closed = True
         fetching, self._fetching = self._fetching, None
         if fetching is not None:
             fetching.cancel()
-            await asyncio.wait([fetching])
+        return fetching
 
 
 def cause_of(error: Exception, limit: asyncio.Timeout) -> str:

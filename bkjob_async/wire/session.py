@@ -412,9 +412,11 @@ class Session:
         """Close all connections; requests that still wait, for whatever it is, raise `ClientClosed`."""
         self.limiter.close()
         self._closed.set()
+        # All providers are cancelled before the first is waited for, also where this is cancelled meanwhile.
+        closed = [credentials.close() for credentials in (self.credentials, *self._other_credentials)]
         try:
-            for credentials in (self.credentials, *self._other_credentials):
-                await credentials.aclose()
+            if called := list(filter(None, closed)):
+                await asyncio.wait(called)
         finally:
             await self.transport.aclose()
 

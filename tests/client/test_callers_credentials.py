@@ -155,6 +155,34 @@ async def test_calls_that_wait_for_a_provider_when_the_client_closes_raise(simul
     assert [type(each) for each in found] == [bkjob.ClientClosed] * 3
 
 
+@pytest.mark.parametrize("turns", range(1, 8))
+async def test_a_client_whose_closing_is_cancelled_waits_for_no_provider(
+    simulator: Simulator, turns: int
+) -> None:
+    """Those of its views are cancelled as its own is, however long one of them takes for its end."""
+
+    async def provide() -> bkjob.AppCredentials:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+        return of("nobody")
+
+    async with client_of(simulator, credentials=provide) as (client, _):
+        callers = [client, *(client.with_options(credentials=provide) for _ in range(3))]
+        calls = [asyncio.create_task(caller.get_job_instance_status(JOB)) for caller in callers]
+        await asyncio.sleep(1.0)
+        closing = asyncio.create_task(client.aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing.cancel()
+        async with asyncio.timeout(10.0):
+            found = await asyncio.gather(closing, *calls, return_exceptions=True)
+
+    assert [type(each) for each in found[1:]] == [bkjob.ClientClosed] * 4
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_what_cannot_be_a_provider_of_callers_credentials_is_refused_at_once(
     simulator: Simulator,
 ) -> None:

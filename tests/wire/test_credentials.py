@@ -143,8 +143,8 @@ async def test_closing_cancels_a_provider_under_way() -> None:
     cache = CredentialsCache(provide)
     waiting = [asyncio.ensure_future(cache.fetch()) for _ in range(2)]
     await asyncio.sleep(0.01)
-    await cache.aclose()
-    await cache.aclose()
+    cache.close()
+    cache.close()
     found = await asyncio.gather(*waiting, return_exceptions=True)
 
     assert [type(each) for each in found] == [bkjob.ClientClosed] * 2
@@ -167,7 +167,7 @@ async def test_what_a_provider_makes_of_being_cancelled_is_not_asked_for(result:
     cache = CredentialsCache(provide)
     waiting = asyncio.ensure_future(cache.fetch())
     await asyncio.sleep(0.01)
-    await cache.aclose()
+    cache.close()
 
     with pytest.raises(bkjob.ClientClosed):
         await waiting
@@ -183,7 +183,7 @@ async def test_a_closed_client_calls_no_provider() -> None:
 
     cache = CredentialsCache(provide)
     cache.invalidate(await cache.fetch())
-    await cache.aclose()
+    cache.close()
 
     with pytest.raises(bkjob.ClientClosed):
         await cache.fetch()
