@@ -170,11 +170,12 @@ async def server(kind: bytes | None) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     finally:
-        listener.close()
-        await listener.wait_closed()
-        # Connections that were accepted and not handled yet have a task, too; each ends when its client has gone.
+        # Connections that were accepted and not handled yet have a task, too, which needs the listener; each ends when its
+        # client has gone.
         while asyncio.all_tasks() - others:  # noqa: ASYNC110
             await asyncio.sleep(0)
+        listener.close()
+        await listener.wait_closed()
 
 
 def client_at(url: str, dialect: str, **options: Any) -> bkjob.JobClient:
