@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from bkjob_async.engine.scheduling.timer_wheel import Scheduled, TimerWheel
 from bkjob_async.watch.cooperative import wait_until_done
-from bkjob_async.wire.limits.earliest_timer import EarliestTimer
 from bkjob_async.wire.limits.permits import DUE, SLOW_RETRY, URGENT_POLL, Permit
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
@@ -77,7 +76,9 @@ class PollRunner(Generic[K]):
         self._on_crash = on_crash
         self._run: _Run[K] | None = None
         self._ending: set[asyncio.Task[None]] = set()
-        self._timer = EarliestTimer(self._on_time)
+        self._timer: asyncio.Handle | None = None
+        # When the timer fires: the handles of other event loops do not all say.
+        self._timer_at = inf
         # Whether keys that are ready are begun, or are about to be.
         self._is_beginning = False
 
@@ -173,7 +174,7 @@ class PollRunner(Generic[K]):
             for key in self.timers.pop_all_due(now + COALESCE_SECONDS, MAX_ASKED_AT_ONCE):
                 self._ask(key, urgent=False)
         if self.timers.first_due != inf:
-            self._timer.set(self.timers.first_due)
+            self._set_timer(self.timers.first_due)
 
     def _ask(self, key: K, *, urgent: bool) -> None:
         """Have *key* polled soon, or queue it for a permit."""
@@ -285,8 +286,8 @@ class PollRunner(Generic[K]):
             self._queue(key, urgent=True)  # before the permit goes to another
         elif again_at is not None:
             self.timers.schedule_earlier(key, again_at)
-            if again_at < self._timer.at and not run.is_ending:
-                self._timer.set(again_at)
+            if again_at < self._timer_at and not run.is_ending:
+                self._set_timer(again_at)
         if busy.permit.is_held or self._limiter.waiting:
             is_nested, self._is_beginning = self._is_beginning, True
             self._limiter.release(busy.permit)
@@ -299,7 +300,21 @@ class PollRunner(Generic[K]):
         if self._run is not None:
             self._run.fail(error)
 
-    def _on_time(self, _at: float) -> None:
+    def _set_timer(self, at: float) -> None:
+        """Wake at *at*, unless a timer is set that fires before and sets the next."""
+        if self._timer_at <= at:
+            return
+        self._cancel_timer()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._timer_at = None, inf
+
+    def _on_timer(self) -> None:
+        self._timer, self._timer_at = None, inf
         is_nested, self._is_beginning = self._is_beginning, True
         self._wake()
         if not is_nested:
@@ -328,7 +343,7 @@ class PollRunner(Generic[K]):
             finally:
                 if self._run is run:
                     self._run = None
-                    self._timer.cancel()
+                    self._cancel_timer()
         self._on_crash(error)
 
     def _give_up(self, run: _Run[K]) -> None:
@@ -347,7 +362,7 @@ class PollRunner(Generic[K]):
 
     async def aclose(self) -> None:
         """End all polls and wait until each has ended; harmless when repeated."""
-        self._timer.cancel()
+        self._cancel_timer()
         run, ending = self._run, set(self._ending)
         if run is not None and run.task is not None:
             run.task.cancel()
