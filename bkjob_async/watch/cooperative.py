@@ -42,7 +42,10 @@ class CooperativeIterator:
         started, steps = loop.time(), 0
         self._is_running, is_left = True, False
         try:
-            while not is_left and next(self._iterator, EXHAUSTED) is not EXHAUSTED:
+            while not is_left:
+                iterator = self._iterator
+                if next(iterator, EXHAUSTED) is EXHAUSTED and iterator is self._iterator:
+                    break
                 steps += 1
                 is_left = slice_is_over(steps, loop.time() - started)
         finally:

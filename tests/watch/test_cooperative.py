@@ -71,6 +71,25 @@ async def test_a_step_may_start_another_iterator() -> None:
     assert made == ["first", "rest of the step", "second"]
 
 
+async def test_the_end_of_an_iterator_may_start_another_one() -> None:
+    """It is run, too."""
+    runner, made = CooperativeIterator(), list[str]()
+
+    def first() -> Iterator[None]:
+        yield
+        runner.start(second())
+        made.append("end")
+
+    def second() -> Iterator[None]:
+        made.append("second")
+        yield
+
+    runner.start(first())
+    await runner.wait()
+
+    assert made == ["end", "second"]
+
+
 async def test_after_an_error_another_iterator_is_run() -> None:
     """The error of the first step is raised where it was started."""
     runner, made = CooperativeIterator(), list[str]()

@@ -77,7 +77,8 @@ class PollRunner(Generic[K]):
         self._run: _Run[K] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.Handle | None = None
-        # When the timer fires: the handles of other event loops do not all say.
+        # When the timer fires: the handles of other event loops do not all say. Set at each poll, so it is no `EarliestTimer`,
+        # which would be two more calls.
         self._timer_at = inf
         # Whether keys that are ready are begun, or are about to be.
         self._is_beginning = False

@@ -1,4 +1,4 @@
-"""One timer for all times at which something is to be looked at."""
+"""A timer that is set to several times, and fires at the earliest."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from math import inf
 
 
 class EarliestTimer:
-    """Calls *on_time* with the earliest loop time that it is set to, then; `at` is that time, inf while it is not set."""
+    """Calls *on_time* at the earliest loop time that it is set to, with that time: `at`, inf while it is not set."""
 
-    # The handles of other event loops than asyncio's do not all say when they are due.
     __slots__ = ("_handle", "_on_time", "at")
 
     def __init__(self, on_time: Callable[[float], object]) -> None:
         self._on_time = on_time
         self._handle: asyncio.TimerHandle | None = None
-        self.at = inf
+        self.at = (
+            inf  # kept here: the handles of other event loops than asyncio's do not all say when they fire
+        )
 
     def set(self, at: float) -> None:
         """Fire at *at*, unless that is earlier already."""
