@@ -21,7 +21,7 @@ class Sending(Struct, Generic[T], eq=False, kw_only=True):
 
     It is signed with what is *held*, at present `credentials`; those of the client are *usual*. Each attempt has *timeout*
     seconds, and a *permit* of its own: that of the first one of a poll is given, may have *received* something already, and
-    is released by the poll runner.
+    is released by the poll runner. Requests and responses may hold secrets, so the repr shows neither.
     """
 
     operation: Operation[Any]
@@ -36,6 +36,9 @@ class Sending(Struct, Generic[T], eq=False, kw_only=True):
     received: Received | None = None
     credentials: Credentials | None = None
     attempt: int = 1
+
+    def __repr__(self) -> str:
+        return f"Sending({self.operation.name}, attempt={self.attempt})"
 
     def secrets(self) -> tuple[str, ...]:
         """Return all secrets that must not be shown.
